@@ -1,0 +1,58 @@
+//! Time and identifiers, made in one place so that they can be held still.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// Where time and new identifiers come from.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    held: Option<Arc<AtomicI64>>,
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self::default()
+    }
+
+    /// A clock that stands still until it is moved.
+    pub fn held_at(now: Timestamp) -> Self {
+        Self { held: Some(Arc::new(AtomicI64::new(now.as_millisecond()))) }
+    }
+
+    /// Moves a held clock forward; the machine's clock takes no notice.
+    pub fn advance(&self, by: std::time::Duration) {
+        if let Some(held) = &self.held {
+            let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+            held.fetch_add(millis, Ordering::Relaxed);
+        }
+    }
+
+    /// The present, to the millisecond.
+    pub fn now(&self) -> Timestamp {
+        let millis = match &self.held {
+            Some(held) => held.load(Ordering::Relaxed),
+            None => machine_millis(),
+        };
+        Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
+    }
+
+    /// A new identifier: unique, opaque, and ordered by the time of its making.
+    #[expect(clippy::disallowed_methods, reason = "the one place where identifiers are made")]
+    pub fn new_id(&self) -> String {
+        Uuid::now_v7().to_string()
+    }
+}
+
+/// Writes a moment as muster writes every moment: RFC 3339, UTC, milliseconds.
+pub fn rfc3339(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+fn machine_millis() -> i64 {
+    Timestamp::now().as_millisecond()
+}
