@@ -1,0 +1,201 @@
+//! Schemas and resource types (RFC 7643 §6 and §7): what every rule about resources is read from.
+
+use std::sync::{Arc, LazyLock};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+pub use super::attribute::{Attribute, AttributeType, Mutability, Returned, Uniqueness};
+
+/// The id of the schema of users.
+pub const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// The id of the schema of groups.
+pub const GROUP_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+/// The id of the enterprise extension of users.
+pub const ENTERPRISE_SCHEMA: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+// RFC 7643 §8.7.1, unchanged.
+const STANDARD: [&str; 3] = [
+    include_str!("schemas/user.json"),
+    include_str!("schemas/group.json"),
+    include_str!("schemas/enterprise_user.json"),
+];
+
+const STANDARD_TYPES: &str = include_str!("schemas/resource_types.json");
+
+/// The attributes that every resource has (RFC 7643 §3.1), and `schemas` (§3).
+static COMMON: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("schemas/common.json"))
+        .expect("the embedded common attributes are a list of attributes")
+});
+
+static STANDARD_SCHEMAS: LazyLock<Schemas> =
+    LazyLock::new(|| Schemas::read(STANDARD_TYPES, &STANDARD).expect("embedded schemas are whole"));
+
+/// A schema: a set of attributes under an URN (RFC 7643 §7).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Schema {
+    /// The URN.
+    pub id: String,
+    /// Its name for people, such as `User`.
+    #[serde(default)]
+    pub name: String,
+    /// What it is for, for people.
+    #[serde(default)]
+    pub description: String,
+    /// Its attributes, in its own order.
+    pub attributes: Vec<Attribute>,
+}
+
+impl Schema {
+    /// The attribute of this name, whatever its case.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A kind of resource: an endpoint, its schema and the extensions of it (RFC 7643 §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceType {
+    /// The name, such as `User`.
+    pub name: String,
+    /// The path below the base URL, such as `/Users`.
+    pub endpoint: String,
+    /// What it is for, for people.
+    pub description: String,
+    /// The schema that every resource of this type has.
+    pub schema: Arc<Schema>,
+    /// The schemas that extend it.
+    pub extensions: Vec<Extension>,
+}
+
+/// A schema that extends a resource type (RFC 7643 §3.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// The schema.
+    pub schema: Arc<Schema>,
+    /// Whether every resource of the type has it.
+    pub required: bool,
+}
+
+impl ResourceType {
+    /// The attribute of this name, whatever the case of URN and name.
+    ///
+    /// Without an URN it is one of the type's own schema or a common one (RFC 7643 §3.1); with the
+    /// URN of an extension it is one of that extension.
+    pub fn attribute(&self, urn: Option<&str>, name: &str) -> Option<&Attribute> {
+        match urn {
+            Some(urn) if !self.schema.id.eq_ignore_ascii_case(urn) => {
+                self.extension(urn)?.schema.attribute(name)
+            }
+            _ => self.schema.attribute(name).or_else(|| common_attribute(name)),
+        }
+    }
+
+    /// The extension of this URN, whatever its case.
+    pub fn extension(&self, urn: &str) -> Option<&Extension> {
+        self.extensions.iter().find(|extension| extension.schema.id.eq_ignore_ascii_case(urn))
+    }
+}
+
+/// The common attribute of this name (RFC 7643 §3 and §3.1), whatever its case.
+pub fn common_attribute(name: &str) -> Option<&'static Attribute> {
+    COMMON.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+}
+
+/// The resource types that a server knows.
+#[derive(Clone, Debug)]
+pub struct Schemas {
+    resource_types: Vec<ResourceType>,
+}
+
+impl Schemas {
+    /// Users with the enterprise extension, and groups, as in RFC 7643 §8.7.1.
+    pub fn standard() -> Self {
+        STANDARD_SCHEMAS.clone()
+    }
+
+    /// The resource types of a JSON list (RFC 7643 §6) over the schemas of JSON texts, each of
+    /// which is one schema (§7) or a list of them.
+    pub fn read(resource_types: &str, schemas: &[&str]) -> Result<Self> {
+        let mut known = Vec::new();
+        for text in schemas {
+            let read: OneOrMany = serde_json::from_str(text).context("reading a schema")?;
+            known.extend(read.into_vec().into_iter().map(Arc::new));
+        }
+        let declared: Vec<Declaration> =
+            serde_json::from_str(resource_types).context("reading the resource types")?;
+        let resource_types =
+            declared.into_iter().map(|it| it.resolve(&known)).collect::<Result<_>>()?;
+        Ok(Self { resource_types })
+    }
+
+    /// The type of this name, such as `User`.
+    pub fn by_name(&self, name: &str) -> Option<&ResourceType> {
+        self.resource_types.iter().find(|it| it.name == name)
+    }
+
+    /// The type behind this part of a path, such as `Users`, whatever its case.
+    pub fn by_endpoint(&self, endpoint: &str) -> Option<&ResourceType> {
+        let wanted = endpoint.trim_start_matches('/');
+        self.iter().find(|it| it.endpoint.trim_start_matches('/').eq_ignore_ascii_case(wanted))
+    }
+
+    /// Every type, in the order of their declaration.
+    pub fn iter(&self) -> impl Iterator<Item = &ResourceType> {
+        self.resource_types.iter()
+    }
+}
+
+/// A resource type as JSON declares it: schemas by their URN.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Declaration {
+    name: String,
+    endpoint: String,
+    #[serde(default)]
+    description: String,
+    schema: String,
+    #[serde(default)]
+    schema_extensions: Vec<DeclaredExtension>,
+}
+
+#[derive(Deserialize)]
+struct DeclaredExtension {
+    schema: String,
+    #[serde(default)]
+    required: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(Schema),
+    Many(Vec<Schema>),
+}
+
+impl OneOrMany {
+    fn into_vec(self) -> Vec<Schema> {
+        match self {
+            Self::One(schema) => vec![schema],
+            Self::Many(schemas) => schemas,
+        }
+    }
+}
+
+impl Declaration {
+    fn resolve(self, known: &[Arc<Schema>]) -> Result<ResourceType> {
+        let find = |urn: &str| {
+            let found = known.iter().find(|schema| schema.id.eq_ignore_ascii_case(urn)).cloned();
+            found.with_context(|| format!("resource type {} names unknown schema {urn}", self.name))
+        };
+        let schema = find(&self.schema)?;
+        let mut extensions = Vec::new();
+        for it in &self.schema_extensions {
+            extensions.push(Extension { schema: find(&it.schema)?, required: it.required });
+        }
+        let Self { name, endpoint, description, .. } = self;
+        Ok(ResourceType { name, endpoint, description, schema, extensions })
+    }
+}
