@@ -1,0 +1,171 @@
+//! Which resources a filter matches (RFC 7644 §3.4.2.2).
+//!
+//! SQL answers most filters; what is said here is what it has to mean.
+
+use serde_json::{Map, Value};
+
+use crate::scim::path::AttributePath;
+use crate::scim::{Attribute, Error, Filter, Literal, Operator, ResourceType};
+
+mod comparison;
+mod target;
+
+#[cfg(test)]
+mod tests;
+
+pub use comparison::{Comparison, Operand};
+pub use target::Target;
+
+impl Filter {
+    /// Whether the filter makes sense for the type, whatever the resources; else `invalidFilter`.
+    ///
+    /// Refused are an order on booleans and binary values, part of a number, a value of another
+    /// type than the attribute's, and a complex attribute that has no `value` to compare. An
+    /// attribute that the type does not define is no error: no resource has a value of it
+    /// (RFC 7644 §3.4.2.1).
+    pub fn check(&self, resource_type: &ResourceType) -> Result<(), Error> {
+        self.check_with(&|path| path.resolve(resource_type))
+    }
+
+    /// Whether the resource matches; the document is in the schema's spelling.
+    ///
+    /// An attribute matches if any of its values does. Attributes that the host keeps beside the
+    /// document (`meta`, `groups`, `members`) count if the caller has put them into it.
+    pub fn matches(
+        &self,
+        resource_type: &ResourceType,
+        document: &Map<String, Value>,
+    ) -> Result<bool, Error> {
+        self.check(resource_type)?;
+        Ok(self.holds(&Subject::Resource(resource_type, document)))
+    }
+
+    /// Whether one value of a multi-valued attribute matches, as between the brackets of
+    /// `emails[type eq "work"]`.
+    ///
+    /// Names are those of sub-attributes; a value that is not complex calls itself `value`.
+    pub fn matches_value(&self, attribute: &Attribute, value: &Value) -> Result<bool, Error> {
+        self.check_value(attribute)?;
+        Ok(self.holds(&Subject::Value(attribute, value)))
+    }
+
+    /// Whether the filter makes sense for values of this attribute; else `invalidFilter`.
+    pub fn check_value(&self, attribute: &Attribute) -> Result<(), Error> {
+        self.check_with(&|path| path.resolve_in(attribute))
+    }
+
+    fn check_with<'t>(
+        &self,
+        resolve: &dyn Fn(&AttributePath) -> Option<Target<'t>>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Present(_) => Ok(()),
+            Self::Compare(path, operator, literal) => match resolve(path) {
+                Some(target) => check_comparison(path, &target, *operator, literal),
+                None => Ok(()),
+            },
+            Self::ValuePath(path, filter) => match resolve(path).and_then(|it| it.attribute) {
+                Some(attribute) => filter.check_value(attribute),
+                None => Ok(()),
+            },
+            Self::Not(filter) => filter.check_with(resolve),
+            Self::And(left, right) | Self::Or(left, right) => {
+                left.check_with(resolve)?;
+                right.check_with(resolve)
+            }
+        }
+    }
+
+    fn holds(&self, subject: &Subject<'_>) -> bool {
+        match self {
+            Self::Present(path) => subject.is_present(path),
+            Self::Compare(path, operator, literal) => subject.compares(path, *operator, literal),
+            Self::ValuePath(path, filter) => subject.has_value(path, filter),
+            Self::Not(filter) => !filter.holds(subject),
+            Self::And(left, right) => left.holds(subject) && right.holds(subject),
+            Self::Or(left, right) => left.holds(subject) || right.holds(subject),
+        }
+    }
+}
+
+fn check_comparison(
+    path: &AttributePath,
+    target: &Target<'_>,
+    operator: Operator,
+    literal: &Literal,
+) -> Result<(), Error> {
+    if let Some(attribute) = target.compared() {
+        return Comparison::new(attribute, operator, literal).map(drop);
+    }
+    match (operator, literal) {
+        (Operator::Eq | Operator::Ne, Literal::Null) => Ok(()),
+        _ => Err(Error::invalid_filter(format!(
+            "{path} is complex: compare one of its sub-attributes"
+        ))),
+    }
+}
+
+/// What a filter is held against.
+enum Subject<'s> {
+    Resource(&'s ResourceType, &'s Map<String, Value>),
+    /// One value of an attribute.
+    Value(&'s Attribute, &'s Value),
+}
+
+impl<'s> Subject<'s> {
+    fn resolve(&self, path: &AttributePath) -> Option<(Target<'s>, Vec<&'s Value>)> {
+        match *self {
+            Self::Resource(resource_type, document) => {
+                let target = path.resolve(resource_type)?;
+                Some((target, target.elements(document)))
+            }
+            Self::Value(attribute, value) => {
+                let target = path.resolve_in(attribute)?;
+                let elements = match value {
+                    Value::Object(object) => target.elements(object),
+                    simple => vec![simple],
+                };
+                Some((target, elements))
+            }
+        }
+    }
+
+    fn is_present(&self, path: &AttributePath) -> bool {
+        self.resolve(path)
+            .is_some_and(|(target, elements)| target.named(elements).into_iter().any(is_not_empty))
+    }
+
+    fn compares(&self, path: &AttributePath, operator: Operator, literal: &Literal) -> bool {
+        let comparison = self.resolve(path).and_then(|(target, elements)| {
+            let comparison = Comparison::new(target.compared()?, operator, literal).ok()?;
+            Some(comparison.matches(&target.scalars(elements)))
+        });
+        comparison.unwrap_or_else(|| match (operator, literal) {
+            // No attribute, or a complex one that can only be compared with null.
+            (Operator::Eq, Literal::Null) => !self.is_present(path),
+            (Operator::Ne, Literal::Null) => self.is_present(path),
+            (Operator::Ne, _) => true,
+            _ => false,
+        })
+    }
+
+    fn has_value(&self, path: &AttributePath, filter: &Filter) -> bool {
+        self.resolve(path).is_some_and(|(target, elements)| {
+            let Some(attribute) = target.attribute else {
+                return false;
+            };
+            elements.into_iter().any(|value| filter.holds(&Subject::Value(attribute, value)))
+        })
+    }
+}
+
+/// RFC 7644 §3.4.2.2, `pr`: a value that is not empty, or a complex one with something in it.
+fn is_not_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(values) => values.iter().any(is_not_empty),
+        Value::Object(object) => object.values().any(is_not_empty),
+    }
+}
