@@ -1,0 +1,120 @@
+//! A suite as data: the original's names, requests and assertions, without its scripts.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::assertion::Assertion;
+
+/// The suites that are built in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum SuiteName {
+    /// Okta's SPEC suite for SCIM 2.0.
+    OktaSpec,
+    /// The assertions of Okta's CRUD suite, as SCIM calls.
+    OktaLifecycle,
+}
+
+impl SuiteName {
+    /// All of them, in the order in which they run.
+    pub const ALL: [Self; 2] = [Self::OktaSpec, Self::OktaLifecycle];
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::OktaSpec => include_str!("suites/okta-scim-2.0-spec.json"),
+            Self::OktaLifecycle => include_str!("suites/okta-lifecycle.json"),
+        }
+    }
+}
+
+/// A list of requests, each with what its answer must be.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Suite {
+    pub(super) name: String,
+    pub(super) title: String,
+    pub(super) description: String,
+    pub(super) source: String,
+    /// Names and templates, each of which may use those before it.
+    pub(super) variables: Map<String, Value>,
+    pub(super) headers: Headers,
+    pub(super) steps: Vec<Step>,
+}
+
+/// The headers of every request, by whether it has a body.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Headers {
+    pub(super) read: Map<String, Value>,
+    pub(super) write: Map<String, Value>,
+}
+
+/// One request, and what its answer must be.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Step {
+    pub(super) name: String,
+    pub(super) required: bool,
+    pub(super) request: Request,
+    pub(super) assertions: Vec<Assertion>,
+    /// Variables for later steps, and the properties of the answer that they take.
+    #[serde(default)]
+    pub(super) variables: Map<String, Value>,
+}
+
+/// A request, with variables in double braces.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) path: String,
+    #[serde(default)]
+    pub(super) query: Map<String, Value>,
+    #[serde(default)]
+    pub(super) headers: Map<String, Value>,
+    pub(super) body: Option<Value>,
+    pub(super) overlay: Option<Overlay>,
+}
+
+/// A body that an earlier answer gave, with some properties set: how Okta makes a PUT.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Overlay {
+    pub(super) on: String,
+    pub(super) set: Map<String, Value>,
+}
+
+impl Suite {
+    /// One of the built-in suites.
+    pub(super) fn embedded(name: SuiteName) -> Self {
+        serde_json::from_str(name.text()).expect("the embedded suites are checked by a test")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_embedded_suite_is_well_formed() {
+        for name in SuiteName::ALL {
+            let suite: Suite = serde_json::from_str(name.text()).unwrap();
+            let value = name.to_possible_value().unwrap();
+            assert_eq!(suite.name, value.get_name());
+            assert!(suite.source.starts_with("https://developer.okta.com/"), "{}", suite.source);
+            assert!(!suite.description.is_empty());
+            assert!(suite.steps.iter().all(|step| !step.assertions.is_empty()));
+        }
+    }
+
+    #[test]
+    fn the_spec_suite_has_the_steps_of_the_original() {
+        let suite = Suite::embedded(SuiteName::OktaSpec);
+        assert_eq!(suite.steps.len(), 12);
+        let optional: Vec<_> = suite.steps.iter().filter(|step| !step.required).collect();
+        assert_eq!(optional.len(), 1);
+        assert_eq!(optional[0].name, "Verify Groups endpoint");
+        assert_eq!(suite.steps.iter().map(|step| step.assertions.len()).sum::<usize>(), 53);
+    }
+}

@@ -1,0 +1,171 @@
+//! `muster conformance`: passes against muster, and fails where it should.
+
+use std::time::Duration;
+
+use muster::conformance::{Options, Report, SuiteName, run};
+
+use crate::support::Muster;
+use crate::support::wrong_server::{self, Wrong};
+
+async fn conformance(url: &str, token: &str) -> Report {
+    let options = Options {
+        url: url.to_owned(),
+        token: token.to_owned(),
+        raw_token: false,
+        suites: SuiteName::ALL.to_vec(),
+        pause: Duration::ZERO,
+    };
+    run(options).await.unwrap()
+}
+
+async fn check_muster(connector: &str) {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant(connector).await;
+    let report = conformance(&tenant.base_url, &tenant.token).await;
+    assert!(report.passed(), "{report}");
+    // The optional steps of this suite are what apps from Okta's wizard do; those of the other
+    // assert on time.
+    let lifecycle = report.suites.iter().find(|suite| suite.name == "okta-lifecycle").unwrap();
+    assert!(lifecycle.steps.iter().all(|step| step.passed()), "{report}");
+}
+
+#[tokio::test]
+async fn muster_passes_with_the_roster_connector() {
+    check_muster("roster").await;
+}
+
+#[tokio::test]
+async fn muster_passes_with_the_two_state_connector() {
+    check_muster("two-state").await;
+}
+
+#[tokio::test]
+async fn muster_passes_with_the_three_state_connector() {
+    check_muster("three-state").await;
+}
+
+/// What does not pass against a server that is wrong in this one way: exactly these steps.
+async fn check(wrong: Wrong, expected: &[&str]) {
+    let url = wrong_server::start(wrong).await;
+    let report = conformance(&url, wrong_server::TOKEN).await;
+    let steps = report.suites.iter().flat_map(|suite| &suite.steps);
+    let failed: Vec<&str> =
+        steps.filter(|step| !step.passed()).map(|step| step.name.as_str()).collect();
+    assert_eq!(failed, expected, "{report}");
+    assert_eq!(report.passed(), expected.is_empty(), "{report}");
+}
+
+#[tokio::test]
+async fn a_right_server_passes_every_step() {
+    check(Wrong::Nowhere, &[]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_the_deactivated_fails() {
+    check(
+        Wrong::GoneAfterDeactivation,
+        &[
+            "Deactivate: the user still answers, inactive",
+            "Deactivate: the filter still finds the user",
+            "Unassign: the user still answers, inactive",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_changes_the_case_of_user_names_fails() {
+    check(
+        Wrong::LowerCaseUserNames,
+        &[
+            "Create Okta user with realistic values",
+            "Verify that user was created",
+            "Assign: the filter finds the user as sent",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_counts_in_texts_fails() {
+    check(
+        Wrong::TextForNumbers,
+        &[
+            "Test Users endpoint",
+            "Make sure random user doesn't exist",
+            "Assign: the user is not there yet",
+            "Deactivate: the filter still finds the user",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_creates_the_same_user_twice_fails() {
+    check(Wrong::OkForDuplicates, &["Expect failure when recreating user with same values"]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_asks_nobody_for_a_token_fails() {
+    check(Wrong::OkForTheUnauthorised, &["Check status 401"]).await;
+}
+
+#[tokio::test]
+async fn a_server_whose_errors_are_plain_text_fails() {
+    check(
+        Wrong::PlainTextErrors,
+        &["Test invalid User by ID", "Check status 401", "Check status 404"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_gives_whoever_returns_a_new_id_fails() {
+    check(
+        Wrong::NewIdOnReturn,
+        &[
+            "Activate and assign again: active under the same id",
+            "Deactivate by PUT, as apps from the integration wizard do",
+            "Activate by PUT, as apps from the integration wizard do",
+            "Unassign",
+            "Unassign: the user still answers, inactive",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_report_says_what_was_wrong_and_shows_request_and_answer() {
+    let url = wrong_server::start(Wrong::GoneAfterDeactivation).await;
+    let report = conformance(&url, wrong_server::TOKEN).await.to_string();
+    for line in [
+        "   the status should be the number 200, but is 404",
+        "   `active` should be false, but is not there",
+        "   > GET /Users/user-2",
+        "Failed: 21 of 24 required and 3 of 3 optional steps.",
+    ] {
+        assert!(report.lines().any(|there| there == line), "{line}\n{report}");
+    }
+    assert!(!report.contains(wrong_server::TOKEN), "{report}");
+}
+
+#[tokio::test]
+async fn an_empty_directory_is_given_a_user_first_and_the_report_says_so() {
+    let url = wrong_server::start(Wrong::Nowhere).await;
+    let seeded = |report: &Report| report.notes[0].starts_with("The directory was empty; ");
+    assert!(seeded(&conformance(&url, wrong_server::TOKEN).await));
+    assert!(!seeded(&conformance(&url, wrong_server::TOKEN).await));
+}
+
+#[tokio::test]
+async fn nobody_there_is_an_accident_and_not_a_verdict() {
+    let options = Options {
+        url: "http://127.0.0.1:1/scim/v2".to_owned(),
+        token: "any".to_owned(),
+        raw_token: false,
+        suites: SuiteName::ALL.to_vec(),
+        pause: Duration::ZERO,
+    };
+    let error = run(options).await.unwrap_err();
+    assert!(format!("{error:#}").starts_with("no answer from http://127.0.0.1:1/scim/v2: "));
+}

@@ -1,0 +1,188 @@
+//! A small SCIM server in memory that is right, or wrong in exactly one way.
+//!
+//! It stands outside: `muster conformance` is tried on it, so that a pass is known to mean something.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+/// The token that it accepts.
+pub const TOKEN: &str = "s3cret";
+
+/// The ways to be wrong, each of which a real server was found to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// Not at all.
+    Nowhere,
+    /// An inactive user is answered with 404, and no filter finds it.
+    GoneAfterDeactivation,
+    /// `userName` is stored in lower case.
+    LowerCaseUserNames,
+    /// The numbers of a list are texts.
+    TextForNumbers,
+    /// Creating a user again is answered with 200.
+    OkForDuplicates,
+    /// Nobody is asked for a token.
+    OkForTheUnauthorised,
+    /// Errors are plain text.
+    PlainTextErrors,
+    /// Whoever returns gets a new id.
+    NewIdOnReturn,
+}
+
+#[derive(Clone)]
+struct Server {
+    wrong: Wrong,
+    users: Arc<Mutex<Vec<Value>>>,
+}
+
+/// Serves on a free port until the runtime ends, and gives the SCIM base URL.
+pub async fn start(wrong: Wrong) -> String {
+    let server = Server { wrong, users: Arc::default() };
+    let router = Router::new()
+        .route("/scim/v2/Users", get(list).post(create))
+        .route("/scim/v2/Users/{id}", get(read).put(replace).patch(patch))
+        .route("/scim/v2/Groups", get(groups))
+        .layer(middleware::from_fn_with_state(server.clone(), authenticate))
+        .with_state(server);
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/scim/v2")
+}
+
+async fn authenticate(
+    State(server): State<Server>,
+    headers: HeaderMap,
+    request: Request,
+    next: Next,
+) -> Response {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let known = given == Some(format!("Bearer {TOKEN}").as_str());
+    if known || server.wrong == Wrong::OkForTheUnauthorised {
+        return next.run(request).await;
+    }
+    server.error(StatusCode::UNAUTHORIZED, "The token is unknown.")
+}
+
+async fn list(
+    State(server): State<Server>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let wanted = query.get("filter").and_then(|filter| filter.split('"').nth(1));
+    let count = query.get("count").map_or(100, |count| count.parse().unwrap());
+    let users = server.users.lock().unwrap();
+    let found: Vec<&Value> = users
+        .iter()
+        .filter(|user| server.shows(user))
+        .filter(|user| wanted.is_none_or(|wanted| has_name(user, wanted)))
+        .collect();
+    let page: Vec<&Value> = found.iter().copied().take(count).collect();
+    server.list(found.len(), &page)
+}
+
+async fn groups(State(server): State<Server>) -> Response {
+    server.list(0, &[])
+}
+
+async fn create(State(server): State<Server>, Json(mut user): Json<Value>) -> Response {
+    let mut users = server.users.lock().unwrap();
+    let name = user["userName"].as_str().unwrap().to_owned();
+    if let Some(there) = users.iter().find(|there| has_name(there, &name)) {
+        return match server.wrong {
+            Wrong::OkForDuplicates => Json(there).into_response(),
+            _ => server.error(StatusCode::CONFLICT, "userName is taken."),
+        };
+    }
+    if server.wrong == Wrong::LowerCaseUserNames {
+        user["userName"] = name.to_lowercase().into();
+    }
+    user["id"] = format!("user-{}", users.len()).into();
+    user.as_object_mut().unwrap().shift_remove("password");
+    users.push(user.clone());
+    (StatusCode::CREATED, Json(user)).into_response()
+}
+
+async fn read(State(server): State<Server>, Path(id): Path<String>) -> Response {
+    let users = server.users.lock().unwrap();
+    match users.iter().find(|user| user["id"] == *id).filter(|user| server.shows(user)) {
+        Some(user) => Json(user).into_response(),
+        None => server.error(StatusCode::NOT_FOUND, "There is no such user."),
+    }
+}
+
+async fn replace(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    Json(body): Json<Value>,
+) -> Response {
+    server.change(&id, |user| *user = body)
+}
+
+/// Understands what Okta sends: one `replace` without a path.
+async fn patch(
+    State(server): State<Server>,
+    Path(id): Path<String>,
+    Json(body): Json<Value>,
+) -> Response {
+    let active = body["Operations"][0]["value"]["active"].clone();
+    server.change(&id, |user| user["active"] = active)
+}
+
+impl Server {
+    fn change(&self, id: &str, change: impl FnOnce(&mut Value)) -> Response {
+        let mut users = self.users.lock().unwrap();
+        let Some(user) = users.iter_mut().find(|user| user["id"] == *id) else {
+            return self.error(StatusCode::NOT_FOUND, "There is no such user.");
+        };
+        let was_active = user["active"] == true;
+        change(user);
+        if self.wrong == Wrong::NewIdOnReturn && !was_active && user["active"] == true {
+            user["id"] = format!("{id}-again").into();
+        }
+        Json(&*user).into_response()
+    }
+
+    fn shows(&self, user: &Value) -> bool {
+        self.wrong != Wrong::GoneAfterDeactivation || user["active"] == true
+    }
+
+    fn list(&self, total: usize, page: &[&Value]) -> Response {
+        let number = |number: usize| match self.wrong {
+            Wrong::TextForNumbers => json!(number.to_string()),
+            _ => json!(number),
+        };
+        Json(json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+            "totalResults": number(total),
+            "startIndex": number(1),
+            "itemsPerPage": number(page.len()),
+            "Resources": page,
+        }))
+        .into_response()
+    }
+
+    fn error(&self, status: StatusCode, detail: &str) -> Response {
+        if self.wrong == Wrong::PlainTextErrors {
+            return (status, detail.to_owned()).into_response();
+        }
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+            "status": status.as_str(),
+            "detail": detail,
+        });
+        (status, Json(body)).into_response()
+    }
+}
+
+fn has_name(user: &Value, name: &str) -> bool {
+    user["userName"].as_str().is_some_and(|there| there.eq_ignore_ascii_case(name))
+}
