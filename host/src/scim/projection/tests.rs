@@ -1,0 +1,135 @@
+//! What is shown of a user, by what is asked for.
+
+use serde_json::json;
+
+use super::*;
+use crate::scim::{Schemas, ScimType};
+
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+fn user() -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", ENTERPRISE],
+        "id": "1",
+        "userName": "bjensen",
+        "name": { "givenName": "Barbara", "familyName": "Jensen" },
+        "emails": [{ "value": "a@b.c", "type": "work" }, { "type": "home" }],
+        "password": "x",
+        ENTERPRISE: { "department": "Tour", "manager": { "value": "2", "displayName": "John" } },
+        "meta": { "resourceType": "User", "version": "W/\"1\"" },
+    })
+}
+
+/// Which of the user is left, apart from `schemas` and `id`.
+#[track_caller]
+fn check(attributes: Option<&str>, excluded: Option<&str>, expected: &Value) {
+    let schemas = Schemas::standard();
+    let user_type = schemas.by_name("User").unwrap();
+    let Value::Object(mut document) = user() else { unreachable!() };
+    let projection = Projection::parse(attributes, excluded, user_type).unwrap();
+    projection.apply(user_type, &mut document);
+    assert!(document.shift_remove("schemas").is_some(), "schemas is always returned");
+    assert_eq!(document.shift_remove("id"), Some(json!("1")), "id is always returned");
+    assert_eq!(&Value::Object(document), expected);
+}
+
+#[test]
+fn by_default_everything_is_shown_but_what_is_never_returned() {
+    let mut expected = user();
+    let object = expected.as_object_mut().unwrap();
+    object.retain(|key, _| !["schemas", "id", "password"].contains(&key.as_str()));
+    check(None, None, &expected);
+    check(Some(""), Some(" , "), &expected);
+    check(None, Some("id,schemas,nothing"), &expected);
+}
+
+#[test]
+fn attributes_are_shown_by_name_only() {
+    check(Some("userName"), None, &json!({ "userName": "bjensen" }));
+    check(Some("USERNAME, password,nothing"), None, &json!({ "userName": "bjensen" }));
+    check(Some("nothing"), None, &json!({}));
+    check(
+        Some("urn:ietf:params:scim:schemas:core:2.0:User:name.familyName"),
+        None,
+        &json!({ "name": { "familyName": "Jensen" } }),
+    );
+    check(Some("name.middleName"), None, &json!({}));
+    check(Some("name,name.givenName"), None, &json!({ "name": user()["name"] }));
+    check(Some("emails.Value"), None, &json!({ "emails": [{ "value": "a@b.c" }] }));
+    check(Some("meta.version"), None, &json!({ "meta": { "version": "W/\"1\"" } }));
+}
+
+#[test]
+fn extensions_are_named_by_their_urn() {
+    check(Some(ENTERPRISE), None, &json!({ ENTERPRISE: user()[ENTERPRISE] }));
+    check(
+        Some(&format!("{ENTERPRISE}:Manager.value")),
+        None,
+        &json!({ ENTERPRISE: { "manager": { "value": "2" } } }),
+    );
+    check(Some("department"), None, &json!({ ENTERPRISE: { "department": "Tour" } }));
+    check(
+        None,
+        Some(&format!("userName,name,emails,meta,{ENTERPRISE}:manager")),
+        &json!({ ENTERPRISE: { "department": "Tour" } }),
+    );
+    check(None, Some(&format!("userName,name,emails,meta,{ENTERPRISE}")), &json!({}));
+}
+
+#[test]
+fn excluded_attributes_are_left_out() {
+    check(
+        None,
+        Some("userName,emails.type,name.givenName,name.familyName,meta,department,manager"),
+        &json!({ "emails": [{ "value": "a@b.c" }] }),
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_refused() {
+    let schemas = Schemas::standard();
+    let user_type = schemas.by_name("User").unwrap();
+    let refused = |attributes, excluded| {
+        let error = Projection::parse(attributes, excluded, user_type).unwrap_err();
+        assert_eq!(error.scim_type, Some(ScimType::InvalidValue));
+        error.detail
+    };
+    assert!(refused(Some("userName"), Some("name")).contains("exclude each other"));
+    assert!(refused(Some("emails[type eq \"work\"]"), None).starts_with("attributes: "));
+    assert!(refused(None, Some("a b")).starts_with("excludedAttributes: "));
+}
+
+#[test]
+fn what_is_kept_elsewhere_is_loaded_only_if_it_is_shown() {
+    let schemas = Schemas::standard();
+    let group = schemas.by_name("Group").unwrap();
+    let parse = |attributes, excluded| Projection::parse(attributes, excluded, group).unwrap();
+    assert!(parse(None, None).wants("members"));
+    assert!(parse(None, None).is_default());
+    assert!(!parse(None, Some("Members")).wants("members"));
+    assert!(parse(None, Some("members.display")).wants("members"));
+    assert!(parse(Some("members.value"), None).wants("members"));
+    assert!(!parse(Some("displayName"), None).wants("members"));
+    assert!(parse(None, Some("Members")).keeps_documents());
+    assert!(!parse(None, Some("members.display")).keeps_documents());
+    assert!(!parse(None, Some("members,displayName")).keeps_documents());
+    assert!(!parse(Some("members"), None).keeps_documents());
+}
+
+#[test]
+fn what_is_returned_on_request_is_shown_by_name() {
+    let mut group = Schemas::standard().by_name("Group").unwrap().clone();
+    let mut schema = (*group.schema).clone();
+    schema.attributes[0].returned = Returned::Request;
+    group.schema = schema.into();
+    let shown = |attributes| {
+        let mut document = Map::from_iter([("displayName".to_owned(), json!("Tour guides"))]);
+        let projection = Projection::parse(attributes, None, &group).unwrap();
+        assert!(!projection.keeps_documents());
+        projection.apply(&group, &mut document);
+        document.contains_key("displayName")
+    };
+    assert!(shown(Some("displayName")));
+    assert!(!shown(None));
+    assert!(!shown(Some("members")));
+}
