@@ -1,0 +1,182 @@
+//! Resources as they are served: JSON text, mostly copied.
+//!
+//! A stored document is written out as it is, and what is kept beside it is appended as text.
+//! Nothing is parsed unless a projection asks.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
+
+use crate::scim::{Projection, ResourceType};
+
+#[cfg(test)]
+mod tests;
+
+/// The schema of a list answer (RFC 7644 §3.4.2).
+pub const LIST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+
+/// A resource as the store has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<'a> {
+    /// The canonical document: a JSON object.
+    pub document: &'a str,
+    /// The id.
+    pub id: &'a str,
+    /// Counts the states of the resource.
+    pub version: i64,
+    /// When it came, as RFC 3339.
+    pub created: &'a str,
+    /// When it last changed, as RFC 3339.
+    pub last_modified: &'a str,
+    /// A user's `groups` or a group's `members`: a JSON array; none leaves the attribute out.
+    pub related: Option<&'a str>,
+}
+
+/// Where a resource is: what `meta.location`, `Location` and `Content-Location` say.
+///
+/// The base URL ends without a slash: `https://host/t/acme/scim/v2`.
+pub fn location(base_url: &str, resource_type: &ResourceType, id: &str) -> String {
+    format!("{base_url}{}/{id}", resource_type.endpoint)
+}
+
+/// The entity tag of a version: what `meta.version` and `ETag` say.
+///
+/// RFC 7644 §3.14: it is weak, for the answer may be a projection.
+pub fn entity_tag(version: i64) -> String {
+    format!("W/\"{version}\"")
+}
+
+/// Appends the resource as served.
+pub fn resource(
+    out: &mut String,
+    base_url: &str,
+    resource_type: &ResourceType,
+    stored: &Stored<'_>,
+    projection: &Projection,
+) {
+    if projection.keeps_documents() {
+        whole(out, base_url, resource_type, stored, projection);
+    } else {
+        projected(out, base_url, resource_type, stored, projection);
+    }
+}
+
+/// Appends a list answer with these resources, the page from `start_index` (1-based) of `total`.
+///
+/// Okta reads all five members, and the numbers as numbers (clients.md 1.3 and 1.7).
+pub fn list<'a>(
+    out: &mut String,
+    base_url: &str,
+    resource_type: &ResourceType,
+    projection: &Projection,
+    total: u64,
+    start_index: u64,
+    resources: impl ExactSizeIterator<Item = Stored<'a>>,
+) {
+    let count = resources.len();
+    write!(
+        out,
+        "{{\"schemas\":[\"{LIST_SCHEMA}\"],\"totalResults\":{total},\
+         \"startIndex\":{start_index},\"itemsPerPage\":{count},\"Resources\":["
+    )
+    .expect(STRINGS_GROW);
+    for (n, stored) in resources.enumerate() {
+        if n > 0 {
+            out.push(',');
+        }
+        resource(out, base_url, resource_type, &stored, projection);
+    }
+    out.push_str("]}");
+}
+
+const STRINGS_GROW: &str = "writing to a string does not fail";
+
+fn whole(
+    out: &mut String,
+    base_url: &str,
+    resource_type: &ResourceType,
+    stored: &Stored<'_>,
+    projection: &Projection,
+) {
+    let related = stored.related.unwrap_or_default();
+    out.reserve(stored.document.len() + related.len() + base_url.len() + 256);
+    let document = stored.document.trim_end();
+    out.push_str(document.strip_suffix('}').unwrap_or(document));
+    let member = |out: &mut String, name: &str| {
+        if !out.ends_with('{') {
+            out.push(',');
+        }
+        push_string(out, name);
+        out.push(':');
+    };
+    if let (Some(related), Some(name)) = (stored.related, related_attribute(resource_type))
+        && projection.wants(name)
+    {
+        member(out, name);
+        out.push_str(related);
+    }
+    if projection.wants("meta") {
+        member(out, "meta");
+        push_meta(out, base_url, resource_type, stored);
+    }
+    out.push('}');
+}
+
+fn projected(
+    out: &mut String,
+    base_url: &str,
+    resource_type: &ResourceType,
+    stored: &Stored<'_>,
+    projection: &Projection,
+) {
+    let read = |text: &str| serde_json::from_str::<Value>(text);
+    let mut document: Map<String, Value> =
+        serde_json::from_str(stored.document).expect("stored documents are JSON objects");
+    if let (Some(related), Some(name)) = (stored.related, related_attribute(resource_type))
+        && projection.wants(name)
+    {
+        document.insert(name.to_owned(), read(related).expect("related is a JSON array"));
+    }
+    let mut meta = String::new();
+    push_meta(&mut meta, base_url, resource_type, stored);
+    document.insert("meta".to_owned(), read(&meta).expect("meta is a JSON object"));
+    projection.apply(resource_type, &mut document);
+    write!(out, "{}", Value::Object(document)).expect(STRINGS_GROW);
+}
+
+/// The attribute of the type that is kept beside the documents.
+fn related_attribute(resource_type: &ResourceType) -> Option<&'static str> {
+    ["members", "groups"].into_iter().find(|name| resource_type.schema.attribute(name).is_some())
+}
+
+/// RFC 7643 §3.1.
+fn push_meta(out: &mut String, base_url: &str, resource_type: &ResourceType, stored: &Stored<'_>) {
+    out.push_str("{\"resourceType\":");
+    push_string(out, &resource_type.name);
+    out.push_str(",\"created\":");
+    push_string(out, stored.created);
+    out.push_str(",\"lastModified\":");
+    push_string(out, stored.last_modified);
+    out.push_str(",\"location\":\"");
+    push_escaped(out, base_url);
+    push_escaped(out, &resource_type.endpoint);
+    out.push('/');
+    push_escaped(out, stored.id);
+    write!(out, "\",\"version\":\"W/\\\"{}\\\"\"}}", stored.version).expect(STRINGS_GROW);
+}
+
+fn push_string(out: &mut String, text: &str) {
+    out.push('"');
+    push_escaped(out, text);
+    out.push('"');
+}
+
+/// Appends the inside of a JSON string.
+fn push_escaped(out: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+        let quoted = Value::from(text).to_string();
+        out.push_str(&quoted[1..quoted.len() - 1]);
+    } else {
+        out.push_str(text);
+    }
+}
