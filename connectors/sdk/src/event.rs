@@ -1,0 +1,176 @@
+//! Events as connectors see them: about a person, or about a group.
+
+use std::cell::OnceCell;
+
+use serde_json::Value;
+
+use crate::bindings::muster::connector::types;
+use crate::{Group, Member, User};
+
+pub use crate::bindings::muster::connector::types::EventKind;
+
+/// The SCIM resource after an event, and what differs from before.
+#[derive(Clone, Debug)]
+struct Document {
+    text: String,
+    parsed: OnceCell<Value>,
+    changes: Vec<String>,
+}
+
+impl Document {
+    fn new(text: String, changes: Vec<String>) -> Self {
+        Self { text, parsed: OnceCell::new(), changes }
+    }
+
+    fn value(&self) -> &Value {
+        // The host sends nothing but JSON; an author's fixture that is none has no attributes.
+        self.parsed.get_or_init(|| serde_json::from_str(&self.text).unwrap_or_default())
+    }
+
+    fn attribute(&self, path: &str) -> Option<&Value> {
+        let (schema, attribute) = split(path);
+        let object = schema.map_or_else(|| Some(self.value()), |urn| self.value().get(urn))?;
+        attribute.split('.').try_fold(object, |value, name| value.get(name))
+    }
+
+    fn changed(&self, path: &str) -> bool {
+        let (schema, attribute) = split(path);
+        let attribute = attribute.split('.').next().unwrap_or_default();
+        self.changes.iter().any(|change| split(change) == (schema, attribute))
+    }
+}
+
+/// `urn:…:User:department` in its schema and its attribute.
+fn split(path: &str) -> (Option<&str>, &str) {
+    match path.rsplit_once(':') {
+        Some((schema, attribute)) => (Some(schema), attribute),
+        None => (None, path),
+    }
+}
+
+/// What happened to a person.
+#[derive(Clone, Debug)]
+pub struct UserEvent {
+    /// What happened; the method that is asked tells it already.
+    pub kind: EventKind,
+    /// The person after the event.
+    pub user: User,
+    /// A stand-in for the password that was set; see
+    /// [`password`](crate::Connector::password). It belongs in a JSON or form body, where muster
+    /// replaces it as the request leaves.
+    pub password: Option<String>,
+    document: Document,
+}
+
+impl UserEvent {
+    /// The whole SCIM resource, canonical: the schema's own names and types, whatever the identity
+    /// provider sent. It is parsed when it is first asked for.
+    pub fn resource(&self) -> &Value {
+        self.document.value()
+    }
+
+    /// An attribute, by its SCIM path: `title`, `name.givenName`, or
+    /// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department`.
+    pub fn attribute(&self, path: &str) -> Option<&Value> {
+        self.document.attribute(path)
+    }
+
+    /// The top-level attributes that differ from before, extensions as `urn:attribute`; empty on
+    /// create.
+    pub fn changes(&self) -> &[String] {
+        &self.document.changes
+    }
+
+    /// Whether the attribute differs from before; of `name.givenName`, whether `name` does.
+    pub fn changed(&self, path: &str) -> bool {
+        self.document.changed(path)
+    }
+}
+
+/// What happened to a group.
+#[derive(Clone, Debug)]
+pub struct GroupEvent {
+    /// What happened; the method that is asked tells it already.
+    pub kind: EventKind,
+    /// The group after the event.
+    pub group: Group,
+    /// Who joined; at most 100, a larger change arrives as several events.
+    pub joined: Vec<Member>,
+    /// Who left; at most 100, as above.
+    pub left: Vec<Member>,
+    document: Document,
+}
+
+impl GroupEvent {
+    /// The whole SCIM resource, canonical, without its members.
+    pub fn resource(&self) -> &Value {
+        self.document.value()
+    }
+
+    /// An attribute, by its SCIM path.
+    pub fn attribute(&self, path: &str) -> Option<&Value> {
+        self.document.attribute(path)
+    }
+
+    /// The top-level attributes that differ from before.
+    pub fn changes(&self) -> &[String] {
+        &self.document.changes
+    }
+
+    /// Whether the attribute differs from before.
+    pub fn changed(&self, path: &str) -> bool {
+        self.document.changed(path)
+    }
+}
+
+/// An event, sorted by whom it is about.
+pub(crate) enum Event {
+    User(UserEvent),
+    Group(GroupEvent),
+}
+
+impl From<types::Event> for Event {
+    fn from(raw: types::Event) -> Self {
+        let types::Event { kind, subject, resource, changes, password, joined, left } = raw;
+        let document = Document::new(resource, changes);
+        match subject {
+            types::Subject::User(user) => Self::User(UserEvent { kind, user, password, document }),
+            types::Subject::Group(group) => {
+                Self::Group(GroupEvent { kind, group, joined, left, document })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+    fn document() -> Document {
+        let text = format!(
+            r#"{{"title":"Lead","name":{{"givenName":"Ann"}},"{ENTERPRISE}":{{"department":"R&D","manager":{{"value":"7"}}}}}}"#
+        );
+        Document::new(text, vec!["name".into(), format!("{ENTERPRISE}:department")])
+    }
+
+    #[track_caller]
+    fn check(path: &str, value: Option<&str>, changed: bool) {
+        let document = document();
+        assert_eq!(document.attribute(path).and_then(Value::as_str), value, "{path}");
+        assert_eq!(document.changed(path), changed, "{path}");
+    }
+
+    #[test]
+    fn attributes_are_found_by_their_scim_path() {
+        check("title", Some("Lead"), false);
+        check("name.givenName", Some("Ann"), true);
+        check("name.familyName", None, true);
+        check(&format!("{ENTERPRISE}:department"), Some("R&D"), true);
+        check(&format!("{ENTERPRISE}:manager.value"), Some("7"), false);
+        check("department", None, false);
+        check("urn:other:department", None, false);
+        check("nickName", None, false);
+    }
+}

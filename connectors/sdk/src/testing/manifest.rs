@@ -1,0 +1,78 @@
+//! What a manifest must hold, checked before a host does.
+
+use serde_json::{Map, Value};
+
+use crate::Manifest;
+
+const EVENTS: [&str; 10] = [
+    "create",
+    "update",
+    "activate",
+    "deactivate",
+    "delete",
+    "release",
+    "password",
+    "group-create",
+    "group-update",
+    "group-delete",
+];
+
+/// The connector's manifest, after checking that a host would take it.
+///
+/// # Panics
+///
+/// With a sentence on what is wrong: see `describe` in `wit/lifecycle.wit`.
+#[track_caller]
+pub fn manifest<C: Manifest>() -> Value {
+    let manifest: Value = serde_json::from_str(C::MANIFEST).expect("the manifest is JSON");
+    let name = text(&manifest, "name");
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    assert!(name.len() <= 64 && name.chars().all(plain), "the name {name:?} is not plain");
+    let version: Vec<&str> = text(&manifest, "version").splitn(3, '.').collect();
+    assert_eq!(version.len(), 3, "the version is not semantic");
+    text(&manifest, "description");
+    let membership = text(&manifest, "membership");
+    assert!(["three-state", "two-state"].contains(&membership), "no such model: {membership}");
+    for (event, entry) in object(&manifest, "lifecycle") {
+        assert!(EVENTS.contains(&event.as_str()), "no such event: {event}");
+        let becomes = text(entry, "membership");
+        let possible = ["active", "suspended", "absent", "unchanged"].contains(&becomes);
+        assert!(possible, "{event} cannot lead to {becomes}");
+        assert!(membership == "three-state" || becomes != "suspended", "{event} cannot suspend");
+        assert!(text(entry, "text").ends_with('.'), "the text of {event} is no sentence");
+    }
+    assert_eq!(object(&manifest, "settings").get("type"), Some(&Value::from("object")));
+    for endpoint in manifest["endpoints"].as_array().expect("endpoints is a list") {
+        text(endpoint, "name");
+        text(endpoint, "description");
+    }
+    for feature in ["groups", "password"] {
+        assert!(manifest["features"][feature].is_boolean(), "features.{feature} is no boolean");
+    }
+    manifest
+}
+
+/// The defaults that a manifest's settings promise, as one object.
+///
+/// A test compares it with the settings' own defaults, so that the promise is kept.
+pub fn defaults(schema: &Value) -> Value {
+    if let Some(default) = schema.get("default") {
+        return default.clone();
+    }
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let named = properties.map(|(name, schema)| (name.clone(), defaults(schema)));
+    let some: Map<String, Value> = named.filter(|(_, value)| !value.is_null()).collect();
+    if some.is_empty() { Value::Null } else { Value::Object(some) }
+}
+
+#[track_caller]
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    let text = value[name].as_str().unwrap_or_default();
+    assert!(!text.is_empty(), "{name} is missing");
+    text
+}
+
+#[track_caller]
+fn object<'a>(value: &'a Value, name: &str) -> &'a Map<String, Value> {
+    value[name].as_object().unwrap_or_else(|| panic!("{name} is no object"))
+}
