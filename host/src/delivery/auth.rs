@@ -1,0 +1,161 @@
+//! How muster signs in at an app. Connectors never see it.
+
+use anyhow::{Context, Result, bail, ensure};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{AUTHORIZATION, InvalidHeaderValue},
+};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::delivery::{Secret, message};
+
+/// The credentials of an endpoint.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// The app asks for none.
+    None,
+    /// `Authorization: Bearer <token>` (RFC 6750).
+    Bearer(Secret),
+    /// `Authorization: Basic <user and password>` (RFC 7617).
+    Basic {
+        /// The user, without a colon.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A header of the app's own.
+    Header {
+        /// The header's name.
+        name: HeaderName,
+        /// Its whole value.
+        value: Secret,
+    },
+}
+
+const FORMS: &str = r#"it is one of {"bearer": SECRET}, {"basic": {"user": "…", "password": SECRET}} and {"header": {"name": "…", "value": SECRET}}"#;
+
+impl Auth {
+    /// Reads the configuration and resolves its secrets; like them, it quotes nothing it found.
+    pub(super) fn load(configuration: &Value) -> Result<Self> {
+        if configuration.is_null() {
+            return Ok(Self::None);
+        }
+        let entry = configuration.as_object().filter(|object| object.len() == 1);
+        let (kind, value) = entry.and_then(|object| object.iter().next()).context(FORMS)?;
+        let auth = match kind.as_str() {
+            "bearer" => Self::Bearer(Secret::load(value)?),
+            "basic" => {
+                let (user, password) = pair(value, "user", "password").context(FORMS)?;
+                // RFC 7617 §2: the first colon ends the user.
+                ensure!(!user.contains(':'), "the user has no colon");
+                Self::Basic { user: user.to_owned(), password: Secret::load(password)? }
+            }
+            "header" => {
+                let (name, value) = pair(value, "name", "value").context(FORMS)?;
+                let name: HeaderName = name.parse().context("\"name\" is a header's name")?;
+                let own = message::is_the_hosts_own(&name) && name != AUTHORIZATION;
+                ensure!(!own, "\"{name}\" is set by muster alone");
+                Self::Header { name, value: Secret::load(value)? }
+            }
+            _ => bail!(FORMS),
+        };
+        auth.sign(&mut HeaderMap::new())
+            .context("the secret has a character that no header may carry")?;
+        Ok(auth)
+    }
+
+    /// Adds the header that signs a request in.
+    pub(super) fn sign(&self, headers: &mut HeaderMap) -> Result<(), InvalidHeaderValue> {
+        let (name, text) = match self {
+            Self::None => return Ok(()),
+            Self::Bearer(token) => {
+                (AUTHORIZATION, Secret::new(format!("Bearer {}", token.expose())))
+            }
+            Self::Basic { user, password } => {
+                let basic = format!("Basic {}", basic(user, password).expose());
+                (AUTHORIZATION, Secret::new(basic))
+            }
+            Self::Header { name, value } => (name.clone(), value.clone()),
+        };
+        let mut value = HeaderValue::from_str(text.expose())?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+        Ok(())
+    }
+
+    /// Whether a header is the one that signs in, which a connector may not send.
+    pub(super) fn is_in(&self, name: &HeaderName) -> bool {
+        matches!(self, Self::Header { name: own, .. } if own == name)
+    }
+
+    /// What an app that repeats a request in its answer would give away.
+    pub(super) fn secrets(&self) -> Vec<Secret> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Bearer(secret) | Self::Header { value: secret, .. } => vec![secret.clone()],
+            Self::Basic { user, password } => vec![basic(user, password), password.clone()],
+        }
+    }
+}
+
+fn basic(user: &str, password: &Secret) -> Secret {
+    let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
+    Secret::new(BASE64_STANDARD.encode(pair.as_bytes()))
+}
+
+fn pair<'a>(value: &'a Value, text: &str, secret: &str) -> Option<(&'a str, &'a Value)> {
+    let object = value.as_object().filter(|object| object.len() == 2)?;
+    Some((object.get(text)?.as_str()?, object.get(secret)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(configuration: &Value, name: &str, value: &str) {
+        let mut headers = HeaderMap::new();
+        Auth::load(configuration).unwrap().sign(&mut headers).unwrap();
+        assert_eq!(headers.len(), 1);
+        assert_eq!(headers[name], value);
+        assert!(headers[name].is_sensitive());
+    }
+
+    #[track_caller]
+    fn refused(configuration: &Value, because: &str) {
+        let error = format!("{:#}", Auth::load(configuration).unwrap_err());
+        assert!(error.contains(because), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn each_way_to_sign_in_is_one_header() {
+        let secret = json!({"value": "hunter2"});
+        check(&json!({"bearer": secret}), "authorization", "Bearer hunter2");
+        let basic = json!({"basic": {"user": "me", "password": secret}});
+        check(&basic, "authorization", "Basic bWU6aHVudGVyMg==");
+        check(&json!({"header": {"name": "X-Api-Key", "value": secret}}), "x-api-key", "hunter2");
+        // Okta's own scheme.
+        let ssws = json!({"header": {"name": "Authorization", "value": {"value": "SSWS hunter2"}}});
+        check(&ssws, "authorization", "SSWS hunter2");
+        assert!(matches!(Auth::load(&Value::Null).unwrap(), Auth::None));
+    }
+
+    #[test]
+    fn a_wrong_configuration_is_refused_without_quoting_it() {
+        let secret = json!({"value": "hunter2"});
+        refused(&json!("hunter2"), "it is one of");
+        refused(&json!({"token": secret}), "it is one of");
+        refused(&json!({"bearer": secret, "basic": secret}), "it is one of");
+        refused(&json!({"basic": {"user": "me"}}), "it is one of");
+        refused(&json!({"basic": {"user": "me", "password": "hunter2"}}), "a secret is one of");
+        refused(&json!({"basic": {"user": "m:e", "password": secret}}), "no colon");
+        refused(&json!({"header": {"name": "a b", "value": secret}}), "header's name");
+        refused(&json!({"header": {"name": "Host", "value": secret}}), "set by muster alone");
+        refused(&json!({"bearer": {"value": "hunter2\n"}}), "no header may carry");
+    }
+}

@@ -1,0 +1,117 @@
+//! One attempt: a message sent, and its answer read up to a limit.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use reqwest::{ClientBuilder, redirect, retry};
+use rustls::crypto::ring;
+
+use crate::{
+    decision::{Response, Unreachable},
+    delivery::{
+        DeliveryError, Endpoint,
+        address::{self, PublicOnly},
+        message::Message,
+    },
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const LARGEST_BODY: usize = 1 << 20;
+
+/// The client for public addresses, and the one for those that an operator vouches for. They share
+/// no connection.
+pub(super) struct Clients {
+    guarded: Client,
+    unguarded: Client,
+}
+
+/// Sends messages over kept connections.
+pub(super) struct Client(reqwest::Client);
+
+impl Clients {
+    pub(super) fn new() -> Result<Self> {
+        // It stays as it is where somebody installed one before; that one serves as well.
+        let _ = ring::default_provider().install_default();
+        let guarded = || configured().dns_resolver(PublicOnly);
+        Ok(Self { guarded: Client::build(guarded)?, unguarded: Client::build(configured)? })
+    }
+
+    /// The client that may connect to the endpoint.
+    pub(super) fn of(&self, endpoint: &Endpoint) -> Result<&Client, DeliveryError> {
+        if endpoint.private_addresses {
+            return Ok(&self.unguarded);
+        }
+        if address::is_literally_private(&endpoint.base_url) {
+            return Err(DeliveryError::Address);
+        }
+        Ok(&self.guarded)
+    }
+}
+
+impl Client {
+    // A machine without certificates must still start: it may need plain HTTP only.
+    fn build(configured: impl Fn() -> ClientBuilder) -> Result<Self> {
+        let built = configured().build().or_else(|error| {
+            tracing::warn!(
+                error = format!("{:#}", anyhow::Error::new(error)),
+                "no https endpoint can be reached; install the system's CA certificates, or set \
+                 SSL_CERT_FILE"
+            );
+            configured().tls_certs_only([]).build()
+        });
+        built.map(Self).context("setting up the outbound HTTP client")
+    }
+
+    /// Sends the message once. Unreachable here is `Connection` or `TooLarge`; the caller keeps
+    /// the time.
+    pub(super) async fn send(
+        &self,
+        message: &Message,
+    ) -> Result<Result<Response, Unreachable>, DeliveryError> {
+        let Message { method, url, headers, body } = message.clone();
+        let mut request = self.0.request(method, url).headers(headers);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        match request.send().await {
+            Ok(answer) => Ok(read(answer).await),
+            Err(error) if address::is_not_public(&error) => Err(DeliveryError::Address),
+            Err(error) => Ok(Err(broken(error))),
+        }
+    }
+}
+
+fn configured() -> ClientBuilder {
+    reqwest::Client::builder()
+        .http1_only()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+}
+
+async fn read(mut answer: reqwest::Response) -> Result<Response, Unreachable> {
+    let status = answer.status().as_u16();
+    let headers = answer.headers().iter().filter(|(name, _)| *name != "set-cookie");
+    let headers = headers
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(broken)? {
+        if body.len() + chunk.len() > LARGEST_BODY {
+            return Err(Unreachable::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Response { status, headers, body })
+}
+
+fn broken(error: reqwest::Error) -> Unreachable {
+    // The URL names people.
+    let error = format!("{:#}", anyhow::Error::new(error.without_url()));
+    tracing::warn!(error, "an app did not answer");
+    Unreachable::Connection
+}

@@ -1,0 +1,179 @@
+//! Endpoints: where an app is, and how muster signs in there, as an operator configures it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::delivery::{auth::Auth, message};
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// One address of an app. Connectors know it by its name only.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// What every path is appended to: http or https, without credentials, query or fragment.
+    pub base_url: Url,
+    /// How muster signs in.
+    pub auth: Auth,
+    /// Headers for every request; they win over the connector's.
+    pub headers: HeaderMap,
+    /// How long one attempt may take, the whole answer included.
+    pub timeout: Duration,
+    /// Whether the address may be a private one, such as `localhost`.
+    pub private_addresses: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Configuration {
+    base_url: String,
+    #[serde(default)]
+    auth: Value,
+    #[serde(default)]
+    headers: Value,
+    timeout: Option<String>,
+    #[serde(default)]
+    private_addresses: bool,
+}
+
+impl Endpoint {
+    /// Reads an app's endpoints, a JSON object of names and configurations, and resolves their
+    /// secrets. The error names the endpoint and the key, and never quotes a secret.
+    pub fn load_all(configuration: &str) -> Result<BTreeMap<String, Self>> {
+        let endpoints: Value = serde_json::from_str(configuration)?;
+        let Value::Object(endpoints) = endpoints else {
+            bail!("endpoints are a JSON object of names and configurations");
+        };
+        let load = |(name, configuration)| {
+            let endpoint = Self::load(&configuration);
+            let endpoint = endpoint.with_context(|| format!("the endpoint \"{name}\""))?;
+            Ok((name, endpoint))
+        };
+        endpoints.into_iter().map(load).collect()
+    }
+
+    /// Reads one endpoint's configuration and resolves its secrets.
+    pub fn load(configuration: &Value) -> Result<Self> {
+        // What may hold a secret is looked at by hand, since serde quotes what it did not expect.
+        ensure!(configuration.is_object(), "a configuration is a JSON object");
+        let Configuration { base_url, auth, headers, timeout, private_addresses } =
+            Configuration::deserialize(configuration)?;
+        Ok(Self {
+            base_url: read_base_url(&base_url).context("\"base_url\"")?,
+            auth: Auth::load(&auth).context("\"auth\"")?,
+            headers: read_headers(&headers).context("\"headers\"")?,
+            timeout: timeout
+                .map_or(Ok(DEFAULT_TIMEOUT), |text| read_timeout(&text).context("\"timeout\""))?,
+            private_addresses,
+        })
+    }
+}
+
+fn read_base_url(text: &str) -> Result<Url> {
+    let url = Url::parse(text).context("it is a URL such as https://api.example.com/v1")?;
+    ensure!(matches!(url.scheme(), "http" | "https"), "its scheme is https, or http");
+    let bare = url.username().is_empty() && url.password().is_none();
+    ensure!(bare, "it holds no credentials; they belong into \"auth\"");
+    ensure!(url.query().is_none() && url.fragment().is_none(), "it has no query and no fragment");
+    Ok(url)
+}
+
+fn read_headers(configured: &Value) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let none = Map::new();
+    let configured = if configured.is_null() { Some(&none) } else { configured.as_object() };
+    let configured = configured.context("they are a JSON object of names and values")?;
+    for (name, value) in configured {
+        let parsed: HeaderName =
+            name.parse().with_context(|| format!("\"{name}\" is no header name"))?;
+        ensure!(!message::is_the_hosts_own(&parsed), "\"{name}\" is set by muster alone");
+        let Some(mut value) = value.as_str().and_then(|text| HeaderValue::from_str(text).ok())
+        else {
+            bail!("the value of \"{name}\" is a text of printable ASCII characters");
+        };
+        // Operators do put keys here.
+        value.set_sensitive(true);
+        headers.insert(parsed, value);
+    }
+    Ok(headers)
+}
+
+fn read_timeout(text: &str) -> Result<Duration> {
+    let parsed = text.parse::<SignedDuration>().ok().and_then(|it| Duration::try_from(it).ok());
+    let timeout = parsed.with_context(|| format!("\"{text}\" is not a time such as \"10s\""))?;
+    ensure!(!timeout.is_zero() && timeout <= LONGEST_TIMEOUT, "it is more than 0s and at most 5m");
+    Ok(timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn refused(configuration: &Value, because: &str) {
+        let text = json!({ "api": configuration }).to_string();
+        let error = format!("{:#}", Endpoint::load_all(&text).unwrap_err());
+        assert!(error.starts_with("the endpoint \"api\": "), "{error}");
+        assert!(error.contains(because), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn an_endpoint_is_an_address_and_nothing_more_is_needed() {
+        let endpoints = Endpoint::load_all(r#"{"api": {"base_url": "https://a.example/v1"}}"#);
+        let endpoint = &endpoints.unwrap()["api"];
+        assert_eq!(endpoint.base_url.as_str(), "https://a.example/v1");
+        assert_eq!(endpoint.timeout, DEFAULT_TIMEOUT);
+        assert!(matches!(endpoint.auth, Auth::None));
+        assert!(endpoint.headers.is_empty() && !endpoint.private_addresses);
+    }
+
+    #[test]
+    fn an_endpoint_may_say_how_to_reach_it() {
+        let endpoint = Endpoint::load(&json!({
+            "base_url": "http://localhost:8080",
+            "auth": {"bearer": {"value": "hunter2"}},
+            "headers": {"X-Api-Version": "7", "x-key": "hunter2"},
+            "timeout": "1m 30s",
+            "private_addresses": true,
+        }));
+        let endpoint = endpoint.unwrap();
+        assert_eq!(endpoint.timeout, Duration::from_secs(90));
+        assert_eq!(endpoint.headers["x-api-version"], "7");
+        assert!(endpoint.private_addresses);
+        assert!(!format!("{endpoint:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_wrong_configuration_says_which_key_and_why() {
+        let with = |key: &str, value: Value| {
+            let mut configuration = json!({"base_url": "https://a.example"});
+            configuration[key] = value;
+            configuration
+        };
+        refused(&json!({}), "missing field `base_url`");
+        refused(&json!("hunter2"), "a configuration is a JSON object");
+        refused(&with("headers", json!("hunter2")), "a JSON object of names");
+        refused(&with("base_url", json!("a.example")), "\"base_url\": it is a URL such as");
+        refused(&with("base_url", json!("ftp://a.example")), "its scheme is https");
+        refused(&with("base_url", json!("https://u:hunter2@a.example")), "no credentials");
+        refused(&with("base_url", json!("https://a.example?key=hunter2")), "no query");
+        refused(&with("timeout", json!("soon")), "\"timeout\": \"soon\" is not a time");
+        refused(&with("timeout", json!("0s")), "more than 0s");
+        refused(&with("timeout", json!("-3s")), "is not a time");
+        refused(&with("timeout", json!("1h")), "at most 5m");
+        refused(&with("time_out", json!("1s")), "unknown field `time_out`");
+        refused(&with("headers", json!({"a b": "c"})), "\"a b\" is no header name");
+        refused(&with("headers", json!({"Authorization": "hunter2"})), "set by muster alone");
+        refused(&with("headers", json!({"x-key": ["hunter2"]})), "printable ASCII");
+        refused(&with("auth", json!({"bearer": "hunter2"})), "\"auth\": a secret is one of");
+    }
+}

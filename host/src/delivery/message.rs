@@ -1,0 +1,199 @@
+//! The request as it leaves: the connector's words, checked, with what the host adds.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{CONTENT_TYPE, USER_AGENT},
+};
+use url::Url;
+
+use crate::{
+    decision::Request,
+    delivery::{DeliveryError, Endpoint, StandIn, stand_in, target},
+};
+
+const METHODS: [Method; 6] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+const PRODUCT: &str = concat!("muster/", env!("CARGO_PKG_VERSION"));
+
+/// A message ready to be sent, as often as need be.
+#[derive(Clone)]
+pub(super) struct Message {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Bytes>,
+}
+
+/// Whether a header says who asks, to whom, or how a message is framed: none of a connector's
+/// business, and none of an operator's.
+pub(super) fn is_the_hosts_own(name: &HeaderName) -> bool {
+    const OWN: [&str; 12] = [
+        "authorization",
+        "connection",
+        "content-length",
+        "cookie",
+        "expect",
+        "host",
+        "idempotency-key",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    OWN.contains(&name.as_str()) || name.as_str().starts_with("proxy-")
+}
+
+impl Message {
+    /// Checks a request and adds the endpoint's address, headers and credentials, the idempotency
+    /// key, and the secrets behind stand-ins.
+    pub(super) fn compose(
+        endpoint: &Endpoint,
+        request: &Request,
+        idempotency_key: &str,
+        stand_ins: &[StandIn],
+    ) -> Result<Self, DeliveryError> {
+        let method = METHODS.into_iter().find(|method| method.as_str() == request.method);
+        let method = method.ok_or(DeliveryError::Method)?;
+        stand_in::check(request, stand_ins)?;
+        let url = target::below(&endpoint.base_url, &request.path, &request.query)?;
+        let mut headers = checked_headers(endpoint, &request.headers)?;
+        let body = match &request.body {
+            None => None,
+            Some(body) => {
+                let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+                let content_type = content_type.ok_or(DeliveryError::ContentType)?;
+                Some(stand_in::fill(body, content_type, stand_ins)?)
+            }
+        };
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(PRODUCT));
+        for (name, value) in &endpoint.headers {
+            headers.insert(name, value.clone());
+        }
+        headers.insert("idempotency-key", value("idempotency-key", idempotency_key)?);
+        endpoint.auth.sign(&mut headers).map_err(|_| DeliveryError::Header {
+            name: "authorization".to_owned(),
+            reason: "cannot carry the endpoint's secret",
+        })?;
+        Ok(Self { method, url, headers, body })
+    }
+}
+
+fn checked_headers(
+    endpoint: &Endpoint,
+    asked: &[(String, String)],
+) -> Result<HeaderMap, DeliveryError> {
+    let mut headers = HeaderMap::with_capacity(asked.len() + 4);
+    for (name, text) in asked {
+        let refused = |reason| DeliveryError::Header { name: name.to_lowercase(), reason };
+        let parsed: HeaderName = name.parse().map_err(|_| refused("is no header name"))?;
+        if is_the_hosts_own(&parsed) || endpoint.auth.is_in(&parsed) {
+            return Err(refused("is set by muster alone"));
+        }
+        headers.append(parsed, value(name, text)?);
+    }
+    Ok(headers)
+}
+
+fn value(name: &str, text: &str) -> Result<HeaderValue, DeliveryError> {
+    HeaderValue::from_str(text).map_err(|_| DeliveryError::Header {
+        name: name.to_lowercase(),
+        reason: "has a character outside printable ASCII",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn endpoint() -> Endpoint {
+        Endpoint::load(&json!({
+            "base_url": "https://app.example/v1",
+            "auth": {"header": {"name": "X-Api-Key", "value": {"value": "hunter2"}}},
+            "headers": {"x-version": "7"},
+        }))
+        .unwrap()
+    }
+
+    fn compose(
+        method: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Result<Message, DeliveryError> {
+        let request = Request {
+            endpoint: "api".into(),
+            method: method.into(),
+            path: "/users".into(),
+            query: vec![],
+            headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            body: body.map(|text| text.as_bytes().to_vec()),
+        };
+        Message::compose(&endpoint(), &request, "op-1", &[])
+    }
+
+    #[track_caller]
+    fn refused(name: &str, value: &str, reason: &'static str) {
+        let refused = compose("GET", &[(name, value)], None).err();
+        let name = name.to_lowercase();
+        assert_eq!(refused, Some(DeliveryError::Header { name, reason }));
+    }
+
+    #[test]
+    fn the_host_adds_who_asks_and_the_idempotency_key() {
+        let message = compose("GET", &[("accept", "a"), ("Accept", "b")], None).unwrap();
+        let sent = |name| {
+            let values = message.headers.get_all(name).iter();
+            values.map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(sent("accept"), ["a", "b"]);
+        assert_eq!(sent("idempotency-key"), ["op-1"]);
+        assert_eq!(sent("user-agent"), [PRODUCT]);
+        assert_eq!(sent("x-api-key"), ["hunter2"]);
+        assert_eq!(sent("x-version"), ["7"]);
+        assert_eq!(message.url.as_str(), "https://app.example/v1/users");
+    }
+
+    #[test]
+    fn the_operators_headers_win_over_the_connectors() {
+        let message = compose("GET", &[("x-version", "1"), ("User-Agent", "me/1")], None).unwrap();
+        assert_eq!(message.headers["x-version"], "7");
+        assert_eq!(message.headers["user-agent"], "me/1");
+    }
+
+    #[test]
+    fn headers_that_are_the_hosts_own_are_refused() {
+        for name in ["Host", "authorization", "COOKIE", "Idempotency-Key", "Content-Length"] {
+            refused(name, "x", "is set by muster alone");
+        }
+        for name in ["transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer"] {
+            refused(name, "x", "is set by muster alone");
+        }
+        for name in ["expect", "proxy-authorization", "Proxy-Connection", "x-api-key"] {
+            refused(name, "x", "is set by muster alone");
+        }
+        refused("x y", "x", "is no header name");
+        refused("", "x", "is no header name");
+        refused("x-a", "x\r\nhost: evil", "has a character outside printable ASCII");
+    }
+
+    #[test]
+    fn methods_outside_the_list_are_refused() {
+        for method in ["CONNECT", "TRACE", "OPTIONS", "get", "GET /evil HTTP/1.1", ""] {
+            assert_eq!(compose(method, &[], None).err(), Some(DeliveryError::Method));
+        }
+        for method in METHODS {
+            assert!(compose(method.as_str(), &[], None).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_body_says_what_it_is() {
+        assert_eq!(compose("POST", &[], Some("{}")).err(), Some(DeliveryError::ContentType));
+        let json = [("content-type", "application/json")];
+        assert_eq!(compose("POST", &json, Some("{}")).unwrap().body.unwrap(), "{}");
+    }
+}

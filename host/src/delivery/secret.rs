@@ -1,0 +1,109 @@
+//! Values that must not be seen: where they come from, and that nothing prints them.
+
+use std::{env, fmt, fs};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+/// A value that no log, message or journal shows, wiped from memory when it is dropped.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// A secret of this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The text itself, for the one place that sends or seals it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Resolves `{"env": NAME}`, `{"file": PATH}` or `{"value": TEXT}`.
+    ///
+    /// The configuration is read by hand, since serde's own messages quote what they found, and
+    /// here that would be the secret.
+    pub(super) fn load(source: &Value) -> Result<Self> {
+        let entry = source.as_object().filter(|object| object.len() == 1);
+        let (kind, place) = entry
+            .and_then(|object| object.iter().next())
+            .and_then(|(kind, place)| Some((kind.as_str(), place.as_str()?)))
+            .context(
+                r#"a secret is one of {"env": "NAME"}, {"file": "PATH"} and {"value": "TEXT"}"#,
+            )?;
+        let secret = match kind {
+            "env" => Self::from_environment(place)?,
+            "file" => Self::from_file(place)?,
+            "value" => Self::new(place),
+            other => bail!(r#"a secret comes from "env", "file" or "value", not from "{other}""#),
+        };
+        // An unset variable in somebody's deployment must not become a credential of no characters.
+        ensure!(!secret.expose().is_empty(), r#"the secret from "{kind}" is empty"#);
+        Ok(secret)
+    }
+
+    fn from_environment(name: &str) -> Result<Self> {
+        env::var(name).map(Self::new).with_context(|| {
+            format!("the secret is to come from the environment variable {name}: set it to a text")
+        })
+    }
+
+    fn from_file(path: &str) -> Result<Self> {
+        let text = fs::read_to_string(path).map(Zeroizing::new).with_context(|| {
+            format!("the secret is to come from the file {path}: create it, readable for muster")
+        })?;
+        // Editors and `echo` end a file with a newline that nobody means.
+        Ok(Self::new(text.trim_end_matches(['\r', '\n'])))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn refused(source: &Value, because: &str) {
+        let error = format!("{:#}", Secret::load(source).unwrap_err());
+        assert!(error.contains(because), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_comes_from_the_environment_a_file_or_the_configuration() {
+        assert_eq!(Secret::load(&json!({"value": "hunter2"})).unwrap().expose(), "hunter2");
+        let path = env::var("PATH").unwrap();
+        assert_eq!(Secret::load(&json!({"env": "PATH"})).unwrap().expose(), path);
+        let file = env::temp_dir().join(format!("muster-secret-{}", std::process::id()));
+        fs::write(&file, " hunter2\r\n").unwrap();
+        let loaded = Secret::load(&json!({"file": file.to_str().unwrap()}));
+        fs::remove_file(&file).unwrap();
+        assert_eq!(loaded.unwrap().expose(), " hunter2");
+    }
+
+    #[test]
+    fn a_secret_that_is_missing_or_empty_is_refused_and_never_quoted() {
+        refused(&json!({"env": "MUSTER_NOT_SET"}), "environment variable MUSTER_NOT_SET: set it");
+        refused(&json!({"file": "/nowhere/secret"}), "file /nowhere/secret: create it");
+        refused(&json!({"value": ""}), "empty");
+        refused(&json!({"file": "/dev/null"}), "empty");
+        refused(&json!({"vault": "hunter2"}), r#"not from "vault""#);
+        refused(&json!("hunter2"), "a secret is one of");
+        refused(&json!({"value": "hunter2", "env": "PATH"}), "a secret is one of");
+        refused(&json!({"value": ["hunter2"]}), "a secret is one of");
+    }
+
+    #[test]
+    fn a_secret_is_not_printed() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), "…");
+    }
+}

@@ -1,0 +1,54 @@
+//! The rules of delivery, each against a real server.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::*;
+
+mod app;
+mod bad_days;
+mod rules;
+
+use app::{App, Reply, answer};
+
+/// An endpoint that leads to a local server, with something of its own.
+fn endpoint(base_url: &str, own: &Value) -> Endpoint {
+    let mut configuration = json!({"base_url": base_url, "private_addresses": true});
+    for (key, value) in own.as_object().expect("an object") {
+        configuration[key] = value.clone();
+    }
+    Endpoint::load(&configuration).unwrap()
+}
+
+fn request(method: &str, path: &str) -> Request {
+    Request {
+        endpoint: "api".into(),
+        method: method.into(),
+        path: path.into(),
+        query: vec![],
+        headers: vec![],
+        body: None,
+    }
+}
+
+fn with_json(request: Request, body: &Value) -> Request {
+    let headers = vec![("content-type".into(), "application/json".into())];
+    Request { headers, body: Some(body.to_string().into_bytes()), ..request }
+}
+
+fn soon(seconds: u64) -> Instant {
+    Instant::now() + Duration::from_secs(seconds)
+}
+
+/// Performs one request within ten seconds.
+async fn perform(endpoint: &Endpoint, request: &Request) -> Performed {
+    let delivery = Delivery::new().unwrap();
+    delivery.perform(endpoint, request, "op-1", &[], soon(10)).await.unwrap()
+}
+
+async fn refusal(endpoint: &Endpoint, request: &Request) -> DeliveryError {
+    let delivery = Delivery::new().unwrap();
+    delivery.perform(endpoint, request, "op-1", &[], soon(10)).await.unwrap_err()
+}

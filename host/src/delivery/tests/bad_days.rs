@@ -1,0 +1,187 @@
+//! Apps that are slow, broken, busy or gone.
+
+use super::*;
+
+const LIMIT: usize = 1 << 20;
+
+fn silence() -> Reply {
+    Reply::Silence(Duration::from_secs(30))
+}
+
+/// Performs `GET /` and returns what came of it with the number of requests that the app saw.
+async fn ask(replies: impl IntoIterator<Item = Reply>) -> (Performed, usize) {
+    let app = App::start(replies).await;
+    let endpoint = endpoint(&app.base_url, &json!({"timeout": "300ms"}));
+    let performed = perform(&endpoint, &request("GET", "/")).await;
+    (performed, app.requests().len())
+}
+
+#[tokio::test]
+async fn an_app_that_is_busy_for_a_moment_is_asked_again_with_the_same_key() {
+    for status in [429, 500, 502, 503, 504] {
+        let app = App::start([answer(status, "", ""), answer(200, "", "done")]).await;
+        let endpoint = endpoint(&app.base_url, &json!({}));
+        let request = with_json(request("POST", "/users"), &json!({"name": "Ann"}));
+        let performed = perform(&endpoint, &request).await;
+        assert_eq!(performed.attempts, 2, "{status}");
+        assert_eq!(performed.response.unwrap().body, b"done");
+        let sent = app.requests();
+        assert!(sent[0].contains("idempotency-key: op-1\r\n"));
+        assert_eq!(sent[0], sent[1]);
+    }
+}
+
+#[tokio::test]
+async fn an_app_that_says_no_is_not_asked_again() {
+    for status in [400, 401, 403, 404, 408, 409, 412, 422, 501] {
+        let (performed, seen) = ask([answer(status, "", ""), answer(200, "", "")]).await;
+        assert_eq!((performed.response.unwrap().status, seen), (status, 1));
+    }
+}
+
+#[tokio::test]
+async fn an_app_that_stays_busy_is_quoted_in_the_end() {
+    let (performed, seen) = ask([answer(503, "", "busy")]).await;
+    assert_eq!(performed.response.unwrap().body, b"busy");
+    assert_eq!((performed.attempts, seen), (5, 5));
+}
+
+#[tokio::test]
+async fn retry_after_is_waited_for_where_the_deadline_allows() {
+    let (performed, _) = ask([answer(429, "retry-after: 1\r\n", ""), answer(200, "", "")]).await;
+    assert_eq!(performed.response.unwrap().status, 200);
+    assert!(performed.elapsed >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn retry_after_beyond_the_deadline_is_handed_back_at_once() {
+    for header in ["retry-after: 60\r\n", "retry-after: 18446744073709551615\r\n"] {
+        let (performed, seen) = ask([answer(429, header, ""), answer(200, "", "")]).await;
+        let response = performed.response.unwrap();
+        assert_eq!((response.status, seen), (429, 1));
+        assert!(response.headers.iter().any(|(name, _)| name == "retry-after"));
+        assert!(performed.elapsed < Duration::from_secs(1));
+    }
+}
+
+#[tokio::test]
+async fn a_slow_app_is_a_timeout_and_is_not_asked_twice() {
+    let (performed, seen) = ask([silence()]).await;
+    assert_eq!(performed.response, Err(Unreachable::Timeout));
+    assert_eq!((performed.attempts, seen), (1, 1));
+    assert!(performed.elapsed < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn an_app_that_never_ends_its_answer_is_a_timeout() {
+    let begun = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun".to_vec();
+    let (performed, _) = ask([Reply::Bytes(begun)]).await;
+    assert_eq!(performed.response, Err(Unreachable::Timeout));
+}
+
+#[tokio::test]
+async fn the_deadline_ends_an_attempt_that_has_time_of_its_own() {
+    let app = App::start([silence()]).await;
+    let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
+    let deadline = Instant::now() + Duration::from_millis(100);
+    let get = request("GET", "/");
+    let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
+    assert_eq!((performed.response, performed.attempts), (Err(Unreachable::Timeout), 1));
+    let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
+    assert_eq!((performed.response, performed.attempts), (Err(Unreachable::Timeout), 0));
+}
+
+#[tokio::test]
+async fn an_app_that_is_busy_until_the_deadline_is_quoted() {
+    let app = App::start([answer(503, "", "busy")]).await;
+    let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
+    let deadline = Instant::now() + Duration::from_millis(800);
+    let get = request("GET", "/");
+    let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
+    assert_eq!(performed.response.unwrap().body, b"busy");
+    assert!((2..5).contains(&performed.attempts), "{}", performed.attempts);
+    assert!(Instant::now() < deadline);
+}
+
+#[tokio::test]
+async fn an_app_that_breaks_the_connection_is_asked_again() {
+    for broken in [
+        "",
+        "HTTP/1.1 200 OK\r\ncontent-le",
+        "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nbegun\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nnot-a-size\r\n",
+        "SSH-2.0-OpenSSH_9.9\r\n",
+        "\0\0\0\0",
+    ] {
+        let cut = Reply::Cut(broken.as_bytes().to_vec());
+        let (performed, _) = ask([cut, answer(200, "", "whole")]).await;
+        assert_eq!(performed.response.unwrap().body, b"whole", "{broken:?}");
+        assert_eq!(performed.attempts, 2, "{broken:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_that_always_breaks_the_connection_is_asked_no_more_than_five_times() {
+    let (performed, seen) = ask([Reply::Cut(Vec::new())]).await;
+    assert_eq!(performed.response, Err(Unreachable::Connection));
+    assert_eq!((performed.attempts, seen), (5, 5));
+}
+
+#[tokio::test]
+async fn an_app_that_is_not_there_is_no_connection() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    for base_url in [base_url.as_str(), "http://nobody.invalid"] {
+        let performed = perform(&endpoint(base_url, &json!({})), &request("GET", "/")).await;
+        assert_eq!(performed.response, Err(Unreachable::Connection), "{base_url}");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_server_is_no_https_app() {
+    let app = App::start([answer(200, "", "")]).await;
+    let base_url = app.base_url.replace("http:", "https:");
+    let endpoint = endpoint(&base_url, &json!({"timeout": "2s"}));
+    let performed = perform(&endpoint, &request("GET", "/")).await;
+    assert!(matches!(performed.response, Err(Unreachable::Connection | Unreachable::Timeout)));
+}
+
+#[tokio::test]
+async fn an_answer_of_a_mebibyte_is_read_and_a_larger_one_is_not() {
+    let (performed, _) = ask([answer(200, "", &"x".repeat(LIMIT))]).await;
+    assert_eq!(performed.response.unwrap().body.len(), LIMIT);
+    let (performed, seen) = ask([answer(200, "", &"x".repeat(LIMIT + 1))]).await;
+    assert_eq!((performed.response, seen), (Err(Unreachable::TooLarge), 1));
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_read_no_further_than_the_limit() {
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    // No last chunk: whoever reads on waits until the time-out.
+    let endless = format!("{head}{}", chunk.repeat(17)).into_bytes();
+    let (performed, _) = ask([Reply::Bytes(endless)]).await;
+    assert_eq!(performed.response, Err(Unreachable::TooLarge));
+}
+
+#[tokio::test]
+async fn an_app_that_keeps_failing_is_left_alone() {
+    let app = App::start([Reply::Cut(Vec::new())]).await;
+    let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
+    let get = request("GET", "/");
+    let mut came = Vec::new();
+    for _ in 0..3 {
+        let performed = delivery.perform(&endpoint, &get, "op-1", &[], soon(10)).await.unwrap();
+        came.push((performed.response.unwrap_err(), performed.attempts));
+    }
+    let connection = (Unreachable::Connection, 5);
+    assert_eq!(came, [connection, connection, (Unreachable::CircuitOpen, 0)]);
+    assert_eq!(app.requests().len(), 10);
+    // Another app is not concerned.
+    let other = App::start([answer(200, "", "")]).await;
+    let endpoint = super::endpoint(&other.base_url, &json!({}));
+    let performed = delivery.perform(&endpoint, &get, "op-1", &[], soon(10)).await.unwrap();
+    assert_eq!(performed.response.unwrap().status, 200);
+}

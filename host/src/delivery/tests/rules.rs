@@ -1,0 +1,117 @@
+//! What is sent, what is not, and what comes back.
+
+use super::*;
+
+#[tokio::test]
+async fn a_request_carries_what_the_host_adds() {
+    let app = App::start([answer(200, "", "")]).await;
+    let own = json!({"auth": {"bearer": {"value": "hunter2"}}, "headers": {"x-version": "7"}});
+    let endpoint = endpoint(&format!("{}/v1/", app.base_url), &own);
+    let mut request = with_json(request("POST", "/users/a%40b"), &json!({"name": "Ü"}));
+    request.query = vec![("notify".into(), "a & b".into())];
+    perform(&endpoint, &request).await.response.unwrap();
+    let sent = &app.requests()[0];
+    assert!(sent.starts_with("post /v1/users/a%40b?notify=a%20%26%20b http/1.1\r\n"), "{sent}");
+    for line in [
+        "authorization: bearer hunter2",
+        "content-type: application/json",
+        "idempotency-key: op-1",
+        "x-version: 7",
+        &format!("host: {}", app.base_url.trim_start_matches("http://")),
+        &format!("user-agent: muster/{}", env!("CARGO_PKG_VERSION")),
+    ] {
+        assert!(sent.contains(&format!("\r\n{line}\r\n")), "{line} is not in {sent}");
+    }
+    assert!(sent.ends_with("\r\n\r\n{\"name\":\"Ü\"}"), "{sent}");
+}
+
+#[tokio::test]
+async fn an_answer_comes_back_as_it_is_without_cookies() {
+    let headers = "X-Request-Id: 7\r\nSet-Cookie: session=1\r\nX-A: 1\r\nx-a: 2\r\n";
+    let app = App::start([answer(418, headers, "short and stout")]).await;
+    let performed = perform(&endpoint(&app.base_url, &json!({})), &request("GET", "/")).await;
+    let response = performed.response.unwrap();
+    assert_eq!((response.status, performed.attempts), (418, 1));
+    assert_eq!(response.body, b"short and stout");
+    let names: Vec<&str> = response.headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["x-request-id", "x-a", "x-a", "content-length"]);
+}
+
+#[tokio::test]
+async fn no_cookie_is_kept() {
+    let app = App::start([answer(200, "Set-Cookie: session=1\r\n", "")]).await;
+    let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
+    for _ in 0..2 {
+        let request = request("GET", "/");
+        delivery.perform(&endpoint, &request, "op-1", &[], soon(10)).await.unwrap();
+    }
+    assert!(app.requests().iter().all(|request| !request.contains("\r\ncookie:")));
+    assert_eq!(app.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let app = App::start([answer(302, "location: /elsewhere\r\n", "")]).await;
+    let performed = perform(&endpoint(&app.base_url, &json!({})), &request("GET", "/")).await;
+    assert_eq!(performed.response.unwrap().status, 302);
+    assert_eq!(app.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_private_address_is_refused_unless_it_is_configured() {
+    let app = App::start([answer(200, "", "")]).await;
+    let by_name = app.base_url.replace("127.0.0.1", "localhost");
+    for base_url in [&app.base_url, &by_name, &"http://169.254.169.254/latest".to_owned()] {
+        let guarded = endpoint(base_url, &json!({"private_addresses": false}));
+        let refused = refusal(&guarded, &request("GET", "/")).await;
+        assert_eq!(refused, DeliveryError::Address, "{base_url}");
+    }
+    assert_eq!(app.requests().len(), 0);
+    for base_url in [&app.base_url, &by_name] {
+        perform(&endpoint(base_url, &json!({})), &request("GET", "/")).await.response.unwrap();
+    }
+    assert_eq!(app.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn what_no_connector_may_ask_for_is_refused_before_anything_is_sent() {
+    let app = App::start([answer(200, "", "")]).await;
+    let endpoint = endpoint(&app.base_url, &json!({}));
+    let header =
+        |name: &str| Request { headers: vec![(name.into(), "x".into())], ..request("GET", "/") };
+    for (refused, word) in [
+        (request("TRACE", "/"), "method"),
+        (request("GET", "/../admin"), "path"),
+        (request("GET", "//evil.example"), "path"),
+        (header("authorization"), "header \"authorization\""),
+        (header("Host"), "header \"host\""),
+        (Request { body: Some(vec![]), ..request("POST", "/") }, "content-type"),
+    ] {
+        let error = refusal(&endpoint, &refused).await.to_string();
+        assert!(error.contains(word), "{error}");
+    }
+    assert_eq!(app.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn a_password_is_seen_by_the_app_alone() {
+    let app = App::start([answer(200, "", r#"{"password":"correct horse"}"#)]).await;
+    let endpoint = endpoint(&app.base_url, &json!({}));
+    let request = with_json(request("POST", "/users"), &json!({"password": "stand-in-1"}));
+    let before = request.clone();
+    let password = StandIn { stand_in: "stand-in-1".into(), value: Secret::new("correct horse") };
+    let delivery = Delivery::new().unwrap();
+    let performed = delivery.perform(&endpoint, &request, "op-1", &[password], soon(10)).await;
+    assert!(app.requests()[0].ends_with(r#"{"password":"correct horse"}"#));
+    assert_eq!(request, before);
+    assert_eq!(performed.unwrap().response.unwrap().body, br#"{"password":"stand-in-1"}"#);
+}
+
+#[tokio::test]
+async fn credentials_that_an_app_echoes_do_not_come_back() {
+    let app =
+        App::start([answer(500, "retry-after: 99\r\n", "you sent Bearer s3cret-token")]).await;
+    let own = json!({"auth": {"bearer": {"value": "s3cret-token"}}});
+    let performed = perform(&endpoint(&app.base_url, &own), &request("GET", "/")).await;
+    assert_eq!(performed.response.unwrap().body, "you sent Bearer …".as_bytes());
+}
