@@ -12,6 +12,8 @@ mod target;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub use comparison::{Comparison, Operand};
 pub use target::Target;

@@ -12,6 +12,8 @@ mod scanner;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 /// The longest filter that is read, in bytes.
 pub const MAX_FILTER_LENGTH: usize = 8 * 1024;
