@@ -7,7 +7,8 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use crate::scim::{Projection, ResourceType};
+use crate::scim::ResourceType;
+use crate::scim::projection::Projection;
 
 #[cfg(test)]
 mod tests;
