@@ -101,3 +101,62 @@ fn attributes_are_served_with_all_their_characteristics() {
     assert_eq!(user_name["mutability"], json!("readWrite"));
     assert_eq!(user_name["uniqueness"], json!("server"));
 }
+
+fn rfc(name: &str) -> Value {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/scim/rfc");
+    read(&std::fs::read_to_string(format!("{folder}/{name}.json")).unwrap())
+}
+
+#[test]
+fn resource_types_are_those_of_the_rfc() {
+    let mut example = rfc("rfc7644-4-list_response-resource_types");
+    // The example says 10, of a list of two.
+    example["itemsPerPage"] = json!(2);
+    // Okta and others know users without the extension.
+    example["Resources"][0]["schemaExtensions"][0]["required"] = json!(false);
+    assert_eq!(read(&resource_types(BASE, &Schemas::standard())), example);
+}
+
+#[test]
+fn the_configuration_has_what_the_example_of_the_rfc_has() {
+    let example = rfc("rfc7643-8.5-service_provider_configuration");
+    let support = Support { max_results: 200, change_password: true, etag: true };
+    let config = read(&service_provider_config(BASE, &support));
+    for (name, value) in example.as_object().unwrap() {
+        match value {
+            Value::String(_) => assert_eq!(name, "documentationUri", "optional, and left out"),
+            Value::Object(_) if name != "meta" => assert_eq!(names(&config[name]), names(value)),
+            _ => assert!(config.get(name).is_some(), "{name}"),
+        }
+    }
+}
+
+/// Everything of `part` is in `whole`, which may say more.
+#[track_caller]
+fn check_contains(whole: &Value, part: &Value) {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().for_each(|(name, value)| check_contains(&whole[name], value));
+        }
+        (Value::Array(whole), Value::Array(part)) => {
+            assert_eq!(whole.len(), part.len());
+            whole.iter().zip(part).for_each(|(whole, part)| check_contains(whole, part));
+        }
+        _ => assert_eq!(whole, part),
+    }
+}
+
+#[test]
+fn schemas_are_those_of_the_rfc() {
+    let known = Schemas::standard();
+    for text in [
+        include_str!("../schemas/user.json"),
+        include_str!("../schemas/group.json"),
+        include_str!("../schemas/enterprise_user.json"),
+    ] {
+        let example = read(text);
+        let served = read(&schema(BASE, &known, example["id"].as_str().unwrap()).unwrap());
+        check_contains(&served["attributes"], &example["attributes"]);
+        assert_eq!(served["name"], example["name"]);
+    }
+}

@@ -133,3 +133,23 @@ fn what_is_returned_on_request_is_shown_by_name() {
     assert!(!shown(None));
     assert!(!shown(Some("members")));
 }
+
+#[test]
+fn the_partial_answer_of_the_rfc_is_what_is_left_of_its_full_user() {
+    let mut full = rfc("rfc7643-8.2-user-full");
+    let schemas = Schemas::standard();
+    let user_type = schemas.by_name("User").unwrap();
+    let projection = Projection::parse(Some("userName"), None, user_type).unwrap();
+    projection.apply(user_type, full.as_object_mut().unwrap());
+    let partial = rfc("rfc7644-3.9-user-partial_response");
+    assert_eq!(full["schemas"], partial["schemas"]);
+    assert_eq!(full["id"], partial["id"]);
+    assert_eq!(full["userName"], json!("bjensen@example.com"), "the RFC shortens it");
+    assert_eq!(full.as_object().unwrap().len(), 3);
+}
+
+fn rfc(name: &str) -> Value {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/scim/rfc");
+    let text = std::fs::read_to_string(format!("{folder}/{name}.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
