@@ -1,0 +1,114 @@
+//! Dialects: how identity providers deviate from the RFCs, and what each deviation is.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub use super::leniency::Leniency;
+
+/// Whose SCIM a tenant speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// Okta, catalogue apps and customers' own.
+    Okta,
+    /// Microsoft Entra ID, with and without `aadOptscim062020`, and Microsoft's validator.
+    Entra,
+    /// OneLogin.
+    OneLogin,
+    /// JumpCloud.
+    JumpCloud,
+    /// PingOne and PingFederate.
+    Ping,
+    /// Google Workspace.
+    Google,
+    /// Any of them: everything that does no harm is understood.
+    #[default]
+    Generic,
+    /// The RFCs as the interoperability profiles read them: nothing else is understood.
+    Strict,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 8] = [
+        Self::Okta,
+        Self::Entra,
+        Self::OneLogin,
+        Self::JumpCloud,
+        Self::Ping,
+        Self::Google,
+        Self::Generic,
+        Self::Strict,
+    ];
+
+    /// Its name in settings: lower case, one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Okta => "okta",
+            Self::Entra => "entra",
+            Self::OneLogin => "onelogin",
+            Self::JumpCloud => "jumpcloud",
+            Self::Ping => "ping",
+            Self::Google => "google",
+            Self::Generic => "generic",
+            Self::Strict => "strict",
+        }
+    }
+
+    /// Whether a request of this dialect may deviate in this way.
+    ///
+    /// What harms nobody is understood from everybody, because customers change their identity
+    /// provider more often than their settings; that it fired is what tells the operator.
+    pub fn allows(self, leniency: Leniency) -> bool {
+        match (self, leniency) {
+            (Self::Strict, _) => false,
+            (dialect, Leniency::EmptyOperations) => dialect == Self::Entra,
+            _ => true,
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|it| it.name().eq_ignore_ascii_case(text));
+        found.ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            anyhow::anyhow!("there is no dialect {text}: choose one of {known}")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dialect_is_read_by_its_name() {
+        for dialect in Dialect::ALL {
+            assert_eq!(dialect.to_string().parse::<Dialect>().unwrap(), dialect);
+            assert_eq!(serde_json::to_string(&dialect).unwrap(), format!("\"{dialect}\""));
+        }
+        assert_eq!("Entra".parse::<Dialect>().unwrap(), Dialect::Entra);
+        assert!("azure".parse::<Dialect>().is_err());
+    }
+
+    #[test]
+    fn the_strict_dialect_allows_nothing_and_the_generic_one_everything_harmless() {
+        for leniency in Leniency::ALL {
+            assert!(!Dialect::Strict.allows(leniency));
+            assert!(Dialect::Entra.allows(leniency));
+            let harmless = leniency != Leniency::EmptyOperations;
+            assert_eq!(Dialect::Generic.allows(leniency), harmless);
+        }
+    }
+}

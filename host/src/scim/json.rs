@@ -1,0 +1,162 @@
+//! JSON as it arrives: bounded, UTF-8, every key once.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::Error;
+
+/// How deep objects and lists may stand in each other. No SCIM message needs more than five.
+pub const MAX_DEPTH: usize = 32;
+
+/// Reads the body of a request; what is wrong with it is `invalidSyntax`, with its place.
+pub fn parse_json(bytes: &[u8]) -> Result<Value, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        // RFC 7644 §3.8: UTF-8.
+        let at = error.valid_up_to();
+        Error::invalid_syntax(format!("The body is not UTF-8: byte {at} is out of place"))
+    })?;
+    // RFC 8259 §8.1: a byte order mark may be passed over.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim_ascii().is_empty() {
+        return Err(Error::invalid_syntax("The body is empty; it must be a JSON object"));
+    }
+    read(text)
+        .map_err(|error| Error::invalid_syntax(format!("The body cannot be read as JSON: {error}")))
+}
+
+fn read(text: &str) -> serde_json::Result<Value> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = Bounded { room: MAX_DEPTH }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Reads a value with so much room below it.
+#[derive(Clone, Copy)]
+struct Bounded {
+    room: usize,
+}
+
+impl Bounded {
+    fn below<E: serde::de::Error>(self) -> Result<Self, E> {
+        let room = self.room.checked_sub(1);
+        let room = room.ok_or_else(|| E::custom(format!("nested deeper than {MAX_DEPTH}")))?;
+        Ok(Self { room })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Bounded {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Bounded {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let below = self.below()?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(below)? {
+            list.push(item);
+        }
+        Ok(list.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let below = self.below()?;
+        let mut object = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if object.contains_key(&key) {
+                // RFC 8259 §4 leaves open which of two would count: refuse rather than guess.
+                return Err(A::Error::custom(format!("the key {key:?} is given twice")));
+            }
+            object.insert(key, entries.next_value_seed(below)?);
+        }
+        Ok(object.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_value_is_read() {
+        let text = r#" {"a":[1,-2,2.5,true,null,"x\n"],"b":{"c":{}},"A":18446744073709551615} "#;
+        let expected = json!({"a":[1,-2,2.5,true,null,"x\n"],"b":{"c":{}},"A":u64::MAX});
+        assert_eq!(parse_json(text.as_bytes()), Ok(expected));
+        assert_eq!(parse_json("\u{feff}{}".as_bytes()), Ok(json!({})));
+    }
+
+    #[track_caller]
+    fn refuse(bytes: &[u8], detail: &str) {
+        let error = parse_json(bytes).expect_err("it must be refused");
+        assert_eq!(error, Error::invalid_syntax(detail));
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_where() {
+        refuse(b"", "The body is empty; it must be a JSON object");
+        refuse(b" \n ", "The body is empty; it must be a JSON object");
+        refuse(b"{\"a\":\xff}", "The body is not UTF-8: byte 5 is out of place");
+        refuse(
+            b"{\"a\":1,\n \"b\" 2}",
+            "The body cannot be read as JSON: expected `:` at line 2 column 6",
+        );
+        refuse(b"{} x", "The body cannot be read as JSON: trailing characters at line 1 column 4");
+        refuse(
+            b"{\"a\":{\"b\":1,\"b\":2}}",
+            "The body cannot be read as JSON: the key \"b\" is given twice at line 1 column 15",
+        );
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse_json(nested(MAX_DEPTH).as_bytes()).is_ok());
+        refuse(
+            nested(MAX_DEPTH + 1).as_bytes(),
+            "The body cannot be read as JSON: nested deeper than 32 at line 1 column 33",
+        );
+        assert!(parse_json(nested(100_000).as_bytes()).is_err());
+    }
+}
