@@ -1,0 +1,139 @@
+//! Resources: canonical documents over their schema, and how requests become them.
+
+use std::sync::LazyLock;
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value};
+
+mod assign;
+mod create;
+mod edit;
+mod list;
+mod member;
+mod replace;
+mod schemas;
+mod select;
+mod target;
+mod value;
+mod whole;
+
+pub use create::{Draft, create};
+pub use member::{MemberChange, MemberRef};
+pub use replace::replace;
+
+pub(in crate::scim) use assign::How;
+pub(in crate::scim) use edit::Edit;
+pub(in crate::scim) use schemas::check_message_schema;
+
+/// A resource as a canonical document: the schema's spelling and types, nothing unassigned.
+///
+/// It holds `schemas`, `id` once given, `externalId`, the attributes, and each extension under its
+/// URN. It never holds `meta`, `groups` or `members`, which are served from elsewhere, nor what is
+/// never returned, such as `password`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resource {
+    document: Map<String, Value>,
+}
+
+impl Resource {
+    /// Reads what [`Resource::to_json`] wrote. The text is trusted: nothing is checked.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let document = serde_json::from_str(text).context("reading a stored resource")?;
+        Ok(Self { document })
+    }
+
+    /// The document as JSON text.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(&self.document).expect("a JSON document always serialises")
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Map<String, Value> {
+        &self.document
+    }
+
+    /// The same resource under this id.
+    pub fn with_id(mut self, id: &str) -> Self {
+        if let Some(known) = self.document.get_mut("id") {
+            *known = id.into();
+        } else {
+            let place = usize::from(self.document.contains_key("schemas"));
+            self.document.shift_insert(place, "id".to_owned(), id.into());
+        }
+        self
+    }
+
+    /// The id; empty before it is given.
+    pub fn id(&self) -> &str {
+        self.text("id").unwrap_or_default()
+    }
+
+    /// The `userName`, as it was sent.
+    pub fn user_name(&self) -> Option<&str> {
+        self.text("userName")
+    }
+
+    /// The `externalId`: the client's own name for the resource.
+    pub fn external_id(&self) -> Option<&str> {
+        self.text("externalId")
+    }
+
+    /// The `displayName`.
+    pub fn display_name(&self) -> Option<&str> {
+        self.text("displayName")
+    }
+
+    /// Whether it is active; where nothing is said, it is.
+    pub fn active(&self) -> bool {
+        self.document.get("active").and_then(Value::as_bool).unwrap_or(true)
+    }
+
+    /// Makes it active or inactive.
+    pub fn set_active(&mut self, active: bool) {
+        self.document.insert("active".to_owned(), active.into());
+    }
+
+    /// The e-mail addresses, in their order.
+    pub fn emails(&self) -> Vec<&str> {
+        let emails = self.document.get("emails").and_then(Value::as_array);
+        emails.into_iter().flatten().filter_map(|email| email.get("value")?.as_str()).collect()
+    }
+
+    /// What differs: names of attributes in the schema's spelling, those of an extension as
+    /// `urn:attribute`. `id` and `schemas` are not told.
+    pub fn changes(before: &Self, after: &Self) -> Vec<String> {
+        let mut names = Vec::new();
+        differences(&before.document, &after.document, |name| match name {
+            "id" | "schemas" => {}
+            // A name has no colon (RFC 7643 §2.1), so what has one is an extension.
+            urn if urn.contains(':') => {
+                let [before, after] = [before, after].map(|it| extension(&it.document, urn));
+                differences(before, after, |name| names.push(format!("{urn}:{name}")));
+            }
+            name => names.push(name.to_owned()),
+        });
+        names
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.document.get(name)?.as_str()
+    }
+}
+
+fn differences(
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+    mut tell: impl FnMut(&str),
+) {
+    for (name, value) in before {
+        if after.get(name) != Some(value) {
+            tell(name);
+        }
+    }
+    after.keys().filter(|name| !before.contains_key(*name)).for_each(|name| tell(name));
+}
+
+fn extension<'a>(document: &'a Map<String, Value>, urn: &str) -> &'a Map<String, Value> {
+    static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+    document.get(urn).and_then(Value::as_object).unwrap_or(&NOTHING)
+}

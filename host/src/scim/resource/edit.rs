@@ -1,0 +1,235 @@
+//! Edits: a document under change, with what is taken out of it on the way.
+
+use serde_json::{Map, Value};
+
+use super::assign::{How, erase, write, write_sub};
+use super::member::{MEMBERS, MemberChange};
+use super::select::{erase_listed, erase_selected, write_selected};
+use super::target::{Place, Target};
+use super::value::canonical;
+use super::{Resource, schemas, whole};
+use crate::scim::dialect::Leniency;
+use crate::scim::path::PatchPath;
+use crate::scim::reading::Reading;
+use crate::scim::schema::{Extension, Mutability, ResourceType, Returned};
+use crate::scim::{Error, Filter};
+
+mod keys;
+mod membership;
+
+/// What an edit is part of, where the rules differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::scim) enum Origin {
+    /// A whole resource: POST and PUT.
+    Whole,
+    /// A PATCH.
+    Part,
+}
+
+/// A document under change.
+pub(in crate::scim) struct Edit<'t> {
+    resource_type: &'t ResourceType,
+    origin: Origin,
+    document: Map<String, Value>,
+    /// What happens to the members, in order.
+    pub(in crate::scim) members: Vec<MemberChange>,
+    /// The new password.
+    pub(in crate::scim) password: Option<String>,
+}
+
+impl<'t> Edit<'t> {
+    /// A new document.
+    pub(in crate::scim) fn new(resource_type: &'t ResourceType) -> Self {
+        let document = Map::new();
+        let origin = Origin::Whole;
+        Self { resource_type, origin, document, members: Vec::new(), password: None }
+    }
+
+    /// A change of what is there.
+    pub(in crate::scim) fn of(resource_type: &'t ResourceType, before: &Resource) -> Self {
+        let document = before.document.clone();
+        Self { origin: Origin::Part, document, ..Self::new(resource_type) }
+    }
+
+    /// What the path names in this type of resource; `None` if nothing.
+    fn target(&self, path: &PatchPath, r: &mut Reading) -> Option<Target<'t>> {
+        match Target::of_path(self.resource_type, &path.attribute, r) {
+            Target::Unknown => None,
+            target => Some(target),
+        }
+    }
+
+    /// Writes a value where a path says. Tells whether the type has such an attribute.
+    pub(in crate::scim) fn write_at(
+        &mut self,
+        path: &PatchPath,
+        how: How,
+        raw: &Value,
+        r: &mut Reading,
+    ) -> Result<bool, Error> {
+        let Some(target) = self.target(path, r) else { return Ok(false) };
+        match (target, raw) {
+            (Target::Place(place), _) => {
+                refuse_read_only(place)?;
+                self.write(place, path.filter.as_ref(), how, raw, r)?;
+            }
+            (Target::Extension(extension), _) => self.write_extension(extension, how, raw, r)?,
+            (_, Value::Object(object)) => self.write_object(object, how, r)?,
+            _ => return Err(Error::invalid_path(format!("{path} names a whole schema"))),
+        }
+        Ok(true)
+    }
+
+    /// Takes out what a path names. Tells whether the type has such an attribute.
+    pub(in crate::scim) fn remove_at(
+        &mut self,
+        path: &PatchPath,
+        raw: &Value,
+        r: &mut Reading,
+    ) -> Result<bool, Error> {
+        match self.target(path, r) {
+            None | Some(Target::Unknown) => return Ok(false),
+            Some(Target::Core) => {
+                return Err(Error::invalid_path(format!("{path} names a whole schema")));
+            }
+            Some(Target::Extension(extension)) => self.remove_extension(extension)?,
+            Some(Target::Place(place)) => self.remove(place, path.filter.as_ref(), raw, r)?,
+        }
+        Ok(true)
+    }
+
+    /// Writes a value into an attribute or sub-attribute.
+    fn write(
+        &mut self,
+        place: Place<'t>,
+        filter: Option<&Filter>,
+        how: How,
+        raw: &Value,
+        r: &mut Reading,
+    ) -> Result<(), Error> {
+        if is_members(place) {
+            return self.write_members(place, filter, how, raw, r);
+        }
+        if place.attribute.returned == Returned::Never {
+            return self.withhold(place, raw, r);
+        }
+        if is_schemas(place) {
+            // They are computed from what is there.
+            return Ok(());
+        }
+        let holder = self.holder(place);
+        match filter {
+            Some(filter) => write_selected(holder, place, filter, how, raw, r),
+            None if place.sub.is_some() => write_sub(holder, place, how, raw, r),
+            None => write(holder, place, how, raw, r),
+        }
+    }
+
+    /// Takes an attribute, values of it, or a sub-attribute out.
+    fn remove(
+        &mut self,
+        place: Place<'t>,
+        filter: Option<&Filter>,
+        raw: &Value,
+        r: &mut Reading,
+    ) -> Result<(), Error> {
+        refuse_read_only(place)?;
+        if is_members(place) {
+            return self.remove_members(place, filter, raw, r);
+        }
+        // RFC 7644 §3.5.2.2: what is required cannot be removed.
+        if place.leaf().required && (filter.is_none() || place.sub.is_some()) {
+            return Err(Error::mutability(format!("{place} is required and cannot be removed")));
+        }
+        let named = !raw.is_null() && place.leaf().multi_valued && filter.is_none();
+        if named && !r.allows(Leniency::RemoveByValue) {
+            return Err(Error::invalid_value(format!(
+                "a remove takes no value: name the values of {place} by a filter in the path"
+            )));
+        }
+        let holder = self.holder(place);
+        match filter {
+            Some(filter) => erase_selected(holder, place, filter, r),
+            None if named => erase_listed(holder, place, raw, r),
+            None => {
+                erase(holder, place);
+                Ok(())
+            }
+        }
+    }
+
+    fn remove_extension(&mut self, extension: &Extension) -> Result<(), Error> {
+        let id = &extension.schema.id;
+        let required = extension.schema.attributes.iter().any(|attribute| attribute.required);
+        if extension.required || (required && self.document.contains_key(id)) {
+            return Err(Error::mutability(format!("{id} is required and cannot be removed")));
+        }
+        self.document.shift_remove(id);
+        Ok(())
+    }
+
+    /// Takes the password aside; anything else that is never returned is dropped, for nobody could
+    /// read it.
+    fn withhold(&mut self, place: Place<'t>, raw: &Value, r: &mut Reading) -> Result<(), Error> {
+        let value = canonical(place, raw, r)?;
+        if let (None, "password", Some(Value::String(password))) =
+            (place.extension, place.attribute.name.as_str(), value)
+        {
+            self.password = Some(password).filter(|it| !it.is_empty());
+        }
+        Ok(())
+    }
+
+    /// The object that holds an attribute: the document or an extension's.
+    fn holder(&mut self, place: Place<'_>) -> &mut Map<String, Value> {
+        let Some(schema) = place.extension else { return &mut self.document };
+        if !self.document.get(&schema.id).is_some_and(Value::is_object) {
+            self.document.insert(schema.id.clone(), Map::new().into());
+        }
+        let object = self.document.get_mut(&schema.id).and_then(Value::as_object_mut);
+        object.expect("an extension's object was just put there")
+    }
+
+    /// The resource, checked as a whole, after the one before if there was one.
+    pub(in crate::scim) fn finish(
+        mut self,
+        before: Option<&Resource>,
+    ) -> Result<(Resource, Vec<MemberChange>, Option<String>), Error> {
+        let t = self.resource_type;
+        if let Some(before) = before {
+            whole::keep_immutable(t, &before.document, &mut self.document, self.origin)?;
+        }
+        whole::drop_empty_extensions(t, &mut self.document);
+        whole::check_required(t, &self.document)?;
+        schemas::write(t, &mut self.document);
+        Ok((Resource { document: self.document }, self.members, self.password))
+    }
+
+    /// The document as it is now.
+    pub(super) fn document_mut(&mut self) -> &mut Map<String, Value> {
+        &mut self.document
+    }
+}
+
+/// RFC 7644 §3.5.2: a readOnly attribute is not for clients to change.
+fn refuse_read_only(place: Place<'_>) -> Result<(), Error> {
+    if is_read_only(place) {
+        return Err(Error::mutability(format!("{place} is readOnly")));
+    }
+    Ok(())
+}
+
+fn is_read_only(place: Place<'_>) -> bool {
+    [Some(place.attribute), place.sub]
+        .into_iter()
+        .flatten()
+        .any(|it| it.mutability == Mutability::ReadOnly)
+}
+
+fn is_members(place: Place<'_>) -> bool {
+    place.extension.is_none() && place.attribute.multi_valued && place.attribute.name == MEMBERS
+}
+
+fn is_schemas(place: Place<'_>) -> bool {
+    place.extension.is_none() && place.attribute.name == "schemas"
+}

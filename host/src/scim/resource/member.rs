@@ -1,0 +1,95 @@
+//! Members of groups: they are rows elsewhere, so requests become references and changes.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use crate::scim::dialect::Leniency;
+use crate::scim::reading::Reading;
+use crate::scim::{Error, Filter};
+
+/// The attribute that holds the members of a group.
+pub(super) const MEMBERS: &str = "members";
+
+/// A member of a group, as the client names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberRef {
+    /// The id of the member.
+    pub value: String,
+    /// Its name, as the client wrote it.
+    pub display: Option<String>,
+    /// `User` or `Group`, where the client says so. Okta never does.
+    pub kind: Option<String>,
+}
+
+/// One step in what happens to a group's members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberChange {
+    /// These are members too.
+    Add(Vec<MemberRef>),
+    /// The members of these ids are none any more; those who were none are passed over.
+    Remove(Vec<String>),
+    /// The members that match are none any more. The names in the filter are sub-attributes of
+    /// `members`.
+    RemoveWhere(Filter),
+    /// These are the members and nobody else.
+    Replace(Vec<MemberRef>),
+    /// Nobody is a member.
+    Clear,
+}
+
+/// The members that a value names, each once.
+pub(super) fn references(raw: &Value, r: &mut Reading) -> Result<Vec<MemberRef>, Error> {
+    let one = std::slice::from_ref(raw);
+    let items = match raw {
+        Value::Null => &[],
+        Value::Array(items) => items.as_slice(),
+        _ => one,
+    };
+    let mut members = Vec::with_capacity(items.len());
+    let mut seen = HashSet::with_capacity(items.len());
+    for item in items {
+        let member = reference(item, r)?;
+        if seen.insert(member.value.clone()) {
+            members.push(member);
+        }
+    }
+    Ok(members)
+}
+
+/// The member that a single value names.
+fn reference(raw: &Value, r: &mut Reading) -> Result<MemberRef, Error> {
+    match raw {
+        Value::Object(object) => from_object(object, r),
+        Value::String(id) if !id.is_empty() && r.allows(Leniency::BareValue) => {
+            Ok(MemberRef { value: id.clone(), display: None, kind: None })
+        }
+        _ => Err(Error::invalid_value("members must be a list of objects with a value each")),
+    }
+}
+
+fn from_object(object: &Map<String, Value>, r: &mut Reading) -> Result<MemberRef, Error> {
+    let find = |name: &str| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    let text = |name| Some(find(name)?.1.as_str()?.to_owned());
+    let value = match find("value").map(|(_, value)| value) {
+        Some(Value::String(id)) if !id.is_empty() => id.clone(),
+        Some(Value::Number(id)) if r.allows(Leniency::NumberForString) => id.to_string(),
+        _ => {
+            return Err(Error::invalid_value(
+                "members.value is missing: each member is named by the id of a resource",
+            ));
+        }
+    };
+    Ok(MemberRef { value, display: text("display"), kind: text("type").map(canonical_kind) })
+}
+
+/// RFC 7643 §4.2: `User` or `Group`.
+fn canonical_kind(kind: String) -> String {
+    let known = ["User", "Group"].into_iter().find(|known| known.eq_ignore_ascii_case(&kind));
+    known.map_or(kind, str::to_owned)
+}
+
+/// The change that makes these the only members.
+pub(super) fn replacement(members: Vec<MemberRef>) -> MemberChange {
+    if members.is_empty() { MemberChange::Clear } else { MemberChange::Replace(members) }
+}

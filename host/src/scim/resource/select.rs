@@ -1,0 +1,275 @@
+//! Selections: the values of a list that a filter names, written or taken out.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::assign::{How, sweep, write, write_into};
+use super::list;
+use super::target::Place;
+use super::value::{canonical, is_foreign, one, spelt_boolean};
+use crate::scim::dialect::Leniency;
+use crate::scim::reading::Reading;
+use crate::scim::schema::{Attribute, AttributeType};
+use crate::scim::{Error, Filter, Literal, Operator};
+
+/// Writes into the values that match, or into the sub-attribute of each.
+pub(super) fn write_selected(
+    holder: &mut Map<String, Value>,
+    place: Place<'_>,
+    filter: &Filter,
+    how: How,
+    raw: &Value,
+    r: &mut Reading,
+) -> Result<(), Error> {
+    let filter = typed(place, filter, r)?;
+    let chosen = matching(holder, place, &filter)?;
+    if chosen.is_empty() {
+        return create(holder, place, &filter, raw, r);
+    }
+    let name = &place.attribute.name;
+    let Some(Value::Array(values)) = holder.get_mut(name) else { return Ok(()) };
+    if place.sub.is_some() {
+        write_into(values, &chosen, place, how, raw, r)?;
+    } else {
+        replace(values, &chosen, place, how, raw, r)?;
+    }
+    list::distinct(place, values);
+    sweep(holder, name);
+    Ok(())
+}
+
+/// Takes out the values that match, or the sub-attribute of each. That none matches is no error:
+/// what was to go is gone.
+pub(super) fn erase_selected(
+    holder: &mut Map<String, Value>,
+    place: Place<'_>,
+    filter: &Filter,
+    r: &mut Reading,
+) -> Result<(), Error> {
+    let filter = typed(place, filter, r)?;
+    let chosen = matching(holder, place, &filter)?;
+    let name = &place.attribute.name;
+    if let Some(Value::Array(values)) = holder.get_mut(name) {
+        for at in chosen.into_iter().rev() {
+            match place.sub {
+                Some(sub) => {
+                    values[at].as_object_mut().and_then(|it| it.shift_remove(&sub.name));
+                }
+                None => {
+                    values.remove(at);
+                }
+            }
+        }
+        sweep(holder, name);
+    }
+    Ok(())
+}
+
+/// Takes out of a list the values that say all that one of these says.
+pub(super) fn erase_listed(
+    holder: &mut Map<String, Value>,
+    place: Place<'_>,
+    raw: &Value,
+    r: &mut Reading,
+) -> Result<(), Error> {
+    let single = std::slice::from_ref(raw);
+    let items = raw.as_array().map_or(single, Vec::as_slice);
+    let wanted: Vec<Value> =
+        items.iter().filter_map(|it| one(place, it, r).transpose()).collect::<Result<_, _>>()?;
+    let leaf = place.leaf();
+    for holder in holders(holder, place) {
+        if let Some(Value::Array(values)) = holder.get_mut(&leaf.name) {
+            values.retain(|value| !wanted.iter().any(|it| says_all(leaf, value, it)));
+        }
+        sweep(holder, &leaf.name);
+    }
+    sweep(holder, &place.attribute.name);
+    Ok(())
+}
+
+/// The objects that hold the leaf.
+fn holders<'d>(
+    holder: &'d mut Map<String, Value>,
+    place: Place<'_>,
+) -> Vec<&'d mut Map<String, Value>> {
+    if place.sub.is_none() {
+        return vec![holder];
+    }
+    match holder.get_mut(&place.attribute.name) {
+        Some(Value::Object(whole)) => vec![whole],
+        Some(Value::Array(values)) => values.iter_mut().filter_map(Value::as_object_mut).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn says_all(attribute: &Attribute, value: &Value, wanted: &Value) -> bool {
+    match (value, wanted) {
+        (Value::Object(value), Value::Object(wanted)) => wanted.iter().all(|(name, wanted)| {
+            let pair = value.get(name).zip(attribute.sub_attribute(name));
+            pair.is_some_and(|(value, sub)| says_all(sub, value, wanted))
+        }),
+        (Value::String(value), Value::String(wanted)) => list::same_text(attribute, value, wanted),
+        _ => value == wanted,
+    }
+}
+
+/// RFC 7644 §3.5.2.3: the values that match are replaced as a whole; an `add` merges into them.
+fn replace(
+    values: &mut [Value],
+    chosen: &[usize],
+    place: Place<'_>,
+    how: How,
+    raw: &Value,
+    r: &mut Reading,
+) -> Result<(), Error> {
+    let new = match one(place, raw, r)? {
+        Some(new) => new,
+        None if how == How::Add || is_foreign(place, raw) => return Ok(()),
+        None => Value::Object(Map::new()),
+    };
+    for at in chosen {
+        match (how, &mut values[*at], &new) {
+            (How::Add, Value::Object(present), Value::Object(new)) => present.extend(new.clone()),
+            (_, present, new) => *present = new.clone(),
+        }
+    }
+    let raised = if list::is_primary(&new) { chosen } else { &[] };
+    list::settle_primary(place, values, raised)
+}
+
+/// Creates the value that the filter describes, as Entra expects.
+fn create(
+    holder: &mut Map<String, Value>,
+    place: Place<'_>,
+    filter: &Filter,
+    raw: &Value,
+    r: &mut Reading,
+) -> Result<(), Error> {
+    let whole = Place { sub: None, ..place };
+    // RFC 7644 §3.5.2.3: a filter that matches nothing is noTarget.
+    let no_target = || Error::no_target(format!("no value of {whole} matches {filter}"));
+    let mut seed = Map::new();
+    if !sow(whole, filter, &mut seed, r)? || !r.allows(Leniency::CreateByFilter) {
+        return Err(no_target());
+    }
+    let created = if place.sub.is_some() {
+        let mut object = Map::new();
+        write(&mut object, place, How::Add, raw, r)?;
+        (!object.is_empty()).then_some(Value::Object(object))
+    } else {
+        one(whole, raw, r)?
+    };
+    let created = match created {
+        Some(Value::Object(said)) => {
+            seed.extend(said);
+            Value::Object(seed)
+        }
+        Some(simple) => simple,
+        None => return Ok(()),
+    };
+    if !filter.matches_value(place.attribute, &created)? {
+        return Err(no_target());
+    }
+    let values = holder
+        .entry(&place.attribute.name)
+        .or_insert_with(|| Value::Array(Vec::new()))
+        .as_array_mut();
+    values.map_or(Ok(()), |values| list::merge(whole, values, vec![created]))
+}
+
+/// Writes into a new value what a filter of `eq` and `and` says of it; tells whether it is one.
+fn sow(
+    place: Place<'_>,
+    filter: &Filter,
+    seed: &mut Map<String, Value>,
+    r: &mut Reading,
+) -> Result<bool, Error> {
+    match filter {
+        Filter::And(left, right) => Ok(sow(place, left, seed, r)? && sow(place, right, seed, r)?),
+        Filter::Compare(path, Operator::Eq, literal) => {
+            let Some(sub) = place.within(&path.attribute) else {
+                // A value that is not complex calls itself `value`.
+                return Ok(!place.attribute.is_complex());
+            };
+            if let Some(value) = canonical(sub, &json(literal), r)? {
+                seed.insert(sub.leaf().name.clone(), value);
+            }
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn matching(
+    holder: &Map<String, Value>,
+    place: Place<'_>,
+    filter: &Filter,
+) -> Result<Vec<usize>, Error> {
+    let mut chosen = Vec::new();
+    let values = holder.get(&place.attribute.name).and_then(Value::as_array);
+    for (at, value) in values.into_iter().flatten().enumerate() {
+        if filter.matches_value(place.attribute, value)? {
+            chosen.push(at);
+        }
+    }
+    Ok(chosen)
+}
+
+/// The filter, checked, with booleans where strings spell them: Entra's
+/// `roles[primary eq "True"].value`.
+fn typed<'f>(
+    place: Place<'_>,
+    filter: &'f Filter,
+    r: &mut Reading,
+) -> Result<Cow<'f, Filter>, Error> {
+    if !place.attribute.multi_valued {
+        let name = place.attribute.name.as_str();
+        return Err(Error::invalid_path(format!("{name} has one value: it takes no filter")));
+    }
+    let filter = if spells_boolean(place, filter) && r.allows(Leniency::StringForBoolean) {
+        Cow::Owned(unspelt(place, filter))
+    } else {
+        Cow::Borrowed(filter)
+    };
+    filter.check_value(place.attribute)?;
+    Ok(filter)
+}
+
+fn spells_boolean(place: Place<'_>, filter: &Filter) -> bool {
+    match filter {
+        Filter::And(left, right) | Filter::Or(left, right) => {
+            spells_boolean(place, left) || spells_boolean(place, right)
+        }
+        Filter::Not(inner) => spells_boolean(place, inner),
+        Filter::Compare(path, _, Literal::String(text)) => {
+            let sub = place.attribute.sub_attribute(&path.attribute);
+            sub.is_some_and(|sub| sub.kind == AttributeType::Boolean)
+                && spelt_boolean(text).is_some()
+        }
+        _ => false,
+    }
+}
+
+fn unspelt(place: Place<'_>, filter: &Filter) -> Filter {
+    let within = |filter| Box::new(unspelt(place, filter));
+    match filter {
+        Filter::And(left, right) => Filter::And(within(left), within(right)),
+        Filter::Or(left, right) => Filter::Or(within(left), within(right)),
+        Filter::Not(inner) => Filter::Not(within(inner)),
+        Filter::Compare(path, operator, Literal::String(text)) if spells_boolean(place, filter) => {
+            let value = spelt_boolean(text).unwrap_or_default();
+            Filter::Compare(path.clone(), *operator, Literal::Boolean(value))
+        }
+        other => other.clone(),
+    }
+}
+
+fn json(literal: &Literal) -> Value {
+    match literal {
+        Literal::String(text) => Value::from(text.as_str()),
+        Literal::Number(number) => Value::Number(number.clone()),
+        Literal::Boolean(value) => Value::Bool(*value),
+        Literal::Null => Value::Null,
+    }
+}

@@ -1,0 +1,121 @@
+//! Targets: what a name in a request means by the schema, whatever its case.
+
+use std::fmt;
+
+use crate::scim::dialect::Leniency;
+use crate::scim::path::AttributePath;
+use crate::scim::reading::Reading;
+use crate::scim::schema::{Attribute, Extension, ResourceType, Schema, common_attribute};
+
+/// What a path or key names.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target<'t> {
+    /// The attributes of the type's own schema, all together.
+    Core,
+    /// An extension as a whole.
+    Extension(&'t Extension),
+    /// An attribute or a sub-attribute.
+    Place(Place<'t>),
+    /// Nothing that the type has.
+    Unknown,
+}
+
+/// An attribute or sub-attribute, and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'t> {
+    /// The extension that it belongs to; none for the type's own and the common ones.
+    pub(super) extension: Option<&'t Schema>,
+    /// The attribute.
+    pub(super) attribute: &'t Attribute,
+    /// The sub-attribute, where one is meant.
+    pub(super) sub: Option<&'t Attribute>,
+}
+
+impl<'t> Place<'t> {
+    /// What is meant: the sub-attribute if there is one.
+    pub(super) fn leaf(&self) -> &'t Attribute {
+        self.sub.unwrap_or(self.attribute)
+    }
+
+    /// The sub-attribute of this name within.
+    pub(super) fn within(self, name: &str) -> Option<Self> {
+        let sub = self.leaf().sub_attribute(name)?;
+        Some(Self { sub: Some(sub), ..self })
+    }
+}
+
+/// The full name, in the schema's spelling.
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schema) = self.extension {
+            write!(f, "{}:", schema.id)?;
+        }
+        f.write_str(&self.attribute.name)?;
+        match self.sub {
+            Some(sub) => write!(f, ".{}", sub.name),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<'t> Target<'t> {
+    /// What a path names.
+    pub(super) fn of_path(t: &'t ResourceType, path: &AttributePath, r: &mut Reading) -> Self {
+        if path.schema.is_some() {
+            if path.is_urn(&t.schema.id) {
+                return Self::Core;
+            }
+            if let Some(it) = t.extensions.iter().find(|it| path.is_urn(&it.schema.id)) {
+                return Self::Extension(it);
+            }
+        }
+        let place = match &path.schema {
+            None => named(t, &path.attribute, r),
+            Some(urn) => qualified(t, urn, &path.attribute),
+        };
+        let place = match &path.sub_attribute {
+            Some(sub) => place.and_then(|it| it.within(sub)),
+            None => place,
+        };
+        place.map_or(Self::Unknown, Self::Place)
+    }
+
+    /// What a key without colon, dot and bracket names.
+    pub(super) fn of_name(t: &'t ResourceType, name: &str, r: &mut Reading) -> Self {
+        named(t, name, r).map_or(Self::Unknown, Self::Place)
+    }
+
+    /// The schema that a key spells.
+    pub(super) fn of_urn(t: &'t ResourceType, key: &str) -> Option<Self> {
+        if t.schema.id.eq_ignore_ascii_case(key) {
+            return Some(Self::Core);
+        }
+        t.extension(key).map(Self::Extension)
+    }
+}
+
+fn named<'t>(t: &'t ResourceType, name: &str, r: &mut Reading) -> Option<Place<'t>> {
+    if let Some(attribute) = core(t, name) {
+        return Some(Place { extension: None, attribute, sub: None });
+    }
+    let found = t.extensions.iter().find_map(|it| extended(it, name))?;
+    r.allows(Leniency::UnqualifiedExtension).then_some(found)
+}
+
+fn qualified<'t>(t: &'t ResourceType, urn: &str, name: &str) -> Option<Place<'t>> {
+    if t.schema.id.eq_ignore_ascii_case(urn) {
+        let attribute = core(t, name)?;
+        return Some(Place { extension: None, attribute, sub: None });
+    }
+    extended(t.extension(urn)?, name)
+}
+
+fn core<'t>(t: &'t ResourceType, name: &str) -> Option<&'t Attribute> {
+    t.schema.attribute(name).or_else(|| common_attribute(name))
+}
+
+fn extended<'t>(extension: &'t Extension, name: &str) -> Option<Place<'t>> {
+    let schema = &*extension.schema;
+    let attribute = schema.attribute(name)?;
+    Some(Place { extension: Some(schema), attribute, sub: None })
+}

@@ -1,0 +1,146 @@
+//! The resource as a whole: what must be there, and what must not change.
+
+use serde_json::{Map, Value};
+
+use super::edit::Origin;
+use super::target::Place;
+use crate::scim::Error;
+use crate::scim::schema::{Attribute, Mutability, ResourceType, Schema};
+
+/// Checks that every required attribute has a value (RFC 7643 §7), and that none is only spaces.
+pub(super) fn check_required(t: &ResourceType, document: &Map<String, Value>) -> Result<(), Error> {
+    check_schema(&t.schema, None, document)?;
+    for extension in &t.extensions {
+        let schema = &*extension.schema;
+        match document.get(&schema.id).and_then(Value::as_object) {
+            Some(object) => check_schema(schema, Some(schema), object)?,
+            None if extension.required => check_schema(schema, Some(schema), &Map::new())?,
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_schema(
+    schema: &Schema,
+    extension: Option<&Schema>,
+    holder: &Map<String, Value>,
+) -> Result<(), Error> {
+    for attribute in &schema.attributes {
+        let place = Place { extension, attribute, sub: None };
+        let value = holder.get(&attribute.name);
+        check_attribute(place, value)?;
+        let values = match value {
+            Some(Value::Array(values)) => values.as_slice(),
+            Some(value) => std::slice::from_ref(value),
+            None => continue,
+        };
+        for object in values.iter().filter_map(Value::as_object) {
+            // RFC 7643 §4.3 has `$ref` required, but a server can tell it from `value`.
+            let subs = attribute.sub_attributes.iter().filter(|sub| sub.name != "$ref");
+            for sub in subs {
+                check_attribute(Place { sub: Some(sub), ..place }, object.get(&sub.name))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_attribute(place: Place<'_>, value: Option<&Value>) -> Result<(), Error> {
+    let leaf = place.leaf();
+    if !leaf.required || leaf.mutability == Mutability::ReadOnly {
+        return Ok(());
+    }
+    match value {
+        None => Err(Error::invalid_value(format!("{place} is required"))),
+        // RFC 7643 §4.1.1: userName is non-empty.
+        Some(Value::String(text)) if text.trim().is_empty() => {
+            Err(Error::invalid_value(format!("{place} must not be empty")))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Takes out extensions that have nothing left.
+pub(super) fn drop_empty_extensions(t: &ResourceType, document: &mut Map<String, Value>) {
+    for extension in &t.extensions {
+        let id = &extension.schema.id;
+        if document.get(id).and_then(Value::as_object).is_some_and(Map::is_empty) {
+            document.shift_remove(id);
+        }
+    }
+}
+
+/// Sees to it that what is immutable stays as it is.
+///
+/// RFC 7644 §3.5.1: once set, the value sent must match; a PUT that leaves it out keeps it.
+pub(super) fn keep_immutable(
+    t: &ResourceType,
+    before: &Map<String, Value>,
+    after: &mut Map<String, Value>,
+    origin: Origin,
+) -> Result<(), Error> {
+    keep_schema(&t.schema, None, before, after, origin)?;
+    for extension in &t.extensions {
+        let schema = &*extension.schema;
+        let Some(before) = before.get(&schema.id).and_then(Value::as_object) else { continue };
+        let mut gone = Map::new();
+        match after.get_mut(&schema.id).and_then(Value::as_object_mut) {
+            Some(after) => keep_schema(schema, Some(schema), before, after, origin)?,
+            None => {
+                keep_schema(schema, Some(schema), before, &mut gone, origin)?;
+                if !gone.is_empty() {
+                    after.insert(schema.id.clone(), gone.into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn keep_schema(
+    schema: &Schema,
+    extension: Option<&Schema>,
+    before: &Map<String, Value>,
+    after: &mut Map<String, Value>,
+    origin: Origin,
+) -> Result<(), Error> {
+    for attribute in &schema.attributes {
+        let place = Place { extension, attribute, sub: None };
+        keep(place, before, after, origin)?;
+        if attribute.multi_valued || !attribute.sub_attributes.iter().any(is_immutable) {
+            continue;
+        }
+        let pair = before.get(&attribute.name).zip(after.get_mut(&attribute.name));
+        if let Some((Value::Object(before), Value::Object(after))) = pair {
+            for sub in &attribute.sub_attributes {
+                keep(Place { sub: Some(sub), ..place }, before, after, origin)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn keep(
+    place: Place<'_>,
+    before: &Map<String, Value>,
+    after: &mut Map<String, Value>,
+    origin: Origin,
+) -> Result<(), Error> {
+    let leaf = place.leaf();
+    let Some(value) = before.get(&leaf.name).filter(|_| is_immutable(leaf)) else {
+        return Ok(());
+    };
+    match after.get(&leaf.name) {
+        Some(same) if same == value => Ok(()),
+        None if origin == Origin::Whole => {
+            after.insert(leaf.name.clone(), value.clone());
+            Ok(())
+        }
+        _ => Err(Error::mutability(format!("{place} is immutable and has a value already"))),
+    }
+}
+
+fn is_immutable(attribute: &Attribute) -> bool {
+    attribute.mutability == Mutability::Immutable
+}
