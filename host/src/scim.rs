@@ -1,10 +1,27 @@
 //! SCIM itself: resources, schemas, paths, filters, PATCH, projection, dialects. Pure, no I/O.
 
 pub mod attribute;
+pub mod dialect;
 pub mod error;
+pub mod evaluate;
+pub mod filter;
+pub mod json;
+pub mod leniency;
+pub mod patch;
+pub mod path;
+pub mod reading;
+pub mod resource;
 pub mod schema;
 
+pub use dialect::Dialect;
 pub use error::{Error, ScimType};
+pub use filter::{Filter, Literal, Operator};
+pub use json::parse_json;
+pub use leniency::Leniency;
+pub use patch::{MemberChange, MemberRef, PatchRequest, Patched, patch};
+pub use path::{AttributePath, PatchPath};
+pub use reading::Reading;
+pub use resource::{Draft, Resource, create, replace};
 pub use schema::{
     Attribute, AttributeType, Extension, Mutability, ResourceType, Returned, Schema, Schemas,
     Uniqueness,

@@ -1,0 +1,86 @@
+//! PATCH: an ordered, atomic list of changes to one resource (RFC 7644 §3.5.2).
+
+use serde_json::Value;
+
+use super::reading::Reading;
+use super::resource::{Edit, How, Resource};
+use super::schema::ResourceType;
+use super::{Error, dialect::Leniency};
+
+mod request;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;
+
+pub use super::resource::{MemberChange, MemberRef};
+pub use request::{MAX_OPERATIONS, PATCH_SCHEMA, PatchRequest};
+use request::{Op, Operation};
+
+/// A resource after a PATCH, with what is kept elsewhere beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Patched {
+    /// The resource. It equals the one before if nothing changed.
+    pub resource: Resource,
+    /// What happens to the members, in order.
+    pub members: Vec<MemberChange>,
+    /// The new password.
+    pub password: Option<String>,
+}
+
+/// Applies all operations, or none: an error leaves everything as it is.
+pub fn patch(
+    t: &ResourceType,
+    before: &Resource,
+    request: &PatchRequest,
+    r: &mut Reading,
+) -> Result<Patched, Error> {
+    let mut edit = Edit::of(t, before);
+    let mut understood = request.operations.is_empty();
+    let mut unknown = None;
+    for (at, operation) in request.operations.iter().enumerate() {
+        let numbered = |error| if request.operations.len() > 1 { number(at, error) } else { error };
+        if apply(&mut edit, operation, r).map_err(numbered)? {
+            understood = true;
+            continue;
+        }
+        let error = numbered(operation.unknown(t));
+        if !r.allows(Leniency::UnknownAttribute) {
+            return Err(error);
+        }
+        unknown.get_or_insert(error);
+    }
+    // What is not understood is passed over beside what is. Alone it is refused: a 2xx would say
+    // that something was done.
+    if let Some(error) = unknown.filter(|_| !understood) {
+        return Err(error);
+    }
+    let (resource, members, password) = edit.finish(Some(before))?;
+    Ok(Patched { resource, members, password })
+}
+
+/// Applies one operation. Tells whether the type has what its path names.
+fn apply(edit: &mut Edit<'_>, operation: &Operation, r: &mut Reading) -> Result<bool, Error> {
+    let how = match (operation.op, &operation.path) {
+        (Op::Remove, Some(path)) => return edit.remove_at(path, &operation.value, r),
+        (Op::Remove, None) => {
+            // RFC 7644 §3.5.2.2: without a path it is noTarget.
+            return Err(Error::no_target("a remove needs a path"));
+        }
+        (Op::Add, _) => How::Add,
+        (Op::Replace, _) => How::Replace,
+    };
+    if let Some(path) = &operation.path {
+        return edit.write_at(path, how, &operation.value, r);
+    }
+    let Value::Object(attributes) = &operation.value else {
+        return Err(Error::invalid_value("without a path, value must be an object of attributes"));
+    };
+    edit.write_object(attributes, how, r)?;
+    Ok(true)
+}
+
+fn number(at: usize, error: Error) -> Error {
+    Error { detail: format!("Operation {}: {}", at + 1, error.detail), ..error }
+}

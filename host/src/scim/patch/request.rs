@@ -1,0 +1,119 @@
+//! The body of a PATCH: its envelope and its operations.
+
+use serde_json::{Map, Value};
+
+use crate::scim::Error;
+use crate::scim::dialect::Leniency;
+use crate::scim::path::PatchPath;
+use crate::scim::reading::Reading;
+use crate::scim::resource::check_message_schema;
+use crate::scim::schema::ResourceType;
+
+/// The schema of a PATCH.
+pub const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+/// How many operations one PATCH may have.
+pub const MAX_OPERATIONS: usize = 1000;
+
+/// A PATCH, read but not yet applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PatchRequest {
+    pub(super) operations: Vec<Operation>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Operation {
+    pub(super) op: Op,
+    pub(super) path: Option<PatchPath>,
+    /// Null where there is none.
+    pub(super) value: Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Op {
+    Add,
+    Remove,
+    Replace,
+}
+
+impl PatchRequest {
+    /// Reads the envelope; paths and filters are read too, values are not yet looked at.
+    pub fn parse(body: &Value, r: &mut Reading) -> Result<Self, Error> {
+        let body = body
+            .as_object()
+            .ok_or_else(|| Error::invalid_syntax("The body must be a JSON object: a PatchOp"))?;
+        check_message_schema(body, PATCH_SCHEMA, r)?;
+        let Some(Value::Array(list)) = member(body, "Operations") else {
+            return Err(Error::invalid_syntax("Operations must be a list of operations"));
+        };
+        if list.is_empty() && !r.allows(Leniency::EmptyOperations) {
+            return Err(Error::invalid_syntax("Operations must not be empty"));
+        }
+        if list.len() > MAX_OPERATIONS {
+            let count = list.len();
+            return Err(Error::new(
+                413,
+                format!("a PATCH has at most {MAX_OPERATIONS} operations, this one has {count}"),
+            ));
+        }
+        let operations = list.iter().map(|it| Operation::parse(it, r)).collect::<Result<_, _>>()?;
+        Ok(Self { operations })
+    }
+}
+
+impl Operation {
+    fn parse(raw: &Value, r: &mut Reading) -> Result<Self, Error> {
+        let object = raw.as_object().ok_or_else(|| {
+            Error::invalid_syntax("each of the Operations must be an object with op and path")
+        })?;
+        let op = Op::parse(member(object, "op"), r)?;
+        let path = match member(object, "path") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(PatchPath::parse(text)?),
+            Some(_) => return Err(Error::invalid_path("path must be a string")),
+        };
+        let value = member(object, "value");
+        if op != Op::Remove {
+            if value.is_none() {
+                return Err(Error::invalid_syntax(format!("{} needs a value", op.name())));
+            }
+            if path.is_none() && !r.allows(Leniency::Pathless) {
+                return Err(Error::invalid_path(format!("{} needs a path here", op.name())));
+            }
+        }
+        Ok(Self { op, path, value: value.cloned().unwrap_or_default() })
+    }
+
+    /// The refusal of a path that names nothing that the type has.
+    pub(super) fn unknown(&self, t: &ResourceType) -> Error {
+        let path = self.path.as_ref().map(PatchPath::to_string).unwrap_or_default();
+        Error::invalid_path(format!("{path} names no attribute of {}", t.name))
+    }
+}
+
+impl Op {
+    const ALL: [Self; 3] = [Self::Add, Self::Remove, Self::Replace];
+
+    fn parse(raw: Option<&Value>, r: &mut Reading) -> Result<Self, Error> {
+        let name = raw.and_then(Value::as_str).unwrap_or_default();
+        let op = Self::ALL.into_iter().find(|op| op.name().eq_ignore_ascii_case(name));
+        // RFC 7644 §3.5.2: the values are "add", "remove" and "replace".
+        op.filter(|op| op.name() == name || r.allows(Leniency::OperationCase))
+            .ok_or_else(|| Error::invalid_syntax("op must be add, remove or replace"))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+            Self::Replace => "replace",
+        }
+    }
+}
+
+/// The member of a message by its name, in any case (RFC 7643 §2.1).
+fn member<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    object
+        .get(name)
+        .or_else(|| Some(object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1))
+}

@@ -1,0 +1,147 @@
+//! What PATCH refuses, and in which words.
+
+use serde_json::{Value, json};
+
+use super::{ENTERPRISE, person, resource, run};
+use crate::scim::{Dialect, Error, Leniency, PatchRequest, Reading, ScimType};
+
+#[track_caller]
+fn refuse_in(dialect: Dialect, operations: Value, scim_type: ScimType, detail: &str) {
+    let before = resource("User", &person());
+    let after = run("User", &before, &operations, &mut Reading::new(dialect));
+    assert_eq!(after, Err(Error::bad_request(scim_type, detail)), "{operations}");
+}
+
+#[track_caller]
+fn refuse(operation: Value, scim_type: ScimType, detail: &str) {
+    refuse_in(Dialect::Generic, json!([operation]), scim_type, detail);
+}
+
+#[test]
+fn what_cannot_be_done_is_refused() {
+    refuse(json!({"op":"remove"}), ScimType::NoTarget, "a remove needs a path");
+    refuse(
+        json!({"op":"move","path":"name"}),
+        ScimType::InvalidSyntax,
+        "op must be add, remove or replace",
+    );
+    refuse(json!({"op":"add","path":"name"}), ScimType::InvalidSyntax, "add needs a value");
+    refuse(
+        json!({"op":"remove","path":"userName"}),
+        ScimType::Mutability,
+        "userName is required and cannot be removed",
+    );
+    refuse(
+        json!({"op":"replace","path":"userName","value":" "}),
+        ScimType::InvalidValue,
+        "userName must not be empty",
+    );
+    refuse(
+        json!({"op":"replace","path":"userName","value":null}),
+        ScimType::InvalidValue,
+        "userName is required",
+    );
+    refuse(json!({"op":"replace","path":"id","value":"7"}), ScimType::Mutability, "id is readOnly");
+    refuse(
+        json!({"op":"add","path":"groups","value":[{"value":"7"}]}),
+        ScimType::Mutability,
+        "groups is readOnly",
+    );
+    refuse(
+        json!({"op":"remove","path":"meta.created"}),
+        ScimType::Mutability,
+        "meta.created is readOnly",
+    );
+    refuse(
+        json!({"op":"replace","path":"active","value":"no"}),
+        ScimType::InvalidValue,
+        "active must be true or false; the value sent is a string",
+    );
+    refuse(
+        json!({"op":"add","path":"name","value":"Babs"}),
+        ScimType::InvalidValue,
+        "name must be an object; the value sent is a string",
+    );
+    refuse(
+        json!({"op":"add","path":"emails[type eq \"a\" or type eq \"b\"].value","value":"x"}),
+        ScimType::NoTarget,
+        "no value of emails matches type eq \"a\" or type eq \"b\"",
+    );
+    refuse(
+        json!({"op":"add","path":"title[value eq \"a\"]","value":"x"}),
+        ScimType::InvalidPath,
+        "title has one value: it takes no filter",
+    );
+    refuse(
+        json!({"op":"add","value":"x"}),
+        ScimType::InvalidValue,
+        "without a path, value must be an object of attributes",
+    );
+    refuse(
+        json!({"op":"add","path":ENTERPRISE,"value":"x"}),
+        ScimType::InvalidValue,
+        &format!("{ENTERPRISE} must be an object"),
+    );
+}
+
+#[test]
+fn two_primaries_are_refused() {
+    refuse(
+        json!({"op":"replace","path":"emails.primary","value":true}),
+        ScimType::InvalidValue,
+        "2 of emails values are primary; one at most can be",
+    );
+}
+
+#[test]
+fn what_is_unknown_is_passed_over_beside_what_is_known() {
+    let alone = json!({"op":"add","path":"shoeSize","value":44});
+    refuse(alone.clone(), ScimType::InvalidPath, "shoeSize names no attribute of User");
+    let before = resource("User", &person());
+    let both = json!([alone, {"op":"replace","path":"active","value":false}]);
+    let mut reading = Reading::new(Dialect::Generic);
+    assert!(!run("User", &before, &both, &mut reading).unwrap().resource.active());
+    assert_eq!(reading.fired().collect::<Vec<_>>(), [Leniency::UnknownAttribute]);
+    refuse_in(
+        Dialect::Strict,
+        both,
+        ScimType::InvalidPath,
+        "Operation 1: shoeSize names no attribute of User",
+    );
+}
+
+#[test]
+fn one_bad_operation_spoils_all() {
+    let operations = json!([{"op":"replace","path":"active","value":false}, {"op":"replace","path":"name","value":7}]);
+    refuse_in(
+        Dialect::Generic,
+        operations,
+        ScimType::InvalidValue,
+        "Operation 2: name must be an object; the value sent is a number",
+    );
+}
+
+#[test]
+fn the_envelope_is_checked() {
+    let strict = || Reading::new(Dialect::Strict);
+    let parse = |body: Value, mut reading: Reading| PatchRequest::parse(&body, &mut reading);
+    let operation = json!({"op":"remove","path":"title"});
+    let urn = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+    assert_eq!(
+        parse(json!({ "Operations": [operation] }), strict()),
+        Err(Error::invalid_syntax(format!("schemas must contain {urn}")))
+    );
+    assert_eq!(
+        parse(json!({ "schemas": [urn], "Operations": [] }), Reading::new(Dialect::Generic)),
+        Err(Error::invalid_syntax("Operations must not be empty"))
+    );
+    assert!(
+        parse(json!({ "schemas": [urn], "Operations": [] }), Reading::new(Dialect::Entra)).is_ok()
+    );
+    assert!(parse(json!({ "Schemas": [urn], "operations": [operation] }), strict()).is_ok());
+    let many = vec![operation; 1001];
+    assert_eq!(
+        parse(json!({ "schemas": [urn], "Operations": many }), strict()),
+        Err(Error::new(413, "a PATCH has at most 1000 operations, this one has 1001"))
+    );
+}
