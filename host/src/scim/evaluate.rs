@@ -125,7 +125,8 @@ impl<'s> Subject<'s> {
                 let target = path.resolve_in(attribute)?;
                 let elements = match value {
                     Value::Object(object) => target.elements(object),
-                    simple => vec![simple],
+                    simple if !attribute.is_complex() => vec![simple],
+                    _ => Vec::new(),
                 };
                 Some((target, elements))
             }

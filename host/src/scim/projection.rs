@@ -73,9 +73,10 @@ impl Projection {
         self.asked == Asked::Default
     }
 
-    /// Whether the answer shows this attribute of the type's own schema, or part of it.
+    /// Whether the answer shows this attribute of the type's own schema, or part of it, as far as
+    /// the client may choose.
     ///
-    /// A host that keeps `groups` or `members` elsewhere need not load them otherwise.
+    /// A host that keeps `groups` or `members` elsewhere need not load what is not wanted.
     pub fn wants(&self, attribute: &str) -> bool {
         match self.reach(None, attribute) {
             Reach::Whole => !matches!(self.asked, Asked::Except(_)),

@@ -180,4 +180,6 @@ fn one_value_is_matched_by_its_sub_attributes() {
     assert_eq!(matches("type eq \"home\" or primary eq true"), Ok(false));
     assert_eq!(matches("nothing pr"), Ok(false));
     assert!(matches("primary gt true").is_err());
+    let not_an_email = Filter::parse("type eq \"work\"").unwrap();
+    assert_eq!(not_an_email.matches_value(emails, &"work".into()), Ok(false));
 }
