@@ -63,6 +63,12 @@ pub struct UserEvent {
 }
 
 impl UserEvent {
+    /// The person's e-mail address; their `userName` where it is one and there is no other.
+    pub fn address(&self) -> Option<&str> {
+        let user_name = Some(self.user.user_name.as_str()).filter(|name| name.contains('@'));
+        self.user.email.as_deref().or(user_name)
+    }
+
     /// The whole SCIM resource, canonical: the schema's own names and types, whatever the identity
     /// provider sent. It is parsed when it is first asked for.
     pub fn resource(&self) -> &Value {

@@ -9,8 +9,8 @@ use crate::UserEvent;
 
 /// The app's fields, each with the attribute of the person that it holds.
 ///
-/// An attribute is a SCIM path as in [`UserEvent::attribute`], or `email`, the person's primary
-/// address. `displayName` is made from the name where the identity provider sent none. In settings
+/// An attribute is a SCIM path as in [`UserEvent::attribute`], or `email`, the person's
+/// [address](UserEvent::address). `displayName` is made from the name where the identity provider sent none. In settings
 /// it is an object: `{"email": "email", "name": "displayName", "title": "title"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -43,7 +43,7 @@ impl Profile {
 
 fn value(event: &UserEvent, path: &str) -> Option<Value> {
     match path {
-        "email" => event.user.email.clone().map(Value::String),
+        "email" => event.address().map(Value::from),
         "displayName" => event.user.display_name.clone().map(Value::String),
         _ => event.attribute(path).cloned(),
     }
@@ -51,7 +51,9 @@ fn value(event: &UserEvent, path: &str) -> Option<Value> {
 
 fn changed(event: &UserEvent, path: &str) -> bool {
     match path {
-        "email" => event.changed("emails"),
+        "email" => {
+            event.changed("emails") || event.changed("userName") && event.user.email.is_none()
+        }
         "displayName" => event.changed("displayName") || event.changed("name"),
         _ => event.changed(path),
     }

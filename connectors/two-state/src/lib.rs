@@ -1,1 +1,114 @@
-//! The two-state connector.
+//! The two-state connector: in the app, a person is in an organisation or not.
+//!
+//! For any app with a small REST API in which people have one account and belong to organisations.
+//! A leaver is taken out of this organisation and keeps the account, which may be in others. Where
+//! somebody has an account already, first contact links it and leaves it as it is: the account is
+//! that person's, not this organisation's.
+
+mod person;
+mod settings;
+
+use muster_connector::{
+    App, Connector, Context, Decision, GroupEvent, Membership, Outcome, Place, Request, UserEvent,
+};
+
+use person::{Person, Pushed, settled};
+
+pub use settings::{DeleteAccount, Fields, Settings, UpdateProfile};
+
+/// The connector.
+pub struct TwoState;
+
+muster_connector::export!(TwoState, manifest: "manifest.json");
+
+impl Connector for TwoState {
+    type Settings = Settings;
+
+    fn create(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
+        let member = context.account.as_ref().is_some_and(|it| it.membership != Membership::Absent);
+        match (event.user.active, member) {
+            (true, _) => Person { app, context, event }.join(),
+            (false, true) => Person { app, context, event }.leave(),
+            (false, false) => Ok(context.unchanged("Not active: kept in mind, and not added.")),
+        }
+    }
+
+    fn update(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
+        let mut person = Person { app, context, event };
+        match &context.account {
+            None if event.user.active => person.join(),
+            None => Ok(context.unchanged("Not active: kept in mind, and not added.")),
+            Some(account) if account.membership == Membership::Absent => {
+                let note = "Not a member: the change waits for the person's return.";
+                Ok(Outcome::new(person.remembering(account), note))
+            }
+            Some(account) => match person.push(account)? {
+                Pushed::Vanished => person.join_anew("The account was gone from the app; "),
+                Pushed::Done(note) => Ok(Outcome::new(settled(account), note)),
+            },
+        }
+    }
+
+    fn activate(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
+        Person { app, context, event }.join()
+    }
+
+    fn deactivate(
+        &self,
+        app: &mut App,
+        context: &Context<Settings>,
+        event: &UserEvent,
+    ) -> Decision {
+        Person { app, context, event }.leave()
+    }
+
+    fn delete(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
+        let mut person = Person { app, context, event };
+        let left = person.leave()?;
+        match &left.account {
+            Some(account) if person.unused(account)? => {
+                let path = person.user(&account.id)?;
+                person.app.ask(Request::delete("app", path))?.found()?;
+                let note =
+                    "Taken out of the organisation; the account was in no other, and is deleted.";
+                Ok(Outcome::new(None, note))
+            }
+            _ => Ok(left),
+        }
+    }
+
+    fn group_create(
+        &self,
+        app: &mut App,
+        context: &Context<Settings>,
+        event: &GroupEvent,
+    ) -> Decision {
+        context.settings.teams.create(app, place(context), event)
+    }
+
+    fn group_update(
+        &self,
+        app: &mut App,
+        context: &Context<Settings>,
+        event: &GroupEvent,
+    ) -> Decision {
+        context.settings.teams.update(app, place(context), context.account.as_ref(), event)
+    }
+
+    fn group_delete(
+        &self,
+        app: &mut App,
+        context: &Context<Settings>,
+        event: &GroupEvent,
+    ) -> Decision {
+        context.settings.teams.delete(app, place(context), context.account.as_ref(), event)
+    }
+}
+
+pub(crate) fn organization(context: &Context<Settings>) -> &str {
+    context.settings.organization.as_deref().unwrap_or(&context.tenant)
+}
+
+fn place(context: &Context<Settings>) -> Place<'_> {
+    Place { endpoint: "app", organization: organization(context) }
+}
