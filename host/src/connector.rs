@@ -1,0 +1,218 @@
+//! Running connectors: the sandbox, and nothing of what a decision is for.
+//!
+//! A connector is compiled in a process of its own, and every decision runs in a fresh instance on
+//! a thread of its own kind, within limits. wasmtime is named here and nowhere else.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::decision::{Context, Event, Exchange, Refusal, Step};
+
+mod answer;
+mod artifact;
+mod bindings;
+mod cache;
+mod compiler;
+mod engine;
+mod failure;
+mod gate;
+mod limits;
+mod load_error;
+mod log;
+mod manifest;
+mod sandbox;
+mod threads;
+mod words;
+
+pub use compiler::compile_main;
+pub use failure::Failure;
+pub use gate::Unfit;
+pub use limits::Limits;
+pub use load_error::LoadError;
+pub use log::{Level, LogLine};
+pub use manifest::{EndpointName, Features, Manifest, MembershipModel, Reached, Transition};
+
+use bindings::ConnectorPre;
+use cache::Cache;
+use compiler::Compiler;
+use sandbox::{Run, Sandbox};
+use threads::Threads;
+
+/// What a runtime needs to know.
+#[derive(Clone)]
+pub struct RuntimeConfig {
+    /// The program that compiles when run as `<compiler> compile-connector`: muster itself.
+    pub compiler: PathBuf,
+    /// The directory of compiled connectors.
+    pub cache: PathBuf,
+    /// Seals the cache's files, so that nobody else's machine code is run.
+    pub key: [u8; 32],
+    /// How many decisions run at once.
+    pub threads: usize,
+    /// What a connector may cost.
+    pub limits: Limits,
+}
+
+/// Loads connectors and asks them.
+pub struct Runtime {
+    linker: Linker<Sandbox>,
+    /// Where connectors decide.
+    threads: Threads,
+    /// Where connectors are compiled: one at a time, since a compilation may be costly.
+    loader: Threads,
+    foundry: Arc<Foundry>,
+    limits: Limits,
+}
+
+/// Where machine code comes from.
+struct Foundry {
+    engine: Engine,
+    cache: Cache,
+    compiler: Compiler,
+}
+
+/// A connector, checked, compiled and tried.
+pub struct Connector {
+    /// The SHA-256 of its file, in hexadecimal.
+    pub digest: String,
+    /// What it says about itself.
+    pub manifest: Manifest,
+    ready: ConnectorPre<Sandbox>,
+}
+
+/// What a connector is asked. All of it is shared: nothing is copied but into the sandbox.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// What is known beside the event.
+    pub context: Arc<Context>,
+    /// What happened.
+    pub event: Arc<Event>,
+    /// The requests that were asked for so far, and what came of them.
+    pub exchanges: Vec<Arc<Exchange>>,
+}
+
+/// What a connector answered, and what it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// The next step, the connector's refusal, or the connector's failure.
+    pub answer: Result<Result<Step, Refusal>, Failure>,
+    /// What it logged.
+    pub log: Vec<LogLine>,
+    /// Lines that it logged beyond the limits.
+    pub log_dropped: u32,
+    /// The most bytes of memory that it held.
+    pub memory_peak: u64,
+    /// How long it took, without waiting for its turn.
+    pub elapsed: Duration,
+}
+
+impl Runtime {
+    /// Starts the engine, its threads and its clock.
+    pub fn new(config: RuntimeConfig) -> anyhow::Result<Self> {
+        let RuntimeConfig { compiler, cache, key, threads, limits } = config;
+        anyhow::ensure!(threads > 0, "connectors need at least one thread");
+        anyhow::ensure!(
+            limits.memory <= limits::RESERVED_BYTES,
+            "a connector's memory is limited to {} bytes, at most {} are possible",
+            limits.memory,
+            limits::RESERVED_BYTES
+        );
+        let engine = engine::for_running(u32::try_from(threads)?, &limits)?;
+        let cache = Cache::open(&cache, key, &engine)?;
+        let compiler = Compiler { program: compiler, time: limits.compilation };
+        Ok(Self {
+            linker: sandbox::linker(&engine)?,
+            threads: Threads::start("connector", threads)?,
+            loader: Threads::start("connector-loader", 1)?,
+            foundry: Arc::new(Foundry { engine, cache, compiler }),
+            limits,
+        })
+    }
+
+    /// Makes a connector of a file, a module or a component: checks and compiles it in a process
+    /// of its own, unless that was done before, and asks it to describe itself.
+    pub async fn load(&self, wasm: &[u8]) -> Result<Arc<Connector>, LoadError> {
+        let (size, limit) = (wasm.len(), self.limits.file);
+        if size > limit {
+            return Err(LoadError::TooLarge { size, limit });
+        }
+        let (foundry, wasm) = (Arc::clone(&self.foundry), wasm.to_vec());
+        let (digest, component) = self.loader.run(move || foundry.component(&wasm)).await?;
+        let ready = self.linker.instantiate_pre(&component).and_then(ConnectorPre::new);
+        let ready = ready.map_err(|error| LoadError::Unlinkable(format!("{error:#}")))?;
+        let manifest = self.describe(ready.clone()).await?;
+        Ok(Arc::new(Connector { digest, manifest, ready }))
+    }
+
+    /// Asks for the next step of an operation, in a fresh sandbox.
+    pub async fn decide(&self, connector: &Arc<Connector>, question: Question) -> Decided {
+        let (connector, limits) = (Arc::clone(connector), self.limits);
+        self.threads.run(move || connector.decide(&question, &limits)).await
+    }
+
+    /// The trial: only an instance proves that the connector's types are the interface's.
+    async fn describe(&self, ready: ConnectorPre<Sandbox>) -> Result<Manifest, LoadError> {
+        let limits = self.limits;
+        let trial = move || sandbox::run(&ready, &limits, words::describe);
+        let text = self.threads.run(trial).await.result.map_err(LoadError::Trial)?;
+        Manifest::parse(&text).map_err(LoadError::Manifest)
+    }
+}
+
+impl Connector {
+    fn decide(&self, question: &Question, limits: &Limits) -> Decided {
+        let ask = |guest: &_, store: &mut _| words::decide(guest, store, question);
+        let Run { result, log, memory_peak, elapsed } = sandbox::run(&self.ready, limits, ask);
+        let answer = result.and_then(|answer| answer::checked(answer, &self.manifest));
+        Decided { answer, log: log.lines, log_dropped: log.dropped, memory_peak, elapsed }
+    }
+}
+
+impl Foundry {
+    /// A file's digest and its machine code: kept from before, or compiled now. It blocks.
+    fn component(&self, wasm: &[u8]) -> Result<(String, Component), LoadError> {
+        let digest = hexadecimal(&Sha256::digest(wasm));
+        let component = match self.kept(&digest) {
+            Some(component) => component,
+            None => self.compiled(&digest, wasm)?,
+        };
+        Ok((digest, component))
+    }
+
+    fn kept(&self, digest: &str) -> Option<Component> {
+        match self.cache.find(digest)?.component(&self.engine) {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(digest, %error, "a compiled connector does not fit any more");
+                self.cache.remove(digest);
+                None
+            }
+        }
+    }
+
+    fn compiled(&self, digest: &str, wasm: &[u8]) -> Result<Component, LoadError> {
+        let artifact = self.compiler.compile(wasm, self.cache.directory())?;
+        if let Err(error) = self.cache.keep(digest, &artifact) {
+            tracing::warn!(digest, %error, "could not keep a compiled connector");
+        }
+        let component = artifact.component(&self.engine);
+        component.map_err(|error| LoadError::Unlinkable(format!("{error:#}")))
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { digest, manifest, .. } = self;
+        write!(f, "{} {} ({digest})", manifest.name, manifest.version)
+    }
+}

@@ -1,0 +1,134 @@
+//! Whether an answer keeps the interface's rules. Types are checked by the engine; this is the rest.
+
+use http::{HeaderName, HeaderValue, Method};
+use serde::de::IgnoredAny;
+
+use super::failure::Failure;
+use super::limits::ANSWER_BYTES;
+use super::manifest::{Manifest, MembershipModel};
+use crate::decision::{Account, Membership, Outcome, Refusal, Request, Step};
+
+/// Bytes of an account's id.
+const ID_BYTES: usize = 512;
+/// Bytes of an account's data.
+const DATA_BYTES: usize = 16 * 1024;
+/// Bytes of a note, and of a refusal's text.
+const NOTE_BYTES: usize = 1024;
+/// Bytes of a request's path.
+const PATH_BYTES: usize = 8 * 1024;
+
+/// An answer that keeps the rules, with what is merely too long cut off.
+pub(super) fn checked(
+    mut answer: Result<Step, Refusal>,
+    manifest: &Manifest,
+) -> Result<Result<Step, Refusal>, Failure> {
+    let bytes = weight(&answer);
+    if bytes > ANSWER_BYTES {
+        let text = format!("it is {bytes} bytes, and {ANSWER_BYTES} at most are taken");
+        return Err(Failure::TooMuch(text));
+    }
+    match &mut answer {
+        Ok(Step::Call(request)) => check_request(request, manifest),
+        Ok(Step::Done(outcome)) => check_outcome(outcome, manifest),
+        Err(
+            Refusal::Rejected(text)
+            | Refusal::Conflict(text)
+            | Refusal::Forbidden(text)
+            | Refusal::Unsupported(text)
+            | Refusal::Misconfigured(text),
+        ) => {
+            cut(text);
+            Ok(())
+        }
+        Err(Refusal::RetryLater(_)) => Ok(()),
+    }
+    .map_err(Failure::Nonsense)?;
+    Ok(answer)
+}
+
+fn check_request(request: &Request, manifest: &Manifest) -> Result<(), String> {
+    let Request { endpoint, method, path, .. } = request;
+    if !manifest.calls(endpoint) {
+        return Err(format!(
+            "it calls the endpoint {endpoint:?}, which its manifest does not name"
+        ));
+    }
+    let token = Method::from_bytes(method.as_bytes()).is_ok();
+    if !token || method.chars().any(|c| c.is_ascii_lowercase()) {
+        return Err(format!("{method:?} is no HTTP method in upper case"));
+    }
+    if !path.starts_with('/') {
+        return Err(format!("the path {path:?} does not begin with `/`"));
+    }
+    if path.len() > PATH_BYTES {
+        return Err(format!("a path of {} bytes is longer than {PATH_BYTES}", path.len()));
+    }
+    if path.contains(|c: char| !c.is_ascii_graphic() || matches!(c, '?' | '#')) {
+        return Err(format!("the path {path:?} holds a character that is not percent-encoded"));
+    }
+    request.headers.iter().try_for_each(|(name, value)| check_header(name, value))
+}
+
+fn check_header(name: &str, value: &str) -> Result<(), String> {
+    if HeaderName::from_bytes(name.as_bytes()).is_err() {
+        return Err(format!("{name:?} is no name of a header"));
+    }
+    // The value is not repeated: it may be personal.
+    match HeaderValue::from_str(value) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("the header {name:?} has a value that no header can have")),
+    }
+}
+
+fn check_outcome(outcome: &mut Outcome, manifest: &Manifest) -> Result<(), String> {
+    cut(&mut outcome.note);
+    match &outcome.account {
+        Some(account) => check_account(account, manifest.membership),
+        None => Ok(()),
+    }
+}
+
+fn check_account(account: &Account, model: MembershipModel) -> Result<(), String> {
+    let Account { id, membership, data } = account;
+    if id.is_empty() {
+        return Err("the account's id is empty".to_owned());
+    }
+    if id.len() > ID_BYTES {
+        return Err(format!("the account's id has {} bytes, more than {ID_BYTES}", id.len()));
+    }
+    if model == MembershipModel::TwoState && *membership == Membership::Suspended {
+        return Err("the account is suspended, which a two-state app has not".to_owned());
+    }
+    if data.len() > DATA_BYTES {
+        return Err(format!("the account's data has {} bytes, more than {DATA_BYTES}", data.len()));
+    }
+    match serde_json::from_str::<IgnoredAny>(data) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("the account's data is no JSON: {error}")),
+    }
+}
+
+fn cut(text: &mut String) {
+    text.truncate(text.floor_char_boundary(NOTE_BYTES));
+}
+
+/// Bytes of all texts and bodies.
+fn weight(answer: &Result<Step, Refusal>) -> usize {
+    match answer {
+        Ok(Step::Call(request)) => {
+            let pairs = request.query.iter().chain(&request.headers);
+            let pairs: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
+            let body = request.body.as_ref().map_or(0, Vec::len);
+            request.endpoint.len() + request.method.len() + request.path.len() + pairs + body
+        }
+        Ok(Step::Done(outcome)) => {
+            let account = outcome.account.as_ref().map_or(0, |a| a.id.len() + a.data.len());
+            account + outcome.note.len()
+        }
+        // The host copies no more of it than it copies at all, and cuts it.
+        Err(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;

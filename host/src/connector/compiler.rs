@@ -1,0 +1,114 @@
+//! Compiling, in a process of its own.
+//!
+//! A compiler at work on a stranger's file can be made to take minutes and gigabytes. The child
+//! takes them from itself: it has limits, no environment, and nothing of the server's.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use super::artifact::Artifact;
+use super::load_error::LoadError;
+
+mod child;
+
+pub use child::compile_main;
+
+/// How often the child is looked after.
+const LOOK: Duration = Duration::from_millis(5);
+/// Bytes of the child's complaints that are read.
+const COMPLAINT_BYTES: u64 = 64 * 1024;
+
+/// Where and how long to compile.
+pub(super) struct Compiler {
+    /// The program with the subcommand `compile-connector`.
+    pub(super) program: PathBuf,
+    /// How long it may take.
+    pub(super) time: Duration,
+}
+
+impl Compiler {
+    /// Checks and compiles a connector's file; `scratch` is a private directory. It blocks.
+    pub(super) fn compile(&self, wasm: &[u8], scratch: &Path) -> Result<Artifact, LoadError> {
+        // Files and not pipes: none of the three ever waits for us, and the kernel bounds them.
+        let file = || tempfile::tempfile_in(scratch).context("could not prepare a compilation");
+        let (mut input, mut output, mut complaints) = (file()?, file()?, file()?);
+        input.write_all(wasm).context("could not prepare a compilation")?;
+        input.rewind().context("could not prepare a compilation")?;
+        let child = self.start(&input, &output, &complaints);
+        let child = child.with_context(|| format!("could not run {}", self.program.display()))?;
+        let status = self.wait(child).context("could not wait for the compiler")?;
+        let complaints = read(&mut complaints, COMPLAINT_BYTES)?;
+        match status {
+            None => Err(LoadError::TooCostly(format!("{} s in all", self.time.as_secs_f32()))),
+            Some(status) if status.success() => {
+                // What our own compiler wrote, into a file that has no name.
+                Ok(Artifact::trusted(read(&mut output, u64::MAX)?))
+            }
+            Some(status) => Err(complaint(status, &complaints)),
+        }
+    }
+
+    fn start(&self, input: &File, output: &File, complaints: &File) -> std::io::Result<Child> {
+        Command::new(&self.program)
+            .arg("compile-connector")
+            .env_clear()
+            .current_dir("/")
+            .stdin(input.try_clone()?)
+            .stdout(output.try_clone()?)
+            .stderr(complaints.try_clone()?)
+            .spawn()
+    }
+
+    /// Waits for the child to end, and ends it when its time is over.
+    fn wait(&self, mut child: Child) -> std::io::Result<Option<ExitStatus>> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(Some(status));
+            }
+            if begun.elapsed() > self.time {
+                child.kill()?;
+                child.wait()?;
+                return Ok(None);
+            }
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+fn read(file: &mut File, limit: u64) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind().context("could not read what the compiler wrote")?;
+    file.take(limit).read_to_end(&mut bytes).context("could not read what the compiler wrote")?;
+    Ok(bytes)
+}
+
+/// What the child's end says about the file.
+fn complaint(status: ExitStatus, complaints: &[u8]) -> LoadError {
+    if status.code() == Some(child::REFUSED.into())
+        && let Ok(unfit) = serde_json::from_slice(complaints)
+    {
+        return LoadError::Unfit(unfit);
+    }
+    let text = String::from_utf8_lossy(complaints);
+    let out_of_memory = text.lines().any(|line| line.starts_with("memory allocation of"));
+    match status.signal() {
+        Some(child::SIGXCPU) => {
+            LoadError::TooCostly(format!("{} s of processor time", child::CPU_SECONDS))
+        }
+        Some(child::SIGXFSZ) => {
+            LoadError::TooCostly(format!("{} MiB of machine code", child::OUTPUT_BYTES >> 20))
+        }
+        Some(child::SIGABRT) if out_of_memory => {
+            LoadError::TooCostly(format!("{} MiB of memory", child::MEMORY_BYTES >> 20))
+        }
+        _ => LoadError::Compiler(format!("{status}: {}", text.trim())),
+    }
+}

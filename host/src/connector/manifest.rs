@@ -1,0 +1,197 @@
+//! What a connector says about itself: the JSON that `describe` in `wit/lifecycle.wit` returns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::decision::EventKind;
+
+/// Bytes of a manifest.
+const MANIFEST_BYTES: usize = 64 * 1024;
+/// Characters of a name.
+const NAME: usize = 64;
+/// Bytes of a sentence for people.
+const TEXT_BYTES: usize = 1024;
+
+/// A connector's manifest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Lower-case letters, digits and hyphens.
+    pub name: String,
+    /// The connector's own version.
+    pub version: Version,
+    /// One sentence.
+    pub description: String,
+    /// What the app can represent.
+    pub membership: MembershipModel,
+    /// What becomes of a membership with each event. An event that is not there is unsupported.
+    pub lifecycle: BTreeMap<EventKind, Transition>,
+    /// A JSON Schema for the settings of an app and its tenants; without one, there are none.
+    #[serde(default = "no_settings")]
+    pub settings: Value,
+    /// What the connector calls.
+    #[serde(default)]
+    pub endpoints: Vec<EndpointName>,
+    /// What the connector supports beside people.
+    #[serde(default)]
+    pub features: Features,
+}
+
+/// The states that an account can have in an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MembershipModel {
+    /// Active, suspended, absent.
+    ThreeState,
+    /// Active, absent.
+    TwoState,
+}
+
+/// What an event does to a membership, for people to read before anyone is provisioned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transition {
+    /// The state afterwards.
+    pub membership: Reached,
+    /// One sentence for the customer.
+    pub text: String,
+}
+
+/// The state that an event leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reached {
+    /// In the organisation, and able to sign in.
+    Active,
+    /// In the organisation, and not able to sign in.
+    Suspended,
+    /// Not in the organisation.
+    Absent,
+    /// Whatever it was.
+    Unchanged,
+}
+
+/// Something that a connector calls, by a name that the operator gives an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointName {
+    /// The name in the connector's requests.
+    pub name: String,
+    /// One sentence for the operator.
+    pub description: String,
+}
+
+/// What a connector supports beside people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Features {
+    /// Group events are asked about.
+    pub groups: bool,
+    /// Passwords are passed on, as stand-ins.
+    pub password: bool,
+}
+
+impl Manifest {
+    /// Reads what `describe` returned. An error says what in it is wrong.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > MANIFEST_BYTES {
+            return Err(format!("it has {} bytes, at most {MANIFEST_BYTES} are read", text.len()));
+        }
+        let manifest: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// Whether the connector calls an endpoint of this name.
+    pub fn calls(&self, endpoint: &str) -> bool {
+        self.endpoints.iter().any(|known| known.name == endpoint)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_name("`name`", &self.name)?;
+        check_text("`description`", &self.description)?;
+        if self.lifecycle.is_empty() {
+            return Err("`lifecycle` names no event, so there is nothing to ask it".to_owned());
+        }
+        for (&event, transition) in &self.lifecycle {
+            self.check_transition(event, transition)?;
+        }
+        let mut names = BTreeSet::new();
+        for endpoint in &self.endpoints {
+            check_name("an endpoint's `name`", &endpoint.name)?;
+            check_text(&format!("endpoint `{}`", endpoint.name), &endpoint.description)?;
+            if !names.insert(&endpoint.name) {
+                return Err(format!("endpoint `{}` is there twice", endpoint.name));
+            }
+        }
+        match self.settings.get("type") {
+            Some(Value::String(kind)) if kind == "object" => Ok(()),
+            _ => Err("`settings` is no JSON Schema of `\"type\": \"object\"`".to_owned()),
+        }
+    }
+
+    fn check_transition(&self, event: EventKind, transition: &Transition) -> Result<(), String> {
+        let name = event.name();
+        check_text(&format!("`lifecycle.{name}`"), &transition.text)?;
+        let reached = transition.membership;
+        if self.membership == MembershipModel::TwoState && reached == Reached::Suspended {
+            return Err(format!("`{name}` leads to `suspended`, which a two-state app has not"));
+        }
+        if contradicts(event, reached) {
+            let reached = json!(reached);
+            return Err(format!("`{name}` leads to {reached}, which contradicts the event"));
+        }
+        if event == EventKind::Password && !self.features.password {
+            return Err("`password` is handled, but `features.password` is not true".to_owned());
+        }
+        if is_of_group(event) && !self.features.groups {
+            return Err(format!("`{name}` is handled, but `features.groups` is not true"));
+        }
+        Ok(())
+    }
+}
+
+/// What no app can mean by these words.
+fn contradicts(event: EventKind, reached: Reached) -> bool {
+    match event {
+        EventKind::Activate => matches!(reached, Reached::Suspended | Reached::Absent),
+        EventKind::Deactivate | EventKind::Delete => reached == Reached::Active,
+        EventKind::Release => reached != Reached::Unchanged,
+        _ => false,
+    }
+}
+
+fn is_of_group(event: EventKind) -> bool {
+    matches!(event, EventKind::GroupCreate | EventKind::GroupUpdate | EventKind::GroupDelete)
+}
+
+fn check_name(what: &str, name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || name.len() > NAME || !name.chars().all(allowed) {
+        return Err(format!(
+            "{what} is {name:?}, but is made of lower-case letters, digits and hyphens, \
+             at least one and at most {NAME}"
+        ));
+    }
+    Ok(())
+}
+
+fn check_text(what: &str, text: &str) -> Result<(), String> {
+    if text.trim().is_empty() {
+        return Err(format!("{what} has no text for people"));
+    }
+    if text.len() > TEXT_BYTES {
+        return Err(format!("{what} has a text of {} bytes, at most {TEXT_BYTES}", text.len()));
+    }
+    Ok(())
+}
+
+fn no_settings() -> Value {
+    json!({ "type": "object", "additionalProperties": false })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! The threads on which connectors run, apart from the server's own: a decision that computes for
+//! its whole 100 ms delays other decisions, and no request beside.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread;
+
+use anyhow::Context as _;
+use tokio::sync::oneshot;
+
+/// Above the WebAssembly stack of 512 KiB, room for the host's own frames.
+const STACK_BYTES: usize = 2 * 1024 * 1024;
+/// Questions that may wait for each thread before whoever asks has to.
+const WAITING: usize = 64;
+
+type Job = Box<dyn FnOnce() + Send>;
+type Answer<T> = Result<T, Box<dyn Any + Send>>;
+
+/// A fixed number of threads behind a bounded queue. They end when this is dropped.
+pub(super) struct Threads {
+    queue: flume::Sender<Job>,
+}
+
+impl Threads {
+    /// Starts this many, named so and numbered.
+    pub(super) fn start(name: &str, count: usize) -> anyhow::Result<Self> {
+        let (queue, jobs) = flume::bounded::<Job>(count * WAITING);
+        for n in 0..count {
+            let jobs = jobs.clone();
+            thread::Builder::new()
+                .name(format!("{name}-{n}"))
+                .stack_size(STACK_BYTES)
+                .spawn(move || jobs.into_iter().for_each(|job| job()))
+                .context("could not start a thread for connectors")?;
+        }
+        Ok(Self { queue })
+    }
+
+    /// Runs `work` on one of the threads. Waits while the queue is full; what nobody waits for any
+    /// longer is not begun. A panic goes on in whoever asked, and the thread survives it.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let (answer, answered) = oneshot::channel::<Answer<T>>();
+        let job = move || {
+            if !answer.is_closed() {
+                // Whoever asked may have left meanwhile; nobody is told then.
+                let _ = answer.send(catch_unwind(AssertUnwindSafe(work)));
+            }
+        };
+        let sent = self.queue.send_async(Box::new(job)).await;
+        sent.expect("the threads live as long as their queue");
+        match answered.await.expect("a thread answers, whatever happens") {
+            Ok(done) => done,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}

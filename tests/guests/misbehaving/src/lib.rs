@@ -1,0 +1,166 @@
+//! A connector that does whatever its settings say, such as `{"do":"loop"}`.
+
+wit_bindgen::generate!({ path: "../../../wit", world: "connector" });
+
+use std::hint::black_box;
+use std::panic::set_hook;
+use std::ptr::read_volatile;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use exports::muster::connector::lifecycle::{Context, Event, Exchange, Guest, Refusal, Step};
+use muster::connector::log::{Level, log};
+use muster::connector::types::{Account, Membership, Outcome, Request, Visibility};
+
+/// What `describe` does. It is asked without arguments, so tests write another word into the file.
+static DESCRIBE: [u8; 17] = *b"describe:manifest";
+
+const MANIFEST: &str = r#"{
+    "name": "misbehaving",
+    "version": "1.0.0",
+    "description": "Does whatever its settings say.",
+    "membership": "three-state",
+    "lifecycle": { "create": { "membership": "active", "text": "Joins." } },
+    "settings": { "type": "object" },
+    "endpoints": [{ "name": "app", "description": "The app." }]
+}"#;
+
+static CALLS: AtomicU32 = AtomicU32::new(0);
+
+struct Misbehaving;
+
+impl Guest for Misbehaving {
+    fn describe() -> String {
+        // Volatile, or the compiler would know what is in it.
+        match unsafe { read_volatile(&DESCRIBE) } {
+            [.., b'l', b'o', b'o', b'p'] => forever(),
+            [.., b't', b'r', b'a', b'p'] => panic!("no description"),
+            [.., b'l', b'i', b'e', b's'] => MANIFEST.replace("misbehaving", "Misbehaving!"),
+            _ => MANIFEST.to_owned(),
+        }
+    }
+
+    fn decide(context: Context, event: Event, exchanges: Vec<Exchange>) -> Result<Step, Refusal> {
+        set_hook(Box::new(|panic| log(Level::Error, &panic.to_string())));
+        // {"do":"…"}: the fourth thing between quotation marks.
+        match context.settings.split('"').nth(3).unwrap_or_default() {
+            "done" => done("done"),
+            "loop" => forever(),
+            "allocate" => allocate(),
+            "allocate-politely" => done(&allocate_politely()),
+            "recurse" => done(&recurse(1).to_string()),
+            "panic" => panic!("as I was told"),
+            "out-of-bounds" => done(&out_of_bounds().to_string()),
+            "huge-result" => done(&"x".repeat(8 << 20)),
+            "large-result" => call("app", Some(vec![0; 1 << 20])),
+            "huge-log" => {
+                log(Level::Info, &"x".repeat(8 << 20));
+                done("logged")
+            }
+            "log-flood" => {
+                flood();
+                done("flooded")
+            }
+            "log-and-panic" => {
+                flood();
+                panic!("after all that")
+            }
+            "log" => {
+                log(Level::Debug, "a");
+                log(Level::Info, "b");
+                log(Level::Warn, "c");
+                log(Level::Error, "d");
+                done("logged")
+            }
+            "nonsense-account" => answer("", "{}", "no id"),
+            "nonsense-data" => answer("7", "{", "no JSON"),
+            "ungranted-endpoint" => call("internet", None),
+            "remember" => done(&(CALLS.fetch_add(1, Ordering::Relaxed) + 1).to_string()),
+            "call-then-done" if exchanges.is_empty() => call("app", Some(b"hello".to_vec())),
+            "call-then-done" => done(&format!("{:?}", exchanges[0].response)),
+            "repeat" => Ok(Step::Call(exchanges[0].request.clone())),
+            "return" => Ok(Step::Done(Outcome {
+                account: context.account,
+                visibility: Visibility::Gone,
+                note: String::new(),
+            })),
+            "echo" => {
+                log(Level::Info, &format!("{context:?}"));
+                log(Level::Info, &format!("{event:?}"));
+                log(Level::Info, &format!("{exchanges:?}"));
+                done("echoed")
+            }
+            "reject" => Err(Refusal::Rejected("a".to_owned())),
+            "conflict" => Err(Refusal::Conflict("b".to_owned())),
+            "forbid" => Err(Refusal::Forbidden("c".to_owned())),
+            "unsupported" => Err(Refusal::Unsupported("d".to_owned())),
+            "later" => Err(Refusal::RetryLater(Some(7))),
+            "misconfigured" => Err(Refusal::Misconfigured("e".to_owned())),
+            other => panic!("I cannot do {other:?}"),
+        }
+    }
+}
+
+export!(Misbehaving);
+
+fn done(note: &str) -> Result<Step, Refusal> {
+    answer("7", "{}", note)
+}
+
+fn answer(id: &str, data: &str, note: &str) -> Result<Step, Refusal> {
+    let account =
+        Account { id: id.to_owned(), membership: Membership::Active, data: data.to_owned() };
+    let visibility = Visibility::Present;
+    Ok(Step::Done(Outcome { account: Some(account), visibility, note: note.to_owned() }))
+}
+
+fn call(endpoint: &str, body: Option<Vec<u8>>) -> Result<Step, Refusal> {
+    Ok(Step::Call(Request {
+        endpoint: endpoint.to_owned(),
+        method: "POST".to_owned(),
+        path: "/users".to_owned(),
+        query: vec![("dry".to_owned(), "no".to_owned())],
+        headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
+        body,
+    }))
+}
+
+fn forever() -> ! {
+    let mut n = 0_u64;
+    loop {
+        n = black_box(n.wrapping_add(1));
+    }
+}
+
+fn allocate() -> ! {
+    loop {
+        black_box(Box::leak(vec![1_u8; 1 << 20].into_boxed_slice()));
+    }
+}
+
+/// Takes what there is, gives it back, and tells how many MiB it was.
+fn allocate_politely() -> String {
+    let mut held: Vec<Vec<u8>> = Vec::with_capacity(1000);
+    loop {
+        let mut more = Vec::new();
+        if more.try_reserve_exact(1 << 20).is_err() {
+            return held.len().to_string();
+        }
+        held.push(black_box(more));
+    }
+}
+
+/// Nothing in it has an address, so the stack that it fills is the sandbox's and not its own.
+#[inline(never)]
+fn recurse(n: u64) -> u64 {
+    if n == 0 { 0 } else { recurse(n.wrapping_mul(5) | 1).rotate_left(1) ^ n }
+}
+
+fn out_of_bounds() -> u8 {
+    unsafe { read_volatile(black_box(0xffff_fff0_usize) as *const u8) }
+}
+
+fn flood() {
+    for n in 0..10_000 {
+        log(Level::Info, &n.to_string());
+    }
+}

@@ -1,0 +1,27 @@
+//! A connector for an interface that is still to come.
+
+wit_bindgen::generate!({
+    inline: "
+        package muster:connector@0.3.0;
+
+        interface lifecycle {
+            describe: func() -> string;
+        }
+
+        world connector {
+            export lifecycle;
+        }
+    ",
+});
+
+use exports::muster::connector::lifecycle::Guest;
+
+struct Other;
+
+impl Guest for Other {
+    fn describe() -> String {
+        String::new()
+    }
+}
+
+export!(Other);

@@ -1,0 +1,247 @@
+//! What a connector cannot do, one test for each refusal; and what it can.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster::connector::{
+    Connector, Decided, Failure, Level, Limits, LoadError, Question, Runtime, RuntimeConfig,
+};
+use muster::decision::{Context, Event, EventKind, Outcome, Step, Subject, User};
+use tempfile::TempDir;
+
+use crate::support::guests::guest;
+
+mod cache;
+mod loading;
+mod words;
+
+const KEY: [u8; 32] = [7; 32];
+
+/// A runtime with its cache.
+struct Sandbox {
+    runtime: Runtime,
+    cache: TempDir,
+}
+
+impl Sandbox {
+    fn new() -> Self {
+        Self::within(Limits::default())
+    }
+
+    fn within(limits: Limits) -> Self {
+        let cache = tempfile::tempdir().unwrap();
+        Self { runtime: runtime(cache.path(), KEY, limits), cache }
+    }
+
+    async fn misbehaving(&self) -> Arc<Connector> {
+        self.runtime.load(&guest("misbehaving")).await.unwrap()
+    }
+
+    async fn load_error(&self, wasm: &[u8]) -> LoadError {
+        self.runtime.load(wasm).await.unwrap_err()
+    }
+
+    /// Asks the connector to do this, and then whether others still can be asked.
+    async fn asked_to(&self, what: &str) -> Decided {
+        let connector = self.misbehaving().await;
+        let decided = self.runtime.decide(&connector, question(what)).await;
+        let next = self.runtime.decide(&connector, question("done")).await;
+        assert_eq!(note(&next), "done", "the next decision");
+        decided
+    }
+}
+
+fn runtime(cache: &Path, key: [u8; 32], limits: Limits) -> Runtime {
+    let compiler = env!("CARGO_BIN_EXE_muster").into();
+    let config = RuntimeConfig { compiler, cache: cache.to_owned(), key, threads: 2, limits };
+    Runtime::new(config).unwrap()
+}
+
+fn context(settings: String) -> Context {
+    Context {
+        operation: "op-1".to_owned(),
+        tenant: "acme".to_owned(),
+        now: "2026-11-22T09:00:00.000Z".to_owned(),
+        seed: 42,
+        settings,
+        before: None,
+        account: None,
+        elsewhere: 0,
+    }
+}
+
+fn event() -> Event {
+    Event {
+        kind: EventKind::Create,
+        subject: Subject::User(User {
+            id: "u-1".to_owned(),
+            user_name: "ada".to_owned(),
+            external_id: None,
+            display_name: Some("Ada L".to_owned()),
+            given_name: Some("Ada".to_owned()),
+            family_name: Some("L".to_owned()),
+            email: Some("ada@example.com".to_owned()),
+            active: true,
+        }),
+        resource: "{}".to_owned(),
+        changes: Vec::new(),
+        password: None,
+        joined: Vec::new(),
+        left: Vec::new(),
+    }
+}
+
+fn question(what: &str) -> Question {
+    let settings = serde_json::json!({ "do": what }).to_string();
+    let (context, event) = (Arc::new(context(settings)), Arc::new(event()));
+    Question { context, event, exchanges: Vec::new() }
+}
+
+#[track_caller]
+fn outcome(decided: &Decided) -> &Outcome {
+    match &decided.answer {
+        Ok(Ok(Step::Done(outcome))) => outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn note(decided: &Decided) -> &str {
+    &outcome(decided).note
+}
+
+#[track_caller]
+fn failure(decided: &Decided) -> &Failure {
+    decided.answer.as_ref().unwrap_err()
+}
+
+/// The misbehaving connector with another word where `describe` looks.
+fn describing(what: &str) -> Vec<u8> {
+    let mut wasm = guest("misbehaving");
+    let word = b"describe:manifest";
+    let at = wasm.windows(word.len()).position(|found| found == word).unwrap();
+    wasm[at..at + word.len()].copy_from_slice(what.as_bytes());
+    wasm
+}
+
+#[tokio::test]
+async fn a_connector_that_loops_is_stopped() {
+    let decided = Sandbox::new().asked_to("loop").await;
+    assert_eq!(failure(&decided), &Failure::Deadline);
+    assert!(decided.elapsed >= Duration::from_millis(100), "{:?}", decided.elapsed);
+}
+
+#[tokio::test]
+async fn a_connector_that_allocates_without_end_is_stopped() {
+    let decided = Sandbox::new().asked_to("allocate").await;
+    assert_eq!(failure(&decided), &Failure::Memory);
+    let limit = Limits::default().memory as u64;
+    assert!(decided.memory_peak > limit / 2 && decided.memory_peak <= limit);
+}
+
+#[tokio::test]
+async fn a_connector_that_is_denied_memory_and_copes_may_go_on() {
+    let decided = Sandbox::new().asked_to("allocate-politely").await;
+    let mebibytes: u32 = note(&decided).parse().unwrap();
+    assert!((16..32).contains(&mebibytes), "{mebibytes}");
+}
+
+#[tokio::test]
+async fn a_connector_that_recurses_without_end_is_stopped() {
+    let decided = Sandbox::new().asked_to("recurse").await;
+    assert_eq!(failure(&decided), &Failure::Stack);
+}
+
+#[tokio::test]
+async fn a_connector_that_traps_fails_with_its_last_words() {
+    let decided = Sandbox::new().asked_to("panic").await;
+    let Failure::Trap(text) = failure(&decided) else { panic!("{decided:?}") };
+    assert!(text.contains("it last said: panicked at"), "{text}");
+    assert!(text.contains("as I was told"), "{text}");
+    assert_eq!(decided.log.last().unwrap().level, Level::Error);
+}
+
+#[tokio::test]
+async fn a_connector_that_reaches_out_of_its_memory_traps() {
+    let decided = Sandbox::new().asked_to("out-of-bounds").await;
+    let Failure::Trap(text) = failure(&decided) else { panic!("{decided:?}") };
+    assert!(text.contains("out of bounds memory access"), "{text}");
+    assert!(text.contains("in `muster:connector/lifecycle@0.1.0#decide`"), "{text}");
+}
+
+#[tokio::test]
+async fn a_connector_cannot_reach_a_host_it_was_not_granted() {
+    let decided = Sandbox::new().asked_to("ungranted-endpoint").await;
+    let Failure::Nonsense(text) = failure(&decided) else { panic!("{decided:?}") };
+    assert!(text.contains("\"internet\""), "{text}");
+}
+
+#[tokio::test]
+async fn a_connector_remembers_nothing_between_calls() {
+    let sandbox = Sandbox::new();
+    let connector = sandbox.misbehaving().await;
+    for _ in 0..20 {
+        let decided = sandbox.runtime.decide(&connector, question("remember")).await;
+        assert_eq!(note(&decided), "1");
+    }
+}
+
+#[tokio::test]
+async fn a_connector_that_floods_the_log_is_cut_off() {
+    let decided = Sandbox::new().asked_to("log-flood").await;
+    assert_eq!(note(&decided), "flooded");
+    assert_eq!(decided.log.len(), 64);
+    assert_eq!(decided.log_dropped, 10_000 - 64);
+}
+
+#[tokio::test]
+async fn a_connector_that_floods_the_log_still_has_its_last_words() {
+    let decided = Sandbox::new().asked_to("log-and-panic").await;
+    assert!(failure(&decided).to_string().contains("after all that"), "{decided:?}");
+}
+
+#[tokio::test]
+async fn a_connector_that_returns_too_much_fails() {
+    for what in ["huge-result", "large-result", "huge-log"] {
+        let decided = Sandbox::new().asked_to(what).await;
+        assert!(matches!(failure(&decided), Failure::TooMuch(_)), "{what}: {decided:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connector_that_answers_nonsense_fails() {
+    for (what, said) in [("nonsense-account", "id is empty"), ("nonsense-data", "no JSON")] {
+        let decided = Sandbox::new().asked_to(what).await;
+        let Failure::Nonsense(text) = failure(&decided) else { panic!("{decided:?}") };
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_connector_that_loops_delays_no_other_thread() {
+    let sandbox = Sandbox::new();
+    let connector = sandbox.misbehaving().await;
+    let looping = sandbox.runtime.decide(&connector, question("loop"));
+    let others = async {
+        for _ in 0..20 {
+            let decided = sandbox.runtime.decide(&connector, question("done")).await;
+            assert_eq!(note(&decided), "done");
+        }
+    };
+    let (looped, ()) = tokio::join!(looping, others);
+    assert_eq!(failure(&looped), &Failure::Deadline);
+}
+
+#[tokio::test]
+async fn more_decisions_than_the_queue_holds_wait_for_their_turn() {
+    let sandbox = Sandbox::new();
+    let connector = sandbox.misbehaving().await;
+    let decisions = (0..500).map(|_| sandbox.runtime.decide(&connector, question("done")));
+    let decisions: Vec<_> = decisions.map(Box::pin).collect();
+    for decided in futures_util::future::join_all(decisions).await {
+        assert_eq!(note(&decided), "done");
+    }
+}

@@ -1,0 +1,80 @@
+//! Compiled connectors on disk.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use muster::connector::{Limits, LoadError};
+
+use super::{KEY, Sandbox, describing, note, question, runtime};
+use crate::support::guests::guest;
+
+fn only_file(sandbox: &Sandbox) -> PathBuf {
+    let mut files = fs::read_dir(sandbox.cache.path()).unwrap();
+    let file = files.next().unwrap().unwrap().path();
+    assert!(files.next().is_none(), "one connector, one file");
+    file
+}
+
+#[tokio::test]
+async fn a_connector_that_is_compiled_is_not_compiled_again() {
+    let sandbox = Sandbox::new();
+    sandbox.misbehaving().await;
+    // Without time for a compilation, only what was kept can be loaded.
+    let hurried = Limits { compilation: Duration::ZERO, ..Limits::default() };
+    let again = runtime(sandbox.cache.path(), KEY, hurried);
+    again.load(&guest("misbehaving")).await.unwrap();
+    let stranger = runtime(sandbox.cache.path(), [8; 32], hurried);
+    let error = stranger.load(&guest("misbehaving")).await.unwrap_err();
+    assert!(matches!(error, LoadError::TooCostly(_)), "sealed with another key: {error:?}");
+}
+
+#[tokio::test]
+async fn a_connector_whose_cache_file_was_tampered_with_is_compiled_anew() {
+    let sandbox = Sandbox::new();
+    sandbox.misbehaving().await;
+    let file = only_file(&sandbox);
+    let good = fs::read(&file).unwrap();
+    let mut flipped = good.clone();
+    flipped[good.len() / 2] ^= 1;
+    for bad in [&flipped[..], &good[..good.len() - 1], &good[..20], b""] {
+        fs::write(&file, bad).unwrap();
+        let connector = sandbox.misbehaving().await;
+        assert!(fs::read(&file).unwrap() == good, "it was written anew");
+        let decided = sandbox.runtime.decide(&connector, question("done")).await;
+        assert_eq!(note(&decided), "done");
+    }
+}
+
+#[tokio::test]
+async fn a_connector_cannot_be_given_the_compiled_code_of_another() {
+    let sandbox = Sandbox::new();
+    sandbox.misbehaving().await;
+    let file = only_file(&sandbox);
+    let lies = describing("describe:....lies");
+    sandbox.load_error(&lies).await;
+    let files = fs::read_dir(sandbox.cache.path()).unwrap().map(|file| file.unwrap().path());
+    let other = files.into_iter().find(|other| *other != file).unwrap();
+    fs::copy(&file, &other).unwrap();
+    let error = sandbox.load_error(&lies).await;
+    assert!(matches!(error, LoadError::Manifest(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn compiled_connectors_are_their_owners_alone() {
+    let sandbox = Sandbox::new();
+    let mode = fs::metadata(sandbox.cache.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[tokio::test]
+async fn a_connector_has_a_digest_and_a_manifest() {
+    let sandbox = Sandbox::new();
+    let connector = sandbox.misbehaving().await;
+    assert_eq!(connector.manifest.name, "misbehaving");
+    assert_eq!(connector.digest.len(), 64);
+    assert_eq!(sandbox.misbehaving().await.digest, connector.digest);
+    let other = sandbox.runtime.load(&describing("describe:.another")).await.unwrap();
+    assert_ne!(other.digest, connector.digest);
+}
