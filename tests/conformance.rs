@@ -1,5 +1,7 @@
 //! `muster conformance`: passes against muster, and fails where it should.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use muster::conformance::{Options, Report, SuiteName, run};

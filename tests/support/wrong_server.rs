@@ -2,6 +2,8 @@
 //!
 //! It stands outside: `muster conformance` is tried on it, so that a pass is known to mean something.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -15,11 +17,11 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 /// The token that it accepts.
-pub const TOKEN: &str = "s3cret";
+pub(crate) const TOKEN: &str = "s3cret";
 
 /// The ways to be wrong, each of which a real server was found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wrong {
+pub(crate) enum Wrong {
     /// Not at all.
     Nowhere,
     /// An inactive user is answered with 404, and no filter finds it.
@@ -45,7 +47,7 @@ struct Server {
 }
 
 /// Serves on a free port until the runtime ends, and gives the SCIM base URL.
-pub async fn start(wrong: Wrong) -> String {
+pub(crate) async fn start(wrong: Wrong) -> String {
     let server = Server { wrong, users: Arc::default() };
     let router = Router::new()
         .route("/scim/v2/Users", get(list).post(create))

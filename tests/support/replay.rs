@@ -1,0 +1,193 @@
+//! Replays a recorded conversation over a real socket, and compares both sides of it: what the
+//! identity provider saw, and what the app was asked.
+//!
+//! The format is described in `tests/fixtures/conversations/README.md`.
+
+mod conversation;
+mod matching;
+mod rules;
+mod socket;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+pub(crate) use conversation::{Client, Conversation, load};
+use conversation::{ExpectedAnswer, ExpectedCall, Step};
+use matching::Bindings;
+use socket::{Answer, Sent, Socket};
+
+/// A call that the app got.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) body: Value,
+    pub(crate) status: u16,
+}
+
+/// Where a conversation is replayed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    /// The tenant's SCIM base URL, without a slash at the end.
+    pub(crate) base_url: &'a str,
+    pub(crate) token: &'a str,
+    /// Whose expected calls are compared.
+    pub(crate) connector: &'a str,
+}
+
+/// Replays a conversation; `calls` gives everything that the app was asked for this tenant so far.
+///
+/// It ends at the first step that is not as recorded, since what follows builds on it. The error
+/// names the file, the connector and the step, and says what was expected and what came.
+pub(crate) async fn replay(
+    conversation: &Conversation,
+    client: &Client,
+    place: Place<'_>,
+    calls: impl AsyncFn() -> Vec<Asked>,
+) -> Result<(), String> {
+    let mut replay = Replay {
+        socket: Socket::new(place, client),
+        connector: place.connector,
+        bindings: BTreeMap::from([("base_url".to_owned(), place.base_url.into())]),
+        last: Value::Null,
+        seen: BTreeMap::new(),
+        asked: calls().await.len(),
+    };
+    for (n, step) in conversation.steps.iter().enumerate() {
+        replay.step(step, &calls).await.map_err(|wrong| {
+            let Conversation { file, title, source, .. } = conversation;
+            let (connector, n, step) = (place.connector, n + 1, &step.name);
+            format!("{file} ({connector}), step {n}, {step}\n    {title} [{source}]\n{wrong}")
+        })?;
+    }
+    replay
+        .totals(&conversation.distinct)
+        .map_err(|wrong| format!("{} ({}): {wrong}", conversation.file, place.connector))
+}
+
+struct Replay<'a> {
+    socket: Socket,
+    connector: &'a str,
+    bindings: Bindings,
+    /// The body of the last answer: what Okta puts its changes on.
+    last: Value,
+    /// What was collected, by name.
+    seen: BTreeMap<String, Vec<String>>,
+    /// How many calls of the app are compared already.
+    asked: usize,
+}
+
+impl Replay<'_> {
+    async fn step(
+        &mut self,
+        step: &Step,
+        calls: impl AsyncFn() -> Vec<Asked>,
+    ) -> Result<(), String> {
+        for n in step.turns() {
+            self.bindings.insert("n".to_owned(), n.to_string().into());
+            let sent = step.request.filled(&self.bindings, &self.last)?;
+            let answer = self.socket.send(&sent).await?;
+            let all = calls().await;
+            let asked = &all[self.asked..];
+            self.asked = all.len();
+            let mut wrong = self.wrong_answer(&step.answer, &answer);
+            wrong.extend(self.wrong_calls(step.calls(self.connector), asked));
+            if !wrong.is_empty() {
+                return Err(explained(&sent, &answer, asked, &wrong));
+            }
+            self.collect(step, &answer);
+            self.last = answer.json.unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn wrong_answer(&mut self, expected: &ExpectedAnswer, answer: &Answer) -> Vec<String> {
+        let mut wrong = rules::broken(answer);
+        if !expected.status.contains(answer.status) {
+            wrong.push(format!("expected status {}, came {}", expected.status, answer.status));
+        }
+        // A 204 where a body may be left out has none to be compared.
+        if let Some(body) = expected.body.as_ref().filter(|_| answer.status != 204) {
+            let came = answer.json.as_ref().unwrap_or(&Value::Null);
+            wrong.extend(matching::compare(body, came, "body", &mut self.bindings));
+        }
+        for (name, value) in &expected.headers {
+            let came = answer.headers.get(name).map_or(Value::Null, |value| value.as_str().into());
+            wrong.extend(matching::compare(value, &came, name, &mut self.bindings));
+        }
+        wrong
+    }
+
+    fn wrong_calls(&mut self, expected: &[ExpectedCall], asked: &[Asked]) -> Vec<String> {
+        if expected.len() != asked.len() {
+            let (expected, asked) = (expected.len(), asked.len());
+            return vec![format!(
+                "the app should be asked {expected} times, but was {asked} times"
+            )];
+        }
+        let pairs = expected.iter().zip(asked).enumerate();
+        pairs.flat_map(|(n, (expected, asked))| self.wrong_call(n + 1, expected, asked)).collect()
+    }
+
+    fn wrong_call(&mut self, n: usize, expected: &ExpectedCall, asked: &Asked) -> Vec<String> {
+        let place = format!("call {n}");
+        let path = asked.path.split('?').next().unwrap_or_default();
+        let came = format!("{} {path}", asked.method).into();
+        let line = Value::String(expected.line.clone());
+        let mut wrong = matching::compare(&line, &came, &place, &mut self.bindings);
+        if let Some(body) = &expected.body {
+            let place = format!("{place}, body");
+            wrong.extend(matching::compare(body, &asked.body, &place, &mut self.bindings));
+        }
+        if let Some(status) = expected.status.filter(|status| *status != asked.status) {
+            wrong.push(format!(
+                "{place}: expected the app to answer {status}, not {}",
+                asked.status
+            ));
+        }
+        wrong
+    }
+
+    fn collect(&mut self, step: &Step, answer: &Answer) {
+        for (name, place) in &step.collect {
+            let (list, member) = place.split_once("/*").expect("a list, and a member of each");
+            let found = answer.json.as_ref().and_then(|json| json.pointer(list));
+            let found = found.and_then(Value::as_array).into_iter().flatten();
+            let values = found.filter_map(|element| element.pointer(member)).map(Value::to_string);
+            self.seen.entry(name.clone()).or_default().extend(values);
+        }
+    }
+
+    fn totals(&self, distinct: &BTreeMap<String, usize>) -> Result<(), String> {
+        for (name, expected) in distinct {
+            let seen = self.seen.get(name).map(Vec::as_slice).unwrap_or_default();
+            let different = seen.iter().collect::<BTreeSet<_>>().len();
+            if (seen.len(), different) != (*expected, *expected) {
+                let seen = seen.len();
+                return Err(format!(
+                    "`{name}` should be {expected} different ones, but are {seen}, {different} of them different"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Request, answer, calls, and what is wrong with them, indented below the step's name.
+fn explained(sent: &Sent, answer: &Answer, asked: &[Asked], wrong: &[String]) -> String {
+    let mut text = format!("    > {} {}\n", sent.method, sent.path);
+    if let Some(body) = &sent.body {
+        let _ = writeln!(text, "    > {body}");
+    }
+    let _ = writeln!(text, "    < {} {}", answer.status, answer.body);
+    for call in asked {
+        let Asked { method, path, body, status } = call;
+        let _ = writeln!(text, "    the app: {method} {path} {body} -> {status}");
+    }
+    for wrong in wrong {
+        let _ = writeln!(text, "    WRONG {wrong}");
+    }
+    text
+}

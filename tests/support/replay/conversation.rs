@@ -1,0 +1,194 @@
+//! A conversation as it stands in its file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::matching::{self, Bindings};
+use super::socket::Sent;
+
+/// How an identity provider calls, whatever it wants: `client.json` of a folder.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Client {
+    pub(crate) title: String,
+    /// The tenant's dialect.
+    pub(crate) dialect: String,
+    pub(crate) authorization: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    /// Sent with a body only.
+    pub(crate) body_headers: BTreeMap<String, String>,
+}
+
+/// One flow.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Conversation {
+    /// The path below the fixtures' folder.
+    #[serde(skip)]
+    pub(crate) file: String,
+    pub(crate) title: String,
+    pub(crate) source: String,
+    pub(crate) steps: Vec<Step>,
+    /// How many values a name must have collected, no two of them the same.
+    #[serde(default)]
+    pub(crate) distinct: BTreeMap<String, usize>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Step {
+    pub(super) name: String,
+    /// The step is taken once for each number from the first to the last, as `{{n}}`.
+    repeat: Option<[u32; 2]>,
+    pub(super) request: Request,
+    pub(super) answer: ExpectedAnswer,
+    #[serde(default)]
+    pub(super) collect: BTreeMap<String, String>,
+    /// What the app is asked, by connector.
+    #[serde(default)]
+    app: BTreeMap<String, Vec<ExpectedCall>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Request {
+    method: String,
+    path: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    body: Option<Value>,
+    /// A body of the last answer's, with these members put over it.
+    overlay: Option<Value>,
+    /// A body that is not JSON.
+    text: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExpectedAnswer {
+    pub(super) status: Status,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, Value>,
+    pub(super) body: Option<Value>,
+}
+
+/// One status, or any of several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Status {
+    One(u16),
+    Any(Vec<u16>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExpectedCall {
+    /// Method and path, such as `PUT /organizations/{{any}}/members/{{account}}`.
+    #[serde(rename = "call")]
+    pub(super) line: String,
+    pub(super) body: Option<Value>,
+    pub(super) status: Option<u16>,
+}
+
+/// The connectors that a conversation may expect calls of.
+const CONNECTORS: [&str; 3] = ["roster", "three-state", "two-state"];
+
+/// The client and the conversations of a folder, by name of the file.
+///
+/// # Panics
+///
+/// When the folder is not there, is empty, or holds a file that is not as the format says.
+pub(crate) fn load(folder: &str) -> (Client, Vec<Conversation>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/conversations");
+    let mut files: Vec<PathBuf> = fs::read_dir(root.join(folder))
+        .unwrap_or_else(|error| panic!("{folder}: {error}"))
+        .map(|entry| entry.expect("a folder can be listed").path())
+        .filter(|path| path.file_name().is_some_and(|name| name != "client.json"))
+        .collect();
+    files.sort();
+    let conversations: Vec<_> = files.iter().map(|file| conversation(&root, file)).collect();
+    assert!(!conversations.is_empty(), "{folder} holds no conversation");
+    (read(&root.join(folder).join("client.json")), conversations)
+}
+
+fn conversation(root: &Path, file: &Path) -> Conversation {
+    let mut conversation: Conversation = read(file);
+    conversation.file = file.strip_prefix(root).unwrap_or(file).display().to_string();
+    for connector in conversation.steps.iter().flat_map(|step| step.app.keys()) {
+        let known = CONNECTORS.contains(&connector.as_str());
+        assert!(known, "{}: there is no connector {connector}", conversation.file);
+    }
+    conversation
+}
+
+fn read<T: DeserializeOwned>(file: &Path) -> T {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+impl Step {
+    pub(super) fn turns(&self) -> RangeInclusive<u32> {
+        let [first, last] = self.repeat.unwrap_or([1, 1]);
+        first..=last
+    }
+
+    /// What the app is asked in this step; nothing where the connector is not named.
+    pub(super) fn calls(&self, connector: &str) -> &[ExpectedCall] {
+        self.app.get(connector).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+impl Request {
+    /// The request as it is sent, with what earlier steps found.
+    pub(super) fn filled(&self, bindings: &Bindings, last: &Value) -> Result<Sent, String> {
+        let body = match (&self.text, &self.overlay, &self.body) {
+            (Some(text), ..) => Some(text.clone()),
+            (None, Some(overlay), _) => {
+                let mut body = last.clone();
+                put_over(&mut body, matching::fill(overlay, bindings)?);
+                Some(body.to_string())
+            }
+            (None, None, Some(body)) => Some(matching::fill(body, bindings)?.to_string()),
+            (None, None, None) => None,
+        };
+        let path = matching::fill_text(&self.path, bindings)?;
+        Ok(Sent { method: self.method.clone(), path, headers: self.headers.clone(), body })
+    }
+}
+
+/// Members of objects are put over one by one; everything else as a whole.
+fn put_over(target: &mut Value, overlay: Value) {
+    match (target, overlay) {
+        (Value::Object(target), Value::Object(overlay)) => {
+            for (name, value) in overlay {
+                put_over(target.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (target, overlay) => *target = overlay,
+    }
+}
+
+impl Status {
+    pub(super) fn contains(&self, status: u16) -> bool {
+        match self {
+            Self::One(one) => *one == status,
+            Self::Any(any) => any.contains(&status),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(one) => write!(f, "{one}"),
+            Self::Any(any) => write!(f, "one of {any:?}"),
+        }
+    }
+}

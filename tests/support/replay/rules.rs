@@ -1,0 +1,122 @@
+//! What holds for every answer below a SCIM base URL, and so stands in no file.
+
+use serde_json::Value;
+
+use super::socket::Answer;
+
+const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+
+/// The rules that the answer breaks, a sentence each.
+pub(super) fn broken(answer: &Answer) -> Vec<String> {
+    let rules = [media_type, error_form, list_form, no_password];
+    let mut broken: Vec<String> = rules.iter().filter_map(|rule| rule(answer)).collect();
+    broken.dedup();
+    broken
+}
+
+/// RFC 7644 §3.1: what has a body has it in `application/scim+json`; RFC 9110: 204 has none.
+fn media_type(answer: &Answer) -> Option<String> {
+    if answer.status == 204 {
+        return (!answer.body.is_empty()).then(|| "a 204 should have no body".to_owned());
+    }
+    let media_type = answer.headers.get("content-type").map_or("", String::as_str);
+    if !media_type.starts_with("application/scim+json") {
+        return Some(format!("the answer should be application/scim+json, not {media_type:?}"));
+    }
+    answer.json.is_none().then(|| "the body should be JSON".to_owned())
+}
+
+/// RFC 7644 §3.12; Okta shows `detail` to the admin.
+fn error_form(answer: &Answer) -> Option<String> {
+    let body = answer.json.as_ref().filter(|_| answer.status >= 400)?;
+    let is_error = body["schemas"] == serde_json::json!([ERROR])
+        && body["status"].as_str() == Some(answer.status.to_string().as_str())
+        && body["detail"].as_str().is_some_and(|detail| !detail.is_empty());
+    (!is_error).then(|| "an error should have schemas, status as a text, and detail".to_owned())
+}
+
+/// RFC 7644 §3.4.2; Okta stops silently where a number is a text.
+fn list_form(answer: &Answer) -> Option<String> {
+    let body = answer.json.as_ref().filter(|body| body["schemas"][0] == LIST)?;
+    let numbers = ["totalResults", "startIndex", "itemsPerPage"];
+    let is_list = numbers.iter().all(|name| body[name].is_u64());
+    let resources = body["Resources"].as_array().map(Vec::len);
+    let is_counted = resources.map(|count| count as u64) == body["itemsPerPage"].as_u64();
+    (!is_list || !is_counted)
+        .then(|| "a list should have three integers, and as many Resources as it says".to_owned())
+}
+
+/// RFC 7643 §4.1.1: `password` is never returned.
+fn no_password(answer: &Answer) -> Option<String> {
+    let found = answer.json.as_ref().is_some_and(has_password);
+    found.then(|| "no answer should hold a password".to_owned())
+}
+
+fn has_password(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_password),
+        Value::Object(members) => {
+            // A schema describes the attribute without holding one.
+            members.contains_key("password") || members.values().any(has_password)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        let media_type = "application/scim+json; charset=utf-8".to_owned();
+        let headers = BTreeMap::from([("content-type".to_owned(), media_type)]);
+        let json = serde_json::from_str(body).ok();
+        Answer { status, headers, body: body.to_owned(), json }
+    }
+
+    #[track_caller]
+    fn check(status: u16, body: &Value, expected: &[&str]) {
+        assert_eq!(broken(&answer(status, &body.to_string())), expected);
+    }
+
+    #[test]
+    fn what_follows_the_rules_breaks_none() {
+        check(200, &json!({ "id": "1" }), &[]);
+        check(404, &json!({ "schemas": [ERROR], "status": "404", "detail": "Gone." }), &[]);
+        let list = json!({ "schemas": [LIST], "totalResults": 9, "startIndex": 1,
+                           "itemsPerPage": 1, "Resources": [{}] });
+        check(200, &list, &[]);
+        assert_eq!(broken(&answer(204, "")), [""; 0]);
+    }
+
+    #[test]
+    fn an_error_is_in_the_form_of_the_standard() {
+        let expected = ["an error should have schemas, status as a text, and detail"];
+        check(404, &json!({ "schemas": [ERROR], "status": 404, "detail": "Gone." }), &expected);
+        check(404, &json!({ "schemas": [ERROR], "status": "404" }), &expected);
+        check(404, &json!({ "status": "404", "detail": "Gone." }), &expected);
+    }
+
+    #[test]
+    fn a_list_counts_in_integers_and_truthfully() {
+        let expected = ["a list should have three integers, and as many Resources as it says"];
+        let list = |total: Value, count: u32| {
+            json!({ "schemas": [LIST], "totalResults": total, "startIndex": 1,
+                    "itemsPerPage": count, "Resources": [] })
+        };
+        check(200, &list(json!("0"), 0), &expected);
+        check(200, &list(json!(1), 1), &expected);
+    }
+
+    #[test]
+    fn passwords_and_bodies_that_are_not_json_are_found() {
+        check(200, &json!({ "a": [{ "password": "x" }] }), &["no answer should hold a password"]);
+        assert_eq!(broken(&answer(502, "Bad gateway")), ["the body should be JSON"]);
+        assert_eq!(broken(&answer(204, "{}")), ["a 204 should have no body"]);
+    }
+}
