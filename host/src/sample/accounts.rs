@@ -1,0 +1,142 @@
+//! Accounts with three states: each organisation has its own, active, suspended or not there.
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{App, Problem, Profile, register::Entry};
+
+/// Somebody's account in one organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// The app's id.
+    pub id: String,
+    /// What is known about them.
+    #[serde(flatten)]
+    pub profile: Profile,
+    /// Whether they may sign in.
+    pub status: Status,
+}
+
+/// Whether somebody may sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// They may.
+    Active,
+    /// They may not, for now.
+    Suspended,
+}
+
+#[derive(Deserialize)]
+struct Search {
+    email: Option<String>,
+}
+
+pub(super) fn routes() -> Router<App> {
+    let account = get(read).patch(change).delete(remove);
+    Router::new()
+        .route("/organizations/{organization}/accounts", get(list).post(create))
+        .route("/organizations/{organization}/accounts/{account}", account)
+        .route("/organizations/{organization}/accounts/{account}/suspend", post(suspend))
+        .route("/organizations/{organization}/accounts/{account}/resume", post(resume))
+}
+
+async fn list(
+    State(app): State<App>,
+    Path(organization): Path<String>,
+    Query(search): Query<Search>,
+) -> Json<Value> {
+    let mut world = app.world();
+    let accounts = world.organization(&organization).accounts.named(search.email.as_deref());
+    Json(json!({"accounts": accounts}))
+}
+
+async fn create(
+    State(app): State<App>,
+    Path(organization): Path<String>,
+    Json(mut body): Json<Map<String, Value>>,
+) -> Result<(StatusCode, Json<Account>), Problem> {
+    let status = read_status(&mut body)?.unwrap_or(Status::Active);
+    let profile = Profile::read(body)?;
+    let mut world = app.world();
+    let id = world.new_id("acc");
+    let account = Account { id, profile, status };
+    let account = world.organization(&organization).accounts.add(account)?;
+    Ok((StatusCode::CREATED, Json(account.clone())))
+}
+
+async fn read(
+    State(app): State<App>,
+    Path((organization, account)): Path<(String, String)>,
+) -> Result<Json<Account>, Problem> {
+    Ok(Json(app.world().organization(&organization).accounts.entry(&account)?.clone()))
+}
+
+async fn change(
+    State(app): State<App>,
+    Path((organization, account)): Path<(String, String)>,
+    Json(mut body): Json<Map<String, Value>>,
+) -> Result<Json<Account>, Problem> {
+    let status = read_status(&mut body)?;
+    let mut world = app.world();
+    let accounts = &mut world.organization(&organization).accounts;
+    let before = accounts.entry(&account)?.clone();
+    let (profile, status) = (before.profile.changed(body)?, status.unwrap_or(before.status));
+    Ok(Json(accounts.replace(Account { profile, status, ..before })?.clone()))
+}
+
+async fn remove(
+    State(app): State<App>,
+    Path((organization, account)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let mut world = app.world();
+    let organization = world.organization(&organization);
+    organization.accounts.remove(&account)?;
+    organization.forget(&account);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn suspend(
+    state: State<App>,
+    path: Path<(String, String)>,
+) -> Result<Json<Account>, Problem> {
+    set(&state, &path, Status::Suspended)
+}
+
+async fn resume(state: State<App>, path: Path<(String, String)>) -> Result<Json<Account>, Problem> {
+    set(&state, &path, Status::Active)
+}
+
+fn set(
+    app: &App,
+    (organization, account): &(String, String),
+    status: Status,
+) -> Result<Json<Account>, Problem> {
+    let mut world = app.world();
+    let account = world.organization(organization).accounts.entry_mut(account)?;
+    account.status = status;
+    Ok(Json(account.clone()))
+}
+
+fn read_status(body: &mut Map<String, Value>) -> Result<Option<Status>, Problem> {
+    let status = body.remove("status").map(serde_json::from_value).transpose();
+    status.map_err(|_| Problem::unprocessable("status is \"active\" or \"suspended\""))
+}
+
+impl Entry for Account {
+    const KIND: &'static str = "account";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.profile.email
+    }
+}

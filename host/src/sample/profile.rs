@@ -1,0 +1,58 @@
+//! What people and accounts say about somebody.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::Problem;
+
+/// Somebody's attributes: those that the app knows, and whatever else a caller keeps there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Profile {
+    /// The address, unique where the profile is.
+    pub email: String,
+    /// The name to show.
+    pub name: Option<String>,
+    /// The job title.
+    pub title: Option<String>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl Profile {
+    /// Reads a profile. A password is taken, and not kept.
+    pub(super) fn read(mut body: Map<String, Value>) -> Result<Self, Problem> {
+        for read_only in ["id", "organizations"] {
+            if body.contains_key(read_only) {
+                return Err(Problem::unprocessable(format!("{read_only} is read-only")));
+            }
+        }
+        let email = text(&mut body, "email")?;
+        let email = email.filter(|email| email.len() <= 254 && email.contains('@'));
+        let email = email.ok_or_else(|| Problem::unprocessable("email is an e-mail address"))?;
+        let (name, title) = (text(&mut body, "name")?, text(&mut body, "title")?);
+        if text(&mut body, "password")?.is_some_and(|password| password.is_empty()) {
+            return Err(Problem::unprocessable("password is empty"));
+        }
+        Ok(Self { email, name, title, other: body })
+    }
+
+    /// The profile with the attributes of the body in the place of its own; null removes one.
+    pub(super) fn changed(&self, body: Map<String, Value>) -> Result<Self, Problem> {
+        let mut merged = self.other.clone();
+        merged.insert("email".to_owned(), self.email.clone().into());
+        merged.insert("name".to_owned(), self.name.clone().into());
+        merged.insert("title".to_owned(), self.title.clone().into());
+        merged.extend(body);
+        merged.retain(|_, value| !value.is_null());
+        Self::read(merged)
+    }
+}
+
+fn text(body: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Problem> {
+    match body.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Problem::unprocessable(format!("{name} is a text"))),
+    }
+}
