@@ -97,7 +97,7 @@ fn event() -> Event {
 fn question(what: &str) -> Question {
     let settings = serde_json::json!({ "do": what }).to_string();
     let (context, event) = (Arc::new(context(settings)), Arc::new(event()));
-    Question { context, event, exchanges: Vec::new() }
+    Question { context, event, exchanges: Arc::new([]) }
 }
 
 #[track_caller]

@@ -94,7 +94,7 @@ pub struct Question {
     /// What happened.
     pub event: Arc<Event>,
     /// The requests that were asked for so far, and what came of them.
-    pub exchanges: Vec<Arc<Exchange>>,
+    pub exchanges: Arc<[Exchange]>,
 }
 
 /// What a connector answered, and what it took.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muster::connector::{Level, Question};
+use muster::connector::Question;
 use muster::decision::{
     Account, Context, Event, EventKind, Exchange, Group, Member, Membership, Outcome, Refusal,
     Request, Response, Step, Subject, Unreachable, Visibility,
@@ -39,7 +39,7 @@ async fn seen(
 ) -> Vec<String> {
     let connector = sandbox.misbehaving().await;
     let context = Context { settings: r#"{"do":"echo"}"#.to_owned(), ..context };
-    let exchanges = exchanges.into_iter().map(Arc::new).collect();
+    let exchanges = exchanges.into();
     let question = Question { context: Arc::new(context), event: Arc::new(event), exchanges };
     let decided = sandbox.runtime.decide(&connector, question).await;
     assert_eq!(note(&decided), "echoed");
@@ -144,7 +144,7 @@ async fn a_request_is_asked_for_and_its_exchange_is_given_back() {
     let first = sandbox.runtime.decide(&connector, question("call-then-done")).await;
     assert_eq!(first.answer, Ok(Ok(Step::Call(request()))));
     let exchange = Exchange { request: request(), response: Ok(response()) };
-    let again = Question { exchanges: vec![Arc::new(exchange)], ..question("call-then-done") };
+    let again = Question { exchanges: Arc::new([exchange]), ..question("call-then-done") };
     let second = sandbox.runtime.decide(&connector, again).await;
     assert!(note(&second).contains("status: 201"), "{second:?}");
 }
@@ -183,7 +183,7 @@ async fn each_refusal_comes_out_as_it_is() {
 #[tokio::test]
 async fn lines_are_logged_at_their_levels() {
     let decided = Sandbox::new().asked_to("log").await;
-    let lines: Vec<_> = decided.log.iter().map(|l| (l.level, l.message.as_str())).collect();
-    let levels = [Level::Debug, Level::Info, Level::Warn, Level::Error];
-    assert_eq!(lines, levels.into_iter().zip(["a", "b", "c", "d"]).collect::<Vec<_>>());
+    let lines = decided.log.iter().map(|line| format!("{}: {}", line.level, line.message));
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines, ["debug: a", "info: b", "warn: c", "error: d"]);
 }

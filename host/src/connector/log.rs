@@ -1,5 +1,7 @@
 //! What a connector logs while it decides: bounded, and attached to the operation.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::bindings::log;
@@ -54,6 +56,17 @@ impl Log {
     pub(super) fn last_words(&self) -> Option<&str> {
         let kept = self.lines.last().map(|line| line.message.as_str());
         self.unkept.as_deref().or(kept)
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        })
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn decide(
     let joined: Vec<_> = event.joined.iter().map(inward::member).collect();
     let left: Vec<_> = event.left.iter().map(inward::member).collect();
     let event = inward::event(event, &changes, &joined, &left);
-    let lists: Vec<_> = exchanges.iter().map(|exchange| Lists::of(exchange)).collect();
+    let lists: Vec<_> = exchanges.iter().map(Lists::of).collect();
     let exchanges = exchanges.iter().zip(&lists);
     let exchanges: Vec<_> = exchanges.map(|(exchange, lists)| lists.exchange(exchange)).collect();
     let lifecycle = connector.muster_connector_lifecycle();
