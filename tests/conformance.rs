@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use muster::conformance::{Options, Report, SuiteName, run};
+use clap::{CommandFactory, Parser};
+use muster::conformance::{ConformanceArgs, Options, Report, SuiteName, run};
 
 use crate::support::Muster;
 use crate::support::wrong_server::{self, Wrong};
@@ -170,4 +171,24 @@ async fn nobody_there_is_an_accident_and_not_a_verdict() {
     };
     let error = run(options).await.unwrap_err();
     assert!(format!("{error:#}").starts_with("no answer from http://127.0.0.1:1/scim/v2: "));
+}
+
+#[test]
+fn every_suite_can_be_chosen_and_the_help_says_what_for() {
+    let help = Conformance::command().render_long_help().to_string();
+    for word in ["okta-spec", "okta-lifecycle", "--url <URL>", "--token <TOKEN>", "--raw-token"] {
+        assert!(help.contains(word), "{word}\n{help}");
+    }
+    let chosen = ["conformance", "--url", "u", "--token", "t", "--suite", "okta-lifecycle"];
+    let options = Options::from(Conformance::try_parse_from(chosen).unwrap().args);
+    assert_eq!(options.suites, [SuiteName::OktaLifecycle]);
+    let all = ["conformance", "--url", "u", "--token", "t"];
+    let options = Options::from(Conformance::try_parse_from(all).unwrap().args);
+    assert_eq!(options.suites, SuiteName::ALL);
+}
+
+#[derive(Parser)]
+struct Conformance {
+    #[command(flatten)]
+    args: ConformanceArgs,
 }

@@ -13,6 +13,7 @@ mod seed;
 mod suite;
 mod variables;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -39,6 +40,20 @@ pub struct Options {
     pub suites: Vec<SuiteName>,
     /// How long to wait between steps, for servers that need a while until a write can be read.
     pub pause: Duration,
+}
+
+/// `muster conformance`: runs the suites and prints the report.
+///
+/// The status is 0 if every required step passed.
+pub async fn main(args: ConformanceArgs) -> anyhow::Result<ExitCode> {
+    let json = args.json;
+    let report = run(args.into()).await?;
+    if json {
+        anstream::println!("{}", report.to_json());
+    } else {
+        anstream::print!("{report}");
+    }
+    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Runs the suites one after another.

@@ -37,6 +37,10 @@ pub struct ConformanceArgs {
     /// Seconds to wait between steps, for a server whose writes take a while to be seen.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub pause: u64,
+
+    /// Print the report as one line of JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 impl From<ConformanceArgs> for Options {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::client::{Answer, Call};
@@ -130,6 +130,14 @@ impl Verdict {
             Self::Skipped { .. } => "skipped",
         }
     }
+
+    fn color(&self) -> Color {
+        match self {
+            Self::Passed => Color::Green,
+            Self::Failed { .. } => Color::Red,
+            Self::Skipped { .. } => Color::Yellow,
+        }
+    }
 }
 
 impl Excerpt {
@@ -189,7 +197,9 @@ impl SuiteReport {
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(["#", "Step", "Kind", "Result"]);
         for (n, step) in self.steps.iter().enumerate() {
-            table.add_row([&(n + 1).to_string(), &step.name, step.kind(), step.verdict.word()]);
+            let result = Cell::new(step.verdict.word()).fg(step.verdict.color());
+            let number = Cell::new(n + 1);
+            table.add_row([number, Cell::new(&step.name), Cell::new(step.kind()), result]);
         }
         table
     }
