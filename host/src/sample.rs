@@ -4,7 +4,9 @@
 //! It keeps everything in memory, knows nothing of muster, and can be told to misbehave.
 
 use std::{
+    fmt,
     net::SocketAddr,
+    ops::Deref,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,12 +14,7 @@ use std::{
 use anyhow::{Context, Result};
 use axum::{Router, middleware};
 use subtle::ConstantTimeEq;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 mod accounts;
@@ -30,8 +27,6 @@ mod problem;
 mod profile;
 mod register;
 mod teams;
-#[cfg(test)]
-mod tests;
 mod world;
 
 pub use accounts::{Account, Status};
@@ -52,10 +47,10 @@ pub struct App {
     token: Arc<str>,
 }
 
-/// A running app, which stops when this is dropped.
+/// A running app, used like the app itself. It stops when this is dropped.
+#[derive(Debug)]
 pub struct Sample {
-    /// What the app holds.
-    pub app: App,
+    app: App,
     address: SocketAddr,
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -73,18 +68,6 @@ pub fn serve(listener: TcpListener, token: impl Into<String>) -> Result<Sample> 
         }
     });
     Ok(Sample { app, address, stop, task })
-}
-
-/// Serves a new app until the process is asked to stop.
-pub async fn run(listener: TcpListener, token: impl Into<String>) -> Result<()> {
-    let sample = serve(listener, token)?;
-    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-    sample.shutdown().await;
-    Ok(())
 }
 
 /// The app's routes.
@@ -123,6 +106,13 @@ impl App {
         self.world().accounts(organization)
     }
 
+    /// Everybody in an organisation, members and accounts alike, in words.
+    pub fn people_of(&self, organization: &str) -> Vec<String> {
+        let members = self.members(organization).into_iter().map(|person| person.to_string());
+        let accounts = self.accounts(organization).into_iter().map(|account| account.to_string());
+        members.chain(accounts).collect()
+    }
+
     /// An organisation's teams.
     pub fn teams(&self, organization: &str) -> Vec<Team> {
         self.world().teams(organization)
@@ -149,6 +139,12 @@ impl App {
     }
 }
 
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
 impl Sample {
     /// Where the app listens.
     pub fn address(&self) -> SocketAddr {
@@ -169,8 +165,19 @@ impl Sample {
     }
 }
 
+impl Deref for Sample {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.app
+    }
+}
+
 impl Drop for Sample {
     fn drop(&mut self) {
         self.stop.cancel();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Accounts with three states: each organisation has its own, active, suspended or not there.
 
+use std::fmt;
+
 use axum::{
     Json, Router,
     extract::{Path, Query, State},
@@ -127,6 +129,13 @@ fn set(
 fn read_status(body: &mut Map<String, Value>) -> Result<Option<Status>, Problem> {
     let status = body.remove("status").map(serde_json::from_value).transpose();
     status.map_err(|_| Problem::unprocessable("status is \"active\" or \"suspended\""))
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.profile.fmt(f)?;
+        if self.status == Status::Suspended { f.write_str(", suspended") } else { Ok(()) }
+    }
 }
 
 impl Entry for Account {

@@ -1,6 +1,6 @@
 //! People: one account for each in the whole app, in any number of organisations.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use axum::{
     Json, Router,
@@ -71,6 +71,12 @@ async fn remove(State(app): State<App>, Path(user): Path<String>) -> Result<Stat
     world.people.remove(&user)?;
     world.organizations().for_each(|organization| organization.forget(&user));
     Ok(StatusCode::NO_CONTENT)
+}
+
+impl fmt::Display for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.profile.fmt(f)
+    }
 }
 
 impl Entry for Person {

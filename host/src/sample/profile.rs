@@ -1,5 +1,7 @@
 //! What people and accounts say about somebody.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -46,6 +48,15 @@ impl Profile {
         merged.extend(body);
         merged.retain(|_, value| !value.is_null());
         Self::read(merged)
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} <{}>", self.email),
+            None => f.write_str(&self.email),
+        }
     }
 }
 

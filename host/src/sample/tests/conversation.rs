@@ -185,14 +185,14 @@ async fn over_socket(sample: &Sample) -> String {
 async fn a_cut_connection_leaves_the_work_done_and_no_whole_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let sample = serve(listener, TOKEN).unwrap();
-    sample.app.fail(Fault::cut("POST /users"));
+    sample.fail(Fault::cut("POST /users"));
     let broken = over_socket(&sample).await;
     assert!(!broken.contains("usr_") && !broken.ends_with("0\r\n\r\n"), "{broken}");
-    assert_eq!(sample.app.people().len(), 1);
+    assert_eq!(sample.people().len(), 1);
     let whole = over_socket(&sample).await;
     assert!(whole.starts_with("HTTP/1.1 201 Created\r\n") && whole.contains("usr_00001"));
-    assert_eq!(sample.app.people().len(), 1);
-    assert!(sample.app.log()[1].repeated);
+    assert_eq!(sample.people().len(), 1);
+    assert!(sample.log()[1].repeated);
 }
 
 #[tokio::test]

@@ -128,6 +128,19 @@ async fn an_account_is_suspended_and_resumed() {
 }
 
 #[tokio::test]
+async fn everybody_in_an_organization_is_named() {
+    let app = App::new(TOKEN);
+    let ann = created(&app, "/users", json!({"email": ANN, "name": "Ann"})).await;
+    created(&app, "/users", json!({"email": "else@where.example"})).await;
+    let member = format!("/organizations/acme/members/{ann}");
+    assert_eq!(status(&app, "PUT", &member, Value::Null).await, 204);
+    let body = json!({"email": "bob@acme.example", "status": "suspended"});
+    created(&app, "/organizations/acme/accounts", body).await;
+    let expected = ["Ann <ann@acme.example>", "bob@acme.example, suspended"];
+    assert_eq!(app.people_of("acme"), expected);
+}
+
+#[tokio::test]
 async fn every_organization_has_its_own_accounts() {
     let app = App::new(TOKEN);
     let body = json!({"email": ANN, "status": "suspended"});
