@@ -20,8 +20,6 @@ mod retry;
 mod secret;
 mod stand_in;
 mod target;
-#[cfg(test)]
-mod tests;
 
 pub use auth::Auth;
 pub use endpoint::Endpoint;
@@ -37,6 +35,7 @@ use message::Message;
 const ROOM: Duration = Duration::from_millis(100);
 
 /// The outbound client: one for the whole host, since it keeps connections and circuits.
+#[derive(Debug)]
 pub struct Delivery {
     clients: Clients,
     circuits: Circuits,
@@ -134,3 +133,6 @@ fn conceal(response: &mut Response, endpoint: &Endpoint, stand_ins: &[StandIn]) 
         stand_in::conceal(&mut response.body, "…", &secret);
     }
 }
+
+#[cfg(test)]
+mod tests;

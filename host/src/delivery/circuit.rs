@@ -16,9 +16,10 @@ const IN_A_ROW: Duration = Duration::from_secs(60);
 const OPEN: Duration = Duration::from_secs(15);
 
 /// The circuits of all endpoints, by address. Only the failing ones take any room.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Circuits(Mutex<HashMap<String, Circuit>>);
 
+#[derive(Debug)]
 struct Circuit {
     failures: u32,
     last: Instant,

@@ -20,12 +20,14 @@ const LARGEST_BODY: usize = 1 << 20;
 
 /// The client for public addresses, and the one for those that an operator vouches for. They share
 /// no connection.
+#[derive(Debug)]
 pub(super) struct Clients {
     guarded: Client,
     unguarded: Client,
 }
 
 /// Sends messages over kept connections.
+#[derive(Debug)]
 pub(super) struct Client(reqwest::Client);
 
 impl Clients {

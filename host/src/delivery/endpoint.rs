@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context, Result, bail, ensure};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::SignedDuration;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -72,6 +72,13 @@ impl Endpoint {
                 .map_or(Ok(DEFAULT_TIMEOUT), |text| read_timeout(&text).context("\"timeout\""))?,
             private_addresses,
         })
+    }
+}
+
+impl<'de> Deserialize<'de> for Endpoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let configuration = Value::deserialize(deserializer)?;
+        Self::load(&configuration).map_err(|error| D::Error::custom(format!("{error:#}")))
     }
 }
 
@@ -150,6 +157,17 @@ mod tests {
         assert_eq!(endpoint.headers["x-api-version"], "7");
         assert!(endpoint.private_addresses);
         assert!(!format!("{endpoint:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn an_endpoint_is_read_as_part_of_a_larger_configuration() {
+        let read = |text: &str| serde_json::from_str::<BTreeMap<String, Endpoint>>(text);
+        let endpoints = read(r#"{"api": {"base_url": "https://a.example"}}"#).unwrap();
+        assert_eq!(endpoints["api"].base_url.as_str(), "https://a.example/");
+        let wrong = r#"{"api": {"base_url": "https://a.example", "auth": {"bearer": "hunter2"}}}"#;
+        let error = read(wrong).unwrap_err().to_string();
+        assert!(error.starts_with("\"auth\": a secret is one of"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 
     #[test]
