@@ -2,6 +2,7 @@
 
 pub mod attribute;
 pub mod dialect;
+pub mod discovery;
 pub mod error;
 pub mod evaluate;
 pub mod filter;
@@ -9,7 +10,9 @@ pub mod json;
 pub mod leniency;
 pub mod patch;
 pub mod path;
+pub mod projection;
 pub mod reading;
+pub mod render;
 pub mod resource;
 pub mod schema;
 
@@ -20,7 +23,9 @@ pub use json::parse_json;
 pub use leniency::Leniency;
 pub use patch::{MemberChange, MemberRef, PatchRequest, Patched, patch};
 pub use path::{AttributePath, PatchPath};
+pub use projection::Projection;
 pub use reading::Reading;
+pub use render::Stored;
 pub use resource::{Draft, Resource, create, replace};
 pub use schema::{
     Attribute, AttributeType, Extension, Mutability, ResourceType, Returned, Schema, Schemas,

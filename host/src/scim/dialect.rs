@@ -19,7 +19,7 @@ pub enum Dialect {
     OneLogin,
     /// JumpCloud.
     JumpCloud,
-    /// PingOne and PingFederate.
+    /// `PingOne` and `PingFederate`.
     Ping,
     /// Google Workspace.
     Google,

@@ -34,8 +34,8 @@ pub enum Leniency {
     /// A reference that is no URI at all: a profile field mapped to `profileUrl` as it is
     /// (field notes, section 6, item 2).
     LooseReference,
-    /// A body without its `schemas`, or without the one it must name: older group updates of
-    /// OneLogin and templates that leave it out (8).
+    /// A body that does not name the schema that it must name: OneLogin's application of the time
+    /// of SCIM 1.1 still says `"schemas":["urn:scim:schemas:core:1.0"]` (8).
     MissingSchemas,
     /// A number where a string belongs: Okta's own sample user has `"externalId":701984` and
     /// `"postalCode":91608` (1.11).
@@ -52,8 +52,9 @@ pub enum Leniency {
     /// `{"op":"Remove","path":"members","value":[{"$ref":null,"value":"f648f8d5…"}]}` (7.2). By the
     /// RFC's letter every member would go.
     RemoveByValue,
-    /// A single value where a list belongs, in a whole resource or a `replace`: vendors' templates
-    /// that cannot write lists (8, OneLogin).
+    /// A single value where a list belongs, in a whole resource or a `replace`:
+    /// `{"op":"replace","path":"emails","value":{"type":"work",…}}` (public PATCH cases, scimmy
+    /// `inbound.replace[2]`).
     SingleForList,
     /// A boolean as a string: Entra's `{"op":"Replace","path":"active","value":"False"}` (7.2),
     /// OneLogin's `"active":"{$user.active}"` (8).

@@ -81,6 +81,7 @@ fn apply(edit: &mut Edit<'_>, operation: &Operation, r: &mut Reading) -> Result<
     Ok(true)
 }
 
-fn number(at: usize, error: Error) -> Error {
-    Error { detail: format!("Operation {}: {}", at + 1, error.detail), ..error }
+fn number(at: usize, mut error: Error) -> Error {
+    error.detail = format!("Operation {}: {}", at + 1, error.detail);
+    error
 }

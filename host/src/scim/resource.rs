@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
 mod assign;
+mod condition;
 mod create;
 mod edit;
 mod list;
@@ -16,6 +17,9 @@ mod select;
 mod target;
 mod value;
 mod whole;
+
+#[cfg(test)]
+mod tests;
 
 pub use create::{Draft, create};
 pub use member::{MemberChange, MemberRef};

@@ -199,3 +199,44 @@ impl Declaration {
         Ok(ResourceType { name, endpoint, description, schema, extensions })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_types_are_found_by_name_and_by_endpoint() {
+        let schemas = Schemas::standard();
+        assert_eq!(schemas.by_name("User").map(|it| it.schema.id.as_str()), Some(USER_SCHEMA));
+        assert_eq!(schemas.by_endpoint("groups").map(|it| it.name.as_str()), Some("Group"));
+        assert_eq!(schemas.by_endpoint("/Users").map(|it| it.name.as_str()), Some("User"));
+        assert!(schemas.by_endpoint("Devices").is_none());
+        assert_eq!(schemas.iter().count(), 2);
+    }
+
+    #[track_caller]
+    fn check(urn: Option<&str>, name: &str, expected: Option<&str>) {
+        let schemas = Schemas::standard();
+        let user = schemas.by_name("User").unwrap();
+        let found = user.attribute(urn, name).map(|it| it.name.as_str());
+        assert_eq!(found, expected, "{urn:?} {name}");
+    }
+
+    #[test]
+    fn attributes_are_found_whatever_their_case() {
+        check(None, "USERNAME", Some("userName"));
+        check(None, "externalid", Some("externalId"));
+        check(Some(&USER_SCHEMA.to_lowercase()), "emails", Some("emails"));
+        check(Some(&ENTERPRISE_SCHEMA.to_uppercase()), "Department", Some("department"));
+        check(None, "department", None);
+        check(Some(ENTERPRISE_SCHEMA), "userName", None);
+        check(Some(GROUP_SCHEMA), "displayName", None);
+    }
+
+    #[test]
+    fn a_type_over_an_unknown_schema_is_refused() {
+        let types = r#"[{"name":"Device","endpoint":"/Devices","schema":"urn:x"}]"#;
+        let error = Schemas::read(types, &STANDARD).unwrap_err();
+        assert_eq!(error.to_string(), "resource type Device names unknown schema urn:x");
+    }
+}

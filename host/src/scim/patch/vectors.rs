@@ -134,7 +134,7 @@ fn apply(members: &mut Vec<String>, changes: &[MemberChange]) -> Result<(), Stri
             MemberChange::Remove(ids) => members.retain(|id| !ids.contains(id)),
             MemberChange::RemoveWhere(_) => return Err(format!("{change:?}")),
             MemberChange::Replace(all) => {
-                *members = all.iter().map(|it| it.value.clone()).collect()
+                *members = all.iter().map(|it| it.value.clone()).collect();
             }
             MemberChange::Clear => members.clear(),
         }
@@ -230,7 +230,7 @@ fn public_suites_are_answered_as_they_expect() {
         match outcome(&schemas, case) {
             Ok(()) if different => wrong.push(format!("{name}: is not different any more")),
             Err(why) if !different => {
-                wrong.push(format!("{name}\n{}\n{why}\n", case["Operations"]))
+                wrong.push(format!("{name}\n{}\n{why}\n", case["Operations"]));
             }
             _ => {}
         }
@@ -287,4 +287,23 @@ fn the_replacements_of_rfc_7644_are_done() {
         let request = fixture("rfc/rfc7644-3.5.2.3-patch_op-replace_user_work_address.json");
         it["addresses"][0] = request["Operations"][0]["value"].clone();
     });
+}
+
+#[test]
+fn the_paths_of_public_suites_name_what_they_should() {
+    let before = fixture(USER);
+    let schemas = Schemas::standard();
+    let t = schemas.by_name("User").unwrap();
+    let before = whole(t, &before).unwrap();
+    let paths = fixture("paths.json");
+    let about_users = |row: &&Value| row["kind"].as_str().unwrap().contains("against User");
+    let mut seen = 0;
+    for row in paths["paths"].as_array().unwrap().iter().filter(about_users) {
+        let body = json!({ "Operations": [{ "op": "remove", "path": row["path"] }] });
+        let error = run(t, &before, &body, Dialect::Generic).err().unwrap_or_default();
+        let unknown = error.contains("names no attribute") || error.contains("no sub-attribute");
+        assert_eq!(unknown, row["valid"] == false, "{row}: {error}");
+        seen += 1;
+    }
+    assert!(seen > 15, "only {seen} paths were found");
 }

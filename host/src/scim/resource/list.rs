@@ -8,6 +8,9 @@ use super::target::Place;
 use crate::scim::Error;
 use crate::scim::schema::Attribute;
 
+/// How many values an attribute may have. Members of groups are not counted: they are rows.
+const MAX_VALUES: usize = 1000;
+
 /// Adds canonical values to a list.
 ///
 /// RFC 7644 §3.5.2.1: what is there already is not added again. RFC 7643 §2.4: nor is a second
@@ -30,6 +33,12 @@ pub(super) fn merge(
             Some(present) => overlay(present, value),
             None => list.push(value),
         }
+    }
+    if list.len() > MAX_VALUES {
+        let count = list.len();
+        return Err(Error::invalid_value(format!(
+            "{place} has at most {MAX_VALUES} values, this would be {count}"
+        )));
     }
     settle_primary(place, list, &raised)
 }
@@ -80,10 +89,9 @@ fn demote(value: &mut Value) {
 }
 
 fn overlay(present: &mut Value, value: Value) {
-    match (present, value) {
-        (Value::Object(present), Value::Object(value)) => present.extend(value),
-        // A simple value of the same identity differs in case at most: the first stays.
-        _ => {}
+    // A simple value of the same identity differs in case at most: the first stays.
+    if let (Value::Object(present), Value::Object(value)) = (present, value) {
+        present.extend(value);
     }
 }
 

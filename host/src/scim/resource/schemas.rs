@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::target::excerpt;
 use crate::scim::Error;
 use crate::scim::dialect::Leniency;
 use crate::scim::reading::Reading;
@@ -32,7 +33,7 @@ pub(super) fn check_resource_schemas(
             .as_str()
             .is_some_and(|urn| t.schema.id.eq_ignore_ascii_case(urn) || t.extension(urn).is_some());
         if !known && !r.allows(Leniency::UnknownSchema) {
-            let name = &t.name;
+            let (urn, name) = (excerpt(urn.as_str().unwrap_or("what is no string")), &t.name);
             return Err(Error::invalid_syntax(format!("{urn} is no schema of {name}")));
         }
     }

@@ -1,16 +1,15 @@
 //! Selections: the values of a list that a filter names, written or taken out.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
 use super::assign::{How, sweep, write, write_into};
+use super::condition::typed;
 use super::list;
 use super::target::Place;
-use super::value::{canonical, is_foreign, one, spelt_boolean};
+use super::value::{canonical, is_foreign, one};
 use crate::scim::dialect::Leniency;
 use crate::scim::reading::Reading;
-use crate::scim::schema::{Attribute, AttributeType};
+use crate::scim::schema::Attribute;
 use crate::scim::{Error, Filter, Literal, Operator};
 
 /// Writes into the values that match, or into the sub-attribute of each.
@@ -214,55 +213,6 @@ fn matching(
         }
     }
     Ok(chosen)
-}
-
-/// The filter, checked, with booleans where strings spell them: Entra's
-/// `roles[primary eq "True"].value`.
-fn typed<'f>(
-    place: Place<'_>,
-    filter: &'f Filter,
-    r: &mut Reading,
-) -> Result<Cow<'f, Filter>, Error> {
-    if !place.attribute.multi_valued {
-        let name = place.attribute.name.as_str();
-        return Err(Error::invalid_path(format!("{name} has one value: it takes no filter")));
-    }
-    let filter = if spells_boolean(place, filter) && r.allows(Leniency::StringForBoolean) {
-        Cow::Owned(unspelt(place, filter))
-    } else {
-        Cow::Borrowed(filter)
-    };
-    filter.check_value(place.attribute)?;
-    Ok(filter)
-}
-
-fn spells_boolean(place: Place<'_>, filter: &Filter) -> bool {
-    match filter {
-        Filter::And(left, right) | Filter::Or(left, right) => {
-            spells_boolean(place, left) || spells_boolean(place, right)
-        }
-        Filter::Not(inner) => spells_boolean(place, inner),
-        Filter::Compare(path, _, Literal::String(text)) => {
-            let sub = place.attribute.sub_attribute(&path.attribute);
-            sub.is_some_and(|sub| sub.kind == AttributeType::Boolean)
-                && spelt_boolean(text).is_some()
-        }
-        _ => false,
-    }
-}
-
-fn unspelt(place: Place<'_>, filter: &Filter) -> Filter {
-    let within = |filter| Box::new(unspelt(place, filter));
-    match filter {
-        Filter::And(left, right) => Filter::And(within(left), within(right)),
-        Filter::Or(left, right) => Filter::Or(within(left), within(right)),
-        Filter::Not(inner) => Filter::Not(within(inner)),
-        Filter::Compare(path, operator, Literal::String(text)) if spells_boolean(place, filter) => {
-            let value = spelt_boolean(text).unwrap_or_default();
-            Filter::Compare(path.clone(), *operator, Literal::Boolean(value))
-        }
-        other => other.clone(),
-    }
 }
 
 fn json(literal: &Literal) -> Value {

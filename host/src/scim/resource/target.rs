@@ -94,6 +94,11 @@ impl<'t> Target<'t> {
     }
 }
 
+/// As much of a client's word as an error repeats.
+pub(super) fn excerpt(word: &str) -> &str {
+    word.char_indices().nth(100).map_or(word, |(end, _)| &word[..end])
+}
+
 fn named<'t>(t: &'t ResourceType, name: &str, r: &mut Reading) -> Option<Place<'t>> {
     if let Some(attribute) = core(t, name) {
         return Some(Place { extension: None, attribute, sub: None });

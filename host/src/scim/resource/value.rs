@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::list;
-use super::target::Place;
+use super::target::{Place, excerpt};
 use crate::scim::Error;
 use crate::scim::dialect::Leniency;
 use crate::scim::reading::Reading;
@@ -113,7 +113,9 @@ pub(super) fn sub_place<'t>(
         Some(sub) if sub.leaf().mutability == Mutability::ReadOnly => Ok(None),
         Some(sub) => Ok(Some(sub)),
         None if r.allows(Leniency::UnknownAttribute) => Ok(None),
-        None => Err(Error::invalid_syntax(format!("{place} has no sub-attribute {key}"))),
+        None => {
+            Err(Error::invalid_syntax(format!("{place} has no sub-attribute {}", excerpt(key))))
+        }
     }
 }
 
@@ -195,7 +197,7 @@ fn is_date_time(text: &str) -> bool {
 /// RFC 7643 §2.3.6: base64 of RFC 4648 §4, padded.
 fn is_base64(text: &str) -> bool {
     let digits = text.trim_end_matches('=');
-    text.len() % 4 == 0
+    text.len().is_multiple_of(4)
         && text.len() - digits.len() <= 2
         && digits.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
 }

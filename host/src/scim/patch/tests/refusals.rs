@@ -6,79 +6,83 @@ use super::{ENTERPRISE, person, resource, run};
 use crate::scim::{Dialect, Error, Leniency, PatchRequest, Reading, ScimType};
 
 #[track_caller]
-fn refuse_in(dialect: Dialect, operations: Value, scim_type: ScimType, detail: &str) {
+fn refuse_in(dialect: Dialect, operations: &Value, scim_type: ScimType, detail: &str) {
     let before = resource("User", &person());
-    let after = run("User", &before, &operations, &mut Reading::new(dialect));
+    let after = run("User", &before, operations, &mut Reading::new(dialect));
     assert_eq!(after, Err(Error::bad_request(scim_type, detail)), "{operations}");
 }
 
 #[track_caller]
-fn refuse(operation: Value, scim_type: ScimType, detail: &str) {
-    refuse_in(Dialect::Generic, json!([operation]), scim_type, detail);
+fn refuse(operation: &Value, scim_type: ScimType, detail: &str) {
+    refuse_in(Dialect::Generic, &json!([operation]), scim_type, detail);
 }
 
 #[test]
 fn what_cannot_be_done_is_refused() {
-    refuse(json!({"op":"remove"}), ScimType::NoTarget, "a remove needs a path");
+    refuse(&json!({"op":"remove"}), ScimType::NoTarget, "a remove needs a path");
     refuse(
-        json!({"op":"move","path":"name"}),
+        &json!({"op":"move","path":"name"}),
         ScimType::InvalidSyntax,
         "op must be add, remove or replace",
     );
-    refuse(json!({"op":"add","path":"name"}), ScimType::InvalidSyntax, "add needs a value");
+    refuse(&json!({"op":"add","path":"name"}), ScimType::InvalidSyntax, "add needs a value");
     refuse(
-        json!({"op":"remove","path":"userName"}),
+        &json!({"op":"remove","path":"userName"}),
         ScimType::Mutability,
         "userName is required and cannot be removed",
     );
     refuse(
-        json!({"op":"replace","path":"userName","value":" "}),
+        &json!({"op":"replace","path":"userName","value":" "}),
         ScimType::InvalidValue,
         "userName must not be empty",
     );
     refuse(
-        json!({"op":"replace","path":"userName","value":null}),
+        &json!({"op":"replace","path":"userName","value":null}),
         ScimType::InvalidValue,
         "userName is required",
     );
-    refuse(json!({"op":"replace","path":"id","value":"7"}), ScimType::Mutability, "id is readOnly");
     refuse(
-        json!({"op":"add","path":"groups","value":[{"value":"7"}]}),
+        &json!({"op":"replace","path":"id","value":"7"}),
+        ScimType::Mutability,
+        "id is readOnly",
+    );
+    refuse(
+        &json!({"op":"add","path":"groups","value":[{"value":"7"}]}),
         ScimType::Mutability,
         "groups is readOnly",
     );
     refuse(
-        json!({"op":"remove","path":"meta.created"}),
+        &json!({"op":"remove","path":"meta.created"}),
         ScimType::Mutability,
         "meta.created is readOnly",
     );
     refuse(
-        json!({"op":"replace","path":"active","value":"no"}),
+        &json!({"op":"replace","path":"active","value":"no"}),
         ScimType::InvalidValue,
         "active must be true or false; the value sent is a string",
     );
     refuse(
-        json!({"op":"add","path":"name","value":"Babs"}),
+        &json!({"op":"add","path":"name","value":"Babs"}),
         ScimType::InvalidValue,
         "name must be an object; the value sent is a string",
     );
     refuse(
-        json!({"op":"add","path":"emails[type eq \"a\" or type eq \"b\"].value","value":"x"}),
+        &json!({"op":"add","path":"emails[type eq \"a\" or type eq \"b\"].value","value":"x"}),
         ScimType::NoTarget,
         "no value of emails matches type eq \"a\" or type eq \"b\"",
     );
     refuse(
-        json!({"op":"add","path":"title[value eq \"a\"]","value":"x"}),
+        &json!({"op":"add","path":"title[value eq \"a\"]","value":"x"}),
         ScimType::InvalidPath,
         "title has one value: it takes no filter",
     );
     refuse(
-        json!({"op":"add","value":"x"}),
+        &json!({"op":"add","value":"x"}),
         ScimType::InvalidValue,
         "without a path, value must be an object of attributes",
     );
     refuse(
-        json!({"op":"add","path":ENTERPRISE,"value":"x"}),
+        &json!({"op":"add","path":ENTERPRISE,"value":"x"}),
         ScimType::InvalidValue,
         &format!("{ENTERPRISE} must be an object"),
     );
@@ -87,7 +91,7 @@ fn what_cannot_be_done_is_refused() {
 #[test]
 fn two_primaries_are_refused() {
     refuse(
-        json!({"op":"replace","path":"emails.primary","value":true}),
+        &json!({"op":"replace","path":"emails.primary","value":true}),
         ScimType::InvalidValue,
         "2 of emails values are primary; one at most can be",
     );
@@ -96,7 +100,7 @@ fn two_primaries_are_refused() {
 #[test]
 fn what_is_unknown_is_passed_over_beside_what_is_known() {
     let alone = json!({"op":"add","path":"shoeSize","value":44});
-    refuse(alone.clone(), ScimType::InvalidPath, "shoeSize names no attribute of User");
+    refuse(&alone, ScimType::InvalidPath, "shoeSize names no attribute of User");
     let before = resource("User", &person());
     let both = json!([alone, {"op":"replace","path":"active","value":false}]);
     let mut reading = Reading::new(Dialect::Generic);
@@ -104,7 +108,7 @@ fn what_is_unknown_is_passed_over_beside_what_is_known() {
     assert_eq!(reading.fired().collect::<Vec<_>>(), [Leniency::UnknownAttribute]);
     refuse_in(
         Dialect::Strict,
-        both,
+        &both,
         ScimType::InvalidPath,
         "Operation 1: shoeSize names no attribute of User",
     );
@@ -115,7 +119,7 @@ fn one_bad_operation_spoils_all() {
     let operations = json!([{"op":"replace","path":"active","value":false}, {"op":"replace","path":"name","value":7}]);
     refuse_in(
         Dialect::Generic,
-        operations,
+        &operations,
         ScimType::InvalidValue,
         "Operation 2: name must be an object; the value sent is a number",
     );
@@ -144,4 +148,34 @@ fn the_envelope_is_checked() {
         parse(json!({ "schemas": [urn], "Operations": many }), strict()),
         Err(Error::new(413, "a PATCH has at most 1000 operations, this one has 1001"))
     );
+}
+
+#[test]
+fn a_filter_that_can_never_match_is_refused() {
+    let unknown = "colour is no sub-attribute of emails";
+    for op in ["add", "remove", "replace"] {
+        refuse(
+            &json!({"op":op,"path":"emails[not (colour eq \"red\")]","value":{"value":"x"}}),
+            ScimType::InvalidFilter,
+            unknown,
+        );
+    }
+}
+
+#[test]
+fn lists_are_bounded() {
+    let many: Vec<Value> = (0..1001).map(|n| json!({ "value": n.to_string() })).collect();
+    refuse(
+        &json!({"op":"add","path":"roles","value":many}),
+        ScimType::InvalidValue,
+        "roles has at most 1000 values, this would be 1001",
+    );
+}
+
+#[test]
+fn long_words_are_cut_where_they_are_repeated() {
+    let word = "x".repeat(5000);
+    let operations = json!([{"op":"add","path":"name","value":{word: 1}}]);
+    let detail = format!("name has no sub-attribute {}", "x".repeat(100));
+    refuse_in(Dialect::Strict, &operations, ScimType::InvalidSyntax, &detail);
 }

@@ -8,7 +8,7 @@ use crate::scim::dialect::Leniency;
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
 use crate::scim::resource::assign::How;
-use crate::scim::resource::target::{Place, Target};
+use crate::scim::resource::target::{Place, Target, excerpt};
 use crate::scim::schema::Extension;
 
 /// What a key names.
@@ -81,7 +81,10 @@ impl<'t> Edit<'t> {
             _ if r.allows(Leniency::UnknownAttribute) => Ok(()),
             _ => {
                 let name = &self.resource_type.name;
-                Err(Error::invalid_syntax(format!("{key} is not an attribute of {name}")))
+                Err(Error::invalid_syntax(format!(
+                    "{} is not an attribute of {name}",
+                    excerpt(key)
+                )))
             }
         }
     }

@@ -6,6 +6,7 @@ use super::Edit;
 use crate::scim::dialect::Leniency;
 use crate::scim::reading::Reading;
 use crate::scim::resource::assign::How;
+use crate::scim::resource::condition::check_selection;
 use crate::scim::resource::member::{MemberChange, MemberRef, references, replacement};
 use crate::scim::resource::target::Place;
 use crate::scim::{Error, Filter, Literal, Operator};
@@ -50,7 +51,7 @@ impl Edit<'_> {
         }
         let change = match filter {
             Some(filter) => {
-                filter.check_value(place.attribute)?;
+                check_selection(place.attribute, filter)?;
                 let mut ids = Vec::new();
                 if names_ids(filter, &mut ids) {
                     MemberChange::Remove(ids)

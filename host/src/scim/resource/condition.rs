@@ -1,0 +1,90 @@
+//! Conditions: the filters of PATCH paths, held against the schema before they choose anything.
+
+use std::borrow::Cow;
+
+use super::target::Place;
+use super::value::spelt_boolean;
+use crate::scim::dialect::Leniency;
+use crate::scim::reading::Reading;
+use crate::scim::schema::{Attribute, AttributeType};
+use crate::scim::{AttributePath, Error, Filter, Literal};
+
+/// The filter, checked, with booleans where strings spell them: Entra's
+/// `roles[primary eq "True"].value`.
+pub(super) fn typed<'f>(
+    place: Place<'_>,
+    filter: &'f Filter,
+    r: &mut Reading,
+) -> Result<Cow<'f, Filter>, Error> {
+    if !place.attribute.multi_valued {
+        let name = place.attribute.name.as_str();
+        return Err(Error::invalid_path(format!("{name} has one value: it takes no filter")));
+    }
+    let filter = if spells_boolean(place, filter) && r.allows(Leniency::StringForBoolean) {
+        Cow::Owned(unspelt(place, filter))
+    } else {
+        Cow::Borrowed(filter)
+    };
+    check_selection(place.attribute, &filter)?;
+    Ok(filter)
+}
+
+/// Checks that a filter makes sense for the values of an attribute, and that it names what they
+/// have: one that can never match would say that something was done when nothing could be.
+pub(super) fn check_selection(attribute: &Attribute, filter: &Filter) -> Result<(), Error> {
+    filter.check_value(attribute)?;
+    match unknown_name(attribute, filter) {
+        None => Ok(()),
+        Some(path) => {
+            let name = &attribute.name;
+            Err(Error::invalid_filter(format!("{path} is no sub-attribute of {name}")))
+        }
+    }
+}
+
+fn unknown_name<'f>(attribute: &Attribute, filter: &'f Filter) -> Option<&'f AttributePath> {
+    match filter {
+        Filter::And(left, right) | Filter::Or(left, right) => {
+            unknown_name(attribute, left).or_else(|| unknown_name(attribute, right))
+        }
+        Filter::Not(inner) => unknown_name(attribute, inner),
+        Filter::Present(path) | Filter::Compare(path, ..) | Filter::ValuePath(path, _) => {
+            let known = if attribute.is_complex() {
+                attribute.sub_attribute(&path.attribute).is_some()
+            } else {
+                // A value that is not complex calls itself `value`.
+                path.attribute.eq_ignore_ascii_case("value")
+            };
+            (!known).then_some(path)
+        }
+    }
+}
+
+fn spells_boolean(place: Place<'_>, filter: &Filter) -> bool {
+    match filter {
+        Filter::And(left, right) | Filter::Or(left, right) => {
+            spells_boolean(place, left) || spells_boolean(place, right)
+        }
+        Filter::Not(inner) => spells_boolean(place, inner),
+        Filter::Compare(path, _, Literal::String(text)) => {
+            let sub = place.attribute.sub_attribute(&path.attribute);
+            sub.is_some_and(|sub| sub.kind == AttributeType::Boolean)
+                && spelt_boolean(text).is_some()
+        }
+        _ => false,
+    }
+}
+
+fn unspelt(place: Place<'_>, filter: &Filter) -> Filter {
+    let within = |filter| Box::new(unspelt(place, filter));
+    match filter {
+        Filter::And(left, right) => Filter::And(within(left), within(right)),
+        Filter::Or(left, right) => Filter::Or(within(left), within(right)),
+        Filter::Not(inner) => Filter::Not(within(inner)),
+        Filter::Compare(path, operator, Literal::String(text)) if spells_boolean(place, filter) => {
+            let value = spelt_boolean(text).unwrap_or_default();
+            Filter::Compare(path.clone(), *operator, Literal::Boolean(value))
+        }
+        other => other.clone(),
+    }
+}
