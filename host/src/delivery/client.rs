@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use reqwest::{ClientBuilder, redirect, retry};
 use rustls::crypto::ring;
+use url::Url;
 
 use crate::{
     decision::{Response, Unreachable},
@@ -78,7 +79,7 @@ impl Client {
         match request.send().await {
             Ok(answer) => Ok(read(answer).await),
             Err(error) if address::is_not_public(&error) => Err(DeliveryError::Address),
-            Err(error) => Ok(Err(broken(error))),
+            Err(error) => Ok(Err(broken(&message.url, error))),
         }
     }
 }
@@ -102,7 +103,8 @@ async fn read(mut answer: reqwest::Response) -> Result<Response, Unreachable> {
         })
         .collect();
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(broken)? {
+    let url = answer.url().clone();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| broken(&url, error))? {
         if body.len() + chunk.len() > LARGEST_BODY {
             return Err(Unreachable::TooLarge);
         }
@@ -111,9 +113,9 @@ async fn read(mut answer: reqwest::Response) -> Result<Response, Unreachable> {
     Ok(Response { status, headers, body })
 }
 
-fn broken(error: reqwest::Error) -> Unreachable {
-    // The URL names people.
+// Of the URL only the host is logged: the rest names people.
+fn broken(url: &Url, error: reqwest::Error) -> Unreachable {
     let error = format!("{:#}", anyhow::Error::new(error.without_url()));
-    tracing::warn!(error, "an app did not answer");
+    tracing::warn!(host = url.host_str(), error, "an app did not answer");
     Unreachable::Connection
 }

@@ -45,10 +45,15 @@ fn check(path: &str) -> Result<(), &'static str> {
     if decoded.iter().any(u8::is_ascii_control) {
         return Err("has a control character");
     }
-    if decoded.split(|byte| b"/\\".contains(byte)).any(|part| matches!(part, b"." | b"..")) {
+    if decoded.split(|byte| b"/\\".contains(byte)).any(is_dots) {
         return Err("has a . or .. segment");
     }
     Ok(())
+}
+
+// Some servers drop what follows a semicolon (RFC 3986 §3.3) before they resolve the dots.
+fn is_dots(segment: &[u8]) -> bool {
+    matches!(segment.split(|byte| *byte == b';').next(), Some(b"." | b".."))
 }
 
 // RFC 3986 §3.3: unreserved, percent-encoded, sub-delims, `:`, `@`, and the separator.
@@ -108,8 +113,17 @@ mod tests {
     fn a_path_that_leads_elsewhere_is_refused() {
         refused(&["", "users", "https://evil.example/", "@evil.example/"], "does not begin with /");
         refused(&["//evil.example/", "/users//x", "/organizations//"], "has an empty segment");
-        let dots =
-            ["/..", "/../x", "/a/./b", "/a/%2e%2E/b", "/a/.%2e", "/%2e%2e%2fb", "/a%5c..%5cb"];
+        let dots = [
+            "/..",
+            "/../x",
+            "/a/./b",
+            "/a/%2e%2E/b",
+            "/a/.%2e",
+            "/%2e%2e%2fb",
+            "/..;/b",
+            "/a/%2e.;x=1/b",
+            "/a%5c..%5cb",
+        ];
         refused(&dots, "has a . or .. segment");
         refused(&["/%00", "/a%0d%0aHost:%20x", "/%7f"], "has a control character");
     }

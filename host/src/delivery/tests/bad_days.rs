@@ -133,9 +133,15 @@ async fn an_app_that_is_not_there_is_no_connection() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    for base_url in [base_url.as_str(), "http://nobody.invalid"] {
-        let performed = perform(&endpoint(base_url, &json!({})), &request("GET", "/")).await;
+    // No name has a label of 64 characters, so this one is looked up nowhere.
+    let nobody = format!("http://{}.example", "x".repeat(64));
+    let delivery = Delivery::new().unwrap();
+    for base_url in [&base_url, &nobody] {
+        let (endpoint, get) = (endpoint(base_url, &json!({})), request("GET", "/"));
+        let deadline = Instant::now() + Duration::from_millis(500);
+        let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
         assert_eq!(performed.response, Err(Unreachable::Connection), "{base_url}");
+        assert!(performed.attempts > 1, "{base_url}");
     }
 }
 
