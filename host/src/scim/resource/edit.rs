@@ -137,6 +137,10 @@ impl<'t> Edit<'t> {
         if is_members(place) {
             return self.remove_members(place, filter, raw, r);
         }
+        if place.attribute.returned == Returned::Never {
+            // It is not kept here, so nothing could be taken out.
+            return Err(Error::mutability(format!("{place} can be set, not removed")));
+        }
         // RFC 7644 §3.5.2.2: what is required cannot be removed.
         if place.leaf().required && (filter.is_none() || place.sub.is_some()) {
             return Err(Error::mutability(format!("{place} is required and cannot be removed")));

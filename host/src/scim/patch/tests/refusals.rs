@@ -89,6 +89,15 @@ fn what_cannot_be_done_is_refused() {
 }
 
 #[test]
+fn a_password_is_not_removed() {
+    refuse(
+        &json!({"op":"remove","path":"password"}),
+        ScimType::Mutability,
+        "password can be set, not removed",
+    );
+}
+
+#[test]
 fn two_primaries_are_refused() {
     refuse(
         &json!({"op":"replace","path":"emails.primary","value":true}),
