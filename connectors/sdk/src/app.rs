@@ -94,7 +94,7 @@ fn divergence(asked: &Request, recorded: &Request) -> String {
         let parts = [
             ("endpoint", asked.endpoint != recorded.endpoint),
             ("query", asked.query != recorded.query),
-            ("headers", asked.headers != recorded.headers),
+            ("set of headers", asked.headers != recorded.headers),
             ("body", asked.body != recorded.body),
         ];
         for (part, _) in parts.into_iter().filter(|(_, differs)| *differs) {
@@ -102,4 +102,59 @@ fn divergence(asked: &Request, recorded: &Request) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::muster::connector::types;
+
+    fn exchange(request: Request) -> Exchange {
+        let response = types::Response { status: 200, headers: Vec::new(), body: Vec::new() };
+        Exchange { request, response: Ok(response) }
+    }
+
+    #[track_caller]
+    fn diverges(asked: &Request, recorded: &Request, expected: &str) {
+        assert_eq!(divergence(asked, recorded), expected);
+    }
+
+    #[test]
+    fn a_divergence_is_told_in_one_sentence_without_values() {
+        let recorded = Request::post("app", "/y").query("secret", "1");
+        let (x, y) = (Request::put("app", "/x"), Request::post("app", "/y"));
+        diverges(&x, &recorded, "asked for PUT /x where the journal has POST /y");
+        let other = "asked for POST /y where the journal has POST /y, with another query";
+        diverges(&y, &recorded, other);
+        let all = y.json(&7);
+        let other = format!("{other}, with another set of headers, with another body");
+        diverges(&all, &recorded, &other);
+    }
+
+    #[test]
+    #[should_panic(expected = "call 2: asked for PUT /x where the journal has POST /y")]
+    fn a_replay_that_asks_for_something_else_does_not_go_on() {
+        let (first, recorded) = (Request::get("app", "/"), Request::post("app", "/y"));
+        let mut app = App::new(vec![exchange(first.clone()), exchange(recorded)]);
+        app.ask(first).unwrap();
+        let _ = app.ask(Request::put("app", "/x"));
+    }
+
+    #[test]
+    #[should_panic(expected = "ended after 1 calls where the journal has 2")]
+    fn a_replay_that_ends_early_is_no_answer() {
+        let first = Request::get("app", "/");
+        let mut app = App::new(vec![exchange(first.clone()), exchange(first.clone())]);
+        app.ask(first).unwrap();
+        app.finish();
+    }
+
+    #[test]
+    fn a_call_that_was_asked_for_is_made_though_the_author_dropped_it() {
+        let mut app = App::new(Vec::new());
+        let (first, second) = (Request::get("app", "/1"), Request::get("app", "/2"));
+        assert_eq!(app.ask(first.clone()).unwrap_err(), Stop::WAIT);
+        assert_eq!(app.ask(second).unwrap_err(), Stop::WAIT);
+        assert_eq!(app.finish(), Some(first));
+    }
 }

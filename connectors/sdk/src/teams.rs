@@ -1,5 +1,8 @@
 //! Group push onto the teams of an app, where teams are a plain REST collection.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -136,7 +139,8 @@ impl Teams {
                 ))
             })?;
         }
-        for (account, _) in present(&event.left) {
+        // Also somebody who is out of the organisation: they must not come back into the team.
+        for account in event.left.iter().filter_map(|member| person(member)) {
             let path = self.path_of(place, team, account)?;
             app.ask(Request::delete(place.endpoint, path))?.found()?;
         }
@@ -163,20 +167,29 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The members that the app can know, with their accounts.
+/// The members that can join a team, with their accounts.
 fn present(members: &[Member]) -> impl Iterator<Item = (&Account, &Member)> {
     members.iter().filter_map(|member| {
-        let account = member.account.as_ref().filter(|it| it.membership != Membership::Absent);
-        let Some(account) = account else {
-            log::info(format!("Left out {}, who has no account in the app.", member.name));
-            return None;
-        };
-        if account.notes::<Notes>().is_some() {
-            log::info(format!("Left out the group {}: teams have no teams in them.", member.name));
+        let account = person(member)?;
+        if account.membership == Membership::Absent {
+            log::info(format!("Left out {}, who is not in the organisation.", member.name));
             return None;
         }
         Some((account, member))
     })
+}
+
+/// The account of a member whom the app knows as a person.
+fn person(member: &Member) -> Option<&Account> {
+    let Some(account) = &member.account else {
+        log::info(format!("Left out {}, who has no account in the app.", member.name));
+        return None;
+    };
+    if account.notes::<Notes>().is_some() {
+        log::info(format!("Left out the group {}: teams have no teams in them.", member.name));
+        return None;
+    }
+    Some(account)
 }
 
 fn account(id: &str, name: &str) -> Account {

@@ -129,7 +129,7 @@ pub fn play<C: Connector>(
 
 /// Plays an operation in which the app is asked exactly this, and answers so.
 ///
-/// A request is written as [`line`] writes it. Panics when another one is made, or fewer.
+/// A request is written as [`line()`] writes it. Panics when another one is made, or fewer.
 #[track_caller]
 pub fn script(
     connector: &impl Connector,

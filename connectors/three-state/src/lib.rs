@@ -6,6 +6,8 @@
 
 mod person;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use muster_connector::{
     App, Connector, Context, Decision, GroupEvent, Membership, Outcome, Place, UserEvent,

@@ -7,6 +7,8 @@
 
 mod person;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use muster_connector::{
     App, Connector, Context, Decision, GroupEvent, Membership, Outcome, Place, Request, UserEvent,
@@ -44,6 +46,10 @@ impl Connector for TwoState {
             }
             Some(account) => match person.push(account)? {
                 Pushed::Vanished => person.join_anew("The account was gone from the app; "),
+                Pushed::Nothing => {
+                    let note = "Nothing that the app keeps has changed.";
+                    Ok(Outcome::new(settled(account), note))
+                }
                 Pushed::Done(note) => Ok(Outcome::new(settled(account), note)),
             },
         }

@@ -27,6 +27,7 @@ pub(crate) struct Person<'a> {
 
 /// What became of a profile.
 pub(crate) enum Pushed {
+    Nothing,
     Done(&'static str),
     Vanished,
 }
@@ -38,10 +39,10 @@ impl Person<'_> {
         if self.put_member(&account.id)?.found()?.is_none() {
             return self.join_anew("The account was gone from the app; ");
         }
-        let pushed = self.push(account)?;
-        let note = match pushed {
-            Pushed::Done(note) => format!("Added to {} again. {note}", organization(self.context)),
-            Pushed::Vanished => format!("Added to {} again.", organization(self.context)),
+        let again = format!("Added to {} again.", organization(self.context));
+        let note = match self.push(account)? {
+            Pushed::Done(note) => format!("{again} {note}"),
+            Pushed::Nothing | Pushed::Vanished => again,
         };
         Ok(Outcome::new(settled(account), note))
     }
@@ -81,16 +82,19 @@ impl Person<'_> {
         let unsent = account.notes::<Notes>().unwrap_or_default().unsent;
         let changed = profile.changed(self.event, &unsent);
         if changed.is_empty() {
-            return Ok(Pushed::Done("Nothing that the app keeps has changed."));
+            return Ok(Pushed::Nothing);
         }
+        let shared = "The profile stays: the account is in other organisations too.";
         match update_profile {
             UpdateProfile::Never => return Ok(Pushed::Done("People keep their own profile.")),
             UpdateProfile::Always => {}
+            UpdateProfile::UnlessShared if self.context.elsewhere > 0 => {
+                return Ok(Pushed::Done(shared));
+            }
             UpdateProfile::UnlessShared => {
                 let Some(user) = self.look_at(account)? else { return Ok(Pushed::Vanished) };
-                if self.context.elsewhere > 0 || self.others(&user).unwrap_or(0) > 0 {
-                    let note = "The profile stays: the account is in other organisations too.";
-                    return Ok(Pushed::Done(note));
+                if self.others(&user).unwrap_or(0) > 0 {
+                    return Ok(Pushed::Done(shared));
                 }
             }
         }

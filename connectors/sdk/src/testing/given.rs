@@ -83,6 +83,12 @@ impl About {
         self.with("displayName", name)
     }
 
+    /// Without an e-mail address.
+    pub fn without_email(mut self) -> Self {
+        self.user.email = None;
+        self
+    }
+
     /// Not active.
     pub fn inactive(mut self) -> Self {
         self.user.active = false;
@@ -108,7 +114,9 @@ impl About {
         resource.insert("id".to_owned(), user.id.clone().into());
         resource.insert("userName".to_owned(), user.user_name.clone().into());
         resource.insert("active".to_owned(), user.active.into());
-        resource.insert("emails".to_owned(), json!([{ "value": user.email, "primary": true }]));
+        if let Some(email) = &user.email {
+            resource.insert("emails".to_owned(), json!([{ "value": email, "primary": true }]));
+        }
         Event {
             kind,
             subject: Subject::User(user.clone()),

@@ -1,0 +1,343 @@
+//! Every event in every state, with the app's answers, as tables.
+
+use muster_connector::EventKind::{
+    Activate, Create, Deactivate, Delete, GroupCreate, GroupDelete, GroupUpdate, Password, Release,
+    Update,
+};
+use muster_connector::testing::{
+    About, Answer, Given, context, defaults, group, manifest, person, reply, reply_with, script,
+};
+use muster_connector::{Account, Connector, EventKind, Membership, Refusal, Visibility};
+use serde_json::{Value, json};
+
+use super::{Settings, TwoState};
+
+const NONE: &str = r#"{"users":[]}"#;
+const MADE: &str = r#"{"id":"7"}"#;
+const FOUND: &str =
+    r#"{"users":[{"id":8,"email":"joann@example.com"},{"id":7,"email":"Ann@example.com"}]}"#;
+const FIND: &str = "GET /users?email=ann@example.com";
+const MAKE: &str = r#"POST /users {"email":"ann@example.com","name":"Ann"}"#;
+const ADD: &str = "PUT /organizations/acme/members/7";
+const REMOVE: &str = "DELETE /organizations/acme/members/7";
+const LOOK: &str = "GET /users/7";
+const HERE: &str = r#"{"id":"7","organizations":["acme"]}"#;
+const SHARED: &str = r#"{"id":"7","organizations":[{"id":"acme"},{"id":"other"}]}"#;
+
+fn ann() -> About {
+    person("ann@example.com").named("Ann")
+}
+
+fn promoted() -> About {
+    ann().with("title", "Lead").changed("title")
+}
+
+fn member() -> Given {
+    context().account(Account::new("7", Membership::Active))
+}
+
+fn absent() -> Given {
+    context().account(Account::new("7", Membership::Absent))
+}
+
+fn with(settings: Value, given: Given) -> Given {
+    given.settings(settings)
+}
+
+/// What came of an event: `active`, `absent` or `none`, and the note.
+#[track_caller]
+fn check(given: &Given, who: &About, kind: EventKind, calls: &[(&str, Answer)], expected: &str) {
+    let outcome = script(&TwoState, given, &who.event(kind), calls).unwrap();
+    let membership = outcome.account.as_ref().map_or("none", |account| {
+        assert_eq!(account.id, "7");
+        match account.membership {
+            Membership::Active => "active",
+            Membership::Suspended => "suspended",
+            Membership::Absent => "absent",
+        }
+    });
+    assert_eq!(outcome.visibility, Visibility::Present);
+    assert_eq!(format!("{membership}: {}", outcome.note), expected);
+}
+
+#[track_caller]
+fn refuse(
+    given: &Given,
+    who: &About,
+    kind: EventKind,
+    calls: &[(&str, Answer)],
+    expected: &Refusal,
+) {
+    let refusal = script(&TwoState, given, &who.event(kind), calls).unwrap_err();
+    assert_eq!(refusal, *expected);
+}
+
+fn ok() -> Answer {
+    reply(204, "")
+}
+
+fn missing() -> Answer {
+    reply(404, "")
+}
+
+#[test]
+fn somebody_new_to_the_app_gets_an_account_and_joins() {
+    let calls = [(FIND, reply(200, NONE)), (MAKE, reply(201, MADE)), (ADD, ok())];
+    let made = "active: Made an account, and added it to acme.";
+    check(&context(), &ann(), Create, &calls, made);
+    check(&context(), &ann(), Activate, &calls, made);
+    check(
+        &context(),
+        &promoted().changed("name"),
+        Update,
+        &[
+            (FIND, reply(200, NONE)),
+            (
+                r#"POST /users {"email":"ann@example.com","name":"Ann","title":"Lead"}"#,
+                reply(201, MADE),
+            ),
+            (ADD, ok()),
+        ],
+        made,
+    );
+}
+
+#[test]
+fn an_account_of_exactly_the_same_address_is_linked_and_not_rewritten() {
+    let linked = "active: Linked the account of the same address, and added it to acme.";
+    check(&context(), &ann(), Create, &[(FIND, reply(200, FOUND)), (ADD, ok())], linked);
+    let attempt = [
+        (FIND, reply(200, NONE)),
+        (MAKE, reply(409, r#"{"message":"taken"}"#)),
+        (FIND, reply(200, FOUND)),
+        (ADD, ok()),
+    ];
+    check(&context(), &ann(), Create, &attempt, linked);
+}
+
+#[test]
+fn an_address_that_only_somebody_else_can_have_is_a_conflict() {
+    let calls = [
+        (FIND, reply(200, NONE)),
+        (MAKE, reply(409, r#"{"message":"taken"}"#)),
+        (FIND, reply(200, NONE)),
+    ];
+    let text = "The app sees a conflict in POST /users (409): taken";
+    refuse(&context(), &ann(), Create, &calls, &Refusal::Conflict(text.into()));
+}
+
+#[test]
+fn somebody_inactive_is_kept_in_mind() {
+    let kept = "Not active: kept in mind, and not added.";
+    check(&context(), &ann().inactive(), Create, &[], &format!("none: {kept}"));
+    check(&context(), &promoted().inactive(), Update, &[], &format!("none: {kept}"));
+    check(&absent(), &ann().inactive(), Create, &[], &format!("absent: {kept}"));
+    let left = "absent: Taken out of acme; the account stays.";
+    check(&member(), &ann().inactive(), Create, &[(REMOVE, ok())], left);
+}
+
+#[test]
+fn a_member_is_updated_with_what_changed() {
+    let patch = r#"PATCH /users/7 {"title":"Lead"}"#;
+    let updated = [(LOOK, reply(200, HERE)), (patch, reply(200, HERE))];
+    check(&member(), &promoted(), Update, &updated, "active: Updated the profile.");
+    let gone = r#"PATCH /users/7 {"title":null}"#;
+    let updated = [(LOOK, reply(200, HERE)), (gone, reply(200, HERE))];
+    check(&member(), &ann().changed("title"), Update, &updated, "active: Updated the profile.");
+    let same = "active: Nothing that the app keeps has changed.";
+    check(&member(), &ann().changed("locale"), Update, &[], same);
+}
+
+#[test]
+fn an_account_that_others_share_keeps_its_profile() {
+    let stays = "active: The profile stays: the account is in other organisations too.";
+    check(&member(), &promoted(), Update, &[(LOOK, reply(200, SHARED))], stays);
+    check(&member().elsewhere(1), &promoted(), Update, &[], stays);
+    let patch = (r#"PATCH /users/7 {"title":"Lead"}"#, reply(200, HERE));
+    let always = with(json!({ "update_profile": "always" }), member().elsewhere(1));
+    check(&always, &promoted(), Update, &[patch], "active: Updated the profile.");
+    let never = with(json!({ "update_profile": "never" }), member());
+    check(&never, &promoted(), Update, &[], "active: People keep their own profile.");
+}
+
+#[test]
+fn an_account_that_vanished_is_found_or_made_again() {
+    let again = [
+        (LOOK, missing()),
+        (FIND, reply(200, NONE)),
+        (
+            r#"POST /users {"email":"ann@example.com","name":"Ann","title":"Lead"}"#,
+            reply(201, MADE),
+        ),
+        (ADD, ok()),
+    ];
+    let made = "active: The account was gone from the app; made an account, and added it to acme.";
+    check(&member(), &promoted(), Update, &again, made);
+    let again = [(ADD, missing()), (FIND, reply(200, NONE)), (MAKE, reply(201, MADE)), (ADD, ok())];
+    check(&absent(), &ann(), Activate, &again, made);
+    check(&absent(), &ann(), Create, &again, made);
+}
+
+#[test]
+fn a_leaver_leaves_this_organisation_only() {
+    let taken = [(REMOVE, ok())];
+    for kind in [Deactivate, Delete] {
+        let who = ann().inactive();
+        let stays = "absent: Taken out of acme; the account stays.";
+        check(&member(), &who, kind, &taken, stays);
+        check(&absent(), &who, kind, &taken, stays);
+        let twice = "absent: Was already out of acme; the account stays.";
+        check(&member(), &who, kind, &[(REMOVE, missing())], twice);
+        let others =
+            "absent: Taken out of acme; the account stays, and is in 2 other organisations.";
+        check(&member().elsewhere(2), &who, kind, &taken, others);
+        let nothing = "none: Has no account in the app: nothing to take away.";
+        check(&context(), &who, kind, &[], nothing);
+    }
+}
+
+#[test]
+fn an_account_is_deleted_only_where_settings_say_so_and_nobody_else_has_it() {
+    let given = |given| with(json!({ "delete_account": "when-unused" }), given);
+    let nowhere = r#"{"id":"7","organizations":[]}"#;
+    let deleted = [(REMOVE, ok()), (LOOK, reply(200, nowhere)), ("DELETE /users/7", ok())];
+    let note = "none: Taken out of the organisation; the account was in no other, and is deleted.";
+    check(&given(member()), &ann(), Delete, &deleted, note);
+
+    let stays = "absent: Taken out of acme; the account stays.";
+    for user in [SHARED, r#"{"id":"7"}"#] {
+        check(&given(member()), &ann(), Delete, &[(REMOVE, ok()), (LOOK, reply(200, user))], stays);
+    }
+    let others = "absent: Taken out of acme; the account stays, and is in 1 other organisation.";
+    check(&given(member().elsewhere(1)), &ann(), Delete, &[(REMOVE, ok())], others);
+    check(&given(member()), &ann().inactive(), Deactivate, &[(REMOVE, ok())], stays);
+    let untold = json!({ "delete_account": "when-unused", "fields": { "organizations": "" } });
+    let deleted = [(REMOVE, ok()), (LOOK, reply(200, r#"{"id":"7"}"#)), ("DELETE /users/7", ok())];
+    check(&with(untold, member()), &ann(), Delete, &deleted, note);
+}
+
+#[test]
+fn a_returner_is_added_again_and_what_changed_meanwhile_is_pushed() {
+    check(&absent(), &ann(), Activate, &[(ADD, ok())], "active: Added to acme again.");
+    check(&absent(), &ann(), Create, &[(ADD, ok())], "active: Added to acme again.");
+
+    let gone = promoted().inactive().event(Deactivate);
+    let left = script(&TwoState, &member(), &gone, &[(REMOVE, ok())]).unwrap();
+    let given = context().account(left.account.unwrap());
+    let renamed = ann().changed("name").inactive().event(Update);
+    let waits = script(&TwoState, &given, &renamed, &[]).unwrap();
+    assert_eq!(waits.note, "Not a member: the change waits for the person's return.");
+    let back = [
+        (ADD, ok()),
+        (LOOK, reply(200, HERE)),
+        (r#"PATCH /users/7 {"name":"Ann","title":"Lead"}"#, reply(200, HERE)),
+    ];
+    let given = context().account(waits.account.unwrap());
+    let lead = ann().with("title", "Lead");
+    check(&given, &lead, Activate, &back, "active: Added to acme again. Updated the profile.");
+}
+
+#[test]
+fn release_and_password_leave_the_app_alone() {
+    let left = "The integration ended; the account stays as it is.";
+    check(&member(), &ann(), Release, &[], &format!("active: {left}"));
+    check(&absent(), &ann(), Release, &[], &format!("absent: {left}"));
+    check(&context(), &ann(), Release, &[], &format!("none: {left}"));
+    let text = "The connector does not support setting passwords.";
+    refuse(&member(), &ann(), Password, &[], &Refusal::Unsupported(text.into()));
+}
+
+#[test]
+fn what_the_app_says_is_passed_on() {
+    let remove = |answer| [(REMOVE, answer)];
+    let later = Refusal::RetryLater(Some(9));
+    let wait = remove(reply_with(429, "retry-after", "9"));
+    refuse(&member(), &ann(), Deactivate, &wait, &later);
+    let down = remove(reply(503, ""));
+    refuse(&member(), &ann(), Deactivate, &down, &Refusal::RetryLater(None));
+    let text = "The app does not permit DELETE /organizations/acme/members/7 (403): last owner";
+    let owner = remove(reply(403, r#"{"error":"last owner"}"#));
+    refuse(&member(), &ann(), Delete, &owner, &Refusal::Misconfigured(text.into()));
+    let text = "The app refused POST /users (422): no seats";
+    let full = [(FIND, reply(200, NONE)), (MAKE, reply(422, r#"{"detail":"no seats"}"#))];
+    refuse(&context(), &ann(), Create, &full, &Refusal::Rejected(text.into()));
+    let text = "The app's answer to GET /users has no list \"users\".";
+    let odd = [(FIND, reply(200, "{}"))];
+    refuse(&context(), &ann(), Create, &odd, &Refusal::Misconfigured(text.into()));
+    let text = "The app knows people by their e-mail address: there is none.";
+    refuse(
+        &context(),
+        &person("ann").without_email(),
+        Create,
+        &[],
+        &Refusal::Rejected(text.into()),
+    );
+}
+
+#[test]
+fn paths_and_names_come_from_settings() {
+    let settings = json!({
+        "organization": "o/1",
+        "users": "/api/people",
+        "member": "/api/orgs/{organization}/people/{user}",
+        "fields": { "email": "mail", "users": "", "id": "uid" },
+        "profile": { "mail": "email", "given": "name.givenName" },
+    });
+    let who = ann().with("name", json!({ "givenName": "Ann" }));
+    let calls = [
+        ("GET /api/people?mail=ann@example.com", reply(200, "[]")),
+        (
+            r#"POST /api/people {"given":"Ann","mail":"ann@example.com"}"#,
+            reply(200, r#"{"uid":7}"#),
+        ),
+        ("PUT /api/orgs/o%2F1/people/7", ok()),
+    ];
+    let made = "active: Made an account, and added it to o/1.";
+    check(&with(settings, context()), &who, Create, &calls, made);
+}
+
+#[test]
+fn groups_become_teams() {
+    let teams = "/organizations/acme/teams";
+    let ann = || Account::new("7", Membership::Active);
+    let team = || ann().noting(&json!({ "team": "Other" }));
+    let pushed = group("Eng").joined("ann", ann()).joined("bob", None).joined("Other", team());
+    let outcome = script(
+        &TwoState,
+        &context(),
+        &pushed.event(GroupCreate),
+        &[
+            (&format!("POST {teams} {{\"name\":\"Eng\"}}"), reply(201, r#"{"id":"t1"}"#)),
+            (&format!("PUT {teams}/t1/members/7"), ok()),
+        ],
+    );
+    let known = context().account(outcome.unwrap().account.unwrap());
+    let changed = group("R&D").changed("displayName").left("ann", ann());
+    let outcome = script(
+        &TwoState,
+        &known,
+        &changed.event(GroupUpdate),
+        &[
+            (&format!("PATCH {teams}/t1 {{\"name\":\"R&D\"}}"), reply(200, "{}")),
+            (&format!("DELETE {teams}/t1/members/7"), missing()),
+        ],
+    );
+    assert_eq!(outcome.unwrap().note, "Updated the team R&D: 0 joined, 1 left.");
+    let outcome = script(
+        &TwoState,
+        &known,
+        &changed.event(GroupDelete),
+        &[(&format!("DELETE {teams}/t1"), missing())],
+    );
+    assert_eq!(outcome.unwrap().account, None);
+}
+
+#[test]
+fn the_manifest_is_sound_and_promises_the_settings_own_defaults() {
+    let manifest = manifest::<TwoState>();
+    assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
+    let promised: <TwoState as Connector>::Settings =
+        serde_json::from_value(defaults(&manifest["settings"])).unwrap();
+    assert_eq!(promised, Settings::default());
+    assert_eq!(serde_json::from_str::<Settings>("{}").unwrap(), Settings::default());
+}
