@@ -1,10 +1,11 @@
 //! What is refused when it is loaded, and what the integrator reads.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muster::connector::{Limits, LoadError, Unfit};
 
-use super::{Sandbox, describing};
+use super::surgery::{armed, bloated};
+use super::{KEY, Sandbox, describing, note, question, runtime};
 use crate::support::guests::guest;
 
 #[tokio::test]
@@ -76,10 +77,29 @@ async fn a_connector_with_foreign_imports_is_refused_and_they_are_named() {
 }
 
 #[tokio::test]
-async fn a_connector_that_costs_too_much_to_compile_is_refused() {
-    let sandbox = Sandbox::within(Limits { compilation: Duration::ZERO, ..Limits::default() });
-    let error = sandbox.load_error(&guest("misbehaving")).await;
-    assert!(matches!(error, LoadError::TooCostly(_)), "{error:?}");
+async fn a_connector_that_costs_too_much_to_compile_is_refused_and_delays_nobody() {
+    let sandbox = Sandbox::new();
+    sandbox.misbehaving().await;
+    let limits = Limits { compilation: Duration::from_secs(1), ..Limits::default() };
+    let runtime = runtime(sandbox.cache.path(), KEY, limits);
+    let connector = runtime.load(&guest("misbehaving")).await.unwrap();
+    let bomb = armed(&guest("misbehaving"));
+    let loading = runtime.load(&bomb);
+    let begun = Instant::now();
+    let decisions = async {
+        while begun.elapsed() < limits.compilation {
+            let decided = runtime.decide(&connector, question("done")).await;
+            assert_eq!(note(&decided), "done");
+        }
+    };
+    let (loaded, ()) = tokio::join!(loading, decisions);
+    assert!(matches!(loaded, Err(LoadError::TooCostly(_))), "{loaded:?}");
+}
+
+#[tokio::test]
+async fn a_connector_that_begins_with_more_memory_than_it_may_have_is_refused() {
+    let error = Sandbox::new().load_error(&bloated(&guest("misbehaving"), 513)).await;
+    assert!(error.to_string().contains("a minimum byte size of 33619968"), "{error}");
 }
 
 #[tokio::test]
