@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use muster::conformance::{ConformanceArgs, Options, Report, SuiteName, run};
+use serde_json::Value;
 
 use crate::support::Muster;
 use crate::support::wrong_server::{self, Wrong};
@@ -150,6 +151,21 @@ async fn a_report_says_what_was_wrong_and_shows_request_and_answer() {
         assert!(report.lines().any(|there| there == line), "{line}\n{report}");
     }
     assert!(!report.contains(wrong_server::TOKEN), "{report}");
+}
+
+#[tokio::test]
+async fn a_report_as_json_tells_the_verdict_and_what_failed() {
+    let url = wrong_server::start(Wrong::NewIdOnReturn).await;
+    let report = conformance(&url, wrong_server::TOKEN).await.to_json();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["passed"], false);
+    let steps = &report["suites"][1]["steps"];
+    assert_eq!(steps[9]["result"], "passed");
+    assert_eq!(steps[10]["result"], "failed");
+    assert_eq!(steps[10]["failures"][0], "the status should be the number 200, but is 404");
+    assert_eq!(steps[10]["excerpt"]["status"], 404);
+    assert_eq!(steps[11]["result"], "skipped");
+    assert_eq!(steps[11]["reason"], "no earlier step gave `returned`");
 }
 
 #[tokio::test]
