@@ -1,0 +1,85 @@
+//! The host's memory: resources, accounts, the journal, and what operators configure. All SQL of
+//! the host is here, and nothing but SQL.
+//!
+//! One connection writes, and whoever waits at the same time shares its transaction; others read
+//! beside it. What is acknowledged is on disk.
+
+mod account;
+mod app;
+mod commit;
+mod connector;
+mod credential;
+mod database;
+mod filter;
+mod frame;
+mod member;
+mod operation;
+mod page;
+mod reader;
+mod resource;
+mod statement;
+mod tenant;
+mod walk;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use sqlx::sqlite::SqlitePool;
+
+pub use account::AccountRow;
+pub use app::AppRow;
+pub use commit::{Commit, CommitError, ResourceChange};
+pub use connector::ConnectorRow;
+pub use credential::CredentialRow;
+pub use member::{MemberRow, Person};
+pub use operation::{ExchangeRow, OperationFilter, OperationRow, OperationState};
+pub use page::{Page, Query, QueryError};
+pub use resource::{Related, ResourceRow, StoredResource};
+pub use tenant::TenantRow;
+
+use crate::clock::Clock;
+use database::Lock;
+use reader::Reader;
+use walk::Walks;
+use writer::Writer;
+
+/// The database. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Store {
+    clock: Clock,
+    pool: SqlitePool,
+    reader: Reader,
+    walks: Arc<Walks>,
+    writer: Writer,
+}
+
+impl Store {
+    /// Opens the database at this path, makes it if there is none, and brings it up to date.
+    ///
+    /// An error if another muster uses it, if a newer one wrote it, or if it cannot be written.
+    pub async fn open(path: &Path, clock: Clock) -> Result<Self> {
+        let lock = Lock::take(path).await?;
+        let connection = database::writer(path).await?;
+        let walks = Arc::new(Walks::default());
+        Ok(Self {
+            clock,
+            pool: database::pool(path),
+            reader: Reader::start(path).await?,
+            walks: Arc::clone(&walks),
+            writer: Writer::start(connection, lock, walks),
+        })
+    }
+
+    /// Writes what waits, moves everything into the one file, and gives it free for others.
+    ///
+    /// Reads may fail from now on.
+    pub async fn close(&self) -> Result<()> {
+        self.pool.close().await;
+        self.writer.close().await
+    }
+}

@@ -1,0 +1,89 @@
+//! Apps: what accounts are provisioned into.
+
+use anyhow::Result;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::Store;
+
+/// An app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppRow {
+    /// The name.
+    pub name: String,
+    /// The digest of the connector that decides; none before the first promotion.
+    pub connector: Option<String>,
+    /// The digest of the one before, for a rollback.
+    pub previous: Option<String>,
+    /// Settings, a JSON object.
+    pub settings: String,
+    /// Endpoints by name, a JSON object.
+    pub endpoints: String,
+    /// `when-done` or `when-recorded`.
+    pub reply: String,
+    /// When it was made.
+    pub created: String,
+}
+
+impl Store {
+    /// Makes or changes an app.
+    pub async fn put_app(&self, app: &AppRow) -> Result<()> {
+        let app = app.clone();
+        self.writer
+            .run(|connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "INSERT INTO app (name, connector, previous, settings, endpoints, reply,
+                                          created)
+                         VALUES ($1, $2, $3, $4, $5, $6, $7)
+                         ON CONFLICT (name) DO UPDATE SET
+                             connector = excluded.connector, previous = excluded.previous,
+                             settings = excluded.settings, endpoints = excluded.endpoints,
+                             reply = excluded.reply",
+                    )
+                    .bind(app.name)
+                    .bind(app.connector)
+                    .bind(app.previous)
+                    .bind(app.settings)
+                    .bind(app.endpoints)
+                    .bind(app.reply)
+                    .bind(app.created)
+                    .execute(connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Every app, by name.
+    pub async fn apps(&self) -> Result<Vec<AppRow>> {
+        let rows = sqlx::query("SELECT * FROM app ORDER BY name").fetch_all(&self.pool).await?;
+        rows.iter().map(app).collect()
+    }
+
+    /// Removes an app, and says whether there was one; an error while a tenant belongs to it.
+    pub async fn remove_app(&self, name: &str) -> Result<bool> {
+        let name = name.to_owned();
+        self.writer
+            .run(|connection| {
+                Box::pin(async move {
+                    let gone = sqlx::query("DELETE FROM app WHERE name = $1").bind(name);
+                    Ok(gone.execute(connection).await?.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+}
+
+fn app(row: &SqliteRow) -> Result<AppRow> {
+    Ok(AppRow {
+        name: row.try_get("name")?,
+        connector: row.try_get("connector")?,
+        previous: row.try_get("previous")?,
+        settings: row.try_get("settings")?,
+        endpoints: row.try_get("endpoints")?,
+        reply: row.try_get("reply")?,
+        created: row.try_get("created")?,
+    })
+}

@@ -1,0 +1,117 @@
+//! The one way to write: everything that an operation changes, in one transaction.
+
+use std::fmt;
+
+use super::Store;
+use super::account::AccountRow;
+use super::member::MemberRow;
+use super::operation::{ExchangeRow, OperationRow};
+use super::resource::ResourceRow;
+
+/// What is written together, or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Commit {
+    /// The operation, inserted or replaced by its id.
+    pub operation: Option<OperationRow>,
+    /// Forgets the exchanges of this operation from this number on, before others are written.
+    pub drop_exchanges_from: Option<(String, u32)>,
+    /// Exchanges, inserted or replaced by operation and number.
+    pub exchanges: Vec<ExchangeRow>,
+    /// The resource.
+    pub resource: Option<ResourceChange>,
+    /// Who leaves which group: group and member, in the tenant of the resource. Who is not in it
+    /// stays out.
+    pub left: Vec<(String, String)>,
+    /// Who joins which group; whoever is in it already only gets the new `display`.
+    pub joined: Vec<MemberRow>,
+    /// The account, inserted or replaced by tenant and resource.
+    pub account: Option<AccountRow>,
+}
+
+impl Commit {
+    /// The tenant whose data it changes.
+    pub(super) fn tenant(&self) -> Option<&str> {
+        let resource = self.resource.as_ref().map(|change| change.key().0);
+        let operation = || self.operation.as_ref().map(|it| it.tenant.as_str());
+        let member = || self.joined.first().map(|it| it.tenant.as_str());
+        let account = || self.account.as_ref().map(|it| it.tenant.as_str());
+        resource.or_else(operation).or_else(member).or_else(account)
+    }
+}
+
+/// What becomes of a resource.
+#[derive(Clone, Debug)]
+pub enum ResourceChange {
+    /// It is new.
+    Insert(ResourceRow),
+    /// It changes; `kind` and `created` stay as they are.
+    Update {
+        /// As it is from now on.
+        row: ResourceRow,
+        /// The version that it has now.
+        expected: i64,
+    },
+    /// It goes, out of all groups; a group's members are no members any more. Its account stays.
+    Delete {
+        /// The tenant.
+        tenant: String,
+        /// `User` or `Group`.
+        kind: String,
+        /// The id.
+        id: String,
+        /// The version that it has now.
+        expected: i64,
+    },
+}
+
+impl ResourceChange {
+    /// Tenant and id of the resource.
+    pub(super) fn key(&self) -> (&str, &str) {
+        match self {
+            Self::Insert(row) | Self::Update { row, .. } => (&row.tenant, &row.id),
+            Self::Delete { tenant, id, .. } => (tenant, id),
+        }
+    }
+}
+
+/// Why a commit was not written. Nothing of it was.
+#[derive(Debug)]
+pub enum CommitError {
+    /// Another resource of the tenant and kind has this `userName`.
+    UserNameTaken,
+    /// The resource does not have the expected version any more, or somebody who was to join or be
+    /// joined is gone.
+    Stale,
+    /// The database could not do it.
+    Accident(anyhow::Error),
+}
+
+impl CommitError {
+    /// The error as an accident, where no answer to it is foreseen.
+    pub fn into_accident(self) -> anyhow::Error {
+        match self {
+            Self::Accident(error) => error,
+            other => anyhow::anyhow!("{other}"),
+        }
+    }
+}
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UserNameTaken => f.write_str("the userName is taken"),
+            Self::Stale => f.write_str("what was to be changed has changed meanwhile"),
+            Self::Accident(error) => write!(f, "{error:#}"),
+        }
+    }
+}
+
+impl Store {
+    /// Writes all of it, or nothing; it is on disk when this returns.
+    ///
+    /// Commits take effect in the order of their arrival. Those that wait at the same time share a
+    /// transaction, and yet one that fails does not touch the others.
+    pub async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        self.writer.commit(commit).await
+    }
+}

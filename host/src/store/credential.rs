@@ -1,0 +1,106 @@
+//! Credentials: the tokens of tenants and of the admin API, hashed.
+
+use anyhow::Result;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::Store;
+
+/// A token, without the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialRow {
+    /// The id.
+    pub id: String,
+    /// Whose it is; none for the admin API.
+    pub tenant: Option<String>,
+    /// `bearer` or `basic`.
+    pub kind: String,
+    /// The user name of `basic`.
+    pub user: Option<String>,
+    /// What the token hashes to.
+    pub hash: Vec<u8>,
+    /// When it was made.
+    pub created: String,
+    /// When it stops to be good.
+    pub expires: Option<String>,
+    /// When it was last presented, roughly.
+    pub last_used: Option<String>,
+}
+
+impl Store {
+    /// Adds a credential.
+    pub async fn add_credential(&self, credential: &CredentialRow) -> Result<()> {
+        let it = credential.clone();
+        self.writer
+            .run(|connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "INSERT INTO credential (id, tenant, kind, user_name, hash, created,
+                                                 expires, last_used)
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                    )
+                    .bind(it.id)
+                    .bind(it.tenant)
+                    .bind(it.kind)
+                    .bind(it.user)
+                    .bind(it.hash)
+                    .bind(it.created)
+                    .bind(it.expires)
+                    .bind(it.last_used)
+                    .execute(connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Every credential, the oldest first.
+    pub async fn credentials(&self) -> Result<Vec<CredentialRow>> {
+        let rows = sqlx::query("SELECT * FROM credential ORDER BY created, id");
+        rows.fetch_all(&self.pool).await?.iter().map(credential).collect()
+    }
+
+    /// Removes a credential, and says whether there was one.
+    pub async fn revoke_credential(&self, id: &str) -> Result<bool> {
+        let id = id.to_owned();
+        self.writer
+            .run(|connection| {
+                Box::pin(async move {
+                    let gone = sqlx::query("DELETE FROM credential WHERE id = $1").bind(id);
+                    Ok(gone.execute(connection).await?.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    /// Notes when a credential was presented.
+    pub async fn credential_used(&self, id: &str, at: &str) -> Result<()> {
+        let (id, at) = (id.to_owned(), at.to_owned());
+        self.writer
+            .run(|connection| {
+                Box::pin(async move {
+                    sqlx::query("UPDATE credential SET last_used = $2 WHERE id = $1")
+                        .bind(id)
+                        .bind(at)
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+fn credential(row: &SqliteRow) -> Result<CredentialRow> {
+    Ok(CredentialRow {
+        id: row.try_get("id")?,
+        tenant: row.try_get("tenant")?,
+        kind: row.try_get("kind")?,
+        user: row.try_get("user_name")?,
+        hash: row.try_get("hash")?,
+        created: row.try_get("created")?,
+        expires: row.try_get("expires")?,
+        last_used: row.try_get("last_used")?,
+    })
+}

@@ -1,0 +1,130 @@
+//! The file: who may open it, how it is opened, and how it comes to the present schema.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, SqlSafeStr};
+
+use super::filter;
+
+/// How long another muster that is just ending is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Connections beside those of the writer and the reader: for pages and for what is rare.
+const POOL: u32 = 4;
+
+/// The right to use a database, held as long as it lives.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock beside the database; an error that names it where somebody else has it.
+    pub(super) async fn take(database: &Path) -> Result<Self> {
+        let path = beside(database);
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .with_context(|| format!("cannot write to {}", path.display()))?;
+        let mut waited = Duration::ZERO;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::WouldBlock) if waited < PATIENCE => {
+                    let pause = Duration::from_millis(20);
+                    tokio::time::sleep(pause).await;
+                    waited += pause;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    bail!("another muster is using {}; stop it first", database.display())
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+                }
+            }
+        }
+    }
+}
+
+fn beside(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+/// The connection that writes, at the present schema.
+pub(super) async fn writer(path: &Path) -> Result<SqliteConnection> {
+    let opening = || format!("cannot open the database {}", path.display());
+    let mut connection = options(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A 2xx means that it is on disk (design §7).
+        .synchronous(SqliteSynchronous::Full)
+        // What is written once is seldom written again soon, so fewer, larger checkpoints.
+        .pragma("wal_autocheckpoint", "4000")
+        .pragma("temp_store", "MEMORY")
+        .connect()
+        .await
+        .with_context(opening)?;
+    migrate(&mut connection).await.with_context(opening)?;
+    Ok(connection)
+}
+
+/// One more connection that reads.
+pub(super) async fn reader(path: &Path) -> Result<SqliteConnection> {
+    let opening = || format!("cannot open the database {} for reading", path.display());
+    options(path).read_only(true).connect().await.with_context(opening)
+}
+
+/// Connections for reads that are long or rare.
+pub(super) fn pool(path: &Path) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(POOL)
+        // A file that is open stays open: asking whether it does is a trip of its own.
+        .test_before_acquire(false)
+        .connect_lazy_with(options(path).read_only(true))
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        .statement_cache_capacity(256)
+        .row_buffer_size(256)
+        .collation(filter::FOLDED, filter::compare_folded)
+        .disable_statement_logging()
+}
+
+fn migrations() -> Vec<Migration> {
+    let first = include_str!("migrations/0001_foundation.sql");
+    vec![Migration::new(1, "foundation".into(), MigrationType::Simple, first.into_sql_str(), false)]
+}
+
+async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
+    let migrations = migrations();
+    let newest = migrations.last().map_or(0, |migration| migration.version);
+    let migrator = Migrator::with_migrations(migrations);
+    match migrator.run(&mut *connection).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(version)) => bail!(
+            "it was written by a newer muster: its schema is {version}, this one knows schemas up \
+             to {newest}; use the newer one"
+        ),
+        Err(MigrateError::VersionMismatch(version)) => bail!(
+            "its schema {version} is not the one that this muster knows by that number; use the \
+             muster that wrote it"
+        ),
+        Err(error) => Err(error).context("bringing the schema up to date"),
+    }
+}

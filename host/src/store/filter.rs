@@ -1,0 +1,165 @@
+//! Filters as SQL conditions on a row `r` of `resource`.
+//!
+//! They mean what `scim::evaluate` says. What is a column is compared there, by index where it
+//! is equality; everything else is looked up in the document.
+
+use crate::scim::path::AttributePath;
+use crate::scim::{Error, Filter, Literal, Operator, ResourceType};
+
+mod comparison;
+mod folding;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use folding::{FOLDED, compare_folded};
+
+use super::reader::Bound;
+use crate::scim::evaluate::Comparison;
+use values::{Scope, Values};
+
+/// A condition, and the values for its question marks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Condition {
+    pub(super) sql: String,
+    pub(super) values: Vec<Bound>,
+}
+
+/// The condition that a resource of this type and tenant matches; `invalidFilter` if there is none.
+pub(super) fn condition(
+    filter: &Filter,
+    resource_type: &ResourceType,
+    tenant: &str,
+) -> Result<Condition, Error> {
+    filter.check(resource_type)?;
+    let mut writer = Writer { resource_type, tenant, condition: Condition::default(), elements: 0 };
+    writer.filter(filter, &Scope::Resource)?;
+    Ok(writer.condition)
+}
+
+/// Writes a condition from left to right, so that values are bound in their order.
+///
+/// NULL counts as false, and only below `not` it is made so.
+struct Writer<'t> {
+    resource_type: &'t ResourceType,
+    tenant: &'t str,
+    condition: Condition,
+    /// How many tables of values have a name already.
+    elements: usize,
+}
+
+impl<'t> Writer<'t> {
+    fn sql(&mut self, sql: &str) {
+        self.condition.sql.push_str(sql);
+    }
+
+    fn bind(&mut self, value: impl Into<Bound>) {
+        self.sql("?");
+        self.condition.values.push(value.into());
+    }
+
+    fn filter(&mut self, filter: &Filter, scope: &Scope<'t>) -> Result<(), Error> {
+        match filter {
+            Filter::Present(path) => self.present(path, scope),
+            Filter::Compare(path, operator, literal) => {
+                self.compare(path, *operator, literal, scope)
+            }
+            Filter::ValuePath(path, filter) => self.value_path(path, filter, scope),
+            Filter::Not(filter) => {
+                self.sql("(");
+                self.filter(filter, scope)?;
+                self.sql(") IS NOT TRUE");
+                Ok(())
+            }
+            Filter::And(left, right) => self.both(left, " AND ", right, scope),
+            Filter::Or(left, right) => self.both(left, " OR ", right, scope),
+        }
+    }
+
+    fn both(
+        &mut self,
+        left: &Filter,
+        word: &str,
+        right: &Filter,
+        scope: &Scope<'t>,
+    ) -> Result<(), Error> {
+        self.sql("(");
+        self.filter(left, scope)?;
+        self.sql(word);
+        self.filter(right, scope)?;
+        self.sql(")");
+        Ok(())
+    }
+
+    fn present(&mut self, path: &AttributePath, scope: &Scope<'t>) -> Result<(), Error> {
+        match self.named(path, scope)? {
+            None => self.sql("FALSE"),
+            Some(values) => self.any(&values, |it| it.is_not_empty(&values)),
+        }
+        Ok(())
+    }
+
+    fn compare(
+        &mut self,
+        path: &AttributePath,
+        operator: Operator,
+        literal: &Literal,
+        scope: &Scope<'t>,
+    ) -> Result<(), Error> {
+        let compared = self.compared(path, scope)?;
+        let Some((values, attribute)) = compared else {
+            return self.compare_nothing(path, operator, literal, scope);
+        };
+        let comparison = Comparison::new(attribute, operator, literal)?;
+        self.comparison(&values, &comparison)
+    }
+
+    /// An attribute that nobody has, or whose values cannot be compared with anything but null.
+    fn compare_nothing(
+        &mut self,
+        path: &AttributePath,
+        operator: Operator,
+        literal: &Literal,
+        scope: &Scope<'t>,
+    ) -> Result<(), Error> {
+        match (operator, literal) {
+            (Operator::Eq, Literal::Null) => {
+                self.sql("(");
+                self.present(path, scope)?;
+                self.sql(") IS NOT TRUE");
+            }
+            (Operator::Ne, Literal::Null) => self.present(path, scope)?,
+            (Operator::Ne, _) => self.sql("TRUE"),
+            _ => self.sql("FALSE"),
+        }
+        Ok(())
+    }
+
+    fn value_path(
+        &mut self,
+        path: &AttributePath,
+        filter: &Filter,
+        scope: &Scope<'t>,
+    ) -> Result<(), Error> {
+        let Some(values) = self.elements_of(path, scope)? else {
+            self.sql("FALSE");
+            return Ok(());
+        };
+        let Some(inner) = values.scope() else {
+            self.sql("FALSE");
+            return Ok(());
+        };
+        let mut result = Ok(());
+        self.any(&values, |it| result = it.filter(filter, &inner));
+        result
+    }
+
+    /// Writes that one of the values is so.
+    fn any(&mut self, values: &Values<'t>, condition: impl FnOnce(&mut Self)) {
+        self.sql("(");
+        let open = self.open(values);
+        condition(self);
+        self.sql(if open { "))" } else { ")" });
+    }
+}

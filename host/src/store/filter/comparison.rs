@@ -1,0 +1,216 @@
+//! One comparison as SQL, for each kind of operand.
+
+use jiff::Timestamp;
+use serde_json::Number;
+
+use super::values::{Place, Values};
+use super::{Writer, folding};
+use crate::clock::rfc3339;
+use crate::scim::evaluate::{Comparison, Operand};
+use crate::scim::{Error, Operator};
+use crate::store::reader::Bound;
+
+impl<'t> Writer<'t> {
+    /// Writes that one of the values compares so (RFC 7644 §3.4.2.2).
+    pub(super) fn comparison(
+        &mut self,
+        values: &Values<'t>,
+        comparison: &Comparison,
+    ) -> Result<(), Error> {
+        let exists = |it: &mut Self| {
+            it.value(&values.place);
+            it.sql(" IS NOT NULL");
+        };
+        match (&comparison.operand, comparison.operator) {
+            (Operand::Null, Operator::Eq) => {
+                self.any(values, exists);
+                self.sql(" IS NOT TRUE");
+                Ok(())
+            }
+            (Operand::Null, _) => {
+                self.any(values, exists);
+                Ok(())
+            }
+            (operand, Operator::Ne) if values.are_many() => self.some_differs(values, operand),
+            // No value differs from everything (RFC 7643 §2.5).
+            (operand, Operator::Ne) => {
+                self.one(&values.place, Operator::Eq, operand)?;
+                self.sql(" IS NOT TRUE");
+                Ok(())
+            }
+            (operand, operator) => {
+                if self.by_address(values, operator, operand) {
+                    return Ok(());
+                }
+                let mut result = Ok(());
+                self.any(values, |it| result = it.one(&values.place, operator, operand));
+                result
+            }
+        }
+    }
+
+    fn some_differs(&mut self, values: &Values<'t>, operand: &Operand) -> Result<(), Error> {
+        let exists = |it: &mut Self| {
+            it.value(&values.place);
+            it.sql(" IS NOT NULL");
+        };
+        self.sql("(");
+        self.any(values, exists);
+        self.sql(" IS NOT TRUE OR ");
+        let mut result = Ok(());
+        self.any(values, |it| {
+            exists(it);
+            it.sql(" AND ");
+            result = it.one(&values.place, Operator::Eq, operand);
+            it.sql(" IS NOT TRUE");
+        });
+        self.sql(")");
+        result
+    }
+
+    /// `emails.value eq` has a table of its own.
+    fn by_address(&mut self, values: &Values<'t>, operator: Operator, operand: &Operand) -> bool {
+        let (Operator::Eq, Operand::Folded(address)) = (operator, operand) else { return false };
+        if !values.are_addresses() {
+            return false;
+        }
+        self.sql("r.id IN (SELECT e.resource FROM email e WHERE e.tenant = ");
+        self.bind(self.tenant);
+        self.sql(" AND e.address_key = ");
+        self.bind(address.as_str());
+        self.sql(")");
+        true
+    }
+
+    /// Writes that this value compares so.
+    fn one(&mut self, place: &Place, operator: Operator, operand: &Operand) -> Result<(), Error> {
+        self.sql("(");
+        match (operand, place) {
+            (Operand::Folded(text), Place::Column { folded: Some(folded), .. }) => {
+                self.text(&Place::Column { sql: folded, folded: None }, operator, text);
+            }
+            (Operand::Folded(text), _) => self.folded(place, operator, text)?,
+            (Operand::Exact(text), _) => self.text(place, operator, text),
+            (Operand::Number(number), _) => self.ordered(place, operator, number_value(number)),
+            (Operand::Boolean(truth), _) => {
+                self.ordered(place, operator, Bound::Integer((*truth).into()));
+            }
+            (Operand::Instant(at), Place::Column { .. }) => self.column_at(place, operator, *at),
+            (Operand::Instant(at), _) => {
+                self.sql("round(unixepoch(");
+                self.value(place);
+                self.sql(", 'subsec') * 1000) ");
+                self.sql(sign(operator));
+                self.sql(" ");
+                self.bind(Bound::Integer(at.as_millisecond()));
+            }
+            (Operand::Null, _) => self.sql("FALSE"),
+        }
+        self.sql(")");
+        Ok(())
+    }
+
+    fn ordered(&mut self, place: &Place, operator: Operator, operand: Bound) {
+        self.value(place);
+        self.sql(" ");
+        self.sql(sign(operator));
+        self.sql(" ");
+        self.bind(operand);
+    }
+
+    /// Text in which case matters, or is equal on both sides already.
+    fn text(&mut self, place: &Place, operator: Operator, text: &str) {
+        match operator {
+            Operator::Co => {
+                self.sql("instr(");
+                self.value(place);
+                self.sql(", ");
+                self.bind(text);
+                self.sql(") > 0");
+            }
+            Operator::Sw => {
+                self.sql("substr(");
+                self.value(place);
+                self.sql(", 1, length(");
+                self.bind(text);
+                self.sql(")) = ");
+                self.bind(text);
+            }
+            Operator::Ew => self.ends_with(place, text),
+            _ => self.ordered(place, operator, text.into()),
+        }
+    }
+
+    fn ends_with(&mut self, place: &Place, text: &str) {
+        let length = Bound::Integer(i64::try_from(text.chars().count()).unwrap_or(i64::MAX));
+        self.sql("length(");
+        self.value(place);
+        self.sql(") >= ");
+        self.bind(length.clone());
+        self.sql(" AND substr(");
+        self.value(place);
+        self.sql(", length(");
+        self.value(place);
+        self.sql(") - ");
+        self.bind(length);
+        self.sql(" + 1) = ");
+        self.bind(text);
+    }
+
+    /// Text in which case does not matter; the operand is in lower case.
+    fn folded(&mut self, place: &Place, operator: Operator, text: &str) -> Result<(), Error> {
+        self.value(place);
+        if !matches!(operator, Operator::Co | Operator::Sw | Operator::Ew) {
+            self.sql(" COLLATE ");
+            self.sql(folding::FOLDED);
+            self.sql(" ");
+            self.sql(sign(operator));
+            self.sql(" ");
+            self.bind(text);
+            return Ok(());
+        }
+        if text.contains('\0') {
+            return Err(Error::invalid_filter("a filter cannot look for the character U+0000"));
+        }
+        self.sql(" GLOB ");
+        self.bind(folding::pattern(operator, text));
+        Ok(())
+    }
+
+    /// Columns hold moments to the millisecond, as text in the order of time.
+    fn column_at(&mut self, place: &Place, operator: Operator, at: Timestamp) {
+        let exact = at.subsec_nanosecond() % 1_000_000 == 0;
+        let floor = floor_to_millisecond(at);
+        let operator = match (operator, exact) {
+            (Operator::Eq, false) => return self.sql("FALSE"),
+            (Operator::Ge, false) => Operator::Gt,
+            (Operator::Lt, false) => Operator::Le,
+            (operator, _) => operator,
+        };
+        self.ordered(place, operator, rfc3339(floor).into());
+    }
+}
+
+fn floor_to_millisecond(at: Timestamp) -> Timestamp {
+    let millis = at.as_nanosecond().div_euclid(1_000_000);
+    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(millis).unwrap_or(at)
+}
+
+fn number_value(number: &Number) -> Bound {
+    match (number.as_i64(), number.as_f64()) {
+        (Some(integer), _) => Bound::Integer(integer),
+        (None, real) => Bound::Real(real.unwrap_or(f64::NAN)),
+    }
+}
+
+fn sign(operator: Operator) -> &'static str {
+    match operator {
+        Operator::Gt => ">",
+        Operator::Ge => ">=",
+        Operator::Lt => "<",
+        Operator::Le => "<=",
+        // The rest is no order, and is written elsewhere.
+        Operator::Eq | Operator::Ne | Operator::Co | Operator::Sw | Operator::Ew => "=",
+    }
+}

@@ -1,0 +1,122 @@
+//! Who is in which group, a row each, so that one who joins costs the same in any group.
+
+use anyhow::{Context, Result};
+use sqlx::Row;
+
+use super::account::Found;
+use super::reader::{Ask, Bound};
+use super::statement::Statement;
+use super::{Store, frame};
+use crate::decision::Account;
+
+/// Somebody in a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberRow {
+    /// The tenant.
+    pub tenant: String,
+    /// The group's id.
+    pub group: String,
+    /// The member's id.
+    pub member: String,
+    /// What the member is called, as it is served.
+    pub display: Option<String>,
+    /// `User` or `Group`: what the member is.
+    pub kind: String,
+}
+
+/// A resource as a member view needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The id.
+    pub id: String,
+    /// The `userName`, or a group's `displayName`.
+    pub name: String,
+    /// `User` or `Group`.
+    pub kind: String,
+    /// The account, where the app knows one.
+    pub account: Option<Account>,
+}
+
+impl Store {
+    /// Which of these are in the group.
+    pub async fn members_present(
+        &self,
+        tenant: &str,
+        group: &str,
+        ids: &[String],
+    ) -> Result<Vec<String>> {
+        let values = vec![tenant.into(), group.into(), list(ids)?];
+        self.reader.ask(Ask::MembersPresent, values).await
+    }
+
+    /// Everybody in the group, in the order of their ids.
+    pub async fn members(&self, tenant: &str, group: &str) -> Result<Vec<MemberRow>> {
+        let text: Option<String> = sqlx::query(
+            "SELECT json_group_array(json_array(m.member_id, m.display, m.kind))
+             FROM member m WHERE m.tenant = $1 AND m.group_id = $2",
+        )
+        .bind(tenant)
+        .bind(group)
+        .fetch_one(&self.pool)
+        .await?
+        .try_get(0)?;
+        let rows: Vec<(String, Option<String>, String)> =
+            serde_json::from_str(&text.unwrap_or_default()).context("the members of a group")?;
+        let member = |(member, display, kind)| MemberRow {
+            tenant: tenant.to_owned(),
+            group: group.to_owned(),
+            member,
+            display,
+            kind,
+        };
+        Ok(rows.into_iter().map(member).collect())
+    }
+
+    /// Those of these who exist, users and groups, in no particular order.
+    pub async fn people(&self, tenant: &str, ids: &[String]) -> Result<Vec<Person>> {
+        let found = self.reader.ask(Ask::People, vec![tenant.into(), list(ids)?]).await?;
+        found.iter().map(|record| person(record)).collect()
+    }
+}
+
+fn list(ids: &[String]) -> Result<Bound> {
+    Ok(serde_json::to_string(ids)?.into())
+}
+
+fn person(record: &str) -> Result<Person> {
+    type Columns = (String, String, Option<String>, Option<String>, Option<String>, Option<String>);
+    let (id, kind, name, account_id, membership, data): Columns =
+        serde_json::from_str(record).context("a person's record")?;
+    let account = Found { account_id, membership, data }.account()?;
+    Ok(Person { id, kind, name: name.unwrap_or_default(), account })
+}
+
+pub(super) fn find_present() -> Statement {
+    let record = frame::record("new.n, m.member_id");
+    Statement {
+        columns: &["n", "tenant", "group_id", "ids"],
+        body: format!(
+            "SELECT {} FROM new CROSS JOIN json_each(new.ids) AS wanted CROSS JOIN member m
+             WHERE m.tenant = new.tenant AND m.group_id = new.group_id AND m.member_id = wanted.value",
+            frame::records(&record)
+        )
+        .into(),
+    }
+}
+
+pub(super) fn find_people() -> Statement {
+    let record = frame::record(
+        "new.n, json_array(r.id, r.kind, coalesce(r.user_name, r.display_name),
+                           a.account_id, a.membership, a.data)",
+    );
+    Statement {
+        columns: &["n", "tenant", "ids"],
+        body: format!(
+            "SELECT {} FROM new CROSS JOIN json_each(new.ids) AS wanted CROSS JOIN resource r
+             LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
+             WHERE r.tenant = new.tenant AND r.id = wanted.value",
+            frame::records(&record)
+        )
+        .into(),
+    }
+}

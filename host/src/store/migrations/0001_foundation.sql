@@ -1,0 +1,178 @@
+-- Times are RFC 3339 in UTC with milliseconds, written by muster; their order as text is theirs in
+-- time. Truth values are 0 and 1. A column named *_key holds its neighbour in lower case, made by
+-- muster because SQLite's own lower() knows ASCII only.
+
+-- An application that accounts are provisioned into.
+CREATE TABLE app (
+    name TEXT NOT NULL PRIMARY KEY,
+    connector TEXT, -- digest of the connector that decides; none before the first promotion
+    previous TEXT, -- digest of the one before, for a rollback
+    settings TEXT NOT NULL, -- JSON object
+    endpoints TEXT NOT NULL, -- JSON object, by name
+    reply TEXT NOT NULL, -- when-done or when-recorded
+    created TEXT NOT NULL
+);
+
+-- One customer organisation's integration with an app.
+CREATE TABLE tenant (
+    id TEXT NOT NULL PRIMARY KEY, -- the name in the base URL
+    app TEXT NOT NULL REFERENCES app (name),
+    dialect TEXT NOT NULL,
+    state TEXT NOT NULL, -- connected, paused, disconnecting or disconnected
+    settings TEXT NOT NULL, -- JSON object, over the app's
+    "plan" TEXT, -- JSON object: the disconnect under way
+    created TEXT NOT NULL
+);
+
+-- A token, of a tenant or of the admin API.
+CREATE TABLE credential (
+    id TEXT NOT NULL PRIMARY KEY,
+    tenant TEXT REFERENCES tenant (id) ON DELETE CASCADE, -- none for the admin API
+    kind TEXT NOT NULL, -- bearer or basic
+    user_name TEXT, -- of basic
+    hash BLOB NOT NULL,
+    created TEXT NOT NULL,
+    expires TEXT,
+    last_used TEXT
+);
+
+-- A version of a connector.
+CREATE TABLE connector (
+    digest TEXT NOT NULL PRIMARY KEY, -- SHA-256 of the component, in hexadecimal
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    manifest TEXT NOT NULL, -- JSON object
+    created TEXT NOT NULL,
+    component BLOB NOT NULL
+);
+
+-- A SCIM resource as its tenant's identity provider sees it.
+CREATE TABLE resource (
+    seq INTEGER NOT NULL PRIMARY KEY, -- the order of creation, which is the order of lists
+    tenant TEXT NOT NULL,
+    kind TEXT NOT NULL, -- User or Group
+    id TEXT NOT NULL,
+    user_name TEXT,
+    user_name_key TEXT,
+    external_id TEXT,
+    display_name TEXT,
+    display_name_key TEXT,
+    active INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    created TEXT NOT NULL,
+    last_modified TEXT NOT NULL,
+    -- Without meta, groups and members. That it is JSON also means that it has no raw control
+    -- characters, on which the framing of answers relies.
+    document TEXT NOT NULL CHECK (json_valid(document))
+);
+CREATE UNIQUE INDEX resource_id ON resource (tenant, id);
+CREATE INDEX resource_order ON resource (tenant, kind, seq);
+CREATE UNIQUE INDEX resource_user_name ON resource (tenant, kind, user_name_key)
+    WHERE user_name_key IS NOT NULL;
+CREATE INDEX resource_external_id ON resource (tenant, kind, external_id)
+    WHERE external_id IS NOT NULL;
+CREATE INDEX resource_display_name ON resource (tenant, kind, display_name_key)
+    WHERE display_name_key IS NOT NULL;
+
+-- How many resources of a kind a tenant has; kept by the triggers below.
+CREATE TABLE tally (
+    tenant TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    total INTEGER NOT NULL,
+    PRIMARY KEY (tenant, kind)
+) WITHOUT ROWID;
+
+CREATE TRIGGER resource_arrives AFTER INSERT ON resource BEGIN
+    INSERT INTO tally (tenant, kind, total) VALUES (new.tenant, new.kind, 1)
+    ON CONFLICT (tenant, kind) DO UPDATE SET total = total + 1;
+END;
+
+-- An e-mail address of a resource.
+CREATE TABLE email (
+    tenant TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    address_key TEXT NOT NULL,
+    PRIMARY KEY (tenant, resource, address_key),
+    FOREIGN KEY (tenant, resource) REFERENCES resource (tenant, id) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX email_address ON email (tenant, address_key, resource);
+
+-- Somebody, or another group, being in a group.
+CREATE TABLE member (
+    tenant TEXT NOT NULL,
+    group_id TEXT NOT NULL,
+    member_id TEXT NOT NULL,
+    display TEXT,
+    kind TEXT NOT NULL, -- User or Group: what the member is
+    PRIMARY KEY (tenant, group_id, member_id),
+    FOREIGN KEY (tenant, group_id) REFERENCES resource (tenant, id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant, member_id) REFERENCES resource (tenant, id) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX member_of ON member (tenant, member_id, group_id);
+
+-- A person's or a group's presence in the app; it outlives the resource.
+CREATE TABLE account (
+    tenant TEXT NOT NULL,
+    resource TEXT NOT NULL, -- SCIM id
+    kind TEXT NOT NULL, -- User or Group
+    user_name TEXT NOT NULL, -- a group's displayName
+    user_name_key TEXT NOT NULL,
+    external_id TEXT,
+    account_id TEXT, -- the app's own id; none where the app knows nobody
+    membership TEXT, -- active, suspended or absent; none as above
+    data TEXT, -- JSON: the connector's notes; none as above
+    connected INTEGER NOT NULL, -- whether muster manages it
+    protected INTEGER NOT NULL, -- whether it is never deprovisioned
+    former INTEGER NOT NULL, -- whether the resource is gone
+    PRIMARY KEY (tenant, resource)
+) WITHOUT ROWID;
+CREATE INDEX account_former_external_id ON account (tenant, kind, external_id)
+    WHERE former = 1 AND external_id IS NOT NULL;
+CREATE INDEX account_former_user_name ON account (tenant, kind, user_name_key) WHERE former = 1;
+CREATE INDEX account_in_app ON account (account_id, tenant) WHERE account_id IS NOT NULL;
+
+CREATE TRIGGER resource_leaves AFTER DELETE ON resource BEGIN
+    UPDATE tally SET total = total - 1 WHERE tenant = old.tenant AND kind = old.kind;
+    UPDATE account SET former = 1 WHERE tenant = old.tenant AND resource = old.id;
+END;
+
+-- One event on its way from request to outcome: the journal.
+CREATE TABLE operation (
+    id TEXT NOT NULL PRIMARY KEY, -- in the order of time
+    tenant TEXT NOT NULL,
+    app TEXT NOT NULL,
+    resource TEXT NOT NULL, -- SCIM id
+    resource_kind TEXT NOT NULL, -- User or Group
+    kind TEXT NOT NULL, -- of event, as in wit/types.wit
+    state TEXT NOT NULL, -- open, held, done, refused, failed or dropped
+    subject TEXT NOT NULL, -- userName or displayName in lower case
+    fingerprint TEXT NOT NULL, -- what makes two requests the same
+    context TEXT NOT NULL, -- JSON, as the connector was given it
+    event TEXT NOT NULL, -- JSON, as the connector was given it
+    answer TEXT, -- JSON: what the connector decided in the end
+    note TEXT, -- for people
+    connector TEXT, -- digest of the one that decides
+    log TEXT, -- JSON: what the connector logged
+    attempts INTEGER NOT NULL,
+    due TEXT, -- when it is tried again
+    sealed BLOB, -- the password, encrypted, until it is delivered
+    progress TEXT NOT NULL, -- JSON: what a restart must know beside the event
+    batch TEXT, -- what it was done together with
+    created TEXT NOT NULL,
+    finished TEXT
+);
+CREATE INDEX operation_of_tenant ON operation (tenant, id);
+CREATE INDEX operation_of_resource ON operation (tenant, resource, id);
+CREATE INDEX operation_undone ON operation (state, id) WHERE state <> 'done';
+CREATE INDEX operation_open_subject ON operation (tenant, resource_kind, subject)
+    WHERE state = 'open';
+
+-- One request to the app and its response, in the order of an operation.
+CREATE TABLE exchange (
+    operation TEXT NOT NULL REFERENCES operation (id) ON DELETE CASCADE,
+    n INTEGER NOT NULL, -- counts from 0
+    request TEXT NOT NULL, -- JSON
+    response TEXT, -- JSON; none while it is awaited
+    at TEXT NOT NULL,
+    PRIMARY KEY (operation, n)
+);

@@ -1,0 +1,280 @@
+//! The journal: every event on its way from request to outcome, and the exchanges with the app.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::Store;
+use crate::decision::EventKind;
+
+/// An operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationRow {
+    /// The id; ids are in the order of time.
+    pub id: String,
+    /// The tenant.
+    pub tenant: String,
+    /// The app.
+    pub app: String,
+    /// The SCIM id of the resource that it is about.
+    pub resource: String,
+    /// `User` or `Group`.
+    pub resource_kind: String,
+    /// What happened.
+    pub kind: EventKind,
+    /// How far it is.
+    pub state: OperationState,
+    /// `userName` or `displayName` in lower case, to join a create that is repeated.
+    pub subject: String,
+    /// What makes two requests the same.
+    pub fingerprint: String,
+    /// The context as the connector is given it, JSON.
+    pub context: String,
+    /// The event as the connector is given it, JSON.
+    pub event: String,
+    /// What came of it, JSON.
+    pub answer: Option<String>,
+    /// A sentence for people.
+    pub note: Option<String>,
+    /// The digest of the connector that decides.
+    pub connector: Option<String>,
+    /// What the connector logged, JSON.
+    pub log: Option<String>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried again.
+    pub due: Option<String>,
+    /// The password, encrypted, until it is delivered.
+    pub sealed: Option<Vec<u8>>,
+    /// What a restart must know beside the event, JSON.
+    pub progress: String,
+    /// What it was done together with.
+    pub batch: Option<String>,
+    /// When it began.
+    pub created: String,
+    /// When it ended.
+    pub finished: Option<String>,
+}
+
+/// How far an operation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OperationState {
+    /// On its way.
+    Open,
+    /// Acknowledged and not carried to the app.
+    Held,
+    /// Carried out.
+    Done,
+    /// The app or the connector said no.
+    Refused,
+    /// Given up; an operator decides.
+    Failed,
+    /// Put aside by an operator.
+    Dropped,
+}
+
+impl OperationState {
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Open, Self::Held, Self::Done, Self::Refused, Self::Failed, Self::Dropped];
+
+    /// The name, in the journal and for operators.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Held => "held",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+
+    /// The state of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// One request to the app and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExchangeRow {
+    /// The operation.
+    pub operation: String,
+    /// Counts the exchanges of the operation from 0.
+    pub n: u32,
+    /// The request, JSON.
+    pub request: String,
+    /// What came back, JSON; none while it is awaited.
+    pub response: Option<String>,
+    /// When it was written.
+    pub at: String,
+}
+
+/// Which operations are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationFilter {
+    /// Only of this tenant.
+    pub tenant: Option<String>,
+    /// Only of this resource.
+    pub resource: Option<String>,
+    /// Only in this state.
+    pub state: Option<OperationState>,
+    /// Only of this kind.
+    pub kind: Option<EventKind>,
+    /// Only of this batch.
+    pub batch: Option<String>,
+    /// Only what lies beyond the operation of this id, in the order of the list.
+    pub before: Option<String>,
+    /// No more than so many.
+    pub limit: u32,
+    /// The oldest first; else the newest.
+    pub oldest_first: bool,
+}
+
+impl Default for OperationFilter {
+    fn default() -> Self {
+        Self {
+            tenant: None,
+            resource: None,
+            state: None,
+            kind: None,
+            batch: None,
+            before: None,
+            limit: 100,
+            oldest_first: false,
+        }
+    }
+}
+
+impl Store {
+    /// An operation with its exchanges, in their order.
+    pub async fn operation(&self, id: &str) -> Result<Option<(OperationRow, Vec<ExchangeRow>)>> {
+        let found = sqlx::query("SELECT * FROM operation WHERE id = $1").bind(id);
+        let Some(row) = found.fetch_optional(&self.pool).await? else { return Ok(None) };
+        let exchanges = sqlx::query("SELECT * FROM exchange WHERE operation = $1 ORDER BY n");
+        let exchanges = exchanges.bind(id).fetch_all(&self.pool).await?;
+        let exchanges = exchanges.iter().map(exchange).collect::<Result<_>>()?;
+        Ok(Some((operation(&row)?, exchanges)))
+    }
+
+    /// The operations that are asked for.
+    pub async fn operations(&self, filter: &OperationFilter) -> Result<Vec<OperationRow>> {
+        let beyond = if filter.oldest_first { "id > " } else { "id < " };
+        let conditions = [
+            ("tenant = ", filter.tenant.as_deref()),
+            ("resource = ", filter.resource.as_deref()),
+            ("state = ", filter.state.map(OperationState::name)),
+            ("kind = ", filter.kind.map(EventKind::name)),
+            ("batch = ", filter.batch.as_deref()),
+            (beyond, filter.before.as_deref()),
+        ];
+        let mut sql = "SELECT * FROM operation WHERE true".to_owned();
+        let mut values = Vec::new();
+        for (condition, value) in conditions {
+            if let Some(value) = value {
+                values.push(value);
+                sql += &format!(" AND {condition}${}", values.len());
+            }
+        }
+        // What is done is left out of the index of the rest, which SQLite can only see in the text.
+        if filter.state.is_some_and(|state| state != OperationState::Done) {
+            sql += " AND state <> 'done'";
+        }
+        let order = if filter.oldest_first { "ASC" } else { "DESC" };
+        sql += &format!(" ORDER BY id {order} LIMIT ${}", values.len() + 1);
+        let query = values
+            .into_iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, value| query.bind(value.to_owned()));
+        let rows = query.bind(filter.limit).fetch_all(&self.pool).await?;
+        rows.iter().map(operation).collect()
+    }
+
+    /// What is open, the oldest first, of all tenants.
+    pub async fn unfinished(&self) -> Result<Vec<OperationRow>> {
+        self.operations(&OperationFilter {
+            state: Some(OperationState::Open),
+            limit: u32::MAX,
+            oldest_first: true,
+            ..OperationFilter::default()
+        })
+        .await
+    }
+
+    /// What is open for a resource, the oldest first.
+    pub async fn open_operations(&self, tenant: &str, resource: &str) -> Result<Vec<OperationRow>> {
+        self.operations(&OperationFilter {
+            tenant: Some(tenant.to_owned()),
+            resource: Some(resource.to_owned()),
+            state: Some(OperationState::Open),
+            limit: u32::MAX,
+            oldest_first: true,
+            ..OperationFilter::default()
+        })
+        .await
+    }
+
+    /// The oldest open create of a resource of this name, which is in lower case.
+    pub async fn open_create(
+        &self,
+        tenant: &str,
+        kind: &str,
+        subject: &str,
+    ) -> Result<Option<OperationRow>> {
+        let row = sqlx::query(
+            "SELECT * FROM operation
+             WHERE tenant = $1 AND resource_kind = $2 AND subject = $3 AND state = 'open'
+               AND kind IN ('create', 'group-create')
+             ORDER BY id LIMIT 1",
+        )
+        .bind(tenant)
+        .bind(kind)
+        .bind(subject)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(operation).transpose()
+    }
+}
+
+fn operation(row: &SqliteRow) -> Result<OperationRow> {
+    let id: String = row.try_get("id")?;
+    let kind: String = row.try_get("kind")?;
+    let state: String = row.try_get("state")?;
+    Ok(OperationRow {
+        tenant: row.try_get("tenant")?,
+        app: row.try_get("app")?,
+        resource: row.try_get("resource")?,
+        resource_kind: row.try_get("resource_kind")?,
+        kind: serde_json::from_value(Value::from(kind))
+            .with_context(|| format!("the kind of operation {id}"))?,
+        state: OperationState::named(&state)
+            .with_context(|| format!("the state {state:?} of operation {id}"))?,
+        subject: row.try_get("subject")?,
+        fingerprint: row.try_get("fingerprint")?,
+        context: row.try_get("context")?,
+        event: row.try_get("event")?,
+        answer: row.try_get("answer")?,
+        note: row.try_get("note")?,
+        connector: row.try_get("connector")?,
+        log: row.try_get("log")?,
+        attempts: row.try_get("attempts")?,
+        due: row.try_get("due")?,
+        sealed: row.try_get("sealed")?,
+        progress: row.try_get("progress")?,
+        batch: row.try_get("batch")?,
+        created: row.try_get("created")?,
+        finished: row.try_get("finished")?,
+        id,
+    })
+}
+
+fn exchange(row: &SqliteRow) -> Result<ExchangeRow> {
+    Ok(ExchangeRow {
+        operation: row.try_get("operation")?,
+        n: row.try_get("n")?,
+        request: row.try_get("request")?,
+        response: row.try_get("response")?,
+        at: row.try_get("at")?,
+    })
+}

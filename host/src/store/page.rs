@@ -1,0 +1,223 @@
+//! Lists: one page of a kind of resource, filtered, with the exact total.
+
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, AssertSqlSafe, Row};
+
+use super::filter::{self, Condition};
+use super::reader::Bound;
+use super::resource::{Related, StoredResource};
+use super::walk::{List, Place};
+use super::{Store, frame};
+use crate::scim::{self, Filter, Literal, Operator, ResourceType};
+
+/// Which page of which list.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The tenant.
+    pub tenant: String,
+    /// What is listed.
+    pub resource_type: Arc<ResourceType>,
+    /// Only what matches.
+    pub filter: Option<Filter>,
+    /// The first of the page, counted from 1; 0 is 1 (RFC 7644 §3.4.2.4).
+    pub start_index: u64,
+    /// No more than so many; 0 asks for the total only.
+    pub count: u64,
+    /// What is read along with each.
+    pub related: Related,
+}
+
+/// A page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// How many match, on all pages.
+    pub total: u64,
+    /// Those of this page, in the order of their creation.
+    pub resources: Vec<StoredResource>,
+}
+
+/// Why there is no page.
+#[derive(Debug)]
+pub enum QueryError {
+    /// The filter cannot be answered, and why.
+    Unsupported(scim::Error),
+    /// The database could not do it.
+    Accident(anyhow::Error),
+}
+
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsupported(error) => error.fmt(f),
+            Self::Accident(error) => write!(f, "{error:#}"),
+        }
+    }
+}
+
+impl From<anyhow::Error> for QueryError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Accident(error)
+    }
+}
+
+impl Store {
+    /// A page of a list.
+    pub async fn page(&self, query: &Query) -> Result<Page, QueryError> {
+        if let Some(filter) = &query.filter {
+            filter.check(&query.resource_type).map_err(QueryError::Unsupported)?;
+            if let Some(user_name) = user_name(filter, &query.resource_type) {
+                return Ok(self.page_of_one(query, user_name).await?);
+            }
+        }
+        let condition = query
+            .filter
+            .as_ref()
+            .map(|it| filter::condition(it, &query.resource_type, &query.tenant))
+            .transpose()
+            .map_err(QueryError::Unsupported)?;
+        Ok(self.walk(query, condition).await?)
+    }
+
+    /// What identity providers ask before every create, together with whoever asks the same.
+    async fn page_of_one(&self, query: &Query, user_name: &str) -> Result<Page> {
+        let kind = &query.resource_type.name;
+        let found = self.of_user_name(&query.tenant, kind, user_name, query.related).await?;
+        let total = u64::from(found.is_some());
+        let shown = query.start_index <= 1 && query.count > 0;
+        Ok(Page { total, resources: found.into_iter().filter(|_| shown).collect() })
+    }
+
+    async fn walk(&self, query: &Query, condition: Option<Condition>) -> Result<Page> {
+        let list = List {
+            tenant: query.tenant.clone(),
+            kind: query.resource_type.name.clone(),
+            filter: query.filter.as_ref().map(Filter::to_string),
+        };
+        let start = query.start_index.max(1);
+        let (moment, place) = self.walks.find(&list, start);
+        let select = match (&condition, place) {
+            (None, place) => everything(query, start, place),
+            (Some(condition), Some(place)) => further(query, condition, place),
+            (Some(condition), None) => counted(query, start, condition),
+        };
+        let row = sqlx::query_with(AssertSqlSafe(select.sql), select.arguments)
+            .fetch_one(&self.pool)
+            .await
+            .context("reading a page")?;
+        let total = u64::try_from(row.try_get::<i64, _>(0)?).context("a count")?;
+        let text: Option<&str> = row.try_get(1)?;
+        let mut after = None;
+        let mut resources = Vec::new();
+        for record in text.iter().flat_map(|text| frame::split(text)) {
+            let (seq, resource) = frame::read_resource(record)?;
+            after = Some(seq);
+            resources.push(resource);
+        }
+        let next = start.saturating_add(resources.len() as u64);
+        if let Some(after) = after.filter(|_| next <= total) {
+            self.walks.remember(list, next, moment, Place { after, total });
+        }
+        Ok(Page { total, resources })
+    }
+}
+
+/// The name, where the filter is nothing but `userName eq`.
+fn user_name<'f>(filter: &'f Filter, resource_type: &ResourceType) -> Option<&'f str> {
+    let Filter::Compare(path, Operator::Eq, Literal::String(name)) = filter else { return None };
+    let target = path.resolve(resource_type)?;
+    let plain = target.extension.is_none() && target.sub_attribute.is_none();
+    let attribute = target.attribute.filter(|it| plain && it.name == "userName")?;
+    (!attribute.case_exact).then_some(name)
+}
+
+/// A statement that gives one row: the total, and the records of the page.
+#[derive(Default)]
+struct Select {
+    sql: String,
+    arguments: SqliteArguments,
+}
+
+impl Select {
+    fn add(mut self, sql: &str, values: impl IntoIterator<Item = Bound>) -> Self {
+        self.sql += sql;
+        for value in values {
+            let added = match value {
+                Bound::Text(text) => self.arguments.add(text),
+                Bound::Integer(number) => self.arguments.add(number),
+                Bound::Real(number) => self.arguments.add(number),
+            };
+            added.expect("texts and numbers can always be bound");
+        }
+        self
+    }
+
+    /// The records of the page, of rows that the condition after this describes.
+    fn records(self, query: &Query) -> Self {
+        let related = match query.related {
+            Related::None => "''",
+            Related::Groups => frame::GROUPS,
+            Related::Members => frame::MEMBERS,
+        };
+        let sql = format!(
+            "(SELECT {} FROM (SELECT {} AS record FROM resource r WHERE ",
+            frame::records("record"),
+            frame::resource(related)
+        );
+        self.add(&sql, [])
+    }
+}
+
+fn of_kind(query: &Query) -> [Bound; 2] {
+    [query.tenant.as_str().into(), query.resource_type.name.as_str().into()]
+}
+
+fn limit(query: &Query) -> Bound {
+    Bound::Integer(i64::try_from(query.count).unwrap_or(i64::MAX))
+}
+
+fn skip(start: u64) -> Bound {
+    Bound::Integer(i64::try_from(start - 1).unwrap_or(i64::MAX))
+}
+
+/// Without a filter: the total is kept, and the order is an index.
+fn everything(query: &Query, start: u64, place: Option<Place>) -> Select {
+    let total = "SELECT coalesce((SELECT total FROM tally WHERE tenant = ? AND kind = ?), 0), ";
+    let (after, skipped) = match place {
+        Some(place) => (place.after, Bound::Integer(0)),
+        None => (0, skip(start)),
+    };
+    Select::default()
+        .add(total, of_kind(query))
+        .records(query)
+        .add("r.tenant = ? AND r.kind = ? AND r.seq > ?", of_kind(query))
+        .add("", [Bound::Integer(after)])
+        .add(" ORDER BY r.seq LIMIT ? OFFSET ?))", [limit(query), skipped])
+}
+
+/// With a filter, where the page before has been seen and nothing has changed since.
+fn further(query: &Query, condition: &Condition, place: Place) -> Select {
+    let total = i64::try_from(place.total).unwrap_or(i64::MAX);
+    Select::default()
+        .add("SELECT ?, ", [Bound::Integer(total)])
+        .records(query)
+        .add("r.tenant = ? AND r.kind = ? AND r.seq > ?", of_kind(query))
+        .add(" AND (", [Bound::Integer(place.after)])
+        .add(&condition.sql, condition.values.iter().cloned())
+        .add(") ORDER BY r.seq LIMIT ?))", [limit(query)])
+}
+
+/// With a filter: all that match are found, counted, and those of the page looked up.
+fn counted(query: &Query, start: u64, condition: &Condition) -> Select {
+    Select::default()
+        .add("WITH hit AS MATERIALIZED (SELECT r.seq AS seq FROM resource r", [])
+        .add(" WHERE r.tenant = ? AND r.kind = ? AND (", of_kind(query))
+        .add(&condition.sql, condition.values.iter().cloned())
+        .add(")) SELECT (SELECT count(*) FROM hit), ", [])
+        .records(query)
+        .add("r.seq IN (SELECT seq FROM hit ORDER BY seq LIMIT ? OFFSET ?)", [limit(query)])
+        .add(" ORDER BY r.seq))", [skip(start)])
+}

@@ -1,0 +1,152 @@
+//! Resources: documents as they are served, with what is searched and unique in columns beside.
+
+use anyhow::Result;
+
+use super::reader::{Ask, Bound};
+use super::statement::Statement;
+use super::{Store, frame};
+
+/// A resource to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceRow {
+    /// The tenant.
+    pub tenant: String,
+    /// `User` or `Group`.
+    pub kind: String,
+    /// The id, unique in the tenant.
+    pub id: String,
+    /// The `userName`, unique in tenant and kind whatever its case.
+    pub user_name: Option<String>,
+    /// The `externalId`.
+    pub external_id: Option<String>,
+    /// The `displayName`.
+    pub display_name: Option<String>,
+    /// Whether it is active.
+    pub active: bool,
+    /// The e-mail addresses.
+    pub emails: Vec<String>,
+    /// The document as it is served, JSON, without `meta`, `groups` and `members`.
+    pub document: String,
+    /// Counts its changes.
+    pub version: i64,
+    /// When it was created.
+    pub created: String,
+    /// When it last changed.
+    pub last_modified: String,
+}
+
+/// A resource as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredResource {
+    /// The id.
+    pub id: String,
+    /// The document as it is served, JSON, without `meta`, `groups` and `members`.
+    pub document: String,
+    /// Counts its changes.
+    pub version: i64,
+    /// When it was created.
+    pub created: String,
+    /// When it last changed.
+    pub last_modified: String,
+    /// What was asked for by [`Related`]: a JSON array of `value`, `display` and `type`.
+    pub related: Option<String>,
+}
+
+/// What is read along with a resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Related {
+    /// Nothing.
+    #[default]
+    None,
+    /// The groups that a user is in.
+    Groups,
+    /// The members of a group.
+    Members,
+}
+
+impl Related {
+    /// As the statements know it.
+    pub(super) fn number(self) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::Groups => 1,
+            Self::Members => 2,
+        }
+    }
+}
+
+impl Store {
+    /// The resource of this id, and what goes along with it.
+    pub async fn resource(
+        &self,
+        tenant: &str,
+        kind: &str,
+        id: &str,
+        related: Related,
+    ) -> Result<Option<StoredResource>> {
+        self.one(Ask::ResourceById, tenant, kind, id.to_owned(), related).await
+    }
+
+    /// The user of this `userName`, whatever its case.
+    pub async fn by_user_name(
+        &self,
+        tenant: &str,
+        user_name: &str,
+    ) -> Result<Option<StoredResource>> {
+        self.of_user_name(tenant, "User", user_name, Related::None).await
+    }
+
+    pub(super) async fn of_user_name(
+        &self,
+        tenant: &str,
+        kind: &str,
+        user_name: &str,
+        related: Related,
+    ) -> Result<Option<StoredResource>> {
+        self.one(Ask::ResourceByUserName, tenant, kind, key(user_name), related).await
+    }
+
+    async fn one(
+        &self,
+        ask: Ask,
+        tenant: &str,
+        kind: &str,
+        wanted: String,
+        related: Related,
+    ) -> Result<Option<StoredResource>> {
+        let values =
+            vec![tenant.into(), kind.into(), wanted.into(), Bound::Integer(related.number())];
+        let found = self.reader.ask(ask, values).await?;
+        found.first().map(|record| Ok(frame::read_resource(record)?.1)).transpose()
+    }
+}
+
+/// What a name is found by: upper and lower case do not differ.
+pub(super) fn key(name: &str) -> String {
+    name.to_lowercase()
+}
+
+pub(super) fn find_by_id() -> Statement {
+    find("r.id = new.wanted AND r.kind = new.kind")
+}
+
+pub(super) fn find_by_user_name() -> Statement {
+    find("r.kind = new.kind AND r.user_name_key = new.wanted")
+}
+
+fn find(condition: &str) -> Statement {
+    let related = format!(
+        "CASE new.related WHEN 1 THEN {} WHEN 2 THEN {} ELSE '' END",
+        frame::GROUPS,
+        frame::MEMBERS
+    );
+    let record = frame::record(&format!("new.n, {}", frame::resource(&related)));
+    Statement {
+        columns: &["n", "tenant", "kind", "wanted", "related"],
+        body: format!(
+            "SELECT {} FROM new CROSS JOIN resource r WHERE r.tenant = new.tenant AND {condition}",
+            frame::records(&record)
+        )
+        .into(),
+    }
+}

@@ -1,0 +1,179 @@
+//! Accounts, operations and exchanges.
+
+use super::*;
+
+fn with_account(row: AccountRow) -> Commit {
+    Commit { account: Some(row), ..Commit::default() }
+}
+
+fn journaled(operation: OperationRow) -> Commit {
+    Commit { operation: Some(operation), ..Commit::default() }
+}
+
+fn exchange(operation: &str, n: u32, response: Option<&str>) -> ExchangeRow {
+    ExchangeRow {
+        operation: operation.to_owned(),
+        n,
+        request: format!("{{\"n\":{n}}}"),
+        response: response.map(str::to_owned),
+        at: "2026-11-22T08:00:00.000Z".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_read_as_it_was_written() {
+    let bench = Bench::new().await;
+    for id in [None, Some("a1")] {
+        let mut row = account("acme", "u1", id);
+        row.protected = id.is_some();
+        row.connected = id.is_none();
+        bench.store.commit(with_account(row.clone())).await.unwrap();
+        assert_eq!(bench.store.account("acme", "u1").await.unwrap(), Some(row));
+        assert_eq!(bench.store.account("globex", "u1").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn whoever_returns_is_found_by_external_id_then_by_name() {
+    let bench = Bench::new().await;
+    bench.users("acme", 3).await;
+    for n in 0..3 {
+        let id = format!("u{n:05}");
+        let mut row = account("acme", &id, Some(&format!("a{n}")));
+        row.user_name = format!("User{n}@example.com");
+        bench.store.commit(with_account(row)).await.unwrap();
+    }
+    let find = async |name: &str, external_id: Option<&str>| {
+        let found = bench.store.former_account("acme", "User", name, external_id).await.unwrap();
+        found.map(|it| it.resource)
+    };
+    assert_eq!(find("user0@example.com", Some("x-u00000")).await, None, "still there");
+    for n in 0..2 {
+        let row = user("acme", &format!("u{n:05}"), &format!("user{n}@example.com"));
+        bench.store.commit(of(delete(&row))).await.unwrap();
+    }
+    assert_eq!(find("USER0@example.com", None).await.as_deref(), Some("u00000"));
+    let both = find("user0@example.com", Some("x-u00001")).await;
+    assert_eq!(both.as_deref(), Some("u00001"), "the externalId counts more");
+    assert_eq!(find("user0@example.com", Some("else")).await.as_deref(), Some("u00000"));
+    assert_eq!(find("user2@example.com", Some("x-u00002")).await, None);
+    let elsewhere = bench.store.former_account("globex", "User", "user0@example.com", None).await;
+    assert_eq!(elsewhere.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_account_written_with_the_deletion_is_a_former_one() {
+    let bench = Bench::new().await;
+    bench.users("acme", 1).await;
+    let mut commit = of(delete(&user("acme", "u00000", "user0@example.com")));
+    commit.account = Some(account("acme", "u00000", Some("a1")));
+    bench.store.commit(commit).await.unwrap();
+    let name = "u00000@example.com";
+    let found = bench.store.former_account("acme", "User", name, None).await.unwrap();
+    assert_eq!(found.map(|it| it.resource).as_deref(), Some("u00000"));
+    assert_eq!(bench.store.accounts("acme", None, 10).await.unwrap(), []);
+    assert_eq!(bench.store.connected("acme").await.unwrap(), (0, 0));
+}
+
+#[tokio::test]
+async fn other_tenants_of_the_app_are_counted() {
+    let bench = Bench::new().await;
+    configuration::apps_and_tenants(&bench.store).await;
+    for tenant in ["acme", "globex", "initech", "other"] {
+        bench.store.commit(with_account(account(tenant, "u1", Some("a1")))).await.unwrap();
+    }
+    let mut absent = account("initech", "u1", Some("a1"));
+    absent.account.as_mut().unwrap().membership = Membership::Absent;
+    bench.store.commit(with_account(absent)).await.unwrap();
+    // initech is absent, and other belongs to another app.
+    assert_eq!(bench.store.elsewhere("crm", "acme", "a1").await.unwrap(), 1);
+    assert_eq!(bench.store.elsewhere("crm", "initech", "a1").await.unwrap(), 2);
+    assert_eq!(bench.store.elsewhere("crm", "acme", "a2").await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn accounts_are_walked_in_order() {
+    let bench = Bench::new().await;
+    bench.users("acme", 5).await;
+    for n in 0..5 {
+        let mut row = account("acme", &format!("u{n:05}"), None);
+        row.connected = n % 2 == 0;
+        bench.store.commit(with_account(row)).await.unwrap();
+    }
+    let ids = async |after: Option<&str>| {
+        let rows = bench.store.accounts("acme", after, 2).await.unwrap();
+        rows.into_iter().map(|it| it.resource).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(None).await, ["u00000", "u00001"]);
+    assert_eq!(ids(Some("u00001")).await, ["u00002", "u00003"]);
+    assert_eq!(ids(Some("u00003")).await, ["u00004"]);
+    assert_eq!(bench.store.connected("acme").await.unwrap(), (3, 5));
+}
+
+#[tokio::test]
+async fn an_operation_is_replaced_and_its_exchanges_kept() {
+    let bench = Bench::new().await;
+    let mut row = operation("o1", "acme", "u1");
+    let mut commit = journaled(row.clone());
+    commit.exchanges = vec![exchange("o1", 0, None)];
+    bench.store.commit(commit).await.unwrap();
+    row.state = OperationState::Done;
+    row.sealed = None;
+    row.answer = Some("{}".to_owned());
+    row.attempts = 2;
+    let mut commit = journaled(row.clone());
+    commit.exchanges = vec![exchange("o1", 0, Some("{}")), exchange("o1", 1, Some("{}"))];
+    bench.store.commit(commit).await.unwrap();
+    let (found, exchanges) = bench.store.operation("o1").await.unwrap().unwrap();
+    assert_eq!(found, row);
+    assert_eq!(exchanges, [exchange("o1", 0, Some("{}")), exchange("o1", 1, Some("{}"))]);
+    let commit = Commit {
+        drop_exchanges_from: Some(("o1".to_owned(), 0)),
+        exchanges: vec![exchange("o1", 0, None)],
+        ..Commit::default()
+    };
+    bench.store.commit(commit).await.unwrap();
+    let (_, exchanges) = bench.store.operation("o1").await.unwrap().unwrap();
+    assert_eq!(exchanges, [exchange("o1", 0, None)]);
+}
+
+#[tokio::test]
+async fn operations_are_listed_by_what_is_asked() {
+    let bench = Bench::new().await;
+    for n in 0..6 {
+        let mut row = operation(&format!("o{n}"), "acme", &format!("u{}", n % 2));
+        row.state = [OperationState::Open, OperationState::Done, OperationState::Held][n % 3];
+        row.kind = if n == 5 { EventKind::Delete } else { EventKind::Create };
+        bench.store.commit(journaled(row)).await.unwrap();
+    }
+    bench.store.commit(journaled(operation("o6", "globex", "u0"))).await.unwrap();
+    let check = async |filter: OperationFilter, expected: &[&str]| {
+        let found = bench.store.operations(&filter).await.unwrap();
+        let ids: Vec<String> = found.into_iter().map(|it| it.id).collect();
+        assert_eq!(ids, expected, "{filter:?}");
+    };
+    let acme = OperationFilter { tenant: Some("acme".to_owned()), ..OperationFilter::default() };
+    check(acme.clone(), &["o5", "o4", "o3", "o2", "o1", "o0"]).await;
+    let state = |state| OperationFilter { state: Some(state), ..acme.clone() };
+    check(state(OperationState::Held), &["o5", "o2"]).await;
+    check(state(OperationState::Done), &["o4", "o1"]).await;
+    check(state(OperationState::Failed), &[]).await;
+    let kind = OperationFilter { kind: Some(EventKind::Delete), ..acme.clone() };
+    check(kind, &["o5"]).await;
+    let resource = OperationFilter { resource: Some("u1".to_owned()), ..acme.clone() };
+    check(resource, &["o5", "o3", "o1"]).await;
+    let page =
+        OperationFilter { before: Some("o4".to_owned()), limit: 2, ..OperationFilter::default() };
+    check(page, &["o3", "o2"]).await;
+    let oldest = OperationFilter { limit: 2, oldest_first: true, ..acme };
+    check(oldest, &["o0", "o1"]).await;
+    let ids = |rows: Vec<OperationRow>| rows.into_iter().map(|it| it.id).collect::<Vec<_>>();
+    assert_eq!(ids(bench.store.unfinished().await.unwrap()), ["o0", "o3", "o6"]);
+    assert_eq!(ids(bench.store.open_operations("acme", "u1").await.unwrap()), ["o3"]);
+    let create = async |subject: &str| {
+        let found = bench.store.open_create("acme", "User", subject).await.unwrap();
+        found.map(|it| it.id)
+    };
+    assert_eq!(create("u0@example.com").await.as_deref(), Some("o0"));
+    assert_eq!(create("u7@example.com").await, None);
+}

@@ -1,0 +1,139 @@
+//! Lists page by page.
+
+use super::*;
+use crate::scim::{Filter, ResourceType, Schemas};
+
+pub(super) fn resource_type(name: &str) -> Arc<ResourceType> {
+    Arc::clone(Schemas::standard().by_name(name).unwrap())
+}
+
+fn query(filter: Option<&str>, start_index: u64, count: u64) -> Query {
+    Query {
+        tenant: "acme".to_owned(),
+        resource_type: resource_type("User"),
+        filter: filter.map(|it| Filter::parse(it).unwrap()),
+        start_index,
+        count,
+        related: Related::None,
+    }
+}
+
+async fn ids(bench: &Bench, query: &Query) -> (u64, Vec<String>) {
+    let page = bench.store.page(query).await.unwrap_or_else(|error| panic!("{error}"));
+    (page.total, page.resources.into_iter().map(|it| it.id).collect())
+}
+
+/// Walks through a list in steps, and gives what was seen.
+async fn walk(bench: &Bench, filter: Option<&str>, step: u64) -> Vec<String> {
+    let mut seen = Vec::new();
+    loop {
+        let start = seen.len() as u64 + 1;
+        let (total, page) = ids(bench, &query(filter, start, step)).await;
+        if page.is_empty() {
+            assert_eq!(seen.len() as u64, total);
+            return seen;
+        }
+        assert!(page.len() as u64 == step || seen.len() + page.len() == total as usize);
+        seen.extend(page);
+    }
+}
+
+/// One after the other, so that the order is known.
+async fn users_in_order(bench: &Bench, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for n in 0..count {
+        let id = format!("u{n:05}");
+        bench.insert(user("acme", &id, &format!("user{n}@example.com"))).await.unwrap();
+        ids.push(id);
+    }
+    ids
+}
+
+#[tokio::test]
+async fn pages_are_in_the_order_of_creation_and_bounded() {
+    let bench = Bench::new().await;
+    let all = users_in_order(&bench, 10).await;
+    bench.insert(group("acme", "g1", "staff")).await.unwrap();
+    bench.insert(user("globex", "u1", "else")).await.unwrap();
+    let check = async |start, count, expected: &[String]| {
+        let found = ids(&bench, &query(None, start, count)).await;
+        assert_eq!(found, (10, expected.to_vec()), "{start} {count}");
+    };
+    check(1, 4, &all[..4]).await;
+    check(0, 4, &all[..4]).await;
+    check(5, 4, &all[4..8]).await;
+    check(9, 4, &all[8..]).await;
+    check(11, 4, &[]).await;
+    check(u64::MAX, u64::MAX, &[]).await;
+    check(3, u64::MAX, &all[2..]).await;
+    check(1, 0, &[]).await;
+}
+
+#[tokio::test]
+async fn a_walk_sees_everybody_once() {
+    let bench = Bench::new().await;
+    let all = users_in_order(&bench, 23).await;
+    let filter = Some("userName co \"1\"");
+    let some: Vec<String> =
+        (0..23).filter(|n| n.to_string().contains('1')).map(|n: usize| all[n].clone()).collect();
+    for step in [1, 5, 23, 100] {
+        assert_eq!(walk(&bench, None, step).await, all, "{step}");
+        assert_eq!(walk(&bench, filter, step).await, some, "{step}");
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_moved_is_forgotten() {
+    let bench = Bench::new().await;
+    let all = users_in_order(&bench, 10).await;
+    for filter in [None, Some("emails pr")] {
+        ids(&bench, &query(filter, 1, 3)).await;
+    }
+    let first = user("acme", &all[0], "user0@example.com");
+    bench.store.commit(of(delete(&first))).await.unwrap();
+    for filter in [None, Some("emails pr")] {
+        let found = ids(&bench, &query(filter, 4, 3)).await;
+        assert_eq!(found, (9, all[4..7].to_vec()), "{filter:?}");
+    }
+    // Whoever stops to match makes a place in a filtered list move as well.
+    let mut second = user("acme", &all[1], "user1@example.com");
+    second.emails.clear();
+    second.document = format!("{{\"id\":\"{}\"}}", all[1]);
+    bench.store.commit(of(next(second))).await.unwrap();
+    let found = ids(&bench, &query(Some("emails pr"), 4, 3)).await;
+    assert_eq!(found, (8, all[5..8].to_vec()));
+}
+
+#[tokio::test]
+async fn a_user_name_is_found_with_its_groups() {
+    let bench = Bench::new().await;
+    users_in_order(&bench, 2).await;
+    bench.insert(group("acme", "g1", "staff")).await.unwrap();
+    let joins = Commit { joined: vec![member("acme", "g1", "u00001")], ..Commit::default() };
+    bench.store.commit(joins).await.unwrap();
+    for filter in
+        ["userName eq \"USER1@example.com\"", "userName eq \"user1@example.com\" and id pr"]
+    {
+        let query = Query { related: Related::Groups, ..query(Some(filter), 1, 10) };
+        let page = bench.store.page(&query).await.unwrap();
+        assert_eq!(page.total, 1, "{filter}");
+        let groups = page.resources[0].related.as_deref().unwrap();
+        assert!(groups.contains("\"staff\""), "{filter}: {groups}");
+    }
+    assert_eq!(ids(&bench, &query(Some("userName eq \"x\""), 1, 10)).await, (0, vec![]));
+    let name = "userName eq \"user1@example.com\"";
+    assert_eq!(ids(&bench, &query(Some(name), 2, 10)).await, (1, vec![]));
+    assert_eq!(ids(&bench, &query(Some(name), 1, 0)).await, (1, vec![]));
+}
+
+#[tokio::test]
+async fn totals_follow_what_comes_and_goes() {
+    let bench = Bench::new().await;
+    bench.users("acme", 5).await;
+    let leaver = user("acme", "u00003", "user3@example.com");
+    bench.store.commit(of(delete(&leaver))).await.unwrap();
+    let failed = bench.insert(user("acme", "u9", "user1@example.com")).await;
+    assert!(matches!(failed, Err(CommitError::UserNameTaken)), "{failed:?}");
+    assert_eq!(ids(&bench, &query(None, 1, 0)).await.0, 4);
+    assert_eq!(ids(&bench, &query(Some("id pr"), 1, 0)).await.0, 4);
+}

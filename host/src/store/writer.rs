@@ -1,0 +1,236 @@
+//! The one connection that writes: everything that waits goes into one transaction.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use futures_util::future::BoxFuture;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection, Executor};
+use tokio::sync::{mpsc, oneshot};
+
+use super::commit::{Commit, CommitError};
+use super::database::Lock;
+use super::statement::Texts;
+use super::walk::Walks;
+
+mod failure;
+mod section;
+mod wave;
+
+use failure::Failure;
+use wave::Wave;
+
+/// No more commits go into one transaction.
+const MOST: usize = 256;
+
+/// No more wait; who comes then waits to be let in.
+const QUEUE: usize = 1024;
+
+type Answer = oneshot::Sender<Result<(), CommitError>>;
+
+/// Something rare that is written in a transaction of its own.
+type Errand = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<()>> + Send>;
+
+enum Job {
+    Commit(Box<Commit>, Answer),
+    Errand(Errand, oneshot::Sender<Result<()>>),
+    Close(oneshot::Sender<Result<()>>),
+}
+
+/// Takes work to the writing connection.
+#[derive(Clone, Debug)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: SqliteConnection, lock: Lock, walks: Arc<Walks>) -> Self {
+        let (jobs, waiting) = mpsc::channel(QUEUE);
+        let desk = Desk { connection, texts: Texts::default(), walks };
+        tokio::spawn(desk.serve(waiting, lock));
+        Self { jobs }
+    }
+
+    pub(super) async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        let (answer, answered) = oneshot::channel();
+        let closed = || CommitError::Accident(anyhow!("the store is closed"));
+        self.jobs.send(Job::Commit(Box::new(commit), answer)).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Runs something in a transaction of its own, in its turn. All of it is on disk afterwards, or
+    /// nothing.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        errand: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>>
+        + Send
+        + 'static,
+    ) -> Result<T> {
+        let (found, result) = oneshot::channel();
+        let errand: Errand = Box::new(move |connection| {
+            Box::pin(async move {
+                found.send(errand(connection).await?).ok();
+                Ok(())
+            })
+        });
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(Job::Errand(errand, answer)).await.ok().context("the store is closed")?;
+        answered.await.context("the store is closed")??;
+        result.await.context("the store is closed")
+    }
+
+    /// Writes what waits, moves everything into the database file, and ends.
+    pub(super) async fn close(&self) -> Result<()> {
+        let (answer, answered) = oneshot::channel();
+        if self.jobs.send(Job::Close(answer)).await.is_err() {
+            return Ok(());
+        }
+        answered.await.context("the store is closed")?
+    }
+}
+
+/// The writing connection and what it remembers.
+struct Desk {
+    connection: SqliteConnection,
+    texts: Texts,
+    walks: Arc<Walks>,
+}
+
+impl Desk {
+    async fn serve(mut self, mut waiting: mpsc::Receiver<Job>, lock: Lock) {
+        let mut jobs = Vec::with_capacity(MOST);
+        while waiting.recv_many(&mut jobs, MOST).await > 0 {
+            let mut commits = Vec::new();
+            for job in jobs.drain(..) {
+                match job {
+                    Job::Commit(commit, answer) => commits.push((commit, answer)),
+                    Job::Errand(errand, answer) => {
+                        self.write(std::mem::take(&mut commits)).await;
+                        answer.send(self.errand(errand).await).ok();
+                    }
+                    Job::Close(answer) => {
+                        self.write(std::mem::take(&mut commits)).await;
+                        waiting.close();
+                        let closed = self.close().await;
+                        drop(lock);
+                        answer.send(closed).ok();
+                        return;
+                    }
+                }
+            }
+            self.write(commits).await;
+        }
+        if let Err(error) = self.close().await {
+            tracing::warn!(error = format!("{error:#}"), "closing the database");
+        }
+    }
+
+    /// Writes commits and answers each.
+    async fn write(&mut self, waiting: Vec<(Box<Commit>, Answer)>) {
+        if waiting.is_empty() {
+            return;
+        }
+        let (commits, answers): (Vec<Box<Commit>>, Vec<Answer>) = waiting.into_iter().unzip();
+        let results = match self.together(&commits).await {
+            Ok(()) => commits.iter().map(|_| Ok(())).collect(),
+            Err(_) => self.one_by_one(&commits).await,
+        };
+        // Before anybody hears of it, so that no page begins where a row is gone by now.
+        self.walks.changed(commits.iter().map(|commit| &**commit));
+        for (answer, result) in answers.into_iter().zip(results) {
+            answer.send(result).ok();
+        }
+    }
+
+    /// One transaction of few statements, for when nothing goes wrong.
+    async fn together(&mut self, commits: &[Box<Commit>]) -> Result<(), Failure> {
+        let written = self.waves(commits).await;
+        let done = match written {
+            Ok(()) => self.conclude().await,
+            Err(failure) => Err(failure),
+        };
+        if done.is_err() {
+            self.undo().await;
+        }
+        done
+    }
+
+    async fn waves(&mut self, commits: &[Box<Commit>]) -> Result<(), Failure> {
+        let mut begin = true;
+        let mut wave = Wave::default();
+        for commit in commits {
+            if !wave.add(commit) {
+                wave.write(&mut self.connection, &mut self.texts, begin).await?;
+                begin = false;
+                wave = Wave::default();
+                wave.add(commit);
+            }
+        }
+        wave.write(&mut self.connection, &mut self.texts, begin).await
+    }
+
+    /// One transaction in which each commit can fail by itself, in the order of arrival.
+    async fn one_by_one(&mut self, commits: &[Box<Commit>]) -> Vec<Result<(), CommitError>> {
+        let mut results = Vec::with_capacity(commits.len());
+        let written = async {
+            self.connection.execute("BEGIN IMMEDIATE").await?;
+            for commit in commits {
+                results.push(self.alone(commit).await?);
+            }
+            self.conclude().await
+        };
+        let Err(failure) = written.await else { return results };
+        self.undo().await;
+        let reason = CommitError::from(failure).into_accident();
+        let reason = format!("{reason:#}");
+        commits.iter().map(|_| Err(CommitError::Accident(anyhow!("{reason}")))).collect()
+    }
+
+    /// One commit of several; the error is one that all of them share.
+    async fn alone(&mut self, commit: &Commit) -> Result<Result<(), CommitError>, Failure> {
+        self.connection.execute("SAVEPOINT alone").await?;
+        let mut wave = Wave::default();
+        wave.add(commit);
+        let result = match wave.write(&mut self.connection, &mut self.texts, false).await {
+            Err(failure) if failure.is_shared() => return Err(failure),
+            Err(failure) => {
+                self.connection.execute("ROLLBACK TO alone").await?;
+                Err(failure.into())
+            }
+            Ok(()) => Ok(()),
+        };
+        self.connection.execute("RELEASE alone").await?;
+        Ok(result)
+    }
+
+    async fn conclude(&mut self) -> Result<(), Failure> {
+        fail::fail_point!("journal");
+        self.connection.execute("COMMIT").await?;
+        fail::fail_point!("journal-done");
+        Ok(())
+    }
+
+    async fn undo(&mut self) {
+        // An error may have ended the transaction already, and then there is nothing to undo.
+        self.connection.execute("ROLLBACK").await.ok();
+    }
+
+    async fn errand(&mut self, errand: Errand) -> Result<()> {
+        self.connection.execute("BEGIN IMMEDIATE").await.context("beginning to write")?;
+        let done = match errand(&mut self.connection).await {
+            Ok(()) => self.conclude().await.map_err(|it| CommitError::from(it).into_accident()),
+            Err(error) => Err(error),
+        };
+        if done.is_err() {
+            self.undo().await;
+        }
+        self.walks.changed_everywhere();
+        done
+    }
+
+    async fn close(mut self) -> Result<()> {
+        let moved = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+        self.connection.close().await.context("closing the database")?;
+        moved.context("moving the log into the database").map(drop)
+    }
+}
