@@ -47,7 +47,8 @@ use threads::Threads;
 /// What a runtime needs to know.
 #[derive(Clone)]
 pub struct RuntimeConfig {
-    /// The program that compiles when run as `<compiler> compile-connector`: muster itself.
+    /// The program that compiles when run as `<compiler> compile-connector`: muster itself, by an
+    /// absolute path.
     pub compiler: PathBuf,
     /// The directory of compiled connectors.
     pub cache: PathBuf,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use muster::connector::{Limits, LoadError, Unfit};
+use wit_component::ComponentEncoder;
 
 use super::surgery::{armed, bloated};
 use super::{KEY, Sandbox, describing, note, question, runtime};
@@ -40,6 +41,16 @@ async fn a_file_that_is_too_large_is_refused() {
     let sandbox = Sandbox::within(Limits { file: 1000, ..Limits::default() });
     let error = sandbox.load_error(&guest("misbehaving")).await;
     assert!(error.to_string().contains("1000 at most"), "{error}");
+}
+
+#[tokio::test]
+async fn a_component_is_taken_as_a_module_is() {
+    let encoder = ComponentEncoder::default().module(&guest("misbehaving"));
+    let component = encoder.unwrap().encode().unwrap();
+    let sandbox = Sandbox::new();
+    let connector = sandbox.runtime.load(&component).await.unwrap();
+    let decided = sandbox.runtime.decide(&connector, question("done")).await;
+    assert_eq!(note(&decided), "done");
 }
 
 #[tokio::test]
