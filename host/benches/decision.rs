@@ -1,0 +1,242 @@
+//! What a decision costs: one without calls, about a person of ordinary size.
+//!
+//! `bare` is wasmtime with the same settings and nothing around it; `muster` adds limits, checks,
+//! the way to a connector's thread and back.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use muster::connector::{Limits, Question, Runtime, RuntimeConfig};
+use muster::decision::{Context, Event, EventKind, Outcome, Step, Subject, User};
+use serde_json::json;
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
+};
+use wit_component::ComponentEncoder;
+
+#[path = "../../tests/support/guests.rs"]
+mod guests;
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "connector",
+        ownership: Borrowing { duplicate_if_necessary: true },
+    });
+}
+
+use bindings::muster::connector::{log, types};
+
+/// Decisions under way at once, as with as many connections.
+const AT_ONCE: u64 = 16;
+
+fn resource() -> String {
+    let user = json!({
+        "schemas": [
+            "urn:ietf:params:scim:schemas:core:2.0:User",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
+        ],
+        "id": "0193c2f0-8a4e-7b57-9c61-5d2f0a3e6b11",
+        "externalId": "00u1dhhb1fkIGP7RL1d8",
+        "userName": "octavia.butler@example.com",
+        "displayName": "Octavia Butler",
+        "nickName": "Octavia",
+        "name": {
+            "formatted": "Ms. Octavia Estelle Butler",
+            "familyName": "Butler",
+            "givenName": "Octavia",
+            "middleName": "Estelle",
+            "honorificPrefix": "Ms.",
+        },
+        "emails": [
+            { "value": "octavia.butler@example.com", "type": "work", "primary": true },
+            { "value": "octavia@home.example", "type": "home" },
+        ],
+        "phoneNumbers": [{ "value": "+1 555 0100", "type": "work" }],
+        "title": "Writer",
+        "preferredLanguage": "en-US",
+        "locale": "en-US",
+        "timezone": "America/Los_Angeles",
+        "active": true,
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {
+            "employeeNumber": "701984",
+            "costCenter": "4130",
+            "organization": "Universal Studios",
+            "division": "Theme Park",
+            "department": "Tour Operations",
+        },
+    });
+    user.to_string()
+}
+
+fn question() -> Question {
+    let context = Context {
+        operation: "0193c2f0-8a4e-7b57-9c61-5d2f0a3e6b12".to_owned(),
+        tenant: "acme".to_owned(),
+        now: "2026-11-22T09:00:00.000Z".to_owned(),
+        seed: 42,
+        settings: r#"{"do":"done"}"#.to_owned(),
+        before: None,
+        account: None,
+        elsewhere: 0,
+    };
+    let user = User {
+        id: "0193c2f0-8a4e-7b57-9c61-5d2f0a3e6b11".to_owned(),
+        user_name: "octavia.butler@example.com".to_owned(),
+        external_id: Some("00u1dhhb1fkIGP7RL1d8".to_owned()),
+        display_name: Some("Octavia Butler".to_owned()),
+        given_name: Some("Octavia".to_owned()),
+        family_name: Some("Butler".to_owned()),
+        email: Some("octavia.butler@example.com".to_owned()),
+        active: true,
+    };
+    let event = Event {
+        kind: EventKind::Create,
+        subject: Subject::User(user),
+        resource: resource(),
+        changes: Vec::new(),
+        password: None,
+        joined: Vec::new(),
+        left: Vec::new(),
+    };
+    Question { context: Arc::new(context), event: Arc::new(event), exchanges: Arc::new([]) }
+}
+
+/// wasmtime as it is.
+struct Bare {
+    engine: Engine,
+    connector: bindings::ConnectorPre<Silent>,
+}
+
+/// A host that hears no log.
+struct Silent;
+
+impl types::Host for Silent {}
+
+impl log::Host for Silent {
+    fn log(&mut self, _level: log::Level, _message: String) {}
+}
+
+impl Bare {
+    fn new(module: &[u8]) -> Self {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_memories(72)
+            .max_memory_size(32 << 20)
+            .pagemap_scan(Enabled::Auto)
+            .linear_memory_keep_resident(256 << 10)
+            .table_keep_resident(256 << 10);
+        let mut config = Config::new();
+        config
+            .epoch_interruption(true)
+            .max_wasm_stack(512 << 10)
+            .memory_reservation(64 << 20)
+            .cranelift_nan_canonicalization(true)
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        let engine = Engine::new(&config).unwrap();
+        let component = ComponentEncoder::default().module(module).unwrap().encode().unwrap();
+        let component = Component::from_binary(&engine, &component).unwrap();
+        let mut linker = Linker::new(&engine);
+        bindings::Connector::add_to_linker::<_, HasSelf<Silent>>(&mut linker, |host| host).unwrap();
+        let connector = linker.instantiate_pre(&component).unwrap();
+        Self { engine, connector: bindings::ConnectorPre::new(connector).unwrap() }
+    }
+
+    fn decide(&self, question: &Question) -> types::Step {
+        let mut store = Store::new(&self.engine, Silent);
+        store.set_epoch_deadline(1);
+        let connector = self.connector.instantiate(&mut store).unwrap();
+        let (context, event) = (context(&question.context), event(&question.event));
+        let lifecycle = connector.muster_connector_lifecycle();
+        lifecycle.call_decide(&mut store, context, event, &[]).unwrap().unwrap()
+    }
+}
+
+fn context(context: &Context) -> types::Context<'_> {
+    types::Context {
+        operation: &context.operation,
+        tenant: &context.tenant,
+        now: &context.now,
+        seed: context.seed,
+        settings: &context.settings,
+        before: None,
+        account: None,
+        elsewhere: context.elsewhere,
+    }
+}
+
+fn event(event: &Event) -> types::Event<'_> {
+    let Subject::User(user) = &event.subject else { panic!("about a person") };
+    types::Event {
+        kind: types::EventKind::Create,
+        subject: types::Subject::User(types::User {
+            id: &user.id,
+            user_name: &user.user_name,
+            external_id: user.external_id.as_deref(),
+            display_name: user.display_name.as_deref(),
+            given_name: user.given_name.as_deref(),
+            family_name: user.family_name.as_deref(),
+            email: user.email.as_deref(),
+            active: user.active,
+        }),
+        resource: &event.resource,
+        changes: &[],
+        password: None,
+        joined: &[],
+        left: &[],
+    }
+}
+
+fn decision(criterion: &mut Criterion) {
+    let module = guests::guest("misbehaving");
+    let question = question();
+    let mut group = criterion.benchmark_group("decision");
+
+    let bare = Bare::new(&module);
+    group.bench_function("bare", |bench| bench.iter(|| bare.decide(&question)));
+
+    let cache = tempfile::tempdir().unwrap();
+    let runtime = Runtime::new(RuntimeConfig {
+        compiler: env!("CARGO_BIN_EXE_muster").into(),
+        cache: cache.path().to_owned(),
+        key: [7; 32],
+        threads: 2,
+        limits: Limits::default(),
+    });
+    let runtime = Arc::new(runtime.unwrap());
+    let server = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let connector = server.block_on(runtime.load(&module)).unwrap();
+    let decide = async || {
+        let decided = runtime.decide(&connector, question.clone()).await;
+        assert!(matches!(decided.answer, Ok(Ok(Step::Done(Outcome { .. })))));
+        decided.elapsed
+    };
+
+    group.bench_function("muster, on its thread", |bench| {
+        bench.iter_custom(|n| (0..n).map(|_| server.block_on(decide())).sum::<Duration>());
+    });
+    group.bench_function("muster, one after another", |bench| {
+        bench.iter(|| server.block_on(decide()));
+    });
+    group.bench_function("muster, 16 at once on 2 threads", |bench| {
+        bench.iter_custom(|n| {
+            let begun = Instant::now();
+            let asking = async {
+                for _ in 0..n.div_ceil(AT_ONCE) {
+                    let batch = (0..AT_ONCE).map(|_| decide());
+                    futures_util::future::join_all(batch).await;
+                }
+            };
+            server.block_on(asking);
+            begun.elapsed() * u32::try_from(n).unwrap()
+                / u32::try_from(n.div_ceil(AT_ONCE) * AT_ONCE).unwrap()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, decision);
+criterion_main!(benches);
