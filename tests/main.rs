@@ -1,1 +1,17 @@
-//! Whole-system tests.
+//! Whole-system tests: real sockets, a real database, real components in the real sandbox. Only
+//! the app that connectors call is ours, and stands outside.
+
+mod authorization;
+mod bad_input;
+mod command_line;
+mod conformance;
+mod conversations;
+mod crash;
+mod disconnect;
+mod groups;
+mod hot_load;
+mod lifecycle;
+mod outages;
+mod sandbox;
+mod support;
+mod tidy;

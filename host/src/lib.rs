@@ -2,6 +2,15 @@
 //!
 //! `ARCHITECTURE.md` is the map.
 
+pub mod cli;
 pub mod clock;
+pub mod conformance;
+pub mod connector;
 pub mod decision;
+pub mod delivery;
+pub mod embedded;
+mod http;
+pub mod lifecycle;
+pub mod sample;
 pub mod scim;
+pub mod store;

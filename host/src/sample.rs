@@ -123,6 +123,11 @@ impl App {
         self.world().log.calls().cloned().collect()
     }
 
+    /// Forgets the faults that are still to come.
+    pub fn heal(&self) {
+        self.world().faults.forget();
+    }
+
     /// Makes coming calls fail.
     pub fn fail(&self, fault: Fault) {
         self.world().faults.push(fault);

@@ -63,8 +63,14 @@ async fn add(State(app): State<App>, Json(fault): Json<Fault>) -> Result<StatusC
 }
 
 async fn clear(State(app): State<App>) -> StatusCode {
-    app.world().faults.0.clear();
+    app.heal();
     StatusCode::NO_CONTENT
+}
+
+impl Faults {
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
 }
 
 impl Fault {

@@ -107,7 +107,7 @@ pub fn common_attribute(name: &str) -> Option<&'static Attribute> {
 /// The resource types that a server knows.
 #[derive(Clone, Debug)]
 pub struct Schemas {
-    resource_types: Vec<ResourceType>,
+    resource_types: Vec<Arc<ResourceType>>,
 }
 
 impl Schemas {
@@ -126,24 +126,26 @@ impl Schemas {
         }
         let declared: Vec<Declaration> =
             serde_json::from_str(resource_types).context("reading the resource types")?;
-        let resource_types =
-            declared.into_iter().map(|it| it.resolve(&known)).collect::<Result<_>>()?;
+        let resource_types = declared
+            .into_iter()
+            .map(|it| it.resolve(&known).map(Arc::new))
+            .collect::<Result<_>>()?;
         Ok(Self { resource_types })
     }
 
     /// The type of this name, such as `User`.
-    pub fn by_name(&self, name: &str) -> Option<&ResourceType> {
+    pub fn by_name(&self, name: &str) -> Option<&Arc<ResourceType>> {
         self.resource_types.iter().find(|it| it.name == name)
     }
 
     /// The type behind this part of a path, such as `Users`, whatever its case.
-    pub fn by_endpoint(&self, endpoint: &str) -> Option<&ResourceType> {
+    pub fn by_endpoint(&self, endpoint: &str) -> Option<&Arc<ResourceType>> {
         let wanted = endpoint.trim_start_matches('/');
         self.iter().find(|it| it.endpoint.trim_start_matches('/').eq_ignore_ascii_case(wanted))
     }
 
     /// Every type, in the order of their declaration.
-    pub fn iter(&self) -> impl Iterator<Item = &ResourceType> {
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<ResourceType>> {
         self.resource_types.iter()
     }
 }

@@ -118,7 +118,7 @@ fn what_is_kept_elsewhere_is_loaded_only_if_it_is_shown() {
 
 #[test]
 fn what_is_returned_on_request_is_shown_by_name() {
-    let mut group = Schemas::standard().by_name("Group").unwrap().clone();
+    let mut group = ResourceType::clone(Schemas::standard().by_name("Group").unwrap());
     let mut schema = (*group.schema).clone();
     schema.attributes[0].returned = Returned::Request;
     group.schema = schema.into();

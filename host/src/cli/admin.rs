@@ -1,0 +1,111 @@
+//! The client of a host's admin API.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use reqwest::Method;
+use serde_json::Value;
+
+/// The file in the data directory that holds the first admin token.
+pub(super) const TOKEN_FILE: &str = "admin.token";
+
+/// Which host to talk to.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Admin {
+    /// The host's address.
+    #[arg(long, env = "MUSTER_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    url: String,
+    /// The admin token; without it, the one in the data directory is used.
+    #[arg(long, env = "MUSTER_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    admin_token: Option<String>,
+    /// The data directory, for its admin token.
+    #[arg(long, env = "MUSTER_DATA", default_value = "muster-data", value_name = "DIR")]
+    data: PathBuf,
+}
+
+/// A JSON body.
+pub(super) enum Body {
+    None,
+    Json(Value),
+    Bytes(Vec<u8>),
+}
+
+impl Admin {
+    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.call(Method::GET, path, Body::None).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+        self.call(Method::POST, path, Body::Json(body)).await
+    }
+
+    pub(super) async fn put(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+        self.call(Method::PUT, path, Body::Json(body)).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        self.call(Method::DELETE, path, Body::None).await
+    }
+
+    /// Calls the admin API; an answer that says no becomes an error with its own words.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> anyhow::Result<Value> {
+        let token = self.token()?;
+        let url = format!("{}/admin/v1{path}", self.url.trim_end_matches('/'));
+        let request = client()?.request(method, &url).bearer_auth(token);
+        let request = match body {
+            Body::None => request,
+            Body::Json(value) => {
+                request.header("content-type", "application/json").body(value.to_string())
+            }
+            Body::Bytes(bytes) => request.header("content-type", "application/wasm").body(bytes),
+        };
+        let response = request.send().await.with_context(|| {
+            format!("no host answers at {}; is `muster serve` running? --url says where", self.url)
+        })?;
+        let status = response.status();
+        let text = response.text().await?;
+        let value: Value = serde_json::from_str(&text).unwrap_or_default();
+        if status.is_success() {
+            return Ok(value);
+        }
+        match value["detail"].as_str() {
+            Some(detail) => bail!("{detail}"),
+            None => bail!("{url} answered {status}; is it a muster host?"),
+        }
+    }
+
+    fn token(&self) -> anyhow::Result<String> {
+        if let Some(token) = &self.admin_token {
+            return Ok(token.clone());
+        }
+        let path = self.data.join(TOKEN_FILE);
+        read_token(&path).with_context(|| {
+            format!(
+                "no admin token: give --admin-token or MUSTER_ADMIN_TOKEN, or run where {} is",
+                path.display()
+            )
+        })
+    }
+}
+
+fn read_token(path: &Path) -> anyhow::Result<String> {
+    Ok(std::fs::read_to_string(path)?.trim().to_owned())
+}
+
+/// An HTTP client for the command line.
+pub(super) fn client() -> anyhow::Result<reqwest::Client> {
+    // Somebody else in the process may have chosen a provider already, which serves as well.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Ok(reqwest::Client::builder().build()?)
+}
+
+/// Percent-encodes one segment of a path.
+pub(super) fn segment(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

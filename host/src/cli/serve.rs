@@ -1,0 +1,136 @@
+//! `muster serve`.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use super::admin::TOKEN_FILE;
+use super::config::Config;
+use super::failpoint;
+use super::output::{NAME, STRONG};
+use crate::clock::Clock;
+use crate::http;
+use crate::lifecycle::{Fault, Host, HostConfig, TokenSpec};
+
+/// Options of `muster serve`.
+#[derive(Args, Debug)]
+pub(super) struct ServeArgs {
+    /// The configuration file; `muster.toml` is read where it exists.
+    #[arg(long, env = "MUSTER_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The address to listen on [default: 127.0.0.1:8080].
+    #[arg(long, env = "MUSTER_LISTEN", value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Where database, key and compiled connectors live [default: muster-data].
+    #[arg(long, env = "MUSTER_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// How identity providers reach this host, such as `https://scim.example.com`
+    /// [default: the address it listens on].
+    #[arg(long, env = "MUSTER_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// Write the log as JSON, a line for each event.
+    #[arg(long, env = "MUSTER_LOG_JSON")]
+    log_json: bool,
+}
+
+pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
+    log_to_stderr(args.log_json, "info");
+    failpoint::arm()?;
+    let config = Config::read(args.config.as_deref())?;
+    let listen = args.listen.or(config.listen);
+    let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("listening on {listen}; is another host running? --listen takes another address")
+    })?;
+    let address = listener.local_addr()?;
+    let data = args.data.or_else(|| config.data.clone()).unwrap_or_else(|| "muster-data".into());
+    let public_url = args.public_url.or_else(|| config.public_url.clone());
+    let host = Host::open(
+        HostConfig {
+            data: data.clone(),
+            compiled: data.join("compiled"),
+            public_url: public_url
+                .unwrap_or_else(|| format!("http://{address}"))
+                .trim_end_matches('/')
+                .to_owned(),
+            compiler: std::env::current_exe().context("finding this program")?,
+            answer_within: config.answer_within(),
+            deciding_threads: config.deciding_threads(),
+        },
+        Clock::system(),
+    )
+    .await?;
+    host.push_embedded().await?;
+    let token = admin_token(&host, &data).await?;
+    announce(&host, address, &token);
+    http::serve(host.clone(), listener, stop_signal()).await?;
+    tracing::info!("finishing what was accepted");
+    host.close().await;
+    Ok(())
+}
+
+/// Makes the first admin token, in a file that only the operator can read.
+async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
+    let path = data.join(TOKEN_FILE);
+    let known = host.registry().credentials.values().any(|token| token.tenant.is_none());
+    if known && path.exists() {
+        return Ok(path);
+    }
+    let token = match host.add_token(None, TokenSpec::default()).await {
+        Ok(token) => token.token,
+        Err(Fault::Answer(error)) => anyhow::bail!("{}", error.detail),
+        Err(Fault::Accident(error)) => return Err(error),
+    };
+    // Temporary files are made with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(data)?;
+    writeln!(file, "{token}")?;
+    file.persist(&path).with_context(|| format!("writing {}", path.display()))?;
+    Ok(path)
+}
+
+fn announce(host: &Host, address: SocketAddr, token: &Path) {
+    let registry = host.registry();
+    anstream::println!(
+        "{STRONG}muster{STRONG:#} serves {NAME}{}{NAME:#} on {address}: {} apps, {} tenants; \
+         the admin token is in {}",
+        host.config.public_url,
+        registry.apps.len(),
+        registry.tenants.len(),
+        token.display(),
+    );
+    if registry.tenants.is_empty() {
+        anstream::println!(
+            "next: `muster app put NAME --connector roster`, then `muster tenant put NAME --app …`, \
+             then `muster token add TENANT`"
+        );
+    }
+}
+
+/// Ready when the process is asked to stop.
+pub(super) async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    else {
+        drop(interrupt.await);
+        return;
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// The log, filtered by `MUSTER_LOG`.
+pub(super) fn log_to_stderr(json: bool, otherwise: &str) {
+    let filter =
+        EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new(otherwise));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Only a second subscriber in one process fails, and the first serves as well.
+    drop(if json { log.json().try_init() } else { log.try_init() });
+}

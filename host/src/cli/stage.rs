@@ -1,0 +1,187 @@
+//! A whole house on loopback: a host, the sample app beside it, tenants on the embedded
+//! connectors. What `muster demo`, `muster dev` and the system tests stand on.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::lifecycle::{
+    AppSpec, Fault, Host, HostConfig, NewTenantToken, TenantSpec, TokenSpec, registry::Reply,
+};
+use crate::sample::Sample;
+use crate::{embedded, http, sample};
+
+/// What a stage is set up with.
+#[derive(Clone, Debug)]
+pub struct StageConfig {
+    /// Where the host listens.
+    pub listen: SocketAddr,
+    /// Where it keeps its data; a temporary directory without.
+    pub data: Option<PathBuf>,
+    /// The `muster` binary, which compiles connectors.
+    pub compiler: PathBuf,
+    /// Where compiled connectors are kept from one stage to the next.
+    pub compiled: Option<PathBuf>,
+    /// When identity providers are answered.
+    pub reply: Reply,
+    /// How long an identity provider waits at most.
+    pub answer_within: Duration,
+}
+
+/// A host that serves, with the sample app beside it.
+#[derive(Debug)]
+pub struct Stage {
+    /// The host.
+    pub host: Arc<Host>,
+    /// The sample app.
+    pub sample: Sample,
+    /// Where the sample app is.
+    pub app_url: String,
+    /// Where the host is.
+    pub url: String,
+    reply: Reply,
+    app_token: String,
+    stop: CancellationToken,
+    serving: JoinHandle<anyhow::Result<()>>,
+    _folder: Option<TempDir>,
+}
+
+impl Default for StageConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data: None,
+            compiler: std::env::current_exe().unwrap_or_else(|_| "muster".into()),
+            compiled: None,
+            reply: Reply::WhenDone,
+            answer_within: Duration::from_secs(25),
+        }
+    }
+}
+
+impl Stage {
+    /// Starts both, with the embedded connectors pushed and one app for each of them.
+    pub async fn start(config: StageConfig) -> anyhow::Result<Self> {
+        let (folder, data) = folder(config.data)?;
+        let app_token = "sample-app-token".to_owned();
+        let app_listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let app_url = format!("http://{}", app_listener.local_addr()?);
+        let sample = sample::serve(app_listener, app_token.clone())?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("listening on {}", config.listen))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let host = Host::open(
+            HostConfig {
+                compiled: config.compiled.unwrap_or_else(|| data.join("compiled")),
+                data,
+                public_url: url.clone(),
+                compiler: config.compiler,
+                answer_within: config.answer_within,
+                deciding_threads: 2,
+            },
+            Clock::system(),
+        )
+        .await?;
+        host.push_embedded().await?;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        let serving = tokio::spawn(http::serve(Arc::clone(&host), listener, stopped));
+        let stage = Self {
+            host,
+            sample,
+            app_url,
+            url,
+            reply: config.reply,
+            app_token,
+            stop,
+            serving,
+            _folder: folder,
+        };
+        for connector in &embedded::CONNECTORS {
+            stage.app(connector.name, connector.name).await?;
+        }
+        Ok(stage)
+    }
+
+    /// Makes an app that a connector decides for, with the sample app behind it.
+    pub async fn app(&self, name: &str, connector: &str) -> anyhow::Result<()> {
+        let endpoint = json!({
+            "base_url": self.app_url,
+            "auth": { "bearer": { "value": self.app_token } },
+            "private_addresses": true,
+        });
+        let spec = AppSpec {
+            connector: connector.to_owned(),
+            settings: Map::new(),
+            endpoints: Map::from_iter([("app".to_owned(), endpoint)]),
+            reply: self.reply,
+        };
+        said(self.host.put_app(name, spec).await)
+    }
+
+    /// Makes a tenant whose people go to this organisation of the app, and a token for it.
+    pub async fn tenant(
+        &self,
+        name: &str,
+        app: &str,
+        dialect: &str,
+        organization: &str,
+    ) -> anyhow::Result<NewTenantToken> {
+        let dialect = dialect.parse().map_err(|_| anyhow!("no dialect is named {dialect}"))?;
+        let mut settings = Map::new();
+        if app != "roster" {
+            settings.insert("organization".to_owned(), Value::String(organization.to_owned()));
+        }
+        let spec = TenantSpec { app: app.to_owned(), dialect, settings };
+        said(self.host.put_tenant(name, spec).await)?;
+        said(self.host.add_token(Some(name), TokenSpec::default()).await)
+    }
+
+    /// Ends every token that there is.
+    pub async fn revoke_all(&self) -> anyhow::Result<()> {
+        for token in self.host.registry().credentials.values() {
+            self.host.store.revoke_credential(&token.id).await?;
+        }
+        self.host.reload().await
+    }
+
+    /// A token for the admin API.
+    pub async fn admin_token(&self) -> anyhow::Result<NewTenantToken> {
+        said(self.host.add_token(None, TokenSpec::default()).await)
+    }
+
+    /// Stops serving and finishes what was accepted.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.serving.await??;
+        self.host.close().await;
+        Ok(())
+    }
+}
+
+fn folder(data: Option<PathBuf>) -> anyhow::Result<(Option<TempDir>, PathBuf)> {
+    if let Some(data) = data {
+        return Ok((None, data));
+    }
+    let folder = tempfile::Builder::new().prefix("muster-").tempdir()?;
+    let data = Path::to_owned(folder.path());
+    Ok((Some(folder), data))
+}
+
+/// On a stage nobody reads SCIM errors: both kinds of failure are accidents.
+fn said<T>(result: Result<T, Fault>) -> anyhow::Result<T> {
+    result.map_err(|fault| match fault {
+        Fault::Answer(error) => anyhow!("{}", error.detail),
+        Fault::Accident(error) => error,
+    })
+}

@@ -1,0 +1,120 @@
+//! Apps.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::answer;
+use super::super::authorization::Operator;
+use super::{Answered, Spec, ok};
+use crate::lifecycle::{AppSpec, Host};
+use crate::scim;
+use crate::store::AppRow;
+
+/// Which version is to decide.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Promotion {
+    connector: String,
+}
+
+pub(super) async fn list(_: Operator, State(host): State<Arc<Host>>) -> Answered {
+    let apps = host.store.apps().await?;
+    let apps = apps.iter().map(view).collect::<anyhow::Result<Vec<_>>>()?;
+    ok(&json!({ "apps": apps }))
+}
+
+pub(super) async fn show(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(app): Path<String>,
+) -> Answered {
+    let apps = host.store.apps().await?;
+    match apps.iter().find(|row| row.name == app) {
+        Some(row) => ok(&view(row)?),
+        None => Err(scim::Error::new(404, format!("no app {app}")).into()),
+    }
+}
+
+pub(super) async fn put(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(app): Path<String>,
+    Spec(spec): Spec<AppSpec>,
+) -> Answered {
+    host.put_app(&app, spec).await?;
+    show(Operator, State(host), Path(app)).await
+}
+
+pub(super) async fn remove(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(app): Path<String>,
+) -> Answered {
+    host.remove_app(&app).await?;
+    Ok(answer::empty())
+}
+
+pub(super) async fn promote(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(app): Path<String>,
+    Spec(promotion): Spec<Promotion>,
+) -> Answered {
+    ok(&view(&host.promote(&app, &promotion.connector).await?)?)
+}
+
+pub(super) async fn rollback(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(app): Path<String>,
+) -> Answered {
+    ok(&view(&host.rollback(&app).await?)?)
+}
+
+/// An app as operators see it: secrets given as values are never shown again.
+fn view(row: &AppRow) -> anyhow::Result<Value> {
+    let mut endpoints: Value = serde_json::from_str(&row.endpoints)?;
+    conceal(&mut endpoints);
+    Ok(json!({
+        "name": row.name,
+        "connector": row.connector,
+        "previous": row.previous,
+        "settings": serde_json::from_str::<Value>(&row.settings)?,
+        "endpoints": endpoints,
+        "reply": row.reply,
+        "created": row.created,
+    }))
+}
+
+/// Hides every secret that was given as `{"value": …}`.
+fn conceal(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if let Some(secret) = object.get_mut("value").filter(|secret| secret.is_string()) {
+                *secret = Value::String("…".to_owned());
+            }
+            object.values_mut().for_each(conceal);
+        }
+        Value::Array(values) => values.iter_mut().for_each(conceal),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown_wherever_it_stands() {
+        let mut endpoints = json!({"app": {
+            "base_url": "https://app.example",
+            "auth": {"header": {"name": "x-key", "value": {"value": "s3cret"}}},
+        }});
+        conceal(&mut endpoints);
+        assert!(!endpoints.to_string().contains("s3cret"));
+        assert!(endpoints.to_string().contains("https://app.example"));
+    }
+}

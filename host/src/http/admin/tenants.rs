@@ -1,0 +1,183 @@
+//! Tenants, their tokens, and the end of their integration.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::answer;
+use super::super::authorization::Operator;
+use super::{Answered, Spec, ok};
+use crate::lifecycle::registry::TenantState;
+use crate::lifecycle::{DisconnectPlan, Ending, Host, TenantSpec, TokenSpec};
+use crate::scim;
+use crate::store::TenantRow;
+
+/// What becomes of the people, and whether it is only a question.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Disconnect {
+    #[serde(default)]
+    people: Ending,
+    #[serde(default)]
+    preview: bool,
+}
+
+pub(super) async fn list(_: Operator, State(host): State<Arc<Host>>) -> Answered {
+    let tenants = host.store.tenants().await?;
+    let tenants = tenants.iter().map(|row| view(&host, row)).collect::<anyhow::Result<Vec<_>>>()?;
+    ok(&json!({ "tenants": tenants }))
+}
+
+pub(super) async fn show(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(tenant): Path<String>,
+) -> Answered {
+    ok(&view(&host, &row(&host, &tenant).await?)?)
+}
+
+pub(super) async fn put(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(tenant): Path<String>,
+    Spec(spec): Spec<TenantSpec>,
+) -> Answered {
+    host.put_tenant(&tenant, spec).await?;
+    show(Operator, State(host), Path(tenant)).await
+}
+
+pub(super) async fn remove(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(tenant): Path<String>,
+) -> Answered {
+    host.remove_tenant(&tenant).await?;
+    Ok(answer::empty())
+}
+
+pub(super) async fn tokens(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(tenant): Path<String>,
+) -> Answered {
+    row(&host, &tenant).await?;
+    let tokens = host.store.credentials().await?;
+    let tokens = tokens.into_iter().filter(|token| token.tenant.as_deref() == Some(&*tenant));
+    let view = |token: crate::store::CredentialRow| {
+        json!({
+            "id": token.id,
+            "kind": token.kind,
+            "user": token.user,
+            "created": token.created,
+            "expires": token.expires,
+        })
+    };
+    ok(&json!({ "tokens": tokens.map(view).collect::<Vec<_>>() }))
+}
+
+pub(super) async fn add_token(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(tenant): Path<String>,
+    Spec(spec): Spec<TokenSpec>,
+) -> Answered {
+    let token = host.add_token(Some(&tenant), spec).await?;
+    Ok(answer::json(201, serde_json::to_string(&token)?))
+}
+
+pub(super) async fn revoke_token(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path((tenant, token)): Path<(String, String)>,
+) -> Answered {
+    host.revoke_token(&tenant, &token).await?;
+    Ok(answer::empty())
+}
+
+pub(super) async fn pause(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(tenant): Path<String>,
+) -> Answered {
+    host.set_state(&tenant, TenantState::Paused).await?;
+    show(Operator, State(host), Path(tenant)).await
+}
+
+pub(super) async fn connect(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(tenant): Path<String>,
+) -> Answered {
+    host.set_state(&tenant, TenantState::Connected).await?;
+    show(Operator, State(host), Path(tenant)).await
+}
+
+pub(super) async fn disconnect(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(tenant): Path<String>,
+    Spec(disconnect): Spec<Disconnect>,
+) -> Answered {
+    if disconnect.preview {
+        return ok(&host.preview_disconnect(&tenant, disconnect.people).await?);
+    }
+    host.disconnect(&tenant, disconnect.people).await?;
+    disconnect_progress(Operator, State(host), Path(tenant)).await
+}
+
+pub(super) async fn disconnect_progress(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(tenant): Path<String>,
+) -> Answered {
+    let row = row(&host, &tenant).await?;
+    let plan = row.plan.as_deref().map(serde_json::from_str::<DisconnectPlan>).transpose()?;
+    let (connected, total) = host.connected(&tenant).await?;
+    ok(&json!({
+        "tenant": tenant,
+        "state": row.state,
+        "plan": plan,
+        "connected": connected,
+        "total": total,
+    }))
+}
+
+pub(super) async fn protect(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Answered {
+    host.protect(&tenant, &id, true).await?;
+    Ok(answer::empty())
+}
+
+pub(super) async fn unprotect(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Answered {
+    host.protect(&tenant, &id, false).await?;
+    Ok(answer::empty())
+}
+
+async fn row(host: &Host, tenant: &str) -> Result<TenantRow, super::Refused> {
+    let tenants = host.store.tenants().await?;
+    let row = tenants.into_iter().find(|row| row.id == tenant);
+    row.ok_or_else(|| scim::Error::new(404, format!("no tenant {tenant}")).into())
+}
+
+fn view(host: &Host, row: &TenantRow) -> anyhow::Result<Value> {
+    let registry = host.registry();
+    let base_url = registry.tenants.get(&row.id).map(|tenant| tenant.base_url.clone());
+    Ok(json!({
+        "id": row.id,
+        "app": row.app,
+        "dialect": row.dialect,
+        "state": row.state,
+        "settings": serde_json::from_str::<Value>(&row.settings)?,
+        "base_url": base_url,
+        "created": row.created,
+    }))
+}

@@ -1,0 +1,86 @@
+//! Answers: SCIM JSON always, whatever went wrong.
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::lifecycle::Fault;
+use crate::scim;
+
+/// The media type of SCIM (RFC 7644 §8.1).
+pub(super) const SCIM_JSON: HeaderValue =
+    HeaderValue::from_static("application/scim+json; charset=utf-8");
+
+/// Why there is no other answer.
+#[derive(Debug)]
+pub(super) struct Refused(Fault);
+
+impl<F: Into<Fault>> From<F> for Refused {
+    fn from(fault: F) -> Self {
+        Self(fault.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self.0 {
+            Fault::Answer(error) => refusal(&error),
+            Fault::Accident(error) => {
+                tracing::error!(error = format!("{error:#}"), "a request met with an accident");
+                refusal(&scim::Error::new(500, "the host met with an accident; its log says more"))
+            }
+        }
+    }
+}
+
+fn refusal(error: &scim::Error) -> Response {
+    let mut response = json(error.status, error.to_json());
+    let headers = response.headers_mut();
+    if error.status == 401 {
+        // RFC 7644 §2: the challenge names the schemes that are understood.
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer, Basic"));
+    }
+    if let Some(seconds) = error.retry_after {
+        // Okta reads whole seconds and nothing else (clients.md §1.9).
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// A JSON text.
+pub(super) fn json(status: u16, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
+    response
+}
+
+/// A resource, with its address and version in the headers (RFC 7644 §3.1, §3.14).
+pub(super) fn resource(status: u16, body: String, location: &str, version: i64) -> Response {
+    let mut response = json(status, body);
+    let headers = response.headers_mut();
+    let mut insert = |name: HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    insert(header::ETAG, &format!("W/\"{version}\""));
+    insert(if status == 201 { header::LOCATION } else { header::CONTENT_LOCATION }, location);
+    response
+}
+
+/// 204.
+pub(super) fn empty() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// A route that is none of ours.
+pub(super) async fn unknown_route(uri: Uri) -> Refused {
+    scim::Error::new(404, format!("there is nothing at {}", uri.path())).into()
+}
+
+/// A method that the route does not have.
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> Refused {
+    scim::Error::new(405, format!("{method} is not possible on {}", uri.path())).into()
+}

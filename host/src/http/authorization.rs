@@ -1,0 +1,63 @@
+//! Who calls: a tenant by its token, or an operator by the admin token.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::header;
+use axum::http::request::Parts;
+
+use super::answer::Refused;
+use crate::clock::rfc3339;
+use crate::lifecycle::Host;
+use crate::lifecycle::credential::Presented;
+use crate::lifecycle::registry::{Registry, Tenant};
+use crate::scim;
+
+/// The tenant in the URL, whose token was presented.
+pub(super) struct Caller(pub(super) Arc<Tenant>);
+
+/// Somebody with an admin token.
+pub(super) struct Operator;
+
+impl FromRequestParts<Arc<Host>> for Caller {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
+        let path = RawPathParams::from_request_parts(parts, host).await.map_err(|_| denied())?;
+        let id = path.iter().find(|(name, _)| *name == "tenant").map(|(_, id)| id);
+        let registry = host.registry();
+        let tenant = id.and_then(|id| registry.tenants.get(id));
+        // An unknown tenant and a wrong token look alike.
+        match tenant {
+            Some(tenant) if presented(parts, host, &registry, Some(&tenant.id)) => {
+                Ok(Self(Arc::clone(tenant)))
+            }
+            _ => Err(denied()),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Host>> for Operator {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
+        match presented(parts, host, &host.registry(), None) {
+            true => Ok(Self),
+            false => Err(denied()),
+        }
+    }
+}
+
+fn presented(parts: &Parts, host: &Host, registry: &Registry, tenant: Option<&str>) -> bool {
+    let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some(presented) = header.and_then(Presented::parse) else { return false };
+    let credential = presented.id().and_then(|id| registry.credentials.get(id));
+    credential.is_some_and(|credential| {
+        credential.tenant.as_deref() == tenant
+            && presented.matches(credential, &rfc3339(host.clock.now()))
+    })
+}
+
+fn denied() -> Refused {
+    scim::Error::new(401, "the credentials are missing, wrong, expired or revoked").into()
+}

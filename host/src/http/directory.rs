@@ -1,0 +1,219 @@
+//! Users and Groups: one set of handlers for every type of resource.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{Method, Uri};
+use axum::response::Response;
+use axum::routing::{any, get};
+
+use super::answer::{self, Refused};
+use super::authorization::Caller;
+use super::body::ScimBody;
+use super::query::Asked;
+use crate::lifecycle::registry::Tenant;
+use crate::lifecycle::{Host, Target, Written};
+use crate::scim::{self, Dialect, Projection, ResourceType, Stored, render};
+use crate::store::{Query, QueryError, Related, StoredResource};
+
+type Answered = Result<Response, Refused>;
+
+pub(super) fn routes() -> Router<Arc<Host>> {
+    Router::new()
+        .route("/{endpoint}", get(list).post(create))
+        .route("/{endpoint}/{id}", get(read).put(replace).patch(patch).delete(delete))
+        .route("/Me", any(not_offered))
+        .route("/Bulk", any(not_offered))
+        .route("/.search", any(not_offered))
+        .route("/{endpoint}/.search", any(not_offered))
+}
+
+async fn list(
+    State(host): State<Arc<Host>>,
+    Caller(tenant): Caller,
+    Path((_, endpoint)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Answered {
+    let resource_type = resource_type(&host, &endpoint)?;
+    let asked = Asked::parse(query.as_deref(), &resource_type)?;
+    let query = Query {
+        tenant: tenant.id.clone(),
+        resource_type: Arc::clone(&resource_type),
+        filter: asked.filter,
+        start_index: asked.start_index,
+        count: asked.count,
+        related: related(&resource_type, &asked.projection),
+    };
+    let page = host.store.page(&query).await.map_err(|error| match error {
+        QueryError::Unsupported(error) => Refused::from(error),
+        QueryError::Accident(error) => Refused::from(error),
+    })?;
+    let resources = page.resources();
+    let mut body = String::with_capacity(256 + resources.len() * 1024);
+    render::list(
+        &mut body,
+        &tenant.base_url,
+        &resource_type,
+        &asked.projection,
+        page.total,
+        asked.start_index,
+        resources.map(stored),
+    );
+    Ok(answer::json(200, body))
+}
+
+async fn create(
+    State(host): State<Arc<Host>>,
+    Caller(tenant): Caller,
+    Path((_, endpoint)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    ScimBody(body): ScimBody,
+) -> Answered {
+    let target = target(&host, tenant, &endpoint)?;
+    let asked = Asked::parse(query.as_deref(), &target.resource_type)?;
+    let written = host.create(target.clone(), body).await?;
+    written_answer(&host, &target, written, &asked.projection).await
+}
+
+async fn read(
+    State(host): State<Arc<Host>>,
+    Caller(tenant): Caller,
+    Path((_, endpoint, id)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+) -> Answered {
+    let resource_type = resource_type(&host, &endpoint)?;
+    let asked = Asked::parse(query.as_deref(), &resource_type)?;
+    let related = related(&resource_type, &asked.projection);
+    match host.store.resource(&tenant.id, &resource_type.name, &id, related).await? {
+        Some(found) => Ok(resource(200, &tenant, &resource_type, &found, &asked.projection)),
+        None => Err(scim::Error::not_found(&resource_type.name, &id).into()),
+    }
+}
+
+async fn replace(
+    State(host): State<Arc<Host>>,
+    Caller(tenant): Caller,
+    Path((_, endpoint, id)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    ScimBody(body): ScimBody,
+) -> Answered {
+    let target = target(&host, tenant, &endpoint)?;
+    let asked = Asked::parse(query.as_deref(), &target.resource_type)?;
+    let written = host.replace(target.clone(), id, body).await?;
+    written_answer(&host, &target, written, &asked.projection).await
+}
+
+async fn patch(
+    State(host): State<Arc<Host>>,
+    Caller(tenant): Caller,
+    Path((_, endpoint, id)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    ScimBody(body): ScimBody,
+) -> Answered {
+    let target = target(&host, tenant, &endpoint)?;
+    let asked = Asked::parse(query.as_deref(), &target.resource_type)?;
+    let written = host.patch(target.clone(), id, body).await?;
+    // Okta takes 200 or 204 for a group, Entra wants 204 (clients.md §1.8, §7.2): a group of
+    // 100,000 members is not read back for one who joins.
+    let brief = target.resource_type.name == "Group"
+        && matches!(target.tenant.dialect, Dialect::Okta | Dialect::Entra)
+        && asked.projection.is_default();
+    if brief {
+        Ok(answer::empty())
+    } else {
+        written_answer(&host, &target, written, &asked.projection).await
+    }
+}
+
+async fn delete(
+    State(host): State<Arc<Host>>,
+    Caller(tenant): Caller,
+    Path((_, endpoint, id)): Path<(String, String, String)>,
+) -> Answered {
+    host.delete(target(&host, tenant, &endpoint)?, id).await?;
+    Ok(answer::empty())
+}
+
+/// RFC 7644 §3.11, §3.7: what is not offered says so.
+async fn not_offered(_: Caller, uri: Uri) -> Refused {
+    scim::Error::new(501, format!("{} is not offered", uri.path())).into()
+}
+
+/// Somebody without a token does not learn which routes there are.
+pub(super) async fn unknown_route(_: Caller, method: Method, uri: Uri) -> Refused {
+    drop(method);
+    scim::Error::new(404, format!("there is nothing at {}", uri.path())).into()
+}
+
+fn resource_type(host: &Host, endpoint: &str) -> Result<Arc<ResourceType>, scim::Error> {
+    host.schemas
+        .by_endpoint(endpoint)
+        .cloned()
+        .ok_or_else(|| scim::Error::new(404, format!("there is no resource type at /{endpoint}")))
+}
+
+fn target(host: &Host, tenant: Arc<Tenant>, endpoint: &str) -> Result<Target, scim::Error> {
+    Ok(Target { tenant, resource_type: resource_type(host, endpoint)? })
+}
+
+fn related(resource_type: &ResourceType, projection: &Projection) -> Related {
+    match resource_type.name.as_str() {
+        "User" if projection.wants("groups") => Related::Groups,
+        "Group" if projection.wants("members") => Related::Members,
+        _ => Related::None,
+    }
+}
+
+async fn written_answer(
+    host: &Host,
+    target: &Target,
+    written: Written,
+    projection: &Projection,
+) -> Answered {
+    let (status, mut found) = match written {
+        Written::Created(found) => (201, found),
+        Written::Kept(found) => (200, found),
+        Written::Gone => return Ok(answer::empty()),
+    };
+    let resource_type = &target.resource_type;
+    if related(resource_type, projection) == Related::Members {
+        let kind = &resource_type.name;
+        let whole =
+            host.store.resource(&target.tenant.id, kind, &found.id, Related::Members).await?;
+        found = whole.unwrap_or(found);
+    }
+    Ok(resource(status, &target.tenant, resource_type, &found, projection))
+}
+
+fn resource(
+    status: u16,
+    tenant: &Tenant,
+    resource_type: &ResourceType,
+    found: &StoredResource,
+    projection: &Projection,
+) -> Response {
+    let mut body = String::with_capacity(found.document.len() + 512);
+    let shown = Stored {
+        document: &found.document,
+        id: &found.id,
+        version: found.version,
+        created: &found.created,
+        last_modified: &found.last_modified,
+        related: found.related.as_deref(),
+    };
+    render::resource(&mut body, &tenant.base_url, resource_type, &shown, projection);
+    let location = format!("{}{}/{}", tenant.base_url, resource_type.endpoint, found.id);
+    answer::resource(status, body, &location, found.version)
+}
+
+fn stored(found: StoredResource<&str>) -> Stored<'_> {
+    Stored {
+        document: found.document,
+        id: found.id,
+        version: found.version,
+        created: found.created,
+        last_modified: found.last_modified,
+        related: found.related,
+    }
+}

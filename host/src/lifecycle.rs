@@ -1,0 +1,171 @@
+//! The life of an operation: from a change in a person's life to one that is durable, here and in
+//! the app.
+//!
+//! The only place that knows sandbox, outbound client and database at once. It knows nothing of
+//! HTTP servers or command lines.
+
+mod apps;
+mod change;
+mod connectors;
+pub mod credential;
+mod disconnect;
+mod event;
+mod fate;
+mod fault;
+mod group;
+mod key;
+mod lane;
+mod open;
+mod recovery;
+pub mod registry;
+mod run;
+mod settle;
+mod tenants;
+mod verdict;
+mod view;
+mod work;
+mod write;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use apps::AppSpec;
+pub use change::Written;
+pub use connectors::{ConnectorSummary, Pushed};
+pub use disconnect::{DisconnectPlan, Ending, Preview, PreviewedPerson};
+pub use fault::Fault;
+pub use key::HostKey;
+pub use tenants::{NewTenantToken, TenantSpec, TokenSpec};
+pub use write::Target;
+
+use crate::clock::Clock;
+use crate::connector::{Connector, Limits, Runtime, RuntimeConfig};
+use crate::delivery::Delivery;
+use crate::scim::Schemas;
+use crate::store::Store;
+
+/// What a host needs to know before it starts.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// Where database and key live.
+    pub data: PathBuf,
+    /// Where compiled connectors are kept.
+    pub compiled: PathBuf,
+    /// How identity providers reach this host, without a slash at the end.
+    pub public_url: String,
+    /// The `muster` binary, which compiles connectors in a process of its own.
+    pub compiler: PathBuf,
+    /// How long an identity provider waits at most. Okta closes its socket after 60 s.
+    pub answer_within: Duration,
+    /// Threads that decide.
+    pub deciding_threads: usize,
+}
+
+/// A running host.
+pub struct Host {
+    /// What it was started with.
+    pub config: HostConfig,
+    /// Time and ids.
+    pub clock: Clock,
+    /// What resources look like.
+    pub schemas: Schemas,
+    /// The database.
+    pub store: Store,
+    registry: ArcSwap<registry::Registry>,
+    reloading: tokio::sync::Mutex<()>,
+    connectors: Runtime,
+    loaded: RwLock<HashMap<String, Arc<Connector>>>,
+    delivery: Delivery,
+    key: HostKey,
+    lanes: lane::Lanes,
+    open: open::OpenOperations,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// Opens the data directory, takes up what was left undone, and is ready to serve.
+    pub async fn open(config: HostConfig, clock: Clock) -> anyhow::Result<Arc<Self>> {
+        std::fs::create_dir_all(&config.data)
+            .with_context(|| format!("making the data directory {}", config.data.display()))?;
+        let key = HostKey::open(&config.data.join("host.key"))?;
+        let store = Store::open(&config.data.join("muster.db"), clock.clone()).await?;
+        let connectors = Runtime::new(RuntimeConfig {
+            compiler: config.compiler.clone(),
+            cache: config.compiled.clone(),
+            key: key.derive("compiled connectors"),
+            threads: config.deciding_threads,
+            limits: Limits::default(),
+        })?;
+        let host = Arc::new(Self {
+            config,
+            clock,
+            schemas: Schemas::standard(),
+            store,
+            registry: ArcSwap::default(),
+            reloading: tokio::sync::Mutex::default(),
+            connectors,
+            loaded: RwLock::default(),
+            delivery: Delivery::new()?,
+            key,
+            lanes: lane::Lanes::default(),
+            open: open::OpenOperations::default(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        });
+        host.reload().await?;
+        host.recover().await?;
+        Ok(host)
+    }
+
+    /// Who is served, as of now.
+    pub fn registry(&self) -> Arc<registry::Registry> {
+        self.registry.load_full()
+    }
+
+    /// How many operations are under way or waiting.
+    pub fn operations_open(&self) -> usize {
+        self.open.count()
+    }
+
+    /// Finishes what was accepted, then closes the database. What waits for an app stays in the
+    /// journal for the next start.
+    pub async fn close(&self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        if let Err(error) = self.store.close().await {
+            tracing::error!(error = format!("{error:#}"), "closing the database");
+        }
+    }
+
+    /// Does the work to its end, even where whoever asked for it hangs up.
+    async fn undisturbed<T, F>(
+        self: &Arc<Self>,
+        work: impl FnOnce(Arc<Self>) -> F,
+    ) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        self.tasks.spawn(work(Arc::clone(self))).await.context("a task ended early")?
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.config.answer_within
+    }
+}

@@ -1,0 +1,160 @@
+//! Apps: which connector decides for them, with which settings and endpoints.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Host;
+use super::fault::Fault;
+use super::registry::{Reply, endpoints, merged};
+use crate::clock::rfc3339;
+use crate::connector::Manifest;
+use crate::scim;
+use crate::store::AppRow;
+
+/// An app as an operator writes it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppSpec {
+    /// A connector's name, `name@version`, or digest.
+    pub connector: String,
+    /// Settings by the connector's schema.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+    /// Endpoints by name.
+    #[serde(default)]
+    pub endpoints: Map<String, Value>,
+    /// When identity providers are answered.
+    #[serde(default)]
+    pub reply: Reply,
+}
+
+impl Host {
+    /// Makes or changes an app.
+    pub async fn put_app(&self, name: &str, spec: AppSpec) -> Result<(), Fault> {
+        valid_name("app", name)?;
+        let digest = self.digest_of(&spec.connector).await?;
+        let connector = self.connector(&digest).await?;
+        let endpoint_text = Value::Object(spec.endpoints.clone()).to_string();
+        endpoints(&endpoint_text).map_err(|error| scim::Error::new(422, format!("{error:#}")))?;
+        self.fits(name, &connector.manifest, &spec.settings, &spec.endpoints).await?;
+        let before = self.store.apps().await?.into_iter().find(|app| app.name == name);
+        let (previous, created) = match before {
+            Some(app) if app.connector.as_ref() == Some(&digest) => (app.previous, app.created),
+            Some(app) => (app.connector, app.created),
+            None => (None, rfc3339(self.clock.now())),
+        };
+        self.store
+            .put_app(&AppRow {
+                name: name.to_owned(),
+                connector: Some(digest),
+                previous,
+                settings: Value::Object(spec.settings).to_string(),
+                endpoints: endpoint_text,
+                reply: serde_json::to_value(spec.reply)?.as_str().unwrap_or_default().to_owned(),
+                created,
+            })
+            .await?;
+        Ok(self.reload().await?)
+    }
+
+    /// Puts another version of a connector to work for an app, in one step.
+    pub async fn promote(&self, app: &str, reference: &str) -> Result<AppRow, Fault> {
+        let digest = self.digest_of(reference).await?;
+        let connector = self.connector(&digest).await?;
+        let mut row = self.app_row(app).await?;
+        let endpoints: Map<String, Value> = serde_json::from_str(&row.endpoints)?;
+        let settings: Map<String, Value> = serde_json::from_str(&row.settings)?;
+        self.fits(app, &connector.manifest, &settings, &endpoints).await?;
+        if row.connector.as_ref() != Some(&digest) {
+            row.previous = row.connector.replace(digest);
+            self.store.put_app(&row).await?;
+            self.reload().await?;
+        }
+        Ok(row)
+    }
+
+    /// Goes back to the version before, in one step.
+    pub async fn rollback(&self, app: &str) -> Result<AppRow, Fault> {
+        let row = self.app_row(app).await?;
+        match row.previous {
+            Some(previous) => self.promote(app, &previous).await,
+            None => Err(scim::Error::new(409, format!("app {app} has no version before")).into()),
+        }
+    }
+
+    /// Removes an app that no tenant uses any more.
+    pub async fn remove_app(&self, name: &str) -> Result<(), Fault> {
+        self.app_row(name).await?;
+        if let Some(tenant) = self.store.tenants().await?.iter().find(|tenant| tenant.app == name) {
+            return Err(scim::Error::new(
+                409,
+                format!("app {name} is used by tenant {}; remove its tenants first", tenant.id),
+            )
+            .into());
+        }
+        self.store.remove_app(name).await?;
+        Ok(self.reload().await?)
+    }
+
+    /// Whether an app's configuration serves this connector: its endpoints, and the settings of
+    /// the app and each of its tenants.
+    async fn fits(
+        &self,
+        app: &str,
+        manifest: &Manifest,
+        settings: &Map<String, Value>,
+        endpoints: &Map<String, Value>,
+    ) -> Result<(), Fault> {
+        let missing =
+            manifest.endpoints.iter().find(|wanted| !endpoints.contains_key(&wanted.name));
+        if let Some(missing) = missing {
+            return Err(scim::Error::new(
+                422,
+                format!(
+                    "connector {} needs an endpoint named {} ({}), which app {app} lacks",
+                    manifest.name, missing.name, missing.description
+                ),
+            )
+            .into());
+        }
+        for tenant in self.store.tenants().await?.into_iter().filter(|tenant| tenant.app == app) {
+            let own = serde_json::from_str(&tenant.settings)?;
+            check_settings(manifest, &merged(settings, own))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn app_row(&self, app: &str) -> Result<AppRow, Fault> {
+        let row = self.store.apps().await?.into_iter().find(|row| row.name == app);
+        row.ok_or_else(|| scim::Error::new(404, format!("no app {app}")).into())
+    }
+}
+
+/// Names appear in URLs; Okta refuses base URLs with an underscore (clients.md §1.1).
+pub(super) fn valid_name(what: &str, name: &str) -> Result<(), scim::Error> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || name.len() > 63 || !name.chars().all(fits) || name.starts_with('-') {
+        return Err(scim::Error::new(
+            422,
+            format!("{what} name {name:?}: use 1 to 63 lower-case letters, digits and hyphens"),
+        ));
+    }
+    Ok(())
+}
+
+/// Settings are checked by the connector's own schema when they are saved.
+pub(super) fn check_settings(
+    manifest: &Manifest,
+    settings: &Map<String, Value>,
+) -> Result<(), scim::Error> {
+    let settings = Value::Object(settings.clone());
+    let validator = jsonschema::validator_for(&manifest.settings).map_err(|error| {
+        scim::Error::new(422, format!("the connector's settings schema: {error}"))
+    })?;
+    match validator.iter_errors(&settings).next() {
+        None => Ok(()),
+        Some(error) => {
+            Err(scim::Error::new(422, format!("settings{}: {error}", error.instance_path())))
+        }
+    }
+}

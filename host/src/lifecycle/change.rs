@@ -1,0 +1,325 @@
+//! From a change that was asked for to one that was carried out, held, or refused.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::time::Instant;
+
+use super::fault::Fault;
+use super::lane::{self, Lane};
+use super::registry::{Tenant, TenantState};
+use super::run::{Ended, asked};
+use super::work::{Progress, Work, fingerprint};
+use super::{Host, fate, view};
+use crate::clock::rfc3339;
+use crate::decision::{Context, Event, EventKind, Member};
+use crate::scim::{self, Resource};
+use crate::store::{AccountRow, Commit, CommitError, OperationState, ResourceRow, StoredResource};
+
+/// What the identity provider gets to see.
+#[derive(Debug)]
+pub enum Written {
+    /// 201.
+    Created(StoredResource),
+    /// 200: as it is now. `related` holds a user's groups; a group's members are left out.
+    Kept(StoredResource),
+    /// 204: it is out of sight now.
+    Gone,
+}
+
+/// A resource as it stands, stored and understood.
+#[derive(Clone, Debug)]
+pub(super) struct Before {
+    pub(super) stored: StoredResource,
+    pub(super) resource: Resource,
+}
+
+/// One change that was asked for.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) kind: &'static str,
+    pub(super) event: EventKind,
+    pub(super) before: Option<Before>,
+    pub(super) after: Resource,
+    pub(super) changes: Vec<String>,
+    pub(super) password: Option<String>,
+    pub(super) joined: Vec<Member>,
+    pub(super) nested: Vec<String>,
+    pub(super) left: Vec<Member>,
+    pub(super) batch: Option<String>,
+}
+
+impl Change {
+    pub(super) fn new(
+        kind: &'static str,
+        event: EventKind,
+        before: Option<Before>,
+        after: Resource,
+    ) -> Self {
+        Self {
+            kind,
+            event,
+            before,
+            after,
+            changes: Vec::new(),
+            password: None,
+            joined: Vec::new(),
+            nested: Vec::new(),
+            left: Vec::new(),
+            batch: None,
+        }
+    }
+
+    pub(super) fn fingerprint(&self) -> String {
+        let ids = |members: &[Member]| members.iter().map(|m| m.id.clone()).collect::<Vec<_>>();
+        fingerprint(self.event, &self.after, &ids(&self.joined), &ids(&self.left))
+    }
+
+    pub(super) fn subject(&self) -> String {
+        view::name(&self.after).to_lowercase()
+    }
+}
+
+impl Host {
+    /// Carries a change out. The caller holds its lane, and nothing is open on it.
+    pub(super) async fn carry_out(
+        self: &Arc<Self>,
+        tenant: &Arc<Tenant>,
+        change: Change,
+        deadline: Instant,
+    ) -> Result<Written, Fault> {
+        let related = change.before.as_ref().and_then(|before| before.stored.related.clone());
+        let created = change.before.is_none();
+        let account = self.account_before(tenant, &change).await?;
+        refuse_protected(&change, account.as_ref())?;
+        // What an operator decided for many at once is carried out whatever the state.
+        let held = match change.batch {
+            Some(_) => None,
+            None => standing(tenant, change.event, account.as_ref())?,
+        };
+        let mut work = self.work(tenant, change, account).await?;
+        if let Some((state, note)) = held {
+            return self.acknowledge(work, state, note, related).await;
+        }
+        if let Err(why) = &tenant.app.connector {
+            let obstacle = fate::Obstacle::NoConnector(why.clone());
+            return Err(fate::answer(tenant.dialect, work.id(), &obstacle).into());
+        }
+        let ended = self.drive(&mut work, deadline, true).await?;
+        self.written(work, ended, created, related)
+    }
+
+    /// What an ended attempt means for the identity provider.
+    pub(super) fn written(
+        &self,
+        work: Work,
+        ended: Ended,
+        created: bool,
+        related: Option<String>,
+    ) -> Result<Written, Fault> {
+        match ended {
+            Ended::Done(_) | Ended::Recorded => Ok(match work.resource {
+                Some(row) if created => Written::Created(stored(row, Some("[]".to_owned()))),
+                Some(row) => Written::Kept(stored(row, related)),
+                None => Written::Gone,
+            }),
+            Ended::Taken => Err(taken(&work.subject).into()),
+            Ended::Stopped(obstacle, fate) => {
+                tracing::info!(operation = work.id(), ?fate, "an operation could not be finished");
+                Err(fate::answer(work.tenant.dialect, work.id(), &obstacle).into())
+            }
+        }
+    }
+
+    /// Acknowledged and recorded, and not carried to the app (design §4.3).
+    async fn acknowledge(
+        &self,
+        mut work: Work,
+        state: OperationState,
+        note: &str,
+        related: Option<String>,
+    ) -> Result<Written, Fault> {
+        let now = self.clock.now();
+        let mut commit = Commit::default();
+        work.apply(&mut commit, false, now)?;
+        let mut row = work.row(state)?;
+        row.note = Some(note.to_owned());
+        if state == OperationState::Dropped {
+            row.finished = Some(rfc3339(now));
+        }
+        commit.operation = Some(row);
+        match self.store.commit(commit).await {
+            Ok(()) => self.written(work, Ended::Recorded, false, related),
+            Err(CommitError::UserNameTaken) => Err(taken(&work.subject).into()),
+            Err(CommitError::Stale) => {
+                Err(anyhow::anyhow!("the resource changed under its lane").into())
+            }
+            Err(CommitError::Accident(error)) => Err(error.into()),
+        }
+    }
+
+    async fn account_before(
+        &self,
+        tenant: &Tenant,
+        change: &Change,
+    ) -> anyhow::Result<Option<AccountRow>> {
+        match &change.before {
+            Some(before) => self.store.account(&tenant.id, &before.stored.id).await,
+            None => {
+                let external_id = change.after.external_id();
+                self.store
+                    .former_account(&tenant.id, change.kind, &change.subject(), external_id)
+                    .await
+            }
+        }
+    }
+
+    pub(super) async fn work(
+        &self,
+        tenant: &Arc<Tenant>,
+        change: Change,
+        account: Option<AccountRow>,
+    ) -> anyhow::Result<Work> {
+        let now = rfc3339(self.clock.now());
+        let protected = account.as_ref().is_some_and(|account| account.protected);
+        let account = account.and_then(|account| account.account);
+        let elsewhere = match &account {
+            Some(account) if tenant.app.shared => {
+                self.store.elsewhere(&tenant.app.name, &tenant.id, &account.id).await?
+            }
+            _ => 0,
+        };
+        let connector = tenant.app.connector.as_ref().ok();
+        let operation = self.clock.new_id();
+        let (sealed, stand_in) = self.seal_password(change.password.as_deref(), &operation)?;
+        Ok(Work {
+            tenant: Arc::clone(tenant),
+            connector: connector.and_then(|connector| asked(connector, change.event)),
+            kind: change.kind,
+            subject: change.subject(),
+            fingerprint: change.fingerprint(),
+            context: Arc::new(Context {
+                seed: seed(&operation),
+                operation,
+                tenant: tenant.id.clone(),
+                now: now.clone(),
+                settings: tenant.settings.clone(),
+                before: change.before.as_ref().map(|before| before.stored.document.clone()),
+                account,
+                elsewhere,
+            }),
+            progress: Progress {
+                expected: change.before.as_ref().map(|before| before.stored.version),
+                created: change.before.map_or(now, |before| before.stored.created),
+                nested: change.nested,
+                ..Progress::default()
+            },
+            event: Arc::new(Event {
+                kind: change.event,
+                subject: view::subject(change.kind, &change.after),
+                resource: change.after.to_json(),
+                changes: change.changes,
+                password: stand_in,
+                joined: change.joined,
+                left: change.left,
+            }),
+            exchanges: Vec::new(),
+            pending: None,
+            sealed,
+            attempts: 0,
+            batch: change.batch,
+            journaled: false,
+            protected,
+            log: Vec::new(),
+            resource: None,
+        })
+    }
+
+    /// The password for the journal, sealed, and its stand-in for the connector.
+    fn seal_password(
+        &self,
+        password: Option<&str>,
+        operation: &str,
+    ) -> anyhow::Result<(Option<Vec<u8>>, Option<String>)> {
+        let Some(password) = password else { return Ok((None, None)) };
+        // Not to be guessed, or a display name could ask for the password.
+        let mark = u64::from_be_bytes(super::key::random()?);
+        let stand_in = format!("muster-password-{operation}-{mark:016x}");
+        Ok((Some(self.key.seal(password.as_bytes())?), Some(stand_in)))
+    }
+
+    /// Enters the lane of a resource and reads it as it stands there.
+    pub(super) async fn enter(&self, tenant: &Tenant, id: &str) -> Lane {
+        self.lanes.enter(lane::of_resource(&tenant.id, id)).await
+    }
+}
+
+/// Protected accounts are never deactivated or deleted (design §4.2).
+fn refuse_protected(change: &Change, account: Option<&AccountRow>) -> Result<(), scim::Error> {
+    if change.event.deprovisions() && account.is_some_and(|account| account.protected) {
+        return Err(scim::Error::new(
+            403,
+            "this account is protected and is never deactivated or deleted through SCIM; \
+             an operator can lift the protection",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the tenant's state keeps the change from the app, and what the journal says then.
+fn standing(
+    tenant: &Tenant,
+    event: EventKind,
+    account: Option<&AccountRow>,
+) -> Result<Option<(OperationState, &'static str)>, scim::Error> {
+    let released = account.is_some_and(|account| !account.connected);
+    Ok(match tenant.state {
+        TenantState::Connected if released && event.deprovisions() => {
+            Some((OperationState::Dropped, "released earlier: this account is no longer managed"))
+        }
+        TenantState::Connected => None,
+        TenantState::Paused | TenantState::Disconnecting if event.deprovisions() => {
+            Some((OperationState::Held, "held: the tenant is paused or disconnecting"))
+        }
+        TenantState::Paused | TenantState::Disconnecting => None,
+        TenantState::Disconnected if event.deprovisions() => {
+            Some((OperationState::Dropped, "the integration is disconnected: nothing was changed"))
+        }
+        TenantState::Disconnected => {
+            return Err(scim::Error::new(
+                403,
+                "this integration is disconnected; an operator can connect it again",
+            ));
+        }
+    })
+}
+
+/// The answer where a `userName` is somebody else's.
+pub(super) fn taken(subject: &str) -> scim::Error {
+    scim::Error::uniqueness(format!("a user with the userName {subject} exists already"))
+}
+
+pub(super) fn stored(row: ResourceRow, related: Option<String>) -> StoredResource {
+    StoredResource {
+        id: row.id,
+        document: row.document,
+        version: row.version,
+        created: row.created,
+        last_modified: row.last_modified,
+        related,
+    }
+}
+
+/// Drawn from the operation's id, so that it is the same at every step.
+fn seed(operation: &str) -> u64 {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(operation.as_bytes());
+    u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
+}
+
+/// Understands a stored resource.
+pub(super) fn before(stored: StoredResource) -> anyhow::Result<Before> {
+    let resource = Resource::from_json(&stored.document)
+        .with_context(|| format!("the stored document of {}", stored.id))?;
+    Ok(Before { stored, resource })
+}

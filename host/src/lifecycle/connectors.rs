@@ -1,0 +1,175 @@
+//! Connectors of a running host: pushed, listed, promoted, rolled back.
+
+use std::sync::{Arc, PoisonError};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use super::Host;
+use super::fault::Fault;
+use crate::clock::rfc3339;
+use crate::connector::{Connector, Manifest};
+use crate::embedded;
+use crate::scim;
+use crate::store::ConnectorRow;
+
+/// What was pushed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Pushed {
+    /// The sha-256 of the file, in hexadecimal.
+    pub digest: String,
+    /// Whether this very file was there already.
+    pub known: bool,
+    /// What it says of itself.
+    pub manifest: Manifest,
+}
+
+/// One connector version.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ConnectorSummary {
+    /// The sha-256 of the file, in hexadecimal.
+    pub digest: String,
+    /// The connector's name.
+    pub name: String,
+    /// Its semantic version.
+    pub version: String,
+    /// When it was pushed.
+    pub created: String,
+    /// The apps that it decides for.
+    pub apps: Vec<String>,
+}
+
+impl Host {
+    /// Verifies, compiles and tries a connector, and keeps it. It decides nothing until it is
+    /// promoted.
+    pub async fn push(&self, wasm: Vec<u8>) -> Result<Pushed, Fault> {
+        let connector = match self.connectors.load(&wasm).await {
+            Ok(connector) => connector,
+            Err(error) => return Err(scim::Error::new(422, error.to_string()).into()),
+        };
+        let known = self.connector_rows().await?;
+        let manifest = connector.manifest.clone();
+        let same = |row: &&ConnectorRow| {
+            row.name == manifest.name && row.version == manifest.version.to_string()
+        };
+        if let Some(other) = known.iter().filter(same).find(|row| row.digest != connector.digest) {
+            // Versions are immutable: the journal names them.
+            return Err(scim::Error::new(
+                409,
+                format!(
+                    "{} {} was pushed before with other content ({}); give this one a new version",
+                    other.name, other.version, other.digest
+                ),
+            )
+            .into());
+        }
+        let digest = connector.digest.clone();
+        let known = known.iter().any(|row| row.digest == digest);
+        if !known {
+            self.store
+                .put_connector(&ConnectorRow {
+                    digest: digest.clone(),
+                    name: manifest.name.clone(),
+                    version: manifest.version.to_string(),
+                    manifest: serde_json::to_string(&manifest)?,
+                    component: wasm,
+                    created: rfc3339(self.clock.now()),
+                })
+                .await?;
+        }
+        self.remember(connector);
+        Ok(Pushed { digest, known, manifest })
+    }
+
+    /// Pushes the connectors that come with the host.
+    pub async fn push_embedded(&self) -> anyhow::Result<()> {
+        for embedded in &embedded::CONNECTORS {
+            match self.push(embedded.wasm.to_vec()).await {
+                Ok(_) => {}
+                // Another build of the same version was promoted before; it stays.
+                Err(Fault::Answer(error)) if error.status == 409 => {
+                    tracing::warn!(connector = embedded.name, "{}", error.detail);
+                }
+                Err(Fault::Answer(error)) => anyhow::bail!("{}: {}", embedded.name, error.detail),
+                Err(Fault::Accident(error)) => return Err(error.context(embedded.name)),
+            }
+        }
+        Ok(())
+    }
+
+    /// All versions, newest last.
+    pub async fn connector_summaries(&self) -> anyhow::Result<Vec<ConnectorSummary>> {
+        let apps = self.store.apps().await?;
+        let rows = self.connector_rows().await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| ConnectorSummary {
+                apps: apps
+                    .iter()
+                    .filter(|app| app.connector.as_ref() == Some(&row.digest))
+                    .map(|app| app.name.clone())
+                    .collect(),
+                digest: row.digest,
+                name: row.name,
+                version: row.version,
+                created: row.created,
+            })
+            .collect())
+    }
+
+    /// The manifest of a version.
+    pub async fn manifest(&self, reference: &str) -> Result<Manifest, Fault> {
+        let digest = self.digest_of(reference).await?;
+        Ok(self.connector(&digest).await?.manifest.clone())
+    }
+
+    /// Finds a version by digest (or its beginning), `name@version`, or name: the newest version.
+    pub(super) async fn digest_of(&self, reference: &str) -> Result<String, Fault> {
+        let rows = self.connector_rows().await?;
+        let mut found: Vec<&ConnectorRow> =
+            rows.iter().filter(|row| refers(reference, row)).collect();
+        found.sort_by_key(|row| row.version.parse::<semver::Version>().ok());
+        match found.last() {
+            Some(row) => Ok(row.digest.clone()),
+            None => Err(scim::Error::new(
+                404,
+                format!("no connector {reference}; `muster connector list` shows those there are"),
+            )
+            .into()),
+        }
+    }
+
+    /// A version, ready to decide.
+    pub(super) async fn connector(&self, digest: &str) -> anyhow::Result<Arc<Connector>> {
+        let loaded =
+            self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
+        if let Some(connector) = loaded {
+            return Ok(connector);
+        }
+        let wasm = self.store.component(digest).await?;
+        let wasm = wasm.with_context(|| format!("no connector has the digest {digest}"))?;
+        let connector = self
+            .connectors
+            .load(&wasm)
+            .await
+            .map_err(|error| anyhow::anyhow!("connector {digest}: {error}"))?;
+        self.remember(Arc::clone(&connector));
+        Ok(connector)
+    }
+
+    fn remember(&self, connector: Arc<Connector>) {
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        loaded.insert(connector.digest.clone(), connector);
+    }
+
+    async fn connector_rows(&self) -> anyhow::Result<Vec<ConnectorRow>> {
+        self.store.connectors().await
+    }
+}
+
+fn refers(reference: &str, row: &ConnectorRow) -> bool {
+    match reference.split_once('@') {
+        Some((name, version)) => row.name == name && row.version == version,
+        None => row.name == reference || reference.len() >= 8 && row.digest.starts_with(reference),
+    }
+}

@@ -1,0 +1,83 @@
+//! Which event is this? From what was and what shall be, to the one thing that happened. Pure.
+
+use crate::decision::EventKind;
+use crate::scim::Resource;
+
+/// What a write does to a resource that exists.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The strongest thing that happened; none where nothing did.
+    pub kind: Option<EventKind>,
+    /// The attributes that differ, in the schema's spelling.
+    pub changes: Vec<String>,
+}
+
+/// Compares a user before and after, in the order of `wit/types.wit`: deactivate, activate,
+/// password, update.
+pub fn of_user(before: &Resource, after: &Resource, password: bool) -> Difference {
+    let mut changes = Resource::changes(before, after);
+    if password {
+        changes.push("password".to_owned());
+    }
+    let kind = match (before.active(), after.active()) {
+        (true, false) => Some(EventKind::Deactivate),
+        (false, true) => Some(EventKind::Activate),
+        _ if changes.is_empty() => None,
+        _ if password => Some(EventKind::Password),
+        _ => Some(EventKind::Update),
+    };
+    Difference { kind, changes }
+}
+
+/// Compares a group before and after, given whether members join or leave.
+pub fn of_group(before: &Resource, after: &Resource, members: bool) -> Difference {
+    let mut changes = Resource::changes(before, after);
+    if members {
+        changes.push("members".to_owned());
+    }
+    let kind = (!changes.is_empty()).then_some(EventKind::GroupUpdate);
+    Difference { kind, changes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(rest: &str) -> Resource {
+        Resource::from_json(&format!(r#"{{"id":"1","userName":"ada"{rest}}}"#)).unwrap()
+    }
+
+    #[track_caller]
+    fn check(before: &str, after: &str, password: bool, kind: Option<EventKind>, changes: &[&str]) {
+        let difference = of_user(&user(before), &user(after), password);
+        assert_eq!(difference.kind, kind);
+        assert_eq!(difference.changes, changes);
+    }
+
+    #[test]
+    fn the_strongest_change_names_the_event() {
+        let (on, off) = (r#","active":true"#, r#","active":false"#);
+        let off_renamed = r#","active":false,"title":"x""#;
+        check(on, on, false, None, &[]);
+        check(on, off, false, Some(EventKind::Deactivate), &["active"]);
+        check(on, off_renamed, true, Some(EventKind::Deactivate), &["active", "title", "password"]);
+        check(off_renamed, on, false, Some(EventKind::Activate), &["active", "title"]);
+        check(off, off_renamed, false, Some(EventKind::Update), &["title"]);
+        check(off, off_renamed, true, Some(EventKind::Password), &["title", "password"]);
+    }
+
+    #[test]
+    fn active_that_was_never_said_is_active() {
+        check("", r#","active":false"#, false, Some(EventKind::Deactivate), &["active"]);
+    }
+
+    #[test]
+    fn a_group_changes_by_its_attributes_and_its_members() {
+        let group =
+            |name: &str| Resource::from_json(&format!(r#"{{"id":"1","displayName":"{name}"}}"#));
+        let (one, two) = (group("one").unwrap(), group("two").unwrap());
+        assert_eq!(of_group(&one, &one, false).kind, None);
+        assert_eq!(of_group(&one, &one, true).changes, ["members"]);
+        assert_eq!(of_group(&one, &two, true).changes, ["displayName", "members"]);
+    }
+}

@@ -1,0 +1,291 @@
+//! Drives one operation: decide, call, decide again, until it is done or cannot go on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::time::Instant;
+
+use super::Host;
+use super::fate::{self, Fate, Obstacle};
+use super::registry::Reply;
+use super::work::{Work, gone};
+use crate::clock::rfc3339;
+use crate::connector::{Connector, Question};
+use crate::decision::{EventKind, Exchange, Outcome, Refusal, Request, Step, Visibility};
+use crate::delivery::{Secret, StandIn};
+use crate::store::{Commit, CommitError, OperationState};
+
+/// No operation makes more calls (wit/lifecycle.wit).
+const CALLS: usize = 256;
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The outcome is durable.
+    Done(Outcome),
+    /// The intent is durable and the resource changed; delivery goes on in the background.
+    Recorded,
+    /// It could not be finished.
+    Stopped(Obstacle, Fate),
+    /// Somebody else has the `userName`.
+    Taken,
+}
+
+/// What the connector wants next.
+enum Next {
+    Call(Request),
+    Done(Outcome),
+    Stop(Obstacle),
+}
+
+impl Host {
+    /// Drives an operation as far as it gets before the deadline, and makes durable how far.
+    ///
+    /// The caller holds the operation's lane. With `detach`, an app that wants to answer when
+    /// recorded gets its first call out of the background.
+    pub(super) async fn drive(
+        self: &Arc<Self>,
+        work: &mut Work,
+        deadline: Instant,
+        detach: bool,
+    ) -> anyhow::Result<Ended> {
+        loop {
+            match self.next(work).await {
+                Next::Done(outcome) => return self.finish(work, outcome).await,
+                Next::Stop(obstacle) => return self.stop(work, obstacle).await,
+                Next::Call(request) => {
+                    if let Some(ended) = self.intend(work, request, detach).await? {
+                        return Ok(ended);
+                    }
+                    if let Some(obstacle) = self.call(work, deadline).await? {
+                        return self.stop(work, obstacle).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn next(&self, work: &mut Work) -> Next {
+        let Some(connector) = work.connector.clone() else {
+            return Next::Done(unasked(work));
+        };
+        let decided = self
+            .connectors
+            .decide(
+                &connector,
+                Question {
+                    context: Arc::clone(&work.context),
+                    event: Arc::clone(&work.event),
+                    exchanges: work.exchanges.clone().into(),
+                },
+            )
+            .await;
+        work.log.extend(decided.log.iter().map(|line| format!("{}: {}", line.level, line.message)));
+        match decided.answer {
+            Err(failure) => Next::Stop(Obstacle::Failed(failure)),
+            Ok(Err(refusal)) => Next::Stop(Obstacle::Refused(refusal)),
+            Ok(Ok(Step::Done(outcome))) => Next::Done(outcome),
+            Ok(Ok(Step::Call(_))) if work.exchanges.len() >= CALLS => Next::Stop(
+                Obstacle::Forbidden(format!("the connector asked for more than {CALLS} calls")),
+            ),
+            Ok(Ok(Step::Call(request))) => Next::Call(request),
+        }
+    }
+
+    /// Makes the intent to call durable, together with the answer to the call before.
+    async fn intend(
+        self: &Arc<Self>,
+        work: &mut Work,
+        request: Request,
+        detach: bool,
+    ) -> anyhow::Result<Option<Ended>> {
+        if work.pending.as_ref() == Some(&request) {
+            return Ok(None); // Already in the journal, from before a restart or a retry.
+        }
+        work.pending = Some(request);
+        let now = self.clock.now();
+        let mut commit = Commit::default();
+        let detach =
+            detach && work.tenant.app.reply == Reply::WhenRecorded && !work.progress.applied;
+        if detach {
+            work.apply(&mut commit, false, now)?;
+        }
+        let n = work.exchanges.len();
+        if let Some(last) = n.checked_sub(1) {
+            commit.exchanges.push(work.exchange(last, now)?);
+        }
+        commit.exchanges.push(work.exchange(n, now)?);
+        let first = !work.journaled;
+        if first || detach {
+            commit.operation = Some(work.row(OperationState::Open)?);
+        }
+        match self.store.commit(commit).await {
+            Ok(()) => {}
+            Err(CommitError::UserNameTaken) => return Ok(Some(Ended::Taken)),
+            Err(CommitError::Stale) => anyhow::bail!("the resource changed under its lane"),
+            Err(CommitError::Accident(error)) => return Err(error),
+        }
+        work.journaled = true;
+        self.open.insert(work);
+        if detach {
+            self.continue_in_background(work.clone());
+            return Ok(Some(Ended::Recorded));
+        }
+        Ok(None)
+    }
+
+    /// Performs the pending request. Its answer becomes durable with the next step.
+    async fn call(&self, work: &mut Work, deadline: Instant) -> anyhow::Result<Option<Obstacle>> {
+        let request = work.pending.clone().context("a call without a request")?;
+        if Instant::now() >= deadline {
+            return Ok(Some(Obstacle::OutOfTime));
+        }
+        let Some(endpoint) = work.tenant.app.endpoints.get(&request.endpoint) else {
+            let why = format!(
+                "app {} has no endpoint named {}; configure it",
+                work.tenant.app.name, request.endpoint
+            );
+            return Ok(Some(Obstacle::Refused(Refusal::Misconfigured(why))));
+        };
+        let key = format!("{}-{}", work.id(), work.exchanges.len());
+        fail::fail_point!("call");
+        let stand_ins = self.stand_ins(work)?;
+        let performed = self.delivery.perform(endpoint, &request, &key, &stand_ins, deadline).await;
+        fail::fail_point!("call-done");
+        match performed {
+            Ok(performed) => {
+                work.pending = None;
+                let response = performed.response;
+                work.exchanges.push(Exchange { request, response });
+                Ok(None)
+            }
+            Err(error) => Ok(Some(Obstacle::Forbidden(error.to_string()))),
+        }
+    }
+
+    fn stand_ins(&self, work: &Work) -> anyhow::Result<Vec<StandIn>> {
+        let (Some(sealed), Some(stand_in)) = (&work.sealed, &work.event.password) else {
+            return Ok(Vec::new());
+        };
+        let password = String::from_utf8(self.key.unseal(sealed)?)?;
+        Ok(vec![StandIn { stand_in: stand_in.clone(), value: Secret::new(password) }])
+    }
+
+    /// Commits outcome, resource, account and operation in one transaction.
+    async fn finish(&self, work: &mut Work, outcome: Outcome) -> anyhow::Result<Ended> {
+        let now = self.clock.now();
+        let mut commit = Commit::default();
+        work.apply(&mut commit, gone(work.event.kind, &outcome), now)?;
+        work.attempts += 1;
+        work.sealed = None;
+        work.pending = None;
+        let mut row = work.row(OperationState::Done)?;
+        row.answer = Some(serde_json::to_string(&outcome)?);
+        row.note = Some(outcome.note.clone());
+        row.finished = Some(rfc3339(now));
+        commit.operation = Some(row);
+        if let Some(last) = work.exchanges.len().checked_sub(1) {
+            commit.exchanges.push(work.exchange(last, now)?);
+        }
+        if work.connector.is_some() {
+            commit.account = Some(work.account(outcome.account.clone())?);
+        }
+        match self.store.commit(commit).await {
+            Ok(()) => {}
+            Err(CommitError::UserNameTaken) => return Ok(Ended::Taken),
+            Err(CommitError::Stale) => anyhow::bail!("the resource changed under its lane"),
+            Err(CommitError::Accident(error)) => return Err(error),
+        }
+        self.open.remove(work);
+        Ok(Ended::Done(outcome))
+    }
+
+    /// Makes durable why it could not go on, and what becomes of it.
+    async fn stop(&self, work: &mut Work, obstacle: Obstacle) -> anyhow::Result<Ended> {
+        let now = self.clock.now();
+        let later = matches!(
+            obstacle,
+            Obstacle::OutOfTime
+                | Obstacle::Refused(Refusal::RetryLater(_) | Refusal::Misconfigured(_))
+        );
+        if later && work.pending.is_none() {
+            // The last answer was no answer: its request is made again, under the same key.
+            work.pending = work.exchanges.pop().map(|exchange| exchange.request);
+        }
+        let accepted = work.progress.applied;
+        let fate = fate::of(work.event.kind, accepted, work.attempts, &obstacle);
+        work.attempts += 1;
+        work.progress.owed |= matches!(fate, Fate::Open(_)) && !accepted;
+        let state = match fate {
+            Fate::Open(_) => OperationState::Open,
+            Fate::Refused => OperationState::Refused,
+            Fate::Failed => OperationState::Failed,
+        };
+        let mut row = work.row(state)?;
+        row.answer = Some(serde_json::to_string(&why(&obstacle))?);
+        row.note = Some(why(&obstacle));
+        match fate {
+            Fate::Open(wait) => row.due = Some(rfc3339(later_by(now, wait))),
+            Fate::Refused => row.finished = Some(rfc3339(now)),
+            Fate::Failed => {}
+        }
+        let mut commit = Commit { operation: Some(row), ..Commit::default() };
+        if let Some(last) = work.exchanges.len().checked_sub(1) {
+            commit.exchanges.push(work.exchange(last, now)?);
+        }
+        if work.pending.is_some() {
+            commit.exchanges.push(work.exchange(work.exchanges.len(), now)?);
+        }
+        match self.store.commit(commit).await {
+            Ok(()) => {}
+            Err(CommitError::Accident(error)) => return Err(error),
+            Err(_) => anyhow::bail!("the journal refused an operation"),
+        }
+        work.journaled = true;
+        match fate {
+            Fate::Open(_) => self.open.insert(work),
+            Fate::Refused | Fate::Failed => self.open.remove(work),
+        }
+        Ok(Ended::Stopped(obstacle, fate))
+    }
+}
+
+/// A sentence for the journal.
+fn why(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::Refused(Refusal::Rejected(why)) => format!("rejected: {why}"),
+        Obstacle::Refused(Refusal::Conflict(why)) => format!("conflict: {why}"),
+        Obstacle::Refused(Refusal::Forbidden(why)) => format!("forbidden: {why}"),
+        Obstacle::Refused(Refusal::Unsupported(why)) => format!("unsupported: {why}"),
+        Obstacle::Refused(Refusal::Misconfigured(why)) => format!("misconfigured: {why}"),
+        Obstacle::Refused(Refusal::RetryLater(_)) => {
+            "the app cannot be reached, or asks to wait".to_owned()
+        }
+        Obstacle::Failed(failure) => format!("the connector failed: {failure}"),
+        Obstacle::Forbidden(why) => format!("the connector was stopped: {why}"),
+        Obstacle::OutOfTime => "the app did not answer in time".to_owned(),
+        Obstacle::NoConnector(why) => format!("no connector: {why}"),
+    }
+}
+
+/// The outcome where no connector needs to be asked.
+fn unasked(work: &Work) -> Outcome {
+    let gone = matches!(work.event.kind, EventKind::Delete | EventKind::GroupDelete);
+    Outcome {
+        account: work.context.account.clone(),
+        visibility: if gone { Visibility::Gone } else { Visibility::Present },
+        note: "recorded; the connector takes no groups".to_owned(),
+    }
+}
+
+fn later_by(now: jiff::Timestamp, wait: Duration) -> jiff::Timestamp {
+    jiff::SignedDuration::try_from(wait).map_or(now, |wait| now + wait)
+}
+
+/// The connector that decides, or none where this connector is not asked about such events.
+pub(super) fn asked(connector: &Arc<Connector>, kind: EventKind) -> Option<Arc<Connector>> {
+    let group =
+        matches!(kind, EventKind::GroupCreate | EventKind::GroupUpdate | EventKind::GroupDelete);
+    (!group || connector.manifest.features.groups).then(|| Arc::clone(connector))
+}

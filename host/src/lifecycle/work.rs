@@ -1,0 +1,251 @@
+//! One operation on its way from request to outcome.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::registry::Tenant;
+use super::{lane, view};
+use crate::clock::rfc3339;
+use crate::connector::Connector;
+use crate::decision::{
+    Account, Context, Event, EventKind, Exchange, Member, Outcome, Request, Subject, Visibility,
+};
+use crate::scim::Resource;
+use crate::store::{
+    AccountRow, Commit, ExchangeRow, MemberRow, OperationRow, OperationState, ResourceChange,
+    ResourceRow,
+};
+
+/// One operation, in memory.
+#[derive(Clone, Debug)]
+pub(super) struct Work {
+    pub(super) tenant: Arc<Tenant>,
+    /// The version that began it, and so ends it. None where nobody needs to be asked.
+    pub(super) connector: Option<Arc<Connector>>,
+    pub(super) kind: &'static str,
+    pub(super) subject: String,
+    pub(super) fingerprint: String,
+    pub(super) context: Arc<Context>,
+    pub(super) event: Arc<Event>,
+    pub(super) exchanges: Vec<Exchange>,
+    /// A request that is in the journal and has no answer yet.
+    pub(super) pending: Option<Request>,
+    pub(super) progress: Progress,
+    pub(super) sealed: Option<Vec<u8>>,
+    pub(super) attempts: u32,
+    pub(super) batch: Option<String>,
+    /// Whether the operation stands in the journal already.
+    pub(super) journaled: bool,
+    /// Whether the account is one that is never deprovisioned.
+    pub(super) protected: bool,
+    /// What the connector logged, bounded by the sandbox.
+    pub(super) log: Vec<String>,
+    pub(super) resource: Option<ResourceRow>,
+}
+
+/// What a restart must know beside the event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// The version that the resource had; none for one that is created.
+    pub(super) expected: Option<i64>,
+    /// When the resource was created.
+    pub(super) created: String,
+    /// The resource has its new state already (`reply = "when-recorded"`, or held).
+    pub(super) applied: bool,
+    /// The identity provider was told to come back, and has not had its answer yet.
+    pub(super) owed: bool,
+    /// Those who joined and are groups themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) nested: Vec<String>,
+}
+
+impl Work {
+    pub(super) fn id(&self) -> &str {
+        &self.context.operation
+    }
+
+    /// The lane that this operation runs on: the resource's, once there is one.
+    pub(super) fn lane(&self) -> String {
+        match self.event.kind {
+            EventKind::Create | EventKind::GroupCreate if !self.progress.applied => {
+                lane::of_subject(&self.tenant.id, self.kind, &self.subject)
+            }
+            _ => lane::of_resource(&self.tenant.id, &self.resource_id()),
+        }
+    }
+
+    pub(super) fn resource_id(&self) -> String {
+        match &self.event.subject {
+            Subject::User(user) => user.id.clone(),
+            Subject::Group(group) => group.id.clone(),
+        }
+    }
+
+    /// The journal row in this state.
+    pub(super) fn row(&self, state: OperationState) -> anyhow::Result<OperationRow> {
+        Ok(OperationRow {
+            id: self.id().to_owned(),
+            tenant: self.tenant.id.clone(),
+            app: self.tenant.app.name.clone(),
+            resource: self.resource_id(),
+            resource_kind: self.kind.to_owned(),
+            kind: self.event.kind,
+            state,
+            subject: self.subject.clone(),
+            fingerprint: self.fingerprint.clone(),
+            context: serde_json::to_string(&*self.context)?,
+            event: serde_json::to_string(&*self.event)?,
+            answer: None,
+            note: None,
+            connector: self.connector.as_ref().map(|connector| connector.digest.clone()),
+            log: (!self.log.is_empty()).then(|| serde_json::to_string(&self.log)).transpose()?,
+            attempts: self.attempts,
+            due: None,
+            sealed: self.sealed.clone(),
+            progress: serde_json::to_string(&self.progress)?,
+            batch: self.batch.clone(),
+            created: self.context.now.clone(),
+            finished: None,
+        })
+    }
+
+    /// The journal row of exchange `n`, with or without its answer.
+    pub(super) fn exchange(&self, n: usize, at: Timestamp) -> anyhow::Result<ExchangeRow> {
+        let exchange = self.exchanges.get(n);
+        let request = exchange.map(|e| &e.request).or(self.pending.as_ref());
+        let request = request.context("an exchange without a request")?;
+        Ok(ExchangeRow {
+            operation: self.id().to_owned(),
+            n: u32::try_from(n)?,
+            request: serde_json::to_string(request)?,
+            response: exchange.map(|e| serde_json::to_string(&e.response)).transpose()?,
+            at: rfc3339(at),
+        })
+    }
+
+    /// Writes the SCIM side: the resource and who is in the group.
+    pub(super) fn apply(
+        &mut self,
+        commit: &mut Commit,
+        gone: bool,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        if self.progress.applied {
+            return Ok(());
+        }
+        self.progress.applied = true;
+        commit.resource = match (self.event.kind, self.progress.expected) {
+            (EventKind::Release, _) => None,
+            (EventKind::Delete | EventKind::GroupDelete, Some(expected)) => {
+                Some(self.deletion(expected))
+            }
+            (_, Some(expected)) if gone => Some(self.deletion(expected)),
+            (_, expected) => Some(self.change(expected, now)?),
+        };
+        if matches!(commit.resource, Some(ResourceChange::Delete { .. })) {
+            return Ok(());
+        }
+        let group = self.resource_id();
+        let joined = self.event.joined.iter();
+        commit.joined = joined.map(|member| self.member(&group, member)).collect();
+        commit.left =
+            self.event.left.iter().map(|member| (group.clone(), member.id.clone())).collect();
+        Ok(())
+    }
+
+    fn member(&self, group: &str, member: &Member) -> MemberRow {
+        let kind = if self.progress.nested.contains(&member.id) { "Group" } else { "User" };
+        MemberRow {
+            tenant: self.tenant.id.clone(),
+            group: group.to_owned(),
+            member: member.id.clone(),
+            display: Some(member.name.clone()),
+            kind: kind.to_owned(),
+        }
+    }
+
+    fn deletion(&self, expected: i64) -> ResourceChange {
+        ResourceChange::Delete {
+            tenant: self.tenant.id.clone(),
+            kind: self.kind.to_owned(),
+            id: self.resource_id(),
+            expected,
+        }
+    }
+
+    fn change(&mut self, expected: Option<i64>, now: Timestamp) -> anyhow::Result<ResourceChange> {
+        let resource = Resource::from_json(&self.event.resource)?;
+        let row = ResourceRow {
+            tenant: self.tenant.id.clone(),
+            kind: self.kind.to_owned(),
+            id: self.resource_id(),
+            user_name: resource.user_name().map(str::to_owned),
+            external_id: resource.external_id().map(str::to_owned),
+            display_name: resource.display_name().map(str::to_owned),
+            active: resource.active(),
+            emails: resource.emails().into_iter().map(str::to_owned).collect(),
+            document: self.event.resource.clone(),
+            version: expected.unwrap_or(0) + 1,
+            created: self.progress.created.clone(),
+            last_modified: if expected.is_some() {
+                rfc3339(now)
+            } else {
+                self.progress.created.clone()
+            },
+        };
+        self.resource = Some(row.clone());
+        Ok(match expected {
+            Some(expected) => ResourceChange::Update { row, expected },
+            None => ResourceChange::Insert(row),
+        })
+    }
+
+    /// The account as the connector left it.
+    pub(super) fn account(&self, account: Option<Account>) -> anyhow::Result<AccountRow> {
+        let resource = Resource::from_json(&self.event.resource)?;
+        Ok(AccountRow {
+            tenant: self.tenant.id.clone(),
+            resource: self.resource_id(),
+            kind: self.kind.to_owned(),
+            user_name: view::name(&resource).to_owned(),
+            external_id: resource.external_id().map(str::to_owned),
+            account,
+            // Whoever is let go with the whole integration is no longer managed, whatever became of
+            // the account.
+            connected: self.event.kind != EventKind::Release && self.batch.is_none(),
+            protected: self.protected,
+        })
+    }
+}
+
+/// Whether the outcome takes the resource out of sight.
+pub(super) fn gone(kind: EventKind, outcome: &Outcome) -> bool {
+    outcome.visibility == Visibility::Gone
+        || matches!(kind, EventKind::Delete | EventKind::GroupDelete)
+}
+
+/// What makes two requests the same: what they want, of whom, whatever id it was given.
+pub(super) fn fingerprint(
+    kind: EventKind,
+    resource: &Resource,
+    joined: &[String],
+    left: &[String],
+) -> String {
+    let mut hash = Sha256::new();
+    hash.update(kind.name());
+    for (name, value) in resource.document().iter().filter(|(name, _)| *name != "id") {
+        hash.update(name);
+        hash.update(value.to_string());
+    }
+    for (mark, members) in [("+", joined), ("-", left)] {
+        for member in members {
+            hash.update(mark);
+            hash.update(member);
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,111 @@
+//! Who may call, and what everybody else learns.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::json;
+
+use crate::support::{Muster, Tenant};
+
+async fn status_with(muster: &Muster, tenant: &Tenant, authorization: Option<&str>) -> u16 {
+    let mut request = reqwest::Client::new().get(format!("{}/Users", tenant.base_url));
+    if let Some(authorization) = authorization {
+        request = request.header("authorization", authorization);
+    }
+    let status = request.send().await.unwrap().status().as_u16();
+    assert!(!muster.stage.url.is_empty());
+    status
+}
+
+#[tokio::test]
+async fn a_token_is_taken_with_bearer_and_without() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let token = tenant.token.clone();
+    assert_eq!(status_with(&muster, &tenant, Some(&format!("Bearer {token}"))).await, 200);
+    assert_eq!(status_with(&muster, &tenant, Some(&token)).await, 200);
+    assert_eq!(status_with(&muster, &tenant, Some("non-token")).await, 401);
+    assert_eq!(status_with(&muster, &tenant, None).await, 401);
+    let cut = &token[..token.len() - 1];
+    assert_eq!(status_with(&muster, &tenant, Some(&format!("Bearer {cut}"))).await, 401);
+}
+
+#[tokio::test]
+async fn basic_authentication_needs_user_and_password() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let path = format!("/tenants/{}/tokens", tenant.name);
+    let token = muster.admin("POST", &path, Some(json!({ "user": "okta" }))).await.expect(201);
+    let password = token.body["token"].as_str().unwrap();
+    let basic =
+        |user: &str| format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
+    assert_eq!(status_with(&muster, &tenant, Some(&basic("okta"))).await, 200);
+    assert_eq!(status_with(&muster, &tenant, Some(&basic("other"))).await, 401);
+    assert_eq!(status_with(&muster, &tenant, Some(&format!("Bearer {password}"))).await, 401);
+}
+
+#[tokio::test]
+async fn two_tokens_live_at_once_and_a_revoked_one_is_dead() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let path = format!("/tenants/{}/tokens", tenant.name);
+    let second = muster.admin("POST", &path, Some(json!({}))).await.expect(201);
+    let refused = muster.admin("POST", &path, Some(json!({}))).await.expect(409);
+    assert!(refused.body["detail"].as_str().unwrap().contains("revoke one first"));
+
+    let token = second.body["token"].as_str().unwrap().to_owned();
+    assert_eq!(status_with(&muster, &tenant, Some(&token)).await, 200);
+    let id = second.body["id"].as_str().unwrap();
+    muster.admin("DELETE", &format!("{path}/{id}"), None).await;
+    assert_eq!(status_with(&muster, &tenant, Some(&token)).await, 401);
+    assert_eq!(status_with(&muster, &tenant, Some(&tenant.token)).await, 200);
+}
+
+#[tokio::test]
+async fn an_expired_token_is_dead() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let path = format!("/tenants/{}/tokens", tenant.name);
+    let spec = json!({ "expires": "2001-01-01T00:00:00Z" });
+    let token = muster.admin("POST", &path, Some(spec)).await.expect(201);
+    let token = token.body["token"].as_str().unwrap();
+    assert_eq!(status_with(&muster, &tenant, Some(token)).await, 401);
+}
+
+#[tokio::test]
+async fn another_tenants_token_and_ids_are_worth_nothing() {
+    let muster = Muster::start().await;
+    let ours = muster.tenant("roster").await;
+    let theirs = muster.tenant("roster").await;
+    let id = muster.person(&theirs, "eve").await;
+    assert_eq!(status_with(&muster, &ours, Some(&theirs.token)).await, 401);
+    let foreign = muster.get(&ours, &format!("/Users/{id}")).await.expect(404).body;
+    let unknown = muster.get(&ours, "/Users/00919288221112222").await.expect(404).body;
+    assert_eq!(
+        foreign["detail"].as_str().unwrap().replace(&id, "x"),
+        unknown["detail"].as_str().unwrap().replace("00919288221112222", "x")
+    );
+    // The same name in another tenant is no conflict, and tells nothing.
+    muster.person(&ours, "eve").await;
+}
+
+#[tokio::test]
+async fn an_unknown_tenant_looks_like_a_wrong_token() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let nobody =
+        Tenant { base_url: tenant.base_url.replace(&tenant.name, "nobody"), ..tenant.clone() };
+    let unknown = muster.get(&nobody, "/Users").await.expect(401);
+    let wrong = Tenant { token: "wrong".to_owned(), ..tenant };
+    let wrong = muster.get(&wrong, "/Users").await.expect(401);
+    assert_eq!(unknown.body, wrong.body);
+    assert_eq!(unknown.headers["www-authenticate"], "Bearer, Basic");
+}
+
+#[tokio::test]
+async fn the_admin_api_takes_no_tenants_token() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let url = format!("{}/admin/v1/tenants", muster.stage.url);
+    muster.send("GET", &url, &tenant.token, None).await.expect(401);
+    muster.admin("GET", "/tenants", None).await.expect(200);
+}

@@ -1,0 +1,123 @@
+//! The command line, as a newcomer types it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A process of ours that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn muster(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+    command.args(args).env("NO_COLOR", "1");
+    command
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Runs a command against a host's data directory.
+#[track_caller]
+fn run(url: &str, data: &Path, args: &[&str]) -> String {
+    let output = muster(args).args(["--url", url, "--data"]).arg(data).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", text(&output));
+    text(&output)
+}
+
+#[test]
+fn the_demo_plays_its_story_to_the_end() {
+    let output = muster(&["demo", "--once"]).output().unwrap();
+    let story = text(&output);
+    assert!(output.status.success(), "{story}");
+    for chapter in
+        ["Okta connects", "Joiners", "A mover", "A leaver", "A returner", "The customer leaves"]
+    {
+        assert!(story.contains(chapter), "{chapter} is missing:\n{story}");
+    }
+    let list = story.split("Who is in the app now").nth(1).unwrap();
+    for name in ["Ada Lovelace", "Grace Hopper", "Edsger Dijkstra"] {
+        assert_eq!(list.matches(name).count(), 2, "{name} in both apps:\n{list}");
+    }
+}
+
+#[test]
+fn dev_prints_one_line_of_json_and_serves() {
+    let mut command = muster(&["dev", "--json"]);
+    let mut dev = Running(command.stdout(Stdio::piped()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(dev.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let summary: Value = serde_json::from_str(&line).unwrap();
+    let tenants = summary["tenants"].as_array().unwrap();
+    let connectors: Vec<&str> = tenants.iter().map(|t| t["connector"].as_str().unwrap()).collect();
+    assert_eq!(connectors, ["roster", "two-state", "three-state"]);
+    assert!(summary["admin"]["token"].is_string() && summary["app"]["base_url"].is_string());
+    for tenant in tenants {
+        let text = |name: &str| tenant[name].as_str().unwrap().to_owned();
+        let args = ["conformance", "--url", &text("base_url"), "--token", &text("token")];
+        let output = muster(&args).output().unwrap();
+        assert!(output.status.success(), "{}: {}", text("connector"), self::text(&output));
+    }
+}
+
+#[test]
+fn an_operator_goes_from_nothing_to_a_served_tenant() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut command = muster(&["serve", "--listen", "127.0.0.1:0", "--data"]);
+    let mut serve =
+        Running(command.arg(&data).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+
+    assert!(run(&url, &data, &["app", "list"]).contains("none"));
+    run(&url, &data, &["app", "put", "people", "--connector", "roster"]);
+    run(&url, &data, &["tenant", "put", "acme", "--app", "people", "--dialect", "okta"]);
+    let token: Value =
+        serde_json::from_str(&run(&url, &data, &["token", "add", "acme", "--json"])).unwrap();
+    let text = |name: &str| token[name].as_str().unwrap().to_owned();
+    let output = muster(&["conformance", "--url", &text("base_url"), "--token", &text("token")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", self::text(&output));
+
+    assert!(run(&url, &data, &["tenant", "list"]).contains("connected"));
+    assert!(run(&url, &data, &["token", "list", "acme"]).contains("bearer"));
+    assert!(run(&url, &data, &["connector", "show", "roster"]).contains("deactivate"));
+    let operations = run(&url, &data, &["operation", "list", "--tenant", "acme", "--json"]);
+    let operations: Value = serde_json::from_str(&operations).unwrap();
+    let id = operations["operations"][0]["id"].as_str().unwrap();
+    assert!(run(&url, &data, &["operation", "explain", id]).contains("done"));
+    assert!(run(&url, &data, &["tenant", "disconnect", "acme"]).contains("Nothing was changed"));
+    assert!(
+        run(&url, &data, &["tenant", "disconnect", "acme", "--proceed"]).contains("disconnected")
+    );
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    let nowhere = muster(&["app", "list", "--url", "http://127.0.0.1:1", "--admin-token", "x"])
+        .output()
+        .unwrap();
+    assert!(!nowhere.status.success());
+    assert!(text(&nowhere).contains("muster serve"), "{}", text(&nowhere));
+    let empty = tempfile::tempdir().unwrap();
+    let no_token = muster(&["app", "list", "--data"]).arg(empty.path()).output().unwrap();
+    assert!(text(&no_token).contains("MUSTER_ADMIN_TOKEN"), "{}", text(&no_token));
+    let help = muster(&["tenant", "disconnect", "--help"]).output().unwrap();
+    assert!(text(&help).contains("release"));
+}

@@ -1,0 +1,121 @@
+//! The end of an integration is not the end of its people.
+
+use std::time::Duration;
+
+use muster::store::OperationState;
+use serde_json::{Value, json};
+
+use crate::support::{Muster, Tenant};
+
+async fn disconnected(muster: &Muster, tenant: &Tenant) {
+    let path = format!("/tenants/{}/disconnect", tenant.name);
+    for _ in 0..600 {
+        if muster.admin("GET", &path, None).await.body["state"] == "disconnected" {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the tenant was not disconnected");
+}
+
+async fn disconnect(muster: &Muster, tenant: &Tenant, body: Value) -> Value {
+    muster
+        .admin("POST", &format!("/tenants/{}/disconnect", tenant.name), Some(body))
+        .await
+        .expect(200)
+        .body
+}
+
+#[tokio::test]
+async fn a_thousand_people_keep_their_accounts() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("two-state").await;
+    let mut people = Vec::new();
+    for chunk in 0..50 {
+        let names: Vec<String> = (0..20).map(|n| format!("p{}", chunk * 20 + n)).collect();
+        let created = names.iter().map(|name| muster.person(&tenant, name));
+        people.extend(futures_util::future::join_all(created).await);
+    }
+    let was = muster.stage.sample.people_of(&tenant.organization);
+    assert_eq!(was.len(), 1000);
+
+    let preview = disconnect(&muster, &tenant, json!({ "preview": true })).await;
+    assert_eq!(
+        (&preview["total"], &preview["active"], &preview["refused"]),
+        (&json!(1000), &json!(1000), &json!(0))
+    );
+    assert_eq!(preview["named"].as_array().unwrap().len(), 100);
+    assert!(preview["named"][0]["decision"].as_str().unwrap().contains("stays"));
+    let state = muster.admin("GET", &format!("/tenants/{}", tenant.name), None).await;
+    assert_eq!(state.body["state"], "connected", "a preview changes nothing");
+
+    let calls = muster.app_calls(&tenant).await.len();
+    disconnect(&muster, &tenant, json!({})).await;
+    disconnected(&muster, &tenant).await;
+    for chunk in people.chunks(20) {
+        let wave = chunk.iter().map(|id| muster.set_active(&tenant, id, false));
+        for answer in futures_util::future::join_all(wave).await {
+            assert_eq!(answer.expect(200).body["active"], false);
+        }
+    }
+    assert_eq!(muster.stage.sample.people_of(&tenant.organization), was);
+    assert_eq!(muster.app_calls(&tenant).await.len(), calls, "the app was not even asked");
+}
+
+#[tokio::test]
+async fn a_paused_tenant_holds_what_takes_access_away_until_somebody_decides() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("two-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    let bob = muster.person(&tenant, "bob").await;
+    muster.admin("POST", &format!("/tenants/{}/pause", tenant.name), None).await.expect(200);
+    for id in [&ada, &bob] {
+        assert_eq!(muster.set_active(&tenant, id, false).await.expect(200).body["active"], false);
+    }
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 2);
+    assert_eq!(muster.operations(OperationState::Held).await.len(), 2);
+
+    let held = muster.admin("GET", "/operations?state=held", None).await.body;
+    let id = |n: usize| held["operations"][n]["id"].as_str().unwrap().to_owned();
+    muster.admin("POST", &format!("/operations/{}/retry", id(0)), None).await.expect(200);
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 1);
+    let dropped =
+        muster.admin("POST", &format!("/operations/{}/drop", id(1)), None).await.expect(200);
+    assert_eq!(dropped.body["state"], "dropped");
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 1);
+}
+
+#[tokio::test]
+async fn a_disconnect_may_also_take_everybodys_access_away() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("three-state").await;
+    for name in ["ada", "bob"] {
+        muster.person(&tenant, name).await;
+    }
+    disconnect(&muster, &tenant, json!({ "people": "deactivate" })).await;
+    disconnected(&muster, &tenant).await;
+    let accounts = muster.stage.sample.accounts(&tenant.organization);
+    assert!(accounts.iter().all(|account| format!("{:?}", account.status) == "Suspended"));
+    let refused = muster.post(&tenant, "/Users", crate::support::user("eve")).await.expect(403);
+    assert!(refused.body["detail"].as_str().unwrap().contains("disconnected"));
+}
+
+#[tokio::test]
+async fn a_tenant_that_returns_manages_only_whom_it_meets_again() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("two-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    let bob = muster.person(&tenant, "bob").await;
+    disconnect(&muster, &tenant, json!({})).await;
+    disconnected(&muster, &tenant).await;
+    muster.admin("POST", &format!("/tenants/{}/connect", tenant.name), None).await.expect(200);
+    // Ada is met again by an update; nobody has asked for Bob since.
+    let title = json!([{ "op": "replace", "path": "title", "value": "Countess" }]);
+    muster.patch(&tenant, &format!("/Users/{ada}"), title).await.expect(200);
+    for id in [&ada, &bob] {
+        muster.set_active(&tenant, id, false).await.expect(200);
+    }
+    let left = muster.stage.sample.members(&tenant.organization);
+    let left: Vec<&str> = left.iter().map(|p| p.profile.email.as_str()).collect();
+    assert_eq!(left, ["bob@acme.example"]);
+}

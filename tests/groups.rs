@@ -1,0 +1,118 @@
+//! Groups: pushed, changed, and never losing anybody.
+
+use serde_json::{Value, json};
+
+use crate::support::{Muster, Tenant};
+
+async fn group(muster: &Muster, tenant: &Tenant, members: &[&str]) -> String {
+    let members: Vec<Value> = members.iter().map(|id| json!({ "value": id })).collect();
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+        "displayName": "Compilers",
+        "members": members,
+    });
+    muster.post(tenant, "/Groups", body).await.expect(201).id()
+}
+
+async fn members(muster: &Muster, tenant: &Tenant, group: &str) -> Vec<String> {
+    let body = muster.get(tenant, &format!("/Groups/{group}")).await.expect(200).body;
+    let members = body["members"].as_array().unwrap();
+    members.iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn members_in_muster_are_members_of_the_apps_team() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("two-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    let bob = muster.person(&tenant, "bob").await;
+    let id = group(&muster, &tenant, &[&ada]).await;
+    let add = json!([{ "op": "add", "path": "members", "value": [{ "value": bob }] }]);
+    muster.patch(&tenant, &format!("/Groups/{id}"), add).await.expect(204);
+    assert_eq!(muster.stage.sample.teams(&tenant.organization)[0].members.len(), 2);
+
+    let remove = json!([{ "op": "remove", "path": format!("members[value eq \"{ada}\"]") }]);
+    muster.patch(&tenant, &format!("/Groups/{id}"), remove).await.expect(204);
+    assert_eq!(members(&muster, &tenant, &id).await, [bob]);
+    assert_eq!(muster.stage.sample.teams(&tenant.organization)[0].members.len(), 1);
+}
+
+#[tokio::test]
+async fn a_user_shows_its_groups_and_leaves_them_when_deleted() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let ada = muster.person(&tenant, "ada").await;
+    let id = group(&muster, &tenant, &[&ada]).await;
+    let user = muster.get(&tenant, &format!("/Users/{ada}")).await.body;
+    assert_eq!(
+        (&user["groups"][0]["value"], &user["groups"][0]["display"]),
+        (&json!(id), &json!("Compilers"))
+    );
+    // A deactivated user stays a member.
+    let put = muster.set_active(&tenant, &ada, false).await.expect(200);
+    assert_eq!(put.body["groups"][0]["value"], json!(id));
+    muster.scim(&tenant, "DELETE", &format!("/Users/{ada}"), None).await.expect(204);
+    assert_eq!(members(&muster, &tenant, &id).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn whoever_is_unknown_cannot_join_and_may_leave() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let id = group(&muster, &tenant, &[]).await;
+    let path = format!("/Groups/{id}");
+    let add = json!([{ "op": "add", "path": "members", "value": [{ "value": "ghost" }] }]);
+    let refused = muster.patch(&tenant, &path, add).await.expect(400);
+    assert!(refused.body["detail"].as_str().unwrap().contains("ghost"));
+    let remove = json!([{ "op": "remove", "path": "members[value eq \"ghost\"]" }]);
+    muster.patch(&tenant, &path, remove).await.expect(204);
+}
+
+#[tokio::test]
+async fn twenty_clients_at_once_lose_no_member() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let mut people = Vec::new();
+    for n in 0..60 {
+        people.push(muster.person(&tenant, &format!("p{n}")).await);
+    }
+    let gone: Vec<&str> = people[..20].iter().map(String::as_str).collect();
+    let id = group(&muster, &tenant, &gone).await;
+    let path = format!("/Groups/{id}");
+    let one = |n: usize| {
+        let (muster, tenant, path, people) = (&muster, &tenant, &path, &people);
+        async move {
+            for member in [20 + n, 40 + n] {
+                let add = json!([{ "op": "add", "path": "members", "value": [{ "value": people[member] }] }]);
+                muster.patch(tenant, path, add).await.expect(204);
+            }
+            let remove =
+                json!([{ "op": "remove", "path": "members", "value": [{ "value": people[n] }] }]);
+            muster.patch(tenant, path, remove).await.expect(204);
+        }
+    };
+    futures_util::future::join_all((0..20).map(one)).await;
+    let mut left = members(&muster, &tenant, &id).await;
+    left.sort();
+    let mut expected = people[20..].to_vec();
+    expected.sort();
+    assert_eq!(left, expected);
+}
+
+#[tokio::test]
+async fn a_large_push_arrives_in_slices_that_a_connector_can_bear() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let mut people = Vec::new();
+    for n in 0..250 {
+        people.push(muster.person(&tenant, &format!("p{n}")).await);
+    }
+    let id = group(&muster, &tenant, &[]).await;
+    let all: Vec<Value> = people.iter().map(|id| json!({ "value": id })).collect();
+    let push = json!([{ "op": "replace", "path": "members", "value": all }]);
+    muster.patch(&tenant, &format!("/Groups/{id}"), push).await.expect(204);
+    assert_eq!(members(&muster, &tenant, &id).await.len(), 250);
+    let body = json!({ "displayName": "Everybody", "members": all });
+    let created = muster.post(&tenant, "/Groups", body).await.expect(201);
+    assert_eq!(created.body["members"].as_array().unwrap().len(), 250);
+}

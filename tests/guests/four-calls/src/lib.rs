@@ -1,0 +1,23 @@
+//! Makes four teams, one after the other, for each person who joins; for the tests that kill the
+//! host between any two of them.
+
+use muster_connector::{
+    Account, App, Connector, Context, Decision, Membership, NoSettings, Outcome, Request, UserEvent,
+};
+use serde_json::json;
+
+struct FourCalls;
+
+muster_connector::export!(FourCalls, manifest: "manifest.json");
+
+impl Connector for FourCalls {
+    type Settings = NoSettings;
+
+    fn create(&self, app: &mut App, _: &Context, event: &UserEvent) -> Decision {
+        for n in 1..=4 {
+            let name = format!("{} {n}", event.user.user_name);
+            app.send(Request::post("app", "/organizations/calls/teams").json(&json!({ "name": name })))?;
+        }
+        Ok(Outcome::new(Account::new(&event.user.id, Membership::Active), "Four calls were made."))
+    }
+}

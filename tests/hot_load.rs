@@ -1,0 +1,106 @@
+//! A newly built connector goes to work in a running host, without a restart.
+
+use serde_json::{Value, json};
+
+use crate::support::guests::guest;
+use crate::support::{Muster, Tenant, user};
+
+async fn push(muster: &Muster, wasm: Vec<u8>) -> (u16, Value) {
+    let token = muster.stage.admin_token().await.unwrap().token;
+    let request = reqwest::Client::new()
+        .post(format!("{}/admin/v1/connectors", muster.stage.url))
+        .bearer_auth(token)
+        .body(wasm);
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    (status, serde_json::from_str(&response.text().await.unwrap()).unwrap())
+}
+
+async fn promote(muster: &Muster, connector: &str) -> Value {
+    let body = json!({ "connector": connector });
+    muster.admin("POST", "/apps/roster/promote", Some(body)).await.expect(200).body
+}
+
+/// What the journal says about the decision for somebody new.
+async fn decided(muster: &Muster, tenant: &Tenant, name: &str) -> (String, String) {
+    muster.person(tenant, name).await;
+    let path = format!("/operations?tenant={}&limit=1", tenant.name);
+    let newest = muster.admin("GET", &path, None).await.body["operations"][0].clone();
+    let text = |member: &str| newest[member].as_str().unwrap().to_owned();
+    (text("note"), text("connector"))
+}
+
+#[tokio::test]
+async fn a_pushed_connector_decides_once_it_is_promoted() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let (_, first) = decided(&muster, &tenant, "ada").await;
+
+    let (status, pushed) = push(&muster, guest("roster-next")).await;
+    assert_eq!((status, &pushed["manifest"]["version"]), (201, &json!("0.2.0")));
+    assert_eq!(push(&muster, guest("roster-next")).await.0, 200, "the same file again is no news");
+    let (_, still) = decided(&muster, &tenant, "bob").await;
+    assert_eq!(still, first, "pushed is not promoted");
+
+    promote(&muster, "roster@0.2.0").await;
+    let (note, second) = decided(&muster, &tenant, "cleo").await;
+    assert_eq!((note.as_str(), &json!(second)), ("Decided by 0.2.", &pushed["digest"]));
+
+    muster.admin("POST", "/apps/roster/rollback", None).await.expect(200);
+    assert_eq!(decided(&muster, &tenant, "dan").await.1, first);
+}
+
+#[tokio::test]
+async fn promotions_under_load_fail_no_request() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    push(&muster, guest("roster-next")).await;
+    let load = async {
+        let mut joined = 0;
+        for round in 0..40 {
+            let people =
+                (0..8).map(|n| muster.post(&tenant, "/Users", user(&format!("p{round}-{n}"))));
+            for answer in futures_util::future::join_all(people).await {
+                answer.expect(201);
+                joined += 1;
+            }
+        }
+        joined
+    };
+    let swaps = async {
+        for n in 0..20 {
+            promote(&muster, if n % 2 == 0 { "roster@0.2.0" } else { "roster@0.1.0" }).await;
+        }
+    };
+    let (joined, ()) = tokio::join!(load, swaps);
+    let all = muster.admin("GET", "/operations?state=done&limit=1000", None).await.body;
+    let operations = all["operations"].as_array().unwrap();
+    assert_eq!((operations.len(), joined), (320, 320));
+    assert!(operations.iter().all(|operation| operation["connector"].is_string()));
+}
+
+#[tokio::test]
+async fn what_is_no_connector_is_refused_and_leaves_everything_as_it_was() {
+    let muster = Muster::start().await;
+    let before = muster.admin("GET", "/connectors", None).await.body;
+    let (status, refused) = push(&muster, b"not wasm at all".to_vec()).await;
+    assert_eq!(status, 422);
+    assert!(!refused["detail"].as_str().unwrap().is_empty());
+    let (status, _) = push(&muster, guest("misbehaving")[..2000].to_vec()).await;
+    assert_eq!(status, 422);
+    assert_eq!(muster.admin("GET", "/connectors", None).await.body, before);
+    let unknown = json!({ "connector": "roster@9.9.9" });
+    muster.admin("POST", "/apps/roster/promote", Some(unknown)).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_version_is_never_another_file() {
+    let muster = Muster::start().await;
+    assert_eq!(push(&muster, guest("roster-next")).await.0, 201);
+    // A custom section at the end makes it another file that says the same of itself.
+    let mut other = guest("roster-next");
+    other.extend([0, 2, 1, b'x']);
+    let (status, refused) = push(&muster, other).await;
+    assert_eq!(status, 409, "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("new version"));
+}

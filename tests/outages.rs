@@ -1,0 +1,160 @@
+//! The app answers badly, slowly, or not at all; what was asked for is neither lost nor doubled.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use muster::sample::Fault;
+use muster::store::OperationState;
+use serde_json::json;
+
+use crate::support::{Muster, Tenant, user};
+
+/// How often the app did something: answers from memory and refusals do not count.
+async fn effects(muster: &Muster, tenant: &Tenant, method: &str, path: &str) -> usize {
+    let calls = muster.app_calls(tenant).await;
+    let keys: HashSet<_> = calls
+        .into_iter()
+        .filter(|call| call.method == method && call.path.starts_with(path))
+        .filter(|call| call.status < 300 && !call.repeated)
+        .map(|call| call.idempotency_key)
+        .collect();
+    keys.len()
+}
+
+#[tokio::test]
+async fn what_the_app_refuses_is_an_error_that_says_why_and_changes_nothing() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("three-state").await;
+    let path = format!("POST /organizations/{}/accounts", tenant.organization);
+    muster.stage.sample.fail(Fault {
+        body: Some(json!({ "error": "invalid", "message": "no seats left" })),
+        ..Fault::status(path, 422, 1)
+    });
+    let refused = muster.post(&tenant, "/Users", user("ada")).await.expect(400);
+    assert_eq!(refused.body["scimType"], "invalidValue");
+    assert!(refused.body["detail"].as_str().unwrap().contains("no seats left"), "{}", refused.body);
+    assert_eq!(muster.get(&tenant, "/Users").await.body["totalResults"], 0);
+    assert_eq!(muster.operations(OperationState::Refused).await.len(), 1);
+    muster.person(&tenant, "ada").await;
+}
+
+#[tokio::test]
+async fn a_short_outage_is_not_noticed() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("two-state").await;
+    muster.stage.sample.fail(Fault::status("POST /users", 503, 2));
+    muster.stage.sample.fail(Fault { times: 1, ..Fault::cut("PUT /organizations") });
+    muster.person(&tenant, "ada").await;
+    assert_eq!(effects(&muster, &tenant, "POST", "/users").await, 1);
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 1);
+}
+
+#[tokio::test]
+async fn a_long_outage_tells_okta_to_come_back_and_its_retry_joins() {
+    let muster = Muster::start_impatient(Duration::from_secs(2)).await;
+    let tenant = muster.tenant("two-state").await;
+    muster.stage.sample.fail(Fault::status("PUT /organizations", 503, 1000));
+    let later = muster.post(&tenant, "/Users", user("ada")).await.expect(429);
+    let seconds: u32 = later.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!(seconds >= 1);
+    assert_eq!(muster.get(&tenant, "/Users").await.body["totalResults"], 0);
+    assert_eq!(muster.operations(OperationState::Open).await.len(), 1);
+
+    muster.stage.sample.heal();
+    let created = muster.post(&tenant, "/Users", user("ada")).await.expect(201);
+    assert_eq!(created.body["userName"], "ada@acme.example");
+    assert_eq!(effects(&muster, &tenant, "POST", "/users").await, 1);
+    assert_eq!(muster.operations(OperationState::Done).await.len(), 1);
+    muster.settled().await;
+}
+
+#[tokio::test]
+async fn others_are_told_to_come_back_with_503() {
+    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+    let tenant = muster.tenant_with("three-state", "entra").await;
+    muster.stage.sample.fail(Fault::status("POST /organizations", 500, 1000));
+    let later = muster.post(&tenant, "/Users", user("ada")).await.expect(503);
+    assert!(later.headers.contains_key("retry-after"));
+    muster.stage.sample.heal();
+    muster.settled().await;
+    // It was finished meanwhile; the retry gets the answer that was owed.
+    muster.post(&tenant, "/Users", user("ada")).await.expect(201);
+    muster.post(&tenant, "/Users", user("ada")).await.expect(409);
+}
+
+#[tokio::test]
+async fn a_leaver_is_never_lost_to_an_outage() {
+    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+    let tenant = muster.tenant("two-state").await;
+    let id = muster.person(&tenant, "ada").await;
+    muster.stage.sample.fail(Fault::status("DELETE /organizations", 503, 1000));
+    muster.set_active(&tenant, &id, false).await.expect(429);
+    assert_eq!(muster.get(&tenant, &format!("/Users/{id}")).await.body["active"], true);
+    muster.stage.sample.heal();
+    // Nobody comes back; the host does it alone.
+    muster.settled().await;
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 0);
+    assert_eq!(muster.get(&tenant, &format!("/Users/{id}")).await.body["active"], false);
+}
+
+#[tokio::test]
+async fn what_follows_waits_for_what_is_open() {
+    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+    let tenant = muster.tenant("three-state").await;
+    let id = muster.person(&tenant, "ada").await;
+    muster.stage.sample.fail(Fault::status("PATCH /organizations", 503, 1000));
+    let title = json!([{ "op": "replace", "path": "title", "value": "Countess" }]);
+    muster.patch(&tenant, &format!("/Users/{id}"), title).await.expect(429);
+    muster.set_active(&tenant, &id, false).await.expect(429);
+    assert_eq!(muster.operations(OperationState::Open).await.len(), 2);
+    muster.stage.sample.heal();
+    muster.settled().await;
+    let seen = muster.get(&tenant, &format!("/Users/{id}")).await.body;
+    assert_eq!((&seen["title"], &seen["active"]), (&json!("Countess"), &json!(false)));
+    let account = &muster.stage.sample.accounts(&tenant.organization)[0];
+    assert_eq!(account.profile.title.as_deref(), Some("Countess"));
+    assert_eq!(format!("{:?}", account.status), "Suspended");
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_answered_at_once_and_delivered_in_order() {
+    let muster = Muster::start_recording().await;
+    let tenant = muster.tenant("two-state").await;
+    muster.stage.sample.fail(Fault { delay_ms: 300, ..Fault::status("GET /users", 503, 2) });
+    let id = muster.person(&tenant, "ada").await;
+    assert_eq!(muster.get(&tenant, &format!("/Users/{id}")).await.expect(200).body["active"], true);
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 0, "not there yet");
+    let off = muster.set_active(&tenant, &id, false).await.expect(200);
+    assert_eq!(off.body["active"], false);
+    muster.set_active(&tenant, &id, true).await.expect(200);
+    muster.settled().await;
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 1);
+    let done = muster.operations(OperationState::Done).await;
+    let kinds: Vec<&str> = done.iter().map(|(kind, ..)| kind.as_str()).collect();
+    assert_eq!(kinds, ["create", "deactivate", "activate"]);
+}
+
+#[tokio::test]
+async fn the_same_request_twice_at_once_has_one_effect() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("two-state").await;
+    let twice = (0..8).map(|_| muster.post(&tenant, "/Users", user("ada")));
+    let mut answers: Vec<u16> =
+        futures_util::future::join_all(twice).await.into_iter().map(|a| a.status).collect();
+    answers.sort_unstable();
+    assert_eq!(answers, [201, 409, 409, 409, 409, 409, 409, 409]);
+    assert_eq!(effects(&muster, &tenant, "POST", "/users").await, 1);
+}
+
+#[tokio::test]
+async fn garbage_from_the_app_is_no_success() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("three-state").await;
+    muster.stage.sample.fail(Fault {
+        body: Some(json!("<html>all is well</html>")),
+        ..Fault::status("POST /organizations", 200, 1)
+    });
+    let answer = muster.post(&tenant, "/Users", user("ada")).await;
+    assert!(answer.status >= 400, "{}", answer.body);
+    assert_eq!(muster.get(&tenant, "/Users").await.body["totalResults"], 0);
+}

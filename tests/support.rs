@@ -1,0 +1,264 @@
+//! A host under test, with the sample app beside it.
+
+pub(crate) mod guests;
+pub(crate) mod replay;
+pub(crate) mod wrong_server;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use muster::cli::stage::{Stage, StageConfig};
+use muster::lifecycle::registry::Reply;
+use muster::sample::Call;
+use muster::store::{OperationFilter, OperationState};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A running host. Dropping it asserts that no operation was left undone.
+pub(crate) struct Muster {
+    pub(crate) stage: Stage,
+    http: reqwest::Client,
+    admin: String,
+    undone: bool,
+    _data: TempDir,
+}
+
+/// A tenant of its own organisation in the app.
+#[derive(Clone, Debug)]
+pub(crate) struct Tenant {
+    pub(crate) name: String,
+    pub(crate) organization: String,
+    pub(crate) base_url: String,
+    pub(crate) token: String,
+    pub(crate) mark: usize,
+}
+
+/// A call that the app got.
+pub(crate) type AppCall = Call;
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The id of the resource.
+    #[track_caller]
+    pub(crate) fn id(&self) -> String {
+        self.body["id"].as_str().unwrap_or_else(|| panic!("no id in {self:?}")).to_owned()
+    }
+
+    /// The same, if the status is this one.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.body);
+        self
+    }
+}
+
+impl Muster {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(StageConfig::default()).await
+    }
+
+    /// A host that answers when the intent is recorded.
+    pub(crate) async fn start_recording() -> Self {
+        Self::start_with(StageConfig { reply: Reply::WhenRecorded, ..StageConfig::default() }).await
+    }
+
+    /// A host whose identity providers wait no longer than this.
+    pub(crate) async fn start_impatient(answer_within: Duration) -> Self {
+        Self::start_with(StageConfig { answer_within, ..StageConfig::default() }).await
+    }
+
+    async fn start_with(config: StageConfig) -> Self {
+        let data = data_directory();
+        let stage = Stage::start(StageConfig {
+            data: Some(data.path().to_owned()),
+            compiler: env!("CARGO_BIN_EXE_muster").into(),
+            compiled: Some(compiled()),
+            ..config
+        })
+        .await
+        .unwrap();
+        let admin = stage.admin_token().await.unwrap().token;
+        Self { stage, http: reqwest::Client::new(), admin, undone: false, _data: data }
+    }
+
+    /// From here on it is right that operations stay undone.
+    pub(crate) fn leaves_work_undone(&mut self) {
+        self.undone = true;
+    }
+
+    pub(crate) async fn tenant(&self, connector: &str) -> Tenant {
+        self.tenant_with(connector, "okta").await
+    }
+
+    pub(crate) async fn tenant_with(&self, connector: &str, dialect: &str) -> Tenant {
+        let n = self.stage.host.registry().tenants.len();
+        self.tenant_named(&format!("{connector}-{n}"), connector, dialect, &format!("org{n}")).await
+    }
+
+    /// A tenant of this app, whose people go to this organisation.
+    pub(crate) async fn tenant_named(
+        &self,
+        name: &str,
+        app: &str,
+        dialect: &str,
+        organization: &str,
+    ) -> Tenant {
+        let token = self.stage.tenant(name, app, dialect, organization).await.unwrap();
+        Tenant {
+            name: name.to_owned(),
+            organization: organization.to_owned(),
+            base_url: token.base_url,
+            token: token.token,
+            mark: self.stage.sample.log().len(),
+        }
+    }
+
+    /// What the app was asked since the tenant was made. One tenant is used at a time.
+    pub(crate) async fn app_calls(&self, tenant: &Tenant) -> Vec<AppCall> {
+        self.stage.sample.log().split_off(tenant.mark)
+    }
+
+    /// Sends a SCIM request as the tenant's identity provider.
+    pub(crate) async fn scim(
+        &self,
+        tenant: &Tenant,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let url = format!("{}{path}", tenant.base_url);
+        self.send(method, &url, &tenant.token, body).await
+    }
+
+    pub(crate) async fn get(&self, tenant: &Tenant, path: &str) -> Answer {
+        self.scim(tenant, "GET", path, None).await
+    }
+
+    pub(crate) async fn post(&self, tenant: &Tenant, path: &str, body: Value) -> Answer {
+        self.scim(tenant, "POST", path, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, tenant: &Tenant, path: &str, operations: Value) -> Answer {
+        self.scim(tenant, "PATCH", path, Some(patch_op(operations))).await
+    }
+
+    /// Calls the admin API.
+    pub(crate) async fn admin(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let url = format!("{}/admin/v1{path}", self.stage.url);
+        self.send(method, &url, &self.admin, body).await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        url: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let method: Method = method.parse().unwrap();
+        let mut request = self.http.request(method, url).bearer_auth(token);
+        if let Some(body) = body {
+            request = request
+                .header("content-type", "application/scim+json; charset=utf-8")
+                .body(body.to_string());
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = if text.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {text}"))
+        };
+        Answer { status, headers, body }
+    }
+
+    /// Creates a person.
+    pub(crate) async fn person(&self, tenant: &Tenant, name: &str) -> String {
+        self.post(tenant, "/Users", user(name)).await.expect(201).id()
+    }
+
+    /// Sets `active` as Okta's catalogue apps do.
+    pub(crate) async fn set_active(&self, tenant: &Tenant, id: &str, active: bool) -> Answer {
+        let operations = json!([{ "op": "replace", "value": { "active": active } }]);
+        self.patch(tenant, &format!("/Users/{id}"), operations).await
+    }
+
+    /// Waits until nothing is open any more.
+    pub(crate) async fn settled(&self) {
+        for _ in 0..300 {
+            if self.stage.host.operations_open() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("operations stay open: {:#?}", self.operations(OperationState::Open).await);
+    }
+
+    /// The journal's operations in this state: event, subject and note of each, oldest first.
+    pub(crate) async fn operations(&self, state: OperationState) -> Vec<(String, String, String)> {
+        let filter = OperationFilter {
+            state: Some(state),
+            limit: 1000,
+            oldest_first: true,
+            ..OperationFilter::default()
+        };
+        let rows = self.stage.host.store.operations(&filter).await.unwrap();
+        rows.into_iter()
+            .map(|row| (row.kind.name().to_owned(), row.subject, row.note.unwrap_or_default()))
+            .collect()
+    }
+}
+
+impl Drop for Muster {
+    fn drop(&mut self) {
+        let open = self.stage.host.operations_open();
+        if !self.undone && !std::thread::panicking() {
+            assert_eq!(open, 0, "operations were left undone");
+        }
+    }
+}
+
+/// A data directory whose host key is the same in each test, so that compiled connectors are
+/// shared.
+pub(crate) fn data_directory() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("host.key"), [7; 32]).unwrap();
+    folder
+}
+
+/// Where compiled connectors are kept from test to test.
+pub(crate) fn compiled() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")
+}
+
+/// A user as Okta creates one.
+pub(crate) fn user(name: &str) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": format!("{name}@acme.example"),
+        "name": { "givenName": name, "familyName": "Doe" },
+        "emails": [{ "primary": true, "value": format!("{name}@acme.example"), "type": "work" }],
+        "displayName": format!("{name} Doe"),
+        "locale": "en-US",
+        "externalId": format!("00u-{name}"),
+        "groups": [],
+        "password": "1mz050nq",
+        "active": true,
+    })
+}
+
+pub(crate) fn patch_op(operations: Value) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": operations,
+    })
+}
