@@ -15,6 +15,7 @@ mod frame;
 mod member;
 mod operation;
 mod page;
+mod pool;
 mod reader;
 mod resource;
 mod statement;
@@ -29,7 +30,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use sqlx::sqlite::SqlitePool;
 
 pub use account::AccountRow;
 pub use app::AppRow;
@@ -44,6 +44,7 @@ pub use tenant::TenantRow;
 
 use crate::clock::Clock;
 use database::Lock;
+use pool::Pool;
 use reader::Reader;
 use walk::Walks;
 use writer::Writer;
@@ -52,7 +53,7 @@ use writer::Writer;
 #[derive(Clone, Debug)]
 pub struct Store {
     clock: Clock,
-    pool: SqlitePool,
+    pool: Pool,
     reader: Reader,
     walks: Arc<Walks>,
     writer: Writer,
@@ -68,7 +69,7 @@ impl Store {
         let walks = Arc::new(Walks::default());
         Ok(Self {
             clock,
-            pool: database::pool(path),
+            pool: Pool::open(path).await?,
             reader: Reader::start(path).await?,
             walks: Arc::clone(&walks),
             writer: Writer::start(connection, lock, walks),
@@ -77,9 +78,8 @@ impl Store {
 
     /// Writes what waits, moves everything into the one file, and gives it free for others.
     ///
-    /// Reads may fail from now on.
+    /// Nothing can be written from now on.
     pub async fn close(&self) -> Result<()> {
-        self.pool.close().await;
         self.writer.close().await
     }
 }

@@ -52,7 +52,8 @@ impl Store {
     /// The account of a resource.
     pub async fn account(&self, tenant: &str, resource: &str) -> Result<Option<AccountRow>> {
         let values = vec![tenant.into(), resource.into()];
-        self.reader.ask(Ask::Account, values).await?.first().map(|it| read(it)).transpose()
+        let found = self.reader.ask(Ask::Account, values).await?;
+        found.first().map(|it| read(it.fields())).transpose()
     }
 
     /// The account of somebody whose resource is gone: by `externalId` first, then by `userName`,
@@ -67,14 +68,14 @@ impl Store {
         let wanted = [key(user_name), external_id.unwrap_or_default().to_owned()];
         let values = [tenant.into(), kind.into()].into_iter().chain(wanted.map(Into::into));
         let found = self.reader.ask(Ask::FormerAccount, values.collect()).await?;
-        found.first().map(|it| read(it)).transpose()
+        found.first().map(|it| read(it.fields())).transpose()
     }
 
     /// In how many other tenants of the app this account is not absent.
     pub async fn elsewhere(&self, app: &str, tenant: &str, account_id: &str) -> Result<u32> {
         let values = vec![app.into(), tenant.into(), account_id.into()];
         let found = self.reader.ask(Ask::Elsewhere, values).await?;
-        found.first().map_or(Ok(0), |count| count.parse().context("a count of tenants"))
+        found.first().map_or(Ok(0), |count| count.fields().parse().context("a count of tenants"))
     }
 
     /// The accounts of those whose resource is there, in the order of their SCIM ids.
@@ -88,7 +89,7 @@ impl Store {
             "SELECT {} FROM (
                  SELECT {RECORD} AS record FROM account a
                  WHERE a.tenant = $1 AND a.resource > $2 AND a.former = 0
-                 ORDER BY a.resource LIMIT $3
+                 ORDER BY a.resource LIMIT $3 + 0
              )",
             frame::records("record")
         );
@@ -96,7 +97,7 @@ impl Store {
             .bind(tenant)
             .bind(after.unwrap_or_default())
             .bind(limit)
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.pool.take().await?)
             .await?
             .try_get(0)?;
         text.iter().flat_map(|text| frame::split(text)).map(read).collect()
@@ -110,7 +111,7 @@ impl Store {
              WHERE tenant = $1 AND kind = 'User' AND former = 0",
         )
         .bind(tenant)
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *self.pool.take().await?)
         .await?;
         let count = |n: usize| anyhow::Ok(u64::try_from(row.try_get::<i64, _>(n)?)?);
         Ok((count(0)?, count(1)?))

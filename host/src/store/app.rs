@@ -58,7 +58,9 @@ impl Store {
 
     /// Every app, by name.
     pub async fn apps(&self) -> Result<Vec<AppRow>> {
-        let rows = sqlx::query("SELECT * FROM app ORDER BY name").fetch_all(&self.pool).await?;
+        let rows = sqlx::query("SELECT * FROM app ORDER BY name")
+            .fetch_all(&mut *self.pool.take().await?)
+            .await?;
         rows.iter().map(app).collect()
     }
 

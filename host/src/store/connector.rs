@@ -54,13 +54,13 @@ impl Store {
             "SELECT digest, name, version, manifest, created FROM connector
              ORDER BY created, digest",
         );
-        rows.fetch_all(&self.pool).await?.iter().map(connector).collect()
+        rows.fetch_all(&mut *self.pool.take().await?).await?.iter().map(connector).collect()
     }
 
     /// The component of this digest.
     pub async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>> {
         let found = sqlx::query("SELECT component FROM connector WHERE digest = $1").bind(digest);
-        let row = found.fetch_optional(&self.pool).await?;
+        let row = found.fetch_optional(&mut *self.pool.take().await?).await?;
         row.map(|row| Ok(row.try_get("component")?)).transpose()
     }
 }

@@ -58,7 +58,7 @@ impl Store {
     /// Every credential, the oldest first.
     pub async fn credentials(&self) -> Result<Vec<CredentialRow>> {
         let rows = sqlx::query("SELECT * FROM credential ORDER BY created, id");
-        rows.fetch_all(&self.pool).await?.iter().map(credential).collect()
+        rows.fetch_all(&mut *self.pool.take().await?).await?.iter().map(credential).collect()
     }
 
     /// Removes a credential, and says whether there was one.

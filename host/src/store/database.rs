@@ -6,19 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlSafeStr};
 
 use super::filter;
 
 /// How long another muster that is just ending is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Connections beside those of the writer and the reader: for pages and for what is rare.
-const POOL: u32 = 4;
 
 /// The right to use a database, held as long as it lives.
 #[derive(Debug)]
@@ -84,15 +78,6 @@ pub(super) async fn writer(path: &Path) -> Result<SqliteConnection> {
 pub(super) async fn reader(path: &Path) -> Result<SqliteConnection> {
     let opening = || format!("cannot open the database {} for reading", path.display());
     options(path).read_only(true).connect().await.with_context(opening)
-}
-
-/// Connections for reads that are long or rare.
-pub(super) fn pool(path: &Path) -> SqlitePool {
-    SqlitePoolOptions::new()
-        .max_connections(POOL)
-        // A file that is open stays open: asking whether it does is a trip of its own.
-        .test_before_acquire(false)
-        .connect_lazy_with(options(path).read_only(true))
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

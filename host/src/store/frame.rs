@@ -1,7 +1,7 @@
-//! Many values as one text, since every row and column that leaves SQLite costs a message.
+//! Many rows as one row of a few texts, since every row that leaves SQLite costs a message.
 //!
-//! The separators are control characters. Documents and other JSON have none (RFC 8259 §7), ids
-//! and times are muster's own, so nothing needs to be escaped.
+//! Heads are records of small fields, set apart by control characters, which ids, times and JSON do
+//! not have (RFC 8259 §7). Documents follow on one another; each head says how long its own is.
 
 use anyhow::{Context, Result};
 
@@ -23,16 +23,16 @@ pub(super) fn records(column: &str) -> String {
     format!("group_concat({column}, char(30))")
 }
 
-/// The SQL of a resource's record, `r` being its row.
-pub(super) fn resource(related: &str) -> String {
-    record(&format!("r.seq, r.id, r.version, r.created, r.last_modified, r.document, {related}"))
-}
+/// The SQL of a resource's head, `r` being its row.
+pub(super) const HEAD: &str =
+    "r.seq, r.id, r.version, r.created, r.last_modified, octet_length(r.document)";
 
 /// The SQL of a user's `groups`, as a JSON array. Only groups that the user is in itself.
 pub(super) const GROUPS: &str = r#"(
     SELECT '[' || coalesce(group_concat(
         '{"value":' || json_quote(g.id)
-        || CASE WHEN g.display_name IS NULL THEN '' ELSE ',"display":' || json_quote(g.display_name) END
+        || CASE WHEN g.display_name IS NULL THEN ''
+                ELSE ',"display":' || json_quote(g.display_name) END
         || ',"type":"direct"}'
     ), '') || ']'
     FROM member m JOIN resource g ON g.tenant = m.tenant AND g.id = m.group_id
@@ -59,16 +59,39 @@ pub(super) fn first(record: &str) -> Result<(&str, &str)> {
     record.split_once(FIELD).context("a record of the database has too few fields")
 }
 
-/// Reads a record of [`resource`]; its place in the order of lists comes along.
-pub(super) fn read_resource(record: &str) -> Result<(i64, StoredResource)> {
-    let mut fields = record.split(FIELD);
-    let mut next = || fields.next().context("a resource's record has too few fields");
-    let seq = next()?.parse().context("a resource's place")?;
-    let id = next()?.to_owned();
-    let version = next()?.parse().context("a resource's version")?;
-    let created = next()?.to_owned();
-    let last_modified = next()?.to_owned();
-    let document = next()?.to_owned();
-    let related = Some(next()?).filter(|related| !related.is_empty()).map(str::to_owned);
-    Ok((seq, StoredResource { id, document, version, created, last_modified, related }))
+/// The SQL that makes one text of documents, to be taken apart by the lengths in their heads.
+///
+/// It comes as bytes, because SQLite copies a text once more to end it with a zero.
+pub(super) fn documents(column: &str) -> String {
+    format!("CAST(group_concat({column}, '') AS BLOB)")
+}
+
+/// Puts heads, documents and what goes along together again.
+pub(super) struct Documents<'t> {
+    rest: &'t str,
+    related: Option<std::str::Split<'t, char>>,
+}
+
+impl<'t> Documents<'t> {
+    /// Of these texts; `related` is none where nothing was asked to go along.
+    pub(super) fn new(documents: &'t str, related: Option<&'t str>) -> Self {
+        Self { rest: documents, related: related.map(|related| related.split(RECORD)) }
+    }
+
+    /// The next resource, whose head this is, and its place in the order of lists.
+    pub(super) fn next(&mut self, head: &'t str) -> Result<(i64, StoredResource<&'t str>)> {
+        let mut fields = head.split(FIELD);
+        let mut field = || fields.next().context("a resource's head has too few fields");
+        let seq = field()?.parse().context("a resource's place")?;
+        let id = field()?;
+        let version = field()?.parse().context("a resource's version")?;
+        let created = field()?;
+        let last_modified = field()?;
+        let length = field()?.parse().context("a document's length")?;
+        let (document, rest) =
+            self.rest.split_at_checked(length).context("a document is shorter than it says")?;
+        self.rest = rest;
+        let related = self.related.as_mut().and_then(Iterator::next).filter(|it| !it.is_empty());
+        Ok((seq, StoredResource { id, document, version, created, last_modified, related }))
+    }
 }

@@ -46,7 +46,8 @@ impl Store {
         ids: &[String],
     ) -> Result<Vec<String>> {
         let values = vec![tenant.into(), group.into(), list(ids)?];
-        self.reader.ask(Ask::MembersPresent, values).await
+        let found = self.reader.ask(Ask::MembersPresent, values).await?;
+        Ok(found.iter().map(|record| record.fields().to_owned()).collect())
     }
 
     /// Everybody in the group, in the order of their ids.
@@ -57,7 +58,7 @@ impl Store {
         )
         .bind(tenant)
         .bind(group)
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *self.pool.take().await?)
         .await?
         .try_get(0)?;
         let rows: Vec<(String, Option<String>, String)> =
@@ -75,7 +76,7 @@ impl Store {
     /// Those of these who exist, users and groups, in no particular order.
     pub async fn people(&self, tenant: &str, ids: &[String]) -> Result<Vec<Person>> {
         let found = self.reader.ask(Ask::People, vec![tenant.into(), list(ids)?]).await?;
-        found.iter().map(|record| person(record)).collect()
+        found.iter().map(|record| person(record.fields())).collect()
     }
 }
 

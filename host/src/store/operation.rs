@@ -152,9 +152,11 @@ impl Store {
     /// An operation with its exchanges, in their order.
     pub async fn operation(&self, id: &str) -> Result<Option<(OperationRow, Vec<ExchangeRow>)>> {
         let found = sqlx::query("SELECT * FROM operation WHERE id = $1").bind(id);
-        let Some(row) = found.fetch_optional(&self.pool).await? else { return Ok(None) };
+        let Some(row) = found.fetch_optional(&mut *self.pool.take().await?).await? else {
+            return Ok(None);
+        };
         let exchanges = sqlx::query("SELECT * FROM exchange WHERE operation = $1 ORDER BY n");
-        let exchanges = exchanges.bind(id).fetch_all(&self.pool).await?;
+        let exchanges = exchanges.bind(id).fetch_all(&mut *self.pool.take().await?).await?;
         let exchanges = exchanges.iter().map(exchange).collect::<Result<_>>()?;
         Ok(Some((operation(&row)?, exchanges)))
     }
@@ -183,11 +185,11 @@ impl Store {
             sql += " AND state <> 'done'";
         }
         let order = if filter.oldest_first { "ASC" } else { "DESC" };
-        sql += &format!(" ORDER BY id {order} LIMIT ${}", values.len() + 1);
+        sql += &format!(" ORDER BY id {order} LIMIT ${} + 0", values.len() + 1);
         let query = values
             .into_iter()
             .fold(sqlx::query(AssertSqlSafe(sql)), |query, value| query.bind(value.to_owned()));
-        let rows = query.bind(filter.limit).fetch_all(&self.pool).await?;
+        let rows = query.bind(filter.limit).fetch_all(&mut *self.pool.take().await?).await?;
         rows.iter().map(operation).collect()
     }
 
@@ -231,7 +233,7 @@ impl Store {
         .bind(tenant)
         .bind(kind)
         .bind(subject)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *self.pool.take().await?)
         .await?;
         row.as_ref().map(operation).transpose()
     }

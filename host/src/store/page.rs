@@ -1,13 +1,15 @@
 //! Lists: one page of a kind of resource, filtered, with the exact total.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use sqlx::sqlite::SqliteArguments;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Row};
 
 use super::filter::{self, Condition};
+use super::frame::Documents;
 use super::reader::Bound;
 use super::resource::{Related, StoredResource};
 use super::walk::{List, Place};
@@ -32,12 +34,31 @@ pub struct Query {
 }
 
 /// A page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Its resources share one text, since a hundred of them would be five hundred strings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// How many match, on all pages.
     pub total: u64,
+    text: String,
+    rows: Vec<StoredResource<Range<usize>>>,
+}
+
+impl Page {
     /// Those of this page, in the order of their creation.
-    pub resources: Vec<StoredResource>,
+    pub fn resources(&self) -> impl ExactSizeIterator<Item = StoredResource<&str>> {
+        self.rows.iter().map(|row| row.map(|range| &self.text[range.clone()]))
+    }
+
+    fn of_one(resource: &StoredResource) -> Self {
+        let mut text = String::new();
+        let row = resource.map(|part| {
+            let start = text.len();
+            text.push_str(part);
+            start..text.len()
+        });
+        Self { total: 1, text, rows: vec![row] }
+    }
 }
 
 /// Why there is no page.
@@ -86,9 +107,10 @@ impl Store {
     async fn page_of_one(&self, query: &Query, user_name: &str) -> Result<Page> {
         let kind = &query.resource_type.name;
         let found = self.of_user_name(&query.tenant, kind, user_name, query.related).await?;
-        let total = u64::from(found.is_some());
-        let shown = query.start_index <= 1 && query.count > 0;
-        Ok(Page { total, resources: found.into_iter().filter(|_| shown).collect() })
+        Ok(match found {
+            Some(found) if query.start_index <= 1 && query.count > 0 => Page::of_one(&found),
+            found => Page { total: u64::from(found.is_some()), ..Page::default() },
+        })
     }
 
     async fn walk(&self, query: &Query, condition: Option<Condition>) -> Result<Page> {
@@ -105,24 +127,45 @@ impl Store {
             (Some(condition), None) => counted(query, start, condition),
         };
         let row = sqlx::query_with(AssertSqlSafe(select.sql), select.arguments)
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.pool.take().await?)
             .await
             .context("reading a page")?;
-        let total = u64::try_from(row.try_get::<i64, _>(0)?).context("a count")?;
-        let text: Option<&str> = row.try_get(1)?;
-        let mut after = None;
-        let mut resources = Vec::new();
-        for record in text.iter().flat_map(|text| frame::split(text)) {
-            let (seq, resource) = frame::read_resource(record)?;
-            after = Some(seq);
-            resources.push(resource);
+        let (page, last) = read(&row, query.related)?;
+        let next = start.saturating_add(page.rows.len() as u64);
+        if let Some(after) = last.filter(|_| next <= page.total) {
+            self.walks.remember(list, next, moment, Place { after, total: page.total });
         }
-        let next = start.saturating_add(resources.len() as u64);
-        if let Some(after) = after.filter(|_| next <= total) {
-            self.walks.remember(list, next, moment, Place { after, total });
-        }
-        Ok(Page { total, resources })
+        Ok(page)
     }
+}
+
+/// The page in a row, and the place of its last resource.
+fn read(row: &SqliteRow, related: Related) -> Result<(Page, Option<i64>)> {
+    let total = u64::try_from(row.try_get::<i64, _>(0)?).context("a count")?;
+    let Some(heads) = row.try_get::<Option<&str>, _>(1)? else {
+        return Ok((Page { total, ..Page::default() }, None));
+    };
+    let documents = std::str::from_utf8(row.try_get(2)?)?;
+    let beside: &str = if related == Related::None { "" } else { row.try_get(3)? };
+    let text = [documents, heads, beside].concat();
+    let (documents, rest) = text.split_at(documents.len());
+    let (heads, beside) = rest.split_at(heads.len());
+    let mut documents =
+        Documents::new(documents, Some(beside).filter(|_| related != Related::None));
+    let mut last = None;
+    let mut rows = Vec::new();
+    for head in frame::split(heads) {
+        let (seq, resource) = documents.next(head)?;
+        last = Some(seq);
+        rows.push(resource.map(|part| range(&text, part)));
+    }
+    Ok((Page { total, text, rows }, last))
+}
+
+/// Where a part of the text is in it.
+fn range(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - text.as_ptr().addr();
+    start..start + part.len()
 }
 
 /// The name, where the filter is nothing but `userName eq`.
@@ -155,19 +198,25 @@ impl Select {
         self
     }
 
-    /// The records of the page, of rows that the condition after this describes.
-    fn records(self, query: &Query) -> Self {
+    /// What is shown of rows `r` that the condition after this describes; `total` is before it.
+    fn shown(self, total: &str, values: impl IntoIterator<Item = Bound>, query: &Query) -> Self {
         let related = match query.related {
-            Related::None => "''",
+            Related::None => "NULL",
             Related::Groups => frame::GROUPS,
             Related::Members => frame::MEMBERS,
         };
-        let sql = format!(
-            "(SELECT {} FROM (SELECT {} AS record FROM resource r WHERE ",
-            frame::records("record"),
-            frame::resource(related)
-        );
-        self.add(&sql, [])
+        self.add(&format!("SELECT {total}, "), values).add(
+            &format!(
+                "{}, {}, {}
+                 FROM (SELECT {} AS head, r.document AS document, {related} AS related
+                       FROM resource r WHERE ",
+                frame::records("head"),
+                frame::documents("document"),
+                frame::records("related"),
+                frame::record(frame::HEAD)
+            ),
+            [],
+        )
     }
 }
 
@@ -175,6 +224,7 @@ fn of_kind(query: &Query) -> [Bound; 2] {
     [query.tenant.as_str().into(), query.resource_type.name.as_str().into()]
 }
 
+/// For `LIMIT ? + 0`: SQLite plans a statement anew whenever a bare `LIMIT ?` is bound.
 fn limit(query: &Query) -> Bound {
     Bound::Integer(i64::try_from(query.count).unwrap_or(i64::MAX))
 }
@@ -185,29 +235,27 @@ fn skip(start: u64) -> Bound {
 
 /// Without a filter: the total is kept, and the order is an index.
 fn everything(query: &Query, start: u64, place: Option<Place>) -> Select {
-    let total = "SELECT coalesce((SELECT total FROM tally WHERE tenant = ? AND kind = ?), 0), ";
+    let total = "coalesce((SELECT total FROM tally WHERE tenant = ? AND kind = ?), 0)";
     let (after, skipped) = match place {
         Some(place) => (place.after, Bound::Integer(0)),
         None => (0, skip(start)),
     };
     Select::default()
-        .add(total, of_kind(query))
-        .records(query)
+        .shown(total, of_kind(query), query)
         .add("r.tenant = ? AND r.kind = ? AND r.seq > ?", of_kind(query))
         .add("", [Bound::Integer(after)])
-        .add(" ORDER BY r.seq LIMIT ? OFFSET ?))", [limit(query), skipped])
+        .add(" ORDER BY r.seq LIMIT ? + 0 OFFSET ?)", [limit(query), skipped])
 }
 
 /// With a filter, where the page before has been seen and nothing has changed since.
 fn further(query: &Query, condition: &Condition, place: Place) -> Select {
     let total = i64::try_from(place.total).unwrap_or(i64::MAX);
     Select::default()
-        .add("SELECT ?, ", [Bound::Integer(total)])
-        .records(query)
+        .shown("?", [Bound::Integer(total)], query)
         .add("r.tenant = ? AND r.kind = ? AND r.seq > ?", of_kind(query))
         .add(" AND (", [Bound::Integer(place.after)])
         .add(&condition.sql, condition.values.iter().cloned())
-        .add(") ORDER BY r.seq LIMIT ?))", [limit(query)])
+        .add(") ORDER BY r.seq LIMIT ? + 0)", [limit(query)])
 }
 
 /// With a filter: all that match are found, counted, and those of the page looked up.
@@ -216,8 +264,8 @@ fn counted(query: &Query, start: u64, condition: &Condition) -> Select {
         .add("WITH hit AS MATERIALIZED (SELECT r.seq AS seq FROM resource r", [])
         .add(" WHERE r.tenant = ? AND r.kind = ? AND (", of_kind(query))
         .add(&condition.sql, condition.values.iter().cloned())
-        .add(")) SELECT (SELECT count(*) FROM hit), ", [])
-        .records(query)
-        .add("r.seq IN (SELECT seq FROM hit ORDER BY seq LIMIT ? OFFSET ?)", [limit(query)])
-        .add(" ORDER BY r.seq))", [skip(start)])
+        .add(")) ", [])
+        .shown("(SELECT count(*) FROM hit)", [], query)
+        .add("r.seq IN (SELECT seq FROM hit ORDER BY seq LIMIT ? + 0 OFFSET ?)", [limit(query)])
+        .add(" ORDER BY r.seq)", [skip(start)])
 }

@@ -8,6 +8,8 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 use tokio::sync::oneshot;
 
+use super::frame::Documents;
+use super::resource::StoredResource;
 use super::statement::{Statement, Texts, Trip, Value};
 use super::{account, database, frame, member, resource};
 
@@ -29,8 +31,12 @@ pub(super) enum Ask {
     People,
 }
 
+const RESOURCE_BY_ID: usize = Ask::ResourceById as usize;
+const RESOURCE_BY_USER_NAME: usize = Ask::ResourceByUserName as usize;
+
 /// In the order of [`Ask`]. The first column of each is the number of the question, by which its
-/// answers begin; each gives one text of records.
+/// answers begin; each gives one text of records, and with resources that of their documents and
+/// that of what goes along.
 static STATEMENTS: LazyLock<[Statement; 7]> = LazyLock::new(|| {
     [
         resource::find_by_id(),
@@ -76,7 +82,25 @@ impl Bound {
 struct Question {
     ask: Ask,
     values: Vec<Bound>,
-    answer: oneshot::Sender<Result<Vec<String>>>,
+    answer: oneshot::Sender<Result<Vec<Record>>>,
+}
+
+/// A record that answers.
+#[derive(Debug)]
+pub(super) enum Record {
+    /// Its fields, without the number of the question.
+    Fields(String),
+    Resource(StoredResource),
+}
+
+impl Record {
+    /// The fields; none of a resource.
+    pub(super) fn fields(&self) -> &str {
+        match self {
+            Self::Fields(fields) => fields,
+            Self::Resource(_) => "",
+        }
+    }
 }
 
 /// Takes questions to the database.
@@ -99,8 +123,8 @@ impl Reader {
         Ok(Self { questions })
     }
 
-    /// The records that answer, without the number of the question.
-    pub(super) async fn ask(&self, ask: Ask, values: Vec<Bound>) -> Result<Vec<String>> {
+    /// The records that answer.
+    pub(super) async fn ask(&self, ask: Ask, values: Vec<Bound>) -> Result<Vec<Record>> {
         let (answer, answered) = oneshot::channel();
         let question = Question { ask, values, answer };
         self.questions.send_async(question).await.ok().context("the store is closed")?;
@@ -126,7 +150,7 @@ impl Desk {
         self.connection.close().await.ok();
     }
 
-    async fn answer(&mut self, questions: &[Question]) -> Result<Vec<Vec<String>>> {
+    async fn answer(&mut self, questions: &[Question]) -> Result<Vec<Vec<Record>>> {
         let mut trip = Trip::new(&*STATEMENTS);
         for (n, question) in (0..).zip(questions) {
             let number = std::iter::once(Value::Integer(n));
@@ -136,20 +160,33 @@ impl Desk {
             );
         }
         let arrival = self.texts.run(&mut self.connection, &trip, false).await?;
-        let mut answers = vec![Vec::new(); questions.len()];
-        for (_, row) in &arrival.rows {
-            let Some(text) = row.try_get::<Option<&str>, _>(0)? else { continue };
-            for record in frame::split(text) {
-                let (n, record) = frame::first(record)?;
+        let mut answers: Vec<Vec<Record>> = questions.iter().map(|_| Vec::new()).collect();
+        for (place, row) in &arrival.rows {
+            let Some(heads) = row.try_get::<Option<&str>, _>(0)? else { continue };
+            let mut documents = match *place {
+                RESOURCE_BY_ID | RESOURCE_BY_USER_NAME => {
+                    let documents = std::str::from_utf8(row.try_get(1)?)?;
+                    Some(Documents::new(documents, row.try_get(2)?))
+                }
+                _ => None,
+            };
+            for head in frame::split(heads) {
+                let (n, fields) = frame::first(head)?;
                 let answer = answers.get_mut(n.parse::<usize>()?).context("nobody asked this")?;
-                answer.push(record.to_owned());
+                answer.push(match &mut documents {
+                    Some(documents) => {
+                        let (_, resource) = documents.next(fields)?;
+                        Record::Resource(resource.map(|text| (*text).to_owned()))
+                    }
+                    None => Record::Fields(fields.to_owned()),
+                });
             }
         }
         Ok(answers)
     }
 }
 
-fn hand_out(questions: Vec<Question>, answers: Result<Vec<Vec<String>>>) {
+fn hand_out(questions: Vec<Question>, answers: Result<Vec<Vec<Record>>>) {
     match answers {
         Ok(answers) => {
             for (question, answer) in questions.into_iter().zip(answers) {

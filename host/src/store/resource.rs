@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::reader::{Ask, Bound};
+use super::reader::{Ask, Bound, Record};
 use super::statement::Statement;
 use super::{Store, frame};
 
@@ -35,21 +35,35 @@ pub struct ResourceRow {
     pub last_modified: String,
 }
 
-/// A resource as it was read.
+/// A resource as it was read; `T` is `&str` where it is part of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredResource {
+pub struct StoredResource<T = String> {
     /// The id.
-    pub id: String,
+    pub id: T,
     /// The document as it is served, JSON, without `meta`, `groups` and `members`.
-    pub document: String,
+    pub document: T,
     /// Counts its changes.
     pub version: i64,
     /// When it was created.
-    pub created: String,
+    pub created: T,
     /// When it last changed.
-    pub last_modified: String,
+    pub last_modified: T,
     /// What was asked for by [`Related`]: a JSON array of `value`, `display` and `type`.
-    pub related: Option<String>,
+    pub related: Option<T>,
+}
+
+impl<T> StoredResource<T> {
+    /// The same resource with each of its texts made into something else.
+    pub(super) fn map<'s, U>(&'s self, mut to: impl FnMut(&'s T) -> U) -> StoredResource<U> {
+        StoredResource {
+            id: to(&self.id),
+            document: to(&self.document),
+            version: self.version,
+            created: to(&self.created),
+            last_modified: to(&self.last_modified),
+            related: self.related.as_ref().map(to),
+        }
+    }
 }
 
 /// What is read along with a resource.
@@ -117,7 +131,10 @@ impl Store {
         let values =
             vec![tenant.into(), kind.into(), wanted.into(), Bound::Integer(related.number())];
         let found = self.reader.ask(ask, values).await?;
-        found.first().map(|record| Ok(frame::read_resource(record)?.1)).transpose()
+        Ok(found.into_iter().find_map(|record| match record {
+            Record::Resource(resource) => Some(resource),
+            Record::Fields(_) => None,
+        }))
     }
 }
 
@@ -140,12 +157,15 @@ fn find(condition: &str) -> Statement {
         frame::GROUPS,
         frame::MEMBERS
     );
-    let record = frame::record(&format!("new.n, {}", frame::resource(&related)));
+    let head = frame::record(&format!("new.n, {}", frame::HEAD));
     Statement {
         columns: &["n", "tenant", "kind", "wanted", "related"],
         body: format!(
-            "SELECT {} FROM new CROSS JOIN resource r WHERE r.tenant = new.tenant AND {condition}",
-            frame::records(&record)
+            "SELECT {}, {}, {}
+             FROM new CROSS JOIN resource r WHERE r.tenant = new.tenant AND {condition}",
+            frame::records(&head),
+            frame::documents("r.document"),
+            frame::records(&related)
         )
         .into(),
     }

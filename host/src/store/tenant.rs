@@ -35,7 +35,9 @@ impl Store {
 
     /// Every tenant, by id.
     pub async fn tenants(&self) -> Result<Vec<TenantRow>> {
-        let rows = sqlx::query("SELECT * FROM tenant ORDER BY id").fetch_all(&self.pool).await?;
+        let rows = sqlx::query("SELECT * FROM tenant ORDER BY id")
+            .fetch_all(&mut *self.pool.take().await?)
+            .await?;
         rows.iter().map(tenant).collect()
     }
 

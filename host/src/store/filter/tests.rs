@@ -109,8 +109,8 @@ impl Directory {
             related: Related::None,
         };
         let page = self.store.page(&query).await?;
-        assert_eq!(page.total, page.resources.len() as u64, "{filter}");
-        Ok(page.resources.into_iter().map(|it| it.id).collect())
+        assert_eq!(page.total, page.resources().len() as u64, "{filter}");
+        Ok(page.resources().map(|it| it.id.to_owned()).collect())
     }
 
     fn expected(&self, kind: &str, filter: &Filter) -> Result<Vec<String>, crate::scim::Error> {

@@ -173,7 +173,8 @@ impl<'t> Writer<'t> {
         }
         // RFC 7644 §3.5.2: a value that is not complex calls itself `value`.
         let own = !attribute.is_complex() && path.attribute.eq_ignore_ascii_case("value");
-        let inner = attribute.sub_attribute(&path.attribute).or_else(|| own.then_some(attribute))?;
+        let inner =
+            attribute.sub_attribute(&path.attribute).or_else(|| own.then_some(attribute))?;
         Some(Target { extension: None, attribute: Some(inner), sub_attribute: None })
     }
 

@@ -181,5 +181,5 @@ async fn many_writers_lose_nothing() {
     };
     let page = bench.store.page(&query).await.unwrap();
     assert_eq!(page.total, 500);
-    assert_eq!(page.resources.len(), 500);
+    assert_eq!(page.resources().len(), 500);
 }
