@@ -84,7 +84,7 @@ async fn bad_patches() {
     let op = |operations: Value| patch_op(operations).to_string();
     let nothing = op(json!([]));
     let odd = op(json!([{ "op": "move", "path": "title" }]));
-    let nowhere = op(json!([{ "op": "replace", "path": "title[", "value": "x" }]));
+    let nowhere = op(json!([{ "op": "replace", "path": "title..x", "value": "x" }]));
     let read_only = op(json!([{ "op": "replace", "path": "meta.created", "value": "x" }]));
     let half = op(json!([
         { "op": "replace", "path": "title", "value": "Countess" },

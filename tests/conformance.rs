@@ -1,7 +1,5 @@
 //! `muster conformance`: passes against muster, and fails where it should.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};

@@ -1,6 +1,12 @@
 //! Whole-system tests: real sockets, a real database, real components in the real sandbox. Only
 //! the app that connectors call is ours, and stands outside.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed; the lint knows test functions only, not what \
+              they call"
+)]
+
 mod authorization;
 mod bad_input;
 mod command_line;

@@ -155,6 +155,9 @@ async fn garbage_from_the_app_is_no_success() {
         ..Fault::status("POST /organizations", 200, 1)
     });
     let answer = muster.post(&tenant, "/Users", user("ada")).await;
-    assert!(answer.status >= 400, "{}", answer.body);
+    assert_eq!(answer.status, 500, "{}", answer.body);
     assert_eq!(muster.get(&tenant, "/Users").await.body["totalResults"], 0);
+    // It was the app's one bad moment; the operation ends well without anybody's help.
+    muster.settled().await;
+    muster.post(&tenant, "/Users", user("ada")).await.expect(201);
 }

@@ -1,7 +1,5 @@
 //! What a connector cannot do, one test for each refusal; and what it can.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -124,7 +124,7 @@ fn the_pure_part_of_the_lifecycle_does_no_io() {
 fn no_connector_runs_and_no_call_leaves_while_a_transaction_is_open() {
     // Transactions exist inside the store only, and the store knows neither of the two.
     for (path, text) in host().iter().filter(|(path, _)| !path.starts_with("store")) {
-        let opened = code(text).find(|line| line.contains("begin(") || line.contains("\"BEGIN"));
+        let opened = code(text).find(|line| line.contains(".begin(") || line.contains("\"BEGIN"));
         assert!(opened.is_none(), "{path} opens a transaction: {}", opened.unwrap_or_default());
     }
 }

@@ -1,7 +1,5 @@
 //! The connectors of `tests/guests`, built once for each run of the tests.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;

@@ -2,8 +2,6 @@
 //!
 //! It stands outside: `muster conformance` is tried on it, so that a pass is known to mean something.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};

@@ -14,13 +14,31 @@ pub(super) const TOKEN_FILE: &str = "admin.token";
 #[derive(Args, Clone, Debug)]
 pub(super) struct Admin {
     /// The host's address.
-    #[arg(long, env = "MUSTER_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
     url: String,
     /// The admin token; without it, the one in the data directory is used.
-    #[arg(long, env = "MUSTER_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_ADMIN_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
     admin_token: Option<String>,
     /// The data directory, for its admin token.
-    #[arg(long, env = "MUSTER_DATA", default_value = "muster-data", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_DATA",
+        default_value = "muster-data",
+        value_name = "DIR"
+    )]
     data: PathBuf,
 }
 

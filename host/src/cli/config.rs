@@ -26,7 +26,7 @@ pub(super) struct Config {
 impl Config {
     /// Reads a file. The default one may be absent; one that was named may not.
     pub(super) fn read(named: Option<&Path>) -> anyhow::Result<Self> {
-        let path = named.unwrap_or(Path::new("muster.toml"));
+        let path = named.unwrap_or_else(|| Path::new("muster.toml"));
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {

@@ -68,9 +68,9 @@ pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
         "app": { "base_url": stage.app_url },
     });
     if args.json {
-        anstream::println!("{summary}")
+        anstream::println!("{summary}");
     } else {
-        announce(&summary)
+        announce(&summary);
     }
     stop_signal().await;
     stage.stop().await

@@ -23,7 +23,7 @@ pub(super) const NAME: Style = AnsiColor::Cyan.on_default();
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(super) struct Format {
     /// Print JSON, for scripts.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(super) json: bool,
 }
 

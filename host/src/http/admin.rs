@@ -52,7 +52,7 @@ pub(super) fn routes() -> Router<Arc<Host>> {
         .method_not_allowed_fallback(answer::wrong_method)
 }
 
-async fn unknown_route(_: Operator, uri: axum::http::Uri) -> Refused {
+async fn unknown_route(_: Operator, uri: http::Uri) -> Refused {
     scim::Error::new(404, format!("there is nothing at {}", uri.path())).into()
 }
 

@@ -207,6 +207,7 @@ fn resource(
     answer::resource(status, body, &location, found.version)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what an iterator hands over")]
 fn stored(found: StoredResource<&str>) -> Stored<'_> {
     Stored {
         document: found.document,

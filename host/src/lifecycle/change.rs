@@ -118,7 +118,7 @@ impl Host {
         related: Option<String>,
     ) -> Result<Written, Fault> {
         match ended {
-            Ended::Done(_) | Ended::Recorded => Ok(match work.resource {
+            Ended::Done | Ended::Recorded => Ok(match work.resource {
                 Some(row) if created => Written::Created(stored(row, Some("[]".to_owned()))),
                 Some(row) => Written::Kept(stored(row, related)),
                 None => Written::Gone,

@@ -105,7 +105,7 @@ impl Host {
             let page = self.store.accounts(id, after.as_deref(), PAGE).await?;
             let Some(last) = page.last() else { return Ok(preview) };
             after = Some(last.resource.clone());
-            for account in page.into_iter().filter(|account| managed(account)) {
+            for account in page.into_iter().filter(managed) {
                 self.preview_person(&tenant, account, &mut preview).await?;
             }
         }
@@ -219,7 +219,7 @@ impl Host {
                         return;
                     }
                     Ok(left) => {
-                        tracing::warn!(tenant = id, left, "a disconnect is not finished yet")
+                        tracing::warn!(tenant = id, left, "a disconnect is not finished yet");
                     }
                     Err(error) => {
                         tracing::error!(

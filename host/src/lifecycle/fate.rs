@@ -13,7 +13,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Why an attempt ended without an outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+pub(super) enum Obstacle {
     /// The connector said so.
     Refused(Refusal),
     /// The connector itself failed.
@@ -28,7 +28,7 @@ pub enum Obstacle {
 
 /// What becomes of the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(super) enum Fate {
     /// It stays open, and is tried again after this long.
     Open(Duration),
     /// It is over; the identity provider has the answer.
@@ -38,7 +38,7 @@ pub enum Fate {
 }
 
 /// Decides it, for an operation that was tried `attempts` times and perhaps accepted already.
-pub fn of(kind: EventKind, accepted: bool, attempts: u32, obstacle: &Obstacle) -> Fate {
+pub(super) fn of(kind: EventKind, accepted: bool, attempts: u32, obstacle: &Obstacle) -> Fate {
     let wait = Fate::Open(wait(attempts, obstacle));
     // Design §4.2: deprovisioning is retried until it is done or an operator decides.
     if kind.deprovisions() {
@@ -62,7 +62,7 @@ pub fn of(kind: EventKind, accepted: bool, attempts: u32, obstacle: &Obstacle) -
 }
 
 /// What the identity provider reads.
-pub fn answer(dialect: Dialect, operation: &str, obstacle: &Obstacle) -> scim::Error {
+pub(super) fn answer(dialect: Dialect, operation: &str, obstacle: &Obstacle) -> scim::Error {
     match obstacle {
         Obstacle::Refused(Refusal::Rejected(why)) => scim::Error::invalid_value(why),
         Obstacle::Refused(Refusal::Conflict(why)) => scim::Error::uniqueness(why),

@@ -44,7 +44,7 @@ impl Host {
         match self.settle(&target.tenant, &key, &change.fingerprint(), deadline).await? {
             super::settle::Settled::Clear => {}
             super::settle::Settled::Joined(work, ended) => {
-                return self.written(work, ended, true, None);
+                return self.written(*work, ended, true, None);
             }
             super::settle::Settled::Blocked(error) => return Err(error.into()),
         }
@@ -78,7 +78,7 @@ impl Host {
         }
         let id = was.stored.id.clone();
         let (mut was, mut after) = (was, patched.resource);
-        let mut steps = slices(joined, left).into_iter().peekable();
+        let mut steps = slices(&joined, &left).into_iter().peekable();
         loop {
             let (joined, left) = steps.next().unwrap_or_default();
             let nested = nested.iter().filter(|id| joined.iter().any(|m| m.id == **id)).cloned();
@@ -230,7 +230,11 @@ fn apply(
     match change {
         MemberChange::Add(members) => now.extend(values(members)),
         // RFC 7644 §3.5.2.2, and every client: whoever is no member stays no member.
-        MemberChange::Remove(ids) => ids.iter().for_each(|id| drop(now.remove(id))),
+        MemberChange::Remove(ids) => {
+            for id in ids {
+                now.remove(id);
+            }
+        }
         MemberChange::Replace(members) => *now = values(members).into_iter().collect(),
         MemberChange::Clear => now.clear(),
         MemberChange::RemoveWhere(filter) => {
@@ -252,7 +256,7 @@ fn apply(
 }
 
 /// Cuts a large movement into events of at most a hundred.
-fn slices(joined: Vec<Member>, left: Vec<Member>) -> Vec<(Vec<Member>, Vec<Member>)> {
+fn slices(joined: &[Member], left: &[Member]) -> Vec<(Vec<Member>, Vec<Member>)> {
     let joins = joined.chunks(SLICE).map(<[Member]>::to_vec).collect::<Vec<_>>();
     let leaves = left.chunks(SLICE).map(<[Member]>::to_vec).collect::<Vec<_>>();
     let longest = joins.len().max(leaves.len());

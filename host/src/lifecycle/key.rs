@@ -36,7 +36,7 @@ impl HostKey {
 
     fn create(path: &Path) -> anyhow::Result<Self> {
         let key = Self(random()?);
-        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
         // Temporary files are made with mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(folder)
             .with_context(|| format!("making a host key in {}", folder.display()))?;
@@ -79,7 +79,7 @@ impl HostKey {
 }
 
 /// Random bytes of the operating system.
-pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+pub(super) fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
     Ok(bytes)

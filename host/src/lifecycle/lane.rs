@@ -7,31 +7,31 @@ use tokio::sync::OwnedMutexGuard;
 
 /// The lanes that are in use just now.
 #[derive(Clone, Debug, Default)]
-pub struct Lanes {
+pub(super) struct Lanes {
     lanes: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
 /// The right to work on one resource, until it is dropped.
 #[derive(Debug)]
-pub struct Lane {
+pub(super) struct Lane {
     lanes: Lanes,
     key: String,
     guard: Option<OwnedMutexGuard<()>>,
 }
 
 /// The lane of a resource that exists.
-pub fn of_resource(tenant: &str, id: &str) -> String {
+pub(super) fn of_resource(tenant: &str, id: &str) -> String {
     format!("{tenant}/{id}")
 }
 
 /// The lane of one that is about to exist, known by its name only.
-pub fn of_subject(tenant: &str, kind: &str, subject: &str) -> String {
+pub(super) fn of_subject(tenant: &str, kind: &str, subject: &str) -> String {
     format!("{tenant}/{kind}/{subject}")
 }
 
 impl Lanes {
     /// Waits for everybody who came before on this lane.
-    pub async fn enter(&self, key: String) -> Lane {
+    pub(super) async fn enter(&self, key: String) -> Lane {
         let lane = Arc::clone(self.locked().entry(key.clone()).or_default());
         let guard = lane.lock_owned().await;
         Lane { lanes: self.clone(), key, guard: Some(guard) }

@@ -1,6 +1,6 @@
 //! Which operations are under way, by lane: what a new request must wait for, or may join.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::lane;
@@ -52,7 +52,10 @@ impl OpenOperations {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.locked().values().map(Vec::len).sum()
+        let lanes = self.locked();
+        let operations: HashSet<&str> =
+            lanes.values().flatten().map(|open| open.operation.as_str()).collect();
+        operations.len()
     }
 
     fn locked(&self) -> MutexGuard<'_, HashMap<String, Vec<Open>>> {

@@ -23,7 +23,7 @@ const CALLS: usize = 256;
 #[derive(Debug)]
 pub(super) enum Ended {
     /// The outcome is durable.
-    Done(Outcome),
+    Done,
     /// The intent is durable and the resource changed; delivery goes on in the background.
     Recorded,
     /// It could not be finished.
@@ -198,7 +198,7 @@ impl Host {
             Err(CommitError::Accident(error)) => return Err(error),
         }
         self.open.remove(work);
-        Ok(Ended::Done(outcome))
+        Ok(Ended::Done)
     }
 
     /// Makes durable why it could not go on, and what becomes of it.

@@ -21,7 +21,7 @@ pub(super) enum Settled {
     /// Nothing is open any more.
     Clear,
     /// The same request came before; this is what came of it.
-    Joined(Work, Ended),
+    Joined(Box<Work>, Ended),
     /// Something older cannot be finished just now.
     Blocked(scim::Error),
 }
@@ -41,7 +41,7 @@ impl Host {
             work.progress.owed = !joined && !work.progress.applied;
             let ended = self.drive(&mut work, deadline, false).await?;
             if joined {
-                return Ok(Settled::Joined(work, ended));
+                return Ok(Settled::Joined(Box::new(work), ended));
             }
             if let Ended::Stopped(obstacle, fate::Fate::Open(_)) = ended {
                 return Ok(Settled::Blocked(blocked(tenant, &work, &obstacle)));

@@ -72,7 +72,10 @@ impl Host {
             id: id.to_owned(),
             app: spec.app,
             dialect: spec.dialect.to_string(),
-            state: before.as_ref().map_or("connected".to_owned(), |before| before.state.clone()),
+            state: before.as_ref().map_or_else(
+                || TenantState::Connected.name().to_owned(),
+                |before| before.state.clone(),
+            ),
             plan: before.as_ref().and_then(|before| before.plan.clone()),
             settings: Value::Object(spec.settings).to_string(),
             created: before.map_or_else(|| rfc3339(self.clock.now()), |before| before.created),

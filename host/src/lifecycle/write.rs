@@ -117,7 +117,7 @@ impl Host {
         let _lane = self.lanes.enter(key.clone()).await;
         match self.settle(&target.tenant, &key, &change.fingerprint(), deadline).await? {
             Settled::Clear => {}
-            Settled::Joined(work, ended) => return self.written(work, ended, true, None),
+            Settled::Joined(work, ended) => return self.written(*work, ended, true, None),
             Settled::Blocked(error) => return Err(error.into()),
         }
         if let Some(existing) = self.store.by_user_name(&target.tenant.id, &subject).await? {
@@ -168,7 +168,7 @@ impl Host {
         let key = lane::of_resource(&tenant.id, &id);
         match self.settle(tenant, &key, &change.fingerprint(), deadline).await? {
             Settled::Clear => self.carry_out(tenant, change, deadline).await,
-            Settled::Joined(work, ended) => self.written(work, ended, false, related),
+            Settled::Joined(work, ended) => self.written(*work, ended, false, related),
             Settled::Blocked(error) => {
                 let recorded = self.queue(tenant, &mut change).await?;
                 recorded.ok_or_else(|| error.into())
