@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use crate::lifecycle::Host;
 
 /// Everything that a host answers.
-pub fn router(host: Arc<Host>) -> Router {
+pub(crate) fn router(host: Arc<Host>) -> Router {
     Router::new()
         .nest("/t/{tenant}/scim/v2", scim_routes())
         .nest("/admin/v1", admin::routes())
@@ -43,7 +43,7 @@ fn scim_routes() -> Router<Arc<Host>> {
 }
 
 /// Serves until `stop` is ready; then takes no more, and finishes what was accepted.
-pub async fn serve(
+pub(crate) async fn serve(
     host: Arc<Host>,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
