@@ -48,6 +48,7 @@ pub(super) async fn hold(State(app): State<App>, request: Request, next: Next) -
     let open = is_open(&app, &parts.headers);
     let call = format!("{} {path}", asked.method);
     let fault = open.then(|| app.world().faults.take(&call)).flatten();
+    let carried_out = open && fault.as_ref().is_none_or(|fault| fault.status.is_none());
     let response = if !open {
         closed()
     } else if let Some(response) = fault.as_ref().and_then(|fault| fault.answer()) {
@@ -58,7 +59,7 @@ pub(super) async fn hold(State(app): State<App>, request: Request, next: Next) -
         in_json(next.run(Request::from_parts(parts, Body::from(body))).await).await
     };
     let answer = whole(response).await;
-    app.world().log.note(&asked, &answer);
+    app.world().log.note(&asked, &answer, carried_out);
     drop(turn);
     let Some(fault) = fault else { return answer.into_response() };
     sleep(Duration::from_millis(fault.delay_ms)).await;

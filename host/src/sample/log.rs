@@ -81,8 +81,8 @@ impl Log {
         self.by_key.get(key?)
     }
 
-    /// Notes a call and its answer.
-    pub(super) fn note(&mut self, asked: &Asked, answer: &Answer) {
+    /// Notes a call and its answer, and whether the call was carried out at all.
+    pub(super) fn note(&mut self, asked: &Asked, answer: &Answer, carried_out: bool) {
         self.count += 1;
         let repeated = self.known(asked.key.as_deref()).is_some();
         let body = &asked.body;
@@ -99,7 +99,9 @@ impl Log {
             status: answer.status.as_u16(),
             repeated,
         });
-        if let Some(key) = asked.key.clone().filter(|_| !repeated && answer.status.is_success()) {
+        if let Some(key) =
+            asked.key.clone().filter(|_| carried_out && !repeated && answer.status.is_success())
+        {
             let asked = (asked.method.clone(), asked.path.clone(), asked.body.clone());
             self.by_key.insert(key, Known { n: self.count, asked, answer: answer.clone() });
         }
