@@ -2,8 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::presets::NOTHING;
+use comfy_table::{Attribute, Cell, ContentArrangement, Table};
 use serde_json::Value;
 
 /// Something is right.
@@ -42,8 +42,9 @@ pub(super) fn table(rows: &Value, columns: &[(&str, &str)]) {
         return;
     }
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(columns.iter().map(|(title, _)| *title));
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    let heading = |(title, _): &(&str, &str)| Cell::new(title).add_attribute(Attribute::Bold);
+    table.set_header(columns.iter().map(heading));
     for row in rows {
         table.add_row(columns.iter().map(|(_, member)| text(&row[*member])));
     }

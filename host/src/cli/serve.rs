@@ -1,6 +1,6 @@
 //! `muster serve`.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -130,7 +130,10 @@ pub(super) async fn stop_signal() {
 pub(super) fn log_to_stderr(json: bool, otherwise: &str) {
     let filter =
         EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new(otherwise));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // Only a second subscriber in one process fails, and the first serves as well.
     drop(if json { log.json().try_init() } else { log.try_init() });
 }

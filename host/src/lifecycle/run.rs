@@ -103,6 +103,9 @@ impl Host {
         if work.pending.as_ref() == Some(&request) {
             return Ok(None); // Already in the journal, from before a restart or a retry.
         }
+        if self.is_taken(work).await? {
+            return Ok(Some(Ended::Taken));
+        }
         work.pending = Some(request);
         let now = self.clock.now();
         let mut commit = Commit::default();
@@ -133,6 +136,18 @@ impl Host {
             return Ok(Some(Ended::Recorded));
         }
         Ok(None)
+    }
+
+    /// Whether somebody else has the name that a person is about to get: the app is not asked for
+    /// what the commit would refuse.
+    async fn is_taken(&self, work: &Work) -> anyhow::Result<bool> {
+        let named = work.event.kind == EventKind::Create
+            || work.event.changes.iter().any(|change| change == "userName");
+        if work.journaled || work.kind != "User" || !named {
+            return Ok(false);
+        }
+        let owner = self.store.by_user_name(&work.tenant.id, &work.subject).await?;
+        Ok(owner.is_some_and(|owner| owner.id != work.resource_id()))
     }
 
     /// Performs the pending request. Its answer becomes durable with the next step.
@@ -193,6 +208,12 @@ impl Host {
         }
         match self.store.commit(commit).await {
             Ok(()) => {}
+            // Taken while the app was being asked: the journal must not try for ever.
+            Err(CommitError::UserNameTaken) if work.journaled => {
+                work.progress.applied = false;
+                let why = super::change::taken(&work.subject).detail;
+                return self.stop(work, Obstacle::Refused(Refusal::Conflict(why))).await;
+            }
             Err(CommitError::UserNameTaken) => return Ok(Ended::Taken),
             Err(CommitError::Stale) => anyhow::bail!("the resource changed under its lane"),
             Err(CommitError::Accident(error)) => return Err(error),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::change::{Before, Change, Written, before, taken};
+use super::change::{Before, Change, Written, before};
 use super::fault::Fault;
 use super::lane;
 use super::registry::Tenant;
@@ -109,7 +109,9 @@ impl Host {
         draft: Draft,
     ) -> Result<Written, Fault> {
         let deadline = self.deadline();
-        let after = draft.resource.with_id(&self.clock.new_id());
+        let mut after = draft.resource.with_id(&self.clock.new_id());
+        // RFC 7643 §4.1.1: what `active` means is the server's to say; unsaid, it is true.
+        after.set_active(after.active());
         let mut change = Change::new("User", EventKind::Create, None, after);
         change.password = self.password(target, draft.password);
         let subject = change.subject();
@@ -120,13 +122,16 @@ impl Host {
             Settled::Joined(work, ended) => return self.written(*work, ended, true, None),
             Settled::Blocked(error) => return Err(error.into()),
         }
-        if let Some(existing) = self.store.by_user_name(&target.tenant.id, &subject).await? {
-            return match self.owed(&target.tenant, &existing, &change.fingerprint()).await? {
-                true => Ok(Written::Created(existing)),
-                false => Err(taken(change.after.user_name().unwrap_or_default()).into()),
-            };
+        let fingerprint = change.fingerprint();
+        let carried_out = self.carry_out(&target.tenant, change, deadline).await;
+        if let Err(Fault::Answer(error)) = &carried_out
+            && error.status == 409
+            && let Some(existing) = self.store.by_user_name(&target.tenant.id, &subject).await?
+            && self.owed(&target.tenant, &existing, &fingerprint).await?
+        {
+            return Ok(Written::Created(existing));
         }
-        self.carry_out(&target.tenant, change, deadline).await
+        carried_out
     }
 
     /// PUT and PATCH differ in how the resource after is made, and in nothing else.
