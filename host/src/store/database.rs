@@ -65,13 +65,25 @@ pub(super) async fn writer(path: &Path) -> Result<SqliteConnection> {
         // A 2xx means that it is on disk (design §7).
         .synchronous(SqliteSynchronous::Full)
         // What is written once is seldom written again soon, so fewer, larger checkpoints.
-        .pragma("wal_autocheckpoint", "4000")
+        .pragma("wal_autocheckpoint", "10000")
+        // What is written is everywhere in the indexes: without their pages at hand, each is read.
+        .pragma("cache_size", "-16384")
         .pragma("temp_store", "MEMORY")
         .connect()
         .await
         .with_context(opening)?;
     migrate(&mut connection).await.with_context(opening)?;
+    keep_memory(&mut connection).await.with_context(opening)?;
     Ok(connection)
+}
+
+/// Has the C library keep memory that is freed, up to some megabytes.
+///
+/// Left alone, glibc returns what is above 128 KiB to the kernel, which for a page of a hundred
+/// users is each time, and each time every thread is stopped for it. It learns to keep twice the
+/// size of the largest block that was ever freed.
+async fn keep_memory(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    sqlx::query("SELECT length(hex(zeroblob(2097152)))").execute(connection).await.map(drop)
 }
 
 /// One more connection that reads.

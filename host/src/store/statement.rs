@@ -193,7 +193,7 @@ impl Texts {
 fn bind(arguments: &mut SqliteArguments, value: Value<'_>) -> sqlx::Result<()> {
     let bound = match value {
         Value::Null => arguments.add(None::<i64>),
-        Value::Text(text) => arguments.add(text),
+        Value::Text(text) => arguments.add(Arc::<str>::from(text)),
         Value::Integer(number) => arguments.add(number),
         Value::Real(number) => arguments.add(number),
         Value::Blob(bytes) => arguments.add(bytes),

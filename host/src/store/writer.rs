@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use futures_util::future::BoxFuture;
+use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Executor};
 use tokio::sync::{mpsc, oneshot};
 
 use super::commit::{Commit, CommitError};
@@ -15,6 +15,7 @@ use super::walk::Walks;
 
 mod failure;
 mod section;
+mod sheet;
 mod wave;
 
 use failure::Failure;
@@ -173,7 +174,7 @@ impl Desk {
     async fn one_by_one(&mut self, commits: &[Box<Commit>]) -> Vec<Result<(), CommitError>> {
         let mut results = Vec::with_capacity(commits.len());
         let written = async {
-            self.connection.execute("BEGIN IMMEDIATE").await?;
+            self.execute("BEGIN IMMEDIATE").await?;
             for commit in commits {
                 results.push(self.alone(commit).await?);
             }
@@ -188,35 +189,40 @@ impl Desk {
 
     /// One commit of several; the error is one that all of them share.
     async fn alone(&mut self, commit: &Commit) -> Result<Result<(), CommitError>, Failure> {
-        self.connection.execute("SAVEPOINT alone").await?;
+        self.execute("SAVEPOINT alone").await?;
         let mut wave = Wave::default();
         wave.add(commit);
         let result = match wave.write(&mut self.connection, &mut self.texts, false).await {
             Err(failure) if failure.is_shared() => return Err(failure),
             Err(failure) => {
-                self.connection.execute("ROLLBACK TO alone").await?;
+                self.execute("ROLLBACK TO alone").await?;
                 Err(failure.into())
             }
             Ok(()) => Ok(()),
         };
-        self.connection.execute("RELEASE alone").await?;
+        self.execute("RELEASE alone").await?;
         Ok(result)
     }
 
     async fn conclude(&mut self) -> Result<(), Failure> {
         fail::fail_point!("journal");
-        self.connection.execute("COMMIT").await?;
+        self.execute("COMMIT").await?;
         fail::fail_point!("journal-done");
         Ok(())
     }
 
+    /// Runs a statement without values, prepared once.
+    async fn execute(&mut self, sql: &'static str) -> sqlx::Result<()> {
+        sqlx::query(sql).execute(&mut self.connection).await.map(drop)
+    }
+
     async fn undo(&mut self) {
         // An error may have ended the transaction already, and then there is nothing to undo.
-        self.connection.execute("ROLLBACK").await.ok();
+        self.execute("ROLLBACK").await.ok();
     }
 
     async fn errand(&mut self, errand: Errand) -> Result<()> {
-        self.connection.execute("BEGIN IMMEDIATE").await.context("beginning to write")?;
+        self.execute("BEGIN IMMEDIATE").await.context("beginning to write")?;
         let done = match errand(&mut self.connection).await {
             Ok(()) => self.conclude().await.map_err(|it| CommitError::from(it).into_accident()),
             Err(error) => Err(error),
@@ -229,8 +235,8 @@ impl Desk {
     }
 
     async fn close(mut self) -> Result<()> {
-        let moved = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+        let moved = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
         self.connection.close().await.context("closing the database")?;
-        moved.context("moving the log into the database").map(drop)
+        moved.context("moving the log into the database")
     }
 }

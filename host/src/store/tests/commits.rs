@@ -118,6 +118,62 @@ async fn a_name_is_free_again_in_the_order_of_arrival() {
 }
 
 #[tokio::test]
+async fn renames_of_one_batch_fail_and_succeed_apart() {
+    let bench = Bench::new().await;
+    bench.users("acme", 6).await;
+    let commits = (0..6).map(|n| {
+        let mut row = user("acme", &format!("u{n:05}"), &format!("user{n}@example.com"));
+        match n {
+            // Theirs already, theirs no more, and new.
+            1 => row.user_name = Some("USER2@example.com".to_owned()),
+            3 => row.user_name = Some("three".to_owned()),
+            4 => row.external_id = Some("four".to_owned()),
+            _ => {}
+        }
+        of(next(row))
+    });
+    let results = together(&bench, commits.collect()).await;
+    for (n, result) in results.iter().enumerate() {
+        match n {
+            1 => assert!(matches!(result, Err(CommitError::UserNameTaken)), "{n}: {result:?}"),
+            _ => assert!(result.is_ok(), "{n}: {result:?}"),
+        }
+    }
+    let named = async |name: &str| {
+        let found = bench.store.by_user_name("acme", name).await.unwrap();
+        found.map(|it| (it.id, it.version))
+    };
+    assert_eq!(named("user1@example.com").await, Some(("u00001".to_owned(), 1)));
+    assert_eq!(named("user2@example.com").await, Some(("u00002".to_owned(), 2)));
+    assert_eq!(named("three").await, Some(("u00003".to_owned(), 2)));
+    assert_eq!(named("user3@example.com").await, None);
+    let again = bench.insert(user("acme", "u9", "user3@example.com")).await;
+    assert!(again.is_ok(), "{again:?}");
+}
+
+#[tokio::test]
+async fn addresses_follow_the_resource() {
+    let bench = Bench::new().await;
+    bench.users("acme", 1).await;
+    let found = async |address: &str| {
+        let filter = format!("emails.value eq \"{address}\"");
+        let page = bench.store.page(&pages::query(Some(&filter), 1, 10)).await.unwrap();
+        page.total
+    };
+    let mut row = user("acme", "u00000", "user0@example.com");
+    assert_eq!(found("USER0@example.com").await, 1);
+    row.emails = vec!["Ann@Example.com".to_owned(), "Ö@example.com".to_owned()];
+    bench.store.commit(of(next(row.clone()))).await.unwrap();
+    assert_eq!(found("user0@example.com").await, 0);
+    assert_eq!(found("ann@example.com").await, 1);
+    assert_eq!(found("ö@example.com").await, 1);
+    row.version = 2;
+    row.emails.clear();
+    bench.store.commit(of(next(row))).await.unwrap();
+    assert_eq!(found("ann@example.com").await, 0);
+}
+
+#[tokio::test]
 async fn names_are_unique_in_a_tenant_and_kind_in_any_script() {
     let bench = Bench::new().await;
     bench.insert(user("acme", "u1", "MÜLLER")).await.unwrap();

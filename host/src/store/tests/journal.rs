@@ -92,6 +92,33 @@ async fn other_tenants_of_the_app_are_counted() {
 }
 
 #[tokio::test]
+async fn an_account_can_become_another() {
+    let bench = Bench::new().await;
+    configuration::apps_and_tenants(&bench.store).await;
+    bench.users("acme", 1).await;
+    for id in ["a1", "a2"] {
+        let mut row = account("acme", "u00000", Some(id));
+        row.user_name = format!("{id}@example.com");
+        row.external_id = Some(id.to_owned());
+        bench.store.commit(with_account(row.clone())).await.unwrap();
+        assert_eq!(bench.store.account("acme", "u00000").await.unwrap(), Some(row));
+    }
+    assert_eq!(bench.store.elsewhere("crm", "globex", "a1").await.unwrap(), 0);
+    assert_eq!(bench.store.elsewhere("crm", "globex", "a2").await.unwrap(), 1);
+    // The resource goes and comes back under its id.
+    let mut row = user("acme", "u00000", "user0@example.com");
+    bench.store.commit(of(delete(&row))).await.unwrap();
+    let former = bench.store.former_account("acme", "User", "A2@example.com", None).await.unwrap();
+    let former = former.unwrap();
+    row.version = 1;
+    let back = Commit { account: Some(former.clone()), ..of(ResourceChange::Insert(row)) };
+    bench.store.commit(back).await.unwrap();
+    let former_now = bench.store.former_account("acme", "User", "a2@example.com", None).await;
+    assert_eq!(former_now.unwrap(), None);
+    assert_eq!(bench.store.accounts("acme", None, 10).await.unwrap(), [former]);
+}
+
+#[tokio::test]
 async fn accounts_are_walked_in_order() {
     let bench = Bench::new().await;
     bench.users("acme", 5).await;

@@ -1,5 +1,7 @@
 //! Lists page by page.
 
+use sqlx::Row;
+
 use super::*;
 use crate::scim::{Filter, ResourceType, Schemas};
 
@@ -7,7 +9,7 @@ pub(super) fn resource_type(name: &str) -> Arc<ResourceType> {
     Arc::clone(Schemas::standard().by_name(name).unwrap())
 }
 
-fn query(filter: Option<&str>, start_index: u64, count: u64) -> Query {
+pub(super) fn query(filter: Option<&str>, start_index: u64, count: u64) -> Query {
     Query {
         tenant: "acme".to_owned(),
         resource_type: resource_type("User"),
@@ -136,4 +138,48 @@ async fn totals_follow_what_comes_and_goes() {
     assert!(matches!(failed, Err(CommitError::UserNameTaken)), "{failed:?}");
     assert_eq!(ids(&bench, &query(None, 1, 0)).await.0, 4);
     assert_eq!(ids(&bench, &query(Some("id pr"), 1, 0)).await.0, 4);
+}
+
+async fn plan(bench: &Bench, query: &Query) -> String {
+    let condition = query
+        .filter
+        .as_ref()
+        .map(|filter| filter::condition(filter, &query.resource_type, &query.tenant).unwrap());
+    let select = page::Select::of(query, condition.as_ref(), 1, None);
+    let sql = format!("EXPLAIN QUERY PLAN {}", select.sql);
+    let mut connection = bench.store.pool.take().await.unwrap();
+    let rows = sqlx::query_with(sqlx::AssertSqlSafe(sql), select.arguments);
+    let rows = rows.fetch_all(&mut *connection).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>("detail") + "\n").collect()
+}
+
+/// What clients filter by is found by an index, never by going through all resources.
+#[tokio::test]
+async fn what_clients_filter_by_is_indexed() {
+    let bench = Bench::new().await;
+    for (kind, filter, index) in [
+        ("User", "userName eq \"a\" and active eq true", "resource_user_name"),
+        ("User", "externalId eq \"a\"", "resource_external_id"),
+        ("User", "id eq \"a\"", "resource_id"),
+        ("User", "emails.value eq \"a\"", "email_address"),
+        ("User", "emails eq \"a\" and active eq true", "email_address"),
+        ("User", "groups.value eq \"a\"", "m USING PRIMARY KEY (tenant=? AND group_id=?)"),
+        ("Group", "displayName eq \"a\"", "resource_display_name"),
+        ("Group", "id eq \"a\" and members eq \"b\"", "resource_id"),
+        ("Group", "members.value eq \"a\"", "member_of"),
+    ] {
+        let query = Query { resource_type: resource_type(kind), ..query(Some(filter), 1, 10) };
+        let plan = plan(&bench, &query).await;
+        let scans = plan.lines().any(|it| it.starts_with("SCAN r") && !it.contains("hit"));
+        let ordered = plan.contains("resource_order");
+        assert!(plan.contains(index) && !scans && !ordered, "{filter}:\n{plan}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_without_a_filter_is_read_in_order() {
+    let bench = Bench::new().await;
+    let plan = plan(&bench, &query(None, 1, 10)).await;
+    assert!(plan.contains("resource_order (tenant=? AND kind=? AND seq>?)"), "{plan}");
+    assert!(!plan.contains("B-TREE"), "{plan}");
 }

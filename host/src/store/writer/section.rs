@@ -12,30 +12,43 @@ pub(super) enum Section {
     Exchange,
     Delete,
     Insert,
+    Tally,
     Update,
+    /// Finds out which updates need [`Section::Rename`] and [`Section::DropEmails`].
+    Renamed,
     Rename,
     DropEmails,
     Emails,
     Left,
     Joined,
     Account,
+    /// Finds out which accounts need [`Section::RenameAccount`].
+    AccountRenamed,
+    RenameAccount,
 }
 
 /// In the order of [`Section`].
-pub(super) static STATEMENTS: LazyLock<[Statement; 12]> = LazyLock::new(|| {
+///
+/// What can fail says `OR FAIL`: whoever writes a wave undoes all of it if any of it fails, so
+/// SQLite need not be ready to undo a single statement.
+pub(super) static STATEMENTS: LazyLock<[Statement; 16]> = LazyLock::new(|| {
     [
         operation(),
         drop_exchanges(),
         exchange(),
         delete(),
         insert(),
+        tally(),
         update(),
+        renamed(),
         rename(),
         drop_emails(),
         emails(),
         left(),
         joined(),
         account(),
+        account_renamed(),
+        rename_account(),
     ]
 });
 
@@ -92,6 +105,7 @@ const RESOURCE: &[&str] = &[
     "external_id",
     "display_name",
     "display_name_key",
+    "addresses",
     "active",
     "version",
     "created",
@@ -128,7 +142,8 @@ fn insert() -> Statement {
     Statement {
         columns: RESOURCE,
         body: format!(
-            "INSERT INTO resource ({columns}) SELECT {columns} FROM new WHERE tenant IS NOT NULL"
+            "INSERT OR FAIL INTO resource ({columns})
+             SELECT {columns} FROM new WHERE tenant IS NOT NULL"
         )
         .into(),
     }
@@ -150,7 +165,7 @@ fn upsert(
     Statement {
         columns,
         body: format!(
-            "INSERT INTO {table} ({names}) SELECT {names} FROM new WHERE {first} IS NOT NULL
+            "INSERT OR FAIL INTO {table} ({names}) SELECT {names} FROM new WHERE {first} IS NOT NULL
              ON CONFLICT ({key_names}) DO UPDATE SET {}",
             changes.join(", ")
         )
@@ -158,24 +173,70 @@ fn upsert(
     }
 }
 
+/// What changes often is in no index, and what stays as it is dirties no page.
 fn account() -> Statement {
     let names = ACCOUNT.join(", ");
-    let changes: Vec<_> = ACCOUNT[2..].iter().map(|it| format!("{it} = excluded.{it}")).collect();
+    let often = ["user_name", "membership", "data", "connected", "protected"];
     Statement {
         columns: ACCOUNT,
         body: format!(
-            "INSERT INTO account ({names}, former)
+            "INSERT OR FAIL INTO account ({names}, former)
              SELECT {names}, NOT EXISTS (
                  SELECT 1 FROM resource r WHERE r.tenant = new.tenant AND r.id = new.resource
              )
              FROM new WHERE tenant IS NOT NULL
-             ON CONFLICT (tenant, resource) DO UPDATE SET {}, former = excluded.former",
-            changes.join(", ")
+             ON CONFLICT (tenant, resource) DO UPDATE SET {} WHERE {}",
+            often.map(|it| format!("{it} = excluded.{it}")).join(", "),
+            often.map(|it| format!("account.{it} IS NOT excluded.{it}")).join(" OR ")
         )
         .into(),
     }
 }
 
+/// What of an account is in an index, and changes seldom.
+const ACCOUNT_NAMES: [&str; 4] = ["kind", "user_name_key", "external_id", "account_id"];
+
+const ACCOUNT_RENAMED: &[&str] =
+    &["n", "tenant", "resource", "kind", "user_name_key", "external_id", "account_id"];
+
+fn account_renamed() -> Statement {
+    Statement {
+        columns: ACCOUNT_RENAMED,
+        body: format!(
+            "SELECT group_concat(new.n) FROM new CROSS JOIN account a
+             WHERE a.tenant = new.tenant AND a.resource = new.resource AND ({} OR a.former = 1)",
+            ACCOUNT_NAMES.map(|it| format!("a.{it} IS NOT new.{it}")).join(" OR ")
+        )
+        .into(),
+    }
+}
+
+fn rename_account() -> Statement {
+    Statement {
+        columns: ACCOUNT_RENAMED,
+        body: format!(
+            "UPDATE OR FAIL account SET {}, former = NOT EXISTS (
+                 SELECT 1 FROM resource r
+                 WHERE r.tenant = account.tenant AND r.id = account.resource
+             )
+             FROM new WHERE account.tenant = new.tenant AND account.resource = new.resource",
+            ACCOUNT_NAMES.map(|it| format!("{it} = new.{it}")).join(", ")
+        )
+        .into(),
+    }
+}
+
+fn tally() -> Statement {
+    Statement {
+        columns: &["tenant", "kind", "total"],
+        body: "INSERT INTO tally (tenant, kind, total)
+               SELECT tenant, kind, total FROM new WHERE tenant IS NOT NULL
+               ON CONFLICT (tenant, kind) DO UPDATE SET total = tally.total + excluded.total"
+            .into(),
+    }
+}
+
+/// What changes with every update is in no index.
 fn update() -> Statement {
     Statement {
         columns: &[
@@ -188,7 +249,7 @@ fn update() -> Statement {
             "last_modified",
             "document",
         ],
-        body: "UPDATE resource SET active = new.active, version = new.version,
+        body: "UPDATE OR FAIL resource SET active = new.active, version = new.version,
                    last_modified = new.last_modified, document = new.document
                FROM new
                WHERE resource.tenant = new.tenant AND resource.id = new.id
@@ -197,26 +258,39 @@ fn update() -> Statement {
     }
 }
 
-/// Apart from [`update`], because it is rare and touches every index.
+/// What of a resource is in an index, and changes seldom.
+const RENAMED: &[&str] = &[
+    "n",
+    "tenant",
+    "id",
+    "user_name",
+    "user_name_key",
+    "external_id",
+    "display_name",
+    "display_name_key",
+    "addresses",
+];
+
+fn renamed() -> Statement {
+    Statement {
+        columns: RENAMED,
+        body: "SELECT group_concat(new.n) FROM new CROSS JOIN resource r
+               WHERE r.tenant = new.tenant AND r.id = new.id
+                 AND (r.user_name IS NOT new.user_name OR r.external_id IS NOT new.external_id
+                      OR r.display_name IS NOT new.display_name
+                      OR r.addresses IS NOT new.addresses)"
+            .into(),
+    }
+}
+
 fn rename() -> Statement {
     Statement {
-        columns: &[
-            "tenant",
-            "id",
-            "user_name",
-            "user_name_key",
-            "external_id",
-            "display_name",
-            "display_name_key",
-        ],
-        body: "UPDATE resource SET user_name = new.user_name, user_name_key = new.user_name_key,
-                   external_id = new.external_id, display_name = new.display_name,
-                   display_name_key = new.display_name_key
-               FROM new
-               WHERE resource.tenant = new.tenant AND resource.id = new.id
-                 AND (resource.user_name IS NOT new.user_name
-                      OR resource.external_id IS NOT new.external_id
-                      OR resource.display_name IS NOT new.display_name)"
+        columns: RENAMED,
+        body: "UPDATE OR FAIL resource SET user_name = new.user_name,
+                   user_name_key = new.user_name_key, external_id = new.external_id,
+                   display_name = new.display_name, display_name_key = new.display_name_key,
+                   addresses = new.addresses
+               FROM new WHERE resource.tenant = new.tenant AND resource.id = new.id"
             .into(),
     }
 }
