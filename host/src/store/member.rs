@@ -98,7 +98,8 @@ pub(super) fn find_present() -> Statement {
         columns: &["n", "tenant", "group_id", "ids"],
         body: format!(
             "SELECT {} FROM new CROSS JOIN json_each(new.ids) AS wanted CROSS JOIN member m
-             WHERE m.tenant = new.tenant AND m.group_id = new.group_id AND m.member_id = wanted.value",
+             WHERE m.tenant = new.tenant AND m.group_id = new.group_id
+               AND m.member_id = wanted.value",
             frame::records(&record)
         )
         .into(),

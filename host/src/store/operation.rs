@@ -180,9 +180,12 @@ impl Store {
                 sql += &format!(" AND {condition}${}", values.len());
             }
         }
-        // What is done is left out of the index of the rest, which SQLite can only see in the text.
+        // That an index of some operations has all that are asked for, SQLite only sees in the text.
         if filter.state.is_some_and(|state| state != OperationState::Done) {
             sql += " AND state <> 'done'";
+        }
+        if filter.kind == Some(EventKind::GroupCreate) {
+            sql += " AND kind = 'group-create'";
         }
         let order = if filter.oldest_first { "ASC" } else { "DESC" };
         sql += &format!(" ORDER BY id {order} LIMIT ${} + 0", values.len() + 1);

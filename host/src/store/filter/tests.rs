@@ -156,7 +156,8 @@ fn users() -> Vec<Value> {
     vec![
         json!({
             "schemas": [user, ENTERPRISE],
-            "id": "u0", "externalId": "X0", "userName": "Ann@Example.com", "displayName": "Ann O'Neil",
+            "id": "u0", "externalId": "X0",
+            "userName": "Ann@Example.com", "displayName": "Ann O'Neil",
             "name": { "givenName": "Ann", "familyName": "O'Neil" },
             "emails": [
                 { "value": "ann@example.com", "type": "work", "primary": true },

@@ -162,6 +162,8 @@ CREATE INDEX operation_of_resource ON operation (tenant, resource, id);
 CREATE INDEX operation_undone ON operation (state, id) WHERE state <> 'done';
 CREATE INDEX operation_open_subject ON operation (tenant, resource_kind, subject)
     WHERE state = 'open';
+-- Those of groups are few among those of people, and are looked through when a group is pushed.
+CREATE INDEX operation_of_group_create ON operation (tenant, id) WHERE kind = 'group-create';
 
 -- One request to the app and its response, in the order of an operation.
 CREATE TABLE exchange (
@@ -193,6 +195,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('account', 'account_former_user_name', '100000 20000 10000 1'),
     ('operation', 'operation_of_tenant', '10000000 2000000 1'),
     ('operation', 'operation_of_resource', '10000000 2000000 10 1'),
+    ('operation', 'operation_of_group_create', '10000 2000 1'),
     ('operation', 'operation_undone', '10000 2000 1'),
     ('operation', 'operation_open_subject', '1000 200 100 1');
 ANALYZE sqlite_schema;

@@ -187,6 +187,8 @@ async fn operations_are_listed_by_what_is_asked() {
     check(state(OperationState::Failed), &[]).await;
     let kind = OperationFilter { kind: Some(EventKind::Delete), ..acme.clone() };
     check(kind, &["o5"]).await;
+    let group = OperationFilter { kind: Some(EventKind::GroupCreate), ..acme.clone() };
+    check(group, &[]).await;
     let resource = OperationFilter { resource: Some("u1".to_owned()), ..acme.clone() };
     check(resource, &["o5", "o3", "o1"]).await;
     let page =
