@@ -161,3 +161,73 @@ async fn garbage_from_the_app_is_no_success() {
     muster.settled().await;
     muster.post(&tenant, "/Users", user("ada")).await.expect(201);
 }
+
+#[tokio::test]
+async fn a_change_is_made_to_what_the_older_one_left() {
+    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+    let tenant = muster.tenant("three-state").await;
+    let id = muster.person(&tenant, "ada").await;
+    let path = format!("/Users/{id}");
+    muster.stage.sample.fail(Fault::status("PATCH /organizations", 503, 1000));
+    let title = json!([{ "op": "replace", "path": "title", "value": "Countess" }]);
+    muster.patch(&tenant, &path, title).await.expect(429);
+    muster.stage.sample.heal();
+    // The older change is finished first, and this one is made to its result.
+    let off = muster.set_active(&tenant, &id, false).await.expect(200);
+    assert_eq!((&off.body["title"], &off.body["active"]), (&json!("Countess"), &json!(false)));
+    muster.settled().await;
+}
+
+#[tokio::test]
+async fn the_last_word_counts_while_an_older_one_is_open() {
+    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+    let tenant = muster.tenant("two-state").await;
+    let id = muster.person(&tenant, "ada").await;
+    muster.stage.sample.fail(Fault::status("DELETE /organizations", 503, 1000));
+    muster.set_active(&tenant, &id, false).await.expect(429);
+    // "Active" is what stands in the directory, and still it is not simply agreed to.
+    muster.set_active(&tenant, &id, true).await.expect(429);
+    muster.stage.sample.heal();
+    muster.set_active(&tenant, &id, true).await.expect(200);
+    muster.settled().await;
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 1);
+}
+
+#[tokio::test]
+async fn a_no_to_a_leaver_is_asked_again() {
+    let muster = Muster::start_impatient(Duration::from_secs(2)).await;
+    let tenant = muster.tenant("three-state").await;
+    let id = muster.person(&tenant, "ada").await;
+    muster.stage.sample.fail(Fault::status("POST /organizations", 422, 1));
+    muster.set_active(&tenant, &id, false).await.expect(400);
+    muster.settled().await;
+    assert_eq!(muster.get(&tenant, &format!("/Users/{id}")).await.body["active"], false);
+}
+
+#[tokio::test]
+async fn a_pause_also_holds_what_is_open_already() {
+    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+    let tenant = muster.tenant("two-state").await;
+    let id = muster.person(&tenant, "ada").await;
+    muster.stage.sample.fail(Fault::status("DELETE /organizations", 503, 1000));
+    muster.set_active(&tenant, &id, false).await.expect(429);
+    muster.admin("POST", &format!("/tenants/{}/pause", tenant.name), None).await.expect(200);
+    muster.stage.sample.heal();
+    muster.settled().await;
+    assert_eq!(muster.operations(OperationState::Held).await.len(), 1);
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 1);
+}
+
+#[tokio::test]
+async fn a_group_that_is_owed_is_not_made_twice() {
+    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+    let tenant = muster.tenant("two-state").await;
+    let group = json!({ "displayName": "Compilers", "members": [] });
+    muster.stage.sample.fail(Fault::status("POST /organizations", 503, 1000));
+    muster.post(&tenant, "/Groups", group.clone()).await.expect(429);
+    muster.stage.sample.heal();
+    muster.settled().await;
+    muster.post(&tenant, "/Groups", group).await.expect(201);
+    assert_eq!(muster.get(&tenant, "/Groups").await.body["totalResults"], 1);
+    assert_eq!(muster.stage.sample.teams(&tenant.organization).len(), 1);
+}

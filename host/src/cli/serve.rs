@@ -78,7 +78,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
 async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
     let path = data.join(TOKEN_FILE);
     let known = host.registry().credentials.values().any(|token| token.tenant.is_none());
-    if known && path.exists() {
+    if known && std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
         return Ok(path);
     }
     let token = match host.add_token(None, TokenSpec::default()).await {
@@ -89,6 +89,7 @@ async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
     // Temporary files are made with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(data)?;
     writeln!(file, "{token}")?;
+    file.as_file().sync_all()?;
     file.persist(&path).with_context(|| format!("writing {}", path.display()))?;
     Ok(path)
 }

@@ -14,7 +14,9 @@ use super::{Host, fate, view};
 use crate::clock::rfc3339;
 use crate::decision::{Context, Event, EventKind, Member};
 use crate::scim::{self, Resource};
-use crate::store::{AccountRow, Commit, CommitError, OperationState, ResourceRow, StoredResource};
+use crate::store::{
+    AccountRow, Commit, CommitError, OperationState, Related, ResourceRow, StoredResource,
+};
 
 /// What the identity provider gets to see.
 #[derive(Debug)]
@@ -91,12 +93,8 @@ impl Host {
         let related = change.before.as_ref().and_then(|before| before.stored.related.clone());
         let created = change.before.is_none();
         let account = self.account_before(tenant, &change).await?;
-        refuse_protected(&change, account.as_ref())?;
-        // What an operator decided for many at once is carried out whatever the state.
-        let held = match change.batch {
-            Some(_) => None,
-            None => standing(tenant, change.event, account.as_ref())?,
-        };
+        let held = admitted(tenant, &change, account.as_ref())?;
+        let activates = change.event == EventKind::Activate;
         let mut work = self.work(tenant, change, account).await?;
         if let Some((state, note)) = held {
             return self.acknowledge(work, state, note, related).await;
@@ -106,6 +104,9 @@ impl Host {
             return Err(fate::answer(tenant.dialect, work.id(), &obstacle).into());
         }
         let ended = self.drive(&mut work, deadline, true).await?;
+        if activates && matches!(ended, Ended::Done | Ended::Recorded) {
+            self.drop_held(&tenant.id, Some(&work.resource_id())).await?;
+        }
         self.written(work, ended, created, related)
     }
 
@@ -131,8 +132,29 @@ impl Host {
         }
     }
 
+    /// The answer to a request that joined an older one, whose resource may be there already.
+    pub(super) async fn joined(
+        &self,
+        work: Work,
+        ended: Ended,
+        created: bool,
+    ) -> Result<Written, Fault> {
+        let well = matches!(ended, Ended::Done | Ended::Recorded);
+        if !well || work.resource.is_some() {
+            return self.written(work, ended, created, Some("[]".to_owned()));
+        }
+        let related = if work.kind == "User" { Related::Groups } else { Related::None };
+        let (tenant, id) = (&work.tenant.id, work.resource_id());
+        let stored = self.store.resource(tenant, work.kind, &id, related).await?;
+        Ok(match stored {
+            Some(stored) if created => Written::Created(stored),
+            Some(stored) => Written::Kept(stored),
+            None => Written::Gone,
+        })
+    }
+
     /// Acknowledged and recorded, and not carried to the app (design §4.3).
-    async fn acknowledge(
+    pub(super) async fn acknowledge(
         &self,
         mut work: Work,
         state: OperationState,
@@ -144,6 +166,7 @@ impl Host {
         work.apply(&mut commit, false, now)?;
         let mut row = work.row(state)?;
         row.note = Some(note.to_owned());
+        row.sealed = None;
         if state == OperationState::Dropped {
             row.finished = Some(rfc3339(now));
         }
@@ -232,6 +255,7 @@ impl Host {
             protected,
             log: Vec::new(),
             resource: None,
+            rebased: false,
         })
     }
 
@@ -254,6 +278,20 @@ impl Host {
     }
 }
 
+/// Whether a change may go on to the app; where not, what the journal says.
+pub(super) fn admitted(
+    tenant: &Tenant,
+    change: &Change,
+    account: Option<&AccountRow>,
+) -> Result<Option<(OperationState, &'static str)>, scim::Error> {
+    refuse_protected(change, account)?;
+    // What an operator decided for many at once is carried out whatever the state.
+    match change.batch {
+        Some(_) => Ok(None),
+        None => standing(tenant, change.event, account),
+    }
+}
+
 /// Protected accounts are never deactivated or deleted (design §4.2).
 fn refuse_protected(change: &Change, account: Option<&AccountRow>) -> Result<(), scim::Error> {
     if change.event.deprovisions() && account.is_some_and(|account| account.protected) {
@@ -267,7 +305,7 @@ fn refuse_protected(change: &Change, account: Option<&AccountRow>) -> Result<(),
 }
 
 /// Whether the tenant's state keeps the change from the app, and what the journal says then.
-fn standing(
+pub(super) fn standing(
     tenant: &Tenant,
     event: EventKind,
     account: Option<&AccountRow>,

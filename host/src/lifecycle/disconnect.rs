@@ -10,11 +10,12 @@ use tokio::task::JoinSet;
 use super::change::{Before, Change, before};
 use super::fault::Fault;
 use super::registry::{Tenant, TenantState};
-use super::{Host, view};
+use super::{Host, lane, view};
+use crate::clock::rfc3339;
 use crate::connector::Question;
 use crate::decision::{EventKind, Step};
 use crate::scim;
-use crate::store::{AccountRow, Related};
+use crate::store::{AccountRow, Commit, CommitError, OperationState, Related};
 
 /// How many people the preview names; it counts all.
 const NAMED: usize = 100;
@@ -160,6 +161,7 @@ impl Host {
         id: &str,
         people: Ending,
     ) -> Result<DisconnectPlan, Fault> {
+        let _one_at_a_time = self.configuring.lock().await;
         let mut row = self.tenant_row(id).await?;
         if let Some(plan) = &row.plan {
             let plan: DisconnectPlan = serde_json::from_str(plan)?;
@@ -203,31 +205,26 @@ impl Host {
     fn disconnect_in_background(self: &Arc<Self>, id: String, plan: DisconnectPlan) {
         let host = Arc::clone(self);
         self.tasks.spawn(async move {
-            while !host.stopping.is_cancelled() && host.state_of(&id) == TenantState::Disconnecting
-            {
-                match host.let_go(&id, &plan).await {
-                    Ok(0) => {
-                        if let Err(Fault::Accident(error)) =
-                            host.set_state(&id, TenantState::Disconnected).await
-                        {
-                            tracing::error!(
-                                tenant = id,
-                                error = format!("{error:#}"),
-                                "disconnect"
-                            );
-                        }
-                        return;
-                    }
+            while !host.stopping.is_cancelled() && host.pursues(&id, &plan).await {
+                let finished = match host.let_go(&id, &plan).await {
+                    Ok(0) => host.part_for_good(&id).await,
                     Ok(left) => {
                         tracing::warn!(tenant = id, left, "a disconnect is not finished yet");
+                        Ok(())
                     }
-                    Err(error) => {
-                        tracing::error!(
-                            tenant = id,
-                            error = format!("{error:#}"),
-                            "a disconnect met an accident"
-                        );
+                    Err(error) => Err(Fault::Accident(error)),
+                };
+                match finished {
+                    Ok(()) => {}
+                    Err(Fault::Answer(error)) => {
+                        tracing::error!(tenant = id, status = error.status, "a disconnect");
                     }
+                    Err(Fault::Accident(error)) => {
+                        tracing::error!(tenant = id, error = format!("{error:#}"), "a disconnect");
+                    }
+                }
+                if !host.pursues(&id, &plan).await {
+                    return;
                 }
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => {}
@@ -265,10 +262,22 @@ impl Host {
         let parted = async {
             let tenant = self.served(tenant)?;
             let _lane = self.enter(&tenant, resource).await;
+            if !self.pursues(&tenant.id, plan).await {
+                return Ok(());
+            }
+            let key = lane::of_resource(&tenant.id, resource);
+            if plan.people == Ending::Release {
+                self.drop_open(&key).await?;
+            }
+            self.make_way(&tenant, &key, None, self.deadline()).await?;
             let stored = self.store.resource(&tenant.id, "User", resource, Related::Groups).await?;
             let Some(stored) = stored else { return Ok(()) };
-            let change = change(plan.people, before(stored)?, Some(plan.batch.clone()));
-            self.settle_and_carry_out(&tenant, change, self.deadline()).await?;
+            let account = self.store.account(&tenant.id, resource).await?;
+            // Who is protected is let go as they are.
+            let protected = account.is_some_and(|account| account.protected);
+            let people = if protected { Ending::Release } else { plan.people };
+            let change = change(people, before(stored)?, Some(plan.batch.clone()));
+            self.carry_out(&tenant, change, self.deadline()).await?;
             Ok::<(), Fault>(())
         };
         match parted.await {
@@ -277,7 +286,7 @@ impl Host {
                 tracing::warn!(
                     tenant,
                     resource,
-                    detail = error.detail,
+                    status = error.status,
                     "somebody could not be let go"
                 );
             }
@@ -285,6 +294,37 @@ impl Host {
                 tracing::error!(tenant, resource, error = format!("{error:#}"), "an accident");
             }
         }
+    }
+
+    /// Whether this plan still is the tenant's: an operator may have connected it again.
+    async fn pursues(&self, id: &str, plan: &DisconnectPlan) -> bool {
+        let Ok(row) = self.tenant_row(id).await else { return false };
+        let now = row.plan.as_deref().map(serde_json::from_str::<DisconnectPlan>);
+        row.state == TenantState::Disconnecting.name()
+            && matches!(now, Some(Ok(now)) if now.batch == plan.batch)
+    }
+
+    /// Whoever is let go is not deprovisioned by what is still open.
+    async fn drop_open(&self, key: &str) -> anyhow::Result<()> {
+        for open in self.open.on(key) {
+            let Some((mut row, _)) = self.store.operation(&open.operation).await? else { continue };
+            if !row.kind.deprovisions() {
+                continue;
+            }
+            row.state = OperationState::Dropped;
+            row.finished = Some(rfc3339(self.clock.now()));
+            row.note = Some("the integration ended before it was done".to_owned());
+            let commit = Commit { operation: Some(row), ..Commit::default() };
+            self.store.commit(commit).await.map_err(CommitError::into_accident)?;
+            self.open.forget(&open.operation);
+        }
+        Ok(())
+    }
+
+    /// Everybody was let go; what was held meanwhile has lost its object.
+    async fn part_for_good(&self, id: &str) -> Result<(), Fault> {
+        self.set_state(id, TenantState::Disconnected).await?;
+        Ok(self.drop_held(id, None).await?)
     }
 
     pub(super) fn served(&self, id: &str) -> Result<Arc<Tenant>, scim::Error> {

@@ -95,7 +95,7 @@ pub(super) fn answer(dialect: Dialect, operation: &str, obstacle: &Obstacle) -> 
 /// Okta retries on 429 with an integer `Retry-After` and on nothing else (clients.md §1.9).
 fn come_back(dialect: Dialect, seconds: u32, why: &str) -> scim::Error {
     let status = if dialect == Dialect::Okta { 429 } else { 503 };
-    scim::Error::new(status, why).retry_after(seconds.max(1))
+    scim::Error::new(status, why).retry_after(seconds.clamp(1, 3600))
 }
 
 fn wait(attempts: u32, obstacle: &Obstacle) -> Duration {

@@ -8,11 +8,13 @@ use tokio::time::Instant;
 
 use super::change::{Before, Change, Written, before};
 use super::fault::Fault;
+use super::registry::Tenant;
+use super::settle::Settled;
 use super::write::Target;
 use super::{Host, event, lane};
 use crate::decision::{EventKind, Member};
 use crate::scim::{self, Draft, MemberChange, MemberRef, Patched, Resource};
-use crate::store::MemberRow;
+use crate::store::{MemberRow, OperationFilter, OperationState, Related, StoredResource};
 
 /// No event carries more who join and leave (wit/types.wit).
 const SLICE: usize = 100;
@@ -32,36 +34,96 @@ impl Host {
     ) -> Result<Written, Fault> {
         let deadline = self.deadline();
         let resource = draft.resource.with_id(&self.clock.new_id());
-        let joined = draft.members.unwrap_or_default().into_iter().map(|m| m.value).collect();
-        let (joined, nested) = self.joining(target, joined).await?;
+        let all: BTreeSet<String> =
+            draft.members.unwrap_or_default().into_iter().map(|m| m.value).collect();
+        let (mut joined, nested) = self.joining(target, all.clone()).await?;
+        joined.truncate(SLICE);
         let mut change = Change::new("Group", EventKind::GroupCreate, None, resource);
-        change.nested = nested;
-        let mut slices = joined.chunks(SLICE).map(<[Member]>::to_vec);
-        change.joined = slices.next().unwrap_or_default();
-        let id = change.after.id().to_owned();
-        let key = lane::of_subject(&target.tenant.id, "Group", &change.subject());
-        let _lane = self.lanes.enter(key.clone()).await;
-        match self.settle(&target.tenant, &key, &change.fingerprint(), deadline).await? {
-            super::settle::Settled::Clear => {}
-            super::settle::Settled::Joined(work, ended) => {
-                return self.written(*work, ended, true, None);
-            }
-            super::settle::Settled::Blocked(error) => return Err(error.into()),
+        change.nested = among(&nested, &joined);
+        change.joined = joined;
+        let written = self.found(target, change, deadline).await?;
+        let Written::Created(stored) = &written else { return Ok(written) };
+        if all.len() <= SLICE {
+            return Ok(written);
         }
-        let mut written = self.carry_out(&target.tenant, change, deadline).await?;
-        for slice in slices {
-            let _lane = self.enter(&target.tenant, &id).await;
-            let before = self.before(target, &id).await?;
-            let after = before.resource.clone();
-            let kept = self.step(target, before, after, slice, Vec::new(), deadline).await?;
-            if let Written::Kept(stored) = kept {
-                written = Written::Created(stored);
-            }
+        // The rest, or what a retry finds missing of it.
+        let (id, add) = (stored.id.clone(), all.into_iter().map(reference).collect());
+        let _lane = self.enter(&target.tenant, &id).await;
+        let before = self.before(target, &id).await?;
+        let patched = Patched {
+            resource: before.resource.clone(),
+            members: vec![MemberChange::Add(add)],
+            password: None,
+        };
+        match self.modify_group(target, before, patched, deadline).await? {
+            Written::Kept(stored) => Ok(Written::Created(stored)),
+            other => Ok(other),
         }
-        Ok(written)
     }
 
-    /// The caller holds the group's lane.
+    /// Makes the group, or finds the one that the same request made before.
+    async fn found(
+        self: &Arc<Self>,
+        target: &Target,
+        change: Change,
+        deadline: Instant,
+    ) -> Result<Written, Fault> {
+        let tenant = &target.tenant;
+        let key = lane::of_subject(&tenant.id, "Group", &change.subject());
+        let fingerprint = change.fingerprint();
+        let _lane = self.lanes.enter(key.clone()).await;
+        match self.settle(tenant, &key, Some(&fingerprint), deadline).await? {
+            Settled::Clear => {}
+            Settled::Joined(work, ended) => return self.joined(*work, ended, true).await,
+            Settled::Blocked(error) => return Err(error.into()),
+        }
+        for stored in self.named_like(tenant, &change).await? {
+            if self.owed(tenant, &stored.id, &fingerprint).await? {
+                return Ok(Written::Created(stored));
+            }
+        }
+        self.carry_out(tenant, change, deadline).await
+    }
+
+    /// Groups of the same name; names of groups are not unique.
+    async fn named_like(
+        &self,
+        tenant: &Tenant,
+        change: &Change,
+    ) -> Result<Vec<StoredResource>, Fault> {
+        let filter = OperationFilter {
+            tenant: Some(tenant.id.clone()),
+            kind: Some(EventKind::GroupCreate),
+            state: Some(OperationState::Done),
+            limit: 20,
+            ..OperationFilter::default()
+        };
+        let subject = change.subject();
+        let mut found = Vec::new();
+        for row in self.store.operations(&filter).await? {
+            if row.subject == subject {
+                let id = &row.resource;
+                found.extend(self.store.resource(&tenant.id, "Group", id, Related::None).await?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The first of the events that a modification becomes; none where nothing changes.
+    pub(super) async fn first_group_change(
+        &self,
+        target: &Target,
+        was: Before,
+        patched: Patched,
+    ) -> Result<Option<Change>, Fault> {
+        let movement = self.movement(target, &was.stored.id, &patched.members).await?;
+        let (joined, nested) = self.joining(target, movement.joined).await?;
+        let left = self.leaving(target, movement.left).await?;
+        let (joined, left) = slices(&joined, &left).into_iter().next().unwrap_or_default();
+        Ok(step(was, patched.resource, joined, &nested, left))
+    }
+
+    /// The caller holds the group's lane, and nothing is open on it.
     pub(super) async fn modify_group(
         self: &Arc<Self>,
         target: &Target,
@@ -69,60 +131,24 @@ impl Host {
         patched: Patched,
         deadline: Instant,
     ) -> Result<Written, Fault> {
-        let movement = self.movement(target, was.stored.id.as_str(), &patched.members).await?;
+        let movement = self.movement(target, &was.stored.id, &patched.members).await?;
         let (joined, nested) = self.joining(target, movement.joined).await?;
         let left = self.leaving(target, movement.left).await?;
-        let moving = !joined.is_empty() || !left.is_empty();
-        if event::of_group(&was.resource, &patched.resource, moving).kind.is_none() {
-            return Ok(Written::Kept(was.stored));
-        }
-        let id = was.stored.id.clone();
         let (mut was, mut after) = (was, patched.resource);
         let mut steps = slices(&joined, &left).into_iter().peekable();
         loop {
             let (joined, left) = steps.next().unwrap_or_default();
-            let nested = nested.iter().filter(|id| joined.iter().any(|m| m.id == **id)).cloned();
-            let nested = nested.collect();
-            let written =
-                self.nested_step(target, was, after, (joined, nested), left, deadline).await?;
+            let stored = was.stored.clone();
+            let Some(change) = step(was, after, joined, &nested, left) else {
+                return Ok(Written::Kept(stored));
+            };
+            let written = self.carry_out(&target.tenant, change, deadline).await?;
             let (Written::Kept(stored), Some(_)) = (&written, steps.peek()) else {
                 return Ok(written);
             };
-            debug_assert_eq!(stored.id, id);
             was = before(stored.clone())?;
             after = was.resource.clone();
         }
-    }
-
-    async fn step(
-        self: &Arc<Self>,
-        target: &Target,
-        was: Before,
-        after: Resource,
-        joined: Vec<Member>,
-        left: Vec<Member>,
-        deadline: Instant,
-    ) -> Result<Written, Fault> {
-        self.nested_step(target, was, after, (joined, Vec::new()), left, deadline).await
-    }
-
-    async fn nested_step(
-        self: &Arc<Self>,
-        target: &Target,
-        was: Before,
-        after: Resource,
-        (joined, nested): (Vec<Member>, Vec<String>),
-        left: Vec<Member>,
-        deadline: Instant,
-    ) -> Result<Written, Fault> {
-        let moving = !joined.is_empty() || !left.is_empty();
-        let difference = event::of_group(&was.resource, &after, moving);
-        let mut change = Change::new("Group", EventKind::GroupUpdate, Some(was), after);
-        change.changes = difference.changes;
-        change.joined = joined;
-        change.nested = nested;
-        change.left = left;
-        self.settle_and_carry_out(&target.tenant, change, deadline).await
     }
 
     /// Plays the changes on the members that are there, in order.
@@ -207,6 +233,33 @@ impl Host {
             })
             .collect())
     }
+}
+
+/// One event of a group; none where nothing changes.
+fn step(
+    was: Before,
+    after: Resource,
+    joined: Vec<Member>,
+    nested: &[String],
+    left: Vec<Member>,
+) -> Option<Change> {
+    let moving = !joined.is_empty() || !left.is_empty();
+    let difference = event::of_group(&was.resource, &after, moving);
+    let mut change = Change::new("Group", difference.kind?, Some(was), after);
+    change.changes = difference.changes;
+    change.nested = among(nested, &joined);
+    change.joined = joined;
+    change.left = left;
+    Some(change)
+}
+
+/// Those of the nested groups that are among these.
+fn among(nested: &[String], members: &[Member]) -> Vec<String> {
+    nested.iter().filter(|id| members.iter().any(|member| member.id == **id)).cloned().collect()
+}
+
+fn reference(id: String) -> MemberRef {
+    MemberRef { value: id, display: None, kind: None }
 }
 
 /// Everybody whom the changes name.

@@ -46,6 +46,14 @@ impl OpenOperations {
         }
     }
 
+    /// Forgets an operation that the journal no longer has open.
+    pub(super) fn forget(&self, operation: &str) {
+        self.locked().retain(|_, lane| {
+            lane.retain(|open| open.operation != operation);
+            !lane.is_empty()
+        });
+    }
+
     /// Oldest first.
     pub(super) fn on(&self, lane: &str) -> Vec<Open> {
         self.locked().get(lane).cloned().unwrap_or_default()

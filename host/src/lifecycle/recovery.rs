@@ -15,7 +15,7 @@ use super::run::{Ended, asked};
 use super::work::Work;
 use crate::clock::rfc3339;
 use crate::decision::{Account, Context, Event, EventKind, Exchange, Request};
-use crate::store::{ExchangeRow, OperationRow, OperationState, Related};
+use crate::store::{Commit, CommitError, ExchangeRow, OperationRow, OperationState, Related};
 
 /// How often the journal is looked through for what is due.
 const ROUND: Duration = Duration::from_secs(1);
@@ -23,13 +23,18 @@ const ROUND: Duration = Duration::from_secs(1);
 const ATTEMPT: Duration = Duration::from_secs(60);
 /// After how long nobody can be driving an operation any more.
 const ABANDONED: Duration = Duration::from_secs(300);
+/// How long an operation rests after an accident of ours.
+const AFTER_AN_ACCIDENT: Duration = Duration::from_secs(60);
 
 impl Host {
     /// Takes up what a host before this one left open, and keeps trying what is due.
     pub(super) async fn recover(self: &Arc<Self>) -> anyhow::Result<()> {
         for row in self.store.unfinished().await? {
-            if let Some(work) = self.restore(&row.id).await? {
-                self.open.insert(&work);
+            match self.restore(&row.id).await {
+                Ok(Some(work)) => self.open.insert(&work),
+                Ok(None) => {}
+                // One operation that cannot be taken up keeps nobody else from being served.
+                Err(error) => self.give_up(row, &error).await?,
             }
         }
         if self.open.count() > 0 {
@@ -68,47 +73,68 @@ impl Host {
                 continue;
             }
             let host = Arc::clone(self);
-            attempts.spawn(async move { host.attempt(&row.id).await });
+            attempts.spawn(async move { host.attempt_or_wait(&row.id).await });
             if attempts.len() >= 64 {
-                report(attempts.join_next().await);
+                attempts.join_next().await;
             }
         }
-        while !attempts.is_empty() {
-            report(attempts.join_next().await);
-        }
+        attempts.join_all().await;
         Ok(())
     }
 
     /// One attempt at an open operation, after those before it on its lane.
-    pub(super) async fn attempt(self: &Arc<Self>, operation: &str) -> anyhow::Result<()> {
+    pub(super) async fn attempt(
+        self: &Arc<Self>,
+        operation: &str,
+        forced: bool,
+    ) -> anyhow::Result<()> {
         let Some(work) = self.restore(operation).await? else { return Ok(()) };
         let key = work.lane();
         let _lane = self.lanes.enter(key.clone()).await;
         for open in self.open.on(&key) {
-            // Read again: whoever held the lane may have finished it.
-            let Some(mut work) = self.restore(&open.operation).await? else { continue };
+            let deadline = Instant::now() + ATTEMPT;
+            let forced = forced && open.operation == operation;
             // Nobody waits for this answer: whoever asked is owed it.
-            work.progress.owed |= !work.progress.applied;
-            let ended = self.drive(&mut work, Instant::now() + ATTEMPT, false).await?;
-            if let Ended::Stopped(_, Fate::Open(_)) = ended {
+            let driven = self.drive_open(&key, &open.operation, deadline, false, forced).await?;
+            if let Some((_, Ended::Stopped(_, Fate::Open(_)))) = driven {
                 break; // What is behind it waits with it.
             }
         }
         Ok(())
     }
 
+    /// An attempt whose accident is logged, and not repeated at once.
+    async fn attempt_or_wait(self: &Arc<Self>, operation: &str) {
+        let Err(error) = self.attempt(operation, false).await else { return };
+        tracing::error!(operation, error = format!("{error:#}"), "an attempt met with an accident");
+        let postponed = async {
+            let Some((mut row, _)) = self.store.operation(operation).await? else { return Ok(()) };
+            if row.state != OperationState::Open {
+                return Ok(());
+            }
+            row.attempts += 1;
+            row.due = Some(rfc3339(self.clock.now() + AFTER_AN_ACCIDENT));
+            let commit = Commit { operation: Some(row), ..Commit::default() };
+            self.store.commit(commit).await.map_err(CommitError::into_accident)
+        };
+        if let Err(error) = postponed.await {
+            tracing::error!(operation, error = format!("{error:#}"), "it could not be postponed");
+        }
+    }
+
+    /// Leaves an operation to an operator that this host cannot even read.
+    async fn give_up(&self, mut row: OperationRow, error: &anyhow::Error) -> anyhow::Result<()> {
+        tracing::error!(operation = row.id, error = format!("{error:#}"), "cannot be taken up");
+        row.state = OperationState::Failed;
+        row.note = Some(format!("it could not be taken up after a restart: {error:#}"));
+        let commit = Commit { operation: Some(row), ..Commit::default() };
+        self.store.commit(commit).await.map_err(CommitError::into_accident)
+    }
+
     /// Goes on with an operation whose sender has been answered.
     pub(super) fn continue_in_background(self: &Arc<Self>, work: Work) {
         let host = Arc::clone(self);
-        self.tasks.spawn(async move {
-            if let Err(error) = host.attempt(work.id()).await {
-                tracing::error!(
-                    operation = work.id(),
-                    error = format!("{error:#}"),
-                    "an attempt failed"
-                );
-            }
-        });
+        self.tasks.spawn(async move { host.attempt_or_wait(work.id()).await });
     }
 
     /// An open operation as the journal has it; none where it is finished.
@@ -149,13 +175,33 @@ impl Host {
             batch: row.batch.clone(),
             protected: account.as_ref().is_some_and(|account| account.protected),
             journaled: true,
-            log: Vec::new(),
+            log: row.log.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default(),
             resource: None,
+            rebased: false,
         };
         if work.exchanges.is_empty() && work.pending.is_none() {
             self.refresh(&mut work, &row, account.and_then(|account| account.account)).await?;
         }
         Ok(Some(work))
+    }
+
+    /// Brings an operation that has asked the app already up to a directory that has moved. Says
+    /// whether there is still something to bring it to.
+    pub(super) async fn rebase(&self, work: &mut Work) -> anyhow::Result<bool> {
+        let id = work.resource_id();
+        let joined: Vec<String> = work.event.joined.iter().map(|m| m.id.clone()).collect();
+        if !joined.is_empty() {
+            let people = self.store.people(&work.tenant.id, &joined).await?;
+            let mut event = (*work.event).clone();
+            event.joined.retain(|member| people.iter().any(|person| person.id == member.id));
+            work.event = Arc::new(event);
+        }
+        if work.progress.expected.is_none() {
+            return Ok(true);
+        }
+        let stored = self.store.resource(&work.tenant.id, work.kind, &id, Related::None).await?;
+        work.progress.expected = stored.as_ref().map(|stored| stored.version);
+        Ok(stored.is_some())
     }
 
     /// An operation that has not asked the app for anything yet begins from what is there now:
@@ -170,6 +216,10 @@ impl Host {
             return Ok(());
         }
         let mut context = Context { account, ..(*work.context).clone() };
+        if let (Some(account), true) = (&context.account, work.tenant.app.shared) {
+            let app = &work.tenant.app.name;
+            context.elsewhere = self.store.elsewhere(app, &row.tenant, &account.id).await?;
+        }
         let stored = self
             .store
             .resource(&row.tenant, &row.resource_kind, &row.resource, Related::None)
@@ -203,14 +253,6 @@ fn exchanges_of(rows: Vec<ExchangeRow>) -> anyhow::Result<(Vec<Exchange>, Option
         }
     }
     Ok((done, pending))
-}
-
-fn report(attempt: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) {
-    match attempt {
-        Some(Ok(Err(error))) => tracing::error!(error = format!("{error:#}"), "an attempt failed"),
-        Some(Err(error)) => tracing::error!(%error, "an attempt was cut off"),
-        _ => {}
-    }
 }
 
 /// Whether an operation is to be tried again. One that is under way has no date; if it stays so,

@@ -68,7 +68,10 @@ impl Host {
 
     async fn next(&self, work: &mut Work) -> Next {
         let Some(connector) = work.connector.clone() else {
-            return Next::Done(unasked(work));
+            return match &work.tenant.app.connector {
+                Ok(_) => Next::Done(unasked(work)),
+                Err(why) => Next::Stop(Obstacle::NoConnector(why.clone())),
+            };
         };
         let decided = self
             .connectors
@@ -81,7 +84,8 @@ impl Host {
                 },
             )
             .await;
-        work.log.extend(decided.log.iter().map(|line| format!("{}: {}", line.level, line.message)));
+        // Asked again, a connector says again what it said before.
+        work.log = decided.log.iter().map(|l| format!("{}: {}", l.level, l.message)).collect();
         match decided.answer {
             Err(failure) => Next::Stop(Obstacle::Failed(failure)),
             Ok(Err(refusal)) => Next::Stop(Obstacle::Refused(refusal)),
@@ -119,8 +123,8 @@ impl Host {
             commit.exchanges.push(work.exchange(last, now)?);
         }
         commit.exchanges.push(work.exchange(n, now)?);
-        let first = !work.journaled;
-        if first || detach {
+        // What the first call is decided from must be what a restart decides from.
+        if n == 0 || !work.journaled || detach {
             commit.operation = Some(work.row(OperationState::Open)?);
         }
         match self.store.commit(commit).await {
@@ -163,7 +167,7 @@ impl Host {
             );
             return Ok(Some(Obstacle::Refused(Refusal::Misconfigured(why))));
         };
-        let key = format!("{}-{}", work.id(), work.exchanges.len());
+        let key = work.idempotency_key();
         fail::fail_point!("call");
         let stand_ins = self.stand_ins(work)?;
         let performed = self.delivery.perform(endpoint, &request, &key, &stand_ins, deadline).await;
@@ -191,6 +195,7 @@ impl Host {
     async fn finish(&self, work: &mut Work, outcome: Outcome) -> anyhow::Result<Ended> {
         let now = self.clock.now();
         let mut commit = Commit::default();
+        let applied = work.progress.applied;
         work.apply(&mut commit, gone(work.event.kind, &outcome), now)?;
         work.attempts += 1;
         work.sealed = None;
@@ -210,11 +215,15 @@ impl Host {
             Ok(()) => {}
             // Taken while the app was being asked: the journal must not try for ever.
             Err(CommitError::UserNameTaken) if work.journaled => {
-                work.progress.applied = false;
+                work.progress.applied = applied;
                 let why = super::change::taken(&work.subject).detail;
                 return self.stop(work, Obstacle::Refused(Refusal::Conflict(why))).await;
             }
             Err(CommitError::UserNameTaken) => return Ok(Ended::Taken),
+            Err(CommitError::Stale) if work.journaled => {
+                work.progress.applied = applied;
+                return self.finish_anew(work, outcome).await;
+            }
             Err(CommitError::Stale) => anyhow::bail!("the resource changed under its lane"),
             Err(CommitError::Accident(error)) => return Err(error),
         }
@@ -222,20 +231,25 @@ impl Host {
         Ok(Ended::Done)
     }
 
+    /// The app has done its part, and the directory has moved meanwhile: somebody who was to join
+    /// was deleted, or an operator took an old operation up again.
+    async fn finish_anew(&self, work: &mut Work, outcome: Outcome) -> anyhow::Result<Ended> {
+        let why = "the resource was changed by others meanwhile".to_owned();
+        if work.rebased || !self.rebase(work).await? {
+            return self.stop(work, Obstacle::Forbidden(why)).await;
+        }
+        work.rebased = true;
+        Box::pin(self.finish(work, outcome)).await
+    }
+
     /// Makes durable why it could not go on, and what becomes of it.
     async fn stop(&self, work: &mut Work, obstacle: Obstacle) -> anyhow::Result<Ended> {
         let now = self.clock.now();
-        let later = matches!(
-            obstacle,
-            Obstacle::OutOfTime
-                | Obstacle::Refused(Refusal::RetryLater(_) | Refusal::Misconfigured(_))
-        );
-        if later && work.pending.is_none() {
-            // The last answer was no answer: its request is made again, under the same key.
-            work.pending = work.exchanges.pop().map(|exchange| exchange.request);
-        }
         let accepted = work.progress.applied;
         let fate = fate::of(work.event.kind, accepted, work.attempts, &obstacle);
+        if let (Fate::Open(_), Obstacle::Refused(refusal)) = (fate, &obstacle) {
+            work.ask_again(refusal);
+        }
         work.attempts += 1;
         work.progress.owed |= matches!(fate, Fate::Open(_)) && !accepted;
         let state = match fate {
@@ -248,7 +262,10 @@ impl Host {
         row.note = Some(why(&obstacle));
         match fate {
             Fate::Open(wait) => row.due = Some(rfc3339(later_by(now, wait))),
-            Fate::Refused => row.finished = Some(rfc3339(now)),
+            Fate::Refused => {
+                row.finished = Some(rfc3339(now));
+                row.sealed = None;
+            }
             Fate::Failed => {}
         }
         let mut commit = Commit { operation: Some(row), ..Commit::default() };

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Host;
-use super::change::{Change, Written};
+use super::change::{Change, Written, admitted, standing, taken};
 use super::fate::{self, Obstacle};
 use super::fault::Fault;
 use super::registry::{Reply, Tenant};
 use super::run::Ended;
 use super::work::{Progress, Work};
+use crate::clock::rfc3339;
 use crate::decision::Refusal;
 use crate::scim;
-use crate::store::{Commit, CommitError, OperationFilter, OperationState, StoredResource};
+use crate::store::{Commit, CommitError, OperationFilter, OperationState};
 
 /// What came of looking.
 #[derive(Debug)]
@@ -27,19 +28,19 @@ pub(super) enum Settled {
 }
 
 impl Host {
-    /// Tries to finish what is open on this lane, oldest first. The caller holds the lane.
+    /// Tries to finish what is open on this lane, oldest first. The caller holds the lane, and
+    /// reads anew what it is about to change: others have changed it.
     pub(super) async fn settle(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
         lane: &str,
-        fingerprint: &str,
+        fingerprint: Option<&str>,
         deadline: Instant,
     ) -> Result<Settled, Fault> {
         for open in self.open.on(lane) {
-            let Some(mut work) = self.restore(&open.operation).await? else { continue };
-            let joined = open.fingerprint == fingerprint;
-            work.progress.owed = !joined && !work.progress.applied;
-            let ended = self.drive(&mut work, deadline, false).await?;
+            let joined = fingerprint == Some(open.fingerprint.as_str());
+            let driven = self.drive_open(lane, &open.operation, deadline, joined, false).await?;
+            let Some((work, ended)) = driven else { continue };
             if joined {
                 return Ok(Settled::Joined(Box::new(work), ended));
             }
@@ -50,15 +51,115 @@ impl Host {
         Ok(Settled::Clear)
     }
 
+    /// Drives one operation that is open, on its own lane, unless what has happened since keeps
+    /// it from the app. The caller holds `lane`; lanes nest in one order only, subject before
+    /// resource.
+    pub(super) async fn drive_open(
+        self: &Arc<Self>,
+        lane: &str,
+        operation: &str,
+        deadline: Instant,
+        awaited: bool,
+        forced: bool,
+    ) -> anyhow::Result<Option<(Work, Ended)>> {
+        let Some(mut work) = self.restore(operation).await? else {
+            self.open.forget(operation);
+            return Ok(None);
+        };
+        let own = work.lane();
+        let _own = if own == lane { None } else { Some(self.lanes.enter(own).await) };
+        if _own.is_some() {
+            // Read again: whoever held that lane may have finished it.
+            let Some(again) = self.restore(operation).await? else { return Ok(None) };
+            work = again;
+        }
+        work.progress.owed = !awaited && !work.progress.applied;
+        if !forced && let Some((state, note)) = self.kept_back(&work).await? {
+            self.keep_back(&mut work, state, note).await?;
+            return Ok(Some((work, Ended::Recorded)));
+        }
+        let ended = self.drive(&mut work, deadline, false).await?;
+        Ok(Some((work, ended)))
+    }
+
+    /// Whether somebody has paused, disconnected, released or protected since an operation was
+    /// written that takes access away.
+    async fn kept_back(
+        &self,
+        work: &Work,
+    ) -> anyhow::Result<Option<(OperationState, &'static str)>> {
+        if !work.event.kind.deprovisions() || work.batch.is_some() {
+            return Ok(None);
+        }
+        if work.protected {
+            return Ok(Some((OperationState::Dropped, "the account has been protected meanwhile")));
+        }
+        let account = self.store.account(&work.tenant.id, &work.resource_id()).await?;
+        Ok(standing(&work.tenant, work.event.kind, account.as_ref()).unwrap_or(None))
+    }
+
+    async fn keep_back(
+        &self,
+        work: &mut Work,
+        state: OperationState,
+        note: &str,
+    ) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let mut commit = Commit::default();
+        if !work.protected {
+            work.apply(&mut commit, false, now)?;
+        }
+        let mut row = work.row(state)?;
+        row.note = Some(note.to_owned());
+        row.finished = (state == OperationState::Dropped).then(|| rfc3339(now));
+        row.sealed = None;
+        commit.operation = Some(row);
+        self.store.commit(commit).await.map_err(CommitError::into_accident)?;
+        self.open.remove(work);
+        Ok(())
+    }
+
+    /// Ends what is held: for one resource, which is active again, or for a whole tenant, whose
+    /// people were let go.
+    pub(super) async fn drop_held(
+        &self,
+        tenant: &str,
+        resource: Option<&str>,
+    ) -> anyhow::Result<()> {
+        loop {
+            let filter = OperationFilter {
+                tenant: Some(tenant.to_owned()),
+                resource: resource.map(str::to_owned),
+                state: Some(OperationState::Held),
+                limit: 500,
+                ..OperationFilter::default()
+            };
+            let held = self.store.operations(&filter).await?;
+            if held.is_empty() {
+                return Ok(());
+            }
+            for mut row in held {
+                row.state = OperationState::Dropped;
+                row.finished = Some(rfc3339(self.clock.now()));
+                row.note = Some("held, and overtaken by what happened since".to_owned());
+                let commit = Commit { operation: Some(row), ..Commit::default() };
+                self.store.commit(commit).await.map_err(CommitError::into_accident)?;
+            }
+        }
+    }
+
     /// Records a change behind what is open: in full where the app answers when recorded, as a
     /// promise to ourselves where somebody's access must end.
     pub(super) async fn queue(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
-        change: &mut Change,
+        lane: &str,
+        change: Change,
     ) -> Result<Option<Written>, Fault> {
         let accept = tenant.app.reply == Reply::WhenRecorded;
-        if !accept && !change.event.deprovisions() {
+        let fingerprint = change.fingerprint();
+        let queued = self.open.on(lane).iter().any(|open| open.fingerprint == fingerprint);
+        if queued || !accept && !change.event.deprovisions() {
             return Ok(None);
         }
         let related = change.before.as_ref().and_then(|before| before.stored.related.clone());
@@ -66,9 +167,11 @@ impl Host {
             Some(before) => self.store.account(&tenant.id, &before.stored.id).await?,
             None => None,
         };
-        let after = change.after.clone();
-        let taken = std::mem::replace(change, Change::new(change.kind, change.event, None, after));
-        let mut work = self.work(tenant, taken, account).await?;
+        let held = admitted(tenant, &change, account.as_ref())?;
+        let mut work = self.work(tenant, change, account).await?;
+        if let Some((state, note)) = held {
+            return Ok(Some(self.acknowledge(work, state, note, related).await?));
+        }
         let now = self.clock.now();
         let mut commit = Commit::default();
         if accept {
@@ -77,17 +180,12 @@ impl Host {
         work.progress.owed = !accept;
         let mut row = work.row(OperationState::Open)?;
         row.note = Some("waits for an older operation on the same resource".to_owned());
-        row.due = Some(crate::clock::rfc3339(now));
+        row.due = Some(rfc3339(now));
         commit.operation = Some(row);
         match self.store.commit(commit).await {
             Ok(()) => {}
-            Err(CommitError::UserNameTaken) => {
-                return Err(super::change::taken(&work.subject).into());
-            }
-            Err(CommitError::Stale) => {
-                return Err(anyhow::anyhow!("the resource changed under its lane").into());
-            }
-            Err(CommitError::Accident(error)) => return Err(error.into()),
+            Err(CommitError::UserNameTaken) => return Err(taken(&work.subject).into()),
+            Err(error) => return Err(error.into_accident().into()),
         }
         self.open.insert(&work);
         match accept {
@@ -101,14 +199,14 @@ impl Host {
     pub(super) async fn owed(
         &self,
         tenant: &Tenant,
-        existing: &StoredResource,
+        existing: &str,
         fingerprint: &str,
     ) -> anyhow::Result<bool> {
         let operations = self
             .store
             .operations(&OperationFilter {
                 tenant: Some(tenant.id.clone()),
-                resource: Some(existing.id.clone()),
+                resource: Some(existing.to_owned()),
                 state: Some(OperationState::Done),
                 limit: 1,
                 oldest_first: true,

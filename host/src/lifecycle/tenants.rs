@@ -51,6 +51,7 @@ impl Host {
     /// Makes or changes a tenant. Its state stays.
     pub async fn put_tenant(&self, id: &str, spec: TenantSpec) -> Result<(), Fault> {
         valid_name("tenant", id)?;
+        let _one_at_a_time = self.configuring.lock().await;
         let registry = self.registry();
         let app = self.app_row(&spec.app).await?;
         if let Some(Ok(connector)) = registry.apps.get(&spec.app).map(|app| &app.connector) {
@@ -100,6 +101,7 @@ impl Host {
 
     /// Connects, or pauses, a tenant.
     pub async fn set_state(&self, id: &str, state: TenantState) -> Result<(), Fault> {
+        let _one_at_a_time = self.configuring.lock().await;
         let mut row = self.tenant_row(id).await?;
         row.state = state.name().to_owned();
         if state != TenantState::Disconnecting {

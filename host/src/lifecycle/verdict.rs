@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::Host;
 use super::fault::Fault;
 use super::lane;
-use super::work::Work;
 use crate::clock::rfc3339;
+use crate::decision::Refusal;
 use crate::scim;
-use crate::store::{Commit, CommitError, OperationState};
+use crate::store::{Commit, CommitError, OperationRow, OperationState};
 
 /// The states from which an operator can take an operation up again, or drop it.
 const UNDECIDED: [OperationState; 3] =
@@ -34,55 +34,73 @@ impl Host {
     }
 
     /// Tries an operation again now: one that is open, failed or held.
-    pub async fn retry(self: &Arc<Self>, operation: &str) -> Result<(), Fault> {
-        self.reopen(operation, &UNDECIDED).await?;
-        Ok(self.attempt(operation).await?)
+    pub async fn retry(self: &Arc<Self>, operation: String) -> Result<(), Fault> {
+        self.undisturbed(|host| async move {
+            host.reopen(&operation).await?;
+            Ok(host.attempt(&operation, true).await?)
+        })
+        .await
     }
 
     /// Gives an operation up: the app stays as it is.
-    pub async fn drop_operation(&self, operation: &str) -> Result<(), Fault> {
-        let Some(work) = self.reopen(operation, &UNDECIDED).await? else {
-            return Ok(());
-        };
-        let _lane = self.lanes.enter(work.lane()).await;
-        let Some((mut row, _)) = self.store.operation(operation).await? else { return Ok(()) };
-        if row.state == OperationState::Open {
+    pub async fn drop_operation(self: &Arc<Self>, operation: String) -> Result<(), Fault> {
+        self.undisturbed(|host| async move {
+            let row = host.undecided(&operation).await?;
+            let _lane = host.lanes.enter(lane::of_resource(&row.tenant, &row.resource)).await;
+            // Read again: whoever held the lane may have finished it.
+            let mut row = host.undecided(&operation).await?;
             row.state = OperationState::Dropped;
             row.sealed = None;
             row.due = None;
             row.note = Some("dropped by an operator".to_owned());
-            row.finished = Some(rfc3339(self.clock.now()));
+            row.finished = Some(rfc3339(host.clock.now()));
             let commit = Commit { operation: Some(row), ..Commit::default() };
+            host.store.commit(commit).await.map_err(CommitError::into_accident)?;
+            host.open.forget(&operation);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes up what was held or has failed. A request that the app answered with no is made anew.
+    async fn reopen(&self, operation: &str) -> Result<(), Fault> {
+        let row = self.undecided(operation).await?;
+        let _lane = self.lanes.enter(lane::of_resource(&row.tenant, &row.resource)).await;
+        let mut row = self.undecided(operation).await?;
+        if row.state == OperationState::Open {
+            return Ok(());
+        }
+        let failed = row.state == OperationState::Failed;
+        row.state = OperationState::Open;
+        row.due = None;
+        let commit = Commit { operation: Some(row), ..Commit::default() };
+        self.store.commit(commit).await.map_err(CommitError::into_accident)?;
+        let Some(mut work) = self.restore(operation).await? else { return Ok(()) };
+        self.open.insert(&work);
+        let asked = work.exchanges.len();
+        if failed {
+            work.ask_again(&Refusal::Rejected(String::new()));
+        }
+        if work.exchanges.len() < asked {
+            let mut commit =
+                Commit { operation: Some(work.row(OperationState::Open)?), ..Commit::default() };
+            commit.exchanges.push(work.exchange(work.exchanges.len(), self.clock.now())?);
             self.store.commit(commit).await.map_err(CommitError::into_accident)?;
-            self.open.remove(&work);
         }
         Ok(())
     }
 
-    async fn reopen(
-        &self,
-        operation: &str,
-        from: &[OperationState],
-    ) -> Result<Option<Work>, Fault> {
-        let Some((mut row, _)) = self.store.operation(operation).await? else {
+    async fn undecided(&self, operation: &str) -> Result<OperationRow, Fault> {
+        let Some((row, _)) = self.store.operation(operation).await? else {
             return Err(scim::Error::new(404, format!("no operation {operation}")).into());
         };
-        if !from.contains(&row.state) {
+        if !UNDECIDED.contains(&row.state) {
             return Err(scim::Error::new(
                 409,
                 format!("operation {operation} is {} and stays so", row.state.name()),
             )
             .into());
         }
-        if row.state != OperationState::Open {
-            row.state = OperationState::Open;
-            let commit = Commit { operation: Some(row), ..Commit::default() };
-            self.store.commit(commit).await.map_err(CommitError::into_accident)?;
-        }
-        let work = self.restore(operation).await?;
-        if let Some(work) = &work {
-            self.open.insert(work);
-        }
-        Ok(work)
+        Ok(row)
     }
 }

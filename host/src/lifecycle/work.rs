@@ -12,7 +12,8 @@ use super::{lane, view};
 use crate::clock::rfc3339;
 use crate::connector::Connector;
 use crate::decision::{
-    Account, Context, Event, EventKind, Exchange, Member, Outcome, Request, Subject, Visibility,
+    Account, Context, Event, EventKind, Exchange, Member, Outcome, Refusal, Request, Subject,
+    Visibility,
 };
 use crate::scim::Resource;
 use crate::store::{
@@ -45,6 +46,8 @@ pub(super) struct Work {
     /// What the connector logged, bounded by the sandbox.
     pub(super) log: Vec<String>,
     pub(super) resource: Option<ResourceRow>,
+    /// Whether it was brought up to what others did meanwhile. Once is enough.
+    pub(super) rebased: bool,
 }
 
 /// What a restart must know beside the event.
@@ -58,6 +61,9 @@ pub(super) struct Progress {
     pub(super) applied: bool,
     /// The identity provider was told to come back, and has not had its answer yet.
     pub(super) owed: bool,
+    /// How often a request was made anew that the app had answered with no.
+    #[serde(default)]
+    pub(super) resent: u32,
     /// Those who joined and are groups themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) nested: Vec<String>,
@@ -75,6 +81,36 @@ impl Work {
                 lane::of_subject(&self.tenant.id, self.kind, &self.subject)
             }
             _ => lane::of_resource(&self.tenant.id, &self.resource_id()),
+        }
+    }
+
+    /// The key of the pending request: the same after a crash, another where the app is to think
+    /// again.
+    pub(super) fn idempotency_key(&self) -> String {
+        let (id, n) = (self.id(), self.exchanges.len());
+        match self.progress.resent {
+            0 => format!("{id}-{n}"),
+            resent => format!("{id}-{n}-{resent}"),
+        }
+    }
+
+    /// Takes the last answer back, where it was no answer or a no, so that its request is made
+    /// again. What succeeded is never repeated.
+    pub(super) fn ask_again(&mut self, refusal: &Refusal) {
+        let last = self.exchanges.last().map(|exchange| &exchange.response);
+        let no = match last {
+            Some(Ok(response)) => response.status >= 400,
+            Some(Err(_)) => true,
+            None => false,
+        };
+        // A 2xx that cannot be read is asked for again as well, under the same key.
+        let unread = matches!(refusal, Refusal::RetryLater(_) | Refusal::Misconfigured(_));
+        if self.pending.is_some() || !(no || unread) {
+            return;
+        }
+        self.pending = self.exchanges.pop().map(|exchange| exchange.request);
+        if !unread {
+            self.progress.resent += 1;
         }
     }
 

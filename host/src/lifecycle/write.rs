@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::change::{Before, Change, Written, before};
 use super::fault::Fault;
-use super::lane;
+use super::lane::{self, Lane};
 use super::registry::Tenant;
 use super::settle::Settled;
 use super::{Host, event};
@@ -92,13 +92,25 @@ impl Host {
     /// DELETE.
     pub async fn delete(self: &Arc<Self>, target: Target, id: String) -> Result<Written, Fault> {
         self.undisturbed(|host| async move {
+            let (_lane, target) = host.at(&target, &id).await?;
             let deadline = host.deadline();
-            let _lane = host.enter(&target.tenant, &id).await;
-            let before = host.before(&target, &id).await?;
-            let kind = target.kind();
-            let event = if kind == "Group" { EventKind::GroupDelete } else { EventKind::Delete };
-            let change = Change::new(kind, event, Some(before.clone()), before.resource);
-            host.settle_and_carry_out(&target.tenant, change, deadline).await
+            let deletion = |before: Before| {
+                let kind = target.kind();
+                let event =
+                    if kind == "Group" { EventKind::GroupDelete } else { EventKind::Delete };
+                let resource = before.resource.clone();
+                Change::new(kind, event, Some(before), resource)
+            };
+            let key = lane::of_resource(&target.tenant.id, &id);
+            if !host.open.on(&key).is_empty() {
+                let change = deletion(host.before(&target, &id).await?);
+                let settled = host.make_way(&target.tenant, &key, Some(change), deadline).await?;
+                if let Some(written) = settled {
+                    return Ok(written);
+                }
+            }
+            let change = deletion(host.before(&target, &id).await?);
+            host.carry_out(&target.tenant, change, deadline).await
         })
         .await
     }
@@ -117,17 +129,17 @@ impl Host {
         let subject = change.subject();
         let key = lane::of_subject(&target.tenant.id, "User", &subject);
         let _lane = self.lanes.enter(key.clone()).await;
-        match self.settle(&target.tenant, &key, &change.fingerprint(), deadline).await? {
+        let fingerprint = change.fingerprint();
+        match self.settle(&target.tenant, &key, Some(&fingerprint), deadline).await? {
             Settled::Clear => {}
-            Settled::Joined(work, ended) => return self.written(*work, ended, true, None),
+            Settled::Joined(work, ended) => return self.joined(*work, ended, true).await,
             Settled::Blocked(error) => return Err(error.into()),
         }
-        let fingerprint = change.fingerprint();
         let carried_out = self.carry_out(&target.tenant, change, deadline).await;
         if let Err(Fault::Answer(error)) = &carried_out
             && error.status == 409
             && let Some(existing) = self.store.by_user_name(&target.tenant.id, &subject).await?
-            && self.owed(&target.tenant, &existing, &fingerprint).await?
+            && self.owed(&target.tenant, &existing.id, &fingerprint).await?
         {
             return Ok(Written::Created(existing));
         }
@@ -139,46 +151,81 @@ impl Host {
         self: &Arc<Self>,
         target: &Target,
         id: &str,
-        modification: impl FnOnce(&Resource) -> Result<Patched, scim::Error>,
+        modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
     ) -> Result<Written, Fault> {
         let deadline = self.deadline();
-        let _lane = self.enter(&target.tenant, id).await;
-        let before = self.before(target, id).await?;
-        let after = modification(&before.resource)?;
-        if target.kind() == "Group" {
-            return self.modify_group(target, before, after, deadline).await;
-        }
-        let password = self.password(target, after.password);
-        let difference = event::of_user(&before.resource, &after.resource, password.is_some());
-        let Some(kind) = difference.kind else {
-            return Ok(Written::Kept(before.stored));
-        };
-        let mut change = Change::new("User", kind, Some(before), after.resource);
-        change.changes = difference.changes;
-        change.password = password;
-        self.settle_and_carry_out(&target.tenant, change, deadline).await
-    }
-
-    /// Whatever is open on the resource comes first; the change is joined to it or follows it.
-    pub(super) async fn settle_and_carry_out(
-        self: &Arc<Self>,
-        tenant: &Arc<Tenant>,
-        mut change: Change,
-        deadline: Instant,
-    ) -> Result<Written, Fault> {
-        let Some(before) = &change.before else {
-            return self.carry_out(tenant, change, deadline).await;
-        };
-        let (id, related) = (before.stored.id.clone(), before.stored.related.clone());
-        let key = lane::of_resource(&tenant.id, &id);
-        match self.settle(tenant, &key, &change.fingerprint(), deadline).await? {
-            Settled::Clear => self.carry_out(tenant, change, deadline).await,
-            Settled::Joined(work, ended) => self.written(*work, ended, false, related),
-            Settled::Blocked(error) => {
-                let recorded = self.queue(tenant, &mut change).await?;
-                recorded.ok_or_else(|| error.into())
+        let (_lane, target) = self.at(target, id).await?;
+        let key = lane::of_resource(&target.tenant.id, id);
+        if !self.open.on(&key).is_empty() {
+            // Only to tell whether it is the same request: what is open may change the resource.
+            let before = self.before(&target, id).await?;
+            let patched = modification(&before.resource)?;
+            let change = self.first_change(&target, before, patched).await?;
+            if let Some(written) = self.make_way(&target.tenant, &key, change, deadline).await? {
+                return Ok(written);
             }
         }
+        let before = self.before(&target, id).await?;
+        let patched = modification(&before.resource)?;
+        if target.kind() == "Group" {
+            return self.modify_group(&target, before, patched, deadline).await;
+        }
+        let stored = before.stored.clone();
+        match self.user_change(&target, before, patched) {
+            Some(change) => self.carry_out(&target.tenant, change, deadline).await,
+            None => Ok(Written::Kept(stored)),
+        }
+    }
+
+    async fn first_change(
+        &self,
+        target: &Target,
+        before: Before,
+        patched: Patched,
+    ) -> Result<Option<Change>, Fault> {
+        match target.kind() {
+            "Group" => self.first_group_change(target, before, patched).await,
+            _ => Ok(self.user_change(target, before, patched)),
+        }
+    }
+
+    fn user_change(&self, target: &Target, before: Before, patched: Patched) -> Option<Change> {
+        let password = self.password(target, patched.password);
+        let difference = event::of_user(&before.resource, &patched.resource, password.is_some());
+        let mut change = Change::new("User", difference.kind?, Some(before), patched.resource);
+        change.changes = difference.changes;
+        change.password = password;
+        Some(change)
+    }
+
+    /// Whatever is open on a resource comes first: the change is joined to it, or waits behind it.
+    /// With no answer the way is free, and the resource may be another than it was.
+    pub(super) async fn make_way(
+        self: &Arc<Self>,
+        tenant: &Arc<Tenant>,
+        key: &str,
+        change: Option<Change>,
+        deadline: Instant,
+    ) -> Result<Option<Written>, Fault> {
+        let fingerprint = change.as_ref().map(Change::fingerprint);
+        match self.settle(tenant, key, fingerprint.as_deref(), deadline).await? {
+            Settled::Clear => Ok(None),
+            Settled::Joined(work, ended) => Ok(Some(self.joined(*work, ended, false).await?)),
+            Settled::Blocked(error) => {
+                let queued = match change {
+                    Some(change) => self.queue(tenant, key, change).await?,
+                    None => None,
+                };
+                queued.map(Some).ok_or_else(|| error.into())
+            }
+        }
+    }
+
+    /// Enters the resource's lane. The tenant may have been paused while others held it.
+    async fn at(&self, target: &Target, id: &str) -> Result<(Lane, Target), Fault> {
+        let lane = self.enter(&target.tenant, id).await;
+        let tenant = self.served(&target.tenant.id)?;
+        Ok((lane, Target { tenant, resource_type: Arc::clone(&target.resource_type) }))
     }
 
     pub(super) async fn before(&self, target: &Target, id: &str) -> Result<Before, Fault> {

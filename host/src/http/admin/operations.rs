@@ -79,7 +79,7 @@ pub(super) async fn retry(
     State(host): State<Arc<Host>>,
     Path(id): Path<String>,
 ) -> Answered {
-    host.retry(&id).await?;
+    host.retry(id.clone()).await?;
     show(Operator, State(host), Path(id)).await
 }
 
@@ -88,7 +88,7 @@ pub(super) async fn drop(
     State(host): State<Arc<Host>>,
     Path(id): Path<String>,
 ) -> Answered {
-    host.drop_operation(&id).await?;
+    host.drop_operation(id.clone()).await?;
     show(Operator, State(host), Path(id)).await
 }
 
