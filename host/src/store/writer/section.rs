@@ -16,8 +16,9 @@ pub(super) enum Section {
     Update,
     /// Finds out which updates need [`Section::Rename`] and [`Section::DropEmails`].
     Renamed,
-    Rename,
+    /// Before the resource forgets which addresses it had.
     DropEmails,
+    Rename,
     Emails,
     Left,
     Joined,
@@ -41,8 +42,8 @@ pub(super) static STATEMENTS: LazyLock<[Statement; 16]> = LazyLock::new(|| {
         tally(),
         update(),
         renamed(),
-        rename(),
         drop_emails(),
+        rename(),
         emails(),
         left(),
         joined(),
@@ -322,13 +323,11 @@ fn emails() -> Statement {
 
 fn drop_emails() -> Statement {
     Statement {
-        columns: &["tenant", "resource", "addresses"],
-        body: "DELETE FROM email WHERE (tenant, resource, address_key) IN (
-                   SELECT e.tenant, e.resource, e.address_key
-                   FROM new CROSS JOIN email e
-                   WHERE e.tenant = new.tenant AND e.resource = new.resource
-                     AND NOT EXISTS (SELECT 1 FROM json_each(new.addresses) AS address
-                                     WHERE address.value = e.address_key)
+        columns: &["tenant", "resource"],
+        body: "DELETE FROM email WHERE (tenant, address_key, resource) IN (
+                   SELECT r.tenant, address.value, r.id
+                   FROM new CROSS JOIN resource r CROSS JOIN json_each(r.addresses) AS address
+                   WHERE r.tenant = new.tenant AND r.id = new.resource
                )"
         .into(),
     }

@@ -121,7 +121,7 @@ impl<'c> Sheet<'c> {
             let row = std::iter::once(Value::Integer(0)).chain(columns.iter().copied());
             trip.row_of(Section::Rename as usize, row);
             let [tenant, id, .., addresses] = *columns;
-            trip.row(Section::DropEmails as usize, [tenant, id, addresses]);
+            trip.row(Section::DropEmails as usize, [tenant, id]);
             if *has_emails {
                 trip.row(Section::Emails as usize, [tenant, id, addresses]);
             }
