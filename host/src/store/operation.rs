@@ -180,7 +180,7 @@ impl Store {
                 sql += &format!(" AND {condition}${}", values.len());
             }
         }
-        // That an index of some operations has all that are asked for, SQLite only sees in the text.
+        // SQLite only sees in the text that a partial index has all that is asked for.
         if filter.state.is_some_and(|state| state != OperationState::Done) {
             sql += " AND state <> 'done'";
         }

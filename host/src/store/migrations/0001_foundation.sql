@@ -57,7 +57,7 @@ CREATE TABLE resource (
     external_id TEXT,
     display_name TEXT,
     display_name_key TEXT,
-    addresses TEXT NOT NULL, -- JSON array of the e-mail addresses in lower case, each a row of email
+    addresses TEXT NOT NULL, -- JSON array of e-mail addresses in lower case, each a row of email
     active INTEGER NOT NULL,
     version INTEGER NOT NULL,
     created TEXT NOT NULL,
