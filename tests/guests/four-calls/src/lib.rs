@@ -16,7 +16,9 @@ impl Connector for FourCalls {
     fn create(&self, app: &mut App, _: &Context, event: &UserEvent) -> Decision {
         for n in 1..=4 {
             let name = format!("{} {n}", event.user.user_name);
-            app.send(Request::post("app", "/organizations/calls/teams").json(&json!({ "name": name })))?;
+            app.send(
+                Request::post("app", "/organizations/calls/teams").json(&json!({ "name": name })),
+            )?;
         }
         Ok(Outcome::new(Account::new(&event.user.id, Membership::Active), "Four calls were made."))
     }
