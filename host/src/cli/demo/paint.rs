@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::output::{BAD, FAINT, GOOD, NAME, NOTE, STRONG};
 use super::super::stage::Stage;
-use super::play::{Player, Seen};
+use super::play::{Decision, Player, Seen};
 use super::script::{Ask, Scene};
 use crate::lifecycle::Preview;
 
@@ -67,14 +67,13 @@ pub(super) fn seen(player: &Player, ask: &Ask, seen: &Seen) {
         );
     }
     if let Some(decision) = &seen.decision {
-        let membership = decision.membership.as_deref().unwrap_or("no account");
-        let state = if decision.state == "done" { "" } else { decision.state };
-        anstream::println!(
-            "    {:11} decided   {STRONG}{}{STRONG:#} {state}→ {NOTE}{membership}{NOTE:#}: {}",
-            "",
-            decision.event,
-            decision.note
-        );
+        let Decision { event, state, note, membership } = decision;
+        let reached = match (*state, membership) {
+            ("done", Some(membership)) => format!("→ {NOTE}{membership}{NOTE:#}"),
+            ("done", None) => format!("→ {NOTE}no account{NOTE:#}"),
+            _ => format!("{NOTE}{state}{NOTE:#}"),
+        };
+        anstream::println!("    {:11} decided   {STRONG}{event}{STRONG:#} {reached}: {note}", "");
     }
 }
 
