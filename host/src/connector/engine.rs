@@ -36,6 +36,10 @@ fn settings() -> Config {
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES)
         .memory_reservation(RESERVED_BYTES as u64)
+        // Every access is checked by an instruction, so no memory's end is guarded by pages. To
+        // guard it anew for each instance would interrupt every processor (ARCHITECTURE.md).
+        .memory_guard_size(0)
+        .signals_based_traps(false)
         // The same input gives the same output, on every machine.
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)
