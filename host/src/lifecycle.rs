@@ -15,6 +15,7 @@ mod fault;
 mod group;
 mod key;
 mod lane;
+mod movement;
 mod open;
 mod recovery;
 pub mod registry;
@@ -86,7 +87,7 @@ pub struct Host {
     loaded: RwLock<HashMap<String, Arc<Connector>>>,
     delivery: Delivery,
     key: HostKey,
-    lanes: lane::Lanes,
+    lanes: lane::Lanes<Arc<group::Standing>>,
     open: open::OpenOperations,
     tasks: TaskTracker,
     stopping: CancellationToken,

@@ -33,7 +33,7 @@ use anyhow::Result;
 
 pub use account::AccountRow;
 pub use app::AppRow;
-pub use commit::{Commit, CommitError, ResourceChange};
+pub use commit::{Commit, CommitError, Receipt, ResourceChange};
 pub use connector::ConnectorRow;
 pub use credential::CredentialRow;
 pub use member::{MemberRow, Person};

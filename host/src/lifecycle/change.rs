@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use tokio::time::Instant;
 
 use super::fault::Fault;
+use super::group::Standing;
 use super::lane::{self, Lane};
 use super::registry::{Tenant, TenantState};
 use super::run::{Ended, asked};
@@ -29,11 +30,20 @@ pub enum Written {
     Gone,
 }
 
-/// A resource as it stands, stored and understood.
+/// A resource as it stands, stored and understood, with its account.
 #[derive(Clone, Debug)]
 pub(super) struct Before {
     pub(super) stored: StoredResource,
     pub(super) resource: Resource,
+    pub(super) account: Option<AccountRow>,
+}
+
+impl Before {
+    pub(super) fn of(stored: StoredResource, account: Option<AccountRow>) -> anyhow::Result<Self> {
+        let resource = Resource::from_json(&stored.document)
+            .with_context(|| format!("the stored document of {}", stored.id))?;
+        Ok(Self { stored, resource, account })
+    }
 }
 
 /// One change that was asked for.
@@ -82,6 +92,14 @@ impl Change {
     }
 }
 
+/// What became of a change before anybody was asked.
+pub(super) enum Prepared {
+    /// It is kept from the app, and the identity provider has its answer.
+    KeptBack(Written),
+    /// It goes on.
+    Work(Box<Work>),
+}
+
 impl Host {
     /// Carries a change out. The caller holds its lane, and nothing is open on it.
     pub(super) async fn carry_out(
@@ -92,22 +110,37 @@ impl Host {
     ) -> Result<Written, Fault> {
         let related = change.before.as_ref().and_then(|before| before.stored.related.clone());
         let created = change.before.is_none();
+        let activates = change.event == EventKind::Activate;
+        let mut work = match self.prepare(tenant, change).await? {
+            Prepared::KeptBack(written) => return Ok(written),
+            Prepared::Work(work) => work,
+        };
+        let ended = self.drive(&mut work, deadline, true).await?;
+        if activates && matches!(ended, Ended::Done | Ended::Recorded) {
+            self.drop_held(&tenant.id, Some(&work.resource_id())).await?;
+        }
+        self.written(*work, ended, created, related)
+    }
+
+    /// Looks whether a change may go on to the app, and gets it ready.
+    pub(super) async fn prepare(
+        self: &Arc<Self>,
+        tenant: &Arc<Tenant>,
+        change: Change,
+    ) -> Result<Prepared, Fault> {
+        let related = change.before.as_ref().and_then(|before| before.stored.related.clone());
         let account = self.account_before(tenant, &change).await?;
         let held = admitted(tenant, &change, account.as_ref())?;
-        let activates = change.event == EventKind::Activate;
-        let mut work = self.work(tenant, change, account).await?;
+        let work = self.work(tenant, change, account).await?;
         if let Some((state, note)) = held {
-            return self.acknowledge(work, state, note, related).await;
+            let written = self.acknowledge(work, state, note, related).await?;
+            return Ok(Prepared::KeptBack(written));
         }
         if let Err(why) = &tenant.app.connector {
             let obstacle = fate::Obstacle::NoConnector(why.clone());
             return Err(fate::answer(tenant.dialect, work.id(), &obstacle).into());
         }
-        let ended = self.drive(&mut work, deadline, true).await?;
-        if activates && matches!(ended, Ended::Done | Ended::Recorded) {
-            self.drop_held(&tenant.id, Some(&work.resource_id())).await?;
-        }
-        self.written(work, ended, created, related)
+        Ok(Prepared::Work(Box::new(work)))
     }
 
     /// What an ended attempt means for the identity provider.
@@ -119,7 +152,7 @@ impl Host {
         related: Option<String>,
     ) -> Result<Written, Fault> {
         match ended {
-            Ended::Done | Ended::Recorded => Ok(match work.resource {
+            Ended::Done | Ended::Recorded | Ended::Passing(..) => Ok(match work.resource {
                 Some(row) if created => Written::Created(stored(row, Some("[]".to_owned()))),
                 Some(row) => Written::Kept(stored(row, related)),
                 None => Written::Gone,
@@ -187,7 +220,7 @@ impl Host {
         change: &Change,
     ) -> anyhow::Result<Option<AccountRow>> {
         match &change.before {
-            Some(before) => self.store.account(&tenant.id, &before.stored.id).await,
+            Some(before) => Ok(before.account.clone()),
             None => {
                 let external_id = change.after.external_id();
                 self.store
@@ -256,6 +289,7 @@ impl Host {
             log: Vec::new(),
             resource: None,
             rebased: false,
+            passing: false,
         })
     }
 
@@ -272,8 +306,21 @@ impl Host {
         Ok((Some(self.key.seal(password.as_bytes())?), Some(stand_in)))
     }
 
-    /// Enters the lane of a resource and reads it as it stands there.
-    pub(super) async fn enter(&self, tenant: &Tenant, id: &str) -> Lane {
+    /// The resource of this id as it stands.
+    pub(super) async fn standing(
+        &self,
+        tenant: &str,
+        kind: &str,
+        id: &str,
+        related: Related,
+    ) -> anyhow::Result<Option<Before>> {
+        let resource = self.store.resource(tenant, kind, id, related);
+        let (stored, account) = tokio::try_join!(resource, self.store.account(tenant, id))?;
+        stored.map(|stored| Before::of(stored, account)).transpose()
+    }
+
+    /// Enters the lane of a resource.
+    pub(super) async fn enter(&self, tenant: &Tenant, id: &str) -> Lane<Arc<Standing>> {
         self.lanes.enter(lane::of_resource(&tenant.id, id)).await
     }
 }
@@ -353,11 +400,4 @@ fn seed(operation: &str) -> u64 {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(operation.as_bytes());
     u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
-}
-
-/// Understands a stored resource.
-pub(super) fn before(stored: StoredResource) -> anyhow::Result<Before> {
-    let resource = Resource::from_json(&stored.document)
-        .with_context(|| format!("the stored document of {}", stored.id))?;
-    Ok(Before { stored, resource })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::change::{Before, Change, before};
+use super::change::{Before, Change};
 use super::fault::Fault;
 use super::registry::{Tenant, TenantState};
 use super::{Host, lane, view};
@@ -121,7 +121,7 @@ impl Host {
         let stored =
             self.store.resource(&tenant.id, "User", &account.resource, Related::None).await?;
         let Some(stored) = stored else { return Ok(()) };
-        let before = before(stored)?;
+        let before = Before::of(stored, None)?;
         let (user_name, active) =
             (view::name(&before.resource).to_owned(), before.resource.active());
         let id = before.stored.id.clone();
@@ -270,13 +270,12 @@ impl Host {
                 self.drop_open(&key).await?;
             }
             self.make_way(&tenant, &key, None, self.deadline()).await?;
-            let stored = self.store.resource(&tenant.id, "User", resource, Related::Groups).await?;
-            let Some(stored) = stored else { return Ok(()) };
-            let account = self.store.account(&tenant.id, resource).await?;
+            let before = self.standing(&tenant.id, "User", resource, Related::Groups).await?;
+            let Some(before) = before else { return Ok(()) };
             // Who is protected is let go as they are.
-            let protected = account.is_some_and(|account| account.protected);
+            let protected = before.account.as_ref().is_some_and(|account| account.protected);
             let people = if protected { Ending::Release } else { plan.people };
-            let change = change(people, before(stored)?, Some(plan.batch.clone()));
+            let change = change(people, before, Some(plan.batch.clone()));
             self.carry_out(&tenant, change, self.deadline()).await?;
             Ok::<(), Fault>(())
         };

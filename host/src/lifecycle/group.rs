@@ -1,29 +1,55 @@
-//! Groups: who joins and who leaves, as set operations on rows, in slices that a connector can bear.
+//! Groups: made, renamed, joined and left, in events that a connector can bear.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use anyhow::Context as _;
 use tokio::time::Instant;
 
-use super::change::{Before, Change, Written, before};
+use super::change::{Before, Change, Prepared, Written, stored, taken};
 use super::fault::Fault;
+use super::lane::Lane;
+use super::movement::{Movement, SLICE, among, is_about_all};
 use super::registry::Tenant;
+use super::run::Ended;
 use super::settle::Settled;
+use super::work::Work;
 use super::write::Target;
 use super::{Host, event, lane};
-use crate::decision::{EventKind, Member};
+use crate::decision::EventKind;
 use crate::scim::{self, Draft, MemberChange, MemberRef, Patched, Resource};
-use crate::store::{MemberRow, OperationFilter, OperationState, Related, StoredResource};
+use crate::store::{
+    AccountRow, CommitError, OperationFilter, OperationState, Related, StoredResource,
+};
 
-/// No event carries more who join and leave (wit/types.wit).
-const SLICE: usize = 100;
+/// How often a change is decided anew that was overtaken by an accident of the one before it.
+const TIMES: usize = 8;
 
-/// Who will have joined and left.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Movement {
-    joined: BTreeSet<String>,
-    left: BTreeSet<String>,
+/// How a group will be once what was decided is on disk.
+#[derive(Debug)]
+pub(super) struct Standing {
+    before: Before,
+    joined: Vec<String>,
+    left: Vec<String>,
+}
+
+impl Standing {
+    fn of(work: &Work, account: Option<AccountRow>) -> anyhow::Result<Self> {
+        let row = work.resource.clone().context("a group that stays has a row")?;
+        Ok(Self {
+            before: Before::of(stored(row, None), account)?,
+            joined: work.event.joined.iter().map(|member| member.id.clone()).collect(),
+            left: work.event.left.iter().map(|member| member.id.clone()).collect(),
+        })
+    }
+
+    /// Brings a set of members up to it.
+    pub(super) fn overlay(&self, members: &mut BTreeSet<String>) {
+        members.extend(self.joined.iter().cloned());
+        for member in &self.left {
+            members.remove(member);
+        }
+    }
 }
 
 impl Host {
@@ -36,7 +62,7 @@ impl Host {
         let resource = draft.resource.with_id(&self.clock.new_id());
         let all: BTreeSet<String> =
             draft.members.unwrap_or_default().into_iter().map(|m| m.value).collect();
-        let (mut joined, nested) = self.joining(target, all.clone()).await?;
+        let (mut joined, nested) = self.joining(target, all.iter().cloned().collect()).await?;
         joined.truncate(SLICE);
         let mut change = Change::new("Group", EventKind::GroupCreate, None, resource);
         change.nested = among(&nested, &joined);
@@ -47,15 +73,12 @@ impl Host {
             return Ok(written);
         }
         // The rest, or what a retry finds missing of it.
-        let (id, add) = (stored.id.clone(), all.into_iter().map(reference).collect());
-        let _lane = self.enter(&target.tenant, &id).await;
-        let before = self.before(target, &id).await?;
-        let patched = Patched {
-            resource: before.resource.clone(),
-            members: vec![MemberChange::Add(add)],
-            password: None,
+        let add: Vec<MemberRef> = all.into_iter().map(reference).collect();
+        let addition = |group: &Resource| {
+            let members = vec![MemberChange::Add(add.clone())];
+            Ok(Patched { resource: group.clone(), members, password: None })
         };
-        match self.modify_group(target, before, patched, deadline).await? {
+        match self.modify_group(target, &stored.id, addition, deadline).await? {
             Written::Kept(stored) => Ok(Written::Created(stored)),
             other => Ok(other),
         }
@@ -109,210 +132,151 @@ impl Host {
         Ok(found)
     }
 
+    /// PUT and PATCH differ in how the group after is made, and in nothing else.
+    pub(super) async fn modify_group(
+        self: &Arc<Self>,
+        target: &Target,
+        id: &str,
+        modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
+        deadline: Instant,
+    ) -> Result<Written, Fault> {
+        for _ in 0..TIMES {
+            if let Some(written) =
+                self.try_modify_group(target, id, &modification, deadline).await?
+            {
+                return Ok(written);
+            }
+        }
+        Err(anyhow::anyhow!("group {id} could not be changed in {TIMES} attempts").into())
+    }
+
+    /// None where it was decided from a group that never came to be.
+    async fn try_modify_group(
+        self: &Arc<Self>,
+        target: &Target,
+        id: &str,
+        modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
+        deadline: Instant,
+    ) -> Result<Option<Written>, Fault> {
+        let key = lane::of_resource(&target.tenant.id, id);
+        let (lane, mut underway) = self.lanes.follow(key.clone()).await;
+        let target = &self.now(target)?;
+        if !self.open.on(&key).is_empty() {
+            lane.quiet().await;
+            underway.clear();
+            // Only to tell whether it is the same request: what is open may change the group.
+            let before = self.before(target, id).await?;
+            let patched = modification(&before.resource)?;
+            let change = self.first_group_change(target, before, patched).await?;
+            if let Some(written) = self.make_way(&target.tenant, &key, change, deadline).await? {
+                return Ok(Some(written));
+            }
+        }
+        let mut was = match underway.last() {
+            Some(standing) => standing.before.clone(),
+            None => self.before(target, id).await?,
+        };
+        let mut patched = modification(&was.resource)?;
+        if !underway.is_empty() && is_about_all(&patched.members) {
+            lane.quiet().await;
+            underway.clear();
+            was = self.before(target, id).await?;
+            patched = modification(&was.resource)?;
+        }
+        let movement = self.movement(target, id, &patched.members, &underway).await?;
+        let mut slices = movement.slices();
+        if slices.len() > 1 {
+            lane.quiet().await;
+            let written =
+                self.move_in_steps(target, was, patched.resource, slices, deadline).await?;
+            return Ok(Some(written));
+        }
+        let stored = was.stored.clone();
+        match step(was, patched.resource, slices.pop().unwrap_or_default()) {
+            Some(change) => self.pass_on(&target.tenant, lane, change, deadline).await,
+            None => Ok(Some(Written::Kept(stored))),
+        }
+    }
+
     /// The first of the events that a modification becomes; none where nothing changes.
-    pub(super) async fn first_group_change(
+    async fn first_group_change(
         &self,
         target: &Target,
         was: Before,
         patched: Patched,
     ) -> Result<Option<Change>, Fault> {
-        let movement = self.movement(target, &was.stored.id, &patched.members).await?;
-        let (joined, nested) = self.joining(target, movement.joined).await?;
-        let left = self.leaving(target, movement.left).await?;
-        let (joined, left) = slices(&joined, &left).into_iter().next().unwrap_or_default();
-        Ok(step(was, patched.resource, joined, &nested, left))
+        let movement = self.movement(target, &was.stored.id, &patched.members, &[]).await?;
+        let first = movement.slices().into_iter().next().unwrap_or_default();
+        Ok(step(was, patched.resource, first))
     }
 
-    /// The caller holds the group's lane, and nothing is open on it.
-    pub(super) async fn modify_group(
+    /// The caller holds the group's lane, and nothing is open or underway on it.
+    async fn move_in_steps(
         self: &Arc<Self>,
         target: &Target,
-        was: Before,
-        patched: Patched,
+        mut was: Before,
+        mut after: Resource,
+        slices: Vec<Movement>,
         deadline: Instant,
     ) -> Result<Written, Fault> {
-        let movement = self.movement(target, &was.stored.id, &patched.members).await?;
-        let (joined, nested) = self.joining(target, movement.joined).await?;
-        let left = self.leaving(target, movement.left).await?;
-        let (mut was, mut after) = (was, patched.resource);
-        let mut steps = slices(&joined, &left).into_iter().peekable();
-        loop {
-            let (joined, left) = steps.next().unwrap_or_default();
-            let stored = was.stored.clone();
-            let Some(change) = step(was, after, joined, &nested, left) else {
-                return Ok(Written::Kept(stored));
-            };
-            let written = self.carry_out(&target.tenant, change, deadline).await?;
-            let (Written::Kept(stored), Some(_)) = (&written, steps.peek()) else {
-                return Ok(written);
-            };
-            was = before(stored.clone())?;
+        let id = was.stored.id.clone();
+        let mut written = Written::Kept(was.stored.clone());
+        for slice in slices {
+            let Some(change) = step(was, after, slice) else { break };
+            written = self.carry_out(&target.tenant, change, deadline).await?;
+            if !matches!(written, Written::Kept(_)) {
+                break;
+            }
+            was = self.before(target, &id).await?;
             after = was.resource.clone();
         }
+        Ok(written)
     }
 
-    /// Plays the changes on the members that are there, in order.
-    async fn movement(
-        &self,
-        target: &Target,
-        group: &str,
-        changes: &[MemberChange],
-    ) -> Result<Movement, Fault> {
-        if changes.is_empty() {
-            return Ok(Movement::default());
-        }
-        let tenant = &target.tenant.id;
-        let whole = changes.iter().any(|change| {
-            matches!(
-                change,
-                MemberChange::Replace(_) | MemberChange::Clear | MemberChange::RemoveWhere(_)
-            )
-        });
-        let rows: Vec<MemberRow> = match whole {
-            true => self.store.members(tenant, group).await?,
-            false => Vec::new(),
+    /// Carries a change out, and passes the lane on as soon as it is decided. None where it began
+    /// from a group that never came to be.
+    async fn pass_on(
+        self: &Arc<Self>,
+        tenant: &Arc<Tenant>,
+        lane: Lane<Arc<Standing>>,
+        change: Change,
+        deadline: Instant,
+    ) -> Result<Option<Written>, Fault> {
+        let known = change.before.as_ref().and_then(|before| before.account.clone());
+        let mut work = match self.prepare(tenant, change).await? {
+            Prepared::KeptBack(written) => return Ok(Some(written)),
+            Prepared::Work(work) => work,
         };
-        let was: BTreeSet<String> = match whole {
-            true => rows.iter().map(|row| row.member.clone()).collect(),
-            false => self
-                .store
-                .members_present(tenant, group, &named(changes))
-                .await?
-                .into_iter()
-                .collect(),
+        work.passing = true;
+        let ended = match self.drive(&mut work, deadline, true).await? {
+            Ended::Passing(receipt, account) => {
+                let standing = Standing::of(&work, account.or(known))?;
+                let landing = lane.pass_on(Arc::new(standing));
+                match receipt.landed().await {
+                    Ok(()) => landing.well(),
+                    Err(CommitError::Stale) => return Ok(None),
+                    Err(CommitError::UserNameTaken) => return Err(taken(&work.subject).into()),
+                    Err(CommitError::Accident(error)) => return Err(error.into()),
+                }
+                Ended::Done
+            }
+            ended => ended,
         };
-        let mut now = was.clone();
-        for change in changes {
-            apply(change, &rows, target, &mut now)?;
-        }
-        Ok(Movement {
-            joined: now.difference(&was).cloned().collect(),
-            left: was.difference(&now).cloned().collect(),
-        })
-    }
-
-    /// Those who join must exist in this tenant.
-    async fn joining(
-        &self,
-        target: &Target,
-        ids: BTreeSet<String>,
-    ) -> Result<(Vec<Member>, Vec<String>), Fault> {
-        if ids.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
-        }
-        let ids: Vec<String> = ids.into_iter().collect();
-        let people = self.store.people(&target.tenant.id, &ids).await?;
-        let known: BTreeMap<&str, _> = people.iter().map(|p| (p.id.as_str(), p)).collect();
-        if let Some(unknown) = ids.iter().find(|id| !known.contains_key(id.as_str())) {
-            return Err(scim::Error::invalid_value(format!(
-                "members: {unknown} is no user or group of this directory"
-            ))
-            .into());
-        }
-        let nested = people.iter().filter(|p| p.kind == "Group").map(|p| p.id.clone()).collect();
-        let members = people
-            .into_iter()
-            .map(|p| Member { id: p.id, name: p.name, account: p.account })
-            .collect();
-        Ok((members, nested))
-    }
-
-    async fn leaving(&self, target: &Target, ids: BTreeSet<String>) -> Result<Vec<Member>, Fault> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<String> = ids.into_iter().collect();
-        let people = self.store.people(&target.tenant.id, &ids).await?;
-        let mut known: BTreeMap<String, _> =
-            people.into_iter().map(|p| (p.id.clone(), p)).collect();
-        Ok(ids
-            .into_iter()
-            .map(|id| match known.remove(&id) {
-                Some(p) => Member { id, name: p.name, account: p.account },
-                None => Member { name: String::new(), id, account: None },
-            })
-            .collect())
+        Ok(Some(self.written(*work, ended, false, None)?))
     }
 }
 
 /// One event of a group; none where nothing changes.
-fn step(
-    was: Before,
-    after: Resource,
-    joined: Vec<Member>,
-    nested: &[String],
-    left: Vec<Member>,
-) -> Option<Change> {
-    let moving = !joined.is_empty() || !left.is_empty();
-    let difference = event::of_group(&was.resource, &after, moving);
+fn step(was: Before, after: Resource, movement: Movement) -> Option<Change> {
+    let difference = event::of_group(&was.resource, &after, !movement.is_empty());
     let mut change = Change::new("Group", difference.kind?, Some(was), after);
     change.changes = difference.changes;
-    change.nested = among(nested, &joined);
-    change.joined = joined;
-    change.left = left;
+    change.joined = movement.joined;
+    change.left = movement.left;
+    change.nested = movement.nested;
     Some(change)
-}
-
-/// Those of the nested groups that are among these.
-fn among(nested: &[String], members: &[Member]) -> Vec<String> {
-    nested.iter().filter(|id| members.iter().any(|member| member.id == **id)).cloned().collect()
 }
 
 fn reference(id: String) -> MemberRef {
     MemberRef { value: id, display: None, kind: None }
-}
-
-/// Everybody whom the changes name.
-fn named(changes: &[MemberChange]) -> Vec<String> {
-    let ids = changes.iter().flat_map(|change| match change {
-        MemberChange::Add(members) => members.iter().map(|m| m.value.clone()).collect(),
-        MemberChange::Remove(ids) => ids.clone(),
-        _ => Vec::new(),
-    });
-    ids.collect()
-}
-
-fn apply(
-    change: &MemberChange,
-    rows: &[MemberRow],
-    target: &Target,
-    now: &mut BTreeSet<String>,
-) -> Result<(), scim::Error> {
-    let values =
-        |members: &[MemberRef]| members.iter().map(|m| m.value.clone()).collect::<Vec<_>>();
-    match change {
-        MemberChange::Add(members) => now.extend(values(members)),
-        // RFC 7644 §3.5.2.2, and every client: whoever is no member stays no member.
-        MemberChange::Remove(ids) => {
-            for id in ids {
-                now.remove(id);
-            }
-        }
-        MemberChange::Replace(members) => *now = values(members).into_iter().collect(),
-        MemberChange::Clear => now.clear(),
-        MemberChange::RemoveWhere(filter) => {
-            let members = target.resource_type.attribute(None, "members");
-            let members = members.ok_or_else(|| scim::Error::invalid_path("no members here"))?;
-            for row in rows {
-                let element = Map::from_iter([
-                    ("value".to_owned(), Value::String(row.member.clone())),
-                    ("display".to_owned(), row.display.clone().map_or(Value::Null, Value::String)),
-                    ("type".to_owned(), Value::String(row.kind.clone())),
-                ]);
-                if filter.matches_value(members, &Value::Object(element))? {
-                    now.remove(&row.member);
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Cuts a large movement into events of at most a hundred.
-fn slices(joined: &[Member], left: &[Member]) -> Vec<(Vec<Member>, Vec<Member>)> {
-    let joins = joined.chunks(SLICE).map(<[Member]>::to_vec).collect::<Vec<_>>();
-    let leaves = left.chunks(SLICE).map(<[Member]>::to_vec).collect::<Vec<_>>();
-    let longest = joins.len().max(leaves.len());
-    let at = |slices: &[Vec<Member>], n: usize| slices.get(n).cloned().unwrap_or_default();
-    (0..longest).map(|n| (at(&joins, n), at(&leaves, n))).collect()
 }

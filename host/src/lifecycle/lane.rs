@@ -1,22 +1,99 @@
-//! Operations on one resource run one after another; on different ones in parallel.
+//! Operations on one resource are decided one after another; on different ones in parallel.
+//!
+//! A lane is held while something is decided, and by default until it is on disk. Where many
+//! changes of one resource come at once, as when everybody joins one group, whoever has decided
+//! passes the lane on: the next one begins from what will be, and both share a transaction.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{Notify, OwnedMutexGuard};
 
-/// The lanes that are in use just now.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Lanes {
-    lanes: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
+/// The lanes that are in use just now. `S` is what is known of a resource before it is on disk.
+#[derive(Debug)]
+pub(super) struct Lanes<S> {
+    tracks: Arc<Mutex<HashMap<String, Arc<Track<S>>>>>,
 }
 
-/// The right to work on one resource, until it is dropped.
+impl<S> Clone for Lanes<S> {
+    fn clone(&self) -> Self {
+        Self { tracks: Arc::clone(&self.tracks) }
+    }
+}
+
+impl<S> Default for Lanes<S> {
+    fn default() -> Self {
+        Self { tracks: Arc::default() }
+    }
+}
+
 #[derive(Debug)]
-pub(super) struct Lane {
-    lanes: Lanes,
+struct Track<S> {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    queue: Mutex<Queue<S>>,
+    landed: Notify,
+}
+
+/// What was decided and is not on disk yet, in that order.
+#[derive(Debug)]
+struct Queue<S> {
+    underway: VecDeque<(u64, S)>,
+    next: u64,
+    /// Something of it did not get there, and so nothing will that was decided after it.
+    broken: bool,
+}
+
+impl<S: Clone> Queue<S> {
+    fn known(&self) -> (bool, Vec<S>) {
+        (self.broken, self.underway.iter().map(|(_, standing)| standing.clone()).collect())
+    }
+}
+
+impl<S> Default for Track<S> {
+    fn default() -> Self {
+        let queue = Queue { underway: VecDeque::new(), next: 0, broken: false };
+        Self { turn: Arc::default(), queue: Mutex::new(queue), landed: Notify::new() }
+    }
+}
+
+impl<S> Track<S> {
+    fn queue(&self) -> MutexGuard<'_, Queue<S>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nothing is on its way any more.
+    async fn quiet(&self) {
+        loop {
+            let landed = self.landed.notified();
+            if self.queue().underway.is_empty() {
+                return;
+            }
+            landed.await;
+        }
+    }
+}
+
+/// The right to work on one resource, until it is dropped or passed on.
+#[derive(Debug)]
+pub(super) struct Lane<S> {
+    _turn: OwnedMutexGuard<()>,
+    place: Place<S>,
+}
+
+/// Something that was decided on a lane that others work on by now.
+#[derive(Debug)]
+pub(super) struct Landing<S> {
+    place: Place<S>,
+    number: u64,
+    well: bool,
+}
+
+/// A track, kept as long as somebody is on it.
+#[derive(Debug)]
+struct Place<S> {
+    lanes: Lanes<S>,
     key: String,
-    guard: Option<OwnedMutexGuard<()>>,
+    track: Arc<Track<S>>,
 }
 
 /// The lane of a resource that exists.
@@ -29,26 +106,80 @@ pub(super) fn of_subject(tenant: &str, kind: &str, subject: &str) -> String {
     format!("{tenant}/{kind}/{subject}")
 }
 
-impl Lanes {
-    /// Waits for everybody who came before on this lane.
-    pub(super) async fn enter(&self, key: String) -> Lane {
-        let lane = Arc::clone(self.locked().entry(key.clone()).or_default());
-        let guard = lane.lock_owned().await;
-        Lane { lanes: self.clone(), key, guard: Some(guard) }
+impl<S> Lanes<S> {
+    /// Waits for everybody who came before on this lane, until what they decided is on disk.
+    pub(super) async fn enter(&self, key: String) -> Lane<S> {
+        let lane = self.turn(key).await;
+        lane.quiet().await;
+        lane
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<tokio::sync::Mutex<()>>>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn turn(&self, key: String) -> Lane<S> {
+        let track = Arc::clone(self.locked().entry(key.clone()).or_default());
+        let place = Place { lanes: self.clone(), key, track };
+        let _turn = Arc::clone(&place.track.turn).lock_owned().await;
+        Lane { _turn, place }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashMap<String, Arc<Track<S>>>> {
+        self.tracks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Lane {
+impl<S: Clone> Lanes<S> {
+    /// Waits for everybody who came before on this lane, until they have decided. What they decided
+    /// comes along, oldest first, as far as it is not known to be on disk.
+    pub(super) async fn follow(&self, key: String) -> (Lane<S>, Vec<S>) {
+        let lane = self.turn(key).await;
+        let (broken, underway) = lane.place.track.queue().known();
+        if !broken {
+            return (lane, underway);
+        }
+        lane.quiet().await;
+        (lane, Vec::new())
+    }
+}
+
+impl<S> Lane<S> {
+    /// Waits until what was decided before is on disk.
+    pub(super) async fn quiet(&self) {
+        self.place.track.quiet().await;
+    }
+
+    /// Lets the next one begin, from what the resource will be.
+    pub(super) fn pass_on(self, standing: S) -> Landing<S> {
+        let mut queue = self.place.track.queue();
+        let number = queue.next;
+        queue.next += 1;
+        queue.underway.push_back((number, standing));
+        drop(queue);
+        Landing { place: self.place, number, well: false }
+    }
+}
+
+impl<S> Landing<S> {
+    /// It is on disk. Dropped without this, it is not.
+    pub(super) fn well(mut self) {
+        self.well = true;
+    }
+}
+
+impl<S> Drop for Landing<S> {
     fn drop(&mut self) {
-        let mut lanes = self.lanes.locked();
-        self.guard = None;
-        // Whoever waits holds a reference of their own, taken under the same lock.
-        if lanes.get(&self.key).is_some_and(|lane| Arc::strong_count(lane) == 1) {
-            lanes.remove(&self.key);
+        let mut queue = self.place.track.queue();
+        queue.underway.retain(|(number, _)| *number != self.number);
+        queue.broken = !queue.underway.is_empty() && (queue.broken || !self.well);
+        drop(queue);
+        self.place.track.landed.notify_waiters();
+    }
+}
+
+impl<S> Drop for Place<S> {
+    fn drop(&mut self) {
+        let mut tracks = self.lanes.locked();
+        // Two: the map and this one. Whoever waits holds one more, taken under the same lock.
+        if Arc::strong_count(&self.track) == 2 {
+            tracks.remove(&self.key);
         }
     }
 }
@@ -57,19 +188,55 @@ impl Drop for Lane {
 mod tests {
     use super::*;
 
+    fn entering(lanes: &Lanes<u32>) -> tokio::task::JoinHandle<()> {
+        let lanes = lanes.clone();
+        tokio::spawn(async move { drop(lanes.enter("a".to_owned()).await) })
+    }
+
     #[tokio::test]
     async fn one_lane_admits_one_and_forgets_itself() {
-        let lanes = Lanes::default();
+        let lanes = Lanes::<u32>::default();
         let first = lanes.enter("a".to_owned()).await;
         let other = lanes.enter("b".to_owned()).await;
-        let waiting = tokio::spawn({
-            let lanes = lanes.clone();
-            async move { drop(lanes.enter("a".to_owned()).await) }
-        });
+        let waiting = entering(&lanes);
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         drop((first, other));
         waiting.await.unwrap();
         assert!(lanes.locked().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_follows_learns_what_is_underway_and_who_enters_waits_for_it() {
+        let lanes = Lanes::<u32>::default();
+        let (lane, known) = lanes.follow("a".to_owned()).await;
+        assert!(known.is_empty());
+        let first = lane.pass_on(1);
+        let (lane, known) = lanes.follow("a".to_owned()).await;
+        assert_eq!(known, [1]);
+        let second = lane.pass_on(2);
+        first.well();
+        let waiting = entering(&lanes);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        second.well();
+        waiting.await.unwrap();
+        assert!(lanes.locked().is_empty());
+    }
+
+    #[tokio::test]
+    async fn nobody_builds_on_what_did_not_land() {
+        let lanes = Lanes::<u32>::default();
+        let first = lanes.follow("a".to_owned()).await.0.pass_on(1);
+        let second = lanes.follow("a".to_owned()).await.0.pass_on(2);
+        drop(first);
+        let following = tokio::spawn({
+            let lanes = lanes.clone();
+            async move { lanes.follow("a".to_owned()).await.1 }
+        });
+        tokio::task::yield_now().await;
+        assert!(!following.is_finished());
+        drop(second);
+        assert_eq!(following.await.unwrap(), [0_u32; 0]);
     }
 }

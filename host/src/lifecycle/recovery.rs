@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Host;
-use super::change::before;
+use super::change::Before;
 use super::fate::Fate;
 use super::run::{Ended, asked};
 use super::work::Work;
@@ -178,6 +178,7 @@ impl Host {
             log: row.log.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default(),
             resource: None,
             rebased: false,
+            passing: false,
         };
         if work.exchanges.is_empty() && work.pending.is_none() {
             self.refresh(&mut work, &row, account.and_then(|account| account.account)).await?;
@@ -225,7 +226,7 @@ impl Host {
             .resource(&row.tenant, &row.resource_kind, &row.resource, Related::None)
             .await?;
         if let (Some(stored), false) = (stored, work.progress.applied) {
-            let mut before = before(stored)?;
+            let mut before = Before::of(stored, None)?;
             work.progress.expected = Some(before.stored.version);
             if row.kind == EventKind::Deactivate {
                 before.resource.set_active(false);

@@ -14,7 +14,7 @@ use crate::clock::rfc3339;
 use crate::connector::{Connector, Question};
 use crate::decision::{EventKind, Exchange, Outcome, Refusal, Request, Step, Visibility};
 use crate::delivery::{Secret, StandIn};
-use crate::store::{Commit, CommitError, OperationState};
+use crate::store::{AccountRow, Commit, CommitError, OperationState, Receipt};
 
 /// No operation makes more calls (wit/lifecycle.wit).
 const CALLS: usize = 256;
@@ -24,6 +24,8 @@ const CALLS: usize = 256;
 pub(super) enum Ended {
     /// The outcome is durable.
     Done,
+    /// The outcome, with this account, is on its way to the disk.
+    Passing(Receipt, Option<AccountRow>),
     /// The intent is durable and the resource changed; delivery goes on in the background.
     Recorded,
     /// It could not be finished.
@@ -210,6 +212,12 @@ impl Host {
         }
         if work.connector.is_some() {
             commit.account = Some(work.account(outcome.account.clone())?);
+        }
+        // The app knows nothing of it, so if it gets no further it can begin anew.
+        if work.passing && !work.journaled && work.resource.is_some() {
+            let account = commit.account.clone();
+            let receipt = self.store.enqueue(commit).await.map_err(CommitError::into_accident)?;
+            return Ok(Ended::Passing(receipt, account));
         }
         match self.store.commit(commit).await {
             Ok(()) => {}

@@ -163,10 +163,7 @@ impl Host {
             return Ok(None);
         }
         let related = change.before.as_ref().and_then(|before| before.stored.related.clone());
-        let account = match &change.before {
-            Some(before) => self.store.account(&tenant.id, &before.stored.id).await?,
-            None => None,
-        };
+        let account = change.before.as_ref().and_then(|before| before.account.clone());
         let held = admitted(tenant, &change, account.as_ref())?;
         let mut work = self.work(tenant, change, account).await?;
         if let Some((state, note)) = held {

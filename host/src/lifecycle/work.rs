@@ -48,6 +48,8 @@ pub(super) struct Work {
     pub(super) resource: Option<ResourceRow>,
     /// Whether it was brought up to what others did meanwhile. Once is enough.
     pub(super) rebased: bool,
+    /// Whether the next one on its lane may begin before this one is on disk.
+    pub(super) passing: bool,
 }
 
 /// What a restart must know beside the event.

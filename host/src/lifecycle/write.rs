@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::change::{Before, Change, Written, before};
+use super::change::{Before, Change, Written};
 use super::fault::Fault;
+use super::group::Standing;
 use super::lane::{self, Lane};
 use super::registry::Tenant;
 use super::settle::Settled;
@@ -154,38 +155,26 @@ impl Host {
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
     ) -> Result<Written, Fault> {
         let deadline = self.deadline();
+        if target.kind() == "Group" {
+            return self.modify_group(target, id, modification, deadline).await;
+        }
         let (_lane, target) = self.at(target, id).await?;
         let key = lane::of_resource(&target.tenant.id, id);
         if !self.open.on(&key).is_empty() {
             // Only to tell whether it is the same request: what is open may change the resource.
             let before = self.before(&target, id).await?;
             let patched = modification(&before.resource)?;
-            let change = self.first_change(&target, before, patched).await?;
+            let change = self.user_change(&target, before, patched);
             if let Some(written) = self.make_way(&target.tenant, &key, change, deadline).await? {
                 return Ok(written);
             }
         }
         let before = self.before(&target, id).await?;
         let patched = modification(&before.resource)?;
-        if target.kind() == "Group" {
-            return self.modify_group(&target, before, patched, deadline).await;
-        }
         let stored = before.stored.clone();
         match self.user_change(&target, before, patched) {
             Some(change) => self.carry_out(&target.tenant, change, deadline).await,
             None => Ok(Written::Kept(stored)),
-        }
-    }
-
-    async fn first_change(
-        &self,
-        target: &Target,
-        before: Before,
-        patched: Patched,
-    ) -> Result<Option<Change>, Fault> {
-        match target.kind() {
-            "Group" => self.first_group_change(target, before, patched).await,
-            _ => Ok(self.user_change(target, before, patched)),
         }
     }
 
@@ -222,18 +211,21 @@ impl Host {
     }
 
     /// Enters the resource's lane. The tenant may have been paused while others held it.
-    async fn at(&self, target: &Target, id: &str) -> Result<(Lane, Target), Fault> {
+    async fn at(&self, target: &Target, id: &str) -> Result<(Lane<Arc<Standing>>, Target), Fault> {
         let lane = self.enter(&target.tenant, id).await;
+        Ok((lane, self.now(target)?))
+    }
+
+    /// The same with the tenant as it is now.
+    pub(super) fn now(&self, target: &Target) -> Result<Target, Fault> {
         let tenant = self.served(&target.tenant.id)?;
-        Ok((lane, Target { tenant, resource_type: Arc::clone(&target.resource_type) }))
+        Ok(Target { tenant, resource_type: Arc::clone(&target.resource_type) })
     }
 
     pub(super) async fn before(&self, target: &Target, id: &str) -> Result<Before, Fault> {
         let related = if target.kind() == "Group" { Related::None } else { Related::Groups };
-        match self.store.resource(&target.tenant.id, target.kind(), id, related).await? {
-            Some(stored) => Ok(before(stored)?),
-            None => Err(scim::Error::not_found(&target.resource_type.name, id).into()),
-        }
+        let before = self.standing(&target.tenant.id, target.kind(), id, related).await?;
+        before.ok_or_else(|| scim::Error::not_found(&target.resource_type.name, id).into())
     }
 
     /// A password is dropped at the door unless the connector takes passwords.

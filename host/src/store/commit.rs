@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tokio::sync::oneshot;
+
 use super::Store;
 use super::account::AccountRow;
 use super::member::MemberRow;
@@ -106,12 +108,30 @@ impl fmt::Display for CommitError {
     }
 }
 
+/// The place of a commit among those that wait.
+#[derive(Debug)]
+pub struct Receipt(pub(super) oneshot::Receiver<Result<(), CommitError>>);
+
+impl Receipt {
+    /// Waits until all of the commit is on disk, or nothing of it.
+    pub async fn landed(self) -> Result<(), CommitError> {
+        let closed = |_| CommitError::Accident(anyhow::anyhow!("the store is closed"));
+        self.0.await.map_err(closed)?
+    }
+}
+
 impl Store {
     /// Writes all of it, or nothing; it is on disk when this returns.
-    ///
-    /// Commits take effect in the order of their arrival. Those that wait at the same time share a
-    /// transaction, and yet one that fails does not touch the others.
     pub async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        self.writer.commit(commit).await
+        self.enqueue(commit).await?.landed().await
+    }
+
+    /// Has all of it written, or nothing.
+    ///
+    /// Commits take effect in the order of their arrival here, so that one can build on another that
+    /// is not on disk yet. Those that wait at the same time share a transaction, and yet one that
+    /// fails does not touch the others.
+    pub async fn enqueue(&self, commit: Commit) -> Result<Receipt, CommitError> {
+        self.writer.enqueue(commit).await
     }
 }

@@ -8,7 +8,7 @@ use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::commit::{Commit, CommitError};
+use super::commit::{Commit, CommitError, Receipt};
 use super::database::Lock;
 use super::statement::Texts;
 use super::walk::Walks;
@@ -52,11 +52,11 @@ impl Writer {
         Self { jobs }
     }
 
-    pub(super) async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+    pub(super) async fn enqueue(&self, commit: Commit) -> Result<Receipt, CommitError> {
         let (answer, answered) = oneshot::channel();
-        let closed = || CommitError::Accident(anyhow!("the store is closed"));
-        self.jobs.send(Job::Commit(Box::new(commit), answer)).await.map_err(|_| closed())?;
-        answered.await.map_err(|_| closed())?
+        let sent = self.jobs.send(Job::Commit(Box::new(commit), answer)).await;
+        sent.map_err(|_| CommitError::Accident(anyhow!("the store is closed")))?;
+        Ok(Receipt(answered))
     }
 
     /// Runs something in a transaction of its own, in its turn. All of it is on disk afterwards, or

@@ -1,0 +1,186 @@
+//! Who will have joined and left a group, as set operations on rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::Host;
+use super::fault::Fault;
+use super::group::Standing;
+use super::write::Target;
+use crate::decision::Member;
+use crate::scim::{self, MemberChange, MemberRef};
+use crate::store::MemberRow;
+
+/// No event carries more who join and leave (wit/types.wit).
+pub(super) const SLICE: usize = 100;
+
+/// Who joins and who leaves, of whom the app can be told.
+#[derive(Debug, Default)]
+pub(super) struct Movement {
+    pub(super) joined: Vec<Member>,
+    pub(super) left: Vec<Member>,
+    /// Those who joined and are groups themselves.
+    pub(super) nested: Vec<String>,
+}
+
+impl Movement {
+    /// Cuts a large movement into events of at most a hundred; there is always one.
+    pub(super) fn slices(self) -> Vec<Self> {
+        let joins: Vec<&[Member]> = self.joined.chunks(SLICE).collect();
+        let leaves: Vec<&[Member]> = self.left.chunks(SLICE).collect();
+        let at = |slices: &[&[Member]], n: usize| slices.get(n).map_or(Vec::new(), |s| s.to_vec());
+        let longest = joins.len().max(leaves.len()).max(1);
+        let slice = |n| {
+            let joined = at(&joins, n);
+            let nested = among(&self.nested, &joined);
+            Self { joined, left: at(&leaves, n), nested }
+        };
+        (0..longest).map(slice).collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.joined.is_empty() && self.left.is_empty()
+    }
+}
+
+impl Host {
+    /// Plays the changes on the members that are there, in order. `underway` is what others have
+    /// decided about them and is not on disk yet.
+    pub(super) async fn movement(
+        &self,
+        target: &Target,
+        group: &str,
+        changes: &[MemberChange],
+        underway: &[Arc<Standing>],
+    ) -> Result<Movement, Fault> {
+        if changes.is_empty() {
+            return Ok(Movement::default());
+        }
+        let tenant = &target.tenant.id;
+        let rows: Vec<MemberRow> = match is_about_all(changes) {
+            true => self.store.members(tenant, group).await?,
+            false => Vec::new(),
+        };
+        let mut was: BTreeSet<String> = match is_about_all(changes) {
+            true => rows.iter().map(|row| row.member.clone()).collect(),
+            false => {
+                let present = self.store.members_present(tenant, group, &named(changes)).await?;
+                present.into_iter().collect()
+            }
+        };
+        underway.iter().for_each(|standing| standing.overlay(&mut was));
+        let mut now = was.clone();
+        for change in changes {
+            apply(change, &rows, target, &mut now)?;
+        }
+        let (joined, nested) =
+            self.joining(target, now.difference(&was).cloned().collect()).await?;
+        let left = self.leaving(target, was.difference(&now).cloned().collect()).await?;
+        Ok(Movement { joined, left, nested })
+    }
+
+    /// Those who join must exist in this tenant.
+    pub(super) async fn joining(
+        &self,
+        target: &Target,
+        ids: Vec<String>,
+    ) -> Result<(Vec<Member>, Vec<String>), Fault> {
+        if ids.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let people = self.store.people(&target.tenant.id, &ids).await?;
+        let known: BTreeMap<&str, _> = people.iter().map(|p| (p.id.as_str(), p)).collect();
+        if let Some(unknown) = ids.iter().find(|id| !known.contains_key(id.as_str())) {
+            return Err(scim::Error::invalid_value(format!(
+                "members: {unknown} is no user or group of this directory"
+            ))
+            .into());
+        }
+        let nested = people.iter().filter(|p| p.kind == "Group").map(|p| p.id.clone()).collect();
+        let members = people
+            .into_iter()
+            .map(|p| Member { id: p.id, name: p.name, account: p.account })
+            .collect();
+        Ok((members, nested))
+    }
+
+    async fn leaving(&self, target: &Target, ids: Vec<String>) -> Result<Vec<Member>, Fault> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let people = self.store.people(&target.tenant.id, &ids).await?;
+        let mut known: BTreeMap<String, _> =
+            people.into_iter().map(|p| (p.id.clone(), p)).collect();
+        Ok(ids
+            .into_iter()
+            .map(|id| match known.remove(&id) {
+                Some(p) => Member { id, name: p.name, account: p.account },
+                None => Member { name: String::new(), id, account: None },
+            })
+            .collect())
+    }
+}
+
+/// Whether a change can only be understood from all who are members.
+pub(super) fn is_about_all(changes: &[MemberChange]) -> bool {
+    let all = |change: &MemberChange| {
+        matches!(
+            change,
+            MemberChange::Replace(_) | MemberChange::Clear | MemberChange::RemoveWhere(_)
+        )
+    };
+    changes.iter().any(all)
+}
+
+/// Those of the nested groups that are among these.
+pub(super) fn among(nested: &[String], members: &[Member]) -> Vec<String> {
+    nested.iter().filter(|id| members.iter().any(|member| member.id == **id)).cloned().collect()
+}
+
+/// Everybody whom the changes name.
+fn named(changes: &[MemberChange]) -> Vec<String> {
+    let ids = changes.iter().flat_map(|change| match change {
+        MemberChange::Add(members) => members.iter().map(|m| m.value.clone()).collect(),
+        MemberChange::Remove(ids) => ids.clone(),
+        _ => Vec::new(),
+    });
+    ids.collect()
+}
+
+fn apply(
+    change: &MemberChange,
+    rows: &[MemberRow],
+    target: &Target,
+    now: &mut BTreeSet<String>,
+) -> Result<(), scim::Error> {
+    let values =
+        |members: &[MemberRef]| members.iter().map(|m| m.value.clone()).collect::<Vec<_>>();
+    match change {
+        MemberChange::Add(members) => now.extend(values(members)),
+        // RFC 7644 §3.5.2.2, and every client: whoever is no member stays no member.
+        MemberChange::Remove(ids) => {
+            for id in ids {
+                now.remove(id);
+            }
+        }
+        MemberChange::Replace(members) => *now = values(members).into_iter().collect(),
+        MemberChange::Clear => now.clear(),
+        MemberChange::RemoveWhere(filter) => {
+            let members = target.resource_type.attribute(None, "members");
+            let members = members.ok_or_else(|| scim::Error::invalid_path("no members here"))?;
+            for row in rows {
+                let element = Map::from_iter([
+                    ("value".to_owned(), Value::String(row.member.clone())),
+                    ("display".to_owned(), row.display.clone().map_or(Value::Null, Value::String)),
+                    ("type".to_owned(), Value::String(row.kind.clone())),
+                ]);
+                if filter.matches_value(members, &Value::Object(element))? {
+                    now.remove(&row.member);
+                }
+            }
+        }
+    }
+    Ok(())
+}
