@@ -4,10 +4,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
-use crate::support::{Muster, Tenant};
+use crate::support::{Muster, Tenant, client};
 
 async fn status_with(muster: &Muster, tenant: &Tenant, authorization: Option<&str>) -> u16 {
-    let mut request = reqwest::Client::new().get(format!("{}/Users", tenant.base_url));
+    let mut request = client().get(format!("{}/Users", tenant.base_url));
     if let Some(authorization) = authorization {
         request = request.header("authorization", authorization);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Muster, Tenant, patch_op, user};
+use crate::support::{Muster, Tenant, client, patch_op, user};
 
 /// Sends raw bytes, and holds the answer to what every error must be.
 async fn check(
@@ -14,7 +14,7 @@ async fn check(
     (status, scim_type, word): (u16, Option<&str>, &str),
 ) {
     let before = everything(muster, tenant).await;
-    let response = reqwest::Client::new()
+    let response = client()
         .request(method.parse().unwrap(), format!("{}{path}", tenant.base_url))
         .bearer_auth(&tenant.token)
         .header("content-type", content_type)

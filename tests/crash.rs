@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::support::guests::guest;
-use crate::support::{data_directory, user};
+use crate::support::{client, data_directory, user};
 
 /// A host in a process of its own, with the app outside of it.
 struct House {
@@ -57,7 +57,7 @@ impl House {
     async fn furnish() -> Self {
         let data = data_directory();
         let sample = sample::serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), "app").unwrap();
-        let mut house = Self { data, sample, http: reqwest::Client::new(), token: String::new() };
+        let mut house = Self { data, sample, http: client(), token: String::new() };
         let host = Running::start(house.data.path(), None);
         let pushed = house
             .http

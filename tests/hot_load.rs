@@ -3,18 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::guests::guest;
-use crate::support::{Muster, Tenant, user};
-
-async fn push(muster: &Muster, wasm: Vec<u8>) -> (u16, Value) {
-    let token = muster.stage.admin_token().await.unwrap().token;
-    let request = reqwest::Client::new()
-        .post(format!("{}/admin/v1/connectors", muster.stage.url))
-        .bearer_auth(token)
-        .body(wasm);
-    let response = request.send().await.unwrap();
-    let status = response.status().as_u16();
-    (status, serde_json::from_str(&response.text().await.unwrap()).unwrap())
-}
+use crate::support::{Answer, Muster, Tenant, user};
 
 async fn promote(muster: &Muster, connector: &str) -> Value {
     let body = json!({ "connector": connector });
@@ -36,9 +25,10 @@ async fn a_pushed_connector_decides_once_it_is_promoted() {
     let tenant = muster.tenant("roster").await;
     let (_, first) = decided(&muster, &tenant, "ada").await;
 
-    let (status, pushed) = push(&muster, guest("roster-next")).await;
-    assert_eq!((status, &pushed["manifest"]["version"]), (201, &json!("0.2.0")));
-    assert_eq!(push(&muster, guest("roster-next")).await.0, 200, "the same file again is no news");
+    let pushed = muster.push(guest("roster-next")).await.expect(201).body;
+    assert_eq!(pushed["manifest"]["version"], "0.2.0");
+    // The same file again is no news.
+    muster.push(guest("roster-next")).await.expect(200);
     let (_, still) = decided(&muster, &tenant, "bob").await;
     assert_eq!(still, first, "pushed is not promoted");
 
@@ -54,7 +44,7 @@ async fn a_pushed_connector_decides_once_it_is_promoted() {
 async fn promotions_under_load_fail_no_request() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
-    push(&muster, guest("roster-next")).await;
+    muster.push(guest("roster-next")).await.expect(201);
     let load = async {
         let mut joined = 0;
         for round in 0..40 {
@@ -83,10 +73,10 @@ async fn promotions_under_load_fail_no_request() {
 async fn what_is_no_connector_is_refused_and_leaves_everything_as_it_was() {
     let muster = Muster::start().await;
     let before = muster.admin("GET", "/connectors", None).await.body;
-    let (status, refused) = push(&muster, b"not wasm at all".to_vec()).await;
+    let Answer { status, body: refused, .. } = muster.push(b"not wasm at all".to_vec()).await;
     assert_eq!(status, 422);
     assert!(!refused["detail"].as_str().unwrap().is_empty());
-    let (status, _) = push(&muster, guest("misbehaving")[..2000].to_vec()).await;
+    let status = muster.push(guest("misbehaving")[..2000].to_vec()).await.status;
     assert_eq!(status, 422);
     assert_eq!(muster.admin("GET", "/connectors", None).await.body, before);
     let unknown = json!({ "connector": "roster@9.9.9" });
@@ -96,11 +86,11 @@ async fn what_is_no_connector_is_refused_and_leaves_everything_as_it_was() {
 #[tokio::test]
 async fn a_version_is_never_another_file() {
     let muster = Muster::start().await;
-    assert_eq!(push(&muster, guest("roster-next")).await.0, 201);
+    muster.push(guest("roster-next")).await.expect(201);
     // A custom section at the end makes it another file that says the same of itself.
     let mut other = guest("roster-next");
     other.extend([0, 2, 1, b'x']);
-    let (status, refused) = push(&muster, other).await;
+    let Answer { status, body: refused, .. } = muster.push(other).await;
     assert_eq!(status, 409, "{refused}");
     assert!(refused["detail"].as_str().unwrap().contains("new version"));
 }

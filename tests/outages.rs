@@ -7,6 +7,7 @@ use muster::sample::Fault;
 use muster::store::OperationState;
 use serde_json::json;
 
+use crate::support::guests::guest;
 use crate::support::{Muster, Tenant, user};
 
 /// How often the app did something: answers from memory and refusals do not count.
@@ -132,6 +133,20 @@ async fn what_was_recorded_is_answered_at_once_and_delivered_in_order() {
     let done = muster.operations(OperationState::Done).await;
     let kinds: Vec<&str> = done.iter().map(|(kind, ..)| kind.as_str()).collect();
     assert_eq!(kinds, ["create", "deactivate", "activate"]);
+}
+
+#[tokio::test]
+async fn who_was_answered_when_recorded_goes_out_of_sight_when_the_connector_says_so() {
+    let muster = Muster::start_recording().await;
+    muster.push(guest("four-calls")).await.expect(201);
+    muster.stage.app("calls", "four-calls").await.unwrap();
+    let tenant = muster.plain_tenant("calls", "calls").await;
+    let id = muster.person(&tenant, "ada").await;
+    muster.settled().await;
+    muster.stage.sample.fail(Fault::status("GET /organizations", 503, 1));
+    muster.set_active(&tenant, &id, false).await.expect(200);
+    muster.settled().await;
+    muster.get(&tenant, &format!("/Users/{id}")).await.expect(404);
 }
 
 #[tokio::test]

@@ -59,6 +59,13 @@ impl Answer {
     }
 }
 
+/// A client of loopback, whichever test comes first.
+pub(crate) fn client() -> reqwest::Client {
+    // Only the first one of a process is taken.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::new()
+}
+
 impl Muster {
     pub(crate) async fn start() -> Self {
         Self::start_with(StageConfig::default()).await
@@ -85,7 +92,7 @@ impl Muster {
         .await
         .unwrap();
         let admin = stage.admin_token().await.unwrap().token;
-        Self { stage, http: reqwest::Client::new(), admin, _data: data }
+        Self { stage, http: client(), admin, _data: data }
     }
 
     pub(crate) async fn tenant(&self, connector: &str) -> Tenant {
@@ -111,6 +118,22 @@ impl Muster {
             organization: organization.to_owned(),
             base_url: token.base_url,
             token: token.token,
+            mark: self.stage.sample.log().len(),
+        }
+    }
+
+    /// A tenant of an app whose connector takes no settings.
+    pub(crate) async fn plain_tenant(&self, name: &str, app: &str) -> Tenant {
+        let path = format!("/tenants/{name}");
+        let spec = json!({ "app": app, "dialect": "okta" });
+        self.admin("PUT", &path, Some(spec)).await.expect(200);
+        let token = self.admin("POST", &format!("{path}/tokens"), Some(json!({}))).await.body;
+        let text = |member: &str| token[member].as_str().unwrap().to_owned();
+        Tenant {
+            name: name.to_owned(),
+            organization: String::new(),
+            base_url: text("base_url"),
+            token: text("token"),
             mark: self.stage.sample.log().len(),
         }
     }
@@ -150,6 +173,12 @@ impl Muster {
         self.send(method, &url, &self.admin, body).await
     }
 
+    /// Pushes a connector.
+    pub(crate) async fn push(&self, wasm: Vec<u8>) -> Answer {
+        let url = format!("{}/admin/v1/connectors", self.stage.url);
+        self.answer(self.http.post(url).bearer_auth(&self.admin).body(wasm)).await
+    }
+
     pub(crate) async fn send(
         &self,
         method: &str,
@@ -164,6 +193,10 @@ impl Muster {
                 .header("content-type", "application/scim+json; charset=utf-8")
                 .body(body.to_string());
         }
+        self.answer(request).await
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();

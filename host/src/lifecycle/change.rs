@@ -14,6 +14,7 @@ use super::work::{Progress, Work, fingerprint};
 use super::{Host, fate, view};
 use crate::clock::rfc3339;
 use crate::decision::{Context, Event, EventKind, Member};
+use crate::delivery::Secret;
 use crate::scim::{self, Resource};
 use crate::store::{
     AccountRow, Commit, CommitError, OperationState, Related, ResourceRow, StoredResource,
@@ -54,11 +55,19 @@ pub(super) struct Change {
     pub(super) before: Option<Before>,
     pub(super) after: Resource,
     pub(super) changes: Vec<String>,
-    pub(super) password: Option<String>,
+    pub(super) password: Option<Password>,
     pub(super) joined: Vec<Member>,
     pub(super) nested: Vec<String>,
     pub(super) left: Vec<Member>,
     pub(super) batch: Option<String>,
+}
+
+/// A password on its way to the app.
+#[derive(Debug)]
+pub(super) struct Password {
+    pub(super) value: Secret,
+    /// Tells it from others, and nothing else about it.
+    pub(super) mark: [u8; 32],
 }
 
 impl Change {
@@ -84,7 +93,10 @@ impl Change {
 
     pub(super) fn fingerprint(&self) -> String {
         let ids = |members: &[Member]| members.iter().map(|m| m.id.clone()).collect::<Vec<_>>();
-        fingerprint(self.event, &self.after, &ids(&self.joined), &ids(&self.left))
+        // Okta draws a password at random for each attempt to create somebody.
+        let password = self.password.as_ref().filter(|_| self.event != EventKind::Create);
+        let mark = password.map(|password| password.mark.as_slice()).unwrap_or_default();
+        fingerprint(self.event, &self.after, mark, &ids(&self.joined), &ids(&self.left))
     }
 
     pub(super) fn subject(&self) -> String {
@@ -247,7 +259,7 @@ impl Host {
         };
         let connector = tenant.app.connector.as_ref().ok();
         let operation = self.clock.new_id();
-        let (sealed, stand_in) = self.seal_password(change.password.as_deref(), &operation)?;
+        let (sealed, stand_in) = self.seal_password(change.password.as_ref(), &operation)?;
         Ok(Work {
             tenant: Arc::clone(tenant),
             connector: connector.and_then(|connector| asked(connector, change.event)),
@@ -296,14 +308,14 @@ impl Host {
     /// The password for the journal, sealed, and its stand-in for the connector.
     fn seal_password(
         &self,
-        password: Option<&str>,
+        password: Option<&Password>,
         operation: &str,
     ) -> anyhow::Result<(Option<Vec<u8>>, Option<String>)> {
         let Some(password) = password else { return Ok((None, None)) };
         // Not to be guessed, or a display name could ask for the password.
         let mark = u64::from_be_bytes(super::key::random()?);
         let stand_in = format!("muster-password-{operation}-{mark:016x}");
-        Ok((Some(self.key.seal(password.as_bytes())?), Some(stand_in)))
+        Ok((Some(self.key.seal(password.value.expose().as_bytes())?), Some(stand_in)))
     }
 
     /// The resource of this id as it stands.

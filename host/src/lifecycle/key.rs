@@ -53,6 +53,11 @@ impl HostKey {
         mac.finalize().into_bytes().into()
     }
 
+    /// What tells a secret from another without telling the secret.
+    pub fn mark(&self, secret: &str) -> [u8; 32] {
+        Self(self.derive("marks")).derive(secret)
+    }
+
     /// Encrypts for this host only.
     pub fn seal(&self, secret: &[u8]) -> anyhow::Result<Vec<u8>> {
         let nonce: [u8; 24] = random()?;
@@ -88,6 +93,14 @@ pub(super) fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_tells_secrets_apart_and_hosts_too() {
+        let (here, there) = (HostKey([1; 32]), HostKey([2; 32]));
+        assert_eq!(here.mark("s3cret"), here.mark("s3cret"));
+        assert_ne!(here.mark("s3cret"), here.mark("S3cret"));
+        assert_ne!(here.mark("s3cret"), there.mark("s3cret"));
+    }
 
     #[test]
     fn what_is_sealed_opens_with_the_same_key_only() {

@@ -14,7 +14,9 @@ use crate::clock::rfc3339;
 use crate::connector::{Connector, Question};
 use crate::decision::{EventKind, Exchange, Outcome, Refusal, Request, Step, Visibility};
 use crate::delivery::{Secret, StandIn};
-use crate::store::{AccountRow, Commit, CommitError, OperationState, Receipt};
+use crate::store::{
+    AccountRow, Commit, CommitError, OperationState, Receipt, Related, ResourceChange,
+};
 
 /// No operation makes more calls (wit/lifecycle.wit).
 const CALLS: usize = 256;
@@ -198,7 +200,11 @@ impl Host {
         let now = self.clock.now();
         let mut commit = Commit::default();
         let applied = work.progress.applied;
-        work.apply(&mut commit, gone(work.event.kind, &outcome), now)?;
+        let gone = gone(work.event.kind, &outcome);
+        if applied && gone {
+            commit.resource = self.late_deletion(work).await?;
+        }
+        work.apply(&mut commit, gone, now)?;
         work.attempts += 1;
         work.sealed = None;
         work.pending = None;
@@ -237,6 +243,16 @@ impl Host {
         }
         self.open.remove(work);
         Ok(Ended::Done)
+    }
+
+    /// Takes a resource out of sight that was recorded before the connector could say so, unless
+    /// it has changed since.
+    async fn late_deletion(&self, work: &Work) -> anyhow::Result<Option<ResourceChange>> {
+        let id = work.resource_id();
+        let recorded = work.progress.expected.unwrap_or(0) + 1;
+        let stored = self.store.resource(&work.tenant.id, work.kind, &id, Related::None).await?;
+        let unchanged = stored.is_some_and(|stored| stored.version == recorded);
+        Ok(unchanged.then(|| work.deletion(recorded)))
     }
 
     /// The app has done its part, and the directory has moved meanwhile: somebody who was to join

@@ -206,7 +206,7 @@ impl Work {
         }
     }
 
-    fn deletion(&self, expected: i64) -> ResourceChange {
+    pub(super) fn deletion(&self, expected: i64) -> ResourceChange {
         ResourceChange::Delete {
             tenant: self.tenant.id.clone(),
             kind: self.kind.to_owned(),
@@ -270,11 +270,13 @@ pub(super) fn gone(kind: EventKind, outcome: &Outcome) -> bool {
 pub(super) fn fingerprint(
     kind: EventKind,
     resource: &Resource,
+    password: &[u8],
     joined: &[String],
     left: &[String],
 ) -> String {
     let mut hash = Sha256::new();
     hash.update(kind.name());
+    hash.update(password);
     for (name, value) in resource.document().iter().filter(|(name, _)| *name != "id") {
         hash.update(name);
         hash.update(value.to_string());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::change::{Before, Change, Written};
+use super::change::{Before, Change, Password, Written};
 use super::fault::Fault;
 use super::group::Standing;
 use super::lane::{self, Lane};
@@ -13,6 +13,7 @@ use super::registry::Tenant;
 use super::settle::Settled;
 use super::{Host, event};
 use crate::decision::EventKind;
+use crate::delivery::Secret;
 use crate::scim::{self, Draft, PatchRequest, Patched, Reading, Resource, ResourceType};
 use crate::store::Related;
 
@@ -229,8 +230,9 @@ impl Host {
     }
 
     /// A password is dropped at the door unless the connector takes passwords.
-    fn password(&self, target: &Target, password: Option<String>) -> Option<String> {
+    fn password(&self, target: &Target, password: Option<String>) -> Option<Password> {
         let connector = target.tenant.app.connector.as_ref().ok()?;
-        password.filter(|_| connector.manifest.features.password)
+        let password = password.filter(|_| connector.manifest.features.password)?;
+        Some(Password { mark: self.key.mark(&password), value: Secret::new(password) })
     }
 }

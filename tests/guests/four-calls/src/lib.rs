@@ -1,5 +1,5 @@
-//! Makes four teams, one after the other, for each person who joins; for the tests that kill the
-//! host between any two of them.
+//! Makes four teams, one after the other, for each person who joins, for the tests that kill the
+//! host between any two of them. Whoever is deactivated goes out of sight, after one call.
 
 use muster_connector::{
     Account, App, Connector, Context, Decision, Membership, NoSettings, Outcome, Request, UserEvent,
@@ -21,5 +21,10 @@ impl Connector for FourCalls {
             )?;
         }
         Ok(Outcome::new(Account::new(&event.user.id, Membership::Active), "Four calls were made."))
+    }
+
+    fn deactivate(&self, app: &mut App, _: &Context, _: &UserEvent) -> Decision {
+        app.send(Request::get("app", "/organizations/calls/teams"))?;
+        Ok(Outcome::new(None, "Nobody is to see them any more.").gone())
     }
 }
