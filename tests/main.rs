@@ -11,6 +11,7 @@ mod authorization;
 mod bad_input;
 mod command_line;
 mod conformance;
+mod connections;
 mod conversations;
 mod crash;
 mod disconnect;

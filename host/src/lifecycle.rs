@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -144,12 +144,15 @@ impl Host {
         self.open.count()
     }
 
-    /// Finishes what was accepted, then closes the database. What waits for an app stays in the
-    /// journal for the next start.
-    pub async fn close(&self) {
+    /// Finishes what was accepted, for so long, then closes the database. What waits for an app
+    /// stays in the journal for the next start.
+    pub async fn close(&self, by: Instant) {
         self.stopping.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
+        if timeout_at(by, self.tasks.wait()).await.is_err() {
+            let (tasks, operations) = (self.tasks.len(), self.operations_open());
+            tracing::warn!(tasks, operations, "left for the next start, which takes it up");
+        }
         if let Err(error) = self.store.close().await {
             tracing::error!(error = format!("{error:#}"), "closing the database");
         }

@@ -17,8 +17,20 @@ use crate::clock::Clock;
 use crate::http;
 use crate::lifecycle::{Fault, Host, HostConfig, TokenSpec};
 
+/// What can be set in the file alone.
+const IN_THE_FILE: &str = "\
+In muster.toml, beside listen, data and public_url:
+  answer_within_seconds  How long an identity provider waits for an outcome [default: 25]
+  body_within_seconds    How long the body of a request may take to arrive [default: 30]
+  deciding_threads       Threads that decide [default: one for each core]
+  head_within_seconds    How long a connection may be idle, or take to send the head of a request
+                         [default: 75]
+  stop_within_seconds    How long a host that is asked to stop finishes what it has accepted; what
+                         takes longer is taken up by the next start [default: 15]";
+
 /// Options of `muster serve`.
 #[derive(Args, Debug)]
+#[command(after_help = IN_THE_FILE)]
 pub(super) struct ServeArgs {
     /// The configuration file; `muster.toml` is read where it exists.
     #[arg(long, env = "MUSTER_CONFIG", value_name = "FILE")]
@@ -68,9 +80,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     host.push_embedded().await?;
     let token = admin_token(&host, &data).await?;
     announce(&host, address, &token);
-    http::serve(host.clone(), listener, stop_signal()).await?;
-    tracing::info!("finishing what was accepted");
-    host.close().await;
+    http::serve(host, listener, config.patience(), stop_signal()).await;
     Ok(())
 }
 

@@ -20,6 +20,8 @@ use crate::lifecycle::{
 use crate::sample::Sample;
 use crate::{embedded, http, sample};
 
+pub use crate::http::Patience;
+
 /// What a stage is set up with.
 #[derive(Clone, Debug)]
 pub struct StageConfig {
@@ -35,6 +37,8 @@ pub struct StageConfig {
     pub reply: Reply,
     /// How long an identity provider waits at most.
     pub answer_within: Duration,
+    /// How long clients are waited for, and the host's end.
+    pub patience: Patience,
 }
 
 /// A host that serves, with the sample app beside it.
@@ -51,7 +55,7 @@ pub struct Stage {
     reply: Reply,
     app_token: String,
     stop: CancellationToken,
-    serving: JoinHandle<anyhow::Result<()>>,
+    serving: JoinHandle<()>,
     _folder: Option<TempDir>,
 }
 
@@ -64,6 +68,7 @@ impl Default for StageConfig {
             compiled: None,
             reply: Reply::WhenDone,
             answer_within: Duration::from_secs(25),
+            patience: Patience::default(),
         }
     }
 }
@@ -95,7 +100,8 @@ impl Stage {
         host.push_embedded().await?;
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
-        let serving = tokio::spawn(http::serve(Arc::clone(&host), listener, stopped));
+        let serving =
+            tokio::spawn(http::serve(Arc::clone(&host), listener, config.patience, stopped));
         let stage = Self {
             host,
             sample,
@@ -163,9 +169,7 @@ impl Stage {
     /// Stops serving and finishes what was accepted.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
-        self.serving.await??;
-        self.host.close().await;
-        Ok(())
+        Ok(self.serving.await?)
     }
 }
 
