@@ -21,6 +21,7 @@ pub mod registry;
 mod run;
 mod settle;
 mod tenants;
+mod token_use;
 mod verdict;
 mod view;
 mod work;
@@ -44,6 +45,7 @@ pub use disconnect::{DisconnectPlan, Ending, Preview, PreviewedPerson};
 pub use fault::Fault;
 pub use key::HostKey;
 pub use tenants::{NewTenantToken, TenantSpec, TokenSpec};
+pub use token_use::Credential;
 pub use write::Target;
 
 use crate::clock::Clock;
@@ -131,6 +133,7 @@ impl Host {
         });
         host.reload().await?;
         host.recover().await?;
+        host.keep_token_uses();
         Ok(host)
     }
 

@@ -87,7 +87,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
 /// Makes the first admin token, in a file that only the operator can read.
 async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
     let path = data.join(TOKEN_FILE);
-    let known = host.registry().credentials.values().any(|token| token.tenant.is_none());
+    let known = host.registry().credentials.values().any(|token| token.row.tenant.is_none());
     if known && std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
         return Ok(path);
     }

@@ -156,7 +156,7 @@ impl Stage {
     /// Ends every token that there is.
     pub async fn revoke_all(&self) -> anyhow::Result<()> {
         for token in self.host.registry().credentials.values() {
-            self.host.store.revoke_credential(&token.id).await?;
+            self.host.store.revoke_credential(&token.row.id).await?;
         }
         self.host.reload().await
     }

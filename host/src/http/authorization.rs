@@ -76,10 +76,12 @@ fn presented(parts: &Parts, host: &Host, registry: &Registry, tenant: Option<&st
     let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some(presented) = header.and_then(Presented::parse) else { return false };
     let credential = presented.id().and_then(|id| registry.credentials.get(id));
-    credential.is_some_and(|credential| {
-        credential.tenant.as_deref() == tenant
-            && presented.matches(credential, &rfc3339(host.clock.now()))
-    })
+    let now = host.clock.now();
+    let known = credential.filter(|credential| {
+        credential.row.tenant.as_deref() == tenant
+            && presented.matches(&credential.row, &rfc3339(now))
+    });
+    known.inspect(|credential| credential.note_use(now)).is_some()
 }
 
 fn denied() -> Refused {

@@ -63,8 +63,7 @@ pub(super) async fn tokens(
     Path(tenant): Path<String>,
 ) -> Answered {
     row(&host, &tenant).await?;
-    let tokens = host.store.credentials().await?;
-    let tokens = tokens.into_iter().filter(|token| token.tenant.as_deref() == Some(&*tenant));
+    let tokens = host.tokens(&tenant).await?;
     let view = |token: crate::store::CredentialRow| {
         json!({
             "id": token.id,
@@ -72,9 +71,10 @@ pub(super) async fn tokens(
             "user": token.user,
             "created": token.created,
             "expires": token.expires,
+            "last_used": token.last_used,
         })
     };
-    ok(&json!({ "tokens": tokens.map(view).collect::<Vec<_>>() }))
+    ok(&json!({ "tokens": tokens.into_iter().map(view).collect::<Vec<_>>() }))
 }
 
 pub(super) async fn add_token(
