@@ -62,6 +62,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let data = args.data.or_else(|| config.data.clone()).unwrap_or_else(|| "muster-data".into());
     let public_url = args.public_url.or_else(|| config.public_url.clone());
+    // The first start compiles connectors, and a large journal takes its time as well.
+    tracing::info!(%address, data = %data.display(), "starting");
     let host = Host::open(
         HostConfig {
             data: data.clone(),
