@@ -18,6 +18,7 @@ mod lane;
 mod open;
 mod recovery;
 pub mod registry;
+mod retry;
 mod run;
 mod settle;
 mod tenants;
@@ -69,6 +70,8 @@ pub struct HostConfig {
     pub answer_within: Duration,
     /// Threads that decide.
     pub deciding_threads: usize,
+    /// How many operations of one tenant may be open; beyond, it is told to come back.
+    pub open_operations: usize,
 }
 
 /// A running host.

@@ -27,6 +27,8 @@ pub(super) struct Config {
     pub(super) deciding_threads: Option<usize>,
     /// How many seconds a connection may be idle, or take to send the head of a request.
     pub(super) head_within_seconds: Option<u64>,
+    /// How many operations of one tenant may be open.
+    pub(super) open_operations: Option<usize>,
     /// How many seconds a host that is asked to stop finishes what it has accepted.
     pub(super) stop_within_seconds: Option<u64>,
 }
@@ -50,6 +52,10 @@ impl Config {
     pub(super) fn answer_within(&self) -> Duration {
         // Okta closes its socket after 60 s; a retry must be told of well before.
         Duration::from_secs(self.answer_within_seconds.unwrap_or(25).clamp(1, 55))
+    }
+
+    pub(super) fn open_operations(&self) -> usize {
+        self.open_operations.unwrap_or(10_000).max(1)
     }
 
     pub(super) fn patience(&self) -> Patience {

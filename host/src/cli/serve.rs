@@ -25,6 +25,8 @@ In muster.toml, beside listen, data and public_url:
   deciding_threads       Threads that decide [default: one for each core]
   head_within_seconds    How long a connection may be idle, or take to send the head of a request
                          [default: 75]
+  open_operations        How many operations of one tenant may wait for its app; who asks for more
+                         is told to come back [default: 10000]
   stop_within_seconds    How long a host that is asked to stop finishes what it has accepted; what
                          takes longer is taken up by the next start [default: 15]";
 
@@ -75,6 +77,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             compiler: std::env::current_exe().context("finding this program")?,
             answer_within: config.answer_within(),
             deciding_threads: config.deciding_threads(),
+            open_operations: config.open_operations(),
         },
         Clock::system(),
     )

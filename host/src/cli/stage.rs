@@ -37,6 +37,8 @@ pub struct StageConfig {
     pub reply: Reply,
     /// How long an identity provider waits at most.
     pub answer_within: Duration,
+    /// How many operations of one tenant may be open.
+    pub open_operations: usize,
     /// How long clients are waited for, and the host's end.
     pub patience: Patience,
 }
@@ -68,6 +70,7 @@ impl Default for StageConfig {
             compiled: None,
             reply: Reply::WhenDone,
             answer_within: Duration::from_secs(25),
+            open_operations: 10_000,
             patience: Patience::default(),
         }
     }
@@ -93,6 +96,7 @@ impl Stage {
                 compiler: config.compiler,
                 answer_within: config.answer_within,
                 deciding_threads: 2,
+                open_operations: config.open_operations,
             },
             Clock::system(),
         )
