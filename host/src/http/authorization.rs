@@ -34,7 +34,7 @@ impl FromRequestParts<Arc<Host>> for Caller {
         // An unknown tenant and a wrong token look alike.
         match tenant {
             Some(tenant) if presented(parts, host, &registry, Some(&tenant.id)) => {
-                readable(path)?;
+                readable(&path)?;
                 Ok(Self(Arc::clone(tenant)))
             }
             _ => Err(denied()),
@@ -49,7 +49,7 @@ impl FromRequestParts<Arc<Host>> for Operator {
         if !presented(parts, host, &host.registry(), None) {
             return Err(denied());
         }
-        readable(RawPathParams::from_request_parts(parts, host).await)?;
+        readable(&RawPathParams::from_request_parts(parts, host).await)?;
         Ok(Self)
     }
 }
@@ -62,7 +62,7 @@ fn tenant_as_sent(parts: &Parts) -> Option<&str> {
 }
 
 /// Only who may call learns what is wrong with the path.
-fn readable(path: Result<RawPathParams, RawPathParamsRejection>) -> Result<(), scim::Error> {
+fn readable(path: &Result<RawPathParams, RawPathParamsRejection>) -> Result<(), scim::Error> {
     match path {
         Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => {
             Err(scim::Error::invalid_path("an escape in the path is no UTF-8"))

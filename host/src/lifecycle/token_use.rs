@@ -51,7 +51,7 @@ impl Host {
         for token in &mut tokens {
             let known = registry.credentials.get(&token.id);
             let noted = known.and_then(|known| moment(known.used.load(Ordering::Relaxed)));
-            token.last_used = noted.or(token.last_used.take());
+            token.last_used = noted.or_else(|| token.last_used.take());
         }
         Ok(tokens)
     }
