@@ -42,7 +42,7 @@ use tokio_util::task::TaskTracker;
 pub use apps::AppSpec;
 pub use change::Written;
 pub use connectors::{ConnectorSummary, Pushed};
-pub use disconnect::{DisconnectPlan, Ending, Preview, PreviewedPerson};
+pub use disconnect::{DisconnectPlan, Ending, Preview, PreviewedPerson, Stuck};
 pub use fault::Fault;
 pub use key::HostKey;
 pub use tenants::{NewTenantToken, TenantSpec, TokenSpec};
@@ -70,6 +70,8 @@ pub struct HostConfig {
     pub answer_within: Duration,
     /// Threads that decide.
     pub deciding_threads: usize,
+    /// How long a disconnect waits before it turns again to those who could not be let go.
+    pub disconnect_pause: Duration,
     /// How many operations of one tenant may be open; beyond, it is told to come back.
     pub open_operations: usize,
 }

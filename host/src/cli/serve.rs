@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -77,6 +78,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             compiler: std::env::current_exe().context("finding this program")?,
             answer_within: config.answer_within(),
             deciding_threads: config.deciding_threads(),
+            disconnect_pause: Duration::from_secs(15),
             open_operations: config.open_operations(),
         },
         Clock::system(),

@@ -37,6 +37,8 @@ pub struct StageConfig {
     pub reply: Reply,
     /// How long an identity provider waits at most.
     pub answer_within: Duration,
+    /// How long a disconnect waits before it turns again to those who could not be let go.
+    pub disconnect_pause: Duration,
     /// How many operations of one tenant may be open.
     pub open_operations: usize,
     /// How long clients are waited for, and the host's end.
@@ -70,6 +72,7 @@ impl Default for StageConfig {
             compiled: None,
             reply: Reply::WhenDone,
             answer_within: Duration::from_secs(25),
+            disconnect_pause: Duration::from_secs(15),
             open_operations: 10_000,
             patience: Patience::default(),
         }
@@ -96,6 +99,7 @@ impl Stage {
                 compiler: config.compiler,
                 answer_within: config.answer_within,
                 deciding_threads: 2,
+                disconnect_pause: config.disconnect_pause,
                 open_operations: config.open_operations,
             },
             Clock::system(),
