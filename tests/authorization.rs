@@ -2,9 +2,12 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::json;
+use muster::cli::stage::{Stage, StageConfig};
+use muster::clock::{Clock, rfc3339};
+use muster::store::Store;
+use serde_json::{Value, json};
 
-use crate::support::{Muster, Tenant, client};
+use crate::support::{Muster, Tenant, client, compiled, data_directory};
 
 async fn status_with(muster: &Muster, tenant: &Tenant, authorization: Option<&str>) -> u16 {
     let mut request = client().get(format!("{}/Users", tenant.base_url));
@@ -58,6 +61,46 @@ async fn two_tokens_live_at_once_and_a_revoked_one_is_dead() {
     muster.admin("DELETE", &format!("{path}/{id}"), None).await;
     assert_eq!(status_with(&muster, &tenant, Some(&token)).await, 401);
     assert_eq!(status_with(&muster, &tenant, Some(&tenant.token)).await, 200);
+}
+
+#[tokio::test]
+async fn operators_see_when_a_token_was_last_used() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let path = format!("/tenants/{}/tokens", tenant.name);
+    let last_used = async || muster.admin("GET", &path, None).await.body["tokens"][0].clone();
+    assert_eq!(last_used().await["last_used"], Value::Null);
+    let cut = &tenant.token[..tenant.token.len() - 1];
+    assert_eq!(status_with(&muster, &tenant, Some(cut)).await, 401);
+    assert_eq!(last_used().await["last_used"], Value::Null, "a wrong token is no use");
+    let before = Clock::system().now();
+    assert_eq!(status_with(&muster, &tenant, Some(&tenant.token)).await, 200);
+    let used = last_used().await["last_used"].as_str().unwrap().to_owned();
+    // It is known to the second.
+    assert!(used[..19] >= rfc3339(before)[..19], "{used}");
+    // A reload of the registry does not forget it.
+    muster.admin("POST", &path, Some(json!({}))).await.expect(201);
+    assert!(last_used().await["last_used"].as_str().unwrap() >= used.as_str());
+}
+
+#[tokio::test]
+async fn the_last_use_of_a_token_outlives_the_host() {
+    let data = data_directory();
+    let stage = Stage::start(StageConfig {
+        data: Some(data.path().to_owned()),
+        compiler: env!("CARGO_BIN_EXE_muster").into(),
+        compiled: Some(compiled()),
+        ..StageConfig::default()
+    });
+    let stage = stage.await.unwrap();
+    let token = stage.tenant("acme", "roster", "okta", "acme").await.unwrap();
+    let users = format!("{}/Users", token.base_url);
+    let request = reqwest::Client::new().get(users).bearer_auth(token.token);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    stage.stop().await.unwrap();
+    let store = Store::open(&data.path().join("muster.db"), Clock::system()).await.unwrap();
+    let stored = store.credentials().await.unwrap();
+    assert!(stored.iter().find(|row| row.id == token.id).unwrap().last_used.is_some());
 }
 
 #[tokio::test]

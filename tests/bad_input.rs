@@ -104,6 +104,12 @@ async fn bad_addresses_and_questions() {
     let tenant = muster.tenant("roster").await;
     let unknown = (404, None, "");
     let filter = (400, Some("invalidFilter"), "");
+    let no_text = (400, Some("invalidPath"), "UTF-8");
+    check(&muster, &tenant, ("GET", "/Users/%FF"), "", JSON, no_text).await;
+    check(&muster, &tenant, ("PUT", "/Users/%C3"), user("ada").to_string(), JSON, no_text).await;
+    check(&muster, &tenant, ("GET", "/Schemas/%FF"), "", JSON, no_text).await;
+    check(&muster, &tenant, ("GET", "/%FF"), "", JSON, no_text).await;
+    check(&muster, &tenant, ("GET", "/1/2/3/%FF"), "", JSON, unknown).await;
     check(&muster, &tenant, ("GET", "/Nothing"), "", JSON, unknown).await;
     check(&muster, &tenant, ("GET", "/Users/1/2/3"), "", JSON, unknown).await;
     check(&muster, &tenant, ("PUT", "/Users/unknown"), user("ada").to_string(), JSON, unknown)
@@ -124,6 +130,20 @@ async fn bad_addresses_and_questions() {
         (400, Some("invalidValue"), "count"),
     )
     .await;
+}
+
+#[tokio::test]
+async fn only_who_may_call_learns_what_is_wrong_with_a_path() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let nobody = Tenant { token: "wrong".to_owned(), ..tenant.clone() };
+    muster.get(&nobody, "/Users/%FF").await.expect(401);
+    let unknown = tenant.base_url.replace(&tenant.name, "%FF");
+    muster.send("GET", &format!("{unknown}/Users"), &tenant.token, None).await.expect(401);
+    let apps = format!("{}/admin/v1/apps/%FF", muster.stage.url);
+    muster.send("GET", &apps, &tenant.token, None).await.expect(401);
+    let refused = muster.admin("GET", "/apps/%FF", None).await.expect(400);
+    assert_eq!(refused.body["scimType"], "invalidPath");
 }
 
 #[tokio::test]

@@ -108,6 +108,42 @@ fn an_operator_goes_from_nothing_to_a_served_tenant() {
     );
 }
 
+/// What a host says on a fresh directory until it serves: its first line, and its log.
+fn first_start(options: &[&str]) -> (String, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = muster(&["serve", "--listen", "127.0.0.1:0"]);
+    command.args(options).arg("--data").arg(folder.path()).env_remove("MUSTER_LOG");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut serve = Running(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let stderr = serve.0.stderr.take().unwrap();
+    drop(serve);
+    (line, BufReader::new(stderr).lines().map(Result::unwrap).collect())
+}
+
+#[test]
+fn the_first_start_says_what_it_compiles() {
+    let (line, log) = first_start(&[]);
+    assert!(line.contains("muster serves http://"), "{line}");
+    assert!(log[0].contains("starting") && log[0].contains("127.0.0.1:"), "{log:?}");
+    for name in ["roster", "two-state", "three-state"] {
+        let of = |it: &&String| it.contains(&format!("connector=\"{name}\""));
+        let said: Vec<&String> = log.iter().filter(of).collect();
+        assert!(said[0].contains("compiling") && said[1].contains("millis="), "{log:?}");
+    }
+}
+
+#[test]
+fn a_log_in_json_is_json_from_its_first_line() {
+    let (_, log) = first_start(&["--log-json"]);
+    let log: Vec<Value> = log.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(log[0]["fields"]["message"], "starting");
+    let compiled = log.iter().filter(|line| line["fields"]["message"] == "compiled");
+    let names = compiled.map(|line| line["span"]["connector"].as_str().unwrap());
+    assert!(names.eq(["roster", "two-state", "three-state"]));
+}
+
 #[test]
 fn errors_say_what_to_do() {
     let nowhere = muster(&["app", "list", "--url", "http://127.0.0.1:1", "--admin-token", "x"])

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use muster::cli::stage::StageConfig;
+use muster::sample::Fault;
 use muster::store::OperationState;
 use serde_json::{Value, json};
 
@@ -118,4 +120,64 @@ async fn a_tenant_that_returns_manages_only_whom_it_meets_again() {
     let left = muster.stage.sample.members(&tenant.organization);
     let left: Vec<&str> = left.iter().map(|p| p.profile.email.as_str()).collect();
     assert_eq!(left, ["bob@acme.example"]);
+}
+
+/// A tenant whose app refuses to deactivate one of two, and whose disconnect is stuck with that.
+async fn stuck() -> (Muster, Tenant, Value) {
+    let muster = Muster::start_with(StageConfig {
+        disconnect_pause: Duration::from_millis(20),
+        answer_within: Duration::from_secs(2),
+        ..StageConfig::default()
+    });
+    let muster = muster.await;
+    let tenant = muster.tenant("three-state").await;
+    muster.person(&tenant, "ada").await;
+    muster.person(&tenant, "owner").await;
+    let owner = &muster.stage.sample.accounts(&tenant.organization)[1];
+    let path = format!("POST /organizations/{}/accounts/{}", tenant.organization, owner.id);
+    let body = Some(json!({ "error": "invalid", "message": "the last owner stays" }));
+    muster.stage.sample.fail(Fault { body, ..Fault::status(path, 422, 1_000_000) });
+    disconnect(&muster, &tenant, json!({ "people": "deactivate" })).await;
+    let path = format!("/tenants/{}/disconnect", tenant.name);
+    for _ in 0..600 {
+        let progress = muster.admin("GET", &path, None).await.expect(200).body;
+        if !progress["plan"]["stuck"].is_null() {
+            return (muster, tenant, progress);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the disconnect goes on for ever");
+}
+
+fn statuses(muster: &Muster, tenant: &Tenant) -> Vec<String> {
+    let accounts = muster.stage.sample.accounts(&tenant.organization);
+    accounts.iter().map(|account| format!("{:?}", account.status)).collect()
+}
+
+#[tokio::test]
+async fn a_disconnect_that_leads_nowhere_says_so_and_can_be_run_again() {
+    let (muster, tenant, progress) = stuck().await;
+    assert_eq!((&progress["state"], &progress["connected"]), (&json!("disconnecting"), &json!(1)));
+    assert_eq!(progress["plan"]["stuck"]["left"], 1);
+    let why = progress["plan"]["stuck"]["why"].as_str().unwrap();
+    assert!(why.contains("the last owner stays"), "{why}");
+    let shown = muster.admin("GET", &format!("/tenants/{}", tenant.name), None).await.body;
+    assert_eq!(shown["disconnect"], progress["plan"]);
+    assert_eq!(statuses(&muster, &tenant), ["Suspended", "Active"]);
+
+    muster.stage.sample.heal();
+    let again = disconnect(&muster, &tenant, json!({ "people": "deactivate" })).await;
+    assert_eq!(again["plan"]["stuck"], Value::Null);
+    disconnected(&muster, &tenant).await;
+    assert_eq!(statuses(&muster, &tenant), ["Suspended", "Suspended"]);
+}
+
+#[tokio::test]
+async fn a_disconnect_that_is_stuck_may_end_in_another_way() {
+    let (muster, tenant, _) = stuck().await;
+    // The operator decides that the last owner keeps the account.
+    disconnect(&muster, &tenant, json!({ "people": "release" })).await;
+    disconnected(&muster, &tenant).await;
+    assert_eq!(statuses(&muster, &tenant), ["Suspended", "Active"]);
+    assert_eq!(muster.operations(OperationState::Dropped).await.len(), 1);
 }

@@ -81,7 +81,7 @@ impl Muster {
         Self::start_with(StageConfig { answer_within, ..StageConfig::default() }).await
     }
 
-    async fn start_with(config: StageConfig) -> Self {
+    pub(crate) async fn start_with(config: StageConfig) -> Self {
         let data = data_directory();
         let stage = Stage::start(StageConfig {
             data: Some(data.path().to_owned()),

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What may be named only in certain parts of the host, and in which.
-const KEPT_TO: [(&str, &[&str]); 5] = [
+const KEPT_TO: [(&str, &[&str]); 7] = [
     ("axum", &["http.rs", "http", "sample.rs", "sample"]),
+    ("hyper", &["http"]),
+    ("hyper_util", &["http"]),
     ("sqlx", &["store.rs", "store"]),
     ("wasmtime", &["connector.rs", "connector"]),
     ("wit_component", &["connector.rs", "connector"]),

@@ -6,9 +6,10 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
+use tracing::Span;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
@@ -144,7 +145,10 @@ impl Runtime {
             return Err(LoadError::TooLarge { size, limit });
         }
         let (foundry, wasm) = (Arc::clone(&self.foundry), wasm.to_vec());
-        let (digest, component) = self.loader.run(move || foundry.component(&wasm)).await?;
+        // The loader's thread knows nothing of what its caller is about.
+        let span = Span::current();
+        let compile = move || span.in_scope(|| foundry.component(&wasm));
+        let (digest, component) = self.loader.run(compile).await?;
         let ready = self.linker.instantiate_pre(&component).and_then(ConnectorPre::new);
         let ready = ready.map_err(|error| LoadError::Unlinkable(format!("{error:#}")))?;
         let manifest = self.describe(ready.clone()).await?;
@@ -198,7 +202,12 @@ impl Foundry {
     }
 
     fn compiled(&self, digest: &str, wasm: &[u8]) -> Result<Component, LoadError> {
+        // It takes a second or more, and somebody may be waiting for it.
+        tracing::info!(digest, kib = wasm.len() >> 10, "compiling a connector");
+        let begun = Instant::now();
         let artifact = self.compiler.compile(wasm, self.cache.directory())?;
+        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(digest, millis, "compiled");
         if let Err(error) = self.cache.keep(digest, &artifact) {
             tracing::warn!(digest, %error, "could not keep a compiled connector");
         }

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::decision::{Request, Response, Unreachable};
 
 mod address;
+mod answer;
 mod auth;
 mod circuit;
 mod client;
@@ -91,7 +92,7 @@ impl Delivery {
             }
         };
         if let Ok(response) = &mut response {
-            conceal(response, endpoint, stand_ins);
+            answer::conceal(response, endpoint, stand_ins);
         }
         Ok(Performed { response, attempts, elapsed: began.elapsed() })
     }
@@ -105,7 +106,7 @@ async fn attempt(
     deadline: Instant,
 ) -> Result<Result<Response, Unreachable>, DeliveryError> {
     let own_limit = Instant::now() + endpoint.timeout;
-    let response = match timeout_at(own_limit.min(deadline), client.send(message)).await {
+    let response = match timeout_at(own_limit.min(deadline), client.send(endpoint, message)).await {
         Ok(response) => response?,
         Err(_) => Err(Unreachable::Timeout),
     };
@@ -123,15 +124,6 @@ async fn attempt(
         tracing::warn!(address, "the app cannot be reached and is left alone for a while");
     }
     Ok(response)
-}
-
-fn conceal(response: &mut Response, endpoint: &Endpoint, stand_ins: &[StandIn]) {
-    for StandIn { stand_in, value } in stand_ins {
-        stand_in::conceal(&mut response.body, stand_in, value);
-    }
-    for secret in endpoint.auth.secrets() {
-        stand_in::conceal(&mut response.body, "…", &secret);
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod admin;
 mod answer;
 mod authorization;
 mod body;
+mod connections;
 mod directory;
 mod discovery;
 mod health;
@@ -15,21 +16,25 @@ mod request_log;
 use std::future::Future;
 use std::sync::Arc;
 
-use anyhow::Context;
-use axum::Router;
 use axum::middleware;
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::lifecycle::Host;
 
+use connections::Connections;
+pub use connections::Patience;
+
 /// Everything that a host answers.
-pub(crate) fn router(host: Arc<Host>) -> Router {
+fn router(host: Arc<Host>, patience: Patience) -> Router {
     Router::new()
         .nest("/t/{tenant}/scim/v2", scim_routes())
         .nest("/admin/v1", admin::routes())
         .merge(health::routes())
         .fallback(answer::unknown_route)
         .method_not_allowed_fallback(answer::wrong_method)
+        .layer(Extension(patience))
         .layer(middleware::from_fn(request_log::log))
         .with_state(host)
 }
@@ -42,15 +47,18 @@ fn scim_routes() -> Router<Arc<Host>> {
         .method_not_allowed_fallback(answer::wrong_method)
 }
 
-/// Serves until `stop` is ready; then takes no more, and finishes what was accepted.
+/// Serves until `stop` is ready; then takes no more, finishes what was accepted, and closes the
+/// host. What cannot be finished in time stands in the journal.
 pub(crate) async fn serve(
     host: Arc<Host>,
     listener: TcpListener,
+    patience: Patience,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<()> {
-    let listener = axum::serve::ListenerExt::tap_io(listener, |connection| {
-        // Answers are small and wait for nothing.
-        drop(connection.set_nodelay(true));
-    });
-    axum::serve(listener, router(host)).with_graceful_shutdown(stop).await.context("serving")
+) {
+    let mut connections = Connections::of(router(Arc::clone(&host), patience), &patience);
+    connections.accept(listener, stop).await;
+    let by = Instant::now() + patience.stop;
+    tracing::info!(within = ?patience.stop, "stopping: finishing what was accepted");
+    connections.finish(by).await;
+    host.close(by).await;
 }

@@ -19,9 +19,11 @@ mod movement;
 mod open;
 mod recovery;
 pub mod registry;
+mod retry;
 mod run;
 mod settle;
 mod tenants;
+mod token_use;
 mod verdict;
 mod view;
 mod work;
@@ -34,17 +36,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use apps::AppSpec;
 pub use change::Written;
 pub use connectors::{ConnectorSummary, Pushed};
-pub use disconnect::{DisconnectPlan, Ending, Preview, PreviewedPerson};
+pub use disconnect::{DisconnectPlan, Ending, Preview, PreviewedPerson, Stuck};
 pub use fault::Fault;
 pub use key::HostKey;
 pub use tenants::{NewTenantToken, TenantSpec, TokenSpec};
+pub use token_use::Credential;
 pub use write::Target;
 
 use crate::clock::Clock;
@@ -68,6 +71,10 @@ pub struct HostConfig {
     pub answer_within: Duration,
     /// Threads that decide.
     pub deciding_threads: usize,
+    /// How long a disconnect waits before it turns again to those who could not be let go.
+    pub disconnect_pause: Duration,
+    /// How many operations of one tenant may be open; beyond, it is told to come back.
+    pub open_operations: usize,
 }
 
 /// A running host.
@@ -132,6 +139,7 @@ impl Host {
         });
         host.reload().await?;
         host.recover().await?;
+        host.keep_token_uses();
         Ok(host)
     }
 
@@ -145,12 +153,15 @@ impl Host {
         self.open.count()
     }
 
-    /// Finishes what was accepted, then closes the database. What waits for an app stays in the
-    /// journal for the next start.
-    pub async fn close(&self) {
+    /// Finishes what was accepted, for so long, then closes the database. What waits for an app
+    /// stays in the journal for the next start.
+    pub async fn close(&self, by: Instant) {
         self.stopping.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
+        if timeout_at(by, self.tasks.wait()).await.is_err() {
+            let (tasks, operations) = (self.tasks.len(), self.operations_open());
+            tracing::warn!(tasks, operations, "left for the next start, which takes it up");
+        }
         if let Err(error) = self.store.close().await {
             tracing::error!(error = format!("{error:#}"), "closing the database");
         }

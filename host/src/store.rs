@@ -10,6 +10,7 @@ mod commit;
 mod connector;
 mod credential;
 mod database;
+mod due;
 mod filter;
 mod frame;
 mod member;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Deserialize;
 
+use crate::http::Patience;
+
 /// What an operator can set in `muster.toml`. Options and environment win over it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,8 +21,16 @@ pub(super) struct Config {
     pub(super) public_url: Option<String>,
     /// How many seconds an identity provider waits at most for an outcome.
     pub(super) answer_within_seconds: Option<u64>,
+    /// How many seconds the body of a request may take to arrive.
+    pub(super) body_within_seconds: Option<u64>,
     /// Threads that decide.
     pub(super) deciding_threads: Option<usize>,
+    /// How many seconds a connection may be idle, or take to send the head of a request.
+    pub(super) head_within_seconds: Option<u64>,
+    /// How many operations of one tenant may be open.
+    pub(super) open_operations: Option<usize>,
+    /// How many seconds a host that is asked to stop finishes what it has accepted.
+    pub(super) stop_within_seconds: Option<u64>,
 }
 
 impl Config {
@@ -42,6 +52,22 @@ impl Config {
     pub(super) fn answer_within(&self) -> Duration {
         // Okta closes its socket after 60 s; a retry must be told of well before.
         Duration::from_secs(self.answer_within_seconds.unwrap_or(25).clamp(1, 55))
+    }
+
+    pub(super) fn open_operations(&self) -> usize {
+        self.open_operations.unwrap_or(10_000).max(1)
+    }
+
+    pub(super) fn patience(&self) -> Patience {
+        let or = |seconds: Option<u64>, default: Duration| {
+            seconds.map_or(default, |seconds| Duration::from_secs(seconds.clamp(1, 3600)))
+        };
+        let default = Patience::default();
+        Patience {
+            head: or(self.head_within_seconds, default.head),
+            body: or(self.body_within_seconds, default.body),
+            stop: or(self.stop_within_seconds, default.stop),
+        }
     }
 
     pub(super) fn deciding_threads(&self) -> usize {
@@ -66,6 +92,13 @@ mod tests {
     #[test]
     fn only_the_default_file_may_be_absent() {
         assert!(Config::read(Some(Path::new("/nowhere/muster.toml"))).is_err());
+    }
+
+    #[test]
+    fn nobody_is_waited_for_less_than_a_second() {
+        let config = Config { body_within_seconds: Some(0), ..Config::default() };
+        let second = Duration::from_secs(1);
+        assert_eq!(config.patience(), Patience { body: second, ..Patience::default() });
     }
 
     #[test]

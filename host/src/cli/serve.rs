@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -17,8 +18,22 @@ use crate::clock::Clock;
 use crate::http;
 use crate::lifecycle::{Fault, Host, HostConfig, TokenSpec};
 
+/// What can be set in the file alone.
+const IN_THE_FILE: &str = "\
+In muster.toml, beside listen, data and public_url:
+  answer_within_seconds  How long an identity provider waits for an outcome [default: 25]
+  body_within_seconds    How long the body of a request may take to arrive [default: 30]
+  deciding_threads       Threads that decide [default: one for each core]
+  head_within_seconds    How long a connection may be idle, or take to send the head of a request
+                         [default: 75]
+  open_operations        How many operations of one tenant may wait for its app; who asks for more
+                         is told to come back [default: 10000]
+  stop_within_seconds    How long a host that is asked to stop finishes what it has accepted; what
+                         takes longer is taken up by the next start [default: 15]";
+
 /// Options of `muster serve`.
 #[derive(Args, Debug)]
+#[command(after_help = IN_THE_FILE)]
 pub(super) struct ServeArgs {
     /// The configuration file; `muster.toml` is read where it exists.
     #[arg(long, env = "MUSTER_CONFIG", value_name = "FILE")]
@@ -50,6 +65,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let data = args.data.or_else(|| config.data.clone()).unwrap_or_else(|| "muster-data".into());
     let public_url = args.public_url.or_else(|| config.public_url.clone());
+    // The first start compiles connectors, and a large journal takes its time as well.
+    tracing::info!(%address, data = %data.display(), "starting");
     let host = Host::open(
         HostConfig {
             data: data.clone(),
@@ -61,6 +78,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             compiler: std::env::current_exe().context("finding this program")?,
             answer_within: config.answer_within(),
             deciding_threads: config.deciding_threads(),
+            disconnect_pause: Duration::from_secs(15),
+            open_operations: config.open_operations(),
         },
         Clock::system(),
     )
@@ -68,16 +87,14 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     host.push_embedded().await?;
     let token = admin_token(&host, &data).await?;
     announce(&host, address, &token);
-    http::serve(host.clone(), listener, stop_signal()).await?;
-    tracing::info!("finishing what was accepted");
-    host.close().await;
+    http::serve(host, listener, config.patience(), stop_signal()).await;
     Ok(())
 }
 
 /// Makes the first admin token, in a file that only the operator can read.
 async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
     let path = data.join(TOKEN_FILE);
-    let known = host.registry().credentials.values().any(|token| token.tenant.is_none());
+    let known = host.registry().credentials.values().any(|token| token.row.tenant.is_none());
     if known && std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
         return Ok(path);
     }

@@ -20,6 +20,8 @@ use crate::lifecycle::{
 use crate::sample::Sample;
 use crate::{embedded, http, sample};
 
+pub use crate::http::Patience;
+
 /// What a stage is set up with.
 #[derive(Clone, Debug)]
 pub struct StageConfig {
@@ -35,6 +37,12 @@ pub struct StageConfig {
     pub reply: Reply,
     /// How long an identity provider waits at most.
     pub answer_within: Duration,
+    /// How long a disconnect waits before it turns again to those who could not be let go.
+    pub disconnect_pause: Duration,
+    /// How many operations of one tenant may be open.
+    pub open_operations: usize,
+    /// How long clients are waited for, and the host's end.
+    pub patience: Patience,
 }
 
 /// A host that serves, with the sample app beside it.
@@ -51,7 +59,7 @@ pub struct Stage {
     reply: Reply,
     app_token: String,
     stop: CancellationToken,
-    serving: JoinHandle<anyhow::Result<()>>,
+    serving: JoinHandle<()>,
     _folder: Option<TempDir>,
 }
 
@@ -64,6 +72,9 @@ impl Default for StageConfig {
             compiled: None,
             reply: Reply::WhenDone,
             answer_within: Duration::from_secs(25),
+            disconnect_pause: Duration::from_secs(15),
+            open_operations: 10_000,
+            patience: Patience::default(),
         }
     }
 }
@@ -88,6 +99,8 @@ impl Stage {
                 compiler: config.compiler,
                 answer_within: config.answer_within,
                 deciding_threads: 2,
+                disconnect_pause: config.disconnect_pause,
+                open_operations: config.open_operations,
             },
             Clock::system(),
         )
@@ -95,7 +108,8 @@ impl Stage {
         host.push_embedded().await?;
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
-        let serving = tokio::spawn(http::serve(Arc::clone(&host), listener, stopped));
+        let serving =
+            tokio::spawn(http::serve(Arc::clone(&host), listener, config.patience, stopped));
         let stage = Self {
             host,
             sample,
@@ -150,7 +164,7 @@ impl Stage {
     /// Ends every token that there is.
     pub async fn revoke_all(&self) -> anyhow::Result<()> {
         for token in self.host.registry().credentials.values() {
-            self.host.store.revoke_credential(&token.id).await?;
+            self.host.store.revoke_credential(&token.row.id).await?;
         }
         self.host.reload().await
     }
@@ -163,9 +177,7 @@ impl Stage {
     /// Stops serving and finishes what was accepted.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
-        self.serving.await??;
-        self.host.close().await;
-        Ok(())
+        Ok(self.serving.await?)
     }
 }
 

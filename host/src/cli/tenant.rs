@@ -165,7 +165,8 @@ async fn disconnect(admin: &Admin, format: Format, args: &Disconnect) -> anyhow:
         return Ok(());
     }
     let mut progress = admin.post(&path, json!({ "people": args.people })).await?;
-    while !args.no_wait && progress["state"] == "disconnecting" {
+    let goes_on = |it: &Value| it["state"] == "disconnecting" && it["plan"]["stuck"].is_null();
+    while !args.no_wait && goes_on(&progress) {
         if !format.json {
             let left = output::text(&progress["connected"]);
             anstream::eprint!("\r{FAINT}{left} people still connected …{FAINT:#}   ");
@@ -182,6 +183,17 @@ async fn disconnect(admin: &Admin, format: Format, args: &Disconnect) -> anyhow:
             output::text(left)
         );
     });
+    let stuck = &progress["plan"]["stuck"];
+    if !stuck.is_null() {
+        bail!(
+            "the disconnect needs your decision, since {} people could not be let go ({}). \
+             `muster operation list --tenant {name}` shows what was tried. Then run it again, \
+             also with another --people, or call it off with `muster tenant connect {name}`",
+            output::text(&stuck["left"]),
+            output::text(&stuck["why"]),
+            name = args.name,
+        );
+    }
     if !args.no_wait && progress["state"] != "disconnected" {
         bail!("the disconnect did not finish: tenant {} is {}", args.name, progress["state"]);
     }

@@ -66,6 +66,7 @@ pub(super) async fn run(args: TokenArgs) -> anyhow::Result<()> {
                     ("user", "user"),
                     ("made", "created"),
                     ("ends", "expires"),
+                    ("last used", "last_used"),
                 ];
                 output::table(&tokens["tokens"], &columns);
             });

@@ -42,9 +42,7 @@ fn settings() -> Config {
         .signals_based_traps(false)
         // The same input gives the same output, on every machine.
         .cranelift_nan_canonicalization(true)
-        .wasm_relaxed_simd(false)
-        // A compilation goes on beside a server at work, and shall not take all its cores.
-        .parallel_compilation(false);
+        .wasm_relaxed_simd(false);
     config
 }
 

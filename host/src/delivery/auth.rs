@@ -94,8 +94,13 @@ impl Auth {
     pub(super) fn secrets(&self) -> Vec<Secret> {
         match self {
             Self::None => Vec::new(),
-            Self::Bearer(secret) | Self::Header { value: secret, .. } => vec![secret.clone()],
+            Self::Bearer(secret) => vec![secret.clone()],
             Self::Basic { user, password } => vec![basic(user, password), password.clone()],
+            Self::Header { value, .. } => {
+                // `SSWS x`: the secret is x, and what an app repeats may be that alone.
+                let bare = value.expose().split_once(' ').map(|(_, bare)| Secret::new(bare));
+                std::iter::once(value.clone()).chain(bare).collect()
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     delivery::{
         DeliveryError, Endpoint,
         address::{self, PublicOnly},
+        answer,
         message::Message,
     },
 };
@@ -69,6 +70,7 @@ impl Client {
     /// the time.
     pub(super) async fn send(
         &self,
+        endpoint: &Endpoint,
         message: &Message,
     ) -> Result<Result<Response, Unreachable>, DeliveryError> {
         let Message { method, url, headers, body } = message.clone();
@@ -77,7 +79,7 @@ impl Client {
             request = request.body(body);
         }
         match request.send().await {
-            Ok(answer) => Ok(read(answer).await),
+            Ok(answer) => Ok(read(endpoint, answer).await),
             Err(error) if address::is_not_public(&error) => Err(DeliveryError::Address),
             Err(error) => Ok(Err(broken(&message.url, error))),
         }
@@ -94,14 +96,9 @@ fn configured() -> ClientBuilder {
         .connect_timeout(CONNECT_TIMEOUT)
 }
 
-async fn read(mut answer: reqwest::Response) -> Result<Response, Unreachable> {
+async fn read(endpoint: &Endpoint, mut answer: reqwest::Response) -> Result<Response, Unreachable> {
     let status = answer.status().as_u16();
-    let headers = answer.headers().iter().filter(|(name, _)| *name != "set-cookie");
-    let headers = headers
-        .map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        })
-        .collect();
+    let headers = answer::headers(endpoint, answer.headers());
     let mut body = Vec::new();
     let url = answer.url().clone();
     while let Some(chunk) = answer.chunk().await.map_err(|error| broken(&url, error))? {

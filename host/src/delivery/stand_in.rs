@@ -62,6 +62,19 @@ pub(super) fn conceal(answer: &mut Vec<u8>, stand_in: &str, secret: &Secret) {
     }
 }
 
+/// The same for a text of its own, such as a header's value.
+pub(super) fn conceal_text(text: &mut String, stand_in: &str, secret: &Secret) {
+    if *text == secret.expose() {
+        stand_in.clone_into(text);
+        return;
+    }
+    for (echo, instead) in echoes(stand_in, secret) {
+        if text.contains(&**echo) {
+            *text = text.replace(&**echo, &instead);
+        }
+    }
+}
+
 // A short secret is recognised as a whole JSON string only: it may well be part of other words.
 fn echoes(stand_in: &str, secret: &Secret) -> Vec<(Zeroizing<String>, String)> {
     let json = Encoding::Json.encode(secret);
@@ -69,7 +82,9 @@ fn echoes(stand_in: &str, secret: &Secret) -> Vec<(Zeroizing<String>, String)> {
         return vec![(Zeroizing::new(format!("\"{}\"", *json)), format!("\"{stand_in}\""))];
     }
     let plain = Zeroizing::new(secret.expose().to_owned());
-    let forms = [json, Encoding::Form.encode(secret), plain];
+    // Some JSON libraries escape the slash, which many a token has.
+    let slashed = Zeroizing::new(json.replace('/', "\\/"));
+    let forms = [json, slashed, Encoding::Form.encode(secret), plain];
     forms.into_iter().map(|form| (form, stand_in.to_owned())).collect()
 }
 
@@ -199,6 +214,7 @@ mod tests {
         check("correct horse", r#"{"p":"correct horse"}"#, r#"{"p":"stand-in"}"#);
         check("correct horse", "p=correct%20horse", "p=stand-in");
         check("correct\"horse", r#"["correct\"horse"]"#, r#"["stand-in"]"#);
+        check("correct/horse", r#"["correct\/horse"]"#, r#"["stand-in"]"#);
         check("correct\"horse", r#"<p>correct"horse</p>"#, "<p>stand-in</p>");
         check(
             "use",

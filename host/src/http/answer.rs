@@ -40,6 +40,10 @@ fn refusal(error: &scim::Error) -> Response {
         // RFC 7644 §2: the challenge names the schemes that are understood.
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer, Basic"));
     }
+    if error.status == 408 {
+        // RFC 9110 §15.5.9: what is still to come is not read as another request.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(seconds) = error.retry_after {
         // Okta reads whole seconds and nothing else (clients.md §1.9).
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{FromRequestParts, OriginalUri, RawPathParams};
 use axum::http::header;
 use axum::http::request::Parts;
 
@@ -23,13 +24,17 @@ impl FromRequestParts<Arc<Host>> for Caller {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
-        let path = RawPathParams::from_request_parts(parts, host).await.map_err(|_| denied())?;
-        let id = path.iter().find(|(name, _)| *name == "tenant").map(|(_, id)| id);
+        let path = RawPathParams::from_request_parts(parts, host).await;
+        let id = match &path {
+            Ok(path) => path.iter().find(|(name, _)| *name == "tenant").map(|(_, id)| id),
+            Err(_) => tenant_as_sent(parts),
+        };
         let registry = host.registry();
         let tenant = id.and_then(|id| registry.tenants.get(id));
         // An unknown tenant and a wrong token look alike.
         match tenant {
             Some(tenant) if presented(parts, host, &registry, Some(&tenant.id)) => {
+                readable(&path)?;
                 Ok(Self(Arc::clone(tenant)))
             }
             _ => Err(denied()),
@@ -41,10 +46,29 @@ impl FromRequestParts<Arc<Host>> for Operator {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
-        match presented(parts, host, &host.registry(), None) {
-            true => Ok(Self),
-            false => Err(denied()),
+        if !presented(parts, host, &host.registry(), None) {
+            return Err(denied());
         }
+        readable(&RawPathParams::from_request_parts(parts, host).await)?;
+        Ok(Self)
+    }
+}
+
+/// The tenant where no parameter of the path can be read, since one of them is no text. A
+/// tenant's own name has nothing that needs an escape.
+fn tenant_as_sent(parts: &Parts) -> Option<&str> {
+    let OriginalUri(uri) = parts.extensions.get()?;
+    uri.path().strip_prefix("/t/")?.split('/').next()
+}
+
+/// Only who may call learns what is wrong with the path.
+fn readable(path: &Result<RawPathParams, RawPathParamsRejection>) -> Result<(), scim::Error> {
+    match path {
+        Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => {
+            Err(scim::Error::invalid_path("an escape in the path is no UTF-8"))
+        }
+        // A path without parameters has nothing to read.
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 
@@ -52,10 +76,12 @@ fn presented(parts: &Parts, host: &Host, registry: &Registry, tenant: Option<&st
     let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some(presented) = header.and_then(Presented::parse) else { return false };
     let credential = presented.id().and_then(|id| registry.credentials.get(id));
-    credential.is_some_and(|credential| {
-        credential.tenant.as_deref() == tenant
-            && presented.matches(credential, &rfc3339(host.clock.now()))
-    })
+    let now = host.clock.now();
+    let known = credential.filter(|credential| {
+        credential.row.tenant.as_deref() == tenant
+            && presented.matches(&credential.row, &rfc3339(now))
+    });
+    known.inspect(|credential| credential.note_use(now)).is_some()
 }
 
 fn denied() -> Refused {

@@ -6,8 +6,10 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::answer::Refused;
+use super::connections::Patience;
 use crate::lifecycle::Host;
 use crate::scim;
 
@@ -41,7 +43,13 @@ impl FromRequest<Arc<Host>> for WasmBody {
 }
 
 async fn bytes(request: Request, limit: usize) -> Result<bytes::Bytes, Refused> {
-    match Limited::new(request.into_body(), limit).collect().await {
+    let patience: Patience = request.extensions().get().copied().unwrap_or_default();
+    let body = Limited::new(request.into_body(), limit).collect();
+    let Ok(read) = timeout(patience.body, body).await else {
+        let detail = format!("the body did not arrive within {:?}", patience.body);
+        return Err(scim::Error::new(408, detail).into());
+    };
+    match read {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             Err(scim::Error::new(413, format!("the body is larger than {limit} bytes")).into())

@@ -153,7 +153,9 @@ fn resource_type(host: &Host, endpoint: &str) -> Result<Arc<ResourceType>, scim:
         .ok_or_else(|| scim::Error::new(404, format!("there is no resource type at /{endpoint}")))
 }
 
+/// What a write is about.
 fn target(host: &Host, tenant: Arc<Tenant>, endpoint: &str) -> Result<Target, scim::Error> {
+    host.has_room(&tenant)?;
     Ok(Target { tenant, resource_type: resource_type(host, endpoint)? })
 }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use tracing::Instrument;
 
 use super::Host;
 use super::fault::Fault;
@@ -84,7 +85,8 @@ impl Host {
     /// Pushes the connectors that come with the host.
     pub async fn push_embedded(&self) -> anyhow::Result<()> {
         for embedded in &embedded::CONNECTORS {
-            match self.push(embedded.wasm.to_vec()).await {
+            let span = tracing::info_span!("embedded", connector = embedded.name);
+            match self.push(embedded.wasm.to_vec()).instrument(span).await {
                 Ok(_) => {}
                 // Another build of the same version was promoted before; it stays.
                 Err(Fault::Answer(error)) if error.status == 409 => {

@@ -2,28 +2,31 @@
 //! watched, interrupted and resumed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use super::change::{Before, Change};
 use super::fault::Fault;
+use super::open::Open;
 use super::registry::{Tenant, TenantState};
-use super::{Host, lane, view};
+use super::{Host, lane};
 use crate::clock::rfc3339;
-use crate::connector::Question;
-use crate::decision::{EventKind, Step};
+use crate::decision::EventKind;
 use crate::scim;
-use crate::store::{AccountRow, Commit, CommitError, OperationState, Related};
+use crate::store::{AccountRow, Commit, CommitError, OperationState, Related, TenantRow};
 
-/// How many people the preview names; it counts all.
-const NAMED: usize = 100;
+mod preview;
+
+pub use preview::{Preview, PreviewedPerson};
+
 /// How many people are let go at once.
 const AT_ONCE: usize = 16;
 const PAGE: u32 = 500;
-/// How long the job waits before it turns to those again whose app could not be reached.
-const PAUSE: Duration = Duration::from_secs(15);
+/// After so many passes in which nobody could be let go, an operator decides.
+const PASSES: u32 = 6;
+/// What an operator reads of an accident.
+const ACCIDENT: &str = "the host met with an accident; its log says more";
 
 /// What becomes of the people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,36 +50,28 @@ pub struct DisconnectPlan {
     pub people: Ending,
     /// How many there were.
     pub total: u64,
+    /// Why it does not go on by itself: an operator runs it again, with the same ending for the
+    /// people or with another, or connects the tenant again.
+    #[serde(default)]
+    pub stuck: Option<Stuck>,
 }
 
-/// What a disconnect would do, before it does anything.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Preview {
-    /// The tenant.
-    pub tenant: String,
-    /// What would become of the people.
-    pub people: Ending,
-    /// How many are connected.
-    pub total: u64,
-    /// How many of them are active.
-    pub active: u64,
-    /// How many the connector refuses to decide for.
-    pub refused: u64,
-    /// The first of them, each with what the connector would do.
-    pub named: Vec<PreviewedPerson>,
+/// A disconnect that waits for an operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stuck {
+    /// Since when.
+    pub since: String,
+    /// How many people could not be let go.
+    pub left: u64,
+    /// What stood in the way of one of them.
+    pub why: String,
 }
 
-/// One person in a preview.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct PreviewedPerson {
-    /// The SCIM id.
-    pub id: String,
-    /// The `userName`.
-    pub user_name: String,
-    /// Whether the person is active.
-    pub active: bool,
-    /// What the connector would do.
-    pub decision: String,
+/// What came of one pass over everybody.
+struct Pass {
+    left: u64,
+    /// What stood in the way of one of them.
+    why: Option<String>,
 }
 
 impl Ending {
@@ -90,72 +85,8 @@ impl Ending {
 }
 
 impl Host {
-    /// What a disconnect would do. Nothing is changed, and nobody is called.
-    pub async fn preview_disconnect(&self, id: &str, people: Ending) -> Result<Preview, Fault> {
-        let tenant = self.served(id)?;
-        let mut preview = Preview {
-            tenant: id.to_owned(),
-            people,
-            total: 0,
-            active: 0,
-            refused: 0,
-            named: Vec::new(),
-        };
-        let mut after = None;
-        loop {
-            let page = self.store.accounts(id, after.as_deref(), PAGE).await?;
-            let Some(last) = page.last() else { return Ok(preview) };
-            after = Some(last.resource.clone());
-            for account in page.into_iter().filter(managed) {
-                self.preview_person(&tenant, account, &mut preview).await?;
-            }
-        }
-    }
-
-    async fn preview_person(
-        &self,
-        tenant: &Arc<Tenant>,
-        account: AccountRow,
-        preview: &mut Preview,
-    ) -> Result<(), Fault> {
-        let stored =
-            self.store.resource(&tenant.id, "User", &account.resource, Related::None).await?;
-        let Some(stored) = stored else { return Ok(()) };
-        let before = Before::of(stored, None)?;
-        let (user_name, active) =
-            (view::name(&before.resource).to_owned(), before.resource.active());
-        let id = before.stored.id.clone();
-        preview.total += 1;
-        preview.active += u64::from(active);
-        if preview.named.len() >= NAMED && preview.people == Ending::Release {
-            return Ok(());
-        }
-        let change = change(preview.people, before, None);
-        let work = self.work(tenant, change, Some(account)).await?;
-        let (decision, refused) = match &work.connector {
-            None => ("no connector decides".to_owned(), true),
-            Some(connector) => {
-                let question = Question {
-                    context: Arc::clone(&work.context),
-                    event: Arc::clone(&work.event),
-                    exchanges: Arc::default(),
-                };
-                match self.connectors.decide(connector, question).await.answer {
-                    Ok(Ok(Step::Done(outcome))) => (outcome.note, false),
-                    Ok(Ok(Step::Call(call))) => (format!("{} {}", call.method, call.path), false),
-                    Ok(Err(refusal)) => (format!("refused: {refusal:?}"), true),
-                    Err(failure) => (format!("failed: {failure}"), true),
-                }
-            }
-        };
-        preview.refused += u64::from(refused);
-        if preview.named.len() < NAMED {
-            preview.named.push(PreviewedPerson { id, user_name, active, decision });
-        }
-        Ok(())
-    }
-
-    /// Begins to disconnect. From this moment deprovisioning is held.
+    /// Begins to disconnect. From this moment deprovisioning is held. One that is stuck begins
+    /// again, with those who are left.
     pub async fn disconnect(
         self: &Arc<Self>,
         id: &str,
@@ -163,22 +94,15 @@ impl Host {
     ) -> Result<DisconnectPlan, Fault> {
         let _one_at_a_time = self.configuring.lock().await;
         let mut row = self.tenant_row(id).await?;
-        if let Some(plan) = &row.plan {
-            let plan: DisconnectPlan = serde_json::from_str(plan)?;
-            return match plan.people == people {
-                true => Ok(plan),
-                false => Err(scim::Error::new(
-                    409,
-                    format!(
-                        "tenant {id} is being disconnected already, with people: {:?}",
-                        plan.people
-                    ),
-                )
-                .into()),
-            };
-        }
-        let (_, total) = self.store.connected(id).await?;
-        let plan = DisconnectPlan { batch: self.clock.new_id(), people, total };
+        let plan = match plan_of(&row)? {
+            Some(plan) if plan.people == people && plan.stuck.is_none() => return Ok(plan),
+            Some(plan) if plan.people == people => DisconnectPlan { stuck: None, ..plan },
+            Some(plan) if plan.stuck.is_none() => return Err(other_plan(id, &plan).into()),
+            _ => {
+                let (_, total) = self.store.connected(id).await?;
+                DisconnectPlan { batch: self.clock.new_id(), people, total, stuck: None }
+            }
+        };
         row.state = TenantState::Disconnecting.name().to_owned();
         row.plan = Some(serde_json::to_string(&plan)?);
         self.store.put_tenant(&row).await?;
@@ -190,8 +114,9 @@ impl Host {
     /// Takes up the disconnects that a host before this one had begun.
     pub(super) async fn resume_disconnects(self: &Arc<Self>) -> anyhow::Result<()> {
         for row in self.store.tenants().await? {
-            if let (TenantState::Disconnecting, Some(plan)) = (self.state_of(&row.id), &row.plan) {
-                self.disconnect_in_background(row.id.clone(), serde_json::from_str(plan)?);
+            let plan = plan_of(&row)?.filter(|plan| plan.stuck.is_none());
+            if let (TenantState::Disconnecting, Some(plan)) = (self.state_of(&row.id), plan) {
+                self.disconnect_in_background(row.id, plan);
             }
         }
         Ok(())
@@ -204,38 +129,70 @@ impl Host {
 
     fn disconnect_in_background(self: &Arc<Self>, id: String, plan: DisconnectPlan) {
         let host = Arc::clone(self);
-        self.tasks.spawn(async move {
-            while !host.stopping.is_cancelled() && host.pursues(&id, &plan).await {
-                let finished = match host.let_go(&id, &plan).await {
-                    Ok(0) => host.part_for_good(&id).await,
-                    Ok(left) => {
-                        tracing::warn!(tenant = id, left, "a disconnect is not finished yet");
-                        Ok(())
-                    }
-                    Err(error) => Err(Fault::Accident(error)),
-                };
-                match finished {
-                    Ok(()) => {}
-                    Err(Fault::Answer(error)) => {
-                        tracing::error!(tenant = id, status = error.status, "a disconnect");
-                    }
-                    Err(Fault::Accident(error)) => {
-                        tracing::error!(tenant = id, error = format!("{error:#}"), "a disconnect");
-                    }
-                }
-                if !host.pursues(&id, &plan).await {
-                    return;
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(PAUSE) => {}
-                    () = host.stopping.cancelled() => {}
-                }
-            }
-        });
+        self.tasks.spawn(async move { host.pursue(&id, &plan).await });
     }
 
-    /// One pass over everybody who is still connected. Says how many remain.
-    async fn let_go(self: &Arc<Self>, id: &str, plan: &DisconnectPlan) -> anyhow::Result<u64> {
+    /// Passes over everybody until nobody is left, or until that leads nowhere.
+    async fn pursue(self: &Arc<Self>, id: &str, plan: &DisconnectPlan) {
+        let (mut least, mut in_vain) = (u64::MAX, 0);
+        while !self.stopping.is_cancelled() && self.pursues(id, plan).await {
+            let Some(pass) = self.pass(id, plan).await else { return };
+            in_vain = if pass.left < least { 1 } else { in_vain + 1 };
+            least = least.min(pass.left);
+            tracing::warn!(tenant = id, left = pass.left, "a disconnect is not finished yet");
+            if in_vain >= PASSES {
+                match self.leave_to_an_operator(id, plan, pass).await {
+                    Ok(()) => return,
+                    Err(error) => accident(id, &error),
+                }
+            }
+            // Whoever could not be reached may be so after a longer while.
+            let pause = self.config.disconnect_pause * (1 << (in_vain - 1).min(PASSES));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stopping.cancelled() => {}
+            }
+        }
+    }
+
+    /// One pass over everybody; none where everybody has been let go with it.
+    async fn pass(self: &Arc<Self>, id: &str, plan: &DisconnectPlan) -> Option<Pass> {
+        let passed = match self.let_go(id, plan).await {
+            Ok(pass) if pass.left > 0 => return Some(pass),
+            Ok(_) => self.part_for_good(id).await,
+            Err(error) => Err(error),
+        };
+        let error = passed.err()?;
+        accident(id, &error);
+        Some(Pass { left: plan.total, why: Some(ACCIDENT.to_owned()) })
+    }
+
+    /// Stops a disconnect that leads nowhere, and writes down why. What is open goes on.
+    async fn leave_to_an_operator(
+        &self,
+        id: &str,
+        plan: &DisconnectPlan,
+        pass: Pass,
+    ) -> anyhow::Result<()> {
+        let _one_at_a_time = self.configuring.lock().await;
+        let rows = self.store.tenants().await?;
+        let row = rows.into_iter().find(|row| row.id == id).filter(|row| is_of(row, plan));
+        if self.stopping.is_cancelled() {
+            return Ok(());
+        }
+        let Some(mut row) = row else { return Ok(()) };
+        let why = pass.why.unwrap_or_else(|| "somebody else came in between".to_owned());
+        tracing::error!(tenant = id, left = pass.left, why, "a disconnect needs an operator");
+        let since = rfc3339(self.clock.now());
+        let stuck = Some(Stuck { since, left: pass.left, why });
+        row.plan = Some(serde_json::to_string(&DisconnectPlan { stuck, ..plan.clone() })?);
+        self.store.put_tenant(&row).await?;
+        self.reload().await
+    }
+
+    /// One pass over everybody who is still connected.
+    async fn let_go(self: &Arc<Self>, id: &str, plan: &DisconnectPlan) -> anyhow::Result<Pass> {
+        let mut why = None;
         let mut after: Option<String> = None;
         loop {
             let page = self.store.accounts(id, after.as_deref(), PAGE).await?;
@@ -247,18 +204,23 @@ impl Host {
                     break;
                 }
                 if parting.len() >= AT_ONCE {
-                    parting.join_next().await;
+                    why = parting.join_next().await.and_then(Result::ok).flatten().or(why);
                 }
                 let (host, plan, id) = (Arc::clone(self), plan.clone(), id.to_owned());
                 parting.spawn(async move { host.part(&id, &account.resource, &plan).await });
             }
-            parting.join_all().await;
+            why = parting.join_all().await.into_iter().flatten().last().or(why);
         }
-        Ok(self.store.connected(id).await?.0)
+        Ok(Pass { left: self.store.connected(id).await?.0, why })
     }
 
-    /// Lets one person go.
-    async fn part(self: &Arc<Self>, tenant: &str, resource: &str, plan: &DisconnectPlan) {
+    /// Lets one person go; else says what stands in the way.
+    async fn part(
+        self: &Arc<Self>,
+        tenant: &str,
+        resource: &str,
+        plan: &DisconnectPlan,
+    ) -> Option<String> {
         let parted = async {
             let tenant = self.served(tenant)?;
             let _lane = self.enter(&tenant, resource).await;
@@ -280,27 +242,30 @@ impl Host {
             Ok::<(), Fault>(())
         };
         match parted.await {
-            Ok(()) => {}
+            Ok(()) => None,
             Err(Fault::Answer(error)) => {
-                tracing::warn!(
-                    tenant,
-                    resource,
-                    status = error.status,
-                    "somebody could not be let go"
-                );
+                let status = error.status;
+                tracing::warn!(tenant, resource, status, "somebody could not be let go");
+                let open = self.open.on(&lane::of_resource(tenant, resource));
+                Some(self.noted_of(open.first()).await.unwrap_or(error.detail))
             }
             Err(Fault::Accident(error)) => {
                 tracing::error!(tenant, resource, error = format!("{error:#}"), "an accident");
+                Some(ACCIDENT.to_owned())
             }
         }
     }
 
+    /// What the journal says of an operation that stands in the way: more than the answer to
+    /// whoever comes after it.
+    async fn noted_of(&self, open: Option<&Open>) -> Option<String> {
+        let (row, _) = self.store.operation(&open?.operation).await.ok()??;
+        row.note
+    }
+
     /// Whether this plan still is the tenant's: an operator may have connected it again.
     async fn pursues(&self, id: &str, plan: &DisconnectPlan) -> bool {
-        let Ok(row) = self.tenant_row(id).await else { return false };
-        let now = row.plan.as_deref().map(serde_json::from_str::<DisconnectPlan>);
-        row.state == TenantState::Disconnecting.name()
-            && matches!(now, Some(Ok(now)) if now.batch == plan.batch)
+        self.tenant_row(id).await.is_ok_and(|row| is_of(&row, plan))
     }
 
     /// Whoever is let go is not deprovisioned by what is still open.
@@ -321,9 +286,12 @@ impl Host {
     }
 
     /// Everybody was let go; what was held meanwhile has lost its object.
-    async fn part_for_good(&self, id: &str) -> Result<(), Fault> {
-        self.set_state(id, TenantState::Disconnected).await?;
-        Ok(self.drop_held(id, None).await?)
+    async fn part_for_good(&self, id: &str) -> anyhow::Result<()> {
+        match self.set_state(id, TenantState::Disconnected).await {
+            Ok(()) => self.drop_held(id, None).await,
+            Err(Fault::Answer(error)) => anyhow::bail!("{}", error.detail),
+            Err(Fault::Accident(error)) => Err(error),
+        }
     }
 
     pub(super) fn served(&self, id: &str) -> Result<Arc<Tenant>, scim::Error> {
@@ -335,6 +303,28 @@ impl Host {
     pub async fn connected(&self, tenant: &str) -> anyhow::Result<(u64, u64)> {
         self.store.connected(tenant).await
     }
+}
+
+/// The disconnect that a tenant is in.
+fn plan_of(row: &TenantRow) -> serde_json::Result<Option<DisconnectPlan>> {
+    row.plan.as_deref().map(serde_json::from_str).transpose()
+}
+
+fn is_of(row: &TenantRow, plan: &DisconnectPlan) -> bool {
+    row.state == TenantState::Disconnecting.name()
+        && matches!(plan_of(row), Ok(Some(now)) if now.batch == plan.batch)
+}
+
+fn accident(tenant: &str, error: &anyhow::Error) {
+    tracing::error!(tenant, error = format!("{error:#}"), "a disconnect");
+}
+
+fn other_plan(id: &str, plan: &DisconnectPlan) -> scim::Error {
+    let people = plan.people;
+    scim::Error::new(
+        409,
+        format!("tenant {id} is being disconnected already, with people: {people:?}"),
+    )
 }
 
 fn managed(account: &AccountRow) -> bool {

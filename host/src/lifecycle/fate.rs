@@ -92,6 +92,11 @@ pub(super) fn answer(dialect: Dialect, operation: &str, obstacle: &Obstacle) -> 
     }
 }
 
+/// What an identity provider reads whose tenant has too many operations open.
+pub(super) fn crowded(dialect: Dialect) -> scim::Error {
+    come_back(dialect, 60, "too many changes wait for the app; this one is not accepted yet")
+}
+
 /// Okta retries on 429 with an integer `Retry-After` and on nothing else (clients.md §1.9).
 fn come_back(dialect: Dialect, seconds: u32, why: &str) -> scim::Error {
     let status = if dialect == Dialect::Okta { 429 } else { 503 };

@@ -1,140 +1,46 @@
-//! What was begun is finished: after a restart, after an outage, behind an answer already given.
+//! What was begun is taken up again, from the journal alone: after a restart, and for each new
+//! attempt.
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use jiff::Timestamp;
-use tokio::time::Instant;
 
 use super::Host;
 use super::change::Before;
-use super::fate::Fate;
-use super::run::{Ended, asked};
+use super::run::asked;
 use super::work::Work;
 use crate::clock::rfc3339;
 use crate::decision::{Account, Context, Event, EventKind, Exchange, Request};
 use crate::store::{Commit, CommitError, ExchangeRow, OperationRow, OperationState, Related};
 
-/// How often the journal is looked through for what is due.
-const ROUND: Duration = Duration::from_secs(1);
-/// How long an attempt in the background may take.
-const ATTEMPT: Duration = Duration::from_secs(60);
-/// After how long nobody can be driving an operation any more.
-const ABANDONED: Duration = Duration::from_secs(300);
-/// How long an operation rests after an accident of ours.
-const AFTER_AN_ACCIDENT: Duration = Duration::from_secs(60);
-
 impl Host {
     /// Takes up what a host before this one left open, and keeps trying what is due.
     pub(super) async fn recover(self: &Arc<Self>) -> anyhow::Result<()> {
-        for row in self.store.unfinished().await? {
-            match self.restore(&row.id).await {
+        for id in self.store.unfinished().await? {
+            match self.restore(&id).await {
                 Ok(Some(work)) => self.open.insert(&work),
                 Ok(None) => {}
                 // One operation that cannot be taken up keeps nobody else from being served.
-                Err(error) => self.give_up(row, &error).await?,
+                Err(error) => self.give_up(&id, &error).await?,
             }
         }
         if self.open.count() > 0 {
             tracing::info!(operations = self.open.count(), "taking up what was left open");
+            self.store.make_all_due(&rfc3339(self.clock.now())).await?;
         }
         self.resume_disconnects().await?;
-        let host = Arc::clone(self);
-        self.tasks.spawn(async move {
-            // At the start everything is due: nobody waits for a back-off of a former life.
-            let mut all = true;
-            while !host.stopping.is_cancelled() {
-                if let Err(error) = host.round(all).await {
-                    tracing::error!(error = format!("{error:#}"), "a round of retries failed");
-                }
-                all = false;
-                tokio::select! {
-                    () = tokio::time::sleep(ROUND) => {}
-                    () = host.stopping.cancelled() => {}
-                }
-            }
-        });
+        self.keep_trying();
         Ok(())
-    }
-
-    /// Tries what is due, resources in parallel, each resource in order.
-    async fn round(self: &Arc<Self>, all: bool) -> anyhow::Result<()> {
-        if self.open.count() == 0 {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let mut attempts = tokio::task::JoinSet::new();
-        let mut resources = HashSet::new();
-        for row in self.store.unfinished().await? {
-            let oldest = resources.insert((row.tenant.clone(), row.resource.clone()));
-            if !oldest || !(all || due(&row, now)) || self.stopping.is_cancelled() {
-                continue;
-            }
-            let host = Arc::clone(self);
-            attempts.spawn(async move { host.attempt_or_wait(&row.id).await });
-            if attempts.len() >= 64 {
-                attempts.join_next().await;
-            }
-        }
-        attempts.join_all().await;
-        Ok(())
-    }
-
-    /// One attempt at an open operation, after those before it on its lane.
-    pub(super) async fn attempt(
-        self: &Arc<Self>,
-        operation: &str,
-        forced: bool,
-    ) -> anyhow::Result<()> {
-        let Some(work) = self.restore(operation).await? else { return Ok(()) };
-        let key = work.lane();
-        let _lane = self.lanes.enter(key.clone()).await;
-        for open in self.open.on(&key) {
-            let deadline = Instant::now() + ATTEMPT;
-            let forced = forced && open.operation == operation;
-            // Nobody waits for this answer: whoever asked is owed it.
-            let driven = self.drive_open(&key, &open.operation, deadline, false, forced).await?;
-            if let Some((_, Ended::Stopped(_, Fate::Open(_)))) = driven {
-                break; // What is behind it waits with it.
-            }
-        }
-        Ok(())
-    }
-
-    /// An attempt whose accident is logged, and not repeated at once.
-    async fn attempt_or_wait(self: &Arc<Self>, operation: &str) {
-        let Err(error) = self.attempt(operation, false).await else { return };
-        tracing::error!(operation, error = format!("{error:#}"), "an attempt met with an accident");
-        let postponed = async {
-            let Some((mut row, _)) = self.store.operation(operation).await? else { return Ok(()) };
-            if row.state != OperationState::Open {
-                return Ok(());
-            }
-            row.attempts += 1;
-            row.due = Some(rfc3339(self.clock.now() + AFTER_AN_ACCIDENT));
-            let commit = Commit { operation: Some(row), ..Commit::default() };
-            self.store.commit(commit).await.map_err(CommitError::into_accident)
-        };
-        if let Err(error) = postponed.await {
-            tracing::error!(operation, error = format!("{error:#}"), "it could not be postponed");
-        }
     }
 
     /// Leaves an operation to an operator that this host cannot even read.
-    async fn give_up(&self, mut row: OperationRow, error: &anyhow::Error) -> anyhow::Result<()> {
-        tracing::error!(operation = row.id, error = format!("{error:#}"), "cannot be taken up");
+    async fn give_up(&self, operation: &str, error: &anyhow::Error) -> anyhow::Result<()> {
+        tracing::error!(operation, error = format!("{error:#}"), "cannot be taken up");
+        let Some((mut row, _)) = self.store.operation(operation).await? else { return Ok(()) };
         row.state = OperationState::Failed;
         row.note = Some(format!("it could not be taken up after a restart: {error:#}"));
         let commit = Commit { operation: Some(row), ..Commit::default() };
         self.store.commit(commit).await.map_err(CommitError::into_accident)
-    }
-
-    /// Goes on with an operation whose sender has been answered.
-    pub(super) fn continue_in_background(self: &Arc<Self>, work: Work) {
-        let host = Arc::clone(self);
-        self.tasks.spawn(async move { host.attempt_or_wait(work.id()).await });
     }
 
     /// An open operation as the journal has it; none where it is finished.
@@ -254,13 +160,4 @@ fn exchanges_of(rows: Vec<ExchangeRow>) -> anyhow::Result<(Vec<Exchange>, Option
         }
     }
     Ok((done, pending))
-}
-
-/// Whether an operation is to be tried again. One that is under way has no date; if it stays so,
-/// whoever drove it met with an accident.
-fn due(row: &OperationRow, now: Timestamp) -> bool {
-    match &row.due {
-        Some(due) => due.as_str() <= rfc3339(now).as_str(),
-        None => row.created < rfc3339(now - ABANDONED),
-    }
 }

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Host;
+use super::token_use::Credential;
 use crate::connector::Connector;
 use crate::delivery::Endpoint;
 use crate::scim::Dialect;
-use crate::store::{AppRow, CredentialRow, TenantRow};
+use crate::store::{AppRow, TenantRow};
 
 /// When the identity provider gets its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +98,7 @@ pub struct Registry {
     /// By name.
     pub tenants: HashMap<String, Arc<Tenant>>,
     /// By token id.
-    pub credentials: HashMap<String, CredentialRow>,
+    pub credentials: HashMap<String, Credential>,
 }
 
 impl Host {
@@ -115,8 +116,10 @@ impl Host {
             let tenant = self.tenant_of(&registry, &row)?;
             registry.tenants.insert(row.id, Arc::new(tenant));
         }
-        let credentials = self.store.credentials().await?;
-        registry.credentials = credentials.into_iter().map(|row| (row.id.clone(), row)).collect();
+        let before = self.registry();
+        for row in self.store.credentials().await? {
+            registry.credentials.insert(row.id.clone(), Credential::new(row, &before));
+        }
         self.registry.store(Arc::new(registry));
         Ok(())
     }

@@ -96,6 +96,7 @@ impl Host {
             .into());
         }
         self.store.remove_tenant(id).await?;
+        self.open.forget_tenant(id);
         Ok(self.reload().await?)
     }
 

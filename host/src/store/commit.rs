@@ -15,8 +15,6 @@ use super::resource::ResourceRow;
 pub struct Commit {
     /// The operation, inserted or replaced by its id.
     pub operation: Option<OperationRow>,
-    /// Forgets the exchanges of this operation from this number on, before others are written.
-    pub drop_exchanges_from: Option<(String, u32)>,
     /// Exchanges, inserted or replaced by operation and number.
     pub exchanges: Vec<ExchangeRow>,
     /// The resource.

@@ -1,5 +1,7 @@
 //! Credentials: the tokens of tenants and of the admin API, hashed.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -74,17 +76,18 @@ impl Store {
             .await
     }
 
-    /// Notes when a credential was presented.
-    pub async fn credential_used(&self, id: &str, at: &str) -> Result<()> {
-        let (id, at) = (id.to_owned(), at.to_owned());
+    /// Notes when credentials were presented, by id.
+    pub async fn credentials_used(&self, uses: HashMap<String, String>) -> Result<()> {
         self.writer
             .run(|connection| {
                 Box::pin(async move {
-                    sqlx::query("UPDATE credential SET last_used = $2 WHERE id = $1")
-                        .bind(id)
-                        .bind(at)
-                        .execute(connection)
-                        .await?;
+                    for (id, at) in uses {
+                        sqlx::query("UPDATE credential SET last_used = $2 WHERE id = $1")
+                            .bind(id)
+                            .bind(at)
+                            .execute(&mut *connection)
+                            .await?;
+                    }
                     Ok(())
                 })
             })

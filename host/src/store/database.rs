@@ -104,8 +104,16 @@ fn options(path: &Path) -> SqliteConnectOptions {
 }
 
 fn migrations() -> Vec<Migration> {
-    let first = include_str!("migrations/0001_foundation.sql");
-    vec![Migration::new(1, "foundation".into(), MigrationType::Simple, first.into_sql_str(), false)]
+    let all = [
+        ("foundation", include_str!("migrations/0001_foundation.sql")),
+        ("due", include_str!("migrations/0002_due.sql")),
+    ];
+    let numbered = (1..).zip(all);
+    numbered
+        .map(|(n, (name, sql))| {
+            Migration::new(n, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        })
+        .collect()
 }
 
 async fn migrate(connection: &mut SqliteConnection) -> Result<()> {

@@ -195,51 +195,6 @@ impl Store {
         let rows = query.bind(filter.limit).fetch_all(&mut *self.pool.take().await?).await?;
         rows.iter().map(operation).collect()
     }
-
-    /// What is open, the oldest first, of all tenants.
-    pub async fn unfinished(&self) -> Result<Vec<OperationRow>> {
-        self.operations(&OperationFilter {
-            state: Some(OperationState::Open),
-            limit: u32::MAX,
-            oldest_first: true,
-            ..OperationFilter::default()
-        })
-        .await
-    }
-
-    /// What is open for a resource, the oldest first.
-    pub async fn open_operations(&self, tenant: &str, resource: &str) -> Result<Vec<OperationRow>> {
-        self.operations(&OperationFilter {
-            tenant: Some(tenant.to_owned()),
-            resource: Some(resource.to_owned()),
-            state: Some(OperationState::Open),
-            limit: u32::MAX,
-            oldest_first: true,
-            ..OperationFilter::default()
-        })
-        .await
-    }
-
-    /// The oldest open create of a resource of this name, which is in lower case.
-    pub async fn open_create(
-        &self,
-        tenant: &str,
-        kind: &str,
-        subject: &str,
-    ) -> Result<Option<OperationRow>> {
-        let row = sqlx::query(
-            "SELECT * FROM operation
-             WHERE tenant = $1 AND resource_kind = $2 AND subject = $3 AND state = 'open'
-               AND kind IN ('create', 'group-create')
-             ORDER BY id LIMIT 1",
-        )
-        .bind(tenant)
-        .bind(kind)
-        .bind(subject)
-        .fetch_optional(&mut *self.pool.take().await?)
-        .await?;
-        row.as_ref().map(operation).transpose()
-    }
 }
 
 fn operation(row: &SqliteRow) -> Result<OperationRow> {

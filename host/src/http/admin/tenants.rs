@@ -63,8 +63,7 @@ pub(super) async fn tokens(
     Path(tenant): Path<String>,
 ) -> Answered {
     row(&host, &tenant).await?;
-    let tokens = host.store.credentials().await?;
-    let tokens = tokens.into_iter().filter(|token| token.tenant.as_deref() == Some(&*tenant));
+    let tokens = host.tokens(&tenant).await?;
     let view = |token: crate::store::CredentialRow| {
         json!({
             "id": token.id,
@@ -72,9 +71,10 @@ pub(super) async fn tokens(
             "user": token.user,
             "created": token.created,
             "expires": token.expires,
+            "last_used": token.last_used,
         })
     };
-    ok(&json!({ "tokens": tokens.map(view).collect::<Vec<_>>() }))
+    ok(&json!({ "tokens": tokens.into_iter().map(view).collect::<Vec<_>>() }))
 }
 
 pub(super) async fn add_token(
@@ -133,7 +133,7 @@ pub(super) async fn disconnect_progress(
     Path(tenant): Path<String>,
 ) -> Answered {
     let row = row(&host, &tenant).await?;
-    let plan = row.plan.as_deref().map(serde_json::from_str::<DisconnectPlan>).transpose()?;
+    let plan = plan(&row)?;
     let (connected, total) = host.connected(&tenant).await?;
     ok(&json!({
         "tenant": tenant,
@@ -168,6 +168,10 @@ async fn row(host: &Host, tenant: &str) -> Result<TenantRow, super::Refused> {
     row.ok_or_else(|| scim::Error::new(404, format!("no tenant {tenant}")).into())
 }
 
+fn plan(row: &TenantRow) -> serde_json::Result<Option<DisconnectPlan>> {
+    row.plan.as_deref().map(serde_json::from_str).transpose()
+}
+
 fn view(host: &Host, row: &TenantRow) -> anyhow::Result<Value> {
     let registry = host.registry();
     let base_url = registry.tenants.get(&row.id).map(|tenant| tenant.base_url.clone());
@@ -176,6 +180,7 @@ fn view(host: &Host, row: &TenantRow) -> anyhow::Result<Value> {
         "app": row.app,
         "dialect": row.dialect,
         "state": row.state,
+        "disconnect": plan(row)?,
         "settings": serde_json::from_str::<Value>(&row.settings)?,
         "base_url": base_url,
         "created": row.created,

@@ -1,5 +1,7 @@
 //! Accounts, operations and exchanges.
 
+use sqlx::Row;
+
 use super::*;
 
 fn with_account(row: AccountRow) -> Commit {
@@ -154,14 +156,11 @@ async fn an_operation_is_replaced_and_its_exchanges_kept() {
     let (found, exchanges) = bench.store.operation("o1").await.unwrap().unwrap();
     assert_eq!(found, row);
     assert_eq!(exchanges, [exchange("o1", 0, Some("{}")), exchange("o1", 1, Some("{}"))]);
-    let commit = Commit {
-        drop_exchanges_from: Some(("o1".to_owned(), 0)),
-        exchanges: vec![exchange("o1", 0, None)],
-        ..Commit::default()
-    };
+    // A request that is made again has no answer any more.
+    let commit = Commit { exchanges: vec![exchange("o1", 1, None)], ..Commit::default() };
     bench.store.commit(commit).await.unwrap();
     let (_, exchanges) = bench.store.operation("o1").await.unwrap().unwrap();
-    assert_eq!(exchanges, [exchange("o1", 0, None)]);
+    assert_eq!(exchanges, [exchange("o1", 0, Some("{}")), exchange("o1", 1, None)]);
 }
 
 #[tokio::test]
@@ -196,13 +195,44 @@ async fn operations_are_listed_by_what_is_asked() {
     check(page, &["o3", "o2"]).await;
     let oldest = OperationFilter { limit: 2, oldest_first: true, ..acme };
     check(oldest, &["o0", "o1"]).await;
-    let ids = |rows: Vec<OperationRow>| rows.into_iter().map(|it| it.id).collect::<Vec<_>>();
-    assert_eq!(ids(bench.store.unfinished().await.unwrap()), ["o0", "o3", "o6"]);
-    assert_eq!(ids(bench.store.open_operations("acme", "u1").await.unwrap()), ["o3"]);
-    let create = async |subject: &str| {
-        let found = bench.store.open_create("acme", "User", subject).await.unwrap();
-        found.map(|it| it.id)
+    assert_eq!(bench.store.unfinished().await.unwrap(), ["o0", "o3", "o6"]);
+}
+
+#[tokio::test]
+async fn what_is_due_is_the_oldest_of_each_resource_and_whoever_waited_longest_first() {
+    let bench = Bench::new().await;
+    let at = |minute: u32| format!("2026-11-22T08:{minute:02}:00.000Z");
+    let add = async |id: &str, resource: &str, due: Option<u32>, created: u32| {
+        let row = operation(id, "acme", resource);
+        let row = OperationRow { due: due.map(at), created: at(created), ..row };
+        bench.store.commit(journaled(row)).await.unwrap();
     };
-    assert_eq!(create("u0@example.com").await.as_deref(), Some("o0"));
-    assert_eq!(create("u7@example.com").await, None);
+    add("o0", "later", Some(40), 0).await;
+    add("o1", "later", Some(1), 0).await;
+    add("o2", "second", Some(20), 0).await;
+    add("o3", "first", Some(10), 0).await;
+    add("o4", "abandoned", None, 5).await;
+    add("o5", "under way", None, 25).await;
+    let row = OperationRow { due: Some(at(1)), ..operation("o6", "globex", "first") };
+    bench.store.commit(journaled(row)).await.unwrap();
+    let due = async |limit| bench.store.due("acme", &at(30), &at(25), limit).await.unwrap();
+    assert_eq!(due(10).await, ["o3", "o2", "o4"]);
+    assert_eq!(due(2).await, ["o3", "o2"]);
+    bench.store.make_all_due(&at(30)).await.unwrap();
+    assert_eq!(due(10).await, ["o0", "o2", "o3", "o4", "o5"]);
+}
+
+#[tokio::test]
+async fn what_is_due_is_found_by_index_and_never_sorted() {
+    let bench = Bench::new().await;
+    let mut connection = bench.store.pool.take().await.unwrap();
+    for condition in [due::DUE, due::ABANDONED] {
+        let sql = format!("EXPLAIN QUERY PLAN {}", due::first(condition));
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind("a").bind("b").bind(1);
+        let rows = query.fetch_all(&mut *connection).await.unwrap();
+        let plan: String = rows.iter().map(|row| row.get::<String, _>("detail") + "\n").collect();
+        assert!(plan.contains("operation_due (tenant=? AND due"), "{plan}");
+        assert!(plan.contains("operation_open_of_resource (tenant=? AND resource=?"), "{plan}");
+        assert!(!plan.contains("B-TREE"), "{plan}");
+    }
 }

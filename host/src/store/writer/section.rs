@@ -8,7 +8,6 @@ use crate::store::statement::Statement;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
     Operation,
-    DropExchanges,
     Exchange,
     Delete,
     Insert,
@@ -32,10 +31,9 @@ pub(super) enum Section {
 ///
 /// What can fail says `OR FAIL`: whoever writes a wave undoes all of it if any of it fails, so
 /// SQLite need not be ready to undo a single statement.
-pub(super) static STATEMENTS: LazyLock<[Statement; 16]> = LazyLock::new(|| {
+pub(super) static STATEMENTS: LazyLock<[Statement; 15]> = LazyLock::new(|| {
     [
         operation(),
-        drop_exchanges(),
         exchange(),
         delete(),
         insert(),
@@ -338,16 +336,5 @@ fn left() -> Statement {
         columns: &["tenant", "group_id", "member_id"],
         body: "DELETE FROM member WHERE (tenant, group_id, member_id) IN (SELECT * FROM new)"
             .into(),
-    }
-}
-
-fn drop_exchanges() -> Statement {
-    Statement {
-        columns: &["operation", "n"],
-        body: "DELETE FROM exchange WHERE (operation, n) IN (
-                   SELECT e.operation, e.n FROM new CROSS JOIN exchange e
-                   WHERE e.operation = new.operation AND e.n >= new.n
-               )"
-        .into(),
     }
 }

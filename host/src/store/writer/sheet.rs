@@ -150,9 +150,6 @@ impl<'c> Sheet<'c> {
         if let Some(operation) = &commit.operation {
             self.operation(operation);
         }
-        if let Some((operation, n)) = &commit.drop_exchanges_from {
-            self.row(Section::DropExchanges, [operation.into(), (*n).into()]);
-        }
         commit.exchanges.iter().for_each(|exchange| self.exchange(exchange));
         match &commit.resource {
             Some(ResourceChange::Insert(row)) => self.insert(row, derived),

@@ -87,8 +87,7 @@ fn touches(commit: &Commit) -> Vec<Touched<'_>> {
     let tenant = commit.tenant().unwrap_or_default();
     let operation = commit.operation.iter().map(|it| it.id.as_str());
     let exchanges = commit.exchanges.iter().map(|it| it.operation.as_str());
-    let dropped = commit.drop_exchanges_from.iter().map(|it| it.0.as_str());
-    let operations = operation.chain(exchanges).chain(dropped).map(Touched::Operation);
+    let operations = operation.chain(exchanges).map(Touched::Operation);
     let resource = commit.resource.iter().map(ResourceChange::key);
     let account = commit.account.iter().map(|it| Touched::Account(&it.tenant, &it.resource));
     let joined = commit.joined.iter().map(|it| Touched::Member(&it.tenant, &it.group, &it.member));
