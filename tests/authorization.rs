@@ -95,7 +95,7 @@ async fn the_last_use_of_a_token_outlives_the_host() {
     let stage = stage.await.unwrap();
     let token = stage.tenant("acme", "roster", "okta", "acme").await.unwrap();
     let users = format!("{}/Users", token.base_url);
-    let request = reqwest::Client::new().get(users).bearer_auth(token.token);
+    let request = client().get(users).bearer_auth(token.token);
     assert_eq!(request.send().await.unwrap().status(), 200);
     stage.stop().await.unwrap();
     let store = Store::open(&data.path().join("muster.db"), Clock::system()).await.unwrap();

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{Muster, compiled, data_directory, user};
+use crate::support::{Muster, client, compiled, data_directory, user};
 
 /// Far beyond every limit of these tests: who waits so long waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(30);
@@ -97,7 +97,7 @@ async fn stopped_amid_a_create(stop: Duration, delay: Duration) -> (Option<u16>,
     let tenant = stage.tenant("acme", "three-state", "okta", "acme").await.unwrap();
     let delay_ms = delay.as_millis().try_into().unwrap();
     stage.sample.fail(Fault { delay_ms, ..Fault::status("POST /organizations", 503, 1) });
-    let create = reqwest::Client::new()
+    let create = client()
         .post(format!("{}/Users", tenant.base_url))
         .bearer_auth(tenant.token)
         .header("content-type", "application/scim+json")

@@ -165,13 +165,35 @@ impl Host {
             lane.quiet().await;
             underway.clear();
             // Only to tell whether it is the same request: what is open may change the group.
-            let before = self.before(target, id).await?;
-            let patched = modification(&before.resource)?;
-            let change = self.first_group_change(target, before, patched).await?;
+            let change = self.first_group_change(target, id, &modification).await?;
             if let Some(written) = self.make_way(&target.tenant, &key, change, deadline).await? {
                 return Ok(Some(written));
             }
         }
+        let (was, after, movement) =
+            self.understand(target, id, modification, &lane, underway).await?;
+        let mut slices = movement.slices();
+        if slices.len() > 1 {
+            lane.quiet().await;
+            let written = self.move_in_steps(target, was, after, slices, deadline).await?;
+            return Ok(Some(written));
+        }
+        let stored = was.stored.clone();
+        match step(was, after, slices.pop().unwrap_or_default()) {
+            Some(change) => self.pass_on(&target.tenant, lane, change, deadline).await,
+            None => Ok(Some(Written::Kept(stored))),
+        }
+    }
+
+    /// The group before and after a modification, and who moves, also by what is underway.
+    async fn understand(
+        &self,
+        target: &Target,
+        id: &str,
+        modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
+        lane: &Lane<Arc<Standing>>,
+        mut underway: Vec<Arc<Standing>>,
+    ) -> Result<(Before, Resource, Movement), Fault> {
         let mut was = match underway.last() {
             Some(standing) => standing.before.clone(),
             None => self.before(target, id).await?,
@@ -184,28 +206,19 @@ impl Host {
             patched = modification(&was.resource)?;
         }
         let movement = self.movement(target, id, &patched.members, &underway).await?;
-        let mut slices = movement.slices();
-        if slices.len() > 1 {
-            lane.quiet().await;
-            let written =
-                self.move_in_steps(target, was, patched.resource, slices, deadline).await?;
-            return Ok(Some(written));
-        }
-        let stored = was.stored.clone();
-        match step(was, patched.resource, slices.pop().unwrap_or_default()) {
-            Some(change) => self.pass_on(&target.tenant, lane, change, deadline).await,
-            None => Ok(Some(Written::Kept(stored))),
-        }
+        Ok((was, patched.resource, movement))
     }
 
     /// The first of the events that a modification becomes; none where nothing changes.
     async fn first_group_change(
         &self,
         target: &Target,
-        was: Before,
-        patched: Patched,
+        id: &str,
+        modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
     ) -> Result<Option<Change>, Fault> {
-        let movement = self.movement(target, &was.stored.id, &patched.members, &[]).await?;
+        let was = self.before(target, id).await?;
+        let patched = modification(&was.resource)?;
+        let movement = self.movement(target, id, &patched.members, &[]).await?;
         let first = movement.slices().into_iter().next().unwrap_or_default();
         Ok(step(was, patched.resource, first))
     }
