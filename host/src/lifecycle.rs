@@ -95,6 +95,7 @@ pub struct Host {
     key: HostKey,
     lanes: lane::Lanes,
     open: open::OpenOperations,
+    turns: retry::Turns,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -133,6 +134,7 @@ impl Host {
             key,
             lanes: lane::Lanes::default(),
             open: open::OpenOperations::default(),
+            turns: retry::Turns::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         });
