@@ -96,6 +96,7 @@ pub struct Host {
     key: HostKey,
     lanes: lane::Lanes<Arc<group::Standing>>,
     open: open::OpenOperations,
+    turns: retry::Turns,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -134,6 +135,7 @@ impl Host {
             key,
             lanes: lane::Lanes::default(),
             open: open::OpenOperations::default(),
+            turns: retry::Turns::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         });

@@ -2,11 +2,12 @@
 //! app.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -21,7 +22,7 @@ use crate::store::{Commit, CommitError, OperationState};
 
 /// How often the journal is looked through for what is due.
 const ROUND: Duration = Duration::from_secs(1);
-/// So many operations of one tenant are tried at once.
+/// So many operations of one tenant are tried at once, where nobody waits for an answer.
 const AT_ONCE: usize = 8;
 /// So many are looked up at once: an app that is well again is not kept waiting for the next look.
 const BATCH: u32 = 128;
@@ -31,6 +32,26 @@ const ATTEMPT: Duration = Duration::from_secs(60);
 const ABANDONED: Duration = Duration::from_secs(300);
 /// How long an operation rests after an accident of ours.
 const AFTER_AN_ACCIDENT: Duration = Duration::from_secs(60);
+
+/// Whose turn it is to be tried in the background, tenant by tenant.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    tenants: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Turns {
+    /// Waits until fewer than [`AT_ONCE`] of this tenant are being tried.
+    async fn take(&self, tenant: &str) -> OwnedSemaphorePermit {
+        let turns = Arc::clone(
+            self.tenants
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(tenant.to_owned())
+                .or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))),
+        );
+        turns.acquire_owned().await.expect("nobody closes it")
+    }
+}
 
 impl Host {
     /// Tries what is due until the host stops, every tenant's in a task of its own.
@@ -65,11 +86,7 @@ impl Host {
         let now = self.clock.now();
         let abandoned = rfc3339(now - ABANDONED);
         let due = self.store.due(tenant, &rfc3339(now), &abandoned, BATCH).await?;
-        let attempt = async |operation: String| {
-            if !self.stopping.is_cancelled() {
-                self.attempt_or_wait(&operation).await;
-            }
-        };
+        let attempt = async |operation: String| self.attempt_in_turn(tenant, &operation).await;
         stream::iter(due).for_each_concurrent(AT_ONCE, attempt).await;
         Ok(())
     }
@@ -95,6 +112,18 @@ impl Host {
         Ok(())
     }
 
+    /// An attempt for which nobody waits. What has no turn before the host stops is left to the
+    /// next one.
+    async fn attempt_in_turn(self: &Arc<Self>, tenant: &str, operation: &str) {
+        let turn = tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => return,
+            turn = self.turns.take(tenant) => turn,
+        };
+        self.attempt_or_wait(operation).await;
+        drop(turn);
+    }
+
     /// An attempt whose accident is logged, and not repeated at once.
     async fn attempt_or_wait(self: &Arc<Self>, operation: &str) {
         let Err(error) = self.attempt(operation, false).await else { return };
@@ -118,7 +147,7 @@ impl Host {
     /// Goes on with an operation whose sender has been answered.
     pub(super) fn continue_in_background(self: &Arc<Self>, work: Work) {
         let host = Arc::clone(self);
-        self.tasks.spawn(async move { host.attempt_or_wait(work.id()).await });
+        self.tasks.spawn(async move { host.attempt_in_turn(&work.tenant.id, work.id()).await });
     }
 
     /// Whether a tenant may ask for one more change: a journal that only grows serves nobody.
