@@ -88,11 +88,15 @@ impl Host {
         &self,
         work: &Work,
     ) -> anyhow::Result<Option<(OperationState, &'static str)>> {
-        if !work.event.kind.deprovisions() || work.batch.is_some() {
+        if !work.event.kind.deprovisions() {
             return Ok(None);
         }
         if work.protected {
             return Ok(Some((OperationState::Dropped, "the account has been protected meanwhile")));
+        }
+        // What an operator decided for many at once is carried out whatever the tenant's state.
+        if work.batch.is_some() {
+            return Ok(None);
         }
         let account = self.store.account(&work.tenant.id, &work.resource_id()).await?;
         Ok(standing(&work.tenant, work.event.kind, account.as_ref()).unwrap_or(None))
