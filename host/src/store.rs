@@ -72,7 +72,7 @@ impl Store {
             pool: Pool::open(path).await?,
             reader: Reader::start(path).await?,
             walks: Arc::clone(&walks),
-            writer: Writer::start(connection, lock, walks),
+            writer: Writer::start(connection, lock, walks).await?,
         })
     }
 

@@ -13,14 +13,12 @@ use super::resource::ResourceRow;
 pub struct Commit {
     /// The operation, inserted or replaced by its id.
     pub operation: Option<OperationRow>,
-    /// Forgets the exchanges of this operation from this number on, before others are written.
-    pub drop_exchanges_from: Option<(String, u32)>,
     /// Exchanges, inserted or replaced by operation and number.
     pub exchanges: Vec<ExchangeRow>,
     /// The resource.
     pub resource: Option<ResourceChange>,
     /// Who leaves which group: group and member, in the tenant of the resource. Who is not in it
-    /// stays out.
+    /// stays out, and nobody leaves a group and joins it at once.
     pub left: Vec<(String, String)>,
     /// Who joins which group; whoever is in it already only gets the new `display`.
     pub joined: Vec<MemberRow>,

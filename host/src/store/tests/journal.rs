@@ -154,14 +154,6 @@ async fn an_operation_is_replaced_and_its_exchanges_kept() {
     let (found, exchanges) = bench.store.operation("o1").await.unwrap().unwrap();
     assert_eq!(found, row);
     assert_eq!(exchanges, [exchange("o1", 0, Some("{}")), exchange("o1", 1, Some("{}"))]);
-    let commit = Commit {
-        drop_exchanges_from: Some(("o1".to_owned(), 0)),
-        exchanges: vec![exchange("o1", 0, None)],
-        ..Commit::default()
-    };
-    bench.store.commit(commit).await.unwrap();
-    let (_, exchanges) = bench.store.operation("o1").await.unwrap().unwrap();
-    assert_eq!(exchanges, [exchange("o1", 0, None)]);
 }
 
 #[tokio::test]
