@@ -39,7 +39,7 @@ pub use credential::CredentialRow;
 pub use member::{MemberRow, Person};
 pub use operation::{ExchangeRow, OperationFilter, OperationRow, OperationState};
 pub use page::{Page, Query, QueryError};
-pub use resource::{Related, ResourceRow, StoredResource};
+pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use tenant::TenantRow;
 
 use crate::clock::Clock;

@@ -201,7 +201,7 @@ impl Host {
             return Ok((Vec::new(), Vec::new()));
         }
         let ids: Vec<String> = ids.into_iter().collect();
-        let people = self.store.people(&target.tenant.id, &ids).await?;
+        let people = self.store.people(&target.tenant.id, None, &ids).await?;
         let known: BTreeMap<&str, _> = people.iter().map(|p| (p.id.as_str(), p)).collect();
         if let Some(unknown) = ids.iter().find(|id| !known.contains_key(id.as_str())) {
             return Err(scim::Error::invalid_value(format!(
@@ -222,7 +222,7 @@ impl Host {
             return Ok(Vec::new());
         }
         let ids: Vec<String> = ids.into_iter().collect();
-        let people = self.store.people(&target.tenant.id, &ids).await?;
+        let people = self.store.people(&target.tenant.id, None, &ids).await?;
         let mut known: BTreeMap<String, _> =
             people.into_iter().map(|p| (p.id.clone(), p)).collect();
         Ok(ids
