@@ -40,7 +40,7 @@ pub use credential::CredentialRow;
 pub use member::{MemberRow, Person};
 pub use operation::{ExchangeRow, OperationFilter, OperationRow, OperationState};
 pub use page::{Page, Query, QueryError};
-pub use resource::{Related, ResourceRow, StoredResource};
+pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use tenant::TenantRow;
 
 use crate::clock::Clock;
@@ -73,7 +73,7 @@ impl Store {
             pool: Pool::open(path).await?,
             reader: Reader::start(path).await?,
             walks: Arc::clone(&walks),
-            writer: Writer::start(connection, lock, walks),
+            writer: Writer::start(connection, lock, walks).await?,
         })
     }
 

@@ -326,9 +326,8 @@ impl Host {
         id: &str,
         related: Related,
     ) -> anyhow::Result<Option<Before>> {
-        let resource = self.store.resource(tenant, kind, id, related);
-        let (stored, account) = tokio::try_join!(resource, self.store.account(tenant, id))?;
-        stored.map(|stored| Before::of(stored, account)).transpose()
+        let standing = self.store.standing(tenant, kind, id, related).await?;
+        standing.map(|it| Before::of(it.resource, it.account)).transpose()
     }
 
     /// Enters the lane of a resource.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::change::{Before, Change, Prepared, Written, stored, taken};
 use super::fault::Fault;
 use super::lane::Lane;
-use super::movement::{Movement, SLICE, among, is_about_all};
+use super::movement::{Movement, SLICE, is_about_all};
 use super::registry::Tenant;
 use super::run::Ended;
 use super::settle::Settled;
@@ -62,11 +62,11 @@ impl Host {
         let resource = draft.resource.with_id(&self.clock.new_id());
         let all: BTreeSet<String> =
             draft.members.unwrap_or_default().into_iter().map(|m| m.value).collect();
-        let (mut joined, nested) = self.joining(target, all.iter().cloned().collect()).await?;
-        joined.truncate(SLICE);
+        let founders = self.founders(target, all.iter().cloned().collect()).await?;
+        let first = founders.slices().into_iter().next().unwrap_or_default();
         let mut change = Change::new("Group", EventKind::GroupCreate, None, resource);
-        change.nested = among(&nested, &joined);
-        change.joined = joined;
+        change.nested = first.nested;
+        change.joined = first.joined;
         let written = self.found(target, change, deadline).await?;
         let Written::Created(stored) = &written else { return Ok(written) };
         if all.len() <= SLICE {

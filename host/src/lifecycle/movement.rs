@@ -11,7 +11,7 @@ use super::group::Standing;
 use super::write::Target;
 use crate::decision::Member;
 use crate::scim::{self, MemberChange, MemberRef};
-use crate::store::MemberRow;
+use crate::store::{MemberRow, Person};
 
 /// No event carries more who join and leave (wit/types.wit).
 pub(super) const SLICE: usize = 100;
@@ -26,6 +26,33 @@ pub(super) struct Movement {
 }
 
 impl Movement {
+    /// Those who join must exist in this tenant.
+    fn of(
+        people: Vec<Person>,
+        joined: Vec<String>,
+        left: Vec<String>,
+    ) -> Result<Self, scim::Error> {
+        let mut known: BTreeMap<String, Person> =
+            people.into_iter().map(|person| (person.id.clone(), person)).collect();
+        let mut movement = Self::default();
+        for id in joined {
+            let Some(Person { name, kind, account, .. }) = known.remove(&id) else {
+                let why = format!("members: {id} is no user or group of this directory");
+                return Err(scim::Error::invalid_value(why));
+            };
+            if kind == "Group" {
+                movement.nested.push(id.clone());
+            }
+            movement.joined.push(Member { id, name, account });
+        }
+        for id in left {
+            let person = known.remove(&id);
+            let (name, account) = person.map(|it| (it.name, it.account)).unwrap_or_default();
+            movement.left.push(Member { id, name, account });
+        }
+        Ok(movement)
+    }
+
     /// Cuts a large movement into events of at most a hundred; there is always one.
     pub(super) fn slices(self) -> Vec<Self> {
         let joins: Vec<&[Member]> = self.joined.chunks(SLICE).collect();
@@ -59,67 +86,37 @@ impl Host {
             return Ok(Movement::default());
         }
         let tenant = &target.tenant.id;
-        let rows: Vec<MemberRow> = match is_about_all(changes) {
-            true => self.store.members(tenant, group).await?,
-            false => Vec::new(),
-        };
-        let mut was: BTreeSet<String> = match is_about_all(changes) {
-            true => rows.iter().map(|row| row.member.clone()).collect(),
-            false => {
-                let present = self.store.members_present(tenant, group, &named(changes)).await?;
-                present.into_iter().collect()
-            }
-        };
-        underway.iter().for_each(|standing| standing.overlay(&mut was));
-        let mut now = was.clone();
-        for change in changes {
-            apply(change, &rows, target, &mut now)?;
+        if is_about_all(changes) {
+            let rows = self.store.members(tenant, group).await?;
+            let was = rows.iter().map(|row| row.member.clone()).collect();
+            let (joined, left) = played(changes, &rows, target, was)?;
+            let ids: Vec<String> = joined.iter().chain(&left).cloned().collect();
+            let people = self.people(target, &ids).await?;
+            return Ok(Movement::of(people, joined, left)?);
         }
-        let (joined, nested) =
-            self.joining(target, now.difference(&was).cloned().collect()).await?;
-        let left = self.leaving(target, was.difference(&now).cloned().collect()).await?;
-        Ok(Movement { joined, left, nested })
+        let people = self.store.people(tenant, Some(group), &named(changes)).await?;
+        let members = people.iter().filter(|person| person.member);
+        let mut was = members.map(|person| person.id.clone()).collect();
+        underway.iter().for_each(|standing| standing.overlay(&mut was));
+        let (joined, left) = played(changes, &[], target, was)?;
+        Ok(Movement::of(people, joined, left)?)
     }
 
-    /// Those who join must exist in this tenant.
-    pub(super) async fn joining(
+    /// Who joins a group that is being made.
+    pub(super) async fn founders(
         &self,
         target: &Target,
         ids: Vec<String>,
-    ) -> Result<(Vec<Member>, Vec<String>), Fault> {
-        if ids.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
-        }
-        let people = self.store.people(&target.tenant.id, &ids).await?;
-        let known: BTreeMap<&str, _> = people.iter().map(|p| (p.id.as_str(), p)).collect();
-        if let Some(unknown) = ids.iter().find(|id| !known.contains_key(id.as_str())) {
-            return Err(scim::Error::invalid_value(format!(
-                "members: {unknown} is no user or group of this directory"
-            ))
-            .into());
-        }
-        let nested = people.iter().filter(|p| p.kind == "Group").map(|p| p.id.clone()).collect();
-        let members = people
-            .into_iter()
-            .map(|p| Member { id: p.id, name: p.name, account: p.account })
-            .collect();
-        Ok((members, nested))
+    ) -> Result<Movement, Fault> {
+        let people = self.people(target, &ids).await?;
+        Ok(Movement::of(people, ids, Vec::new())?)
     }
 
-    async fn leaving(&self, target: &Target, ids: Vec<String>) -> Result<Vec<Member>, Fault> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
+    async fn people(&self, target: &Target, ids: &[String]) -> anyhow::Result<Vec<Person>> {
+        match ids {
+            [] => Ok(Vec::new()),
+            ids => self.store.people(&target.tenant.id, None, ids).await,
         }
-        let people = self.store.people(&target.tenant.id, &ids).await?;
-        let mut known: BTreeMap<String, _> =
-            people.into_iter().map(|p| (p.id.clone(), p)).collect();
-        Ok(ids
-            .into_iter()
-            .map(|id| match known.remove(&id) {
-                Some(p) => Member { id, name: p.name, account: p.account },
-                None => Member { name: String::new(), id, account: None },
-            })
-            .collect())
     }
 }
 
@@ -135,7 +132,7 @@ pub(super) fn is_about_all(changes: &[MemberChange]) -> bool {
 }
 
 /// Those of the nested groups that are among these.
-pub(super) fn among(nested: &[String], members: &[Member]) -> Vec<String> {
+fn among(nested: &[String], members: &[Member]) -> Vec<String> {
     nested.iter().filter(|id| members.iter().any(|member| member.id == **id)).cloned().collect()
 }
 
@@ -147,6 +144,20 @@ fn named(changes: &[MemberChange]) -> Vec<String> {
         _ => Vec::new(),
     });
     ids.collect()
+}
+
+/// Who will have joined and left once the changes were played on those who were members.
+fn played(
+    changes: &[MemberChange],
+    rows: &[MemberRow],
+    target: &Target,
+    was: BTreeSet<String>,
+) -> Result<(Vec<String>, Vec<String>), scim::Error> {
+    let mut now = was.clone();
+    for change in changes {
+        apply(change, rows, target, &mut now)?;
+    }
+    Ok((now.difference(&was).cloned().collect(), was.difference(&now).cloned().collect()))
 }
 
 fn apply(

@@ -98,7 +98,7 @@ impl Host {
         let id = work.resource_id();
         let joined: Vec<String> = work.event.joined.iter().map(|m| m.id.clone()).collect();
         if !joined.is_empty() {
-            let people = self.store.people(&work.tenant.id, &joined).await?;
+            let people = self.store.people(&work.tenant.id, None, &joined).await?;
             let mut event = (*work.event).clone();
             event.joined.retain(|member| people.iter().any(|person| person.id == member.id));
             work.event = Arc::new(event);

@@ -32,7 +32,8 @@ pub struct AccountRow {
 }
 
 /// A row `a` as JSON, in the order of [`Columns`].
-const RECORD: &str = "json_array(a.tenant, a.resource, a.kind, a.user_name, a.external_id,
+pub(super) const RECORD: &str =
+    "json_array(a.tenant, a.resource, a.kind, a.user_name, a.external_id,
     a.connected, a.protected, a.account_id, a.membership, a.data)";
 
 type Columns = (
@@ -53,7 +54,7 @@ impl Store {
     pub async fn account(&self, tenant: &str, resource: &str) -> Result<Option<AccountRow>> {
         let values = vec![tenant.into(), resource.into()];
         let found = self.reader.ask(Ask::Account, values).await?;
-        found.first().map(|it| read(it.fields())).transpose()
+        found.first().map(|it| read(it)).transpose()
     }
 
     /// The account of somebody whose resource is gone: by `externalId` first, then by `userName`,
@@ -68,14 +69,14 @@ impl Store {
         let wanted = [key(user_name), external_id.unwrap_or_default().to_owned()];
         let values = [tenant.into(), kind.into()].into_iter().chain(wanted.map(Into::into));
         let found = self.reader.ask(Ask::FormerAccount, values.collect()).await?;
-        found.first().map(|it| read(it.fields())).transpose()
+        found.first().map(|it| read(it)).transpose()
     }
 
     /// In how many other tenants of the app this account is not absent.
     pub async fn elsewhere(&self, app: &str, tenant: &str, account_id: &str) -> Result<u32> {
         let values = vec![app.into(), tenant.into(), account_id.into()];
         let found = self.reader.ask(Ask::Elsewhere, values).await?;
-        found.first().map_or(Ok(0), |count| count.fields().parse().context("a count of tenants"))
+        found.first().map_or(Ok(0), |count| count.parse().context("a count of tenants"))
     }
 
     /// The accounts of those whose resource is there, in the order of their SCIM ids.
@@ -147,7 +148,8 @@ pub(super) fn membership(of: Membership) -> &'static str {
     }
 }
 
-fn read(record: &str) -> Result<AccountRow> {
+/// The account of a [`RECORD`].
+pub(super) fn read(record: &str) -> Result<AccountRow> {
     let columns: Columns = serde_json::from_str(record).context("an account's record")?;
     let (tenant, resource, kind, user_name, external_id, connected, protected, ..) = columns;
     let found = Found { account_id: columns.7, membership: columns.8, data: columns.9 };

@@ -20,7 +20,7 @@ pub struct Commit {
     /// The resource.
     pub resource: Option<ResourceChange>,
     /// Who leaves which group: group and member, in the tenant of the resource. Who is not in it
-    /// stays out.
+    /// stays out, and nobody leaves a group and joins it at once.
     pub left: Vec<(String, String)>,
     /// Who joins which group; whoever is in it already only gets the new `display`.
     pub joined: Vec<MemberRow>,

@@ -35,6 +35,8 @@ pub struct Person {
     pub kind: String,
     /// The account, where the app knows one.
     pub account: Option<Account>,
+    /// Whether it is in the group that was asked about.
+    pub member: bool,
 }
 
 impl Store {
@@ -46,8 +48,7 @@ impl Store {
         ids: &[String],
     ) -> Result<Vec<String>> {
         let values = vec![tenant.into(), group.into(), list(ids)?];
-        let found = self.reader.ask(Ask::MembersPresent, values).await?;
-        Ok(found.iter().map(|record| record.fields().to_owned()).collect())
+        self.reader.ask(Ask::MembersPresent, values).await
     }
 
     /// Everybody in the group, in the order of their ids.
@@ -73,10 +74,17 @@ impl Store {
         Ok(rows.into_iter().map(member).collect())
     }
 
-    /// Those of these who exist, users and groups, in no particular order.
-    pub async fn people(&self, tenant: &str, ids: &[String]) -> Result<Vec<Person>> {
-        let found = self.reader.ask(Ask::People, vec![tenant.into(), list(ids)?]).await?;
-        found.iter().map(|record| person(record.fields())).collect()
+    /// Those of these who exist, users and groups, in no particular order; and whether they are in
+    /// this group.
+    pub async fn people(
+        &self,
+        tenant: &str,
+        group: Option<&str>,
+        ids: &[String],
+    ) -> Result<Vec<Person>> {
+        let values = vec![tenant.into(), group.map_or(Bound::Null, Bound::from), list(ids)?];
+        let found = self.reader.ask(Ask::People, values).await?;
+        found.iter().map(|record| person(record)).collect()
     }
 }
 
@@ -85,11 +93,12 @@ fn list(ids: &[String]) -> Result<Bound> {
 }
 
 fn person(record: &str) -> Result<Person> {
-    type Columns = (String, String, Option<String>, Option<String>, Option<String>, Option<String>);
-    let (id, kind, name, account_id, membership, data): Columns =
+    type Columns =
+        (String, String, Option<String>, Option<String>, Option<String>, Option<String>, i64);
+    let (id, kind, name, account_id, membership, data, member): Columns =
         serde_json::from_str(record).context("a person's record")?;
     let account = Found { account_id, membership, data }.account()?;
-    Ok(Person { id, kind, name: name.unwrap_or_default(), account })
+    Ok(Person { id, kind, name: name.unwrap_or_default(), account, member: member != 0 })
 }
 
 pub(super) fn find_present() -> Statement {
@@ -109,10 +118,14 @@ pub(super) fn find_present() -> Statement {
 pub(super) fn find_people() -> Statement {
     let record = frame::record(
         "new.n, json_array(r.id, r.kind, coalesce(r.user_name, r.display_name),
-                           a.account_id, a.membership, a.data)",
+                           a.account_id, a.membership, a.data, EXISTS (
+                               SELECT 1 FROM member m
+                               WHERE m.tenant = r.tenant AND m.group_id = new.group_id
+                                 AND m.member_id = r.id
+                           ))",
     );
     Statement {
-        columns: &["n", "tenant", "ids"],
+        columns: &["n", "tenant", "group_id", "ids"],
         body: format!(
             "SELECT {} FROM new CROSS JOIN json_each(new.ids) AS wanted CROSS JOIN resource r
              LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id

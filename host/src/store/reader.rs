@@ -4,13 +4,11 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use anyhow::{Context, Result, anyhow};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Row};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sqlx::{Arguments, AssertSqlSafe, Connection, Row};
 use tokio::sync::oneshot;
 
-use super::frame::Documents;
-use super::resource::StoredResource;
-use super::statement::{Statement, Texts, Trip, Value};
+use super::statement::{self, Shape, Statement, Texts};
 use super::{account, database, frame, member, resource};
 
 /// How many connections answer. One waits for SQLite while another gathers questions.
@@ -24,6 +22,7 @@ const MOST: usize = 64;
 pub(super) enum Ask {
     ResourceById,
     ResourceByUserName,
+    Standing,
     Account,
     FormerAccount,
     Elsewhere,
@@ -31,16 +30,12 @@ pub(super) enum Ask {
     People,
 }
 
-const RESOURCE_BY_ID: usize = Ask::ResourceById as usize;
-const RESOURCE_BY_USER_NAME: usize = Ask::ResourceByUserName as usize;
-
-/// In the order of [`Ask`]. The first column of each is the number of the question, by which its
-/// answers begin; each gives one text of records, and with resources that of their documents and
-/// that of what goes along.
-static STATEMENTS: LazyLock<[Statement; 7]> = LazyLock::new(|| {
+/// In the order of [`Ask`].
+static STATEMENTS: LazyLock<[Statement; 8]> = LazyLock::new(|| {
     [
         resource::find_by_id(),
         resource::find_by_user_name(),
+        resource::find_standing(),
         account::find(),
         account::find_former(),
         account::count_elsewhere(),
@@ -52,6 +47,7 @@ static STATEMENTS: LazyLock<[Statement; 7]> = LazyLock::new(|| {
 /// A value that a question owns.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Bound {
+    Null,
     Text(String),
     Integer(i64),
     Real(f64),
@@ -70,37 +66,25 @@ impl From<String> for Bound {
 }
 
 impl Bound {
-    fn value(&self) -> Value<'_> {
-        match self {
-            Self::Text(text) => Value::Text(text),
-            Self::Integer(number) => Value::Integer(*number),
-            Self::Real(number) => Value::Real(*number),
-        }
+    /// Adds it to the values of a statement.
+    pub(super) fn bind(self, arguments: &mut SqliteArguments) {
+        let added = match self {
+            Self::Null => arguments.add(None::<i64>),
+            Self::Text(text) => arguments.add(text),
+            Self::Integer(number) => arguments.add(number),
+            Self::Real(number) => arguments.add(number),
+        };
+        added.expect("texts and numbers can always be bound");
     }
 }
+
+/// The records that answer a question, each without its number.
+type Answer = Vec<String>;
 
 struct Question {
     ask: Ask,
     values: Vec<Bound>,
-    answer: oneshot::Sender<Result<Vec<Record>>>,
-}
-
-/// A record that answers.
-#[derive(Debug)]
-pub(super) enum Record {
-    /// Its fields, without the number of the question.
-    Fields(String),
-    Resource(StoredResource),
-}
-
-impl Record {
-    /// The fields; none of a resource.
-    pub(super) fn fields(&self) -> &str {
-        match self {
-            Self::Fields(fields) => fields,
-            Self::Resource(_) => "",
-        }
-    }
+    answer: oneshot::Sender<Result<Answer>>,
 }
 
 /// Takes questions to the database.
@@ -124,7 +108,7 @@ impl Reader {
     }
 
     /// The records that answer.
-    pub(super) async fn ask(&self, ask: Ask, values: Vec<Bound>) -> Result<Vec<Record>> {
+    pub(super) async fn ask(&self, ask: Ask, values: Vec<Bound>) -> Result<Answer> {
         let (answer, answered) = oneshot::channel();
         let question = Question { ask, values, answer };
         self.questions.send_async(question).await.ok().context("the store is closed")?;
@@ -144,49 +128,56 @@ impl Desk {
         while let Ok(first) = self.waiting.recv_async().await {
             let mut questions = vec![first];
             questions.extend(self.waiting.try_iter().take(MOST - 1));
-            let answers = self.answer(&questions).await;
+            let answers = self.answer(&mut questions).await;
             hand_out(questions, answers);
         }
         self.connection.close().await.ok();
     }
 
-    async fn answer(&mut self, questions: &[Question]) -> Result<Vec<Vec<Record>>> {
-        let mut trip = Trip::new(&*STATEMENTS);
-        for (n, question) in (0..).zip(questions) {
-            let number = std::iter::once(Value::Integer(n));
-            trip.row_of(
-                question.ask as usize,
-                number.chain(question.values.iter().map(Bound::value)),
-            );
-        }
-        let arrival = self.texts.run(&mut self.connection, &trip, false).await?;
-        let mut answers: Vec<Vec<Record>> = questions.iter().map(|_| Vec::new()).collect();
-        for (place, row) in &arrival.rows {
-            let Some(heads) = row.try_get::<Option<&str>, _>(0)? else { continue };
-            let mut documents = match *place {
-                RESOURCE_BY_ID | RESOURCE_BY_USER_NAME => {
-                    let documents = std::str::from_utf8(row.try_get(1)?)?;
-                    Some(Documents::new(documents, row.try_get(2)?))
-                }
-                _ => None,
-            };
-            for head in frame::split(heads) {
-                let (n, fields) = frame::first(head)?;
+    async fn answer(&mut self, questions: &mut [Question]) -> Result<Vec<Answer>> {
+        let (shape, arguments) = lay_out(questions);
+        let columns = shape.len();
+        let text = AssertSqlSafe(self.texts.of(&*STATEMENTS, shape));
+        // One row is one message: nobody waits to hear that there is no second one.
+        let row = sqlx::query_with(text, arguments).fetch_optional(&mut self.connection).await?;
+        let row = row.context("a statement without an answer")?;
+        let mut answers: Vec<Answer> = questions.iter().map(|_| Vec::new()).collect();
+        for column in 0..columns {
+            let Some(records) = row.try_get::<Option<&str>, _>(column)? else { continue };
+            for record in frame::split(records) {
+                let (n, fields) = frame::first(record)?;
                 let answer = answers.get_mut(n.parse::<usize>()?).context("nobody asked this")?;
-                answer.push(match &mut documents {
-                    Some(documents) => {
-                        let (_, resource) = documents.next(fields)?;
-                        Record::Resource(resource.map(|text| (*text).to_owned()))
-                    }
-                    None => Record::Fields(fields.to_owned()),
-                });
+                answer.push(fields.to_owned());
             }
         }
         Ok(answers)
     }
 }
 
-fn hand_out(questions: Vec<Question>, answers: Result<Vec<Vec<Record>>>) {
+/// Takes the values of questions, kind by kind.
+fn lay_out(questions: &mut [Question]) -> (Shape, SqliteArguments) {
+    let mut shape = Shape::new();
+    let mut arguments = SqliteArguments::default();
+    for (place, statement) in STATEMENTS.iter().enumerate() {
+        let mut rows = 0;
+        for (n, question) in (0..).zip(questions.iter_mut()) {
+            if question.ask as usize == place {
+                Bound::Integer(n).bind(&mut arguments);
+                question.values.drain(..).for_each(|value| value.bind(&mut arguments));
+                rows += 1;
+            }
+        }
+        if rows > 0 {
+            let height = statement::height(rows);
+            let missing = (height - rows) * statement.columns.len();
+            (0..missing).for_each(|_| Bound::Null.bind(&mut arguments));
+            shape.push((place, height));
+        }
+    }
+    (shape, arguments)
+}
+
+fn hand_out(questions: Vec<Question>, answers: Result<Vec<Answer>>) {
     match answers {
         Ok(answers) => {
             for (question, answer) in questions.into_iter().zip(answers) {

@@ -1,8 +1,9 @@
 //! Resources: documents as they are served, with what is searched and unique in columns beside.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::reader::{Ask, Bound, Record};
+use super::account::{self, AccountRow};
+use super::reader::{Ask, Bound};
 use super::statement::Statement;
 use super::{Store, frame};
 
@@ -66,6 +67,15 @@ impl<T> StoredResource<T> {
     }
 }
 
+/// A resource and how it stands with the app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The resource.
+    pub resource: StoredResource,
+    /// Its account, where there is one.
+    pub account: Option<AccountRow>,
+}
+
 /// What is read along with a resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Related {
@@ -98,7 +108,20 @@ impl Store {
         id: &str,
         related: Related,
     ) -> Result<Option<StoredResource>> {
-        self.one(Ask::ResourceById, tenant, kind, id.to_owned(), related).await
+        let record = self.one(Ask::ResourceById, tenant, kind, id.to_owned(), related).await?;
+        record.map(|record| read(&record)).transpose()
+    }
+
+    /// The resource of this id with its account, and what goes along with it.
+    pub async fn standing(
+        &self,
+        tenant: &str,
+        kind: &str,
+        id: &str,
+        related: Related,
+    ) -> Result<Option<Standing>> {
+        let record = self.one(Ask::Standing, tenant, kind, id.to_owned(), related).await?;
+        record.map(|record| stands(&record)).transpose()
     }
 
     /// The user of this `userName`, whatever its case.
@@ -117,7 +140,9 @@ impl Store {
         user_name: &str,
         related: Related,
     ) -> Result<Option<StoredResource>> {
-        self.one(Ask::ResourceByUserName, tenant, kind, key(user_name), related).await
+        let record =
+            self.one(Ask::ResourceByUserName, tenant, kind, key(user_name), related).await?;
+        record.map(|record| read(&record)).transpose()
     }
 
     async fn one(
@@ -127,15 +152,34 @@ impl Store {
         kind: &str,
         wanted: String,
         related: Related,
-    ) -> Result<Option<StoredResource>> {
+    ) -> Result<Option<String>> {
         let values =
             vec![tenant.into(), kind.into(), wanted.into(), Bound::Integer(related.number())];
-        let found = self.reader.ask(ask, values).await?;
-        Ok(found.into_iter().find_map(|record| match record {
-            Record::Resource(resource) => Some(resource),
-            Record::Fields(_) => None,
-        }))
+        Ok(self.reader.ask(ask, values).await?.pop())
     }
+}
+
+/// A resource, its fields in the order of [`find`].
+fn read(record: &str) -> Result<StoredResource> {
+    let (id, rest) = frame::first(record)?;
+    let (version, rest) = frame::first(rest)?;
+    let (created, rest) = frame::first(rest)?;
+    let (last_modified, rest) = frame::first(rest)?;
+    let (related, document) = frame::first(rest)?;
+    Ok(StoredResource {
+        id: id.to_owned(),
+        document: document.to_owned(),
+        version: version.parse().context("a resource's version")?,
+        created: created.to_owned(),
+        last_modified: last_modified.to_owned(),
+        related: Some(related).filter(|it| !it.is_empty()).map(str::to_owned),
+    })
+}
+
+fn stands(record: &str) -> Result<Standing> {
+    let (account, resource) = frame::first(record)?;
+    let account = Some(account).filter(|it| !it.is_empty()).map(account::read).transpose()?;
+    Ok(Standing { resource: read(resource)?, account })
 }
 
 /// What a name is found by: upper and lower case do not differ.
@@ -144,28 +188,38 @@ pub(super) fn key(name: &str) -> String {
 }
 
 pub(super) fn find_by_id() -> Statement {
-    find("r.id = new.wanted AND r.kind = new.kind")
+    find("", "r.id = new.wanted AND r.kind = new.kind")
 }
 
 pub(super) fn find_by_user_name() -> Statement {
-    find("r.kind = new.kind AND r.user_name_key = new.wanted")
+    find("", "r.kind = new.kind AND r.user_name_key = new.wanted")
 }
 
-fn find(condition: &str) -> Statement {
+pub(super) fn find_standing() -> Statement {
+    let account = format!(
+        "coalesce((
+             SELECT {} FROM account a WHERE a.tenant = r.tenant AND a.resource = r.id
+         ), ''),",
+        account::RECORD
+    );
+    find(&account, "r.id = new.wanted AND r.kind = new.kind")
+}
+
+fn find(before: &str, condition: &str) -> Statement {
     let related = format!(
         "CASE new.related WHEN 1 THEN {} WHEN 2 THEN {} ELSE '' END",
         frame::GROUPS,
         frame::MEMBERS
     );
-    let head = frame::record(&format!("new.n, {}", frame::HEAD));
+    // What is long stands last, so that nobody looks for fields in it.
+    let record = frame::record(&format!(
+        "new.n, {before} r.id, r.version, r.created, r.last_modified, {related}, r.document"
+    ));
     Statement {
         columns: &["n", "tenant", "kind", "wanted", "related"],
         body: format!(
-            "SELECT {}, {}, {}
-             FROM new CROSS JOIN resource r WHERE r.tenant = new.tenant AND {condition}",
-            frame::records(&head),
-            frame::documents("r.document"),
-            frame::records(&related)
+            "SELECT {} FROM new CROSS JOIN resource r WHERE r.tenant = new.tenant AND {condition}",
+            frame::records(&record)
         )
         .into(),
     }

@@ -10,19 +10,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::commit::{Commit, CommitError, Receipt};
 use super::database::Lock;
-use super::statement::Texts;
 use super::walk::Walks;
 
+mod entry;
 mod failure;
-mod section;
-mod sheet;
-mod wave;
 
+use entry::MOST;
 use failure::Failure;
-use wave::Wave;
-
-/// No more commits go into one transaction.
-const MOST: usize = 256;
 
 /// No more wait; who comes then waits to be let in.
 const QUEUE: usize = 1024;
@@ -45,11 +39,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection, lock: Lock, walks: Arc<Walks>) -> Self {
+    pub(super) async fn start(
+        mut connection: SqliteConnection,
+        lock: Lock,
+        walks: Arc<Walks>,
+    ) -> Result<Self> {
+        entry::prepare(&mut connection).await.context("preparing to write")?;
         let (jobs, waiting) = mpsc::channel(QUEUE);
-        let desk = Desk { connection, texts: Texts::default(), walks };
+        let desk = Desk { connection, walks };
         tokio::spawn(desk.serve(waiting, lock));
-        Self { jobs }
+        Ok(Self { jobs })
     }
 
     pub(super) async fn enqueue(&self, commit: Commit) -> Result<Receipt, CommitError> {
@@ -93,7 +92,6 @@ impl Writer {
 /// The writing connection and what it remembers.
 struct Desk {
     connection: SqliteConnection,
-    texts: Texts,
     walks: Arc<Walks>,
 }
 
@@ -134,6 +132,7 @@ impl Desk {
         let (commits, answers): (Vec<Box<Commit>>, Vec<Answer>) = waiting.into_iter().unzip();
         let results = match self.together(&commits).await {
             Ok(()) => commits.iter().map(|_| Ok(())).collect(),
+            Err(failure) if commits.len() == 1 => vec![Err(failure.into())],
             Err(_) => self.one_by_one(&commits).await,
         };
         // Before anybody hears of it, so that no page begins where a row is gone by now.
@@ -143,31 +142,12 @@ impl Desk {
         }
     }
 
-    /// One transaction of few statements, for when nothing goes wrong.
+    /// One statement, for when nothing goes wrong. It is a transaction by itself.
     async fn together(&mut self, commits: &[Box<Commit>]) -> Result<(), Failure> {
-        let written = self.waves(commits).await;
-        let done = match written {
-            Ok(()) => self.conclude().await,
-            Err(failure) => Err(failure),
-        };
-        if done.is_err() {
-            self.undo().await;
-        }
-        done
-    }
-
-    async fn waves(&mut self, commits: &[Box<Commit>]) -> Result<(), Failure> {
-        let mut begin = true;
-        let mut wave = Wave::default();
-        for commit in commits {
-            if !wave.add(commit) {
-                wave.write(&mut self.connection, &mut self.texts, begin).await?;
-                begin = false;
-                wave = Wave::default();
-                wave.add(commit);
-            }
-        }
-        wave.write(&mut self.connection, &mut self.texts, begin).await
+        fail::fail_point!("journal");
+        entry::write(&mut self.connection, commits).await?;
+        fail::fail_point!("journal-done");
+        Ok(())
     }
 
     /// One transaction in which each commit can fail by itself, in the order of arrival.
@@ -175,7 +155,7 @@ impl Desk {
         let mut results = Vec::with_capacity(commits.len());
         let written = async {
             self.execute("BEGIN IMMEDIATE").await?;
-            for commit in commits {
+            for commit in commits.chunks(1) {
                 results.push(self.alone(commit).await?);
             }
             self.conclude().await
@@ -188,20 +168,11 @@ impl Desk {
     }
 
     /// One commit of several; the error is one that all of them share.
-    async fn alone(&mut self, commit: &Commit) -> Result<Result<(), CommitError>, Failure> {
-        self.execute("SAVEPOINT alone").await?;
-        let mut wave = Wave::default();
-        wave.add(commit);
-        let result = match wave.write(&mut self.connection, &mut self.texts, false).await {
-            Err(failure) if failure.is_shared() => return Err(failure),
-            Err(failure) => {
-                self.execute("ROLLBACK TO alone").await?;
-                Err(failure.into())
-            }
-            Ok(()) => Ok(()),
-        };
-        self.execute("RELEASE alone").await?;
-        Ok(result)
+    async fn alone(&mut self, commit: &[Box<Commit>]) -> Result<Result<(), CommitError>, Failure> {
+        match entry::write(&mut self.connection, commit).await.map_err(Failure::from) {
+            Err(failure) if failure.is_shared() => Err(failure),
+            written => Ok(written.map_err(CommitError::from)),
+        }
     }
 
     async fn conclude(&mut self) -> Result<(), Failure> {

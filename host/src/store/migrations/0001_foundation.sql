@@ -125,6 +125,25 @@ CREATE INDEX account_former_external_id ON account (tenant, kind, external_id)
 CREATE INDEX account_former_user_name ON account (tenant, kind, user_name_key) WHERE former = 1;
 CREATE INDEX account_in_app ON account (account_id, tenant) WHERE account_id IS NOT NULL;
 
+CREATE TRIGGER resource_comes AFTER INSERT ON resource BEGIN
+    INSERT INTO tally (tenant, kind, total) VALUES (new.tenant, new.kind, 1)
+        ON CONFLICT (tenant, kind) DO UPDATE SET total = total + 1;
+    INSERT INTO email (tenant, address_key, resource)
+        SELECT new.tenant, value, new.id FROM json_each(new.addresses) WHERE true
+        ON CONFLICT DO NOTHING;
+    UPDATE account SET former = 0
+        WHERE tenant = new.tenant AND resource = new.id AND former = 1;
+END;
+
+CREATE TRIGGER resource_is_readdressed AFTER UPDATE OF addresses ON resource
+WHEN old.addresses <> new.addresses BEGIN
+    DELETE FROM email WHERE tenant = old.tenant AND resource = old.id
+        AND address_key IN (SELECT value FROM json_each(old.addresses));
+    INSERT INTO email (tenant, address_key, resource)
+        SELECT new.tenant, value, new.id FROM json_each(new.addresses) WHERE true
+        ON CONFLICT DO NOTHING;
+END;
+
 CREATE TRIGGER resource_leaves AFTER DELETE ON resource BEGIN
     UPDATE tally SET total = total - 1 WHERE tenant = old.tenant AND kind = old.kind;
     UPDATE account SET former = 1 WHERE tenant = old.tenant AND resource = old.id;

@@ -1,6 +1,5 @@
 //! The SQL of a page.
 
-use sqlx::Arguments;
 use sqlx::sqlite::SqliteArguments;
 
 use super::Query;
@@ -34,14 +33,7 @@ impl Select {
 
     fn add(mut self, sql: &str, values: impl IntoIterator<Item = Bound>) -> Self {
         self.sql += sql;
-        for value in values {
-            let added = match value {
-                Bound::Text(text) => self.arguments.add(text),
-                Bound::Integer(number) => self.arguments.add(number),
-                Bound::Real(number) => self.arguments.add(number),
-            };
-            added.expect("texts and numbers can always be bound");
-        }
+        values.into_iter().for_each(|value| value.bind(&mut self.arguments));
         self
     }
 

@@ -211,7 +211,7 @@ async fn tenants_do_not_see_each_other() {
     assert_eq!(bench.version("globex", "User", "u1").await, None);
     assert_eq!(store.by_user_name("globex", "ann").await.unwrap(), None);
     assert_eq!(store.members("globex", "g1").await.unwrap(), []);
-    assert_eq!(store.people("globex", &["u1".to_owned()]).await.unwrap(), []);
+    assert_eq!(store.people("globex", None, &["u1".to_owned()]).await.unwrap(), []);
     let present = store.members_present("globex", "g1", &["u1".to_owned()]).await.unwrap();
     assert_eq!(present, [""; 0]);
     let foreign = ResourceRow { tenant: "globex".to_owned(), ..row };
@@ -223,6 +223,56 @@ async fn tenants_do_not_see_each_other() {
     let result = store.commit(joins).await;
     assert!(matches!(result, Err(CommitError::Stale)), "{result:?}");
     assert_eq!(bench.version("acme", "User", "u1").await, Some(1));
+}
+
+#[tokio::test]
+async fn each_commit_of_a_batch_sees_those_before() {
+    let bench = Bench::new().await;
+    let (ann, bob) = (user("acme", "u1", "ann"), user("acme", "u2", "bob"));
+    let staff = group("acme", "g1", "staff");
+    let joins = |id: &str, display: &str| {
+        let row = MemberRow { display: Some(display.to_owned()), ..member("acme", "g1", id) };
+        Commit { joined: vec![row], ..Commit::default() }
+    };
+    let leaves =
+        Commit { left: vec![("g1".to_owned(), "u2".to_owned())], ..of(next(staff.clone())) };
+    let returns = Commit {
+        account: Some(account("acme", "u1", Some("a1"))),
+        ..of(ResourceChange::Insert(user("acme", "u1", "anna")))
+    };
+    let commits = vec![
+        of(ResourceChange::Insert(ann.clone())),
+        of(ResourceChange::Insert(bob)),
+        of(ResourceChange::Insert(staff)),
+        joins("u1", "Ann"),
+        joins("u2", "Bob"),
+        joins("u2", "Bobby"),
+        of(delete(&ann)),
+        of(next(ann)),
+        leaves,
+        joins("u2", "Robert"),
+        returns,
+    ];
+    for (n, result) in together(&bench, commits).await.into_iter().enumerate() {
+        match n {
+            7 => assert!(matches!(result, Err(CommitError::Stale)), "{n}: {result:?}"),
+            _ => assert!(result.is_ok(), "{n}: {result:?}"),
+        }
+    }
+    let members = bench.store.members("acme", "g1").await.unwrap();
+    let members: Vec<_> = members.iter().map(|it| (&*it.member, it.display.as_deref())).collect();
+    assert_eq!(members, [("u2", Some("Robert"))]);
+    assert_eq!(bench.store.by_user_name("acme", "ann").await.unwrap(), None);
+    assert_eq!(bench.store.accounts("acme", None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn who_leaves_in_no_tenant_is_refused_alone() {
+    let bench = Bench::new().await;
+    let nowhere = Commit { left: vec![("g1".to_owned(), "u1".to_owned())], ..Commit::default() };
+    let commits = vec![of(ResourceChange::Insert(user("acme", "u1", "ann"))), nowhere];
+    let results = together(&bench, commits).await;
+    assert!(matches!(results[..], [Ok(()), Err(CommitError::Accident(_))]), "{results:?}");
 }
 
 #[tokio::test]

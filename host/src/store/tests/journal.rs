@@ -36,6 +36,56 @@ async fn an_account_is_read_as_it_was_written() {
 }
 
 #[tokio::test]
+async fn a_resource_is_read_with_its_account() {
+    let bench = Bench::new().await;
+    bench.users("acme", 1).await;
+    let read = async |related| {
+        let found = bench.store.standing("acme", "User", "u00000", related).await.unwrap();
+        let Standing { resource, account } = found.unwrap();
+        let alone = bench.store.resource("acme", "User", "u00000", related).await.unwrap();
+        assert_eq!(Some(resource), alone);
+        account
+    };
+    assert_eq!(read(Related::None).await, None);
+    let row =
+        AccountRow { user_name: "\u{1e}\u{1f}\"".to_owned(), ..account("acme", "u00000", None) };
+    bench.store.commit(with_account(row.clone())).await.unwrap();
+    assert_eq!(read(Related::Groups).await, Some(row));
+    for (tenant, kind, id) in
+        [("globex", "User", "u00000"), ("acme", "Group", "u00000"), ("acme", "User", "u1")]
+    {
+        let found = bench.store.standing(tenant, kind, id, Related::None).await.unwrap();
+        assert_eq!(found, None, "{tenant} {kind} {id}");
+    }
+}
+
+#[tokio::test]
+async fn questions_of_all_kinds_are_answered_together() {
+    let bench = Bench::new().await;
+    configuration::apps_and_tenants(&bench.store).await;
+    bench.users("acme", 40).await;
+    let asks = (0..40).map(async |n| {
+        let store = &bench.store;
+        let (id, name) = (format!("u{n:05}"), format!("user{n}@example.com"));
+        let (by_id, by_name, account, former, elsewhere, people) = tokio::join!(
+            store.standing("acme", "User", &id, Related::Groups),
+            store.by_user_name("acme", &name),
+            store.account("acme", &id),
+            store.former_account("acme", "User", &name, None),
+            store.elsewhere("crm", "acme", "a1"),
+            store.people("acme", None, std::slice::from_ref(&id)),
+        );
+        assert_eq!(by_id.unwrap().unwrap().resource.id, id);
+        assert_eq!(by_name.unwrap().unwrap().id, id);
+        assert_eq!(account.unwrap(), None);
+        assert_eq!(former.unwrap(), None);
+        assert_eq!(elsewhere.unwrap(), 0);
+        assert_eq!(people.unwrap()[0].id, id);
+    });
+    futures_util::future::join_all(asks).await;
+}
+
+#[tokio::test]
 async fn whoever_returns_is_found_by_external_id_then_by_name() {
     let bench = Bench::new().await;
     bench.users("acme", 3).await;

@@ -133,21 +133,28 @@ async fn people_are_users_and_groups_with_their_accounts() {
         Commit { account: Some(account("acme", "u00001", Some("a1"))), ..Commit::default() };
     bench.store.commit(commit).await.unwrap();
     let ids = ["u00000", "u00001", "g1", "nobody"].map(str::to_owned);
-    let mut people = bench.store.people("acme", &ids).await.unwrap();
-    people.sort_by(|a, b| a.id.cmp(&b.id));
     let person = |id: &str, name: &str, kind: &str, account| Person {
         id: id.to_owned(),
         name: name.to_owned(),
         kind: kind.to_owned(),
         account,
+        member: false,
     };
     let known = account("acme", "u00001", Some("a1")).account;
-    assert_eq!(
-        people,
-        [
-            person("g1", "Staff", "Group", None),
-            person("u00000", "user0@example.com", "User", None),
-            person("u00001", "user1@example.com", "User", known),
-        ]
-    );
+    let mut expected = [
+        person("g1", "Staff", "Group", None),
+        person("u00000", "user0@example.com", "User", None),
+        person("u00001", "user1@example.com", "User", known),
+    ];
+    let people = async |group: Option<&str>| {
+        let mut people = bench.store.people("acme", group, &ids).await.unwrap();
+        people.sort_by(|a, b| a.id.cmp(&b.id));
+        people
+    };
+    assert_eq!(people(None).await, expected);
+    assert_eq!(people(Some("g1")).await, expected);
+    bench.store.commit(joins(&["u00001"])).await.unwrap();
+    assert_eq!(people(None).await, expected);
+    expected[2].member = true;
+    assert_eq!(people(Some("g1")).await, expected);
 }

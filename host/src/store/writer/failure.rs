@@ -5,7 +5,10 @@ use sqlx::error::ErrorKind;
 
 use crate::store::CommitError;
 
-/// Why a wave was not written.
+/// What a trigger raises: `SQLITE_CONSTRAINT_TRIGGER`.
+const RAISED: &str = "1811";
+
+/// Why commits were not written.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// A `userName` is taken.
@@ -35,9 +38,13 @@ impl From<sqlx::Error> for Failure {
             }
             // Who joins, or the group, is gone.
             ErrorKind::ForeignKeyViolation => Self::Stale,
+            _ if database.message() == "stale" => Self::Stale,
             ErrorKind::UniqueViolation
             | ErrorKind::NotNullViolation
             | ErrorKind::CheckViolation => Self::Unfit(database.message().to_owned()),
+            _ if database.code().as_deref() == Some(RAISED) => {
+                Self::Unfit(database.message().to_owned())
+            }
             _ => Self::Accident(error),
         }
     }
