@@ -88,6 +88,26 @@ async fn a_paused_tenant_holds_what_takes_access_away_until_somebody_decides() {
 }
 
 #[tokio::test]
+async fn who_is_active_again_is_no_longer_held() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("two-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    let bob = muster.person(&tenant, "bob").await;
+    muster.admin("POST", &format!("/tenants/{}/pause", tenant.name), None).await.expect(200);
+    for id in [&ada, &bob] {
+        muster.set_active(&tenant, id, false).await.expect(200);
+    }
+    muster.set_active(&tenant, &ada, true).await.expect(200);
+    let subjects = |held: Vec<(String, String, String)>| -> Vec<String> {
+        held.into_iter().map(|(_, subject, _)| subject).collect()
+    };
+    let held = subjects(muster.operations(OperationState::Held).await);
+    let dropped = subjects(muster.operations(OperationState::Dropped).await);
+    assert_eq!((held.len(), dropped.len()), (1, 1));
+    assert!(dropped[0].starts_with("ada") && held[0].starts_with("bob"), "{dropped:?} {held:?}");
+}
+
+#[tokio::test]
 async fn a_disconnect_may_also_take_everybodys_access_away() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("three-state").await;

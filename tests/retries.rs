@@ -13,10 +13,10 @@ use crate::support::{Muster, Tenant, user};
 /// How long these tests wait for what must come.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Adds people for whom the app has no answer, and wants to be asked again in a second.
-async fn refused_for_now(muster: &Muster, tenant: &Tenant, people: usize) {
+/// Adds people for whom the app has no answer, and wants to be asked again in so many seconds.
+async fn refused_for_now(muster: &Muster, tenant: &Tenant, people: usize, seconds: u32) {
     let path = format!("PUT /organizations/{}", tenant.organization);
-    let headers = [("retry-after".to_owned(), "1".to_owned())].into();
+    let headers = [("retry-after".to_owned(), seconds.to_string())].into();
     muster.stage.sample.fail(Fault { headers, ..Fault::status(path, 503, 1000) });
     for n in 0..people {
         muster.post(tenant, "/Users", user(&format!("p{n}"))).await.expect(429);
@@ -65,12 +65,12 @@ async fn a_tenant_whose_app_hangs_keeps_no_other_waiting() {
     let muster = Muster::start_impatient(Duration::from_secs(1)).await;
     let hanging = muster.tenant("two-state").await;
     let well = muster.tenant("two-state").await;
-    refused_for_now(&muster, &hanging, 1).await;
+    refused_for_now(&muster, &hanging, 1, 1).await;
     let before = hang(&muster, &hanging);
     until("nothing is tried again", async || calls(&muster, &hanging) > before).await;
     // The attempt hangs from now on until its endpoint's time is over, in ten seconds.
     let attempts = journal(&muster, &hanging).await[0].attempts;
-    refused_for_now(&muster, &well, 1).await;
+    refused_for_now(&muster, &well, 1, 1).await;
     hang(&muster, &hanging);
     let done = async || journal(&muster, &well).await[0].state == OperationState::Done;
     until("the other tenant waits", done).await;
@@ -84,7 +84,8 @@ async fn a_tenant_whose_app_hangs_keeps_no_other_waiting() {
 async fn one_tenant_is_tried_with_no_more_than_eight_at_once() {
     let muster = Muster::start_impatient(Duration::from_secs(1)).await;
     let tenant = muster.tenant("two-state").await;
-    refused_for_now(&muster, &tenant, 10).await;
+    // Long enough that nobody is tried again before the app hangs.
+    refused_for_now(&muster, &tenant, 10, 10).await;
     let before = hang(&muster, &tenant);
     until("eight are not tried", async || calls(&muster, &tenant) >= before + 8).await;
     // Meanwhile the journal is looked through again.

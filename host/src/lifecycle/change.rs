@@ -122,15 +122,11 @@ impl Host {
     ) -> Result<Written, Fault> {
         let related = change.before.as_ref().and_then(|before| before.stored.related.clone());
         let created = change.before.is_none();
-        let activates = change.event == EventKind::Activate;
         let mut work = match self.prepare(tenant, change).await? {
             Prepared::KeptBack(written) => return Ok(written),
             Prepared::Work(work) => work,
         };
         let ended = self.drive(&mut work, deadline, true).await?;
-        if activates && matches!(ended, Ended::Done | Ended::Recorded) {
-            self.drop_held(&tenant.id, Some(&work.resource_id())).await?;
-        }
         self.written(*work, ended, created, related)
     }
 

@@ -288,7 +288,7 @@ impl Host {
     /// Everybody was let go; what was held meanwhile has lost its object.
     async fn part_for_good(&self, id: &str) -> anyhow::Result<()> {
         match self.set_state(id, TenantState::Disconnected).await {
-            Ok(()) => self.drop_held(id, None).await,
+            Ok(()) => self.drop_held(id).await,
             Err(Fault::Answer(error)) => anyhow::bail!("{}", error.detail),
             Err(Fault::Accident(error)) => Err(error),
         }

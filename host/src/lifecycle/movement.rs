@@ -89,7 +89,7 @@ impl Host {
         if is_about_all(changes) {
             let rows = self.store.members(tenant, group).await?;
             let was = rows.iter().map(|row| row.member.clone()).collect();
-            let (joined, left) = played(changes, &rows, target, was)?;
+            let (joined, left) = played(changes, &rows, target, &was)?;
             let ids: Vec<String> = joined.iter().chain(&left).cloned().collect();
             let people = self.people(target, &ids).await?;
             return Ok(Movement::of(people, joined, left)?);
@@ -98,7 +98,7 @@ impl Host {
         let members = people.iter().filter(|person| person.member);
         let mut was = members.map(|person| person.id.clone()).collect();
         underway.iter().for_each(|standing| standing.overlay(&mut was));
-        let (joined, left) = played(changes, &[], target, was)?;
+        let (joined, left) = played(changes, &[], target, &was)?;
         Ok(Movement::of(people, joined, left)?)
     }
 
@@ -151,13 +151,13 @@ fn played(
     changes: &[MemberChange],
     rows: &[MemberRow],
     target: &Target,
-    was: BTreeSet<String>,
+    was: &BTreeSet<String>,
 ) -> Result<(Vec<String>, Vec<String>), scim::Error> {
     let mut now = was.clone();
     for change in changes {
         apply(change, rows, target, &mut now)?;
     }
-    Ok((now.difference(&was).cloned().collect(), was.difference(&now).cloned().collect()))
+    Ok((now.difference(was).cloned().collect(), was.difference(&now).cloned().collect()))
 }
 
 fn apply(

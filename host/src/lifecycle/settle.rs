@@ -123,17 +123,11 @@ impl Host {
         Ok(())
     }
 
-    /// Ends what is held: for one resource, which is active again, or for a whole tenant, whose
-    /// people were let go.
-    pub(super) async fn drop_held(
-        &self,
-        tenant: &str,
-        resource: Option<&str>,
-    ) -> anyhow::Result<()> {
+    /// Ends what is held for a tenant whose people were let go.
+    pub(super) async fn drop_held(&self, tenant: &str) -> anyhow::Result<()> {
         loop {
             let filter = OperationFilter {
                 tenant: Some(tenant.to_owned()),
-                resource: resource.map(str::to_owned),
                 state: Some(OperationState::Held),
                 limit: 500,
                 ..OperationFilter::default()
@@ -145,7 +139,7 @@ impl Host {
             for mut row in held {
                 row.state = OperationState::Dropped;
                 row.finished = Some(rfc3339(self.clock.now()));
-                row.note = Some("held, and overtaken by what happened since".to_owned());
+                row.note = Some("held, and overtaken: the integration has ended".to_owned());
                 let commit = Commit { operation: Some(row), ..Commit::default() };
                 self.store.commit(commit).await.map_err(CommitError::into_accident)?;
             }

@@ -187,6 +187,9 @@ impl Work {
         if matches!(commit.resource, Some(ResourceChange::Delete { .. })) {
             return Ok(());
         }
+        if self.event.kind == EventKind::Activate {
+            commit.overtaking = Some("held, and overtaken: the person is active again");
+        }
         let group = self.resource_id();
         let joined = self.event.joined.iter();
         commit.joined = joined.map(|member| self.member(&group, member)).collect();

@@ -17,6 +17,9 @@ pub struct Commit {
     pub operation: Option<OperationRow>,
     /// Exchanges, inserted or replaced by operation and number.
     pub exchanges: Vec<ExchangeRow>,
+    /// What the journal says of the operations that are held for the resource, where its change
+    /// ends them.
+    pub overtaking: Option<&'static str>,
     /// The resource.
     pub resource: Option<ResourceChange>,
     /// Who leaves which group: group and member, in the tenant of the resource. Who is not in it

@@ -104,10 +104,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 }
 
 fn migrations() -> Vec<Migration> {
-    let all = [
-        ("foundation", include_str!("migrations/0001_foundation.sql")),
-        ("due", include_str!("migrations/0002_due.sql")),
-    ];
+    let all = [("foundation", include_str!("migrations/0001_foundation.sql"))];
     let numbered = (1..).zip(all);
     numbered
         .map(|(n, (name, sql))| {

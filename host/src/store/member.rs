@@ -40,17 +40,6 @@ pub struct Person {
 }
 
 impl Store {
-    /// Which of these are in the group.
-    pub async fn members_present(
-        &self,
-        tenant: &str,
-        group: &str,
-        ids: &[String],
-    ) -> Result<Vec<String>> {
-        let values = vec![tenant.into(), group.into(), list(ids)?];
-        self.reader.ask(Ask::MembersPresent, values).await
-    }
-
     /// Everybody in the group, in the order of their ids.
     pub async fn members(&self, tenant: &str, group: &str) -> Result<Vec<MemberRow>> {
         let text: Option<String> = sqlx::query(
@@ -99,20 +88,6 @@ fn person(record: &str) -> Result<Person> {
         serde_json::from_str(record).context("a person's record")?;
     let account = Found { account_id, membership, data }.account()?;
     Ok(Person { id, kind, name: name.unwrap_or_default(), account, member: member != 0 })
-}
-
-pub(super) fn find_present() -> Statement {
-    let record = frame::record("new.n, m.member_id");
-    Statement {
-        columns: &["n", "tenant", "group_id", "ids"],
-        body: format!(
-            "SELECT {} FROM new CROSS JOIN json_each(new.ids) AS wanted CROSS JOIN member m
-             WHERE m.tenant = new.tenant AND m.group_id = new.group_id
-               AND m.member_id = wanted.value",
-            frame::records(&record)
-        )
-        .into(),
-    }
 }
 
 pub(super) fn find_people() -> Statement {

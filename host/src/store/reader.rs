@@ -26,12 +26,11 @@ pub(super) enum Ask {
     Account,
     FormerAccount,
     Elsewhere,
-    MembersPresent,
     People,
 }
 
 /// In the order of [`Ask`].
-static STATEMENTS: LazyLock<[Statement; 8]> = LazyLock::new(|| {
+static STATEMENTS: LazyLock<[Statement; 7]> = LazyLock::new(|| {
     [
         resource::find_by_id(),
         resource::find_by_user_name(),
@@ -39,7 +38,6 @@ static STATEMENTS: LazyLock<[Statement; 8]> = LazyLock::new(|| {
         account::find(),
         account::find_former(),
         account::count_elsewhere(),
-        member::find_present(),
         member::find_people(),
     ]
 });

@@ -179,8 +179,10 @@ CREATE TABLE operation (
 CREATE INDEX operation_of_tenant ON operation (tenant, id);
 CREATE INDEX operation_of_resource ON operation (tenant, resource, id);
 CREATE INDEX operation_undone ON operation (state, id) WHERE state <> 'done';
-CREATE INDEX operation_open_subject ON operation (tenant, resource_kind, subject)
-    WHERE state = 'open';
+-- What is tried next is found by its date, for each tenant by itself, and only the oldest of a
+-- resource.
+CREATE INDEX operation_due ON operation (tenant, due, id) WHERE state = 'open';
+CREATE INDEX operation_open_of_resource ON operation (tenant, resource, id) WHERE state = 'open';
 -- Those of groups are few among those of people, and are looked through when a group is pushed.
 CREATE INDEX operation_of_group_create ON operation (tenant, id) WHERE kind = 'group-create';
 
@@ -215,5 +217,6 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('operation', 'operation_of_resource', '10000000 2000000 10 1'),
     ('operation', 'operation_of_group_create', '10000 2000 1'),
     ('operation', 'operation_undone', '10000 2000 1'),
-    ('operation', 'operation_open_subject', '1000 200 100 1');
+    ('operation', 'operation_due', '1000 200 10 1'),
+    ('operation', 'operation_open_of_resource', '1000 200 2 1');
 ANALYZE sqlite_schema;

@@ -20,7 +20,7 @@ const VIEW: &str = include_str!("entry.sql");
 const OPERATION: usize = 22;
 const RESOURCE: usize = 15;
 const ACCOUNT: usize = 11;
-const COLUMNS: usize = OPERATION + 1 + 1 + RESOURCE + 2 + ACCOUNT;
+const COLUMNS: usize = OPERATION + 1 + 1 + 1 + RESOURCE + 2 + ACCOUNT;
 
 /// Statements come with so many rows only, since each has to be prepared.
 const HEIGHTS: [usize; 13] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, MOST];
@@ -67,6 +67,7 @@ impl Entries {
         self.list(&commit.exchanges, |it: &ExchangeRow| {
             (&it.operation, it.n, &it.request, &it.response, &it.at)
         });
+        self.maybe(commit.overtaking);
         self.maybe(commit.tenant());
         match &commit.resource {
             Some(change) => self.change(change),

@@ -32,6 +32,7 @@ CREATE TEMP VIEW entry AS SELECT
     NULL AS operation_created,
     NULL AS finished,
     NULL AS exchanges, -- JSON array of arrays: operation, n, request, response, at
+    NULL AS overtaking, -- what the journal says of operations that were held, where they end now
     -- The resource, or the tenant alone.
     NULL AS tenant,
     NULL AS change, -- insert, update or delete
@@ -93,6 +94,12 @@ WHEN NEW.exchanges IS NOT NULL BEGIN
     WHERE true -- or ON CONFLICT would be read as that of a join
     ON CONFLICT (operation, n) DO UPDATE SET
         request = excluded.request, response = excluded.response, at = excluded.at;
+END;
+
+CREATE TEMP TRIGGER entry_overtaking INSTEAD OF INSERT ON entry
+WHEN NEW.overtaking IS NOT NULL BEGIN
+    UPDATE operation SET state = 'dropped', note = NEW.overtaking, finished = NEW.last_modified
+    WHERE tenant = NEW.tenant AND resource = NEW.id AND state = 'held';
 END;
 
 CREATE TEMP TRIGGER entry_insert INSTEAD OF INSERT ON entry
