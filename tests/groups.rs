@@ -99,6 +99,45 @@ async fn twenty_clients_at_once_lose_no_member() {
     assert_eq!(left, expected);
 }
 
+/// Pairs join a group while one of each pair is deleted, and the other is added once more.
+async fn joining_while_others_go(connector: &str) {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant(connector).await;
+    let (mut going, mut staying) = (Vec::new(), Vec::new());
+    for n in 0..20 {
+        going.push(muster.person(&tenant, &format!("g{n}")).await);
+        staying.push(muster.person(&tenant, &format!("s{n}")).await);
+    }
+    let path = format!("/Groups/{}", group(&muster, &tenant, &[]).await);
+    let add = async |ids: &[&str]| {
+        let value: Vec<Value> = ids.iter().map(|id| json!({ "value": id })).collect();
+        let operations = json!([{ "op": "add", "path": "members", "value": value }]);
+        muster.patch(&tenant, &path, operations).await
+    };
+    let pair = async |n: usize| {
+        let (goes, stays) = (&*going[n], &*staying[n]);
+        let (two, one) = ([goes, stays], [stays]);
+        let leaver = format!("/Users/{goes}");
+        let (both, deleted, alone) =
+            tokio::join!(add(&two), muster.scim(&tenant, "DELETE", &leaver, None), add(&one));
+        assert!([204, 400].contains(&both.status), "{both:?}");
+        deleted.expect(204);
+        alone.expect(204);
+    };
+    futures_util::future::join_all((0..20).map(pair)).await;
+    let id = path.trim_start_matches("/Groups/");
+    let mut left = members(&muster, &tenant, id).await;
+    left.sort();
+    staying.sort();
+    assert_eq!(left, staying, "{connector}");
+}
+
+#[tokio::test]
+async fn who_is_deleted_while_joining_takes_nobody_along() {
+    joining_while_others_go("roster").await;
+    joining_while_others_go("two-state").await;
+}
+
 #[tokio::test]
 async fn a_large_push_arrives_in_slices_that_a_connector_can_bear() {
     let muster = Muster::start().await;

@@ -4,6 +4,7 @@
 //! The only place that knows sandbox, outbound client and database at once. It knows nothing of
 //! HTTP servers or command lines.
 
+mod admission;
 mod apps;
 mod change;
 mod connectors;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::time::Instant;
 
+use super::admission::admitted;
 use super::fault::Fault;
 use super::group::Standing;
 use super::lane::{self, Lane};
-use super::registry::{Tenant, TenantState};
+use super::registry::Tenant;
 use super::run::{Ended, asked};
 use super::work::{Progress, Work, fingerprint};
 use super::{Host, fate, view};
@@ -166,6 +167,7 @@ impl Host {
                 None => Written::Gone,
             }),
             Ended::Taken => Err(taken(&work.subject).into()),
+            Ended::Leaning => Err(anyhow::anyhow!("{} leans on nothing", work.id()).into()),
             Ended::Stopped(obstacle, fate) => {
                 tracing::info!(operation = work.id(), ?fate, "an operation could not be finished");
                 Err(fate::answer(work.tenant.dialect, work.id(), &obstacle).into())
@@ -298,6 +300,7 @@ impl Host {
             resource: None,
             rebased: false,
             passing: false,
+            leaning: false,
         })
     }
 
@@ -330,60 +333,6 @@ impl Host {
     pub(super) async fn enter(&self, tenant: &Tenant, id: &str) -> Lane<Arc<Standing>> {
         self.lanes.enter(lane::of_resource(&tenant.id, id)).await
     }
-}
-
-/// Whether a change may go on to the app; where not, what the journal says.
-pub(super) fn admitted(
-    tenant: &Tenant,
-    change: &Change,
-    account: Option<&AccountRow>,
-) -> Result<Option<(OperationState, &'static str)>, scim::Error> {
-    refuse_protected(change, account)?;
-    // What an operator decided for many at once is carried out whatever the state.
-    match change.batch {
-        Some(_) => Ok(None),
-        None => standing(tenant, change.event, account),
-    }
-}
-
-/// Protected accounts are never deactivated or deleted (design §4.2).
-fn refuse_protected(change: &Change, account: Option<&AccountRow>) -> Result<(), scim::Error> {
-    if change.event.deprovisions() && account.is_some_and(|account| account.protected) {
-        return Err(scim::Error::new(
-            403,
-            "this account is protected and is never deactivated or deleted through SCIM; \
-             an operator can lift the protection",
-        ));
-    }
-    Ok(())
-}
-
-/// Whether the tenant's state keeps the change from the app, and what the journal says then.
-pub(super) fn standing(
-    tenant: &Tenant,
-    event: EventKind,
-    account: Option<&AccountRow>,
-) -> Result<Option<(OperationState, &'static str)>, scim::Error> {
-    let released = account.is_some_and(|account| !account.connected);
-    Ok(match tenant.state {
-        TenantState::Connected if released && event.deprovisions() => {
-            Some((OperationState::Dropped, "released earlier: this account is no longer managed"))
-        }
-        TenantState::Connected => None,
-        TenantState::Paused | TenantState::Disconnecting if event.deprovisions() => {
-            Some((OperationState::Held, "held: the tenant is paused or disconnecting"))
-        }
-        TenantState::Paused | TenantState::Disconnecting => None,
-        TenantState::Disconnected if event.deprovisions() => {
-            Some((OperationState::Dropped, "the integration is disconnected: nothing was changed"))
-        }
-        TenantState::Disconnected => {
-            return Err(scim::Error::new(
-                403,
-                "this integration is disconnected; an operator can connect it again",
-            ));
-        }
-    })
 }
 
 /// The answer where a `userName` is somebody else's.

@@ -276,6 +276,7 @@ impl Host {
                 continue;
             }
             row.state = OperationState::Dropped;
+            row.sealed = None;
             row.finished = Some(rfc3339(self.clock.now()));
             row.note = Some("the integration ended before it was done".to_owned());
             let commit = Commit { operation: Some(row), ..Commit::default() };

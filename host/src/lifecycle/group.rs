@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::time::Instant;
 
+use super::admission::admitted;
 use super::change::{Before, Change, Prepared, Written, stored, taken};
 use super::fault::Fault;
 use super::lane::Lane;
@@ -19,7 +20,7 @@ use super::{Host, event, lane};
 use crate::decision::EventKind;
 use crate::scim::{self, Draft, MemberChange, MemberRef, Patched, Resource};
 use crate::store::{
-    AccountRow, CommitError, OperationFilter, OperationState, Related, StoredResource,
+    AccountRow, CommitError, OperationFilter, OperationState, Receipt, Related, StoredResource,
 };
 
 /// How often a change is decided anew that was overtaken by an accident of the one before it.
@@ -31,6 +32,13 @@ pub(super) struct Standing {
     before: Before,
     joined: Vec<String>,
     left: Vec<String>,
+}
+
+/// A change that was decided, and its place in the queue to the disk.
+struct Decided {
+    work: Work,
+    receipt: Receipt,
+    account: Option<AccountRow>,
 }
 
 impl Standing {
@@ -91,10 +99,10 @@ impl Host {
         change: Change,
         deadline: Instant,
     ) -> Result<Written, Fault> {
-        let tenant = &target.tenant;
-        let key = lane::of_subject(&tenant.id, "Group", &change.subject());
+        let key = lane::of_subject(&target.tenant.id, "Group", &change.subject());
         let fingerprint = change.fingerprint();
         let _lane = self.lanes.enter(key.clone()).await;
+        let tenant = &self.now(target)?.tenant;
         match self.settle(tenant, &key, Some(&fingerprint), deadline).await? {
             Settled::Clear => {}
             Settled::Joined(work, ended) => return self.joined(*work, ended, true).await,
@@ -159,22 +167,26 @@ impl Host {
         deadline: Instant,
     ) -> Result<Option<Written>, Fault> {
         let key = lane::of_resource(&target.tenant.id, id);
-        let (lane, mut underway) = self.lanes.follow(key.clone()).await;
+        let (lane, underway) = self.lanes.follow(key.clone()).await;
         let target = &self.now(target)?;
-        if !self.open.on(&key).is_empty() {
+        if self.open.on(&key).is_empty() {
+            let leaning = self.lean(target, id, &modification, &underway, deadline).await?;
+            if let Some(decided) = leaning {
+                return self.land(lane, decided).await;
+            }
             lane.quiet().await;
-            underway.clear();
+        } else {
+            lane.quiet().await;
             // Only to tell whether it is the same request: what is open may change the group.
             let change = self.first_group_change(target, id, &modification).await?;
             if let Some(written) = self.make_way(&target.tenant, &key, change, deadline).await? {
                 return Ok(Some(written));
             }
         }
-        let (was, after, movement) =
-            self.understand(target, id, modification, &lane, underway).await?;
-        let mut slices = movement.slices();
+        let was = self.before(target, id).await?;
+        let Patched { resource: after, members, .. } = modification(&was.resource)?;
+        let mut slices = self.movement(target, id, &members, &[]).await?.slices();
         if slices.len() > 1 {
-            lane.quiet().await;
             let written = self.move_in_steps(target, was, after, slices, deadline).await?;
             return Ok(Some(written));
         }
@@ -185,28 +197,45 @@ impl Host {
         }
     }
 
-    /// The group before and after a modification, and who moves, also by what is underway.
-    async fn understand(
-        &self,
+    /// Decides from what is underway, and not on disk yet. None where there is nothing, and where
+    /// it leads to anything but a commit behind it: no answer is given, nobody is called and nothing
+    /// is refused because of what may never be.
+    async fn lean(
+        self: &Arc<Self>,
         target: &Target,
         id: &str,
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
-        lane: &Lane<Arc<Standing>>,
-        mut underway: Vec<Arc<Standing>>,
-    ) -> Result<(Before, Resource, Movement), Fault> {
-        let mut was = match underway.last() {
-            Some(standing) => standing.before.clone(),
-            None => self.before(target, id).await?,
+        underway: &[Arc<Standing>],
+        deadline: Instant,
+    ) -> Result<Option<Decided>, Fault> {
+        let Some(last) = underway.last() else { return Ok(None) };
+        let was = last.before.clone();
+        let Ok(Patched { resource: after, members, .. }) = modification(&was.resource) else {
+            return Ok(None);
         };
-        let mut patched = modification(&was.resource)?;
-        if !underway.is_empty() && is_about_all(&patched.members) {
-            lane.quiet().await;
-            underway.clear();
-            was = self.before(target, id).await?;
-            patched = modification(&was.resource)?;
+        if is_about_all(&members) {
+            return Ok(None);
         }
-        let movement = self.movement(target, id, &patched.members, &underway).await?;
-        Ok((was, patched.resource, movement))
+        let Ok(movement) = self.movement(target, id, &members, underway).await else {
+            return Ok(None);
+        };
+        let mut slices = movement.slices();
+        let (Some(slice), true) = (slices.pop(), slices.is_empty()) else { return Ok(None) };
+        let account = was.account.clone();
+        let Some(change) = step(was, after, slice) else { return Ok(None) };
+        let tenant = &target.tenant;
+        let goes_on = matches!(admitted(tenant, &change, account.as_ref()), Ok(None));
+        if !goes_on || tenant.app.connector.is_err() {
+            return Ok(None);
+        }
+        let mut work = self.work(tenant, change, account.clone()).await?;
+        (work.passing, work.leaning) = (true, true);
+        Ok(match self.drive(&mut work, deadline, true).await? {
+            Ended::Passing(receipt, after) => {
+                Some(Decided { work, receipt, account: after.or(account) })
+            }
+            _ => None,
+        })
     }
 
     /// The first of the events that a modification becomes; none where nothing changes.
@@ -246,8 +275,8 @@ impl Host {
         Ok(written)
     }
 
-    /// Carries a change out, and passes the lane on as soon as it is decided. None where it began
-    /// from a group that never came to be.
+    /// Carries a change out, and passes the lane on as soon as it is decided. None where it could
+    /// not be written because the group or those who join have changed.
     async fn pass_on(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
@@ -255,27 +284,35 @@ impl Host {
         change: Change,
         deadline: Instant,
     ) -> Result<Option<Written>, Fault> {
-        let known = change.before.as_ref().and_then(|before| before.account.clone());
+        let account = change.before.as_ref().and_then(|before| before.account.clone());
         let mut work = match self.prepare(tenant, change).await? {
             Prepared::KeptBack(written) => return Ok(Some(written)),
-            Prepared::Work(work) => work,
+            Prepared::Work(work) => *work,
         };
         work.passing = true;
-        let ended = match self.drive(&mut work, deadline, true).await? {
-            Ended::Passing(receipt, account) => {
-                let standing = Standing::of(&work, account.or(known))?;
-                let landing = lane.pass_on(Arc::new(standing));
-                match receipt.landed().await {
-                    Ok(()) => landing.well(),
-                    Err(CommitError::Stale) => return Ok(None),
-                    Err(CommitError::UserNameTaken) => return Err(taken(&work.subject).into()),
-                    Err(CommitError::Accident(error)) => return Err(error.into()),
-                }
-                Ended::Done
+        match self.drive(&mut work, deadline, true).await? {
+            Ended::Passing(receipt, after) => {
+                self.land(lane, Decided { work, receipt, account: after.or(account) }).await
             }
-            ended => ended,
-        };
-        Ok(Some(self.written(*work, ended, false, None)?))
+            ended => Ok(Some(self.written(work, ended, false, None)?)),
+        }
+    }
+
+    /// Passes the lane on, and waits until what was decided is on disk.
+    async fn land(
+        &self,
+        lane: Lane<Arc<Standing>>,
+        decided: Decided,
+    ) -> Result<Option<Written>, Fault> {
+        let Decided { work, receipt, account } = decided;
+        let landing = lane.pass_on(Arc::new(Standing::of(&work, account)?));
+        match receipt.landed().await {
+            Ok(()) => landing.well(),
+            Err(CommitError::Stale) => return Ok(None),
+            Err(CommitError::UserNameTaken) => return Err(taken(&work.subject).into()),
+            Err(CommitError::Accident(error)) => return Err(error.into()),
+        }
+        Ok(Some(self.written(work, Ended::Done, false, None)?))
     }
 }
 

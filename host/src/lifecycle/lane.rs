@@ -39,6 +39,8 @@ struct Track<S> {
 struct Queue<S> {
     underway: VecDeque<(u64, S)>,
     next: u64,
+    /// How many did not get there.
+    failed: u64,
     /// Something of it did not get there, and so nothing will that was decided after it.
     broken: bool,
 }
@@ -51,7 +53,7 @@ impl<S: Clone> Queue<S> {
 
 impl<S> Default for Track<S> {
     fn default() -> Self {
-        let queue = Queue { underway: VecDeque::new(), next: 0, broken: false };
+        let queue = Queue { underway: VecDeque::new(), next: 0, failed: 0, broken: false };
         Self { turn: Arc::default(), queue: Mutex::new(queue), landed: Notify::new() }
     }
 }
@@ -78,6 +80,8 @@ impl<S> Track<S> {
 pub(super) struct Lane<S> {
     _turn: OwnedMutexGuard<()>,
     place: Place<S>,
+    /// How many had failed when it was entered.
+    failed: u64,
 }
 
 /// Something that was decided on a lane that others work on by now.
@@ -93,7 +97,14 @@ pub(super) struct Landing<S> {
 struct Place<S> {
     lanes: Lanes<S>,
     key: String,
-    track: Arc<Track<S>>,
+    /// Some until it is dropped.
+    track: Option<Arc<Track<S>>>,
+}
+
+impl<S> Place<S> {
+    fn track(&self) -> &Track<S> {
+        self.track.as_deref().expect("only a drop takes it away")
+    }
 }
 
 /// The lane of a resource that exists.
@@ -116,9 +127,10 @@ impl<S> Lanes<S> {
 
     async fn turn(&self, key: String) -> Lane<S> {
         let track = Arc::clone(self.locked().entry(key.clone()).or_default());
-        let place = Place { lanes: self.clone(), key, track };
-        let _turn = Arc::clone(&place.track.turn).lock_owned().await;
-        Lane { _turn, place }
+        let place = Place { lanes: self.clone(), key, track: Some(track) };
+        let _turn = Arc::clone(&place.track().turn).lock_owned().await;
+        let failed = place.track().queue().failed;
+        Lane { _turn, place, failed }
     }
 
     fn locked(&self) -> MutexGuard<'_, HashMap<String, Arc<Track<S>>>> {
@@ -131,7 +143,7 @@ impl<S: Clone> Lanes<S> {
     /// comes along, oldest first, as far as it is not known to be on disk.
     pub(super) async fn follow(&self, key: String) -> (Lane<S>, Vec<S>) {
         let lane = self.turn(key).await;
-        let (broken, underway) = lane.place.track.queue().known();
+        let (broken, underway) = lane.place.track().queue().known();
         if !broken {
             return (lane, underway);
         }
@@ -143,15 +155,17 @@ impl<S: Clone> Lanes<S> {
 impl<S> Lane<S> {
     /// Waits until what was decided before is on disk.
     pub(super) async fn quiet(&self) {
-        self.place.track.quiet().await;
+        self.place.track().quiet().await;
     }
 
     /// Lets the next one begin, from what the resource will be.
     pub(super) fn pass_on(self, standing: S) -> Landing<S> {
-        let mut queue = self.place.track.queue();
+        let mut queue = self.place.track().queue();
         let number = queue.next;
         queue.next += 1;
         queue.underway.push_back((number, standing));
+        // Something that this was decided from is lost meanwhile.
+        queue.broken |= queue.failed != self.failed;
         drop(queue);
         Landing { place: self.place, number, well: false }
     }
@@ -166,19 +180,21 @@ impl<S> Landing<S> {
 
 impl<S> Drop for Landing<S> {
     fn drop(&mut self) {
-        let mut queue = self.place.track.queue();
+        let mut queue = self.place.track().queue();
         queue.underway.retain(|(number, _)| *number != self.number);
+        queue.failed += u64::from(!self.well);
         queue.broken = !queue.underway.is_empty() && (queue.broken || !self.well);
         drop(queue);
-        self.place.track.landed.notify_waiters();
+        self.place.track().landed.notify_waiters();
     }
 }
 
 impl<S> Drop for Place<S> {
     fn drop(&mut self) {
         let mut tracks = self.lanes.locked();
-        // Two: the map and this one. Whoever waits holds one more, taken under the same lock.
-        if Arc::strong_count(&self.track) == 2 {
+        self.track = None;
+        // Whoever waits holds a reference of their own, taken under the same lock.
+        if tracks.get(&self.key).is_some_and(|track| Arc::strong_count(track) == 1) {
             tracks.remove(&self.key);
         }
     }
@@ -238,5 +254,24 @@ mod tests {
         assert!(!following.is_finished());
         drop(second);
         assert_eq!(following.await.unwrap(), [0_u32; 0]);
+    }
+
+    #[tokio::test]
+    async fn nobody_builds_on_what_was_decided_from_what_did_not_land() {
+        let lanes = Lanes::<u32>::default();
+        let first = lanes.follow("a".to_owned()).await.0.pass_on(1);
+        let (lane, known) = lanes.follow("a".to_owned()).await;
+        assert_eq!(known, [1]);
+        drop(first);
+        let second = lane.pass_on(2);
+        let following = tokio::spawn({
+            let lanes = lanes.clone();
+            async move { lanes.follow("a".to_owned()).await.1 }
+        });
+        tokio::task::yield_now().await;
+        assert!(!following.is_finished());
+        drop(second);
+        assert_eq!(following.await.unwrap(), [0_u32; 0]);
+        assert!(lanes.locked().is_empty());
     }
 }

@@ -85,6 +85,7 @@ impl Host {
             resource: None,
             rebased: false,
             passing: false,
+            leaning: false,
         };
         if work.exchanges.is_empty() && work.pending.is_none() {
             self.refresh(&mut work, &row, account.and_then(|account| account.account)).await?;

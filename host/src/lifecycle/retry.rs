@@ -134,6 +134,12 @@ impl Host {
     }
 
     async fn postpone(&self, operation: &str) -> anyhow::Result<()> {
+        // Whoever works on it may end it meanwhile; on what cannot be restored nobody works.
+        let _lane = match self.restore(operation).await {
+            Ok(Some(work)) => Some(self.lanes.enter(work.lane()).await),
+            Ok(None) => return Ok(()),
+            Err(_) => None,
+        };
         let Some((mut row, _)) = self.store.operation(operation).await? else { return Ok(()) };
         if row.state != OperationState::Open {
             return Ok(());

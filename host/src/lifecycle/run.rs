@@ -34,6 +34,8 @@ pub(super) enum Ended {
     Stopped(Obstacle, Fate),
     /// Somebody else has the `userName`.
     Taken,
+    /// It leans on something that is not on disk yet, and cannot pass on. Nothing was done.
+    Leaning,
 }
 
 /// What the connector wants next.
@@ -55,7 +57,12 @@ impl Host {
         detach: bool,
     ) -> anyhow::Result<Ended> {
         loop {
-            match self.next(work).await {
+            let next = self.next(work).await;
+            let passes = matches!(&next, Next::Done(outcome) if !gone(work.event.kind, outcome));
+            if work.leaning && !passes {
+                return Ok(Ended::Leaning);
+            }
+            match next {
                 Next::Done(outcome) => return self.finish(work, outcome).await,
                 Next::Stop(obstacle) => return self.stop(work, obstacle).await,
                 Next::Call(request) => {
@@ -200,6 +207,9 @@ impl Host {
         let now = self.clock.now();
         let mut commit = Commit::default();
         let applied = work.progress.applied;
+        if work.event.kind == EventKind::Activate {
+            commit.overtaking = Some("held, and overtaken: the person is active again");
+        }
         let gone = gone(work.event.kind, &outcome);
         if applied && gone {
             commit.resource = self.late_deletion(work).await?;
@@ -258,10 +268,12 @@ impl Host {
     /// The app has done its part, and the directory has moved meanwhile: somebody who was to join
     /// was deleted, or an operator took an old operation up again.
     async fn finish_anew(&self, work: &mut Work, outcome: Outcome) -> anyhow::Result<Ended> {
-        let why = "the resource was changed by others meanwhile".to_owned();
-        if work.rebased || !self.rebase(work).await? {
+        if work.rebased {
+            let why = "the resource was changed by others meanwhile".to_owned();
             return self.stop(work, Obstacle::Forbidden(why)).await;
         }
+        // Where the resource is gone, only the account and the journal are left to write.
+        work.progress.applied |= !self.rebase(work).await?;
         work.rebased = true;
         Box::pin(self.finish(work, outcome)).await
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Host;
-use super::change::{Change, Written, admitted, standing, taken};
+use super::admission::{admitted, withheld};
+use super::change::{Change, Written, taken};
 use super::fate::{self, Obstacle};
 use super::fault::Fault;
 use super::registry::{Reply, Tenant};
@@ -99,7 +100,7 @@ impl Host {
             return Ok(None);
         }
         let account = self.store.account(&work.tenant.id, &work.resource_id()).await?;
-        Ok(standing(&work.tenant, work.event.kind, account.as_ref()).unwrap_or(None))
+        Ok(withheld(work.tenant.state, work.event.kind, account.as_ref()).unwrap_or(None))
     }
 
     async fn keep_back(

@@ -50,6 +50,9 @@ pub(super) struct Work {
     pub(super) rebased: bool,
     /// Whether the next one on its lane may begin before this one is on disk.
     pub(super) passing: bool,
+    /// Whether it was decided from something that is not on disk yet. Then it passes its lane on, or
+    /// has no effect at all.
+    pub(super) leaning: bool,
 }
 
 /// What a restart must know beside the event.
@@ -186,9 +189,6 @@ impl Work {
         };
         if matches!(commit.resource, Some(ResourceChange::Delete { .. })) {
             return Ok(());
-        }
-        if self.event.kind == EventKind::Activate {
-            commit.overtaking = Some("held, and overtaken: the person is active again");
         }
         let group = self.resource_id();
         let joined = self.event.joined.iter();

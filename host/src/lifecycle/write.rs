@@ -131,6 +131,7 @@ impl Host {
         let subject = change.subject();
         let key = lane::of_subject(&target.tenant.id, "User", &subject);
         let _lane = self.lanes.enter(key.clone()).await;
+        let target = &self.now(target)?;
         let fingerprint = change.fingerprint();
         match self.settle(&target.tenant, &key, Some(&fingerprint), deadline).await? {
             Settled::Clear => {}

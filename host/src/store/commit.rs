@@ -17,7 +17,7 @@ pub struct Commit {
     pub operation: Option<OperationRow>,
     /// Exchanges, inserted or replaced by operation and number.
     pub exchanges: Vec<ExchangeRow>,
-    /// What the journal says of the operations that are held for the resource, where its change
+    /// What the journal says of the operations that are held for the operation's resource, where it
     /// ends them.
     pub overtaking: Option<&'static str>,
     /// The resource.

@@ -98,8 +98,10 @@ END;
 
 CREATE TEMP TRIGGER entry_overtaking INSTEAD OF INSERT ON entry
 WHEN NEW.overtaking IS NOT NULL BEGIN
-    UPDATE operation SET state = 'dropped', note = NEW.overtaking, finished = NEW.last_modified
-    WHERE tenant = NEW.tenant AND resource = NEW.id AND state = 'held';
+    UPDATE operation SET
+        state = 'dropped', note = NEW.overtaking,
+        finished = coalesce(NEW.finished, NEW.operation_created)
+    WHERE tenant = NEW.operation_tenant AND resource = NEW.operation_resource AND state = 'held';
 END;
 
 CREATE TEMP TRIGGER entry_insert INSTEAD OF INSERT ON entry
