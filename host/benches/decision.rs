@@ -134,6 +134,8 @@ impl Bare {
             .epoch_interruption(true)
             .max_wasm_stack(512 << 10)
             .memory_reservation(64 << 20)
+            .memory_guard_size(0)
+            .signals_based_traps(false)
             .cranelift_nan_canonicalization(true)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let engine = Engine::new(&config).unwrap();
