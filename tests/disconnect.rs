@@ -64,8 +64,8 @@ async fn a_thousand_people_keep_their_accounts() {
     assert_eq!(muster.app_calls(&tenant).await.len(), calls, "the app was not even asked");
 }
 
-#[tokio::test]
-async fn a_paused_tenant_holds_what_takes_access_away_until_somebody_decides() {
+/// A paused tenant whose two people, Ada and Bob, were deactivated meanwhile; and Ada's id.
+async fn paused_with_two_held() -> (Muster, Tenant, String) {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
     let ada = muster.person(&tenant, "ada").await;
@@ -74,6 +74,12 @@ async fn a_paused_tenant_holds_what_takes_access_away_until_somebody_decides() {
     for id in [&ada, &bob] {
         assert_eq!(muster.set_active(&tenant, id, false).await.expect(200).body["active"], false);
     }
+    (muster, tenant, ada)
+}
+
+#[tokio::test]
+async fn a_paused_tenant_holds_what_takes_access_away_until_somebody_decides() {
+    let (muster, tenant, _) = paused_with_two_held().await;
     assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 2);
     assert_eq!(muster.operations(OperationState::Held).await.len(), 2);
 
@@ -89,14 +95,7 @@ async fn a_paused_tenant_holds_what_takes_access_away_until_somebody_decides() {
 
 #[tokio::test]
 async fn who_is_active_again_is_no_longer_held() {
-    let muster = Muster::start().await;
-    let tenant = muster.tenant("two-state").await;
-    let ada = muster.person(&tenant, "ada").await;
-    let bob = muster.person(&tenant, "bob").await;
-    muster.admin("POST", &format!("/tenants/{}/pause", tenant.name), None).await.expect(200);
-    for id in [&ada, &bob] {
-        muster.set_active(&tenant, id, false).await.expect(200);
-    }
+    let (muster, tenant, ada) = paused_with_two_held().await;
     muster.set_active(&tenant, &ada, true).await.expect(200);
     let subjects = |held: Vec<(String, String, String)>| -> Vec<String> {
         held.into_iter().map(|(_, subject, _)| subject).collect()

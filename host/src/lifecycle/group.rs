@@ -263,10 +263,11 @@ impl Host {
     ) -> Result<Written, Fault> {
         let id = was.stored.id.clone();
         let mut written = Written::Kept(was.stored.clone());
-        for slice in slices {
+        let mut slices = slices.into_iter().peekable();
+        while let Some(slice) = slices.next() {
             let Some(change) = step(was, after, slice) else { break };
             written = self.carry_out(&target.tenant, change, deadline).await?;
-            if !matches!(written, Written::Kept(_)) {
+            if !matches!(written, Written::Kept(_)) || slices.peek().is_none() {
                 break;
             }
             was = self.before(target, &id).await?;

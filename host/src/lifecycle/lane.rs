@@ -209,6 +209,11 @@ mod tests {
         tokio::spawn(async move { drop(lanes.enter("a".to_owned()).await) })
     }
 
+    fn following(lanes: &Lanes<u32>) -> tokio::task::JoinHandle<Vec<u32>> {
+        let lanes = lanes.clone();
+        tokio::spawn(async move { lanes.follow("a".to_owned()).await.1 })
+    }
+
     #[tokio::test]
     async fn one_lane_admits_one_and_forgets_itself() {
         let lanes = Lanes::<u32>::default();
@@ -246,10 +251,7 @@ mod tests {
         let first = lanes.follow("a".to_owned()).await.0.pass_on(1);
         let second = lanes.follow("a".to_owned()).await.0.pass_on(2);
         drop(first);
-        let following = tokio::spawn({
-            let lanes = lanes.clone();
-            async move { lanes.follow("a".to_owned()).await.1 }
-        });
+        let following = following(&lanes);
         tokio::task::yield_now().await;
         assert!(!following.is_finished());
         drop(second);
@@ -264,10 +266,7 @@ mod tests {
         assert_eq!(known, [1]);
         drop(first);
         let second = lane.pass_on(2);
-        let following = tokio::spawn({
-            let lanes = lanes.clone();
-            async move { lanes.follow("a".to_owned()).await.1 }
-        });
+        let following = following(&lanes);
         tokio::task::yield_now().await;
         assert!(!following.is_finished());
         drop(second);
