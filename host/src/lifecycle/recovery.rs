@@ -7,6 +7,8 @@ use anyhow::Context as _;
 
 use super::Host;
 use super::change::Before;
+use super::group::Standing;
+use super::lane::{self, Lane};
 use super::run::asked;
 use super::work::Work;
 use crate::clock::rfc3339;
@@ -91,6 +93,15 @@ impl Host {
             self.refresh(&mut work, &row, account.and_then(|account| account.account)).await?;
         }
         Ok(Some(work))
+    }
+
+    /// Enters the lane that an operation is driven on. What cannot be restored nobody drives.
+    pub(super) async fn lane_of(&self, row: &OperationRow) -> Lane<Arc<Standing>> {
+        let key = match self.restore(&row.id).await {
+            Ok(Some(work)) => work.lane(),
+            _ => lane::of_resource(&row.tenant, &row.resource),
+        };
+        self.lanes.enter(key).await
     }
 
     /// Brings an operation that has asked the app already up to a directory that has moved. Says

@@ -134,12 +134,9 @@ impl Host {
     }
 
     async fn postpone(&self, operation: &str) -> anyhow::Result<()> {
-        // Whoever works on it may end it meanwhile; on what cannot be restored nobody works.
-        let _lane = match self.restore(operation).await {
-            Ok(Some(work)) => Some(self.lanes.enter(work.lane()).await),
-            Ok(None) => return Ok(()),
-            Err(_) => None,
-        };
+        let Some((row, _)) = self.store.operation(operation).await? else { return Ok(()) };
+        let _lane = self.lane_of(&row).await;
+        // Read again: whoever held the lane may have finished it.
         let Some((mut row, _)) = self.store.operation(operation).await? else { return Ok(()) };
         if row.state != OperationState::Open {
             return Ok(());

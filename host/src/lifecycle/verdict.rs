@@ -46,7 +46,7 @@ impl Host {
     pub async fn drop_operation(self: &Arc<Self>, operation: String) -> Result<(), Fault> {
         self.undisturbed(|host| async move {
             let row = host.undecided(&operation).await?;
-            let _lane = host.lanes.enter(lane::of_resource(&row.tenant, &row.resource)).await;
+            let _lane = host.lane_of(&row).await;
             // Read again: whoever held the lane may have finished it.
             let mut row = host.undecided(&operation).await?;
             row.state = OperationState::Dropped;
@@ -65,7 +65,7 @@ impl Host {
     /// Takes up what was held or has failed. A request that the app answered with no is made anew.
     async fn reopen(&self, operation: &str) -> Result<(), Fault> {
         let row = self.undecided(operation).await?;
-        let _lane = self.lanes.enter(lane::of_resource(&row.tenant, &row.resource)).await;
+        let _lane = self.lane_of(&row).await;
         let mut row = self.undecided(operation).await?;
         if row.state == OperationState::Open {
             return Ok(());
