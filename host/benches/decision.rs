@@ -1,17 +1,20 @@
 //! What a decision costs: one without calls, about a person of ordinary size.
 //!
-//! `bare` is wasmtime with the same settings and nothing around it; `muster` adds limits, checks,
-//! the way to a connector's thread and back.
+//! `bare` is wasmtime with the same settings and nothing around it, in a loop that keeps every cache
+//! warm, or on a thread of its own that sleeps in between, as a connector's does; `muster` adds
+//! limits, checks, the way to a connector's thread and back.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use muster::connector::{Limits, Question, Runtime, RuntimeConfig};
 use muster::decision::{Context, Event, EventKind, Outcome, Step, Subject, User};
 use serde_json::json;
+use tokio::sync::oneshot;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
@@ -157,6 +160,29 @@ impl Bare {
     }
 }
 
+/// The same on a thread that is asked through a queue, and how long it took there.
+struct Apart(flume::Sender<oneshot::Sender<Duration>>);
+
+impl Apart {
+    fn new(bare: Bare, question: Question) -> Self {
+        let (queue, asked) = flume::unbounded::<oneshot::Sender<Duration>>();
+        thread::spawn(move || {
+            for answer in asked {
+                let begun = Instant::now();
+                bare.decide(&question);
+                answer.send(begun.elapsed()).unwrap();
+            }
+        });
+        Self(queue)
+    }
+
+    async fn decide(&self) -> Duration {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(answer).unwrap();
+        answered.await.unwrap()
+    }
+}
+
 fn context(context: &Context) -> types::Context<'_> {
     types::Context {
         operation: &context.operation,
@@ -200,6 +226,12 @@ fn decision(criterion: &mut Criterion) {
     let bare = Bare::new(&module);
     group.bench_function("bare", |bench| bench.iter(|| bare.decide(&question)));
 
+    let server = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let apart = Apart::new(bare, question.clone());
+    group.bench_function("bare, on a thread", |bench| {
+        bench.iter_custom(|n| (0..n).map(|_| server.block_on(apart.decide())).sum::<Duration>());
+    });
+
     let cache = tempfile::tempdir().unwrap();
     let runtime = Runtime::new(RuntimeConfig {
         compiler: env!("CARGO_BIN_EXE_muster").into(),
@@ -209,7 +241,6 @@ fn decision(criterion: &mut Criterion) {
         limits: Limits::default(),
     });
     let runtime = Arc::new(runtime.unwrap());
-    let server = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let connector = server.block_on(runtime.load(&module)).unwrap();
     let decide = async || {
         let decided = runtime.decide(&connector, question.clone()).await;
