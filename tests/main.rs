@@ -19,6 +19,7 @@ mod groups;
 mod hot_load;
 mod lifecycle;
 mod outages;
+mod query;
 mod retries;
 mod sandbox;
 mod support;

@@ -155,6 +155,19 @@ impl Muster {
         self.send(method, &url, &tenant.token, body).await
     }
 
+    /// The same with headers.
+    pub(crate) async fn scim_with(
+        &self,
+        tenant: &Tenant,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
+        let url = format!("{}{path}", tenant.base_url);
+        self.send_with(method, &url, &tenant.token, headers, body).await
+    }
+
     pub(crate) async fn get(&self, tenant: &Tenant, path: &str) -> Answer {
         self.scim(tenant, "GET", path, None).await
     }
@@ -186,8 +199,22 @@ impl Muster {
         token: &str,
         body: Option<Value>,
     ) -> Answer {
+        self.send_with(method, url, token, &[], body).await
+    }
+
+    async fn send_with(
+        &self,
+        method: &str,
+        url: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
         let method: Method = method.parse().unwrap();
         let mut request = self.http.request(method, url).bearer_auth(token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if let Some(body) = body {
             request = request
                 .header("content-type", "application/scim+json; charset=utf-8")

@@ -10,6 +10,7 @@ mod connections;
 mod directory;
 mod discovery;
 mod health;
+mod precondition;
 mod query;
 mod request_log;
 

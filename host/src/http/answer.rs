@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::lifecycle::Fault;
 use crate::scim;
+use crate::scim::render::entity_tag;
 
 /// The media type of SCIM (RFC 7644 §8.1).
 pub(super) const SCIM_JSON: HeaderValue =
@@ -69,14 +70,32 @@ pub(super) fn resource(status: u16, body: String, location: &str, version: i64) 
             headers.insert(name, value);
         }
     };
-    insert(header::ETAG, &format!("W/\"{version}\""));
-    insert(if status == 201 { header::LOCATION } else { header::CONTENT_LOCATION }, location);
+    insert(header::ETAG, &entity_tag(version));
+    // RFC 7643 §3.1: it says what meta.location says, whatever was done.
+    insert(header::CONTENT_LOCATION, location);
+    if status == 201 {
+        insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// 304: whoever asks has this version.
+pub(super) fn not_modified(location: &str, version: i64) -> Response {
+    let mut response = resource(304, String::new(), location, version);
+    response.headers_mut().remove(header::CONTENT_TYPE);
     response
 }
 
 /// 204.
 pub(super) fn empty() -> Response {
     StatusCode::NO_CONTENT.into_response()
+}
+
+/// 204 for a resource that is there, of this version (RFC 7644 §3.5.2).
+pub(super) fn brief(location: &str, version: i64) -> Response {
+    let mut response = resource(204, String::new(), location, version);
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response
 }
 
 /// A route that is none of ours.

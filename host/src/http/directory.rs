@@ -11,10 +11,11 @@ use axum::routing::{any, get};
 use super::answer::{self, Refused};
 use super::authorization::Caller;
 use super::body::ScimBody;
+use super::precondition::OnlyIf;
 use super::query::Asked;
 use crate::lifecycle::registry::Tenant;
 use crate::lifecycle::{Host, Target, Written};
-use crate::scim::{self, Dialect, Projection, ResourceType, Stored, render};
+use crate::scim::{self, Dialect, Precondition, Projection, ResourceType, Stored, render};
 use crate::store::{Query, QueryError, Related, StoredResource};
 
 type Answered = Result<Response, Refused>;
@@ -70,7 +71,8 @@ async fn create(
     RawQuery(query): RawQuery,
     ScimBody(body): ScimBody,
 ) -> Answered {
-    let target = target(&host, tenant, &endpoint)?;
+    // RFC 7644 §3.14 guards what is there, and here there is nothing yet.
+    let target = target(&host, tenant, &endpoint, Precondition::default())?;
     let asked = Asked::parse(query.as_deref(), &target.resource_type)?;
     let written = host.create(target.clone(), body).await?;
     written_answer(&host, &target, written, &asked.projection).await
@@ -80,25 +82,30 @@ async fn read(
     State(host): State<Arc<Host>>,
     Caller(tenant): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
+    OnlyIf(precondition): OnlyIf,
     RawQuery(query): RawQuery,
 ) -> Answered {
     let resource_type = resource_type(&host, &endpoint)?;
     let asked = Asked::parse(query.as_deref(), &resource_type)?;
     let related = related(&resource_type, &asked.projection);
-    match host.store.resource(&tenant.id, &resource_type.name, &id, related).await? {
-        Some(found) => Ok(resource(200, &tenant, &resource_type, &found, &asked.projection)),
-        None => Err(scim::Error::not_found(&resource_type.name, &id).into()),
+    let found = host.store.resource(&tenant.id, &resource_type.name, &id, related).await?;
+    let found = found.ok_or_else(|| scim::Error::not_found(&resource_type.name, &id))?;
+    if precondition.is_not_modified(found.version)? {
+        let location = render::location(&tenant.base_url, &resource_type, &found.id);
+        return Ok(answer::not_modified(&location, found.version));
     }
+    Ok(resource(200, &tenant, &resource_type, &found, &asked.projection))
 }
 
 async fn replace(
     State(host): State<Arc<Host>>,
     Caller(tenant): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
+    OnlyIf(precondition): OnlyIf,
     RawQuery(query): RawQuery,
     ScimBody(body): ScimBody,
 ) -> Answered {
-    let target = target(&host, tenant, &endpoint)?;
+    let target = target(&host, tenant, &endpoint, precondition)?;
     let asked = Asked::parse(query.as_deref(), &target.resource_type)?;
     let written = host.replace(target.clone(), id, body).await?;
     written_answer(&host, &target, written, &asked.projection).await
@@ -108,21 +115,25 @@ async fn patch(
     State(host): State<Arc<Host>>,
     Caller(tenant): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
+    OnlyIf(precondition): OnlyIf,
     RawQuery(query): RawQuery,
     ScimBody(body): ScimBody,
 ) -> Answered {
-    let target = target(&host, tenant, &endpoint)?;
+    let target = target(&host, tenant, &endpoint, precondition)?;
     let asked = Asked::parse(query.as_deref(), &target.resource_type)?;
     let written = host.patch(target.clone(), id, body).await?;
     // Okta takes 200 or 204 for a group, Entra wants 204 (clients.md §1.8, §7.2): a group of
     // 100,000 members is not read back for one who joins.
-    let brief = target.resource_type.name == "Group"
+    let is_brief = target.resource_type.name == "Group"
         && matches!(target.tenant.dialect, Dialect::Okta | Dialect::Entra)
         && asked.projection.is_default();
-    if brief {
-        Ok(answer::empty())
-    } else {
-        written_answer(&host, &target, written, &asked.projection).await
+    match written {
+        Written::Kept(found) if is_brief => {
+            let location =
+                render::location(&target.tenant.base_url, &target.resource_type, &found.id);
+            Ok(answer::brief(&location, found.version))
+        }
+        written => written_answer(&host, &target, written, &asked.projection).await,
     }
 }
 
@@ -130,8 +141,9 @@ async fn delete(
     State(host): State<Arc<Host>>,
     Caller(tenant): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
+    OnlyIf(precondition): OnlyIf,
 ) -> Answered {
-    host.delete(target(&host, tenant, &endpoint)?, id).await?;
+    host.delete(target(&host, tenant, &endpoint, precondition)?, id).await?;
     Ok(answer::empty())
 }
 
@@ -154,9 +166,14 @@ fn resource_type(host: &Host, endpoint: &str) -> Result<Arc<ResourceType>, scim:
 }
 
 /// What a write is about.
-fn target(host: &Host, tenant: Arc<Tenant>, endpoint: &str) -> Result<Target, scim::Error> {
+fn target(
+    host: &Host,
+    tenant: Arc<Tenant>,
+    endpoint: &str,
+    precondition: Precondition,
+) -> Result<Target, scim::Error> {
     host.has_room(&tenant)?;
-    Ok(Target { tenant, resource_type: resource_type(host, endpoint)? })
+    Ok(Target { tenant, resource_type: resource_type(host, endpoint)?, precondition })
 }
 
 fn related(resource_type: &ResourceType, projection: &Projection) -> Related {
@@ -205,7 +222,7 @@ fn resource(
         related: found.related.as_deref(),
     };
     render::resource(&mut body, &tenant.base_url, resource_type, &shown, projection);
-    let location = format!("{}{}/{}", tenant.base_url, resource_type.endpoint, found.id);
+    let location = render::location(&tenant.base_url, resource_type, &found.id);
     answer::resource(status, body, &location, found.version)
 }
 

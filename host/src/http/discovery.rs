@@ -27,7 +27,7 @@ async fn service_provider_config(Caller(tenant): Caller) -> Response {
     let support = discovery::Support {
         max_results: LONGEST_PAGE,
         change_password: takes_passwords(&tenant),
-        etag: false,
+        etag: true,
     };
     answer::json(200, discovery::service_provider_config(&tenant.base_url, &support))
 }

@@ -61,6 +61,8 @@ pub(super) struct Change {
     pub(super) nested: Vec<String>,
     pub(super) left: Vec<Member>,
     pub(super) batch: Option<String>,
+    /// Whether it is for one version of the resource only.
+    pub(super) conditional: bool,
 }
 
 /// A password on its way to the app.
@@ -89,6 +91,7 @@ impl Change {
             nested: Vec::new(),
             left: Vec::new(),
             batch: None,
+            conditional: false,
         }
     }
 

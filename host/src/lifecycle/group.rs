@@ -210,6 +210,10 @@ impl Host {
     ) -> Result<Option<Decided>, Fault> {
         let Some(last) = underway.last() else { return Ok(None) };
         let was = last.before.clone();
+        // RFC 7644 §3.14: one that fails here is looked at again when all is on disk.
+        if target.precondition.check(was.stored.version).is_err() {
+            return Ok(None);
+        }
         let Ok(Patched { resource: after, members, .. }) = modification(&was.resource) else {
             return Ok(None);
         };
@@ -249,7 +253,11 @@ impl Host {
         let patched = modification(&was.resource)?;
         let movement = self.movement(target, id, &patched.members, &[]).await?;
         let first = movement.slices().into_iter().next().unwrap_or_default();
-        Ok(step(was, patched.resource, first))
+        let mut change = step(was, patched.resource, first);
+        if let Some(change) = &mut change {
+            change.conditional = target.precondition.is_given();
+        }
+        Ok(change)
     }
 
     /// The caller holds the group's lane, and nothing is open or underway on it.
@@ -262,6 +270,7 @@ impl Host {
         deadline: Instant,
     ) -> Result<Written, Fault> {
         let id = was.stored.id.clone();
+        let target = &target.unconditional();
         let mut written = Written::Kept(was.stored.clone());
         let mut slices = slices.into_iter().peekable();
         while let Some(slice) = slices.next() {

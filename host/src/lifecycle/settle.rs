@@ -158,7 +158,9 @@ impl Host {
         let accept = tenant.app.reply == Reply::WhenRecorded;
         let fingerprint = change.fingerprint();
         let queued = self.open.on(lane).iter().any(|open| open.fingerprint == fingerprint);
-        if queued || !accept && !change.event.deprovisions() {
+        // What is for one version only is not kept for the one that comes after what is open.
+        let lasting = change.event.deprovisions() && !change.conditional;
+        if queued || !accept && !lasting {
             return Ok(None);
         }
         let related = change.before.as_ref().and_then(|before| before.stored.related.clone());

@@ -14,7 +14,9 @@ use super::settle::Settled;
 use super::{Host, event};
 use crate::decision::EventKind;
 use crate::delivery::Secret;
-use crate::scim::{self, Draft, PatchRequest, Patched, Reading, Resource, ResourceType};
+use crate::scim::{
+    self, Draft, PatchRequest, Patched, Precondition, Reading, Resource, ResourceType,
+};
 use crate::store::Related;
 
 /// What a write is about.
@@ -24,12 +26,19 @@ pub struct Target {
     pub tenant: Arc<Tenant>,
     /// Which type of resource.
     pub resource_type: Arc<ResourceType>,
+    /// Only if it is of this version.
+    pub precondition: Precondition,
 }
 
 impl Target {
     /// `User` or `Group`, as the journal spells it.
     pub(super) fn kind(&self) -> &'static str {
         if self.resource_type.name == "Group" { "Group" } else { "User" }
+    }
+
+    /// The same without a condition, for what follows a step that has fulfilled it.
+    pub(super) fn unconditional(&self) -> Self {
+        Self { precondition: Precondition::default(), ..self.clone() }
     }
 
     pub(super) fn reading(&self) -> Reading {
@@ -101,7 +110,9 @@ impl Host {
                 let event =
                     if kind == "Group" { EventKind::GroupDelete } else { EventKind::Delete };
                 let resource = before.resource.clone();
-                Change::new(kind, event, Some(before), resource)
+                let mut change = Change::new(kind, event, Some(before), resource);
+                change.conditional = target.precondition.is_given();
+                change
             };
             let key = lane::of_resource(&target.tenant.id, &id);
             if !host.open.on(&key).is_empty() {
@@ -186,6 +197,7 @@ impl Host {
         let mut change = Change::new("User", difference.kind?, Some(before), patched.resource);
         change.changes = difference.changes;
         change.password = password;
+        change.conditional = target.precondition.is_given();
         Some(change)
     }
 
@@ -221,13 +233,18 @@ impl Host {
     /// The same with the tenant as it is now.
     pub(super) fn now(&self, target: &Target) -> Result<Target, Fault> {
         let tenant = self.served(&target.tenant.id)?;
-        Ok(Target { tenant, resource_type: Arc::clone(&target.resource_type) })
+        Ok(Target { tenant, ..target.clone() })
     }
 
+    /// The resource as it is on disk, if it is of the version that the request is for. The caller
+    /// holds its lane, so it stays of that version until the caller has written.
     pub(super) async fn before(&self, target: &Target, id: &str) -> Result<Before, Fault> {
         let related = if target.kind() == "Group" { Related::None } else { Related::Groups };
         let before = self.standing(&target.tenant.id, target.kind(), id, related).await?;
-        before.ok_or_else(|| scim::Error::not_found(&target.resource_type.name, id).into())
+        let before =
+            before.ok_or_else(|| scim::Error::not_found(&target.resource_type.name, id))?;
+        target.precondition.check(before.stored.version)?;
+        Ok(before)
     }
 
     /// A password is dropped at the door unless the connector takes passwords.
