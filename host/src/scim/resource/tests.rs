@@ -154,6 +154,12 @@ fn values_are_a_set() {
 }
 
 #[test]
+fn an_extension_may_say_what_it_is_made_of() {
+    let said = json!({ ENTERPRISE: { "schemas": [ENTERPRISE], "division": "D" } });
+    check(&said, &[], json!({ ENTERPRISE: { "division": "D" } }));
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     let wrong = |more, detail: &str| refuse(&user(more), &Error::invalid_value(detail));
     wrong(json!({ "active": 1 }), "active must be true or false; the value sent is a number");

@@ -44,7 +44,10 @@ impl<'t> Edit<'t> {
         let id = &extension.schema.id;
         match raw {
             Value::Object(object) => {
-                for (key, raw) in object {
+                // RFC 7643 §3: `schemas` may stand in any JSON structure, and says what it is made
+                // of. Some clients write it into extensions too (scim2-models).
+                let named = |(key, _): &(&String, &Value)| !key.eq_ignore_ascii_case("schemas");
+                for (key, raw) in object.iter().filter(named) {
                     let named = self.key(key, Some(extension), r);
                     self.write_key(key, named, how, raw, r)?;
                 }
