@@ -179,6 +179,7 @@ fn target(
 fn related(resource_type: &ResourceType, projection: &Projection) -> Related {
     match resource_type.name.as_str() {
         "User" if projection.wants("groups") => Related::Groups,
+        "Group" if projection.names("members", "display") => Related::NamedMembers,
         "Group" if projection.wants("members") => Related::Members,
         _ => Related::None,
     }
@@ -196,10 +197,10 @@ async fn written_answer(
         Written::Gone => return Ok(answer::empty()),
     };
     let resource_type = &target.resource_type;
-    if related(resource_type, projection) == Related::Members {
+    let members = related(resource_type, projection);
+    if matches!(members, Related::Members | Related::NamedMembers) {
         let kind = &resource_type.name;
-        let whole =
-            host.store.resource(&target.tenant.id, kind, &found.id, Related::Members).await?;
+        let whole = host.store.resource(&target.tenant.id, kind, &found.id, members).await?;
         found = whole.unwrap_or(found);
     }
     Ok(resource(status, &target.tenant, resource_type, &found, projection))

@@ -85,13 +85,20 @@ impl Projection {
         }
     }
 
+    /// Whether a sub-attribute that is only returned on request is asked for, itself or with all
+    /// of its attribute.
+    pub fn names(&self, attribute: &str, sub_attribute: &str) -> bool {
+        let reach = self.reach(None, attribute);
+        self.shows(Returned::Request, &reach.part(sub_attribute))
+    }
+
     /// Whether documents are shown as they are stored: all that is left out, if anything, is what
     /// the host keeps elsewhere.
     pub(in crate::scim) fn keeps_documents(&self) -> bool {
         let elsewhere = |name: &Name| {
             let attribute = name.attribute.as_deref().unwrap_or_default();
             let whole = name.extension.is_none() && name.sub_attribute.is_none();
-            whole && matches!(attribute, "groups" | "members" | "meta")
+            whole && (attribute == "meta" || is_elsewhere(attribute))
         };
         !self.hides_by_default
             && match &self.asked {
@@ -220,13 +227,19 @@ fn names(
 
 /// Whether the type has what is only returned on request.
 ///
-/// What is never returned needs no look: documents do not hold it.
+/// What is never returned needs no look, nor what is kept elsewhere: documents do not hold it.
 fn hides_by_default(resource_type: &ResourceType) -> bool {
     let schemas = resource_type.extensions.iter().map(|it| &it.schema);
     let mut attributes =
         schemas.chain([&resource_type.schema]).flat_map(|schema| &schema.attributes);
     attributes.any(|attribute| {
-        let on_request = |it: &Attribute| it.returned == Returned::Request;
+        let on_request =
+            |it: &Attribute| it.returned == Returned::Request && !is_elsewhere(&attribute.name);
         on_request(attribute) || attribute.sub_attributes.iter().any(on_request)
     })
+}
+
+/// Whether the host keeps this attribute beside the documents.
+fn is_elsewhere(attribute: &str) -> bool {
+    matches!(attribute, "groups" | "members")
 }

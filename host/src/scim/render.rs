@@ -29,7 +29,8 @@ pub struct Stored<'a> {
     pub created: &'a str,
     /// When it last changed, as RFC 3339.
     pub last_modified: &'a str,
-    /// A user's `groups` or a group's `members`: a JSON array; none leaves the attribute out.
+    /// A user's `groups` or a group's `members`: a JSON array in which each `$ref` is a path below
+    /// the base URL; none leaves the attribute out.
     pub related: Option<&'a str>,
 }
 
@@ -100,7 +101,8 @@ fn whole(
     projection: &Projection,
 ) {
     let related = stored.related.unwrap_or_default();
-    out.reserve(stored.document.len() + related.len() + base_url.len() + 256);
+    let references = related.matches(REFERENCE).count();
+    out.reserve(stored.document.len() + related.len() + base_url.len() * (references + 1) + 256);
     let document = stored.document.trim_end();
     out.push_str(document.strip_suffix('}').unwrap_or(document));
     let member = |out: &mut String, name: &str| {
@@ -114,7 +116,7 @@ fn whole(
         && projection.wants(name)
     {
         member(out, name);
-        out.push_str(related);
+        push_related(out, base_url, related);
     }
     if projection.wants("meta") {
         member(out, "meta");
@@ -136,13 +138,30 @@ fn projected(
     if let (Some(related), Some(name)) = (stored.related, related_attribute(resource_type))
         && projection.wants(name)
     {
-        document.insert(name.to_owned(), read(related).expect("related is a JSON array"));
+        let mut array = String::new();
+        push_related(&mut array, base_url, related);
+        document.insert(name.to_owned(), read(&array).expect("related is a JSON array"));
     }
     let mut meta = String::new();
     push_meta(&mut meta, base_url, resource_type, stored);
     document.insert("meta".to_owned(), read(&meta).expect("meta is a JSON object"));
     projection.apply(resource_type, &mut document);
     write!(out, "{}", Value::Object(document)).expect(STRINGS_GROW);
+}
+
+/// How each reference of a stored array begins. No string of JSON text holds this, since quotes are
+/// escaped there.
+const REFERENCE: &str = "\"$ref\":\"";
+
+/// Appends what is kept beside a document, its references made whole (RFC 7643 §2.3.7).
+fn push_related(out: &mut String, base_url: &str, related: &str) {
+    let mut parts = related.split(REFERENCE);
+    out.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        out.push_str(REFERENCE);
+        push_escaped(out, base_url);
+        out.push_str(part);
+    }
 }
 
 /// The attribute of the type that is kept beside the documents.

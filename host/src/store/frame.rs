@@ -34,7 +34,7 @@ pub(super) const GROUPS: &str = r#"CASE WHEN NOT EXISTS (
     SELECT 1 FROM member m WHERE m.tenant = r.tenant AND m.member_id = r.id
 ) THEN '[]' ELSE (
     SELECT '[' || coalesce(group_concat(
-        '{"value":' || json_quote(g.id)
+        '{"value":' || json_quote(g.id) || ',"$ref":' || json_quote('/Groups/' || g.id)
         || CASE WHEN g.display_name IS NULL THEN ''
                 ELSE ',"display":' || json_quote(g.display_name) END
         || ',"type":"direct"}'
@@ -43,15 +43,25 @@ pub(super) const GROUPS: &str = r#"CASE WHEN NOT EXISTS (
     WHERE m.tenant = r.tenant AND m.member_id = r.id
 ) END"#;
 
-/// The SQL of a group's `members`, as a JSON array.
-pub(super) const MEMBERS: &str = r#"(
+/// The SQL of a group's `members`, as a JSON array; with what each is called, if they are named.
+pub(super) fn members(named: bool) -> String {
+    let display = if named {
+        r#"|| CASE WHEN m.display IS NULL THEN '' ELSE ',"display":' || json_quote(m.display) END"#
+    } else {
+        ""
+    };
+    format!(
+        r#"(
     SELECT '[' || coalesce(group_concat(
-        '{"value":' || json_quote(m.member_id)
-        || CASE WHEN m.display IS NULL THEN '' ELSE ',"display":' || json_quote(m.display) END
-        || ',"type":' || json_quote(m.kind) || '}'
+        '{{"value":' || json_quote(m.member_id)
+        || ',"$ref":' || json_quote('/' || m.kind || 's/' || m.member_id)
+        {display}
+        || ',"type":' || json_quote(m.kind) || '}}'
     ), '') || ']'
     FROM member m WHERE m.tenant = r.tenant AND m.group_id = r.id
-)"#;
+)"#
+    )
+}
 
 /// The records of a text.
 pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {

@@ -49,7 +49,7 @@ pub struct StoredResource<T = String> {
     pub created: T,
     /// When it last changed.
     pub last_modified: T,
-    /// What was asked for by [`Related`]: a JSON array of `value`, `display` and `type`.
+    /// What was asked for by [`Related`]: a JSON array, each `$ref` a path below the base URL.
     pub related: Option<T>,
 }
 
@@ -86,6 +86,8 @@ pub enum Related {
     Groups,
     /// The members of a group.
     Members,
+    /// The members of a group, and what each is called.
+    NamedMembers,
 }
 
 impl Related {
@@ -95,6 +97,7 @@ impl Related {
             Self::None => 0,
             Self::Groups => 1,
             Self::Members => 2,
+            Self::NamedMembers => 3,
         }
     }
 }
@@ -207,9 +210,10 @@ pub(super) fn find_standing() -> Statement {
 
 fn find(before: &str, condition: &str) -> Statement {
     let related = format!(
-        "CASE new.related WHEN 1 THEN {} WHEN 2 THEN {} ELSE '' END",
+        "CASE new.related WHEN 1 THEN {} WHEN 2 THEN {} WHEN 3 THEN {} ELSE '' END",
         frame::GROUPS,
-        frame::MEMBERS
+        frame::members(false),
+        frame::members(true)
     );
     // What is long stands last, so that nobody looks for fields in it.
     let record = frame::record(&format!(

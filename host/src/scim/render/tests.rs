@@ -53,6 +53,21 @@ fn a_document_is_served_as_it_is_stored() {
 }
 
 #[test]
+fn references_are_made_whole_and_names_are_left_alone() {
+    let groups = r#"[{"value":"g-1","$ref":"/Groups/g-1","display":"\"$ref\":\"x"}]"#;
+    let whole = groups.replace("/Groups", &format!("{BASE}/Groups"));
+    let stored = stored(r#"{"id":"u-1"}"#, Some(groups));
+    assert_eq!(
+        render("User", &stored, None, Some("meta")),
+        format!(r#"{{"id":"u-1","groups":{whole}}}"#)
+    );
+    assert_eq!(
+        render("User", &stored, Some("groups.$ref"), None),
+        format!(r#"{{"id":"u-1","groups":[{{"$ref":"{BASE}/Groups/g-1"}}]}}"#)
+    );
+}
+
+#[test]
 fn excluded_members_leave_the_text_as_it_is() {
     // clients.md 7.1: Entra ID always reads groups so. The space shows that nothing was parsed.
     let document = r#"{ "id":"u-1"}"#;

@@ -1,5 +1,7 @@
 //! The SQL of a page.
 
+use std::borrow::Cow;
+
 use sqlx::sqlite::SqliteArguments;
 
 use super::Query;
@@ -40,9 +42,10 @@ impl Select {
     /// What is shown of rows `r` that the condition after this describes; `total` is before it.
     fn shown(self, total: &str, values: impl IntoIterator<Item = Bound>, query: &Query) -> Self {
         let related = match query.related {
-            Related::None => "NULL",
-            Related::Groups => frame::GROUPS,
-            Related::Members => frame::MEMBERS,
+            Related::None => "NULL".into(),
+            Related::Groups => Cow::Borrowed(frame::GROUPS),
+            Related::Members => frame::members(false).into(),
+            Related::NamedMembers => frame::members(true).into(),
         };
         self.add(&format!("SELECT {total}, "), values).add(
             &format!(

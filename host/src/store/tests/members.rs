@@ -31,13 +31,19 @@ async fn members_and_groups_are_read_along() {
     assert_eq!(
         related(&bench, "Group", "g1", Related::Members).await,
         serde_json::json!([
-            { "value": "u00000", "display": "u00000's name", "type": "User" },
-            { "value": "u00002", "type": "User" },
+            { "value": "u00000", "$ref": "/Users/u00000", "type": "User" },
+            { "value": "u00002", "$ref": "/Users/u00002", "type": "User" },
         ])
     );
     assert_eq!(
+        related(&bench, "Group", "g1", Related::NamedMembers).await[0]["display"],
+        "u00000's name"
+    );
+    assert_eq!(
         related(&bench, "User", "u00002", Related::Groups).await,
-        serde_json::json!([{ "value": "g1", "display": "Staff \"A\"", "type": "direct" }])
+        serde_json::json!([{
+            "value": "g1", "$ref": "/Groups/g1", "display": "Staff \"A\"", "type": "direct",
+        }])
     );
     bench.store.commit(leaves(&row, &["u00002", "nobody"])).await.unwrap();
     assert_eq!(related(&bench, "User", "u00002", Related::Groups).await, serde_json::json!([]));
