@@ -1,0 +1,146 @@
+"""Runs scim2-tester and scim2-cli, which are not ours, against every tenant of a `muster dev`.
+
+`check.py MUSTER` starts the binary once for each dialect below. Any check that does not succeed
+fails the run, and so does one that was skipped.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+from httpx2 import Client
+from scim2_client.engines.httpx2 import SyncSCIMClient
+from scim2_models import ResourceType, Schema, ScimProvider, ServiceProviderConfig
+from scim2_tester import Status, check_server
+
+# They follow the RFCs, so the dialect that understands nothing else must satisfy them too.
+DIALECTS = ["generic", "strict"]
+
+# The server may do better or worse than what the RFCs merely recommend, and still keep to them.
+GOOD = {Status.SUCCESS, Status.COMPLIANT, Status.ACCEPTABLE}
+
+# Checks of what muster does not offer.
+NOT_OFFERED = {"search_with_attributes"}
+
+
+def main(muster):
+    wrong = []
+    for dialect in DIALECTS:
+        command = [muster, "dev", "--json", "--dialect", dialect]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as host:
+            try:
+                for tenant in json.loads(host.stdout.readline())["tenants"]:
+                    place = f"{tenant['connector']}, {dialect}"
+                    checks, failures = tested(tenant)
+                    wrong += [f"scim2-tester ({place}): {it}" for it in failures]
+                    steps, failures = walked(tenant)
+                    wrong += [f"scim2 ({place}): {it}" for it in failures]
+                    print(f"{place}: {checks} checks, {steps} commands", flush=True)
+            finally:
+                host.terminate()
+    print("\n".join(wrong))
+    return 1 if wrong else 0
+
+
+def tested(tenant):
+    """Every check of scim2-tester: how many, and what is wrong."""
+    headers = {"Authorization": f"Bearer {tenant['token']}"}
+    with Client(base_url=tenant["base_url"], headers=headers) as http:
+        client = SyncSCIMClient(http)
+        client.provider = described(client, tenant["connector"])
+        results = check_server(client)
+    wrong = []
+    for it in results:
+        offered = it.status is not Status.SKIPPED or it.title not in NOT_OFFERED
+        if it.status not in GOOD and offered:
+            wrong.append(f"{it.status.name} {it.title} ({it.resource_type}): {it.reason}")
+    return len(results), wrong
+
+
+def described(client, connector):
+    """What the server says of itself; and that the app knows people by their e-mail address.
+
+    The roster connector has no app. The tester makes people with nothing but what a schema calls
+    required, and an account cannot be made from that.
+    """
+    schemas = client.query(Schema).resources
+    if connector != "roster":
+        for schema in schemas:
+            for emails in (it for it in schema.attributes or [] if it.name == "emails"):
+                emails.required = True
+                for part in emails.sub_attributes:
+                    part.required = part.name == "value"
+    resource_types = client.query(ResourceType).resources
+    config = client.query(ServiceProviderConfig)
+    return ScimProvider.from_discovery(schemas, resource_types, config)
+
+
+def walked(tenant):
+    """A person's and a group's life by the scim2 command: how many steps, and what went wrong."""
+    walk = Walk(tenant)
+    address = f"client@{tenant['connector']}.example"
+    user = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": address,
+        "name": {"familyName": "Client", "givenName": "Real"},
+        "emails": [{"type": "work", "value": address, "primary": True}],
+    }
+    user["id"] = walk.step(["create", "user"], user).get("id")
+    found = walk.step(["query", "user", "--filter", f'userName eq "{address}"'])
+    walk.expect(found.get("totalResults") == 1, "the new user is not found by its name")
+    user["title"] = "Engineer"
+    walk.step(["replace", "user"], user)
+    walk.step(["modify", "user", user["id"], "replace", "title", "Director", "remove", "name.givenName"])
+    now = walk.step(["query", "user", user["id"]])
+    walk.expect(now.get("title") == "Director", "the title was not replaced")
+    walk.expect("givenName" not in now.get("name", {}), "the given name was not removed")
+
+    group = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Clients"}
+    group["id"] = walk.step(["create", "group"], group).get("id")
+    member = json.dumps([{"value": user["id"]}])
+    walk.step(["modify", "group", group["id"], "add", "members", member])
+    now = walk.step(["query", "group", group["id"]])
+    members = [it["value"] for it in now.get("members", [])]
+    walk.expect(members == [user["id"]], "the user is no member")
+    walk.step(["modify", "group", group["id"], "remove", f'members[value eq "{user["id"]}"]'])
+    now = walk.step(["query", "group", group["id"]])
+    walk.expect(not now.get("members"), "the user is still a member")
+    walk.step(["delete", "group", group["id"]])
+    walk.step(["delete", "user", user["id"]])
+    found = walk.step(["query", "user", "--filter", f'userName eq "{address}"'])
+    walk.expect(found.get("totalResults") == 0, "the user is found after its end")
+    return walk.steps, walk.wrong
+
+
+class Walk:
+    """Commands one after the other."""
+
+    def __init__(self, tenant):
+        self.tenant, self.steps, self.wrong = tenant, 0, []
+
+    def step(self, arguments, body=None):
+        """What the command printed, as JSON."""
+        environment = {
+            **os.environ,
+            "SCIM_CLI_URL": self.tenant["base_url"],
+            "SCIM_CLI_HEADERS": f"Authorization: Bearer {self.tenant['token']}",
+        }
+        command = [os.path.join(os.path.dirname(sys.executable), "scim2"), *arguments]
+        body = "" if body is None else json.dumps(body)
+        done = subprocess.run(
+            command, input=body, env=environment, capture_output=True, text=True, check=False
+        )
+        self.steps += 1
+        if done.returncode != 0:
+            self.wrong.append(f"{' '.join(arguments)}: {done.stdout}{done.stderr}")
+            return {}
+        return json.loads(done.stdout) if done.stdout.strip() else {}
+
+    def expect(self, holds, otherwise):
+        if not holds:
+            self.wrong.append(otherwise)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
