@@ -133,6 +133,15 @@ mod tests {
         assert_eq!(parse_json("\u{feff}{}".as_bytes()), Ok(json!({})));
     }
 
+    #[test]
+    fn a_number_is_read_as_the_one_that_was_written() {
+        for text in ["0.1", "4.444444444444444e44", "1.7976931348623157e308"] {
+            let number = parse_json(text.as_bytes()).unwrap();
+            assert_eq!(number.as_f64(), text.parse().ok(), "{text}");
+            assert_eq!(parse_json(number.to_string().as_bytes()), Ok(number));
+        }
+    }
+
     #[track_caller]
     fn refuse(bytes: &[u8], detail: &str) {
         let error = parse_json(bytes).expect_err("it must be refused");

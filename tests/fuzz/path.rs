@@ -1,0 +1,15 @@
+//! A path of a PATCH, or of an attribute, is refused, or it prints to what reads the same.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use muster_fuzz::scim::{AttributePath, PatchPath};
+
+fuzz_target!(|text: &str| {
+    if let Ok(path) = AttributePath::parse(text) {
+        assert_eq!(AttributePath::parse(&path.to_string()), Ok(path));
+    }
+    if let Ok(path) = PatchPath::parse(text) {
+        assert_eq!(PatchPath::parse(&path.to_string()), Ok(path));
+    }
+});
