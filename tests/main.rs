@@ -24,3 +24,4 @@ mod retries;
 mod sandbox;
 mod support;
 mod tidy;
+mod version_one;

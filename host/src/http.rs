@@ -13,6 +13,7 @@ mod health;
 mod precondition;
 mod query;
 mod request_log;
+mod v1;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use connections::Patience;
 /// Everything that a host answers.
 fn router(host: Arc<Host>, patience: Patience) -> Router {
     Router::new()
+        .nest("/t/{tenant}/scim/v1", v1::spoken(scim_routes()))
         .nest("/t/{tenant}/scim/v2", scim_routes())
         .nest("/admin/v1", admin::routes())
         .merge(health::routes())

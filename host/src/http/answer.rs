@@ -49,6 +49,8 @@ fn refusal(error: &scim::Error) -> Response {
         // Okta reads whole seconds and nothing else (clients.md §1.9).
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    // SCIM 1.1 has a form of its own for it.
+    response.extensions_mut().insert(error.clone());
     response
 }
 

@@ -12,10 +12,10 @@ use crate::clock::rfc3339;
 use crate::lifecycle::Host;
 use crate::lifecycle::credential::Presented;
 use crate::lifecycle::registry::{Registry, Tenant};
-use crate::scim;
+use crate::scim::{self, Version};
 
-/// The tenant in the URL, whose token was presented.
-pub(super) struct Caller(pub(super) Arc<Tenant>);
+/// The tenant in the URL, whose token was presented, and the version of SCIM that is spoken.
+pub(super) struct Caller(pub(super) Arc<Tenant>, pub(super) Version);
 
 /// Somebody with an admin token.
 pub(super) struct Operator;
@@ -35,7 +35,8 @@ impl FromRequestParts<Arc<Host>> for Caller {
         match tenant {
             Some(tenant) if presented(parts, host, &registry, Some(&tenant.id)) => {
                 readable(&path)?;
-                Ok(Self(Arc::clone(tenant)))
+                let version = parts.extensions.get().copied().unwrap_or_default();
+                Ok(Self(Arc::clone(tenant), version))
             }
             _ => Err(denied()),
         }

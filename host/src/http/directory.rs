@@ -7,6 +7,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{Method, Uri};
 use axum::response::Response;
 use axum::routing::{any, get};
+use serde_json::Value;
 
 use super::answer::{self, Refused};
 use super::authorization::Caller;
@@ -15,7 +16,10 @@ use super::precondition::OnlyIf;
 use super::query::Asked;
 use crate::lifecycle::registry::Tenant;
 use crate::lifecycle::{Host, Target, Written};
-use crate::scim::{self, Dialect, Precondition, Projection, ResourceType, Stored, render};
+use crate::scim::{
+    self, Dialect, PatchRequest, Precondition, Projection, ResourceType, Stored, Version, render,
+    v1,
+};
 use crate::store::{Query, QueryError, Related, StoredResource};
 
 type Answered = Result<Response, Refused>;
@@ -32,12 +36,12 @@ pub(super) fn routes() -> Router<Arc<Host>> {
 
 async fn list(
     State(host): State<Arc<Host>>,
-    Caller(tenant): Caller,
+    Caller(tenant, version): Caller,
     Path((_, endpoint)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Answered {
     let resource_type = resource_type(&host, &endpoint)?;
-    let asked = Asked::parse(query.as_deref(), &resource_type)?;
+    let asked = Asked::parse(query.as_deref(), &resource_type, version)?;
     let query = Query {
         tenant: tenant.id.clone(),
         resource_type: Arc::clone(&resource_type),
@@ -50,78 +54,80 @@ async fn list(
         QueryError::Unsupported(error) => Refused::from(error),
         QueryError::Accident(error) => Refused::from(error),
     })?;
+    let base_url = tenant.base_url(version);
+    let (total, start_index) = (page.total, asked.start_index);
     let resources = page.resources();
     let mut body = String::with_capacity(256 + resources.len() * 1024);
-    render::list(
-        &mut body,
-        &tenant.base_url,
-        &resource_type,
-        &asked.projection,
-        page.total,
-        asked.start_index,
-        resources.map(stored),
-    );
+    let shown = resources.map(stored);
+    let (t, projection) = (&*resource_type, &asked.projection);
+    match version {
+        Version::V1 => v1::list(&mut body, base_url, t, projection, total, start_index, shown),
+        Version::V2 => render::list(&mut body, base_url, t, projection, total, start_index, shown),
+    }
     Ok(answer::json(200, body))
 }
 
 async fn create(
     State(host): State<Arc<Host>>,
-    Caller(tenant): Caller,
+    Caller(tenant, version): Caller,
     Path((_, endpoint)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     ScimBody(body): ScimBody,
 ) -> Answered {
     // RFC 7644 §3.14 guards what is there, and here there is nothing yet.
     let target = target(&host, tenant, &endpoint, Precondition::default())?;
-    let asked = Asked::parse(query.as_deref(), &target.resource_type)?;
+    let asked = Asked::parse(query.as_deref(), &target.resource_type, version)?;
+    let body = whole(&target.resource_type, body, version);
     let written = host.create(target.clone(), body).await?;
-    written_answer(&host, &target, written, &asked.projection).await
+    written_answer(&host, &target, written, version, &asked.projection).await
 }
 
 async fn read(
     State(host): State<Arc<Host>>,
-    Caller(tenant): Caller,
+    Caller(tenant, version): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
     OnlyIf(precondition): OnlyIf,
     RawQuery(query): RawQuery,
 ) -> Answered {
     let resource_type = resource_type(&host, &endpoint)?;
-    let asked = Asked::parse(query.as_deref(), &resource_type)?;
+    let asked = Asked::parse(query.as_deref(), &resource_type, version)?;
     let related = related(&resource_type, &asked.projection);
     let found = host.store.resource(&tenant.id, &resource_type.name, &id, related).await?;
     let found = found.ok_or_else(|| scim::Error::not_found(&resource_type.name, &id))?;
     if precondition.is_not_modified(found.version)? {
-        let location = render::location(&tenant.base_url, &resource_type, &found.id);
+        let location = render::location(tenant.base_url(version), &resource_type, &found.id);
         return Ok(answer::not_modified(&location, found.version));
     }
-    Ok(resource(200, &tenant, &resource_type, &found, &asked.projection))
+    Ok(resource(200, &tenant, &resource_type, &found, version, &asked.projection))
 }
 
 async fn replace(
     State(host): State<Arc<Host>>,
-    Caller(tenant): Caller,
+    Caller(tenant, version): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
     OnlyIf(precondition): OnlyIf,
     RawQuery(query): RawQuery,
     ScimBody(body): ScimBody,
 ) -> Answered {
     let target = target(&host, tenant, &endpoint, precondition)?;
-    let asked = Asked::parse(query.as_deref(), &target.resource_type)?;
+    let asked = Asked::parse(query.as_deref(), &target.resource_type, version)?;
+    let body = whole(&target.resource_type, body, version);
     let written = host.replace(target.clone(), id, body).await?;
-    written_answer(&host, &target, written, &asked.projection).await
+    written_answer(&host, &target, written, version, &asked.projection).await
 }
 
 async fn patch(
     State(host): State<Arc<Host>>,
-    Caller(tenant): Caller,
+    Caller(tenant, version): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
     OnlyIf(precondition): OnlyIf,
     RawQuery(query): RawQuery,
     ScimBody(body): ScimBody,
 ) -> Answered {
     let target = target(&host, tenant, &endpoint, precondition)?;
-    let asked = Asked::parse(query.as_deref(), &target.resource_type)?;
-    let written = host.patch(target.clone(), id, body).await?;
+    let asked = Asked::parse(query.as_deref(), &target.resource_type, version)?;
+    let request = part(&target, &body, version)?;
+    let written = host.patch(target.clone(), id, request).await?;
     // Okta takes 200 or 204 for a group, Entra wants 204 (clients.md §1.8, §7.2): a group of
     // 100,000 members is not read back for one who joins.
     let is_brief = target.resource_type.name == "Group"
@@ -129,17 +135,34 @@ async fn patch(
         && asked.projection.is_default();
     match written {
         Written::Kept(found) if is_brief => {
-            let location =
-                render::location(&target.tenant.base_url, &target.resource_type, &found.id);
+            let base_url = target.tenant.base_url(version);
+            let location = render::location(base_url, &target.resource_type, &found.id);
             Ok(answer::brief(&location, found.version))
         }
-        written => written_answer(&host, &target, written, &asked.projection).await,
+        written => written_answer(&host, &target, written, version, &asked.projection).await,
+    }
+}
+
+/// A resource as a whole, in the form of SCIM 2.0.
+fn whole(resource_type: &ResourceType, body: Value, version: Version) -> Value {
+    match version {
+        Version::V1 => v1::request(resource_type, body),
+        Version::V2 => body,
+    }
+}
+
+/// The operations of a PATCH.
+fn part(target: &Target, body: &Value, version: Version) -> Result<PatchRequest, scim::Error> {
+    let mut reading = target.reading();
+    match version {
+        Version::V1 => v1::patch(&target.resource_type, body, &mut reading),
+        Version::V2 => PatchRequest::parse(body, &mut reading),
     }
 }
 
 async fn delete(
     State(host): State<Arc<Host>>,
-    Caller(tenant): Caller,
+    Caller(tenant, _): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
     OnlyIf(precondition): OnlyIf,
 ) -> Answered {
@@ -189,6 +212,7 @@ async fn written_answer(
     host: &Host,
     target: &Target,
     written: Written,
+    version: Version,
     projection: &Projection,
 ) -> Answered {
     let (status, mut found) = match written {
@@ -203,7 +227,7 @@ async fn written_answer(
         let whole = host.store.resource(&target.tenant.id, kind, &found.id, members).await?;
         found = whole.unwrap_or(found);
     }
-    Ok(resource(status, &target.tenant, resource_type, &found, projection))
+    Ok(resource(status, &target.tenant, resource_type, &found, version, projection))
 }
 
 fn resource(
@@ -211,6 +235,7 @@ fn resource(
     tenant: &Tenant,
     resource_type: &ResourceType,
     found: &StoredResource,
+    version: Version,
     projection: &Projection,
 ) -> Response {
     let mut body = String::with_capacity(found.document.len() + 512);
@@ -222,8 +247,12 @@ fn resource(
         last_modified: &found.last_modified,
         related: found.related.as_deref(),
     };
-    render::resource(&mut body, &tenant.base_url, resource_type, &shown, projection);
-    let location = render::location(&tenant.base_url, resource_type, &found.id);
+    let base_url = tenant.base_url(version);
+    match version {
+        Version::V1 => v1::resource(&mut body, base_url, resource_type, &shown, projection),
+        Version::V2 => render::resource(&mut body, base_url, resource_type, &shown, projection),
+    }
+    let location = render::location(base_url, resource_type, &found.id);
     answer::resource(status, body, &location, found.version)
 }
 

@@ -10,57 +10,103 @@ use axum::routing::get;
 use super::answer::{self, Refused};
 use super::authorization::Caller;
 use super::query::LONGEST_PAGE;
+use crate::connector::Features;
 use crate::lifecycle::Host;
 use crate::lifecycle::registry::Tenant;
-use crate::scim::{self, discovery};
+use crate::scim::{self, Version, discovery, v1};
 
 pub(super) fn routes() -> Router<Arc<Host>> {
     Router::new()
         .route("/ServiceProviderConfig", get(service_provider_config))
+        .route("/ServiceProviderConfigs", get(service_provider_configs))
         .route("/ResourceTypes", get(resource_types))
         .route("/ResourceTypes/{id}", get(resource_type))
         .route("/Schemas", get(schemas))
         .route("/Schemas/{id}", get(schema))
 }
 
-async fn service_provider_config(Caller(tenant): Caller) -> Response {
-    let support = discovery::Support {
-        max_results: LONGEST_PAGE,
-        change_password: takes_passwords(&tenant),
-        etag: true,
-    };
-    answer::json(200, discovery::service_provider_config(&tenant.base_url, &support))
+async fn service_provider_config(Caller(tenant, version): Caller) -> Response {
+    match version {
+        Version::V1 => answer::json(200, provider_configs(&tenant, version)),
+        Version::V2 => {
+            let base_url = tenant.base_url(version);
+            answer::json(200, discovery::service_provider_config(base_url, &support(&tenant)))
+        }
+    }
 }
 
-async fn resource_types(State(host): State<Arc<Host>>, Caller(tenant): Caller) -> Response {
-    answer::json(200, discovery::resource_types(&tenant.base_url, &host.schemas))
+/// Okta's on-premises agent asks for the plural, which is SCIM 1.1, of servers of SCIM 2.0 too
+/// (clients.md §2).
+async fn service_provider_configs(Caller(tenant, version): Caller) -> Response {
+    answer::json(200, provider_configs(&tenant, version))
+}
+
+fn provider_configs(tenant: &Tenant, version: Version) -> String {
+    let capabilities = v1::discovery::Capabilities {
+        groups: features(tenant).groups,
+        passwords: features(tenant).password,
+    };
+    let base_url = tenant.base_url(version);
+    v1::discovery::service_provider_configs(version, base_url, &support(tenant), capabilities)
+}
+
+async fn resource_types(
+    State(host): State<Arc<Host>>,
+    Caller(tenant, version): Caller,
+) -> Response {
+    let list = match version {
+        Version::V1 => v1::discovery::resource_types,
+        Version::V2 => discovery::resource_types,
+    };
+    answer::json(200, list(tenant.base_url(version), &host.schemas))
 }
 
 async fn resource_type(
     State(host): State<Arc<Host>>,
-    Caller(tenant): Caller,
+    Caller(tenant, version): Caller,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
-    let found = discovery::resource_type(&tenant.base_url, &host.schemas, &id);
+    let find = match version {
+        Version::V1 => v1::discovery::resource_type,
+        Version::V2 => discovery::resource_type,
+    };
+    let found = find(tenant.base_url(version), &host.schemas, &id);
     let found = found.ok_or_else(|| scim::Error::not_found("ResourceType", &id))?;
     Ok(answer::json(200, found))
 }
 
-async fn schemas(State(host): State<Arc<Host>>, Caller(tenant): Caller) -> Response {
-    answer::json(200, discovery::schemas(&tenant.base_url, &host.schemas))
+async fn schemas(State(host): State<Arc<Host>>, Caller(tenant, version): Caller) -> Response {
+    let list = match version {
+        Version::V1 => v1::discovery::schemas,
+        Version::V2 => discovery::schemas,
+    };
+    answer::json(200, list(tenant.base_url(version), &host.schemas))
 }
 
 async fn schema(
     State(host): State<Arc<Host>>,
-    Caller(tenant): Caller,
+    Caller(tenant, version): Caller,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
-    let found = discovery::schema(&tenant.base_url, &host.schemas, &id);
+    let find = match version {
+        Version::V1 => v1::discovery::schema,
+        Version::V2 => discovery::schema,
+    };
+    let found = find(tenant.base_url(version), &host.schemas, &id);
     let found = found.ok_or_else(|| scim::Error::not_found("Schema", &id))?;
     Ok(answer::json(200, found))
 }
 
-fn takes_passwords(tenant: &Tenant) -> bool {
+fn support(tenant: &Tenant) -> discovery::Support {
+    discovery::Support {
+        max_results: LONGEST_PAGE,
+        change_password: features(tenant).password,
+        etag: true,
+    }
+}
+
+/// What the tenant's connector can do; nothing without one.
+fn features(tenant: &Tenant) -> Features {
     let connector = tenant.app.connector.as_ref();
-    connector.is_ok_and(|connector| connector.manifest.features.password)
+    connector.map(|connector| connector.manifest.features).unwrap_or_default()
 }

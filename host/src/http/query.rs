@@ -2,7 +2,7 @@
 
 use url::form_urlencoded;
 
-use crate::scim::{self, Filter, Projection, ResourceType};
+use crate::scim::{self, Filter, Projection, ResourceType, Version, v1};
 
 /// How many resources a page has where nobody says.
 const PAGE: u64 = 100;
@@ -23,6 +23,7 @@ impl Asked {
     pub(super) fn parse(
         query: Option<&str>,
         resource_type: &ResourceType,
+        version: Version,
     ) -> Result<Self, scim::Error> {
         let (mut filter, mut start_index, mut count) = (None, 1, PAGE.cast_signed());
         let (mut attributes, mut excluded) = (None, None);
@@ -36,6 +37,11 @@ impl Asked {
                 "excludedattributes" => excluded = Some(value.into_owned()),
                 _ => {}
             }
+        }
+        if version == Version::V1 {
+            filter = filter.map(v1::filter);
+            attributes = attributes.map(|list: String| v1::names(&list).into_owned());
+            excluded = excluded.map(|list: String| v1::names(&list).into_owned());
         }
         let projection =
             Projection::parse(attributes.as_deref(), excluded.as_deref(), resource_type)?;

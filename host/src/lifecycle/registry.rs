@@ -11,7 +11,7 @@ use super::Host;
 use super::token_use::Credential;
 use crate::connector::Connector;
 use crate::delivery::Endpoint;
-use crate::scim::Dialect;
+use crate::scim::{Dialect, Version};
 use crate::store::{AppRow, TenantRow};
 
 /// When the identity provider gets its answer.
@@ -88,6 +88,18 @@ pub struct Tenant {
     pub settings: String,
     /// `https://host/t/{tenant}/scim/v2`, without a slash at the end.
     pub base_url: String,
+    /// The same for SCIM 1.1.
+    pub base_url_v1: String,
+}
+
+impl Tenant {
+    /// Where this version of SCIM is spoken, without a slash at the end.
+    pub fn base_url(&self, version: Version) -> &str {
+        match version {
+            Version::V1 => &self.base_url_v1,
+            Version::V2 => &self.base_url,
+        }
+    }
 }
 
 /// Everything that requests are matched against.
@@ -155,6 +167,9 @@ impl Host {
         })?;
         let own: Map<String, Value> = serde_json::from_str(&row.settings)
             .with_context(|| format!("the settings of tenant {}", row.id))?;
+        let base_url = |version: Version| {
+            format!("{}/t/{}/scim/{}", self.config.public_url, row.id, version.segment())
+        };
         Ok(Tenant {
             id: row.id.clone(),
             app: Arc::clone(app),
@@ -164,7 +179,8 @@ impl Host {
             state: serde_json::from_value(Value::String(row.state.clone()))
                 .with_context(|| format!("the state of tenant {}", row.id))?,
             settings: Value::Object(merged(&app.settings, own)).to_string(),
-            base_url: format!("{}/t/{}/scim/v2", self.config.public_url, row.id),
+            base_url: base_url(Version::V2),
+            base_url_v1: base_url(Version::V1),
         })
     }
 }

@@ -41,7 +41,8 @@ impl Target {
         Self { precondition: Precondition::default(), ..self.clone() }
     }
 
-    pub(super) fn reading(&self) -> Reading {
+    /// The beginning of a reading in the tenant's dialect.
+    pub fn reading(&self) -> Reading {
         Reading::new(self.tenant.dialect)
     }
 }
@@ -88,10 +89,9 @@ impl Host {
         self: &Arc<Self>,
         target: Target,
         id: String,
-        body: Value,
+        request: PatchRequest,
     ) -> Result<Written, Fault> {
         self.undisturbed(|host| async move {
-            let request = PatchRequest::parse(&body, &mut target.reading())?;
             host.modify(&target, &id, |before| {
                 scim::patch(&target.resource_type, before, &request, &mut target.reading())
             })

@@ -31,7 +31,12 @@ pub struct Support {
 
 /// `/ServiceProviderConfig` (RFC 7643 §5).
 pub fn service_provider_config(base_url: &str, support: &Support) -> String {
-    let config = json!({
+    config(base_url, support).to_string()
+}
+
+/// The same as a value, for those who read more in it.
+pub(in crate::scim) fn config(base_url: &str, support: &Support) -> Value {
+    json!({
         "schemas": [CONFIG_SCHEMA],
         "patch": { "supported": true },
         "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
@@ -56,8 +61,7 @@ pub fn service_provider_config(base_url: &str, support: &Support) -> String {
             },
         ],
         "meta": meta("ServiceProviderConfig", &format!("{base_url}/ServiceProviderConfig")),
-    });
-    config.to_string()
+    })
 }
 
 /// `/ResourceTypes`: all of them as a list.

@@ -16,7 +16,7 @@ mod vectors;
 
 pub use super::resource::{MemberChange, MemberRef};
 pub use request::{MAX_OPERATIONS, PATCH_SCHEMA, PatchRequest};
-use request::{Op, Operation};
+pub(in crate::scim) use request::{Op, Operation};
 
 /// A resource after a PATCH, with what is kept elsewhere beside it.
 #[derive(Clone, Debug, PartialEq)]

@@ -18,19 +18,19 @@ pub const MAX_OPERATIONS: usize = 1000;
 /// A PATCH, read but not yet applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchRequest {
-    pub(super) operations: Vec<Operation>,
+    pub(in crate::scim) operations: Vec<Operation>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Operation {
-    pub(super) op: Op,
-    pub(super) path: Option<PatchPath>,
+pub(in crate::scim) struct Operation {
+    pub(in crate::scim) op: Op,
+    pub(in crate::scim) path: Option<PatchPath>,
     /// Null where there is none.
-    pub(super) value: Value,
+    pub(in crate::scim) value: Value,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Op {
+pub(in crate::scim) enum Op {
     Add,
     Remove,
     Replace,

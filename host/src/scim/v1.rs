@@ -1,0 +1,146 @@
+//! SCIM 1.1 at the edge: its requests become those of SCIM 2.0, and answers become its own.
+//!
+//! Nothing is kept in its form, so that both versions serve the same data at the same time.
+//! Sections are those of draft-scim-api-01 ("API") and draft-scim-core-schema-01 ("Core").
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::schema::{ENTERPRISE_SCHEMA, GROUP_SCHEMA, USER_SCHEMA};
+use super::{AttributePath, Error, Filter, ResourceType};
+
+mod answer;
+pub mod discovery;
+mod patch;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer::{list, resource};
+pub use patch::patch;
+
+/// The schema of everything in SCIM 1.1 (Core §1), lists included.
+pub const CORE_SCHEMA: &str = "urn:scim:schemas:core:1.0";
+/// The enterprise extension of users (Core §7).
+pub const ENTERPRISE_SCHEMA_V1: &str = "urn:scim:schemas:extension:enterprise:1.0";
+/// The media type (API §3.1); XML is not offered.
+pub const MEDIA_TYPE: &str = "application/json";
+
+/// The name of a manager's id in the enterprise extension (Core §7).
+const MANAGER_ID: &str = "managerId";
+
+/// A whole resource, for POST and PUT, in the form of SCIM 2.0.
+///
+/// An extension that is neither version's stays as it is: whether it is passed over is the
+/// dialect's to say. Okta sends a group's description under `urn:okta:custom:group:1.0`.
+pub fn request(t: &ResourceType, body: Value) -> Value {
+    let Value::Object(object) = body else { return body };
+    let modern = object.into_iter().map(|(key, value)| match schema_of(t, &key) {
+        _ if key.eq_ignore_ascii_case("schemas") => (key, schemas(t, value)),
+        Some(urn) => (urn.to_owned(), extension(value)),
+        None => (key, value),
+    });
+    Value::Object(modern.collect())
+}
+
+/// A filter whose paths name attributes as SCIM 2.0 does.
+pub fn filter(filter: Filter) -> Filter {
+    let within = |it: Box<Filter>| Box::new(self::filter(*it));
+    match filter {
+        Filter::Present(it) => Filter::Present(path(it)),
+        Filter::Compare(it, operator, literal) => Filter::Compare(path(it), operator, literal),
+        Filter::ValuePath(it, inner) => Filter::ValuePath(path(it), inner),
+        Filter::Not(it) => Filter::Not(within(it)),
+        Filter::And(left, right) => Filter::And(within(left), within(right)),
+        Filter::Or(left, right) => Filter::Or(within(left), within(right)),
+    }
+}
+
+/// A list of attributes, such as `attributes` has it, with names of SCIM 2.0.
+pub fn names(list: &str) -> Cow<'_, str> {
+    if !list.contains("urn:scim:") && !list.contains(MANAGER_ID) {
+        return list.into();
+    }
+    list.replace(&format!("{CORE_SCHEMA}:"), "")
+        .replace(ENTERPRISE_SCHEMA_V1, ENTERPRISE_SCHEMA)
+        .replace(&format!("manager.{MANAGER_ID}"), "manager.value")
+        .into()
+}
+
+/// The body of an answer that says no.
+///
+/// `Errors` is SCIM 1.1 (API §3.9). Okta's suite for SCIM 1.1 reads `detail`, as in SCIM 2.0.
+pub fn error(error: &Error) -> String {
+    #[derive(Serialize)]
+    struct Described<'a> {
+        description: &'a str,
+        code: &'a str,
+    }
+    #[derive(Serialize)]
+    struct Body<'a> {
+        #[serde(rename = "Errors")]
+        errors: [Described<'a>; 1],
+        detail: &'a str,
+        status: &'a str,
+    }
+    let code = error.status.to_string();
+    let detail = error.detail.replace(ENTERPRISE_SCHEMA, ENTERPRISE_SCHEMA_V1);
+    let detail = [USER_SCHEMA, GROUP_SCHEMA]
+        .iter()
+        .fold(detail, |detail, schema| detail.replace(schema, CORE_SCHEMA));
+    let errors = [Described { description: &detail, code: &code }];
+    let body = Body { errors, detail: &detail, status: &code };
+    serde_json::to_string(&body).expect("strings always serialise")
+}
+
+/// The URN that SCIM 2.0 has for the extension that a key names.
+fn schema_of<'t>(t: &'t ResourceType, key: &str) -> Option<&'t str> {
+    let urn = if key.eq_ignore_ascii_case(ENTERPRISE_SCHEMA_V1) { ENTERPRISE_SCHEMA } else { key };
+    t.extension(urn).map(|it| it.schema.id.as_str())
+}
+
+fn schemas(t: &ResourceType, said: Value) -> Value {
+    let Value::Array(said) = said else { return said };
+    let modern = |urn: Value| match urn.as_str() {
+        Some(urn) if urn.eq_ignore_ascii_case(CORE_SCHEMA) => t.schema.id.as_str().into(),
+        Some(urn) if urn.eq_ignore_ascii_case(ENTERPRISE_SCHEMA_V1) => ENTERPRISE_SCHEMA.into(),
+        _ => urn,
+    };
+    said.into_iter().map(modern).collect()
+}
+
+/// The values of an extension: the id of a manager has a name of its own in SCIM 1.1.
+fn extension(mut value: Value) -> Value {
+    if let Some(manager) = value.get_mut("manager").and_then(Value::as_object_mut) {
+        rename(manager, MANAGER_ID, "value");
+    }
+    value
+}
+
+fn rename(object: &mut Map<String, Value>, from: &str, to: &str) {
+    if object.contains_key(from) && !object.contains_key(to) {
+        let members = std::mem::take(object).into_iter();
+        *object = members
+            .map(|(key, value)| if key == from { (to.to_owned(), value) } else { (key, value) })
+            .collect();
+    }
+}
+
+fn path(mut path: AttributePath) -> AttributePath {
+    if let Some(urn) = &path.schema {
+        if urn.eq_ignore_ascii_case(CORE_SCHEMA) {
+            path.schema = None;
+        } else if urn.eq_ignore_ascii_case(ENTERPRISE_SCHEMA_V1) {
+            path.schema = Some(ENTERPRISE_SCHEMA.to_owned());
+        }
+    }
+    let managers = path.attribute.eq_ignore_ascii_case("manager");
+    if let Some(sub) = path.sub_attribute.as_mut().filter(|_| managers)
+        && sub.eq_ignore_ascii_case(MANAGER_ID)
+    {
+        "value".clone_into(sub);
+    }
+    path
+}
