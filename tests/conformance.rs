@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use muster::conformance::{ConformanceArgs, Options, Report, SuiteName, run};
-use serde_json::Value;
+use muster::conformance::{ConformanceArgs, Options, Report, SuiteName, Verdict, run};
+use serde_json::{Value, json};
 
-use crate::support::Muster;
 use crate::support::wrong_server::{self, Wrong};
+use crate::support::{Muster, Tenant};
 
 async fn conformance(url: &str, token: &str) -> Report {
     let options = Options {
         url: url.to_owned(),
         token: token.to_owned(),
         raw_token: false,
-        suites: SuiteName::ALL.to_vec(),
+        suites: SuiteName::of_url(url),
         pause: Duration::ZERO,
     };
     run(options).await.unwrap()
@@ -29,6 +29,22 @@ async fn check_muster(connector: &str) {
     // assert on time.
     let lifecycle = report.suites.iter().find(|suite| suite.name == "okta-lifecycle").unwrap();
     assert!(lifecycle.steps.iter().all(|step| step.passed()), "{report}");
+    check_muster_v1(&muster, &tenant).await;
+}
+
+/// Okta's suite for SCIM 1.1, its optional steps too, on the same tenant. How long an answer takes
+/// is the machine's affair here.
+async fn check_muster_v1(muster: &Muster, tenant: &Tenant) {
+    muster.post(tenant, "/Groups", json!({ "displayName": "Engineers" })).await.expect(201);
+    let report = conformance(&tenant.base_url.replace("/v2", "/v1"), &tenant.token).await;
+    let steps = &report.suites[0].steps;
+    assert_eq!(steps.len(), 16);
+    let wrong = steps.iter().filter(|step| match &step.verdict {
+        Verdict::Passed => false,
+        Verdict::Failed { failures } => !failures.iter().all(|it| it.contains("response time")),
+        Verdict::Skipped { .. } => true,
+    });
+    assert_eq!(wrong.count(), 0, "{report}");
 }
 
 #[tokio::test]
@@ -48,13 +64,23 @@ async fn muster_passes_with_the_three_state_connector() {
 
 /// What does not pass against a server that is wrong in this one way: exactly these steps.
 async fn check(wrong: Wrong, expected: &[&str]) {
-    let url = wrong_server::start(wrong).await;
-    let report = conformance(&url, wrong_server::TOKEN).await;
+    let report = failing(&wrong_server::start(wrong).await, expected).await;
+    assert_eq!(report.passed(), expected.is_empty(), "{report}");
+}
+
+/// The same for SCIM 1.1.
+async fn check_v1(wrong: Wrong, expected: &[&str], passed: bool) {
+    let report = failing(&wrong_server::start_v1(wrong).await, expected).await;
+    assert_eq!(report.passed(), passed, "{report}");
+}
+
+async fn failing(url: &str, expected: &[&str]) -> Report {
+    let report = conformance(url, wrong_server::TOKEN).await;
     let steps = report.suites.iter().flat_map(|suite| &suite.steps);
     let failed: Vec<&str> =
         steps.filter(|step| !step.passed()).map(|step| step.name.as_str()).collect();
     assert_eq!(failed, expected, "{report}");
-    assert_eq!(report.passed(), expected.is_empty(), "{report}");
+    report
 }
 
 #[tokio::test]
@@ -137,6 +163,53 @@ async fn a_server_that_gives_whoever_returns_a_new_id_fails() {
 }
 
 #[tokio::test]
+async fn a_right_server_of_the_older_version_passes_every_step() {
+    check_v1(Wrong::Nowhere, &[], true).await;
+}
+
+#[tokio::test]
+async fn a_server_of_the_older_version_that_takes_anything_for_a_filter_fails() {
+    check_v1(Wrong::AnythingForFilter, &["A filter that is none"], false).await;
+}
+
+#[tokio::test]
+async fn a_server_of_the_older_version_that_knows_only_the_newer_schemas_fails() {
+    let expected = [
+        "Verify ServiceProviderConfigs endpoint",
+        "Verify ResourceTypes endpoint",
+        "Verify Schemas endpoint",
+        "Test Users endpoint",
+        "Test invalid User by username",
+        "Make sure random user doesn't exist",
+    ];
+    check_v1(Wrong::ModernSchemas, &expected, false).await;
+}
+
+#[tokio::test]
+async fn a_server_of_the_older_version_may_say_nothing_about_itself() {
+    let expected = [
+        "Verify ServiceProviderConfigs endpoint",
+        "POST to ServiceProviderConfigs is not allowed",
+        "Verify ResourceTypes endpoint",
+        "POST to ResourceTypes is not allowed",
+        "Verify Schemas endpoint",
+        "POST to Schemas is not allowed",
+    ];
+    check_v1(Wrong::NoDiscovery, &expected, true).await;
+}
+
+#[tokio::test]
+async fn a_server_of_the_older_version_that_is_wrong_as_the_newer_ones_are_fails() {
+    let case = ["Create Okta user with realistic values", "Verify that user was created"];
+    check_v1(Wrong::LowerCaseUserNames, &case, false).await;
+    let twice = ["Expect failure when recreating user with same values"];
+    check_v1(Wrong::OkForDuplicates, &twice, false).await;
+    check_v1(Wrong::PlainTextErrors, &["Test invalid User by ID"], false).await;
+    let texts = ["Test Users endpoint", "Make sure random user doesn't exist"];
+    check_v1(Wrong::TextForNumbers, &texts, false).await;
+}
+
+#[tokio::test]
 async fn a_report_says_what_was_wrong_and_shows_request_and_answer() {
     let url = wrong_server::start(Wrong::GoneAfterDeactivation).await;
     let report = conformance(&url, wrong_server::TOKEN).await.to_string();
@@ -190,7 +263,14 @@ async fn nobody_there_is_an_accident_and_not_a_verdict() {
 #[test]
 fn every_suite_can_be_chosen_and_the_help_says_what_for() {
     let help = Conformance::command().render_long_help().to_string();
-    for word in ["okta-spec", "okta-lifecycle", "--url <URL>", "--token <TOKEN>", "--raw-token"] {
+    for word in [
+        "okta-spec",
+        "okta-spec-1.1",
+        "okta-lifecycle",
+        "--url <URL>",
+        "--token <TOKEN>",
+        "--raw-token",
+    ] {
         assert!(help.contains(word), "{word}\n{help}");
     }
     let chosen = ["conformance", "--url", "u", "--token", "t", "--suite", "okta-lifecycle"];
@@ -198,7 +278,10 @@ fn every_suite_can_be_chosen_and_the_help_says_what_for() {
     assert_eq!(options.suites, [SuiteName::OktaLifecycle]);
     let all = ["conformance", "--url", "u", "--token", "t"];
     let options = Options::from(Conformance::try_parse_from(all).unwrap().args);
-    assert_eq!(options.suites, SuiteName::ALL);
+    assert_eq!(options.suites, [SuiteName::OktaSpec, SuiteName::OktaLifecycle]);
+    let older = ["conformance", "--url", "https://a.test/scim/v1", "--token", "t"];
+    let options = Options::from(Conformance::try_parse_from(older).unwrap().args);
+    assert_eq!(options.suites, [SuiteName::OktaSpec11]);
 }
 
 #[derive(Parser)]

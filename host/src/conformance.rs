@@ -64,16 +64,16 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
     let client = Client::new(&options.url)?;
     let auth = authorization(&options);
     let mut report = Report::new(&options.url);
-    seed::ensure_a_user(&client, &auth, &mut report.notes)
-        .await
-        .with_context(|| format!("no answer from {}", options.url))?;
+    let legacy = options.suites.iter().all(|suite| suite.is_legacy());
+    let seed = seed::Seed { client: &client, auth: &auth, legacy };
+    seed.sow(&mut report.notes).await.with_context(|| format!("no answer from {}", options.url))?;
     for name in options.suites {
         let suite = Suite::embedded(name);
         let mut variables = Variables::generate(&suite.variables)?;
         variables.set("auth", auth.clone());
         report.suites.push(runner::run(&client, &suite, &mut variables, options.pause).await);
     }
-    report.notes.push("The suites leave the users they created behind.".to_owned());
+    report.notes.push("The suites leave what they created behind.".to_owned());
     Ok(report)
 }
 

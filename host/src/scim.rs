@@ -16,6 +16,8 @@ pub mod reading;
 pub mod render;
 pub mod resource;
 pub mod schema;
+pub mod v1;
+pub mod version;
 
 pub use dialect::Dialect;
 pub use error::{Error, ScimType};
@@ -33,3 +35,4 @@ pub use schema::{
     Attribute, AttributeType, Extension, Mutability, ResourceType, Returned, Schema, Schemas,
     Uniqueness,
 };
+pub use version::Version;

@@ -36,27 +36,53 @@ pub(crate) enum Wrong {
     PlainTextErrors,
     /// Whoever returns gets a new id.
     NewIdOnReturn,
+    /// A filter that is none finds everybody.
+    AnythingForFilter,
+    /// Answers of SCIM 1.1 name the schemas of SCIM 2.0.
+    ModernSchemas,
+    /// Nothing is said about the server itself.
+    NoDiscovery,
 }
 
 #[derive(Clone)]
 struct Server {
     wrong: Wrong,
+    legacy: bool,
     users: Arc<Mutex<Vec<Value>>>,
+    groups: Arc<Mutex<Vec<Value>>>,
 }
 
-/// Serves on a free port until the runtime ends, and gives the SCIM base URL.
+/// Serves SCIM 2.0 on a free port until the runtime ends, and gives the SCIM base URL.
 pub(crate) async fn start(wrong: Wrong) -> String {
-    let server = Server { wrong, users: Arc::default() };
+    serve(wrong, false).await
+}
+
+/// The same for SCIM 1.1.
+pub(crate) async fn start_v1(wrong: Wrong) -> String {
+    serve(wrong, true).await
+}
+
+async fn serve(wrong: Wrong, legacy: bool) -> String {
+    let server = Server { wrong, legacy, users: Arc::default(), groups: Arc::default() };
+    let mut routes = Router::new()
+        .route("/Users", get(list).post(create))
+        .route("/Users/{id}", get(read).put(replace).patch(patch))
+        .route("/Groups", get(groups).post(create_group));
+    if wrong != Wrong::NoDiscovery {
+        routes = routes
+            .route("/ServiceProviderConfigs", get(config))
+            .route("/ResourceTypes", get(resource_types))
+            .route("/Schemas", get(schemas));
+    }
+    let base = if legacy { "/scim/v1" } else { "/scim/v2" };
     let router = Router::new()
-        .route("/scim/v2/Users", get(list).post(create))
-        .route("/scim/v2/Users/{id}", get(read).put(replace).patch(patch))
-        .route("/scim/v2/Groups", get(groups))
+        .nest(base, routes)
         .layer(middleware::from_fn_with_state(server.clone(), authenticate))
         .with_state(server);
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
-    format!("http://{address}/scim/v2")
+    format!("http://{address}{base}")
 }
 
 async fn authenticate(
@@ -77,7 +103,11 @@ async fn list(
     State(server): State<Server>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    let wanted = query.get("filter").and_then(|filter| filter.split('"').nth(1));
+    let filter = query.get("filter");
+    let wanted = filter.and_then(|filter| filter.split('"').nth(1));
+    if filter.is_some() && wanted.is_none() && server.wrong != Wrong::AnythingForFilter {
+        return server.error(StatusCode::BAD_REQUEST, "The filter is none.");
+    }
     let count = query.get("count").map_or(100, |count| count.parse().unwrap());
     let users = server.users.lock().unwrap();
     let found: Vec<&Value> = users
@@ -90,7 +120,42 @@ async fn list(
 }
 
 async fn groups(State(server): State<Server>) -> Response {
-    server.list(0, &[])
+    let groups = server.groups.lock().unwrap();
+    server.list(groups.len(), &groups.iter().collect::<Vec<_>>())
+}
+
+async fn create_group(State(server): State<Server>, Json(mut group): Json<Value>) -> Response {
+    let mut groups = server.groups.lock().unwrap();
+    group["id"] = format!("group-{}", groups.len()).into();
+    groups.push(group.clone());
+    (StatusCode::CREATED, Json(group)).into_response()
+}
+
+/// Core §9 of SCIM 1.1.
+async fn config(State(server): State<Server>) -> Response {
+    let no = json!({ "supported": false });
+    Json(json!({
+        "schemas": [server.schema("Config")],
+        "patch": no, "changePassword": no, "sort": no, "etag": no,
+        "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+        "filter": { "supported": true, "maxResults": 100 },
+        "authenticationSchemes": [{ "type": "oauthbearertoken", "description": "A token" }],
+    }))
+    .into_response()
+}
+
+async fn resource_types(State(server): State<Server>) -> Response {
+    let user = json!({ "name": "User", "endpoint": "/Users", "schema": server.schema("User") });
+    server.list_of(&server.schema("ListResponse"), 1, &[&user])
+}
+
+async fn schemas(State(server): State<Server>) -> Response {
+    let user = json!({ "id": server.schema("User"), "attributes": [{ "name": "userName" }] });
+    let schema = match server.wrong {
+        Wrong::ModernSchemas => server.schema("ListResponse"),
+        _ => "urn:scim:schemas:core:1.0:ListResponse".to_owned(),
+    };
+    server.list_of(&schema, 1, &[&user])
 }
 
 async fn create(State(server): State<Server>, Json(mut user): Json<Value>) -> Response {
@@ -155,13 +220,28 @@ impl Server {
         self.wrong != Wrong::GoneAfterDeactivation || user["active"] == true
     }
 
+    /// The schema of an answer.
+    fn schema(&self, name: &str) -> String {
+        match name {
+            _ if self.legacy && self.wrong != Wrong::ModernSchemas => {
+                "urn:scim:schemas:core:1.0".to_owned()
+            }
+            "ListResponse" | "Error" => format!("urn:ietf:params:scim:api:messages:2.0:{name}"),
+            _ => format!("urn:ietf:params:scim:schemas:core:2.0:{name}"),
+        }
+    }
+
     fn list(&self, total: usize, page: &[&Value]) -> Response {
+        self.list_of(&self.schema("ListResponse"), total, page)
+    }
+
+    fn list_of(&self, schema: &str, total: usize, page: &[&Value]) -> Response {
         let number = |number: usize| match self.wrong {
             Wrong::TextForNumbers => json!(number.to_string()),
             _ => json!(number),
         };
         Json(json!({
-            "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+            "schemas": [schema],
             "totalResults": number(total),
             "startIndex": number(1),
             "itemsPerPage": number(page.len()),
@@ -175,7 +255,7 @@ impl Server {
             return (status, detail.to_owned()).into_response();
         }
         let body = json!({
-            "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+            "schemas": [self.schema("Error")],
             "status": status.as_str(),
             "detail": detail,
         });

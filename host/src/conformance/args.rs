@@ -10,6 +10,7 @@ use super::{Options, SuiteName};
 ///
 /// Runs Okta's SPEC suite for SCIM 2.0, which a server must pass before it is submitted to the Okta
 /// Integration Network, and the assertions of Okta's CRUD suite as the SCIM calls that Okta makes.
+/// Against a URL that ends in `/v1` it runs Okta's SPEC suite for SCIM 1.1.
 ///
 /// Prints one line for each step, and ends with status 0 only if every required step passed. The
 /// server may be any SCIM server. The suites create users there and do not delete them: point it
@@ -30,7 +31,8 @@ pub struct ConformanceArgs {
     #[arg(long)]
     pub raw_token: bool,
 
-    /// Run this suite only; may be given more than once. Without it all run.
+    /// Run this suite only; may be given more than once. Without it those of the URL's version
+    /// run.
     #[arg(long = "suite", value_name = "SUITE", value_enum)]
     pub suites: Vec<SuiteName>,
 
@@ -45,7 +47,8 @@ pub struct ConformanceArgs {
 
 impl From<ConformanceArgs> for Options {
     fn from(args: ConformanceArgs) -> Self {
-        let suites = if args.suites.is_empty() { SuiteName::ALL.to_vec() } else { args.suites };
+        let suites =
+            if args.suites.is_empty() { SuiteName::of_url(&args.url) } else { args.suites };
         Self {
             url: args.url,
             token: args.token,

@@ -6,50 +6,81 @@ use super::client::{Call, Client};
 use super::property;
 use super::variables::Variables;
 
-/// Creates a user where the directory has none, and says so.
-///
-/// It fails only where the server does not answer at all; what an answer is worth is for the suites
-/// to say.
-pub(super) async fn ensure_a_user(
-    client: &Client,
-    auth: &str,
-    notes: &mut Vec<String>,
-) -> anyhow::Result<()> {
-    let list = client.send(&call("GET", "/Users?startIndex=1&count=2", auth, None)).await?;
-    let resources = list.json.as_ref().and_then(|json| property::find(json, "Resources"));
-    let is_empty = resources.and_then(Value::as_array).is_none_or(Vec::is_empty);
-    if list.status != 200 || !is_empty {
-        return Ok(());
-    }
-    let user = user()?;
-    let created = client.send(&call("POST", "/Users", auth, Some(user.clone()))).await?;
-    notes.push(match created.status {
-        201 => format!("The directory was empty; {} was created first.", user["userName"]),
-        status => format!("The directory is empty, and creating a user was answered {status}."),
-    });
-    Ok(())
+/// Who sows, and where.
+pub(super) struct Seed<'a> {
+    pub(super) client: &'a Client,
+    pub(super) auth: &'a str,
+    /// Whether SCIM 1.1 is spoken.
+    pub(super) legacy: bool,
 }
 
-fn user() -> anyhow::Result<Value> {
+impl Seed<'_> {
+    /// Creates what the suites ask of a directory, where it is empty, and says so: a user; and a
+    /// group, which only the suite for SCIM 1.1 asks for.
+    ///
+    /// It fails only where the server does not answer at all; what an answer is worth is for the
+    /// suites to say.
+    pub(super) async fn sow(&self, notes: &mut Vec<String>) -> anyhow::Result<()> {
+        let user = user(if self.legacy { CORE } else { USER })?;
+        self.ensure(("/Users", "directory"), "userName", &user, notes).await?;
+        if self.legacy {
+            let group = json!({ "schemas": [CORE], "displayName": "Conformance" });
+            self.ensure(("/Groups", "list of groups"), "displayName", &group, notes).await?;
+        }
+        Ok(())
+    }
+
+    async fn ensure(
+        &self,
+        (path, place): (&str, &str),
+        name: &str,
+        resource: &Value,
+        notes: &mut Vec<String>,
+    ) -> anyhow::Result<()> {
+        let call = self.call("GET", &format!("{path}?startIndex=1&count=2"), None);
+        let list = self.client.send(&call).await?;
+        let resources = list.json.as_ref().and_then(|json| property::find(json, "Resources"));
+        let is_empty = resources.and_then(Value::as_array).is_none_or(Vec::is_empty);
+        if list.status != 200 || !is_empty {
+            return Ok(());
+        }
+        let created = self.client.send(&self.call("POST", path, Some(resource.clone()))).await?;
+        notes.push(match created.status {
+            201 => format!("The {place} was empty; {} was created first.", resource[name]),
+            status => format!(
+                "The {place} is empty, and creating {} was answered {status}.",
+                resource[name]
+            ),
+        });
+        Ok(())
+    }
+
+    fn call(&self, method: &str, path: &str, body: Option<Value>) -> Call {
+        let media_type = if self.legacy { "application/json" } else { "application/scim+json" };
+        let mut headers = Map::new();
+        headers.insert("Accept".to_owned(), media_type.into());
+        headers.insert("Authorization".to_owned(), self.auth.into());
+        if body.is_some() {
+            headers
+                .insert("Content-Type".to_owned(), format!("{media_type}; charset=utf-8").into());
+        }
+        Call { method: method.to_owned(), path: path.to_owned(), headers, body }
+    }
+}
+
+const CORE: &str = "urn:scim:schemas:core:1.0";
+const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+
+fn user(schema: &str) -> anyhow::Result<Value> {
     let mut variables = Variables::default();
     let name = variables.fill_text("conformance.{{lower 8}}{{digits 3}}@example.com")?;
     variables.set("name", name);
     variables.fill(&json!({
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "schemas": [schema],
         "userName": "{{name}}",
         "name": { "givenName": "First", "familyName": "User" },
         "emails": [{ "primary": true, "value": "{{name}}", "type": "work" }],
         "displayName": "First User",
         "active": true
     }))
-}
-
-fn call(method: &str, path: &str, auth: &str, body: Option<Value>) -> Call {
-    let mut headers = Map::new();
-    headers.insert("Accept".to_owned(), "application/scim+json".into());
-    headers.insert("Authorization".to_owned(), auth.into());
-    if body.is_some() {
-        headers.insert("Content-Type".to_owned(), "application/scim+json; charset=utf-8".into());
-    }
-    Call { method: method.to_owned(), path: path.to_owned(), headers, body }
 }

@@ -12,17 +12,35 @@ use super::assertion::Assertion;
 pub enum SuiteName {
     /// Okta's SPEC suite for SCIM 2.0.
     OktaSpec,
+    /// Okta's SPEC suite for SCIM 1.1.
+    #[serde(rename = "okta-spec-1.1")]
+    #[value(name = "okta-spec-1.1")]
+    OktaSpec11,
     /// The assertions of Okta's CRUD suite, as SCIM calls.
     OktaLifecycle,
 }
 
 impl SuiteName {
     /// All of them, in the order in which they run.
-    pub const ALL: [Self; 2] = [Self::OktaSpec, Self::OktaLifecycle];
+    pub const ALL: [Self; 3] = [Self::OktaSpec, Self::OktaSpec11, Self::OktaLifecycle];
+
+    /// Those that a base URL asks for: of SCIM 1.1 where it ends in `/v1`, as Okta's on-premises
+    /// agent reads it, else of SCIM 2.0.
+    pub fn of_url(url: &str) -> Vec<Self> {
+        let base = url.split('?').next().unwrap_or_default();
+        let legacy = base.trim_end_matches('/').ends_with("/v1");
+        Self::ALL.into_iter().filter(|suite| suite.is_legacy() == legacy).collect()
+    }
+
+    /// Whether it speaks SCIM 1.1.
+    pub(super) fn is_legacy(self) -> bool {
+        self == Self::OktaSpec11
+    }
 
     fn text(self) -> &'static str {
         match self {
             Self::OktaSpec => include_str!("suites/okta-scim-2.0-spec.json"),
+            Self::OktaSpec11 => include_str!("suites/okta-scim-1.1-spec.json"),
             Self::OktaLifecycle => include_str!("suites/okta-lifecycle.json"),
         }
     }
@@ -106,6 +124,27 @@ mod tests {
             assert!(!suite.description.is_empty());
             assert!(suite.steps.iter().all(|step| !step.assertions.is_empty()));
         }
+    }
+
+    #[track_caller]
+    fn check_url(url: &str, expected: &[SuiteName]) {
+        assert_eq!(SuiteName::of_url(url), expected, "{url}");
+    }
+
+    #[test]
+    fn the_url_says_which_version_is_spoken() {
+        let modern = [SuiteName::OktaSpec, SuiteName::OktaLifecycle];
+        check_url("https://a.test/scim/v2", &modern);
+        check_url("https://a.test/scim", &modern);
+        check_url("https://a.test/v1/tenant", &modern);
+        check_url("https://a.test/scim/v1/?connection=7", &[SuiteName::OktaSpec11]);
+    }
+
+    #[test]
+    fn the_spec_suite_of_the_older_version_has_the_steps_of_the_original() {
+        let suite = Suite::embedded(SuiteName::OktaSpec11);
+        let required = suite.steps.iter().filter(|step| step.required).count();
+        assert_eq!((suite.steps.len(), required), (16, 9));
     }
 
     #[test]
