@@ -1,5 +1,6 @@
 //! SCIM itself: resources, schemas, paths, filters, PATCH, projection, dialects. Pure, no I/O.
 
+pub mod additions;
 pub mod attribute;
 pub mod dialect;
 pub mod discovery;
@@ -19,6 +20,7 @@ pub mod schema;
 pub mod v1;
 pub mod version;
 
+pub use additions::Additions;
 pub use dialect::Dialect;
 pub use error::{Error, ScimType};
 pub use filter::{Filter, Literal, Operator};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::decision::EventKind;
+use crate::scim::Additions;
 
 /// Bytes of a manifest.
 const MANIFEST_BYTES: usize = 64 * 1024;
@@ -38,6 +39,9 @@ pub struct Manifest {
     /// What the connector supports beside people.
     #[serde(default)]
     pub features: Features,
+    /// What it adds to the standard schemas of SCIM.
+    #[serde(default, skip_serializing_if = "Additions::is_empty")]
+    pub scim: Additions,
 }
 
 /// The states that an account can have in an app.
@@ -128,9 +132,22 @@ impl Manifest {
             }
         }
         match self.settings.get("type") {
-            Some(Value::String(kind)) if kind == "object" => Ok(()),
-            _ => Err("`settings` is no JSON Schema of `\"type\": \"object\"`".to_owned()),
+            Some(Value::String(kind)) if kind == "object" => {}
+            _ => return Err("`settings` is no JSON Schema of `\"type\": \"object\"`".to_owned()),
         }
+        self.check_scim().map_err(|error| format!("`scim`: {error}"))
+    }
+
+    fn check_scim(&self) -> Result<(), String> {
+        for added in &self.scim.resource_types {
+            check_text(&format!("the resource type {}", added.name), &added.description)?;
+            let known = self.settings.get("properties").and_then(|it| it.get(&added.setting));
+            if known.is_none() {
+                let (name, setting) = (&added.name, &added.setting);
+                return Err(format!("{name} is listed in `{setting}`, which `settings` has not"));
+            }
+        }
+        self.scim.check()
     }
 
     fn check_transition(&self, event: EventKind, transition: &Transition) -> Result<(), String> {

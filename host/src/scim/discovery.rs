@@ -101,7 +101,7 @@ fn distinct(schemas: &Schemas) -> Vec<&Schema> {
 }
 
 fn resource_type_json(base_url: &str, resource_type: &ResourceType) -> Value {
-    let ResourceType { name, endpoint, description, schema, extensions } = resource_type;
+    let ResourceType { name, endpoint, description, schema, extensions, .. } = resource_type;
     let mut json = json!({
         "schemas": [RESOURCE_TYPE_SCHEMA],
         "id": name,

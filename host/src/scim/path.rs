@@ -147,7 +147,7 @@ pub(in crate::scim) fn is_path_char(c: char) -> bool {
     is_name_char(c) || matches!(c, ':' | '.' | '~' | '%' | '/' | '+' | '=' | '@' | '!' | '*' | '&')
 }
 
-fn is_name(text: &str) -> bool {
+pub(in crate::scim) fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$')
         && text.chars().all(is_name_char)
         && text != "$"

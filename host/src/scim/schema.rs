@@ -68,6 +68,9 @@ pub struct ResourceType {
     pub schema: Arc<Schema>,
     /// The schemas that extend it.
     pub extensions: Vec<Extension>,
+    /// The setting that lists its resources, which identity providers only read; none where they
+    /// write them.
+    pub setting: Option<String>,
 }
 
 /// A schema that extends a resource type (RFC 7643 §3.3).
@@ -131,6 +134,19 @@ impl Schemas {
             .map(|it| it.resolve(&known).map(Arc::new))
             .collect::<Result<_>>()?;
         Ok(Self { resource_types })
+    }
+
+    /// These types.
+    pub fn of(resource_types: Vec<ResourceType>) -> Self {
+        Self { resource_types: resource_types.into_iter().map(Arc::new).collect() }
+    }
+
+    /// Whether a type has the schema of this URN, or is extended by it.
+    pub fn has_schema(&self, urn: &str) -> bool {
+        let has = |it: &ResourceType| {
+            it.schema.id.eq_ignore_ascii_case(urn) || it.extension(urn).is_some()
+        };
+        self.iter().any(|it| has(it))
     }
 
     /// The type of this name, such as `User`.
@@ -198,7 +214,7 @@ impl Declaration {
             extensions.push(Extension { schema: find(&it.schema)?, required: it.required });
         }
         let Self { name, endpoint, description, .. } = self;
-        Ok(ResourceType { name, endpoint, description, schema, extensions })
+        Ok(ResourceType { name, endpoint, description, schema, extensions, setting: None })
     }
 }
 

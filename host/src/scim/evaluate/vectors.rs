@@ -119,6 +119,7 @@ fn resource_type(resources: &[Value], case_exact: &[String]) -> ResourceType {
         description: String::new(),
         schema: schema(&json!(USER_SCHEMA), &json!(own)),
         extensions: extensions.iter().map(extension).collect(),
+        setting: None,
     }
 }
 
