@@ -6,6 +6,7 @@
 
 mod admission;
 mod apps;
+mod catalogue;
 mod change;
 mod connectors;
 pub mod credential;

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Host;
 use super::fault::Fault;
 use super::registry::{Reply, endpoints, merged};
+use super::{Host, catalogue};
 use crate::clock::rfc3339;
 use crate::connector::Manifest;
 use crate::scim;
@@ -147,12 +147,13 @@ pub(super) fn check_settings(
     manifest: &Manifest,
     settings: &Map<String, Value>,
 ) -> Result<(), scim::Error> {
+    let object = settings;
     let settings = Value::Object(settings.clone());
     let validator = jsonschema::validator_for(&manifest.settings).map_err(|error| {
         scim::Error::new(422, format!("the connector's settings schema: {error}"))
     })?;
     match validator.iter_errors(&settings).next() {
-        None => Ok(()),
+        None => catalogue::check(manifest, object),
         Some(error) => {
             Err(scim::Error::new(422, format!("settings{}: {error}", error.instance_path())))
         }

@@ -7,11 +7,11 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Host;
 use super::token_use::Credential;
+use super::{Host, catalogue};
 use crate::connector::Connector;
 use crate::delivery::Endpoint;
-use crate::scim::{Dialect, Version};
+use crate::scim::{Dialect, Schemas, Version};
 use crate::store::{AppRow, TenantRow};
 
 /// When the identity provider gets its answer.
@@ -90,6 +90,8 @@ pub struct Tenant {
     pub base_url: String,
     /// The same for SCIM 1.1.
     pub base_url_v1: String,
+    /// The types of resources that it has.
+    pub schemas: Schemas,
 }
 
 impl Tenant {
@@ -126,6 +128,7 @@ impl Host {
         }
         for row in tenants {
             let tenant = self.tenant_of(&registry, &row)?;
+            self.publish(&tenant).await;
             registry.tenants.insert(row.id, Arc::new(tenant));
         }
         let before = self.registry();
@@ -167,6 +170,7 @@ impl Host {
         })?;
         let own: Map<String, Value> = serde_json::from_str(&row.settings)
             .with_context(|| format!("the settings of tenant {}", row.id))?;
+        let settings = merged(&app.settings, own);
         let base_url = |version: Version| {
             format!("{}/t/{}/scim/{}", self.config.public_url, row.id, version.segment())
         };
@@ -178,7 +182,13 @@ impl Host {
             })?,
             state: serde_json::from_value(Value::String(row.state.clone()))
                 .with_context(|| format!("the state of tenant {}", row.id))?,
-            settings: Value::Object(merged(&app.settings, own)).to_string(),
+            // Additions were checked when the connector was loaded.
+            schemas: match &app.connector {
+                Ok(connector) => catalogue::schemas(&connector.manifest, &settings)
+                    .map_err(|error| anyhow::anyhow!(error.detail))?,
+                Err(_) => Schemas::standard(),
+            },
+            settings: Value::Object(settings).to_string(),
             base_url: base_url(Version::V2),
             base_url_v1: base_url(Version::V1),
         })

@@ -100,6 +100,9 @@ impl Additions {
     /// The standard types with what is added: those types whose setting is `set`, and extensions of
     /// the types that are there.
     pub fn to(&self, standard: &Schemas, set: impl Fn(&str) -> bool) -> Result<Schemas, String> {
+        if self.is_empty() {
+            return Ok(standard.clone());
+        }
         let mut types: Vec<ResourceType> = standard.iter().map(|it| (**it).clone()).collect();
         for added in &self.resource_types {
             if types.iter().any(|it| it.name == added.name || it.endpoint == added.endpoint) {

@@ -1,6 +1,8 @@
 //! Resources: documents as they are served, with what is searched and unique in columns beside.
 
 use anyhow::{Context, Result};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use super::account::{self, AccountRow};
 use super::reader::{Ask, Bound};
@@ -136,6 +138,19 @@ impl Store {
         self.of_user_name(tenant, "User", user_name, Related::None).await
     }
 
+    /// Every resource of a kind of which there are few.
+    pub async fn all_of(&self, tenant: &str, kind: &str) -> Result<Vec<StoredResource>> {
+        let rows = sqlx::query(
+            "SELECT id, document, version, created, last_modified FROM resource
+             WHERE tenant = $1 AND kind = $2 ORDER BY seq",
+        )
+        .bind(tenant)
+        .bind(kind)
+        .fetch_all(&mut *self.pool.take().await?)
+        .await?;
+        rows.iter().map(of_row).collect()
+    }
+
     pub(super) async fn of_user_name(
         &self,
         tenant: &str,
@@ -176,6 +191,17 @@ fn read(record: &str) -> Result<StoredResource> {
         created: created.to_owned(),
         last_modified: last_modified.to_owned(),
         related: Some(related).filter(|it| !it.is_empty()).map(str::to_owned),
+    })
+}
+
+fn of_row(row: &SqliteRow) -> Result<StoredResource> {
+    Ok(StoredResource {
+        id: row.try_get("id")?,
+        document: row.try_get("document")?,
+        version: row.try_get("version")?,
+        created: row.try_get("created")?,
+        last_modified: row.try_get("last_modified")?,
+        related: None,
     })
 }
 

@@ -1,0 +1,154 @@
+//! Resources that an operator lists in settings, such as roles and entitlements: kept in the
+//! directory, so that identity providers find, filter and page them like any other.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::Host;
+use super::registry::Tenant;
+use crate::clock::rfc3339;
+use crate::connector::Manifest;
+use crate::scim::{self, Dialect, Reading, Resource, ResourceType, Schemas};
+use crate::store::{Commit, CommitError, ResourceChange, ResourceRow, StoredResource};
+
+/// How many resources a setting may list. Connectors get the settings with each decision.
+const LISTED: usize = 1000;
+/// Bytes of an id.
+const ID_BYTES: usize = 255;
+
+/// The types that a tenant has with these settings.
+pub(super) fn schemas(
+    manifest: &Manifest,
+    settings: &Map<String, Value>,
+) -> Result<Schemas, scim::Error> {
+    let set = |setting: &str| settings.get(setting).is_some_and(|value| !value.is_null());
+    manifest.scim.to(&Schemas::standard(), set).map_err(|error| scim::Error::new(422, error))
+}
+
+/// Checks what settings list, by the schemas that the connector declares.
+pub(super) fn check(manifest: &Manifest, settings: &Map<String, Value>) -> Result<(), scim::Error> {
+    let mut known = HashMap::new();
+    for resource_type in schemas(manifest, settings)?.iter() {
+        for resource in listed(resource_type, settings)? {
+            let id = resource.id().to_owned();
+            if let Some(other) = known.insert(id, resource_type.name.clone()) {
+                let (id, name) = (resource.id(), &resource_type.name);
+                let why = format!("settings: the id {id:?} of a {name} is that of a {other} too");
+                return Err(scim::Error::new(422, why));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The resources of a type that settings list.
+fn listed(
+    resource_type: &ResourceType,
+    settings: &Map<String, Value>,
+) -> Result<Vec<Resource>, scim::Error> {
+    let Some(setting) = &resource_type.setting else { return Ok(Vec::new()) };
+    let wrong =
+        |at: &str, why: &str| scim::Error::new(422, format!("settings/{setting}{at}: {why}"));
+    let entries = settings.get(setting).and_then(Value::as_array);
+    let entries = entries.ok_or_else(|| wrong("", "is no list of resources"))?;
+    if entries.len() > LISTED {
+        return Err(wrong("", &format!("lists {}, at most {LISTED} are served", entries.len())));
+    }
+    let resource =
+        |(at, entry)| resource(resource_type, entry).map_err(|why| wrong(&format!("/{at}"), &why));
+    entries.iter().enumerate().map(resource).collect()
+}
+
+fn resource(resource_type: &ResourceType, entry: &Value) -> Result<Resource, String> {
+    let id = entry.get("id").and_then(Value::as_str).unwrap_or_default();
+    if id.is_empty() || id.len() > ID_BYTES || id.contains(|c: char| c.is_control() || c == '/') {
+        return Err(format!("needs an `id`, a text of at most {ID_BYTES} bytes without `/`"));
+    }
+    let mut entry = entry.clone();
+    entry["schemas"] = Value::Null;
+    let reading = &mut Reading::new(Dialect::Generic);
+    let draft = scim::create(resource_type, &entry, reading).map_err(|error| error.detail)?;
+    if reading.fired().any(|leniency| leniency == scim::Leniency::UnknownAttribute) {
+        return Err("has an attribute that its schemas do not have".to_owned());
+    }
+    Ok(draft.resource.with_id(id))
+}
+
+impl Host {
+    /// Brings the directory up to what a tenant's settings list. What is wrong there is told to
+    /// operators, and keeps nobody from being served.
+    pub(super) async fn publish(&self, tenant: &Tenant) {
+        for resource_type in tenant.schemas.iter().filter(|it| it.setting.is_some()) {
+            if let Err(error) = self.publish_type(tenant, resource_type).await {
+                let (tenant, what) = (&tenant.id, &resource_type.endpoint);
+                tracing::error!(
+                    tenant,
+                    what,
+                    error = format!("{error:#}"),
+                    "not brought up to date"
+                );
+            }
+        }
+    }
+
+    async fn publish_type(
+        &self,
+        tenant: &Tenant,
+        resource_type: &Arc<ResourceType>,
+    ) -> anyhow::Result<()> {
+        let settings: Map<String, Value> = serde_json::from_str(&tenant.settings)?;
+        let wanted = listed(resource_type, &settings).map_err(|it| anyhow::anyhow!(it.detail))?;
+        let known = self.store.all_of(&tenant.id, &resource_type.name).await?;
+        let mut known: HashMap<String, StoredResource> =
+            known.into_iter().map(|stored| (stored.id.clone(), stored)).collect();
+        for resource in wanted {
+            let before = known.remove(resource.id());
+            if before.as_ref().is_some_and(|before| before.document == resource.to_json()) {
+                continue;
+            }
+            let row = self.listed_row(tenant, resource_type, &resource, before.as_ref());
+            self.publish_one(match before {
+                None => ResourceChange::Insert(row),
+                Some(before) => ResourceChange::Update { row, expected: before.version },
+            })
+            .await?;
+        }
+        for (id, gone) in known {
+            let (tenant, kind) = (tenant.id.clone(), resource_type.name.clone());
+            let expected = gone.version;
+            self.publish_one(ResourceChange::Delete { tenant, kind, id, expected }).await?;
+        }
+        Ok(())
+    }
+
+    fn listed_row(
+        &self,
+        tenant: &Tenant,
+        resource_type: &ResourceType,
+        resource: &Resource,
+        before: Option<&StoredResource>,
+    ) -> ResourceRow {
+        let now = rfc3339(self.clock.now());
+        ResourceRow {
+            tenant: tenant.id.clone(),
+            kind: resource_type.name.clone(),
+            id: resource.id().to_owned(),
+            user_name: None,
+            external_id: resource.external_id().map(str::to_owned),
+            display_name: resource.display_name().map(str::to_owned),
+            active: true,
+            emails: Vec::new(),
+            document: resource.to_json(),
+            version: before.map_or(0, |before| before.version) + 1,
+            created: before.map_or_else(|| now.clone(), |before| before.created.clone()),
+            last_modified: now,
+        }
+    }
+
+    async fn publish_one(&self, change: ResourceChange) -> anyhow::Result<()> {
+        let commit = Commit { resource: Some(change), ..Commit::default() };
+        self.store.commit(commit).await.map_err(CommitError::into_accident)
+    }
+}
