@@ -24,7 +24,8 @@ async fn on(
     conversation: &Conversation,
 ) -> Result<(), String> {
     let tenant = muster.tenant_with(connector, &client.dialect).await;
-    let place = Place { base_url: &tenant.base_url, token: &tenant.token, connector };
+    let base_url = tenant.base_url.replace("/scim/v2", &format!("/scim/{}", client.version));
+    let place = Place { base_url: &base_url, token: &tenant.token, connector };
     let calls = async || muster.app_calls(&tenant).await.into_iter().map(asked).collect();
     replay(conversation, client, place, calls).await
 }
@@ -47,4 +48,24 @@ async fn okta_as_an_app_of_its_wizard() {
 #[tokio::test]
 async fn entra() {
     check("entra").await;
+}
+
+#[tokio::test]
+async fn okta_as_an_app_of_its_network_in_the_older_version() {
+    check("okta-oin-v1").await;
+}
+
+#[tokio::test]
+async fn okta_as_an_app_of_its_wizard_in_the_older_version() {
+    check("okta-aiw-v1").await;
+}
+
+#[tokio::test]
+async fn the_on_premises_agent_of_okta() {
+    check("okta-opp").await;
+}
+
+#[tokio::test]
+async fn onelogin_in_the_older_version() {
+    check("onelogin-v1").await;
 }

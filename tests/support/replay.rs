@@ -104,7 +104,7 @@ impl Replay<'_> {
     }
 
     fn wrong_answer(&mut self, expected: &ExpectedAnswer, answer: &Answer) -> Vec<String> {
-        let mut wrong = rules::broken(answer);
+        let mut wrong = rules::broken(answer, self.socket.version());
         if !expected.status.contains(answer.status) {
             wrong.push(format!("expected status {}, came {}", expected.status, answer.status));
         }

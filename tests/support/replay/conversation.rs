@@ -18,12 +18,19 @@ use super::socket::Sent;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Client {
     pub(crate) title: String,
+    /// The last part of the base URL.
+    #[serde(default = "newer")]
+    pub(crate) version: String,
     /// The tenant's dialect.
     pub(crate) dialect: String,
     pub(crate) authorization: String,
     pub(crate) headers: BTreeMap<String, String>,
     /// Sent with a body only.
     pub(crate) body_headers: BTreeMap<String, String>,
+}
+
+fn newer() -> String {
+    "v2".to_owned()
 }
 
 /// One flow.

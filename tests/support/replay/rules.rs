@@ -7,38 +7,58 @@ use super::socket::Answer;
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 
+/// The version of SCIM that is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    V1,
+    V2,
+}
+
 /// The rules that the answer breaks, a sentence each.
-pub(super) fn broken(answer: &Answer) -> Vec<String> {
+pub(super) fn broken(answer: &Answer, version: Version) -> Vec<String> {
     let rules = [media_type, error_form, list_form, no_password];
-    let mut broken: Vec<String> = rules.iter().filter_map(|rule| rule(answer)).collect();
+    let mut broken: Vec<String> = rules.iter().filter_map(|rule| rule(answer, version)).collect();
     broken.dedup();
     broken
 }
 
 /// RFC 7644 §3.1: what has a body has it in `application/scim+json`; RFC 9110: 204 has none.
-fn media_type(answer: &Answer) -> Option<String> {
+/// SCIM 1.1 has `application/json`.
+fn media_type(answer: &Answer, version: Version) -> Option<String> {
     if answer.status == 204 {
         return (!answer.body.is_empty()).then(|| "a 204 should have no body".to_owned());
     }
     let media_type = answer.headers.get("content-type").map_or("", String::as_str);
-    if !media_type.starts_with("application/scim+json") {
-        return Some(format!("the answer should be application/scim+json, not {media_type:?}"));
+    let expected = match version {
+        Version::V1 => "application/json",
+        Version::V2 => "application/scim+json",
+    };
+    if !media_type.starts_with(expected) {
+        return Some(format!("the answer should be {expected}, not {media_type:?}"));
     }
     answer.json.is_none().then(|| "the body should be JSON".to_owned())
 }
 
 /// RFC 7644 §3.12; Okta shows `detail` to the admin.
-fn error_form(answer: &Answer) -> Option<String> {
+/// SCIM 1.1 has a list instead of a schema.
+fn error_form(answer: &Answer, version: Version) -> Option<String> {
     let body = answer.json.as_ref().filter(|_| answer.status >= 400)?;
-    let is_error = body["schemas"] == serde_json::json!([ERROR])
+    let marked = match version {
+        Version::V1 => body["Errors"][0]["code"] == body["status"],
+        Version::V2 => body["schemas"] == serde_json::json!([ERROR]),
+    };
+    let is_error = marked
         && body["status"].as_str() == Some(answer.status.to_string().as_str())
         && body["detail"].as_str().is_some_and(|detail| !detail.is_empty());
     (!is_error).then(|| "an error should have schemas, status as a text, and detail".to_owned())
 }
 
 /// RFC 7644 §3.4.2; Okta stops silently where a number is a text.
-fn list_form(answer: &Answer) -> Option<String> {
-    let body = answer.json.as_ref().filter(|body| body["schemas"][0] == LIST)?;
+fn list_form(answer: &Answer, version: Version) -> Option<String> {
+    let body = answer.json.as_ref().filter(|body| match version {
+        Version::V1 => body.get("Resources").is_some(),
+        Version::V2 => body["schemas"][0] == LIST,
+    })?;
     let numbers = ["totalResults", "startIndex", "itemsPerPage"];
     let is_list = numbers.iter().all(|name| body[name].is_u64());
     let resources = body["Resources"].as_array().map(Vec::len);
@@ -48,7 +68,7 @@ fn list_form(answer: &Answer) -> Option<String> {
 }
 
 /// RFC 7643 §4.1.1: `password` is never returned.
-fn no_password(answer: &Answer) -> Option<String> {
+fn no_password(answer: &Answer, _: Version) -> Option<String> {
     let found = answer.json.as_ref().is_some_and(has_password);
     found.then(|| "no answer should hold a password".to_owned())
 }
@@ -81,7 +101,7 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, body: &Value, expected: &[&str]) {
-        assert_eq!(broken(&answer(status, &body.to_string())), expected);
+        assert_eq!(broken(&answer(status, &body.to_string()), Version::V2), expected);
     }
 
     #[test]
@@ -91,7 +111,7 @@ mod tests {
         let list = json!({ "schemas": [LIST], "totalResults": 9, "startIndex": 1,
                            "itemsPerPage": 1, "Resources": [{}] });
         check(200, &list, &[]);
-        assert_eq!(broken(&answer(204, "")), [""; 0]);
+        assert_eq!(broken(&answer(204, ""), Version::V2), [""; 0]);
     }
 
     #[test]
@@ -114,9 +134,18 @@ mod tests {
     }
 
     #[test]
+    fn the_older_version_has_forms_of_its_own() {
+        let mut older = answer(404, r#"{"Errors":[{"code":"404"}],"status":"404","detail":"x"}"#);
+        assert_eq!(broken(&older, Version::V1).len(), 1);
+        older.headers.insert("content-type".to_owned(), "application/json".to_owned());
+        assert_eq!(broken(&older, Version::V1), [""; 0]);
+        assert_eq!(broken(&older, Version::V2).len(), 2);
+    }
+
+    #[test]
     fn passwords_and_bodies_that_are_not_json_are_found() {
         check(200, &json!({ "a": [{ "password": "x" }] }), &["no answer should hold a password"]);
-        assert_eq!(broken(&answer(502, "Bad gateway")), ["the body should be JSON"]);
-        assert_eq!(broken(&answer(204, "{}")), ["a 204 should have no body"]);
+        assert_eq!(broken(&answer(502, "Bad gateway"), Version::V2), ["the body should be JSON"]);
+        assert_eq!(broken(&answer(204, "{}"), Version::V2), ["a 204 should have no body"]);
     }
 }

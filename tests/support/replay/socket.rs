@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Place;
 use super::conversation::Client;
+use super::rules::Version;
 
 /// A request as it goes out.
 #[derive(Debug)]
@@ -46,6 +47,11 @@ impl Socket {
         headers.insert("Authorization".to_owned(), authorization);
         let body_headers = client.body_headers.clone();
         Self { http, base_url: place.base_url.to_owned(), headers, body_headers }
+    }
+
+    /// What is spoken there.
+    pub(super) fn version(&self) -> Version {
+        if self.base_url.ends_with("/v1") { Version::V1 } else { Version::V2 }
     }
 
     pub(super) async fn send(&self, sent: &Sent) -> Result<Answer, String> {
