@@ -11,14 +11,15 @@ mod directory;
 mod discovery;
 mod health;
 mod precondition;
-mod query;
 mod request_log;
+mod search;
 mod v1;
 
 use std::future::Future;
 use std::sync::Arc;
 
 use axum::middleware;
+use axum::routing::get;
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -33,6 +34,7 @@ fn router(host: Arc<Host>, patience: Patience) -> Router {
     Router::new()
         .nest("/t/{tenant}/scim/v1", v1::spoken(scim_routes()))
         .nest("/t/{tenant}/scim/v2", scim_routes())
+        .route("/t/{tenant}/scim/v2/", get(search::list_everything))
         .nest("/admin/v1", admin::routes())
         .merge(health::routes())
         .fallback(answer::unknown_route)
@@ -46,6 +48,7 @@ fn scim_routes() -> Router<Arc<Host>> {
     Router::new()
         .merge(discovery::routes())
         .merge(directory::routes())
+        .merge(search::routes())
         .fallback(directory::unknown_route)
         .method_not_allowed_fallback(answer::wrong_method)
 }

@@ -17,6 +17,7 @@ pub mod reading;
 pub mod render;
 pub mod resource;
 pub mod schema;
+pub mod search;
 pub mod v1;
 pub mod version;
 
@@ -37,4 +38,5 @@ pub use schema::{
     Attribute, AttributeType, Extension, Mutability, ResourceType, Returned, Schema, Schemas,
     Uniqueness,
 };
+pub use search::{SearchRequest, Sort};
 pub use version::Version;

@@ -39,7 +39,7 @@ pub use connector::ConnectorRow;
 pub use credential::CredentialRow;
 pub use member::{MemberRow, Person};
 pub use operation::{ExchangeRow, OperationFilter, OperationRow, OperationState};
-pub use page::{Page, Query, QueryError};
+pub use page::{Bookmark, Page, Query, QueryError, Start};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use tenant::TenantRow;
 

@@ -8,63 +8,30 @@ use axum::http::{Method, Uri};
 use axum::response::Response;
 use axum::routing::{any, get};
 use serde_json::Value;
+use url::form_urlencoded;
 
 use super::answer::{self, Refused};
 use super::authorization::Caller;
 use super::body::ScimBody;
 use super::precondition::OnlyIf;
-use super::query::Asked;
+use super::search;
 use crate::lifecycle::registry::Tenant;
 use crate::lifecycle::{Host, Target, Written};
 use crate::scim::{
     self, Dialect, PatchRequest, Precondition, Projection, ResourceType, Stored, Version, render,
     v1,
 };
-use crate::store::{Query, QueryError, Related, StoredResource};
+use crate::store::{Related, StoredResource};
 
-type Answered = Result<Response, Refused>;
+/// An answer, or why there is none.
+pub(super) type Answered = Result<Response, Refused>;
 
 pub(super) fn routes() -> Router<Arc<Host>> {
     Router::new()
-        .route("/{endpoint}", get(list).post(create))
+        .route("/{endpoint}", get(search::list).post(create))
         .route("/{endpoint}/{id}", get(read).put(replace).patch(patch).delete(delete))
         .route("/Me", any(not_offered))
         .route("/Bulk", any(not_offered))
-        .route("/.search", any(not_offered))
-        .route("/{endpoint}/.search", any(not_offered))
-}
-
-async fn list(
-    State(host): State<Arc<Host>>,
-    Caller(tenant, version): Caller,
-    Path((_, endpoint)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-) -> Answered {
-    let resource_type = resource_type(&host, &endpoint)?;
-    let asked = Asked::parse(query.as_deref(), &resource_type, version)?;
-    let query = Query {
-        tenant: tenant.id.clone(),
-        resource_type: Arc::clone(&resource_type),
-        filter: asked.filter,
-        start_index: asked.start_index,
-        count: asked.count,
-        related: related(&resource_type, &asked.projection),
-    };
-    let page = host.store.page(&query).await.map_err(|error| match error {
-        QueryError::Unsupported(error) => Refused::from(error),
-        QueryError::Accident(error) => Refused::from(error),
-    })?;
-    let base_url = tenant.base_url(version);
-    let (total, start_index) = (page.total, asked.start_index);
-    let resources = page.resources();
-    let mut body = String::with_capacity(256 + resources.len() * 1024);
-    let shown = resources.map(stored);
-    let (t, projection) = (&*resource_type, &asked.projection);
-    match version {
-        Version::V1 => v1::list(&mut body, base_url, t, projection, total, start_index, shown),
-        Version::V2 => render::list(&mut body, base_url, t, projection, total, start_index, shown),
-    }
-    Ok(answer::json(200, body))
 }
 
 async fn create(
@@ -76,10 +43,10 @@ async fn create(
 ) -> Answered {
     // RFC 7644 §3.14 guards what is there, and here there is nothing yet.
     let target = target(&host, tenant, &endpoint, Precondition::default())?;
-    let asked = Asked::parse(query.as_deref(), &target.resource_type, version)?;
+    let projection = projection(query.as_deref(), &target.resource_type, version)?;
     let body = whole(&target.resource_type, body, version);
     let written = host.create(target.clone(), body).await?;
-    written_answer(&host, &target, written, version, &asked.projection).await
+    written_answer(&host, &target, written, version, &projection).await
 }
 
 async fn read(
@@ -90,15 +57,15 @@ async fn read(
     RawQuery(query): RawQuery,
 ) -> Answered {
     let resource_type = resource_type(&host, &endpoint)?;
-    let asked = Asked::parse(query.as_deref(), &resource_type, version)?;
-    let related = related(&resource_type, &asked.projection);
+    let projection = projection(query.as_deref(), &resource_type, version)?;
+    let related = related(&resource_type, &projection);
     let found = host.store.resource(&tenant.id, &resource_type.name, &id, related).await?;
     let found = found.ok_or_else(|| scim::Error::not_found(&resource_type.name, &id))?;
     if precondition.is_not_modified(found.version)? {
         let location = render::location(tenant.base_url(version), &resource_type, &found.id);
         return Ok(answer::not_modified(&location, found.version));
     }
-    Ok(resource(200, &tenant, &resource_type, &found, version, &asked.projection))
+    Ok(resource(200, &tenant, &resource_type, &found, version, &projection))
 }
 
 async fn replace(
@@ -110,10 +77,10 @@ async fn replace(
     ScimBody(body): ScimBody,
 ) -> Answered {
     let target = target(&host, tenant, &endpoint, precondition)?;
-    let asked = Asked::parse(query.as_deref(), &target.resource_type, version)?;
+    let projection = projection(query.as_deref(), &target.resource_type, version)?;
     let body = whole(&target.resource_type, body, version);
     let written = host.replace(target.clone(), id, body).await?;
-    written_answer(&host, &target, written, version, &asked.projection).await
+    written_answer(&host, &target, written, version, &projection).await
 }
 
 async fn patch(
@@ -125,21 +92,21 @@ async fn patch(
     ScimBody(body): ScimBody,
 ) -> Answered {
     let target = target(&host, tenant, &endpoint, precondition)?;
-    let asked = Asked::parse(query.as_deref(), &target.resource_type, version)?;
+    let projection = projection(query.as_deref(), &target.resource_type, version)?;
     let request = part(&target, &body, version)?;
     let written = host.patch(target.clone(), id, request).await?;
     // Okta takes 200 or 204 for a group, Entra wants 204 (clients.md §1.8, §7.2): a group of
     // 100,000 members is not read back for one who joins.
     let is_brief = target.resource_type.name == "Group"
         && matches!(target.tenant.dialect, Dialect::Okta | Dialect::Entra)
-        && asked.projection.is_default();
+        && projection.is_default();
     match written {
         Written::Kept(found) if is_brief => {
             let base_url = target.tenant.base_url(version);
             let location = render::location(base_url, &target.resource_type, &found.id);
             Ok(answer::brief(&location, found.version))
         }
-        written => written_answer(&host, &target, written, version, &asked.projection).await,
+        written => written_answer(&host, &target, written, version, &projection).await,
     }
 }
 
@@ -181,7 +148,7 @@ pub(super) async fn unknown_route(_: Caller, method: Method, uri: Uri) -> Refuse
     scim::Error::new(404, format!("there is nothing at {}", uri.path())).into()
 }
 
-fn resource_type(host: &Host, endpoint: &str) -> Result<Arc<ResourceType>, scim::Error> {
+pub(super) fn resource_type(host: &Host, endpoint: &str) -> Result<Arc<ResourceType>, scim::Error> {
     host.schemas
         .by_endpoint(endpoint)
         .cloned()
@@ -199,7 +166,26 @@ fn target(
     Ok(Target { tenant, resource_type: resource_type(host, endpoint)?, precondition })
 }
 
-fn related(resource_type: &ResourceType, projection: &Projection) -> Related {
+/// RFC 7644 §3.9: what the answer shows, for every operation that answers with a resource.
+fn projection(
+    query: Option<&str>,
+    resource_type: &ResourceType,
+    version: Version,
+) -> Result<Projection, scim::Error> {
+    let given = |wanted: &str| {
+        let mut given = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        let (_, names) = given.find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+        Some(match version {
+            Version::V1 => v1::names(&names).into_owned(),
+            Version::V2 => names.into_owned(),
+        })
+    };
+    let (only, except) = (given("attributes"), given("excludedAttributes"));
+    Projection::parse(only.as_deref(), except.as_deref(), resource_type)
+}
+
+/// What is read along with resources of a type.
+pub(super) fn related(resource_type: &ResourceType, projection: &Projection) -> Related {
     match resource_type.name.as_str() {
         "User" if projection.wants("groups") => Related::Groups,
         "Group" if projection.names("members", "display") => Related::NamedMembers,
@@ -257,7 +243,7 @@ fn resource(
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what an iterator hands over")]
-fn stored(found: StoredResource<&str>) -> Stored<'_> {
+pub(super) fn stored(found: StoredResource<&str>) -> Stored<'_> {
     Stored {
         document: found.document,
         id: found.id,

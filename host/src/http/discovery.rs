@@ -9,10 +9,10 @@ use axum::routing::get;
 
 use super::answer::{self, Refused};
 use super::authorization::Caller;
-use super::query::LONGEST_PAGE;
 use crate::connector::Features;
 use crate::lifecycle::Host;
 use crate::lifecycle::registry::Tenant;
+use crate::scim::search::{LONGEST_PAGE, PAGE};
 use crate::scim::{self, Version, discovery, v1};
 
 pub(super) fn routes() -> Router<Arc<Host>> {
@@ -99,6 +99,7 @@ async fn schema(
 
 fn support(tenant: &Tenant) -> discovery::Support {
     discovery::Support {
+        page: PAGE,
         max_results: LONGEST_PAGE,
         change_password: features(tenant).password,
         etag: true,

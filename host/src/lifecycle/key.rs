@@ -53,6 +53,11 @@ impl HostKey {
         mac.finalize().into_bytes().into()
     }
 
+    /// A key of the same kind for a purpose of its own.
+    pub fn for_purpose(&self, purpose: &str) -> Self {
+        Self(self.derive(purpose))
+    }
+
     /// What tells a secret from another without telling the secret.
     pub fn mark(&self, secret: &str) -> [u8; 32] {
         Self(self.derive("marks")).derive(secret)

@@ -21,6 +21,8 @@ pub const SCHEMA_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 /// What differs from one server or tenant to the next.
 #[derive(Clone, Copy, Debug)]
 pub struct Support {
+    /// The page where nobody says how large.
+    pub page: u64,
     /// The largest page.
     pub max_results: u64,
     /// Whether a change of password reaches the app.
@@ -42,8 +44,16 @@ pub(in crate::scim) fn config(base_url: &str, support: &Support) -> Value {
         "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
         "filter": { "supported": true, "maxResults": support.max_results },
         "changePassword": { "supported": support.change_password },
-        "sort": { "supported": false },
+        "sort": { "supported": true },
         "etag": { "supported": support.etag },
+        // RFC 9865 §4; cursors do not expire, so there is no cursorTimeout.
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": support.page,
+            "maxPageSize": support.max_results,
+        },
         "authenticationSchemes": [
             {
                 "type": "oauthbearertoken",

@@ -22,6 +22,9 @@ pub enum ScimType {
     InvalidValue,
     InvalidVers,
     Sensitive,
+    // RFC 9865 §2.1. Cursors here do not expire, so none is `expiredCursor`.
+    InvalidCursor,
+    InvalidCount,
 }
 
 /// An answer that says no (RFC 7644 §3.12).

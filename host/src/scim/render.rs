@@ -63,26 +63,39 @@ pub fn resource(
     }
 }
 
-/// Appends a list answer with these resources, the page from `start_index` (1-based) of `total`.
+/// What a list answer says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct ListHead<'a> {
+    /// How many there are on all pages.
+    pub total: u64,
+    /// The number of the first one, counted from 1; not said in a walk by cursor.
+    pub start_index: Option<u64>,
+    /// How many there are on this page.
+    pub count: usize,
+    /// Where the next page begins, in a walk by cursor (RFC 9865 §2).
+    pub next_cursor: Option<&'a str>,
+}
+
+/// Appends a list answer with these resources.
 ///
 /// Okta reads all five members, and the numbers as numbers (clients.md 1.3 and 1.7).
 pub fn list<'a>(
     out: &mut String,
     base_url: &str,
-    resource_type: &ResourceType,
-    projection: &Projection,
-    total: u64,
-    start_index: u64,
-    resources: impl ExactSizeIterator<Item = Stored<'a>>,
+    head: &ListHead<'_>,
+    resources: impl Iterator<Item = (&'a ResourceType, &'a Projection, Stored<'a>)>,
 ) {
-    let count = resources.len();
-    write!(
-        out,
-        "{{\"schemas\":[\"{LIST_SCHEMA}\"],\"totalResults\":{total},\
-         \"startIndex\":{start_index},\"itemsPerPage\":{count},\"Resources\":["
-    )
-    .expect(STRINGS_GROW);
-    for (n, stored) in resources.enumerate() {
+    let ListHead { total, start_index, count, next_cursor } = head;
+    write!(out, "{{\"schemas\":[\"{LIST_SCHEMA}\"],\"totalResults\":{total},").expect(STRINGS_GROW);
+    if let Some(start_index) = start_index {
+        write!(out, "\"startIndex\":{start_index},").expect(STRINGS_GROW);
+    }
+    write!(out, "\"itemsPerPage\":{count},").expect(STRINGS_GROW);
+    if let Some(cursor) = next_cursor {
+        write!(out, "\"nextCursor\":\"{cursor}\",").expect(STRINGS_GROW);
+    }
+    out.push_str("\"Resources\":[");
+    for (n, (resource_type, projection, stored)) in resources.enumerate() {
         if n > 0 {
             out.push(',');
         }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::schema::{ENTERPRISE_SCHEMA, GROUP_SCHEMA, USER_SCHEMA};
-use super::{AttributePath, Error, Filter, ResourceType};
+use super::search::Wanted;
+use super::{AttributePath, Error, Filter, ResourceType, SearchRequest, Sort};
 
 mod answer;
 pub mod discovery;
@@ -67,6 +68,22 @@ pub fn names(list: &str) -> Cow<'_, str> {
         .replace(ENTERPRISE_SCHEMA_V1, ENTERPRISE_SCHEMA)
         .replace(&format!("manager.{MANAGER_ID}"), "manager.value")
         .into()
+}
+
+/// The same search with names of SCIM 2.0. There are no cursors in SCIM 1.1.
+pub fn search(request: SearchRequest) -> SearchRequest {
+    let modern = |list: String| names(&list).into_owned();
+    SearchRequest {
+        filter: request.filter.map(filter),
+        sort: request.sort.map(|sort| Sort { by: path(sort.by), ..sort }),
+        page: match request.page {
+            Wanted::Cursor(_) => Wanted::Index(1),
+            page => page,
+        },
+        attributes: request.attributes.map(modern),
+        excluded_attributes: request.excluded_attributes.map(modern),
+        ..request
+    }
 }
 
 /// The body of an answer that says no.

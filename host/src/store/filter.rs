@@ -8,12 +8,14 @@ use crate::scim::{Error, Filter, Literal, Operator, ResourceType};
 
 mod comparison;
 mod folding;
+mod sorting;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use folding::{FOLDED, compare_folded};
+pub(super) use sorting::sort_key;
 
 use super::reader::Bound;
 use crate::scim::evaluate::Comparison;

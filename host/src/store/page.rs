@@ -1,5 +1,6 @@
 //! Lists: one page of a kind of resource, filtered, with the exact total.
 
+mod order;
 mod select;
 
 use std::fmt;
@@ -7,16 +8,20 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::filter::{self, Condition};
 use super::frame::Documents;
 use super::resource::{Related, StoredResource};
-use super::walk::{List, Place};
+use super::walk::{List, Moment, Place};
 use super::{Store, frame};
-use crate::scim::{self, Filter, Literal, Operator, ResourceType};
-pub(super) use select::Select;
+use crate::scim::{self, Filter, Literal, Operator, ResourceType, ScimType, Sort};
+use order::SORTED_AT_MOST;
+pub(super) use order::{Key, Order};
+pub(super) use select::{Select, Window};
 
 /// Which page of which list.
 #[derive(Clone, Debug)]
@@ -27,27 +32,59 @@ pub struct Query {
     pub resource_type: Arc<ResourceType>,
     /// Only what matches.
     pub filter: Option<Filter>,
-    /// The first of the page, counted from 1; 0 is 1 (RFC 7644 §3.4.2.4).
-    pub start_index: u64,
+    /// In which order; by age where nothing is said.
+    pub sort: Option<Sort>,
+    /// Where the page begins.
+    pub start: Start,
     /// No more than so many; 0 asks for the total only.
     pub count: u64,
     /// What is read along with each.
     pub related: Related,
 }
 
+/// Where a page begins.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Start {
+    /// With the resource of this number, counted from 1; 0 is 1 (RFC 7644 §3.4.2.4).
+    Index(u64),
+    /// After this place, or at the beginning of a walk (RFC 9865). Whatever is written meanwhile,
+    /// a walk sees once what is there all the time, and nothing twice unless what it is sorted by
+    /// changes.
+    After(Option<Bookmark>),
+}
+
+/// A place in a walk through a list.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Bookmark {
+    /// How many there were when the walk began.
+    pub total: u64,
+    /// The last resource that was seen, by its age.
+    seq: i64,
+    /// What it is sorted by, where it is not age.
+    key: Option<Value>,
+}
+
+impl Bookmark {
+    fn place(&self) -> (Option<&Value>, i64) {
+        (self.key.as_ref(), self.seq)
+    }
+}
+
 /// A page.
 ///
 /// Its resources share one text, since a hundred of them would be five hundred strings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     /// How many match, on all pages.
     pub total: u64,
+    /// Where the next page of the walk begins; none after its last one.
+    pub next: Option<Bookmark>,
     text: String,
     rows: Vec<StoredResource<Range<usize>>>,
 }
 
 impl Page {
-    /// Those of this page, in the order of their creation.
+    /// Those of this page, in the order of the list.
     pub fn resources(&self) -> impl ExactSizeIterator<Item = StoredResource<&str>> {
         self.rows.iter().map(|row| row.map(|range| &self.text[range.clone()]))
     }
@@ -59,7 +96,7 @@ impl Page {
             text.push_str(part);
             start..text.len()
         });
-        Self { total: 1, text, rows: vec![row] }
+        Self { total: 1, next: None, text, rows: vec![row] }
     }
 }
 
@@ -92,7 +129,9 @@ impl Store {
     pub async fn page(&self, query: &Query) -> Result<Page, QueryError> {
         if let Some(filter) = &query.filter {
             filter.check(&query.resource_type).map_err(QueryError::Unsupported)?;
-            if let Some(user_name) = user_name(filter, &query.resource_type) {
+            if let Some(user_name) = user_name(filter, &query.resource_type)
+                && let Start::Index(_) | Start::After(None) = query.start
+            {
                 return Ok(self.page_of_one(query, user_name).await?);
             }
         }
@@ -102,62 +141,153 @@ impl Store {
             .map(|it| filter::condition(it, &query.resource_type, &query.tenant))
             .transpose()
             .map_err(QueryError::Unsupported)?;
-        Ok(self.walk(query, condition).await?)
+        let order = Order::of(query.sort.as_ref(), &query.resource_type, &query.tenant)
+            .map_err(QueryError::Unsupported)?;
+        match &query.start {
+            Start::Index(start) => self.by_index(query, condition, &order, (*start).max(1)).await,
+            Start::After(after) => {
+                // One more tells whether there is a next page.
+                let limit = if query.count == 0 { 0 } else { query.count.saturating_add(1) };
+                let window = Window { after: after.as_ref(), skip: 0, limit };
+                let found = self.select(query, condition.as_ref(), &order, window).await?;
+                Ok(found.page_of(query.count, after.as_ref()))
+            }
+        }
     }
 
     /// What identity providers ask before every create, together with whoever asks the same.
     async fn page_of_one(&self, query: &Query, user_name: &str) -> Result<Page> {
         let kind = &query.resource_type.name;
         let found = self.of_user_name(&query.tenant, kind, user_name, query.related).await?;
+        let is_first = !matches!(query.start, Start::Index(2..));
         Ok(match found {
-            Some(found) if query.start_index <= 1 && query.count > 0 => Page::of_one(&found),
+            Some(found) if is_first && query.count > 0 => Page::of_one(&found),
             found => Page { total: u64::from(found.is_some()), ..Page::default() },
         })
     }
 
-    async fn walk(&self, query: &Query, condition: Option<Condition>) -> Result<Page> {
+    /// A page that is counted to, unless it is remembered where the one before it ended.
+    async fn by_index(
+        &self,
+        query: &Query,
+        condition: Option<Condition>,
+        order: &Order,
+        start: u64,
+    ) -> Result<Page, QueryError> {
+        let (after, moment) = match order.key {
+            None => self.remembered(query, start),
+            Some(_) => (None, None),
+        };
+        let skip = if after.is_some() { 0 } else { start - 1 };
+        let window = Window { after: after.as_ref(), skip, limit: query.count };
+        let Found { page, last, .. } =
+            self.select(query, condition.as_ref(), order, window).await?;
+        let next = start.saturating_add(page.rows.len() as u64);
+        if let (Some(after), Some((list, moment))) = (last, moment)
+            && next <= page.total
+        {
+            self.walks.remember(list, next, moment, Place { after, total: page.total });
+        }
+        Ok(page)
+    }
+
+    fn remembered(&self, query: &Query, start: u64) -> (Option<Bookmark>, Option<(List, Moment)>) {
         let list = List {
             tenant: query.tenant.clone(),
             kind: query.resource_type.name.clone(),
             filter: query.filter.as_ref().map(Filter::to_string),
         };
-        let start = query.start_index.max(1);
         let (moment, place) = self.walks.find(&list, start);
-        let select = Select::of(query, condition.as_ref(), start, place);
+        let mark = |Place { after, total }| Bookmark { total, seq: after, key: None };
+        (place.map(mark), Some((list, moment)))
+    }
+
+    async fn select(
+        &self,
+        query: &Query,
+        condition: Option<&Condition>,
+        order: &Order,
+        window: Window<'_>,
+    ) -> Result<Found, QueryError> {
+        let select = Select::of(query, condition, order, window);
         let row = sqlx::query_with(AssertSqlSafe(select.sql), select.arguments)
             .fetch_one(&mut *self.pool.take().await?)
             .await
             .context("reading a page")?;
-        let (page, last) = read(&row, query.related)?;
-        let next = start.saturating_add(page.rows.len() as u64);
-        if let Some(after) = last.filter(|_| next <= page.total) {
-            self.walks.remember(list, next, moment, Place { after, total: page.total });
+        let found = read(&row, query.related, order.key.is_some())?;
+        let is_put_in_order = order.key.is_some() && (condition.is_some() || !order.is_indexed());
+        if is_put_in_order && found.page.total > SORTED_AT_MOST {
+            return Err(QueryError::Unsupported(too_many_to_sort()));
         }
-        Ok(page)
+        Ok(found)
     }
 }
 
-/// The page in a row, and the place of its last resource.
-fn read(row: &SqliteRow, related: Related) -> Result<(Page, Option<i64>)> {
+/// RFC 7644 §3.12: better a refusal than a tenant in memory.
+fn too_many_to_sort() -> scim::Error {
+    scim::Error::bad_request(
+        ScimType::TooMany,
+        format!(
+            "more than {SORTED_AT_MOST} resources would have to be put in this order: use a filter \
+             that matches fewer, or sort all of them by userName or meta.lastModified"
+        ),
+    )
+}
+
+/// A page as it was read, with the places of its resources.
+#[derive(Debug, Default)]
+struct Found {
+    page: Page,
+    /// The place of the last one in age.
+    last: Option<i64>,
+    /// The places of all in age.
+    seqs: Vec<i64>,
+    /// What each is sorted by, where it is not age.
+    keys: Option<Vec<Value>>,
+}
+
+impl Found {
+    /// The page of at most so many, and where the next one begins.
+    fn page_of(mut self, count: u64, after: Option<&Bookmark>) -> Page {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        if count == 0 || self.page.rows.len() <= count {
+            return self.page;
+        }
+        self.page.rows.truncate(count);
+        self.page.next = self.seqs.get(count - 1).map(|seq| Bookmark {
+            total: after.map_or(self.page.total, |after| after.total),
+            seq: *seq,
+            key: self.keys.and_then(|keys| keys.into_iter().nth(count - 1)),
+        });
+        self.page
+    }
+}
+
+/// The page in a row, and the places of its resources.
+fn read(row: &SqliteRow, related: Related, is_sorted: bool) -> Result<Found> {
     let total = u64::try_from(row.try_get::<i64, _>(0)?).context("a count")?;
     let Some(heads) = row.try_get::<Option<&str>, _>(1)? else {
-        return Ok((Page { total, ..Page::default() }, None));
+        return Ok(Found { page: Page { total, ..Page::default() }, ..Found::default() });
     };
     let documents = std::str::from_utf8(row.try_get(2)?)?;
     let beside: &str = if related == Related::None { "" } else { row.try_get(3)? };
+    let keys = match is_sorted {
+        true => Some(serde_json::from_str(row.try_get(4)?).context("what a page is sorted by")?),
+        false => None,
+    };
     let text = [documents, heads, beside].concat();
     let (documents, rest) = text.split_at(documents.len());
     let (heads, beside) = rest.split_at(heads.len());
     let mut documents =
         Documents::new(documents, Some(beside).filter(|_| related != Related::None));
-    let mut last = None;
-    let mut rows = Vec::new();
+    let (mut rows, mut seqs) = (Vec::new(), Vec::new());
     for head in frame::split(heads) {
         let (seq, resource) = documents.next(head)?;
-        last = Some(seq);
+        seqs.push(seq);
         rows.push(resource.map(|part| range(&text, part)));
     }
-    Ok((Page { total, text, rows }, last))
+    let page = Page { total, next: None, text, rows };
+    Ok(Found { page, last: seqs.last().copied(), seqs, keys })
 }
 
 /// Where a part of the text is in it.

@@ -27,7 +27,7 @@ fn check_no_nulls(value: &Value) {
 
 #[test]
 fn the_configuration_is_whole_and_truthful() {
-    let support = Support { max_results: 200, change_password: false, etag: true };
+    let support = Support { page: 100, max_results: 200, change_password: false, etag: true };
     let config = read(&service_provider_config(BASE, &support));
     assert_eq!(config["schemas"], json!([CONFIG_SCHEMA]));
     assert_eq!(config["patch"], json!({ "supported": true }));
@@ -37,7 +37,7 @@ fn the_configuration_is_whole_and_truthful() {
     );
     assert_eq!(config["filter"], json!({ "supported": true, "maxResults": 200 }));
     assert_eq!(config["changePassword"], json!({ "supported": false }));
-    assert_eq!(config["sort"], json!({ "supported": false }));
+    assert_eq!(config["sort"], json!({ "supported": true }));
     assert_eq!(config["etag"], json!({ "supported": true }));
     let schemes = config["authenticationSchemes"].as_array().unwrap();
     for scheme in schemes {
@@ -120,7 +120,7 @@ fn resource_types_are_those_of_the_rfc() {
 #[test]
 fn the_configuration_has_what_the_example_of_the_rfc_has() {
     let example = rfc("rfc7643-8.5-service_provider_configuration");
-    let support = Support { max_results: 200, change_password: true, etag: true };
+    let support = Support { page: 100, max_results: 200, change_password: true, etag: true };
     let config = read(&service_provider_config(BASE, &support));
     for (name, value) in example.as_object().unwrap() {
         match value {

@@ -118,8 +118,10 @@ fn check_list(documents: &[&str], total: u64, start_index: u64, expected: &Value
     let user = schemas.by_name("User").unwrap();
     let projection = Projection::parse(Some("id"), None, user).unwrap();
     let mut out = String::new();
-    let resources = documents.iter().map(|document| stored(document, None));
-    list(&mut out, BASE, user, &projection, total, start_index, resources);
+    let resources = documents.iter().map(|it| (&**user, &projection, stored(it, None)));
+    let count = documents.len();
+    let head = ListHead { total, start_index: Some(start_index), count, next_cursor: None };
+    list(&mut out, BASE, &head, resources);
     assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), *expected);
 }
 

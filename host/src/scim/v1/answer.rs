@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{CORE_SCHEMA, ENTERPRISE_SCHEMA_V1, MANAGER_ID, rename};
 use crate::scim::schema::ENTERPRISE_SCHEMA;
+use crate::scim::render::ListHead;
 use crate::scim::{Projection, ResourceType, Stored, render};
 
 /// Appends the resource as served.
@@ -26,14 +27,17 @@ pub fn resource(
 pub fn list<'a>(
     out: &mut String,
     base_url: &str,
-    resource_type: &ResourceType,
-    projection: &Projection,
+    resource_type: &'a ResourceType,
+    projection: &'a Projection,
     total: u64,
     start_index: u64,
     resources: impl ExactSizeIterator<Item = Stored<'a>>,
 ) {
     let mut modern = String::new();
-    render::list(&mut modern, base_url, resource_type, projection, total, start_index, resources);
+    let count = resources.len();
+    let head = ListHead { total, start_index: Some(start_index), count, next_cursor: None };
+    let shown = resources.map(|it| (resource_type, projection, it));
+    render::list(&mut modern, base_url, &head, shown);
     let mut list: Map<String, Value> =
         serde_json::from_str(&modern).expect("a rendered list is a JSON object");
     list.insert("schemas".to_owned(), [CORE_SCHEMA].into_iter().collect());

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::clock::Clock;
 use crate::scim::{Filter, ResourceType, Schemas, ScimType};
 use crate::store::{
-    Commit, MemberRow, Query, QueryError, Related, ResourceChange, ResourceRow, Store,
+    Commit, MemberRow, Query, QueryError, Related, ResourceChange, ResourceRow, Start, Store,
 };
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -104,7 +104,8 @@ impl Directory {
             tenant: "acme".to_owned(),
             resource_type: resource_type(kind),
             filter: Some(filter.clone()),
-            start_index: 1,
+            sort: None,
+            start: Start::Index(1),
             count: 1000,
             related: Related::None,
         };

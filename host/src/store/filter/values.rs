@@ -104,6 +104,24 @@ impl<'t> Values<'t> {
         is_value && text == "r.document" && path == "$.\"emails\""
     }
 
+    /// Whether they are rows of members.
+    pub(super) fn are_related(&self) -> bool {
+        self.relation.is_some()
+    }
+
+    /// Whether they are in this column, as they are compared.
+    pub(super) fn are_column(&self, column: &str) -> bool {
+        match &self.place {
+            Place::Column { sql, folded } => folded.unwrap_or(sql) == column,
+            Place::Json { .. } | Place::Kind | Place::Whole => false,
+        }
+    }
+
+    /// The lists that have to be gone through: JSON text, path, and the name of each value.
+    pub(super) fn lists(&self) -> &[(String, String, String)] {
+        &self.lists
+    }
+
     /// What names mean between brackets after this attribute.
     pub(super) fn scope(&self) -> Option<Scope<'t>> {
         let attribute = self.attribute?;

@@ -283,7 +283,8 @@ async fn many_writers_lose_nothing() {
         tenant: "acme".to_owned(),
         resource_type: pages::resource_type("User"),
         filter: None,
-        start_index: 1,
+        sort: None,
+        start: Start::Index(1),
         count: 1000,
         related: Related::None,
     };

@@ -1,0 +1,227 @@
+//! Queries: of one type of resource or of all, by parameters or by a search (RFC 7644 §3.4.2 and
+//! §3.4.3), page by page by index or by cursor (RFC 9865).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use url::form_urlencoded;
+
+use super::answer::{self, Refused};
+use super::authorization::Caller;
+use super::body::ScimBody;
+use super::directory::{Answered, related, resource_type, stored};
+use crate::lifecycle::registry::Tenant;
+use crate::lifecycle::{Cursor, Fault, Host};
+use crate::scim::search::Wanted;
+use crate::scim::{self, Projection, Reading, ResourceType, SearchRequest, Version, render, v1};
+use crate::store::{Bookmark, Page, Query, QueryError, Start};
+
+pub(super) fn routes() -> Router<Arc<Host>> {
+    Router::new()
+        .route("/", get(list_everything))
+        .route("/.search", post(search_everything))
+        .route("/{endpoint}/.search", post(search))
+}
+
+/// GET on the endpoint of a type.
+pub(super) async fn list(
+    State(host): State<Arc<Host>>,
+    Caller(tenant, version): Caller,
+    Path((_, endpoint)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Answered {
+    let resource_type = resource_type(&host, &endpoint)?;
+    let mut request = parameters(query.as_deref())?;
+    if version == Version::V1 {
+        request = v1::search(request);
+    }
+    answer(&host, &tenant, version, &[resource_type], &request).await
+}
+
+/// GET on the base URL (RFC 7644 §3.4.2.1).
+pub(super) async fn list_everything(
+    State(host): State<Arc<Host>>,
+    Caller(tenant, version): Caller,
+    RawQuery(query): RawQuery,
+) -> Answered {
+    known_to(version)?;
+    answer(&host, &tenant, version, &everything(&host), &parameters(query.as_deref())?).await
+}
+
+async fn search(
+    State(host): State<Arc<Host>>,
+    Caller(tenant, version): Caller,
+    Path((_, endpoint)): Path<(String, String)>,
+    ScimBody(body): ScimBody,
+) -> Answered {
+    known_to(version)?;
+    let resource_type = resource_type(&host, &endpoint)?;
+    let request = SearchRequest::of_body(&body, &mut Reading::new(tenant.dialect))?;
+    answer(&host, &tenant, version, &[resource_type], &request).await
+}
+
+async fn search_everything(
+    State(host): State<Arc<Host>>,
+    Caller(tenant, version): Caller,
+    ScimBody(body): ScimBody,
+) -> Answered {
+    known_to(version)?;
+    let request = SearchRequest::of_body(&body, &mut Reading::new(tenant.dialect))?;
+    answer(&host, &tenant, version, &everything(&host), &request).await
+}
+
+/// Searches, and lists of every type, came with SCIM 2.0.
+fn known_to(version: Version) -> Result<(), scim::Error> {
+    match version {
+        Version::V1 => Err(scim::Error::new(501, "a search is not offered in SCIM 1.1")),
+        Version::V2 => Ok(()),
+    }
+}
+
+/// Both `%20` and `+` are spaces in a query string.
+fn parameters(query: Option<&str>) -> Result<SearchRequest, scim::Error> {
+    SearchRequest::of_parameters(form_urlencoded::parse(query.unwrap_or_default().as_bytes()))
+}
+
+fn everything(host: &Host) -> Vec<Arc<ResourceType>> {
+    host.schemas.iter().cloned().collect()
+}
+
+async fn answer(
+    host: &Host,
+    tenant: &Tenant,
+    version: Version,
+    types: &[Arc<ResourceType>],
+    request: &SearchRequest,
+) -> Answered {
+    if types.len() > 1 && request.sort.is_some() {
+        let detail = "sortBy: resources of several types follow type by type; sort those of one \
+                      type, at its own endpoint";
+        return Err(scim::Error::invalid_path(detail).into());
+    }
+    let parts = types
+        .iter()
+        .map(|it| Ok((&**it, request.projection(it)?)))
+        .collect::<Result<Vec<_>, scim::Error>>()?;
+    let search = Search { host, tenant, version, types, parts, request };
+    match &request.page {
+        Wanted::Index(start) => search.by_index(*start).await,
+        Wanted::Cursor(cursor) => search.by_cursor(cursor).await,
+    }
+}
+
+/// A query on its way. Lists of several types follow on each other.
+struct Search<'s> {
+    host: &'s Host,
+    tenant: &'s Tenant,
+    version: Version,
+    types: &'s [Arc<ResourceType>],
+    parts: Vec<(&'s ResourceType, Projection)>,
+    request: &'s SearchRequest,
+}
+
+impl Search<'_> {
+    async fn by_index(&self, first: u64) -> Answered {
+        let (mut start, mut left, mut total) = (first, self.request.count, 0);
+        let mut pages = Vec::with_capacity(self.parts.len());
+        for n in 0..self.parts.len() {
+            let page = self.page(n, Start::Index(start), left).await?;
+            total += page.total;
+            left -= page.resources().len() as u64;
+            start = start.saturating_sub(page.total).max(1);
+            pages.push((n, page));
+        }
+        Ok(self.shown(&pages, total, Some(first), None))
+    }
+
+    async fn by_cursor(&self, cursor: &str) -> Answered {
+        let begun = match cursor {
+            "" => None,
+            text => Some(self.host.open_cursor(&self.key(), text)?),
+        };
+        let known = begun.as_ref().map(|cursor| cursor.total);
+        let (first, mut after) = begun.map_or((0, None), |cursor| (cursor.list, cursor.after));
+        let (mut left, mut counted, mut next) = (self.request.count, 0, None);
+        let mut pages = Vec::with_capacity(self.parts.len());
+        for n in first..self.parts.len() {
+            if next.is_some() && known.is_some() {
+                break;
+            }
+            let page = self.page(n, Start::After(after.take()), left).await?;
+            counted += page.total;
+            let is_unread = left == 0 && self.request.count > 0 && page.total > 0;
+            next = next.or_else(|| place_in(n, &page, is_unread));
+            left -= page.resources().len() as u64;
+            pages.push((n, page));
+        }
+        let total = known.unwrap_or(counted);
+        let seal = |(list, after)| {
+            self.host.seal_cursor(&self.key(), &Cursor { list, after, total }).map_err(Fault::from)
+        };
+        let next = next.map(seal).transpose()?;
+        Ok(self.shown(&pages, total, None, next.as_deref()))
+    }
+
+    /// What stays the same from page to page (RFC 9865 §2).
+    fn key(&self) -> String {
+        let types = self.types.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(",");
+        let filter = self.request.filter.as_ref().map(ToString::to_string).unwrap_or_default();
+        let sort = self.request.sort.as_ref().map_or_else(String::new, |sort| {
+            format!("{} {}", sort.by.to_string().to_lowercase(), sort.descending)
+        });
+        [self.tenant.id.as_str(), &types, &filter, &sort].join("\n")
+    }
+
+    async fn page(&self, n: usize, start: Start, count: u64) -> Result<Page, Refused> {
+        let (resource_type, projection) = &self.parts[n];
+        let query = Query {
+            tenant: self.tenant.id.clone(),
+            resource_type: Arc::clone(&self.types[n]),
+            filter: self.request.filter.clone(),
+            sort: self.request.sort.clone(),
+            start,
+            count,
+            related: related(resource_type, projection),
+        };
+        self.host.store.page(&query).await.map_err(|error| match error {
+            QueryError::Unsupported(error) => error.into(),
+            QueryError::Accident(error) => error.into(),
+        })
+    }
+
+    fn shown(
+        &self,
+        pages: &[(usize, Page)],
+        total: u64,
+        start_index: Option<u64>,
+        next_cursor: Option<&str>,
+    ) -> Response {
+        let count = pages.iter().map(|(_, page)| page.resources().len()).sum();
+        let base_url = self.tenant.base_url(self.version);
+        let mut body = String::with_capacity(256 + count * 1024);
+        if let (Version::V1, [(n, page)]) = (self.version, pages) {
+            let (t, projection) = &self.parts[*n];
+            let shown = page.resources().map(stored);
+            v1::list(&mut body, base_url, t, projection, total, start_index.unwrap_or(1), shown);
+            return answer::json(200, body);
+        }
+        let head = render::ListHead { total, start_index, count, next_cursor };
+        let resources = pages.iter().flat_map(|(n, page)| {
+            let (resource_type, projection) = &self.parts[*n];
+            page.resources().map(move |found| (*resource_type, projection, stored(found)))
+        });
+        render::list(&mut body, base_url, &head, resources);
+        answer::json(200, body)
+    }
+}
+
+/// Where the next page begins in this list, if it does.
+fn place_in(n: usize, page: &Page, is_unread: bool) -> Option<(usize, Option<Bookmark>)> {
+    match &page.next {
+        Some(after) => Some((n, Some(after.clone()))),
+        None => is_unread.then_some((n, None)),
+    }
+}
