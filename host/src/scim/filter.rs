@@ -11,6 +11,8 @@ pub(in crate::scim) mod grammar;
 mod scanner;
 
 #[cfg(test)]
+pub(crate) mod generate;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod vectors;

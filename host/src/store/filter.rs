@@ -19,7 +19,7 @@ pub(super) use sorting::sort_key;
 
 use super::reader::Bound;
 use crate::scim::evaluate::Comparison;
-use values::{Scope, Values};
+use values::{Place, Scope, Values};
 
 /// A condition, and the values for its question marks.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +38,18 @@ pub(super) fn condition(
     let mut writer = Writer { resource_type, tenant, condition: Condition::default(), elements: 0 };
     writer.filter(filter, &Scope::Resource)?;
     Ok(writer.condition)
+}
+
+/// The address without which the filter between the brackets of `emails[…]` does not hold.
+fn address_in(filter: &Filter) -> Option<&str> {
+    match filter {
+        Filter::Compare(path, Operator::Eq, Literal::String(address)) => {
+            let is_value = path.schema.is_none() && path.sub_attribute.is_none();
+            (is_value && path.attribute.eq_ignore_ascii_case("value")).then_some(address)
+        }
+        Filter::And(left, right) => address_in(left).or_else(|| address_in(right)),
+        _ => None,
+    }
 }
 
 /// Writes a condition from left to right, so that values are bound in their order.
@@ -152,8 +164,25 @@ impl<'t> Writer<'t> {
             self.sql("FALSE");
             return Ok(());
         };
+        let address = if values.are_whole_addresses() { address_in(filter) } else { None };
+        if let Some(address) = address {
+            self.sql("(");
+            self.has_address(&address.to_lowercase());
+            self.sql(" AND ");
+        }
+        // One value that is not there is none to look into.
+        let is_lone = !values.are_many() && !matches!(values.place, Place::Whole);
         let mut result = Ok(());
-        self.any(&values, |it| result = it.filter(filter, &inner));
+        self.any(&values, |it| {
+            if is_lone {
+                it.value(&values.place);
+                it.sql(" IS NOT NULL AND ");
+            }
+            result = it.filter(filter, &inner);
+        });
+        if address.is_some() {
+            self.sql(")");
+        }
         result
     }
 

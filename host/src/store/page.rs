@@ -17,7 +17,7 @@ use super::filter::{self, Condition};
 use super::frame::Documents;
 use super::resource::{Related, StoredResource};
 use super::walk::{List, Moment, Place};
-use super::{Store, frame};
+use super::{Store, frame, pool};
 use crate::scim::{self, Filter, Literal, Operator, ResourceType, ScimType, Sort};
 use order::SORTED_AT_MOST;
 pub(super) use order::{Key, Order};
@@ -210,10 +210,17 @@ impl Store {
         window: Window<'_>,
     ) -> Result<Found, QueryError> {
         let select = Select::of(query, condition, order, window);
+        let mut connection = match condition.is_some() || order.key.is_some() {
+            true => self.pool.take_bounded().await?,
+            false => self.pool.take().await?,
+        };
         let row = sqlx::query_with(AssertSqlSafe(select.sql), select.arguments)
-            .fetch_one(&mut *self.pool.take().await?)
+            .fetch_one(&mut *connection)
             .await
-            .context("reading a page")?;
+            .map_err(|error| match pool::is_too_much(&error) {
+                true => QueryError::Unsupported(too_much_to_look_at()),
+                false => anyhow::Error::new(error).context("reading a page").into(),
+            })?;
         let found = read(&row, query.related, order.key.is_some())?;
         let is_put_in_order = order.key.is_some() && (condition.is_some() || !order.is_indexed());
         if is_put_in_order && found.page.total > SORTED_AT_MOST {
@@ -221,6 +228,15 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// RFC 7644 §3.12: better a refusal than an answer that nobody waits for, or an empty one.
+fn too_much_to_look_at() -> scim::Error {
+    scim::Error::bad_request(
+        ScimType::TooMany,
+        "to answer this, too many resources would have to be looked at: add a condition such as \
+         userName eq, externalId eq, emails.value eq or meta.lastModified gt",
+    )
 }
 
 /// RFC 7644 §3.12: better a refusal than a tenant in memory.

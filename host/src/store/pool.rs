@@ -5,6 +5,8 @@
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 use sqlx::sqlite::SqliteConnection;
@@ -14,55 +16,97 @@ use super::database;
 /// How many there are.
 const CONNECTIONS: usize = 4;
 
+/// So many instructions of SQLite's machine are a stretch.
+const STRETCH: i32 = 100_000;
+
+/// No query of a client takes more stretches: about what a condition on a million documents takes,
+/// or a hundred conditions on ten thousand.
+const MOST_STRETCHES: u32 = 250;
+
 /// The connections that nobody uses just now.
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
-    idle: flume::Receiver<SqliteConnection>,
-    back: flume::Sender<SqliteConnection>,
+    idle: flume::Receiver<Measured>,
+    back: flume::Sender<Measured>,
+}
+
+/// A connection, and how many stretches are left for what runs on it.
+struct Measured {
+    connection: SqliteConnection,
+    left: Arc<AtomicU32>,
+}
+
+impl Measured {
+    async fn open(path: &Path) -> Result<Self> {
+        let mut connection = database::reader(path).await?;
+        let left = Arc::new(AtomicU32::new(u32::MAX));
+        let counted = Arc::clone(&left);
+        let goes_on = move || counted.fetch_sub(1, Ordering::Relaxed) > 1;
+        connection.lock_handle().await?.set_progress_handler(STRETCH, goes_on);
+        Ok(Self { connection, left })
+    }
 }
 
 impl Pool {
     pub(super) async fn open(path: &Path) -> Result<Self> {
         let (back, idle) = flume::bounded(CONNECTIONS);
         for _ in 0..CONNECTIONS {
-            back.try_send(database::reader(path).await?).ok();
+            back.try_send(Measured::open(path).await?).ok();
         }
         Ok(Self { idle, back })
     }
 
     /// Waits for a connection. It goes back when it is dropped.
     pub(super) async fn take(&self) -> Result<Taken> {
-        let connection = self.idle.recv_async().await.ok().context("the store is closed")?;
-        Ok(Taken { connection: Some(connection), back: self.back.clone() })
+        self.take_for(u32::MAX).await
     }
+
+    /// The same for a query that a client has made up, which ends early where it would look at too
+    /// much: see [`is_too_much`].
+    pub(super) async fn take_bounded(&self) -> Result<Taken> {
+        self.take_for(MOST_STRETCHES).await
+    }
+
+    async fn take_for(&self, stretches: u32) -> Result<Taken> {
+        let measured = self.idle.recv_async().await.ok().context("the store is closed")?;
+        measured.left.store(stretches, Ordering::Relaxed);
+        Ok(Taken { measured: Some(measured), back: self.back.clone() })
+    }
+}
+
+/// Whether a query ended because it looked at too much.
+pub(super) fn is_too_much(error: &sqlx::Error) -> bool {
+    const INTERRUPTED: &str = "9";
+    let code = error.as_database_error().and_then(|it| it.code());
+    code.is_some_and(|code| code == INTERRUPTED)
 }
 
 /// A connection on loan.
 pub(super) struct Taken {
     /// Some until it is dropped.
-    connection: Option<SqliteConnection>,
-    back: flume::Sender<SqliteConnection>,
+    measured: Option<Measured>,
+    back: flume::Sender<Measured>,
 }
 
 impl Deref for Taken {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        self.connection.as_ref().expect("only a drop takes it away")
+        &self.measured.as_ref().expect("only a drop takes it away").connection
     }
 }
 
 impl DerefMut for Taken {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        self.connection.as_mut().expect("only a drop takes it away")
+        &mut self.measured.as_mut().expect("only a drop takes it away").connection
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
+        if let Some(measured) = self.measured.take() {
             // There is always room for those that were taken.
-            self.back.try_send(connection).ok();
+            self.back.try_send(measured).ok();
         }
     }
 }

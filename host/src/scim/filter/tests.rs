@@ -129,3 +129,34 @@ fn filters_are_bounded() {
     assert!(Filter::parse(&long(MAX_FILTER_LENGTH)).is_ok());
     refuse(&long(MAX_FILTER_LENGTH + 1), "a filter is at most 8192 bytes long, this one has 8193");
 }
+
+const NAMES: &[&str] = &[
+    "userName",
+    "name.familyName",
+    "emails",
+    "a-b_9",
+    "members.$ref",
+    "meta.lastModified",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+];
+
+proptest::proptest! {
+    /// Whatever is printed reads as the same filter again.
+    #[test]
+    fn a_printed_filter_reads_as_itself(
+        filter in generate::filters(NAMES, &["value", "type", "$ref"], ".{0,8}")
+    ) {
+        let printed = filter.to_string();
+        proptest::prop_assert_eq!(Filter::parse(&printed), Ok(filter), "{}", printed);
+    }
+
+    /// Whatever is sent is read or refused, and what is read is printed and read again.
+    #[test]
+    fn no_text_harms_the_reader(
+        text in "([a-z]{1,3}|eq|pr|and|or|not| |\\(|\\)|\\[|\\]|\"|\\\\|\\.|:|[0-9]|\\PC){0,24}"
+    ) {
+        if let Ok(filter) = Filter::parse(&text) {
+            proptest::prop_assert_eq!(Filter::parse(&filter.to_string()), Ok(filter));
+        }
+    }
+}

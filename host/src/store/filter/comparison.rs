@@ -42,6 +42,10 @@ impl<'t> Writer<'t> {
                 if self.by_address(values, operator, operand) {
                     return Ok(());
                 }
+                if values.are_state() && *operand == Operand::Boolean(false) {
+                    // Whoever is inactive is in an index; who does not say it counts as active.
+                    self.sql("r.active = 0 AND ");
+                }
                 let mut result = Ok(());
                 self.any(values, |it| result = it.one(&values.place, operator, operand));
                 result
@@ -71,15 +75,19 @@ impl<'t> Writer<'t> {
     /// `emails.value eq` has a table of its own.
     fn by_address(&mut self, values: &Values<'t>, operator: Operator, operand: &Operand) -> bool {
         let (Operator::Eq, Operand::Folded(address)) = (operator, operand) else { return false };
-        if !values.are_addresses() {
-            return false;
+        if values.are_addresses() {
+            self.has_address(address);
         }
+        values.are_addresses()
+    }
+
+    /// Writes that this address in lower case is one of the resource's.
+    pub(super) fn has_address(&mut self, address: &str) {
         self.sql("r.id IN (SELECT e.resource FROM email e WHERE e.tenant = ");
         self.bind(self.tenant);
         self.sql(" AND e.address_key = ");
-        self.bind(address.as_str());
+        self.bind(address);
         self.sql(")");
-        true
     }
 
     /// Writes that this value compares so.
@@ -129,6 +137,9 @@ impl<'t> Writer<'t> {
                 self.sql(") > 0");
             }
             Operator::Sw => {
+                if matches!(place, Place::Column { .. }) {
+                    self.in_range_of(place, text);
+                }
                 self.sql("substr(");
                 self.value(place);
                 self.sql(", 1, length(");
@@ -138,6 +149,16 @@ impl<'t> Writer<'t> {
             }
             Operator::Ew => self.ends_with(place, text),
             _ => self.ordered(place, operator, text.into()),
+        }
+    }
+
+    /// Narrows a column down to what can begin so, for an index.
+    fn in_range_of(&mut self, place: &Place, text: &str) {
+        self.ordered(place, Operator::Ge, text.into());
+        self.sql(" AND ");
+        if let Some(end) = behind(text) {
+            self.ordered(place, Operator::Lt, end.into());
+            self.sql(" AND ");
         }
     }
 
@@ -189,6 +210,20 @@ impl<'t> Writer<'t> {
         };
         self.ordered(place, operator, rfc3339(floor).into());
     }
+}
+
+/// The first text that is greater than all that begin so; none where there is none.
+fn behind(text: &str) -> Option<String> {
+    let mut text = text.to_owned();
+    while let Some(last) = text.pop() {
+        // What is not a character follows on one that is (U+D7FF).
+        let next = (u32::from(last) + 1..).take(0x801).find_map(char::from_u32);
+        if let Some(next) = next {
+            text.push(next);
+            return Some(text);
+        }
+    }
+    None
 }
 
 fn floor_to_millisecond(at: Timestamp) -> Timestamp {

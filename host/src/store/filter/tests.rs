@@ -8,6 +8,8 @@ use crate::store::{
     Commit, MemberRow, Query, QueryError, Related, ResourceChange, ResourceRow, Start, Store,
 };
 
+mod agreement;
+
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 /// A store, and the documents that are in it as they are served.
@@ -19,12 +21,16 @@ struct Directory {
 
 impl Directory {
     async fn new() -> Self {
+        Self::of(users()).await
+    }
+
+    async fn of(users: Vec<Value>) -> Self {
         let files = tempfile::tempdir().unwrap();
         let path = files.path().join("muster.db");
         let clock = Clock::held_at("2026-11-22T08:00:00Z".parse().unwrap());
         let store = Store::open(&path, clock).await.unwrap();
         let mut directory = Self { store, served: Vec::new(), _files: files };
-        for (n, document) in users().into_iter().enumerate() {
+        for (n, document) in users.into_iter().enumerate() {
             directory.add("User", n, document).await;
         }
         for (n, name) in ["Staff", "Ärzte", "all"].into_iter().enumerate() {

@@ -100,8 +100,25 @@ impl<'t> Values<'t> {
     /// Whether these are e-mail addresses of the resource, which have rows of their own.
     pub(super) fn are_addresses(&self) -> bool {
         let is_value = matches!(&self.place, Place::Json { path, .. } if path == "$.\"value\"");
+        is_value && self.are_emails()
+    }
+
+    /// Whether these are the e-mails of the resource, of which the addresses have rows.
+    pub(super) fn are_whole_addresses(&self) -> bool {
+        let is_whole = matches!(&self.place, Place::Json { path, .. } if path.is_empty());
+        is_whole && self.are_emails()
+    }
+
+    /// Whether they say if the resource is active, which is a column as well.
+    pub(super) fn are_state(&self) -> bool {
+        let is_active = |text: &str, path: &str| text == "r.document" && path == "$.\"active\"";
+        self.lists.is_empty()
+            && matches!(&self.place, Place::Json { text, path } if is_active(text, path))
+    }
+
+    fn are_emails(&self) -> bool {
         let [(text, path, _)] = self.lists.as_slice() else { return false };
-        is_value && text == "r.document" && path == "$.\"emails\""
+        text == "r.document" && path == "$.\"emails\""
     }
 
     /// Whether they are rows of members.

@@ -74,6 +74,9 @@ CREATE INDEX resource_external_id ON resource (tenant, kind, external_id)
     WHERE external_id IS NOT NULL;
 CREATE INDEX resource_display_name ON resource (tenant, kind, display_name_key)
     WHERE display_name_key IS NOT NULL;
+CREATE INDEX resource_changed ON resource (tenant, kind, last_modified);
+-- Who left, and since when: few among all.
+CREATE INDEX resource_inactive ON resource (tenant, kind, last_modified) WHERE active = 0;
 
 -- How many resources of a kind a tenant has.
 CREATE TABLE tally (
@@ -206,6 +209,8 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('resource', 'resource_user_name', '1000000 200000 100000 1'),
     ('resource', 'resource_external_id', '1000000 200000 100000 1'),
     ('resource', 'resource_display_name', '1000000 200000 100000 5'),
+    ('resource', 'resource_changed', '1000000 200000 100000 2'),
+    ('resource', 'resource_inactive', '50000 10000 5000 2'),
     ('email', 'email', '1000000 200000 1 1'),
     ('member', 'member', '1000000 200000 1000 1'),
     ('member', 'member_of', '1000000 200000 10 1'),

@@ -34,7 +34,7 @@ pub(in crate::store) struct Key {
 impl Order {
     /// The order that was asked for; `invalidPath` where the type has no such attribute, or none
     /// with an order.
-    pub(super) fn of(
+    pub(in crate::store) fn of(
         sort: Option<&Sort>,
         resource_type: &ResourceType,
         tenant: &str,

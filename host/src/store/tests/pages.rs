@@ -1,9 +1,10 @@
 //! Lists page by page.
 
+use serde_json::Value;
 use sqlx::Row;
 
 use super::*;
-use crate::scim::{Filter, ResourceType, Schemas};
+use crate::scim::{Filter, ResourceType, Schemas, Sort};
 
 pub(super) fn resource_type(name: &str) -> Arc<ResourceType> {
     Arc::clone(Schemas::standard().by_name(name).unwrap())
@@ -141,13 +142,18 @@ async fn totals_follow_what_comes_and_goes() {
     assert_eq!(ids(&bench, &query(Some("id pr"), 1, 0)).await.0, 4);
 }
 
+/// Something like what clients send, as the planner sees it.
 async fn plan(bench: &Bench, query: &Query) -> String {
+    plan_after(bench, query, None).await
+}
+
+async fn plan_after(bench: &Bench, query: &Query, after: Option<&Bookmark>) -> String {
     let condition = query
         .filter
         .as_ref()
         .map(|filter| filter::condition(filter, &query.resource_type, &query.tenant).unwrap());
-    let order = page::Order::default();
-    let window = page::Window { after: None, skip: 0, limit: 10 };
+    let order = page::Order::of(query.sort.as_ref(), &query.resource_type, "acme").unwrap();
+    let window = page::Window { after, skip: 0, limit: 10 };
     let select = page::Select::of(query, condition.as_ref(), &order, window);
     let sql = format!("EXPLAIN QUERY PLAN {}", select.sql);
     let mut connection = bench.store.pool.take().await.unwrap();
@@ -170,10 +176,33 @@ async fn what_clients_filter_by_is_indexed() {
             "emails eq \"a\" and active eq true",
             "e USING PRIMARY KEY (tenant=? AND address_key=?)",
         ),
+        (
+            // clients.md 7.1: how Entra ID looks people up.
+            "User",
+            "emails[type eq \"work\"].value eq \"a\"",
+            "e USING PRIMARY KEY (tenant=? AND address_key=?)",
+        ),
+        ("User", "userName sw \"a\"", "resource_user_name"),
+        ("User", "userName eq \"a\" or emails.value eq \"a\"", "MULTI-INDEX OR"),
+        ("User", "userName eq \"a\" or externalId eq \"a\"", "MULTI-INDEX OR"),
+        ("User", "displayName eq \"a\"", "resource_display_name"),
+        ("User", "active eq false", "resource_inactive"),
+        (
+            "User",
+            "active eq false and meta.lastModified gt \"2026-11-22T08:00:00Z\"",
+            "resource_inactive (tenant=? AND kind=? AND last_modified>?)",
+        ),
+        (
+            "User",
+            "meta.lastModified ge \"2026-11-22T08:00:00Z\"",
+            "resource_changed (tenant=? AND kind=? AND last_modified>?)",
+        ),
         ("User", "groups.value eq \"a\"", "m USING PRIMARY KEY (tenant=? AND group_id=?)"),
         ("Group", "displayName eq \"a\"", "resource_display_name"),
         ("Group", "id eq \"a\" and members eq \"b\"", "resource_id"),
         ("Group", "members.value eq \"a\"", "member_of"),
+        ("Group", "members[value eq \"a\"]", "member_of"),
+        ("Group", "externalId eq \"a\"", "resource_external_id"),
     ] {
         let query = Query { resource_type: resource_type(kind), ..query(Some(filter), 1, 10) };
         let plan = plan(&bench, &query).await;
@@ -189,4 +218,45 @@ async fn a_page_without_a_filter_is_read_in_order() {
     let plan = plan(&bench, &query(None, 1, 10)).await;
     assert!(plan.contains("resource_order (tenant=? AND kind=?)"), "{plan}");
     assert!(!plan.contains("B-TREE"), "{plan}");
+}
+
+/// What has an index is read in its order, from wherever a walk has come to.
+#[tokio::test]
+async fn a_sorted_page_without_a_filter_is_read_in_order() {
+    let bench = Bench::new().await;
+    let mark = |key: &str| serde_json::json!({ "total": 9, "seq": 5, "key": key });
+    for (by, index) in [
+        ("userName", "resource_user_name (tenant=? AND kind=?"),
+        ("meta.lastModified", "resource_changed (tenant=? AND kind=?"),
+    ] {
+        for descending in [false, true] {
+            let by = crate::scim::AttributePath::parse(by).unwrap();
+            let query = Query { sort: Some(Sort { by, descending }), ..query(None, 1, 10) };
+            let after: Bookmark = serde_json::from_value(mark("x")).unwrap();
+            for after in [None, Some(&after)] {
+                let plan = plan_after(&bench, &query, after).await;
+                assert!(plan.contains(index) && !plan.contains("B-TREE"), "{query:?}\n{plan}");
+            }
+        }
+    }
+}
+
+/// RFC 7644 §3.4.2.2 and §3.12: what cannot be answered within bounds is refused.
+#[tokio::test]
+async fn a_query_that_looks_at_too_much_is_refused_and_harms_no_other() {
+    let bench = Bench::new().await;
+    for n in 0..40 {
+        let mut row = user("acme", &format!("u{n}"), &format!("u{n}"));
+        let mut document: Value = serde_json::from_str(&row.document).unwrap();
+        document["emails"] = (0..1000).map(|n| serde_json::json!({ "value": n.to_string() })).collect();
+        row.document = document.to_string();
+        bench.insert(row).await.unwrap();
+    }
+    let conditions: Vec<_> = (0..200).map(|n| format!("value co \"x{n}\"")).collect();
+    let filter = format!("emails[{}]", conditions.join(" or "));
+    let refused = bench.store.page(&query(Some(&filter), 1, 10)).await;
+    let Err(QueryError::Unsupported(error)) = refused else { panic!("{refused:?}") };
+    assert_eq!((error.status, error.scim_type), (400, Some(crate::scim::ScimType::TooMany)));
+    assert_eq!(ids(&bench, &query(Some("emails.value co \"999\""), 1, 0)).await.0, 40);
+    assert_eq!(ids(&bench, &query(None, 1, 100)).await.1.len(), 40);
 }
