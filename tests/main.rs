@@ -15,6 +15,7 @@ mod connections;
 mod conversations;
 mod crash;
 mod disconnect;
+mod entitlements;
 mod groups;
 mod hot_load;
 mod lifecycle;

@@ -57,7 +57,6 @@ pub use write::Target;
 use crate::clock::Clock;
 use crate::connector::{Connector, Limits, Runtime, RuntimeConfig};
 use crate::delivery::Delivery;
-use crate::scim::Schemas;
 use crate::store::Store;
 
 /// What a host needs to know before it starts.
@@ -87,8 +86,6 @@ pub struct Host {
     pub config: HostConfig,
     /// Time and ids.
     pub clock: Clock,
-    /// What resources look like.
-    pub schemas: Schemas,
     /// The database.
     pub store: Store,
     registry: ArcSwap<registry::Registry>,
@@ -128,7 +125,6 @@ impl Host {
         let host = Arc::new(Self {
             config,
             clock,
-            schemas: Schemas::standard(),
             store,
             registry: ArcSwap::default(),
             reloading: tokio::sync::Mutex::default(),

@@ -39,9 +39,8 @@ async fn directory(muster: &Muster) -> Tenant {
 }
 
 async fn list(muster: &Muster, tenant: &Tenant, endpoint: &str, filter: &str) -> Value {
-    let query = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("filter", filter)
-        .finish();
+    let query =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", filter).finish();
     muster.get(tenant, &format!("{endpoint}?{query}")).await.expect(200).body
 }
 
@@ -55,9 +54,8 @@ async fn check(muster: &Muster, tenant: &Tenant, filter: &str, initials: &str) {
 }
 
 async fn refuse(muster: &Muster, tenant: &Tenant, filter: &str) {
-    let query = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("filter", filter)
-        .finish();
+    let query =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", filter).finish();
     let refused = muster.get(tenant, &format!("/Users?{query}")).await.expect(400).body;
     assert_eq!(refused["scimType"], "invalidFilter", "{filter}");
     assert!(!refused["detail"].as_str().unwrap().is_empty());

@@ -11,7 +11,8 @@ fn names(resource: &Value) -> Vec<&str> {
 
 /// Each operation that answers with a resource, with these parameters.
 async fn answers(muster: &Muster, tenant: &Tenant, query: &str, name: &str) -> Vec<Value> {
-    let created = muster.post(tenant, &format!("/Users?{query}"), user(name)).await.expect(201).body;
+    let created =
+        muster.post(tenant, &format!("/Users?{query}"), user(name)).await.expect(201).body;
     let path = format!("/Users/{}", created["id"].as_str().unwrap());
     let rename = patch_op(json!([{ "op": "replace", "path": "displayName", "value": "New" }]));
     let answer = async |method: &str, body: Option<Value>| {
@@ -36,7 +37,10 @@ async fn rfc7644_3_9_every_answer_shows_what_was_asked_for() {
     let tenant = muster.tenant_with("roster", "generic").await;
     for (n, (query, shown)) in [
         ("attributes=userName", &["schemas", "id", "userName"][..]),
-        ("attributes=USERNAME,urn:ietf:params:scim:schemas:core:2.0:User:active", &["schemas", "id", "userName", "active"]),
+        (
+            "attributes=USERNAME,urn:ietf:params:scim:schemas:core:2.0:User:active",
+            &["schemas", "id", "userName", "active"],
+        ),
         ("attributes=shoeSize", &["schemas", "id"]),
         (
             "excludedAttributes=emails,name,groups,meta,id,schemas",
@@ -72,6 +76,9 @@ async fn rfc7644_3_9_attributes_and_excluded_attributes_exclude_each_other() {
         let refused = muster.get(&tenant, &both).await.expect(400);
         assert_eq!(refused.body["scimType"], "invalidValue");
         let bracket = format!("{path}?attributes=emails%5Btype%20eq%20%22work%22%5D");
-        assert_eq!(muster.get(&tenant, &bracket).await.expect(400).body["scimType"], "invalidValue");
+        assert_eq!(
+            muster.get(&tenant, &bracket).await.expect(400).body["scimType"],
+            "invalidValue"
+        );
     }
 }

@@ -110,6 +110,9 @@
 //!   the same account is a member. Removing somebody here must not lock them out there.
 //! - **Apps with a plain REST API.** [`Template`], [`Profile`] and [`Teams`] can stand in a
 //!   connector's settings; the default connectors are made of them.
+//! - **Attributes of the app's own.** The manifest's `scim` adds schemas: muster checks them, shows
+//!   them to identity providers, and passes them on in `event.resource`. Roles and entitlements that
+//!   can be granted are listed in a setting (`wit/lifecycle.wit`).
 //! - **No secrets.** A request names an endpoint; muster adds its address and credentials. A new
 //!   password comes as a stand-in ([`UserEvent::password`]).
 //! - **Panics** end one operation. Their message and place are logged.

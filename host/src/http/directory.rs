@@ -56,7 +56,7 @@ async fn read(
     OnlyIf(precondition): OnlyIf,
     RawQuery(query): RawQuery,
 ) -> Answered {
-    let resource_type = resource_type(&host, &endpoint)?;
+    let resource_type = resource_type(&tenant, &endpoint)?;
     let projection = projection(query.as_deref(), &resource_type, version)?;
     let related = related(&resource_type, &projection);
     let found = host.store.resource(&tenant.id, &resource_type.name, &id, related).await?;
@@ -148,8 +148,12 @@ pub(super) async fn unknown_route(_: Caller, method: Method, uri: Uri) -> Refuse
     scim::Error::new(404, format!("there is nothing at {}", uri.path())).into()
 }
 
-pub(super) fn resource_type(host: &Host, endpoint: &str) -> Result<Arc<ResourceType>, scim::Error> {
-    host.schemas
+pub(super) fn resource_type(
+    tenant: &Tenant,
+    endpoint: &str,
+) -> Result<Arc<ResourceType>, scim::Error> {
+    tenant
+        .schemas
         .by_endpoint(endpoint)
         .cloned()
         .ok_or_else(|| scim::Error::new(404, format!("there is no resource type at /{endpoint}")))
@@ -163,7 +167,13 @@ fn target(
     precondition: Precondition,
 ) -> Result<Target, scim::Error> {
     host.has_room(&tenant)?;
-    Ok(Target { tenant, resource_type: resource_type(host, endpoint)?, precondition })
+    let resource_type = resource_type(&tenant, endpoint)?;
+    if resource_type.setting.is_some() {
+        let endpoint = &resource_type.endpoint;
+        let why = format!("{endpoint} is listed by an operator, and only read here");
+        return Err(scim::Error::new(501, why));
+    }
+    Ok(Target { tenant, resource_type, precondition })
 }
 
 /// RFC 7644 §3.9: what the answer shows, for every operation that answers with a resource.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::get;
 
@@ -50,19 +50,15 @@ fn provider_configs(tenant: &Tenant, version: Version) -> String {
     v1::discovery::service_provider_configs(version, base_url, &support(tenant), capabilities)
 }
 
-async fn resource_types(
-    State(host): State<Arc<Host>>,
-    Caller(tenant, version): Caller,
-) -> Response {
+async fn resource_types(Caller(tenant, version): Caller) -> Response {
     let list = match version {
         Version::V1 => v1::discovery::resource_types,
         Version::V2 => discovery::resource_types,
     };
-    answer::json(200, list(tenant.base_url(version), &host.schemas))
+    answer::json(200, list(tenant.base_url(version), &tenant.schemas))
 }
 
 async fn resource_type(
-    State(host): State<Arc<Host>>,
     Caller(tenant, version): Caller,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
@@ -70,21 +66,20 @@ async fn resource_type(
         Version::V1 => v1::discovery::resource_type,
         Version::V2 => discovery::resource_type,
     };
-    let found = find(tenant.base_url(version), &host.schemas, &id);
+    let found = find(tenant.base_url(version), &tenant.schemas, &id);
     let found = found.ok_or_else(|| scim::Error::not_found("ResourceType", &id))?;
     Ok(answer::json(200, found))
 }
 
-async fn schemas(State(host): State<Arc<Host>>, Caller(tenant, version): Caller) -> Response {
+async fn schemas(Caller(tenant, version): Caller) -> Response {
     let list = match version {
         Version::V1 => v1::discovery::schemas,
         Version::V2 => discovery::schemas,
     };
-    answer::json(200, list(tenant.base_url(version), &host.schemas))
+    answer::json(200, list(tenant.base_url(version), &tenant.schemas))
 }
 
 async fn schema(
-    State(host): State<Arc<Host>>,
     Caller(tenant, version): Caller,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
@@ -92,7 +87,7 @@ async fn schema(
         Version::V1 => v1::discovery::schema,
         Version::V2 => discovery::schema,
     };
-    let found = find(tenant.base_url(version), &host.schemas, &id);
+    let found = find(tenant.base_url(version), &tenant.schemas, &id);
     let found = found.ok_or_else(|| scim::Error::not_found("Schema", &id))?;
     Ok(answer::json(200, found))
 }

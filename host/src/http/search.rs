@@ -33,7 +33,7 @@ pub(super) async fn list(
     Path((_, endpoint)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Answered {
-    let resource_type = resource_type(&host, &endpoint)?;
+    let resource_type = resource_type(&tenant, &endpoint)?;
     let mut request = parameters(query.as_deref())?;
     if version == Version::V1 {
         request = v1::search(request);
@@ -48,7 +48,7 @@ pub(super) async fn list_everything(
     RawQuery(query): RawQuery,
 ) -> Answered {
     known_to(version)?;
-    answer(&host, &tenant, version, &everything(&host), &parameters(query.as_deref())?).await
+    answer(&host, &tenant, version, &everything(&tenant), &parameters(query.as_deref())?).await
 }
 
 async fn search(
@@ -58,7 +58,7 @@ async fn search(
     ScimBody(body): ScimBody,
 ) -> Answered {
     known_to(version)?;
-    let resource_type = resource_type(&host, &endpoint)?;
+    let resource_type = resource_type(&tenant, &endpoint)?;
     let request = SearchRequest::of_body(&body, &mut Reading::new(tenant.dialect))?;
     answer(&host, &tenant, version, &[resource_type], &request).await
 }
@@ -70,7 +70,7 @@ async fn search_everything(
 ) -> Answered {
     known_to(version)?;
     let request = SearchRequest::of_body(&body, &mut Reading::new(tenant.dialect))?;
-    answer(&host, &tenant, version, &everything(&host), &request).await
+    answer(&host, &tenant, version, &everything(&tenant), &request).await
 }
 
 /// Searches, and lists of every type, came with SCIM 2.0.
@@ -86,8 +86,8 @@ fn parameters(query: Option<&str>) -> Result<SearchRequest, scim::Error> {
     SearchRequest::of_parameters(form_urlencoded::parse(query.unwrap_or_default().as_bytes()))
 }
 
-fn everything(host: &Host) -> Vec<Arc<ResourceType>> {
-    host.schemas.iter().cloned().collect()
+fn everything(tenant: &Tenant) -> Vec<Arc<ResourceType>> {
+    tenant.schemas.iter().cloned().collect()
 }
 
 async fn answer(

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use serde_json::{Map, Value};
 
 use super::{CORE_SCHEMA, ENTERPRISE_SCHEMA_V1, MANAGER_ID, rename};
-use crate::scim::schema::ENTERPRISE_SCHEMA;
 use crate::scim::render::ListHead;
+use crate::scim::schema::ENTERPRISE_SCHEMA;
 use crate::scim::{Projection, ResourceType, Stored, render};
 
 /// Appends the resource as served.

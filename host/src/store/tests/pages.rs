@@ -248,7 +248,8 @@ async fn a_query_that_looks_at_too_much_is_refused_and_harms_no_other() {
     for n in 0..40 {
         let mut row = user("acme", &format!("u{n}"), &format!("u{n}"));
         let mut document: Value = serde_json::from_str(&row.document).unwrap();
-        document["emails"] = (0..1000).map(|n| serde_json::json!({ "value": n.to_string() })).collect();
+        document["emails"] =
+            (0..1000).map(|n| serde_json::json!({ "value": n.to_string() })).collect();
         row.document = document.to_string();
         bench.insert(row).await.unwrap();
     }

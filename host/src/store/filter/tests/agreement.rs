@@ -58,9 +58,37 @@ const INNER: &[&str] = &["value", "type", "primary", "display", "country", "crea
 
 /// Texts that are often equal, or parts of each other, or the same but for their case; and moments.
 const TEXTS: &[&str] = &[
-    "", "a", "A", "ab", "AB", "b", "ba", "é", "É", "Éa", "%", "_", "a*", "[a]", "?", "\"", "\\",
-    "work", "home", "WORK", "u1", "g0", "g1", "User", "true", "2026-11-02T08:00:00.001Z",
-    "2026-11-03", "2026-11-02T09:00:00.0010001+01:00", "W/\"1\"", "\u{10ffff}", "\u{d7ff}a",
+    "",
+    "a",
+    "A",
+    "ab",
+    "AB",
+    "b",
+    "ba",
+    "é",
+    "É",
+    "Éa",
+    "%",
+    "_",
+    "a*",
+    "[a]",
+    "?",
+    "\"",
+    "\\",
+    "work",
+    "home",
+    "WORK",
+    "u1",
+    "g0",
+    "g1",
+    "User",
+    "true",
+    "2026-11-02T08:00:00.001Z",
+    "2026-11-03",
+    "2026-11-02T09:00:00.0010001+01:00",
+    "W/\"1\"",
+    "\u{10ffff}",
+    "\u{d7ff}a",
 ];
 
 fn text() -> impl Strategy<Value = String> + Clone {
@@ -144,8 +172,7 @@ fn named(n: usize, mut user: Value) -> Value {
 fn sql_and_memory_agree_on_whatever_is_generated() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for _ in 0..DIRECTORIES {
-        let config =
-            Config { cases: FILTERS, failure_persistence: None, ..Config::default() };
+        let config = Config { cases: FILTERS, failure_persistence: None, ..Config::default() };
         let mut runner = TestRunner::new(config);
         let users = vec(user(), 6..20).new_tree(&mut runner).unwrap().current();
         let users = users.into_iter().enumerate().map(|(n, user)| named(n, user)).collect();
