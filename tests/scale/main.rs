@@ -49,8 +49,10 @@ fn main() -> anyhow::Result<()> {
     }
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let run = tokio::time::timeout(LONGEST_RUN, run(&args));
-    runtime.block_on(async { run.await.context("the run takes too long")? })
+    runtime.block_on(async {
+        let done = tokio::time::timeout(LONGEST_RUN, run(&args)).await;
+        done.context("the run takes too long")?
+    })
 }
 
 async fn run(args: &Args) -> anyhow::Result<()> {
