@@ -8,6 +8,7 @@ use crate::scim::{Error, Filter, Literal, Operator, ResourceType};
 
 mod comparison;
 mod folding;
+mod narrow;
 mod sorting;
 mod values;
 
@@ -26,6 +27,8 @@ use values::{Place, Scope, Values};
 pub(super) struct Condition {
     pub(super) sql: String,
     pub(super) values: Vec<Bound>,
+    /// Whether an index leads to those who match.
+    pub(super) is_narrow: bool,
 }
 
 /// The condition that a resource of this type and tenant matches; `invalidFilter` if there is none.
@@ -37,7 +40,7 @@ pub(super) fn condition(
     filter.check(resource_type)?;
     let mut writer = Writer { resource_type, tenant, condition: Condition::default(), elements: 0 };
     writer.filter(filter, &Scope::Resource)?;
-    Ok(writer.condition)
+    Ok(Condition { is_narrow: narrow::is_narrow(filter, resource_type), ..writer.condition })
 }
 
 /// The address without which the filter between the brackets of `emails[…]` does not hold.

@@ -39,7 +39,7 @@ pub(in crate::store) fn sort_key(
     writer.sql("coalesce(");
     let is_folded = writer.sort_value(&values, attribute);
     writer.sql(", x'')");
-    let Condition { sql, values } = writer.condition;
+    let Condition { sql, values, .. } = writer.condition;
     Ok(key_of(&sql, values, (ignores_case && !is_folded).then_some(FOLDED), false))
 }
 

@@ -92,6 +92,9 @@ impl Select {
     }
 }
 
+/// More than so many are too many to be found anew for each page.
+const LONG: u64 = 10_000;
+
 /// The keys of a page as a JSON array, in which no value is null.
 const KEYS: &str = ", json_group_array(CASE typeof(key) WHEN 'blob' THEN NULL ELSE key END)";
 
@@ -121,6 +124,10 @@ fn in_order(
             select.shown(total, of_kind(query), query, shown)
         }
     };
+    // Few who match are found anew by an index of their own; a plus keeps SQLite from going through
+    // everybody in order of age, in which the next of many is close by.
+    let is_short = window.after.is_some_and(|it| it.total <= LONG);
+    let seq = if is_short && condition.is_some_and(|it| it.is_narrow) { "+r.seq" } else { "r.seq" };
     let mut select =
         select.add(" FROM resource r WHERE r.tenant = ? AND r.kind = ?", of_kind(query));
     if !key.is_empty() {
@@ -128,14 +135,14 @@ fn in_order(
         select = select.add(&format!(" AND {key} IS NOT NULL"), []);
     }
     if let Some(after) = window.after {
-        let (sql, values) = order.after(key, "r.seq", after.place());
+        let (sql, values) = order.after(key, seq, after.place());
         select = select.add(&format!(" AND {sql}"), values);
     }
     if let Some(condition) = condition {
         select = select.add(" AND (", []).add(&condition.sql, condition.values.iter().cloned());
         select = select.add(")", []);
     }
-    select.add(&order.by(key, "r.seq"), []).add(" LIMIT ? + 0 OFFSET ?)", window.bounds())
+    select.add(&order.by(key, seq), []).add(" LIMIT ? + 0 OFFSET ?)", window.bounds())
 }
 
 /// With a filter: all that match are found, counted, and those of the page looked up.

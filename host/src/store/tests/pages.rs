@@ -241,6 +241,19 @@ async fn a_sorted_page_without_a_filter_is_read_in_order() {
     }
 }
 
+/// A walk through many who match goes on from where it is; one through few finds them anew.
+#[tokio::test]
+async fn a_long_walk_with_a_filter_goes_on_in_order() {
+    let bench = Bench::new().await;
+    let filter = "meta.lastModified ge \"2026-11-22T08:00:00Z\"";
+    for (total, index) in [(100_000, "resource_order"), (100, "resource_changed")] {
+        let mark = serde_json::json!({ "total": total, "seq": 5, "key": null });
+        let after: Bookmark = serde_json::from_value(mark).unwrap();
+        let plan = plan_after(&bench, &query(Some(filter), 1, 10), Some(&after)).await;
+        assert!(plan.contains(index), "{total}:\n{plan}");
+    }
+}
+
 /// RFC 7644 §3.4.2.2 and §3.12: what cannot be answered within bounds is refused.
 #[tokio::test]
 async fn a_query_that_looks_at_too_much_is_refused_and_harms_no_other() {
