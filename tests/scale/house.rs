@@ -27,7 +27,9 @@ const TENANT: &str = "acme";
 /// A host, and who is in its directory.
 pub(crate) struct House {
     stage: Stage,
-    connection: Connection,
+    /// Where its directory is, below its address.
+    prefix: String,
+    token: String,
     people: Vec<Person>,
     places: Vec<Place>,
     random: u64,
@@ -121,14 +123,24 @@ impl House {
         .await?;
         let token = stage.tenant(TENANT, "roster", "okta", "").await?;
         let people = fill(&stage, users).await?;
-        let address = stage.url.trim_start_matches("http://").parse()?;
         let prefix = token.base_url.strip_prefix(&stage.url).context("a base URL elsewhere")?;
-        let connection = Connection::open(address, prefix, &token.token).await?;
-        let random = 0x9e37_79b9_7f4a_7c15;
-        let mut house =
-            Self { stage, connection, people, places: Vec::new(), random, _folder: folder };
+        let mut house = Self {
+            prefix: prefix.to_owned(),
+            token: token.token,
+            stage,
+            people,
+            places: Vec::new(),
+            random: 0x9e37_79b9_7f4a_7c15,
+            _folder: folder,
+        };
         house.walk().await?;
         Ok(house)
+    }
+
+    /// A connection of its own for each measurement: a host hangs up where nobody asks for long.
+    async fn connect(&self) -> anyhow::Result<Connection> {
+        let address = self.stage.url.trim_start_matches("http://").parse()?;
+        Connection::open(address, &self.prefix, &self.token).await
     }
 
     pub(crate) fn users(&self) -> usize {
@@ -137,12 +149,13 @@ impl House {
 
     /// What a question costs, in microseconds.
     pub(crate) async fn ask(&mut self, question: Question, requests: usize) -> anyhow::Result<f64> {
+        let mut connection = self.connect().await?;
         let mut took = Duration::ZERO;
         for n in 0..requests {
             let (person, place) = (self.random(self.people.len()), self.random(self.places.len()));
             let request = question.request(&mut self.people[person], &self.places[place]);
             let begun = Instant::now();
-            let answer = self.connection.send(&request).await?.expect(200)?;
+            let answer = connection.send(&request).await?.expect(200)?;
             took += begun.elapsed();
             // To read each would be too much.
             if let Some(found) = question.found().filter(|_| n == 0) {
@@ -156,11 +169,12 @@ impl House {
 
     /// Everybody, page after page, as Okta imports.
     pub(crate) async fn import(&mut self) -> anyhow::Result<Import> {
+        let mut connection = self.connect().await?;
         let mut took = Vec::new();
         for start in (1..=self.people.len()).step_by(PAGE) {
             let request = Request::get(format!("/Users?startIndex={start}&count={PAGE}"));
             let begun = Instant::now();
-            self.connection.send(&request).await?.expect(200)?;
+            connection.send(&request).await?.expect(200)?;
             took.push(begun.elapsed());
         }
         let tenth = (took.len() / 10).max(1);
@@ -181,11 +195,12 @@ impl House {
 
     /// Goes through everybody by cursor, and keeps the places where a whole page follows.
     async fn walk(&mut self) -> anyhow::Result<()> {
+        let mut connection = self.connect().await?;
         let mut cursor = String::new();
         let mut seen = 0;
         loop {
             let request = Request::get(format!("/Users?cursor={cursor}&count={PAGE}"));
-            let list = self.connection.send(&request).await?.expect(200)?.json()?;
+            let list = connection.send(&request).await?.expect(200)?.json()?;
             seen += list["Resources"].as_array().map_or(0, Vec::len);
             let Some(next) = list["nextCursor"].as_str() else { break };
             cursor = next.to_owned();
