@@ -19,7 +19,7 @@ const UNKNOWN_TO: [(&str, &[&str]); 6] = [
     ("scim", &["store", "connector", "delivery", "lifecycle", "http", "cli", "decision", "tokio"]),
     ("decision", &["scim", "store", "connector", "delivery", "lifecycle", "http", "cli", "tokio"]),
     ("store", &["connector", "delivery", "lifecycle", "http", "cli"]),
-    ("connector", &["store", "delivery", "lifecycle", "http", "cli", "scim"]),
+    ("connector", &["store", "delivery", "lifecycle", "http", "cli"]),
     ("delivery", &["store", "connector", "lifecycle", "http", "cli", "scim"]),
     ("lifecycle", &["http", "cli", "sample"]),
 ];
