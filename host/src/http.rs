@@ -10,6 +10,7 @@ mod connections;
 mod directory;
 mod discovery;
 mod health;
+mod media_type;
 mod precondition;
 mod request_log;
 mod search;
@@ -31,10 +32,11 @@ pub use connections::Patience;
 
 /// Everything that a host answers.
 fn router(host: Arc<Host>, patience: Patience) -> Router {
+    let negotiate = middleware::from_fn_with_state(Arc::clone(&host), media_type::negotiate);
     Router::new()
         .nest("/t/{tenant}/scim/v1", v1::spoken(scim_routes()))
-        .nest("/t/{tenant}/scim/v2", scim_routes())
-        .route("/t/{tenant}/scim/v2/", get(search::list_everything))
+        .nest("/t/{tenant}/scim/v2", scim_routes().layer(negotiate.clone()))
+        .route("/t/{tenant}/scim/v2/", get(search::list_everything).layer(negotiate))
         .nest("/admin/v1", admin::routes())
         .merge(health::routes())
         .fallback(answer::unknown_route)

@@ -28,6 +28,6 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
 }
 
 /// A tenant's name is an operator's own word, and no personal datum.
-fn tenant(path: &str) -> &str {
+pub(super) fn tenant(path: &str) -> &str {
     path.strip_prefix("/t/").and_then(|rest| rest.split('/').next()).unwrap_or_default()
 }
