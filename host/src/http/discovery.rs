@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Path;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
+use url::form_urlencoded;
 
 use super::answer::{self, Refused};
 use super::authorization::Caller;
@@ -14,6 +16,25 @@ use crate::lifecycle::Host;
 use crate::lifecycle::registry::Tenant;
 use crate::scim::search::{LONGEST_PAGE, PAGE};
 use crate::scim::{self, Version, discovery, v1};
+
+/// Somebody with a token who asks no question of these lists.
+struct Curious(Arc<Tenant>, Version);
+
+impl FromRequestParts<Arc<Host>> for Curious {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
+        let Caller(tenant, version) = Caller::from_request_parts(parts, host).await?;
+        let query = parts.uri.query().unwrap_or_default();
+        let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+        // RFC 7644 §4: "If a "filter" is provided, the service provider SHOULD respond with HTTP
+        // status code 403". Sorting, paging and attributes are ignored.
+        if names.any(|name| name.eq_ignore_ascii_case("filter")) {
+            return Err(scim::Error::new(403, "these lists cannot be filtered").into());
+        }
+        Ok(Self(tenant, version))
+    }
+}
 
 pub(super) fn routes() -> Router<Arc<Host>> {
     Router::new()
@@ -25,7 +46,7 @@ pub(super) fn routes() -> Router<Arc<Host>> {
         .route("/Schemas/{id}", get(schema))
 }
 
-async fn service_provider_config(Caller(tenant, version): Caller) -> Response {
+async fn service_provider_config(Curious(tenant, version): Curious) -> Response {
     match version {
         Version::V1 => answer::json(200, provider_configs(&tenant, version)),
         Version::V2 => {
@@ -37,7 +58,7 @@ async fn service_provider_config(Caller(tenant, version): Caller) -> Response {
 
 /// Okta's on-premises agent asks for the plural, which is SCIM 1.1, of servers of SCIM 2.0 too
 /// (clients.md §2).
-async fn service_provider_configs(Caller(tenant, version): Caller) -> Response {
+async fn service_provider_configs(Curious(tenant, version): Curious) -> Response {
     answer::json(200, provider_configs(&tenant, version))
 }
 
@@ -50,7 +71,7 @@ fn provider_configs(tenant: &Tenant, version: Version) -> String {
     v1::discovery::service_provider_configs(version, base_url, &support(tenant), capabilities)
 }
 
-async fn resource_types(Caller(tenant, version): Caller) -> Response {
+async fn resource_types(Curious(tenant, version): Curious) -> Response {
     let list = match version {
         Version::V1 => v1::discovery::resource_types,
         Version::V2 => discovery::resource_types,
@@ -59,7 +80,7 @@ async fn resource_types(Caller(tenant, version): Caller) -> Response {
 }
 
 async fn resource_type(
-    Caller(tenant, version): Caller,
+    Curious(tenant, version): Curious,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
     let find = match version {
@@ -71,7 +92,7 @@ async fn resource_type(
     Ok(answer::json(200, found))
 }
 
-async fn schemas(Caller(tenant, version): Caller) -> Response {
+async fn schemas(Curious(tenant, version): Curious) -> Response {
     let list = match version {
         Version::V1 => v1::discovery::schemas,
         Version::V2 => discovery::schemas,
@@ -80,7 +101,7 @@ async fn schemas(Caller(tenant, version): Caller) -> Response {
 }
 
 async fn schema(
-    Caller(tenant, version): Caller,
+    Curious(tenant, version): Curious,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
     let find = match version {
