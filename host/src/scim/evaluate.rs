@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::scim::path::AttributePath;
-use crate::scim::{Attribute, Error, Filter, Literal, Operator, ResourceType};
+use crate::scim::{Attribute, Error, Filter, Literal, Operator, ResourceType, Returned};
 
 mod comparison;
 mod target;
@@ -61,9 +61,12 @@ impl Filter {
         resolve: &dyn Fn(&AttributePath) -> Option<Target<'t>>,
     ) -> Result<(), Error> {
         match self {
-            Self::Present(_) => Ok(()),
+            Self::Present(path) => resolve(path).map_or(Ok(()), |it| check_returned(path, &it)),
             Self::Compare(path, operator, literal) => match resolve(path) {
-                Some(target) => check_comparison(path, &target, *operator, literal),
+                Some(target) => {
+                    check_returned(path, &target)?;
+                    check_comparison(path, &target, *operator, literal)
+                }
                 None => Ok(()),
             },
             Self::ValuePath(path, filter) => match resolve(path).and_then(|it| it.attribute) {
@@ -87,6 +90,16 @@ impl Filter {
             Self::And(left, right) => left.holds(subject) && right.holds(subject),
             Self::Or(left, right) => left.holds(subject) || right.holds(subject),
         }
+    }
+}
+
+/// RFC 7643 §7: what is never returned is not told by what is found either.
+fn check_returned(path: &AttributePath, target: &Target<'_>) -> Result<(), Error> {
+    match target.attribute {
+        Some(attribute) if attribute.returned == Returned::Never => {
+            Err(Error::invalid_filter(format!("{path} is never returned, and cannot be searched")))
+        }
+        _ => Ok(()),
     }
 }
 
