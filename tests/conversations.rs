@@ -69,3 +69,38 @@ async fn the_on_premises_agent_of_okta() {
 async fn onelogin_in_the_older_version() {
     check("onelogin-v1").await;
 }
+
+#[tokio::test]
+async fn microsofts_validator() {
+    check("entra-validator").await;
+}
+
+#[tokio::test]
+async fn onelogin() {
+    check("onelogin").await;
+}
+
+#[tokio::test]
+async fn jumpcloud() {
+    check("jumpcloud").await;
+}
+
+#[tokio::test]
+async fn ping_federate_and_ping_one() {
+    check("ping").await;
+}
+
+#[tokio::test]
+async fn google_workspace() {
+    check("google").await;
+}
+
+#[tokio::test]
+async fn aws_like_clients() {
+    check("aws").await;
+}
+
+#[tokio::test]
+async fn authentik() {
+    check("authentik").await;
+}

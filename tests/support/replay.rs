@@ -50,6 +50,7 @@ pub(crate) async fn replay(
     let mut replay = Replay {
         socket: Socket::new(place, client),
         connector: place.connector,
+        media_type: client.media_type.clone(),
         bindings: BTreeMap::from([("base_url".to_owned(), place.base_url.into())]),
         last: Value::Null,
         seen: BTreeMap::new(),
@@ -70,6 +71,7 @@ pub(crate) async fn replay(
 struct Replay<'a> {
     socket: Socket,
     connector: &'a str,
+    media_type: Option<String>,
     bindings: Bindings,
     /// The body of the last answer: what Okta puts its changes on.
     last: Value,
@@ -104,7 +106,10 @@ impl Replay<'_> {
     }
 
     fn wrong_answer(&mut self, expected: &ExpectedAnswer, answer: &Answer) -> Vec<String> {
-        let mut wrong = rules::broken(answer, self.socket.version());
+        // A step may say that it comes as something else.
+        let said = expected.headers.get("content-type").and_then(Value::as_str);
+        let media_type = said.and_then(|it| it.split(';').next()).or(self.media_type.as_deref());
+        let mut wrong = rules::broken(answer, self.socket.version(), media_type);
         if !expected.status.contains(answer.status) {
             wrong.push(format!("expected status {}, came {}", expected.status, answer.status));
         }

@@ -27,6 +27,8 @@ pub(crate) struct Client {
     pub(crate) headers: BTreeMap<String, String>,
     /// Sent with a body only.
     pub(crate) body_headers: BTreeMap<String, String>,
+    /// What every answer comes as, where it is not the version's own.
+    pub(crate) media_type: Option<String>,
 }
 
 fn newer() -> String {
@@ -51,6 +53,7 @@ pub(crate) struct Conversation {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Step {
+    #[serde(default)]
     pub(super) name: String,
     /// The step is taken once for each number from the first to the last, as `{{n}}`.
     repeat: Option<[u32; 2]>,
@@ -138,6 +141,30 @@ fn conversation(root: &Path, file: &Path) -> Conversation {
 fn read<T: DeserializeOwned>(file: &Path) -> T {
     let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+impl Client {
+    /// A client that keeps to the RFCs.
+    pub(crate) fn standard(dialect: &str) -> Self {
+        let header = |name: &str| (name.to_owned(), "application/scim+json".to_owned());
+        Self {
+            title: "a client that keeps to the RFCs".to_owned(),
+            version: newer(),
+            dialect: dialect.to_owned(),
+            authorization: "Bearer {{token}}".to_owned(),
+            headers: BTreeMap::from([header("Accept")]),
+            body_headers: BTreeMap::from([header("Content-Type")]),
+            media_type: None,
+        }
+    }
+}
+
+impl Conversation {
+    /// One that stands in no folder of its own.
+    pub(crate) fn new(title: &str, steps: Vec<Step>) -> Self {
+        let (title, file, source) = (title.to_owned(), String::new(), String::new());
+        Self { file, title, source, steps, distinct: BTreeMap::new() }
+    }
 }
 
 impl Step {

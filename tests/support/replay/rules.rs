@@ -14,26 +14,27 @@ pub(super) enum Version {
     V2,
 }
 
-/// The rules that the answer breaks, a sentence each.
-pub(super) fn broken(answer: &Answer, version: Version) -> Vec<String> {
-    let rules = [media_type, error_form, list_form, no_password];
-    let mut broken: Vec<String> = rules.iter().filter_map(|rule| rule(answer, version)).collect();
+/// The rules that the answer breaks, a sentence each. What has a body is of this media type, or of
+/// the version's own.
+pub(super) fn broken(answer: &Answer, version: Version, media_type: Option<&str>) -> Vec<String> {
+    let rules = [error_form, list_form, no_password];
+    let own = match version {
+        Version::V1 => "application/json",
+        Version::V2 => "application/scim+json",
+    };
+    let mut broken: Vec<String> = wrong_type(answer, media_type.unwrap_or(own)).into_iter().collect();
+    broken.extend(rules.iter().filter_map(|rule| rule(answer, version)));
     broken.dedup();
     broken
 }
 
-/// RFC 7644 §3.1: what has a body has it in `application/scim+json`; RFC 9110: 204 has none.
-/// SCIM 1.1 has `application/json`.
-fn media_type(answer: &Answer, version: Version) -> Option<String> {
+/// RFC 7644 §3.8: what has a body says what it is; RFC 9110: 204 has none.
+fn wrong_type(answer: &Answer, expected: &str) -> Option<String> {
     if answer.status == 204 {
         return (!answer.body.is_empty()).then(|| "a 204 should have no body".to_owned());
     }
     let media_type = answer.headers.get("content-type").map_or("", String::as_str);
-    let expected = match version {
-        Version::V1 => "application/json",
-        Version::V2 => "application/scim+json",
-    };
-    if !media_type.starts_with(expected) {
+    if media_type.split(';').next() != Some(expected) {
         return Some(format!("the answer should be {expected}, not {media_type:?}"));
     }
     answer.json.is_none().then(|| "the body should be JSON".to_owned())
@@ -101,7 +102,7 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, body: &Value, expected: &[&str]) {
-        assert_eq!(broken(&answer(status, &body.to_string()), Version::V2), expected);
+        assert_eq!(broken(&answer(status, &body.to_string()), Version::V2, None), expected);
     }
 
     #[test]
@@ -111,7 +112,7 @@ mod tests {
         let list = json!({ "schemas": [LIST], "totalResults": 9, "startIndex": 1,
                            "itemsPerPage": 1, "Resources": [{}] });
         check(200, &list, &[]);
-        assert_eq!(broken(&answer(204, ""), Version::V2), [""; 0]);
+        assert_eq!(broken(&answer(204, ""), Version::V2, None), [""; 0]);
     }
 
     #[test]
@@ -136,16 +137,16 @@ mod tests {
     #[test]
     fn the_older_version_has_forms_of_its_own() {
         let mut older = answer(404, r#"{"Errors":[{"code":"404"}],"status":"404","detail":"x"}"#);
-        assert_eq!(broken(&older, Version::V1).len(), 1);
+        assert_eq!(broken(&older, Version::V1, None).len(), 1);
         older.headers.insert("content-type".to_owned(), "application/json".to_owned());
-        assert_eq!(broken(&older, Version::V1), [""; 0]);
-        assert_eq!(broken(&older, Version::V2).len(), 2);
+        assert_eq!(broken(&older, Version::V1, None), [""; 0]);
+        assert_eq!(broken(&older, Version::V2, None).len(), 2);
     }
 
     #[test]
     fn passwords_and_bodies_that_are_not_json_are_found() {
         check(200, &json!({ "a": [{ "password": "x" }] }), &["no answer should hold a password"]);
-        assert_eq!(broken(&answer(502, "Bad gateway"), Version::V2), ["the body should be JSON"]);
-        assert_eq!(broken(&answer(204, "{}"), Version::V2), ["a 204 should have no body"]);
+        assert_eq!(broken(&answer(502, "Bad gateway"), Version::V2, None), ["the body should be JSON"]);
+        assert_eq!(broken(&answer(204, "{}"), Version::V2, None), ["a 204 should have no body"]);
     }
 }
