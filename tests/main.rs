@@ -22,6 +22,7 @@ mod lifecycle;
 mod outages;
 mod query;
 mod retries;
+mod rfc;
 mod sandbox;
 mod support;
 mod tidy;
