@@ -13,8 +13,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-pub(crate) use conversation::{Client, Conversation, load};
-use conversation::{ExpectedAnswer, ExpectedCall, Step};
+pub(crate) use conversation::{Client, Conversation, Step, load};
+use conversation::{ExpectedAnswer, ExpectedCall};
 use matching::Bindings;
 use socket::{Answer, Sent, Socket};
 

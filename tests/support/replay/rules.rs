@@ -22,7 +22,8 @@ pub(super) fn broken(answer: &Answer, version: Version, media_type: Option<&str>
         Version::V1 => "application/json",
         Version::V2 => "application/scim+json",
     };
-    let mut broken: Vec<String> = wrong_type(answer, media_type.unwrap_or(own)).into_iter().collect();
+    let mut broken: Vec<String> =
+        wrong_type(answer, media_type.unwrap_or(own)).into_iter().collect();
     broken.extend(rules.iter().filter_map(|rule| rule(answer, version)));
     broken.dedup();
     broken
@@ -146,7 +147,10 @@ mod tests {
     #[test]
     fn passwords_and_bodies_that_are_not_json_are_found() {
         check(200, &json!({ "a": [{ "password": "x" }] }), &["no answer should hold a password"]);
-        assert_eq!(broken(&answer(502, "Bad gateway"), Version::V2, None), ["the body should be JSON"]);
+        assert_eq!(
+            broken(&answer(502, "Bad gateway"), Version::V2, None),
+            ["the body should be JSON"]
+        );
         assert_eq!(broken(&answer(204, "{}"), Version::V2, None), ["a 204 should have no body"]);
     }
 }
