@@ -108,6 +108,25 @@ impl House {
         Some(request.send().await.ok()?.status().as_u16())
     }
 
+    /// Creates two people in one request: what is answered for each; none where the host died.
+    async fn create_two(&self, host: &Running) -> Option<Vec<String>> {
+        let operation = |name: &str| json!({ "method": "POST", "path": "/Users", "bulkId": name, "data": user(name) });
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+            "Operations": [operation("ada"), operation("bob")],
+        });
+        let request = self
+            .http
+            .post(format!("{}/t/calls/scim/v2/Bulk", host.url))
+            .bearer_auth(&self.token)
+            .header("content-type", "application/scim+json")
+            .body(body.to_string());
+        let text = request.send().await.ok()?.text().await.unwrap();
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        let operations = answer["Operations"].as_array().unwrap().iter();
+        Some(operations.map(|it| it["status"].as_str().unwrap().to_owned()).collect())
+    }
+
     async fn people(&self, host: &Running) -> u64 {
         let request =
             self.http.get(format!("{}/t/calls/scim/v2/Users", host.url)).bearer_auth(&self.token);
@@ -175,4 +194,23 @@ async fn a_host_killed_at_any_call_loses_and_repeats_nothing() {
         killed_at(&format!("call:{n}")).await;
         killed_at(&format!("call-done:{n}")).await;
     }
+}
+
+/// RFC 7644 §3.7: each operation of a bulk request is as safe as a request by itself.
+#[tokio::test]
+async fn a_host_killed_within_a_bulk_request_keeps_what_was_done_and_ends_what_had_begun() {
+    let house = House::furnish().await;
+    // Four calls make the first person; the second one's are under way.
+    let mut dying = Running::start(house.data.path(), Some("call:6"));
+    assert_eq!(house.create_two(&dying).await, None);
+    assert!(!dying.child.wait().unwrap().success());
+
+    let host = Running::start(house.data.path(), None);
+    house.settled(&host).await;
+    assert_eq!(house.people(&host).await, 2);
+    // Nobody was answered: what was done is there already, what was taken up is owed its answer.
+    assert_eq!(house.create_two(&host).await, Some(vec!["409".to_owned(), "201".to_owned()]));
+    assert_eq!(house.people(&host).await, 2);
+    assert!(house.effects().values().all(|times| *times == 1));
+    assert_eq!(house.effects().len(), 8);
 }

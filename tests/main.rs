@@ -9,6 +9,7 @@
 
 mod authorization;
 mod bad_input;
+mod bulk;
 mod command_line;
 mod conformance;
 mod connections;

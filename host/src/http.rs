@@ -6,6 +6,7 @@ mod admin;
 mod answer;
 mod authorization;
 mod body;
+mod bulk;
 mod connections;
 mod directory;
 mod discovery;

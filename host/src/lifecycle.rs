@@ -6,6 +6,7 @@
 
 mod admission;
 mod apps;
+mod bulk;
 mod catalogue;
 mod change;
 mod connectors;
@@ -44,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use apps::AppSpec;
+pub use bulk::Performed;
 pub use change::Written;
 pub use connectors::{ConnectorSummary, Pushed};
 pub use cursor::Cursor;

@@ -2,6 +2,7 @@
 
 pub mod additions;
 pub mod attribute;
+pub mod bulk;
 pub mod dialect;
 pub mod discovery;
 pub mod error;

@@ -22,6 +22,18 @@ impl<F: Into<Fault>> From<F> for Refused {
     }
 }
 
+impl Refused {
+    /// The same in other words, where it is an answer of this status.
+    pub(super) fn renamed(mut self, status: u16, detail: impl FnOnce() -> String) -> Self {
+        if let Fault::Answer(error) = &mut self.0
+            && error.status == status
+        {
+            error.detail = detail();
+        }
+        self
+    }
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self.0 {

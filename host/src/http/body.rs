@@ -21,6 +21,9 @@ const LARGEST_CONNECTOR: usize = 32 << 20;
 /// A SCIM message.
 pub(super) struct ScimBody(pub(super) Value);
 
+/// A bulk request.
+pub(super) struct BulkBody(pub(super) Value);
+
 /// Bytes, for a connector.
 pub(super) struct WasmBody(pub(super) Vec<u8>);
 
@@ -31,6 +34,20 @@ impl FromRequest<Arc<Host>> for ScimBody {
         media_type(request.headers())?;
         let bytes = bytes(request, LARGEST_BODY).await?;
         Ok(Self(scim::parse_json(&bytes)?))
+    }
+}
+
+impl FromRequest<Arc<Host>> for BulkBody {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, host: &Arc<Host>) -> Result<Self, Refused> {
+        let ScimBody(body) = ScimBody::from_request(request, host).await.map_err(|refused| {
+            // RFC 7644 §3.7.4: the limit is named.
+            refused.renamed(413, || {
+                format!("the size of the bulk request exceeds maxPayloadSize ({LARGEST_BODY})")
+            })
+        })?;
+        Ok(Self(body))
     }
 }
 

@@ -6,13 +6,14 @@ use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{Method, Uri};
 use axum::response::Response;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use serde_json::Value;
 use url::form_urlencoded;
 
 use super::answer::{self, Refused};
 use super::authorization::Caller;
 use super::body::ScimBody;
+use super::bulk::bulk;
 use super::precondition::OnlyIf;
 use super::search;
 use crate::lifecycle::registry::Tenant;
@@ -31,7 +32,7 @@ pub(super) fn routes() -> Router<Arc<Host>> {
         .route("/{endpoint}", get(search::list).post(create))
         .route("/{endpoint}/{id}", get(read).put(replace).patch(patch).delete(delete))
         .route("/Me", any(not_offered))
-        .route("/Bulk", any(not_offered))
+        .route("/Bulk", post(bulk))
 }
 
 async fn create(
@@ -137,7 +138,7 @@ async fn delete(
     Ok(answer::empty())
 }
 
-/// RFC 7644 §3.11, §3.7: what is not offered says so.
+/// RFC 7644 §3.11: what is not offered says so.
 async fn not_offered(_: Caller, uri: Uri) -> Refused {
     scim::Error::new(501, format!("{} is not offered", uri.path())).into()
 }
@@ -166,14 +167,8 @@ fn target(
     endpoint: &str,
     precondition: Precondition,
 ) -> Result<Target, scim::Error> {
-    host.has_room(&tenant)?;
     let resource_type = resource_type(&tenant, endpoint)?;
-    if resource_type.setting.is_some() {
-        let endpoint = &resource_type.endpoint;
-        let why = format!("{endpoint} is listed by an operator, and only read here");
-        return Err(scim::Error::new(501, why));
-    }
-    Ok(Target { tenant, resource_type, precondition })
+    host.target(tenant, resource_type, precondition)
 }
 
 /// RFC 7644 §3.9: what the answer shows, for every operation that answers with a resource.

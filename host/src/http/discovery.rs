@@ -11,9 +11,12 @@ use url::form_urlencoded;
 
 use super::answer::{self, Refused};
 use super::authorization::Caller;
+use super::body::LARGEST_BODY;
 use crate::connector::Features;
 use crate::lifecycle::Host;
 use crate::lifecycle::registry::Tenant;
+use crate::scim::bulk::MAX_BULK_OPERATIONS;
+use crate::scim::discovery::BulkLimits;
 use crate::scim::search::{LONGEST_PAGE, PAGE};
 use crate::scim::{self, Version, discovery, v1};
 
@@ -51,7 +54,10 @@ async fn service_provider_config(Curious(tenant, version): Curious) -> Response 
         Version::V1 => answer::json(200, provider_configs(&tenant, version)),
         Version::V2 => {
             let base_url = tenant.base_url(version);
-            answer::json(200, discovery::service_provider_config(base_url, &support(&tenant)))
+            answer::json(
+                200,
+                discovery::service_provider_config(base_url, &support(&tenant, version)),
+            )
         }
     }
 }
@@ -68,7 +74,12 @@ fn provider_configs(tenant: &Tenant, version: Version) -> String {
         passwords: features(tenant).password,
     };
     let base_url = tenant.base_url(version);
-    v1::discovery::service_provider_configs(version, base_url, &support(tenant), capabilities)
+    v1::discovery::service_provider_configs(
+        version,
+        base_url,
+        &support(tenant, version),
+        capabilities,
+    )
 }
 
 async fn resource_types(Curious(tenant, version): Curious) -> Response {
@@ -113,10 +124,12 @@ async fn schema(
     Ok(answer::json(200, found))
 }
 
-fn support(tenant: &Tenant) -> discovery::Support {
+fn support(tenant: &Tenant, version: Version) -> discovery::Support {
+    let limits = BulkLimits { operations: MAX_BULK_OPERATIONS, payload: LARGEST_BODY };
     discovery::Support {
         page: PAGE,
         max_results: LONGEST_PAGE,
+        bulk: (version == Version::V2).then_some(limits),
         change_password: features(tenant).password,
         etag: true,
     }

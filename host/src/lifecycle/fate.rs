@@ -97,6 +97,11 @@ pub(super) fn crowded(dialect: Dialect) -> scim::Error {
     come_back(dialect, 60, "too many changes wait for the app; this one is not accepted yet")
 }
 
+/// What is read of an operation of a bulk request that took too long to get to it.
+pub(super) fn not_begun(dialect: Dialect) -> scim::Error {
+    come_back(dialect, 1, "the operations before took too long; this one has not been begun")
+}
+
 /// Okta retries on 429 with an integer `Retry-After` and on nothing else (clients.md §1.9).
 fn come_back(dialect: Dialect, seconds: u32, why: &str) -> scim::Error {
     let status = if dialect == Dialect::Okta { 429 } else { 503 };

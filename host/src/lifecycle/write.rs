@@ -48,6 +48,22 @@ impl Target {
 }
 
 impl Host {
+    /// What a write is about, if it may be written.
+    pub fn target(
+        &self,
+        tenant: Arc<Tenant>,
+        resource_type: Arc<ResourceType>,
+        precondition: Precondition,
+    ) -> Result<Target, scim::Error> {
+        self.has_room(&tenant)?;
+        if resource_type.setting.is_some() {
+            let endpoint = &resource_type.endpoint;
+            let why = format!("{endpoint} is listed by an operator, and only read here");
+            return Err(scim::Error::new(501, why));
+        }
+        Ok(Target { tenant, resource_type, precondition })
+    }
+
     /// POST.
     pub async fn create(self: &Arc<Self>, target: Target, body: Value) -> Result<Written, Fault> {
         self.undisturbed(|host| async move {

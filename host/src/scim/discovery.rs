@@ -27,8 +27,19 @@ pub struct Support {
     pub max_results: u64,
     /// Whether a change of password reaches the app.
     pub change_password: bool,
+    /// How much a bulk request may hold; none where there is no `/Bulk`.
+    pub bulk: Option<BulkLimits>,
     /// Whether `If-Match` and `If-None-Match` are honoured.
     pub etag: bool,
+}
+
+/// How much a bulk request may hold (RFC 7644 §3.7.4).
+#[derive(Clone, Copy, Debug)]
+pub struct BulkLimits {
+    /// The most operations.
+    pub operations: usize,
+    /// The most bytes.
+    pub payload: usize,
 }
 
 /// `/ServiceProviderConfig` (RFC 7643 §5).
@@ -38,10 +49,15 @@ pub fn service_provider_config(base_url: &str, support: &Support) -> String {
 
 /// The same as a value, for those who read more in it.
 pub(in crate::scim) fn config(base_url: &str, support: &Support) -> Value {
+    let bulk = support.bulk.unwrap_or(BulkLimits { operations: 0, payload: 0 });
     json!({
         "schemas": [CONFIG_SCHEMA],
         "patch": { "supported": true },
-        "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+        "bulk": {
+            "supported": support.bulk.is_some(),
+            "maxOperations": bulk.operations,
+            "maxPayloadSize": bulk.payload,
+        },
         "filter": { "supported": true, "maxResults": support.max_results },
         "changePassword": { "supported": support.change_password },
         "sort": { "supported": true },

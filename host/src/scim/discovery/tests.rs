@@ -27,7 +27,8 @@ fn check_no_nulls(value: &Value) {
 
 #[test]
 fn the_configuration_is_whole_and_truthful() {
-    let support = Support { page: 100, max_results: 200, change_password: false, etag: true };
+    let support =
+        Support { page: 100, max_results: 200, change_password: false, bulk: None, etag: true };
     let config = read(&service_provider_config(BASE, &support));
     assert_eq!(config["schemas"], json!([CONFIG_SCHEMA]));
     assert_eq!(config["patch"], json!({ "supported": true }));
@@ -48,6 +49,12 @@ fn the_configuration_is_whole_and_truthful() {
         json!({ "resourceType": "ServiceProviderConfig", "location": format!("{BASE}/ServiceProviderConfig") })
     );
     check_no_nulls(&config);
+    let bulk = Some(BulkLimits { operations: 7, payload: 1024 });
+    let config = read(&service_provider_config(BASE, &Support { bulk, ..support }));
+    assert_eq!(
+        config["bulk"],
+        json!({ "supported": true, "maxOperations": 7, "maxPayloadSize": 1024 })
+    );
 }
 
 #[test]
@@ -120,7 +127,8 @@ fn resource_types_are_those_of_the_rfc() {
 #[test]
 fn the_configuration_has_what_the_example_of_the_rfc_has() {
     let example = rfc("rfc7643-8.5-service_provider_configuration");
-    let support = Support { page: 100, max_results: 200, change_password: true, etag: true };
+    let support =
+        Support { page: 100, max_results: 200, change_password: true, bulk: None, etag: true };
     let config = read(&service_provider_config(BASE, &support));
     for (name, value) in example.as_object().unwrap() {
         match value {

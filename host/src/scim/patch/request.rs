@@ -59,6 +59,11 @@ impl PatchRequest {
         let operations = list.iter().map(|it| Operation::parse(it, r)).collect::<Result<_, _>>()?;
         Ok(Self { operations })
     }
+
+    /// Attributes that are added to what is there.
+    pub fn addition(attributes: Value) -> Self {
+        Self { operations: vec![Operation { op: Op::Add, path: None, value: attributes }] }
+    }
 }
 
 impl Operation {

@@ -1,0 +1,75 @@
+//! `/Bulk`: many operations in one request (RFC 7644 §3.7).
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::answer::{self, Refused};
+use super::authorization::Caller;
+use super::body::BulkBody;
+use crate::lifecycle::{Host, Performed, Written};
+use crate::scim::bulk::{BULK_RESPONSE_SCHEMA, BulkOperation, BulkRequest};
+use crate::scim::{self, Reading, Version, render};
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    schemas: [&'static str; 1],
+    #[serde(rename = "Operations")]
+    operations: Vec<Line<'a>>,
+}
+
+/// RFC 7644 §3.7.3.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
+    method: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bulk_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<Value>,
+}
+
+pub(super) async fn bulk(
+    State(host): State<Arc<Host>>,
+    Caller(tenant, version): Caller,
+    uri: Uri,
+    BulkBody(body): BulkBody,
+) -> Result<Response, Refused> {
+    if version == Version::V1 {
+        return Err(scim::Error::new(501, format!("{} is not offered", uri.path())).into());
+    }
+    let request = BulkRequest::parse(&body, &mut Reading::new(tenant.dialect))?;
+    let operations = request.operations.clone();
+    let base_url = tenant.base_url(version).to_owned();
+    let performed = host.bulk(tenant, request).await?;
+    let lines = performed.iter().map(|it| line(&base_url, &operations[it.operation], it));
+    let answer = Answer { schemas: [BULK_RESPONSE_SCHEMA], operations: lines.collect() };
+    Ok(answer::json(200, serde_json::to_string(&answer)?))
+}
+
+fn line<'a>(base_url: &str, operation: &'a BulkOperation, performed: &Performed) -> Line<'a> {
+    let (status, version, response) = match &performed.outcome {
+        Ok(Written::Created(found)) => (201, Some(render::entity_tag(found.version)), None),
+        Ok(Written::Kept(found)) => (200, Some(render::entity_tag(found.version)), None),
+        Ok(Written::Gone) => (204, None, None),
+        Err(error) => (error.status, None, serde_json::from_str(&error.to_json()).ok()),
+    };
+    let resource = performed.resource.as_ref();
+    Line {
+        location: resource.map(|(t, id)| render::location(base_url, t, id)),
+        method: &operation.method,
+        bulk_id: operation.bulk_id.as_deref(),
+        version,
+        status: status.to_string(),
+        response,
+    }
+}
