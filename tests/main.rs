@@ -15,6 +15,7 @@ mod conformance;
 mod connections;
 mod conversations;
 mod crash;
+mod dialects;
 mod disconnect;
 mod entitlements;
 mod groups;

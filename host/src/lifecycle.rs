@@ -17,6 +17,7 @@ mod event;
 mod fate;
 mod fault;
 mod group;
+pub mod heard;
 mod key;
 mod lane;
 mod movement;

@@ -26,7 +26,7 @@ pub(super) struct TenantArgs {
 enum Command {
     /// List the tenants.
     List,
-    /// Show one tenant.
+    /// Show one tenant, and how its requests deviate from the RFCs.
     Show {
         /// The tenant's name.
         name: String,
@@ -73,7 +73,8 @@ struct Put {
     /// The app.
     #[arg(long)]
     app: String,
-    /// The identity provider: okta, entra, onelogin, jumpcloud, ping, google, generic or strict.
+    /// The identity provider: okta, entra, onelogin, jumpcloud, ping, google or strict. With
+    /// generic, everything harmless is understood, and Okta and Entra are recognised when they call.
     #[arg(long, default_value = "generic")]
     dialect: String,
     /// A file with what differs from the app's settings, a JSON object.
@@ -121,7 +122,7 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
             });
         }
         Command::Show { name } => {
-            format.print(&admin.get(&path(&name, "")).await?, output::object);
+            format.print(&admin.get(&path(&name, "")).await?, shown);
         }
         Command::Put(put) => {
             let spec =
@@ -151,6 +152,18 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A tenant, and below it what its requests need beyond the RFCs.
+fn shown(tenant: &Value) {
+    let mut facts = tenant.clone();
+    let deviations = facts.as_object_mut().and_then(|it| it.remove("deviations"));
+    output::object(&facts);
+    let deviations = deviations.unwrap_or_default();
+    if deviations.as_array().is_some_and(|it| !it.is_empty()) {
+        anstream::println!("\n{STRONG}Deviates from the RFCs{STRONG:#}, since the host started:");
+        output::table(&deviations, &[("rule", "rule"), ("times", "times"), ("in", "what")]);
+    }
 }
 
 fn path(tenant: &str, rest: &str) -> String {

@@ -35,6 +35,8 @@ impl FromRequestParts<Arc<Host>> for Caller {
         match tenant {
             Some(tenant) if presented(parts, host, &registry, Some(&tenant.id)) => {
                 readable(&path)?;
+                let agent = parts.headers.get(header::USER_AGENT);
+                tenant.heard.note(agent.and_then(|it| it.to_str().ok()), parts.uri.query());
                 let version = parts.extensions.get().copied().unwrap_or_default();
                 Ok(Self(Arc::clone(tenant), version))
             }

@@ -13,7 +13,7 @@ use super::authorization::Caller;
 use super::body::BulkBody;
 use crate::lifecycle::{Host, Performed, Written};
 use crate::scim::bulk::{BULK_RESPONSE_SCHEMA, BulkOperation, BulkRequest};
-use crate::scim::{self, Reading, Version, render};
+use crate::scim::{self, Version, render};
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -47,7 +47,7 @@ pub(super) async fn bulk(
     if version == Version::V1 {
         return Err(scim::Error::new(501, format!("{} is not offered", uri.path())).into());
     }
-    let request = BulkRequest::parse(&body, &mut Reading::new(tenant.dialect))?;
+    let request = BulkRequest::parse(&body, &mut tenant.reading())?;
     let operations = request.operations.clone();
     let base_url = tenant.base_url(version).to_owned();
     let performed = host.bulk(tenant, request).await?;

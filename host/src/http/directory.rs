@@ -99,7 +99,7 @@ async fn patch(
     // Okta takes 200 or 204 for a group, Entra wants 204 (clients.md §1.8, §7.2): a group of
     // 100,000 members is not read back for one who joins.
     let is_brief = target.resource_type.name == "Group"
-        && matches!(target.tenant.dialect, Dialect::Okta | Dialect::Entra)
+        && matches!(target.tenant.dialect(), Dialect::Okta | Dialect::Entra)
         && projection.is_default();
     match written {
         Written::Kept(found) if is_brief => {

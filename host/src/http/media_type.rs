@@ -28,7 +28,7 @@ pub(super) async fn negotiate(
         Asked::Anything => {
             let registry = host.registry();
             let tenant = registry.tenants.get(tenant(uri.path()));
-            tenant.is_some_and(|tenant| tenant.dialect == Dialect::OneLogin)
+            tenant.is_some_and(|tenant| tenant.dialect() == Dialect::OneLogin)
         }
     };
     let mut response = next.run(request).await;

@@ -16,7 +16,7 @@ use super::directory::{Answered, related, resource_type, stored};
 use crate::lifecycle::registry::Tenant;
 use crate::lifecycle::{Cursor, Fault, Host};
 use crate::scim::search::Wanted;
-use crate::scim::{self, Projection, Reading, ResourceType, SearchRequest, Version, render, v1};
+use crate::scim::{self, Projection, ResourceType, SearchRequest, Version, render, v1};
 use crate::store::{Bookmark, Page, Query, QueryError, Start};
 
 pub(super) fn routes() -> Router<Arc<Host>> {
@@ -59,7 +59,7 @@ async fn search(
 ) -> Answered {
     known_to(version)?;
     let resource_type = resource_type(&tenant, &endpoint)?;
-    let request = SearchRequest::of_body(&body, &mut Reading::new(tenant.dialect))?;
+    let request = SearchRequest::of_body(&body, &mut tenant.reading())?;
     answer(&host, &tenant, version, &[resource_type], &request).await
 }
 
@@ -69,7 +69,7 @@ async fn search_everything(
     ScimBody(body): ScimBody,
 ) -> Answered {
     known_to(version)?;
-    let request = SearchRequest::of_body(&body, &mut Reading::new(tenant.dialect))?;
+    let request = SearchRequest::of_body(&body, &mut tenant.reading())?;
     answer(&host, &tenant, version, &everything(&tenant), &request).await
 }
 

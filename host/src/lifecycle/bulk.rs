@@ -123,7 +123,7 @@ impl Job {
         let resolved = self.references.resolve(operation)?;
         let address = self.address(&resolved.path)?;
         if self.host.stopping.is_cancelled() || Instant::now() >= self.by {
-            return Ok((address, Err(fate::not_begun(self.tenant.dialect))));
+            return Ok((address, Err(fate::not_begun(self.tenant.dialect()))));
         }
         let outcome = match self.target(operation, &address) {
             Ok(target) => {

@@ -150,7 +150,7 @@ impl Host {
         }
         if let Err(why) = &tenant.app.connector {
             let obstacle = fate::Obstacle::NoConnector(why.clone());
-            return Err(fate::answer(tenant.dialect, work.id(), &obstacle).into());
+            return Err(fate::answer(tenant.dialect(), work.id(), &obstacle).into());
         }
         Ok(Prepared::Work(Box::new(work)))
     }
@@ -173,7 +173,7 @@ impl Host {
             Ended::Leaning => Err(anyhow::anyhow!("{} leans on nothing", work.id()).into()),
             Ended::Stopped(obstacle, fate) => {
                 tracing::info!(operation = work.id(), ?fate, "an operation could not be finished");
-                Err(fate::answer(work.tenant.dialect, work.id(), &obstacle).into())
+                Err(fate::answer(work.tenant.dialect(), work.id(), &obstacle).into())
             }
         }
     }

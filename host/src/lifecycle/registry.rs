@@ -7,11 +7,12 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::heard::Heard;
 use super::token_use::Credential;
 use super::{Host, catalogue};
 use crate::connector::Connector;
 use crate::delivery::Endpoint;
-use crate::scim::{Dialect, Schemas, Version};
+use crate::scim::{Dialect, Reading, Schemas, Version};
 use crate::store::{AppRow, TenantRow};
 
 /// When the identity provider gets its answer.
@@ -80,8 +81,10 @@ pub struct Tenant {
     pub id: String,
     /// Its app.
     pub app: Arc<App>,
-    /// How its identity provider speaks.
-    pub dialect: Dialect,
+    /// How its identity provider speaks, as an operator said.
+    chosen: Dialect,
+    /// What was heard of it. Shared with the registry before, so that a reload forgets nothing.
+    pub heard: Arc<Heard>,
     /// Where the integration stands.
     pub state: TenantState,
     /// The settings of app and tenant, merged, a JSON text.
@@ -95,6 +98,20 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// How its identity provider speaks: as an operator said, or as it introduced itself where
+    /// nothing was said.
+    pub fn dialect(&self) -> Dialect {
+        match self.chosen {
+            Dialect::Generic => self.heard.recognised().unwrap_or_default(),
+            chosen => chosen,
+        }
+    }
+
+    /// The beginning of a reading of its requests.
+    pub fn reading(&self) -> Reading {
+        self.heard.reading(self.dialect())
+    }
+
     /// Where this version of SCIM is spoken, without a slash at the end.
     pub fn base_url(&self, version: Version) -> &str {
         match version {
@@ -174,10 +191,12 @@ impl Host {
         let base_url = |version: Version| {
             format!("{}/t/{}/scim/{}", self.config.public_url, row.id, version.segment())
         };
+        let heard = self.registry().tenants.get(&row.id).map(|known| Arc::clone(&known.heard));
         Ok(Tenant {
             id: row.id.clone(),
+            heard: heard.unwrap_or_default(),
             app: Arc::clone(app),
-            dialect: row.dialect.parse().map_err(|_| {
+            chosen: row.dialect.parse().map_err(|_| {
                 anyhow::anyhow!("tenant {} has the unknown dialect {}", row.id, row.dialect)
             })?,
             state: serde_json::from_value(Value::String(row.state.clone()))

@@ -157,7 +157,7 @@ impl Host {
     pub fn has_room(&self, tenant: &Tenant) -> Result<(), scim::Error> {
         match self.open.of(&tenant.id) < self.config.open_operations {
             true => Ok(()),
-            false => Err(fate::crowded(tenant.dialect)),
+            false => Err(fate::crowded(tenant.dialect())),
         }
     }
 }

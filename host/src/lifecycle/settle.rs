@@ -229,5 +229,5 @@ fn blocked(tenant: &Tenant, work: &Work, obstacle: &Obstacle) -> scim::Error {
         Obstacle::Refused(Refusal::RetryLater(_)) | Obstacle::OutOfTime => obstacle.clone(),
         _ => Obstacle::Refused(Refusal::RetryLater(None)),
     };
-    fate::answer(tenant.dialect, work.id(), &obstacle)
+    fate::answer(tenant.dialect(), work.id(), &obstacle)
 }

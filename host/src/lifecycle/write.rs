@@ -43,7 +43,7 @@ impl Target {
 
     /// The beginning of a reading in the tenant's dialect.
     pub fn reading(&self) -> Reading {
-        Reading::new(self.tenant.dialect)
+        self.tenant.reading()
     }
 }
 

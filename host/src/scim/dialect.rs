@@ -57,6 +57,14 @@ impl Dialect {
         }
     }
 
+    /// Whose `User-Agent` it is, where that is known: Okta's client calls itself `Okta SCIM Client
+    /// 1.0.0`, its test suites `OKTA SCIM Integration` (clients.md §1.1).
+    pub fn of_agent(agent: &str) -> Option<Self> {
+        let okta = "okta scim";
+        let start = agent.get(..okta.len())?;
+        start.eq_ignore_ascii_case(okta).then_some(Self::Okta)
+    }
+
     /// Whether a request of this dialect may deviate in this way.
     ///
     /// What harms nobody is understood from everybody, because customers change their identity

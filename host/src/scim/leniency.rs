@@ -92,6 +92,30 @@ impl Leniency {
         Self::UnknownSchema,
         Self::UnqualifiedExtension,
     ];
+
+    /// What requests do that need it, for people.
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::BareValue => "a bare value where an object belongs",
+            Self::CreateByFilter => "PATCH through a filter that matches nothing, to make a value",
+            Self::EmptyForUnassigned => "an empty string for no value",
+            Self::EmptyOperations => "a PATCH without operations",
+            Self::ExpandedKeys => "dotted or URN-qualified names as keys",
+            Self::ListForSingle => "a list of one where a single value belongs",
+            Self::LooseReference => "a reference that is no URI",
+            Self::MissingSchemas => "a body that does not name its schema",
+            Self::NumberForString => "a number where a string belongs",
+            Self::OperationCase => "`op` in another case, such as Replace",
+            Self::Pathless => "PATCH operations without a path",
+            Self::ReadOnlyInValue => "a read-only attribute in the value of an operation",
+            Self::RemoveByValue => "`remove` with the values to remove",
+            Self::SingleForList => "a single value where a list belongs",
+            Self::StringForBoolean => "a boolean as a string, such as \"False\"",
+            Self::UnknownAttribute => "an attribute that the type does not have: passed over",
+            Self::UnknownSchema => "an URN in `schemas` that the type does not have",
+            Self::UnqualifiedExtension => "an attribute of an extension without its URN",
+        }
+    }
 }
 
 impl fmt::Display for Leniency {

@@ -174,7 +174,8 @@ fn plan(row: &TenantRow) -> serde_json::Result<Option<DisconnectPlan>> {
 
 fn view(host: &Host, row: &TenantRow) -> anyhow::Result<Value> {
     let registry = host.registry();
-    let base_url = registry.tenants.get(&row.id).map(|tenant| tenant.base_url.clone());
+    let tenant = registry.tenants.get(&row.id);
+    let base_url = tenant.map(|tenant| tenant.base_url.clone());
     Ok(json!({
         "id": row.id,
         "app": row.app,
@@ -184,5 +185,8 @@ fn view(host: &Host, row: &TenantRow) -> anyhow::Result<Value> {
         "settings": serde_json::from_str::<Value>(&row.settings)?,
         "base_url": base_url,
         "created": row.created,
+        "recognised": tenant.and_then(|tenant| tenant.heard.recognised()),
+        "deviations": tenant.map(|tenant| tenant.heard.deviations()),
+        "advice": tenant.and_then(|tenant| tenant.heard.advice(tenant.dialect())),
     }))
 }
