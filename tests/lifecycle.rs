@@ -157,3 +157,27 @@ async fn every_decision_names_its_connector_and_can_be_read() {
     assert!(!operation.to_string().contains("1mz050nq"), "the password is not in the journal");
     assert!(!operation.to_string().contains("sample-app-token"), "nor is the app's token");
 }
+
+#[tokio::test]
+async fn twenty_clients_at_once_lose_no_change_of_one_user() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let id = muster.person(&tenant, "ada").await;
+    let path = format!("/Users/{id}");
+    let change = async |n: usize| {
+        let address = format!("ada{n}@example.com");
+        let value = json!([{ "value": address, "type": format!("type-{n}") }]);
+        let add = json!([{ "op": "add", "path": "emails", "value": value }]);
+        muster.patch(&tenant, &path, add).await.expect(200);
+        address
+    };
+    let mut sent = futures_util::future::join_all((0..20).map(change)).await;
+    let user = muster.get(&tenant, &path).await.expect(200).body;
+    let emails = user["emails"].as_array().unwrap().iter();
+    let kept: Vec<&str> = emails.map(|email| email["value"].as_str().unwrap()).collect();
+    sent.retain(|address| !kept.contains(&address.as_str()));
+    assert!(sent.is_empty(), "lost: {sent:?}");
+    // The one that made her, and one for each change.
+    let tag = format!("W/\"{}\"", 21);
+    assert_eq!(user["meta"]["version"], tag);
+}

@@ -7,6 +7,7 @@ use crate::scim::{
 };
 
 mod members;
+mod properties;
 mod refusals;
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";

@@ -78,7 +78,9 @@ pub(super) fn write_sub(
         return begin(holder, place, raw, r);
     };
     let every: Vec<usize> = (0..values.len()).collect();
-    write_into(values, &every, place, how, raw, r)
+    write_into(values, &every, place, how, raw, r)?;
+    list::distinct(place, values);
+    Ok(())
 }
 
 /// Writes a sub-attribute into these values of a list.
@@ -117,6 +119,7 @@ pub(super) fn erase(holder: &mut Map<String, Value>, place: Place<'_>) {
             values.iter_mut().filter_map(Value::as_object_mut).for_each(|it| {
                 it.shift_remove(&sub.name);
             });
+            list::distinct(place, values);
         }
         _ => {}
     }

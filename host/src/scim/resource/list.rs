@@ -40,7 +40,9 @@ pub(super) fn merge(
             "{place} has at most {MAX_VALUES} values, this would be {count}"
         )));
     }
-    settle_primary(place, list, &raised)
+    settle_primary(place, list, &raised)?;
+    distinct(place, list);
+    Ok(())
 }
 
 /// Sees to it that one value at most is primary, now that these were made so.

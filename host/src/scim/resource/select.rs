@@ -60,6 +60,7 @@ pub(super) fn erase_selected(
                 }
             }
         }
+        list::distinct(place, values);
         sweep(holder, name);
     }
     Ok(())

@@ -1,0 +1,107 @@
+//! What holds for every PATCH, on requests that are made up.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::scim::replace;
+
+/// Paths and a value that belongs there.
+fn targets() -> impl Strategy<Value = (&'static str, Value)> {
+    let text = || "[a-c]{0,2}".prop_map(Value::from);
+    let email = (text(), select(&["work", "home"][..]), any::<bool>()).prop_map(
+        |(value, kind, primary)| json!({ "value": value, "type": kind, "primary": primary }),
+    );
+    prop_oneof![
+        (select(&["displayName", "title", "name.givenName", "nickName"][..]), text()),
+        text().prop_map(|text| ("userName", json!(format!("u{}", text.as_str().unwrap())))),
+        any::<bool>().prop_map(|active| ("active", json!(active))),
+        (text(), text()).prop_map(|(given, middle)| (
+            "name",
+            json!({ "givenName": given, "middleName": middle })
+        )),
+        vec(email.clone(), 0..3).prop_map(|emails| ("emails", json!(emails))),
+        email.prop_map(|email| ("emails", email)),
+        (select(&["emails[type eq \"work\"].value", "emails.value", "emails.type"][..]), text()),
+        text().prop_map(|text| {
+            ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", text)
+        }),
+    ]
+}
+
+fn operations() -> impl Strategy<Value = Value> {
+    let operation = (select(&["add", "replace", "remove"][..]), targets());
+    let operation = operation.prop_map(|(op, (path, value))| match op {
+        "remove" => json!({ "op": op, "path": path }),
+        _ => json!({ "op": op, "path": path, "value": value }),
+    });
+    vec(operation, 1..5).prop_map(Value::from)
+}
+
+fn patched(before: &Resource, operations: &Value) -> Result<Resource, Error> {
+    let after = run("User", before, operations, &mut Reading::new(Dialect::Generic));
+    after.map(|it| it.resource)
+}
+
+proptest! {
+    /// RFC 7644 §3.5.1 and §3.5.2: what a PATCH leads to can be said by a PUT.
+    #[test]
+    fn a_patch_is_what_a_put_of_its_effect_is(operations in operations()) {
+        let before = resource("User", &person());
+        let Ok(after) = patched(&before, &operations) else { return Ok(()) };
+        let schemas = schemas();
+        let user = schemas.by_name("User").unwrap();
+        // A PUT without `active` leaves it as it is, which a removal does not.
+        let mut whole = Value::Object(after.document().clone());
+        whole["active"] = json!(after.active());
+        let mut expected = after.clone();
+        expected.set_active(after.active());
+        let put = replace(user, &before, &whole, &mut Reading::new(Dialect::Strict)).unwrap();
+        let sorted = |it: &Resource| sorted(&Value::Object(it.document().clone()));
+        prop_assert_eq!(sorted(&put.resource), sorted(&expected), "{}", operations);
+    }
+
+    /// What sets and removes values leads to the same the second time; so do additions to lists,
+    /// which are sets.
+    #[test]
+    fn a_patch_of_one_operation_changes_nothing_the_second_time(operations in operations()) {
+        let before = resource("User", &person());
+        let operation = json!([operations[0]]);
+        let Ok(once) = patched(&before, &operation) else { return Ok(()) };
+        match patched(&once, &operation) {
+            Ok(twice) => prop_assert_eq!(once, twice, "{}", operation),
+            // What is gone cannot be removed through a filter again.
+            Err(error) => prop_assert!(operation[0]["op"] == "remove", "{}: {:?}", operation, error),
+        }
+    }
+
+    /// One operation that fails leaves nothing of the others, and one that is left out of a PATCH
+    /// changes nothing of what comes before it.
+    #[test]
+    fn operations_take_effect_one_after_the_other(operations in operations()) {
+        let before = resource("User", &person());
+        let mut step_by_step = Ok(before.clone());
+        for operation in operations.as_array().unwrap() {
+            step_by_step = step_by_step.and_then(|it| patched(&it, &json!([operation])));
+        }
+        let at_once = patched(&before, &operations);
+        prop_assert_eq!(at_once.is_ok(), step_by_step.is_ok(), "{}", operations);
+        if let (Ok(at_once), Ok(step_by_step)) = (at_once, step_by_step) {
+            prop_assert_eq!(at_once, step_by_step, "{}", operations);
+        }
+    }
+}
+
+/// The same with the members of objects in alphabetical order, which means nothing.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let mut members: Vec<_> = object.iter().map(|(k, v)| (k.clone(), sorted(v))).collect();
+            members.sort_by(|one, other| one.0.cmp(&other.0));
+            Value::Object(members.into_iter().collect())
+        }
+        Value::Array(list) => list.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
