@@ -127,7 +127,7 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
         Command::Put(put) => {
             let spec =
                 json!({ "app": put.app, "dialect": put.dialect, "settings": read(put.settings)? });
-            format.print(&admin.put(&path(&put.name, ""), spec).await?, output::object);
+            format.print(&admin.put(&path(&put.name, ""), spec).await?, shown);
         }
         Command::Pause { name } => {
             format.print(&admin.post(&path(&name, "/pause"), Value::Null).await?, state);
