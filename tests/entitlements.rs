@@ -138,6 +138,14 @@ async fn the_directory_follows_the_settings() {
     assert_ne!(before[1]["meta"]["version"], after[1]["meta"]["version"]);
     muster.get(&tenant, "/Entitlements").await.expect(404);
 
+    // An id may become that of another type, whether the one before is still there or not.
+    let seat = json!([{ "id": "role-3", "displayName": "Seat", "type": "License" }]);
+    app(&muster, json!({ "entitlements": seat })).await.expect(200);
+    muster.get(&tenant, "/Entitlements/role-3").await.expect(200);
+    let role = json!([{ "id": "role-3", "displayName": "Third Role" }]);
+    app(&muster, json!({ "roles": role, "entitlements": [] })).await.expect(200);
+    muster.get(&tenant, "/Roles/role-3").await.expect(200);
+
     app(&muster, json!({ "roles": [] })).await.expect(200);
     assert_eq!(muster.get(&tenant, "/Roles").await.expect(200).body["totalResults"], 0);
     app(&muster, json!({})).await.expect(200);

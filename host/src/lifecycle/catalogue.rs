@@ -2,7 +2,6 @@
 //! directory, so that identity providers find, filter and page them like any other.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -10,6 +9,7 @@ use super::Host;
 use super::registry::Tenant;
 use crate::clock::rfc3339;
 use crate::connector::Manifest;
+use crate::scim::additions::AddedType;
 use crate::scim::{self, Dialect, Reading, Resource, ResourceType, Schemas};
 use crate::store::{Commit, CommitError, ResourceChange, ResourceRow, StoredResource};
 
@@ -80,47 +80,53 @@ impl Host {
     /// Brings the directory up to what a tenant's settings list. What is wrong there is told to
     /// operators, and keeps nobody from being served.
     pub(super) async fn publish(&self, tenant: &Tenant) {
-        for resource_type in tenant.schemas.iter().filter(|it| it.setting.is_some()) {
-            if let Err(error) = self.publish_type(tenant, resource_type).await {
-                let (tenant, what) = (&tenant.id, &resource_type.endpoint);
-                tracing::error!(
-                    tenant,
-                    what,
-                    error = format!("{error:#}"),
-                    "not brought up to date"
-                );
-            }
+        let Ok(connector) = &tenant.app.connector else { return };
+        if let Err(error) = self.publish_all(tenant, &connector.manifest).await {
+            let tenant = &tenant.id;
+            tracing::error!(tenant, error = format!("{error:#}"), "its lists are not up to date");
         }
     }
 
-    async fn publish_type(
-        &self,
-        tenant: &Tenant,
-        resource_type: &Arc<ResourceType>,
-    ) -> anyhow::Result<()> {
+    /// What goes, goes first: its id may be that of another type now.
+    async fn publish_all(&self, tenant: &Tenant, manifest: &Manifest) -> anyhow::Result<()> {
         let settings: Map<String, Value> = serde_json::from_str(&tenant.settings)?;
-        let wanted = listed(resource_type, &settings).map_err(|it| anyhow::anyhow!(it.detail))?;
-        let known = self.store.all_of(&tenant.id, &resource_type.name).await?;
-        let mut known: HashMap<String, StoredResource> =
-            known.into_iter().map(|stored| (stored.id.clone(), stored)).collect();
-        for resource in wanted {
-            let before = known.remove(resource.id());
-            if before.as_ref().is_some_and(|before| before.document == resource.to_json()) {
-                continue;
+        let mut changes = Vec::new();
+        for AddedType { name, .. } in &manifest.scim.resource_types {
+            let known = self.store.all_of(&tenant.id, name).await?;
+            let mut known: HashMap<String, StoredResource> =
+                known.into_iter().map(|stored| (stored.id.clone(), stored)).collect();
+            if let Some(resource_type) = tenant.schemas.by_name(name) {
+                let listed = listed(resource_type, &settings);
+                for resource in listed.map_err(|error| anyhow::anyhow!(error.detail))? {
+                    let before = known.remove(resource.id());
+                    changes.extend(self.listed_change(tenant, resource_type, &resource, before));
+                }
             }
-            let row = self.listed_row(tenant, resource_type, &resource, before.as_ref());
-            self.publish_one(match before {
-                None => ResourceChange::Insert(row),
-                Some(before) => ResourceChange::Update { row, expected: before.version },
-            })
-            .await?;
+            for (id, StoredResource { version: expected, .. }) in known {
+                let (tenant, kind) = (tenant.id.clone(), name.clone());
+                self.publish_one(ResourceChange::Delete { tenant, kind, id, expected }).await?;
+            }
         }
-        for (id, gone) in known {
-            let (tenant, kind) = (tenant.id.clone(), resource_type.name.clone());
-            let expected = gone.version;
-            self.publish_one(ResourceChange::Delete { tenant, kind, id, expected }).await?;
+        for change in changes {
+            self.publish_one(change).await?;
         }
         Ok(())
+    }
+
+    /// None where it is there as it is listed.
+    fn listed_change(
+        &self,
+        tenant: &Tenant,
+        resource_type: &ResourceType,
+        resource: &Resource,
+        before: Option<StoredResource>,
+    ) -> Option<ResourceChange> {
+        let row = self.listed_row(tenant, resource_type, resource, before.as_ref());
+        match before {
+            None => Some(ResourceChange::Insert(row)),
+            Some(before) if before.document == row.document => None,
+            Some(before) => Some(ResourceChange::Update { row, expected: before.version }),
+        }
     }
 
     fn listed_row(
