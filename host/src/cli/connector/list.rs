@@ -1,0 +1,29 @@
+//! `muster connector list`.
+
+use clap::Args;
+
+use crate::cli::admin::Admin;
+use crate::cli::output::{self, Format};
+
+/// List the versions that there are.
+#[derive(Args, Debug)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    admin: Admin,
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(super) async fn run(args: ListArgs) -> anyhow::Result<()> {
+    let connectors = args.admin.get("/connectors").await?;
+    args.format.print(&connectors, |connectors| {
+        let columns = [
+            ("connector", "name"),
+            ("version", "version"),
+            ("digest", "digest"),
+            ("decides for", "apps"),
+        ];
+        output::table(&connectors["connectors"], &columns);
+    });
+    Ok(())
+}
