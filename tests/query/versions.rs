@@ -127,6 +127,44 @@ async fn rfc7644_3_14_a_write_for_another_version_is_412_and_changes_nothing() {
     }
 }
 
+/// Checklist 44: whoever is deleted leaves the group, and nobody wrote the group.
+#[tokio::test]
+async fn rfc7644_3_14_a_group_that_somebody_left_by_deletion_is_another_version() {
+    let muster = Muster::start().await;
+    for connector in ["roster", "two-state"] {
+        let tenant = muster.tenant(connector).await;
+        let (ann, bob) = (muster.person(&tenant, "ann").await, muster.person(&tenant, "bob").await);
+        let group = json!({
+            "displayName": "Compilers",
+            "members": [{ "value": ann }, { "value": bob }],
+        });
+        let group = format!("/Groups/{}", muster.post(&tenant, "/Groups", group).await.id());
+        let before = muster.get(&tenant, &group).await.expect(200);
+        let tag = header(&before, "etag").to_owned();
+        muster.scim(&tenant, "DELETE", &format!("/Users/{bob}"), None).await.expect(204);
+
+        let unless = ("if-none-match", &*tag);
+        let after = send_if(&muster, &tenant, ("GET", &group), unless, None).await.expect(200);
+        assert_eq!(after.body["members"].as_array().unwrap().len(), 1);
+        assert!(changed(&after) > changed(&before), "{} {}", changed(&after), changed(&before));
+        let named = ("if-match", &*tag);
+        refuses(send_if(&muster, &tenant, ("DELETE", &group), named, None).await, "W/");
+        let present = ("if-match", header(&after, "etag"));
+        let body = Some(rename("Linkers"));
+        let renamed = send_if(&muster, &tenant, ("PATCH", &group), present, body).await;
+        let read = muster.get(&tenant, &group).await.expect(200);
+        assert_eq!(header(&renamed, "etag"), header(&read, "etag"));
+        let mut found = url::form_urlencoded::Serializer::new("/Groups?".to_owned());
+        found.append_pair("filter", &format!("meta.version eq {}", read.body["meta"]["version"]));
+        let found = muster.get(&tenant, &found.finish()).await.expect(200);
+        assert_eq!(found.body["totalResults"], 1, "{}", found.body);
+    }
+}
+
+fn changed(answer: &Answer) -> &str {
+    answer.body["meta"]["lastModified"].as_str().unwrap()
+}
+
 /// All begin from the same version: one of them wins, and each round has its winner.
 async fn racing(muster: &Muster, tenant: &Tenant, path: &str) {
     for round in 0..5 {

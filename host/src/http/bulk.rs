@@ -58,8 +58,8 @@ pub(super) async fn bulk(
 
 fn line<'a>(base_url: &str, operation: &'a BulkOperation, performed: &Performed) -> Line<'a> {
     let (status, version, response) = match &performed.outcome {
-        Ok(Written::Created(found)) => (201, Some(render::entity_tag(found.version)), None),
-        Ok(Written::Kept(found)) => (200, Some(render::entity_tag(found.version)), None),
+        Ok(Written::Created(found)) => (201, Some(render::entity_tag(found.revision())), None),
+        Ok(Written::Kept(found)) => (200, Some(render::entity_tag(found.revision())), None),
         Ok(Written::Gone) => (204, None, None),
         Err(error) => (error.status, None, serde_json::from_str(&error.to_json()).ok()),
     };

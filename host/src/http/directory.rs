@@ -62,9 +62,9 @@ async fn read(
     let related = related(&resource_type, &projection);
     let found = host.store.resource(&tenant.id, &resource_type.name, &id, related).await?;
     let found = found.ok_or_else(|| scim::Error::not_found(&resource_type.name, &id))?;
-    if precondition.is_not_modified(found.version)? {
+    if precondition.is_not_modified(found.revision())? {
         let location = render::location(tenant.base_url(version), &resource_type, &found.id);
-        return Ok(answer::not_modified(&location, found.version));
+        return Ok(answer::not_modified(&location, found.revision()));
     }
     Ok(resource(200, &tenant, &resource_type, &found, version, &projection))
 }
@@ -105,7 +105,7 @@ async fn patch(
         Written::Kept(found) if is_brief => {
             let base_url = target.tenant.base_url(version);
             let location = render::location(base_url, &target.resource_type, &found.id);
-            Ok(answer::brief(&location, found.version))
+            Ok(answer::brief(&location, found.revision()))
         }
         written => written_answer(&host, &target, written, version, &projection).await,
     }
@@ -233,7 +233,7 @@ fn resource(
     let shown = Stored {
         document: &found.document,
         id: &found.id,
-        version: found.version,
+        version: found.revision(),
         created: &found.created,
         last_modified: &found.last_modified,
         related: found.related.as_deref(),
@@ -244,7 +244,7 @@ fn resource(
         Version::V2 => render::resource(&mut body, base_url, resource_type, &shown, projection),
     }
     let location = render::location(base_url, resource_type, &found.id);
-    answer::resource(status, body, &location, found.version)
+    answer::resource(status, body, &location, found.revision())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what an iterator hands over")]
@@ -252,7 +252,7 @@ pub(super) fn stored(found: StoredResource<&str>) -> Stored<'_> {
     Stored {
         document: found.document,
         id: found.id,
-        version: found.version,
+        version: found.revision(),
         created: found.created,
         last_modified: found.last_modified,
         related: found.related,

@@ -148,6 +148,7 @@ impl Host {
             emails: Vec::new(),
             document: resource.to_json(),
             version: before.map_or(0, |before| before.version) + 1,
+            departures: 0,
             created: before.map_or_else(|| now.clone(), |before| before.created.clone()),
             last_modified: now,
         }

@@ -277,6 +277,7 @@ impl Host {
                 account,
                 elsewhere,
             }),
+            departures: change.before.as_ref().map_or(0, |before| before.stored.departures),
             progress: Progress {
                 expected: change.before.as_ref().map(|before| before.stored.version),
                 created: change.before.map_or(now, |before| before.stored.created),
@@ -348,6 +349,7 @@ pub(super) fn stored(row: ResourceRow, related: Option<String>) -> StoredResourc
         id: row.id,
         document: row.document,
         version: row.version,
+        departures: row.departures,
         created: row.created,
         last_modified: row.last_modified,
         related,

@@ -211,7 +211,7 @@ impl Host {
         let Some(last) = underway.last() else { return Ok(None) };
         let was = last.before.clone();
         // RFC 7644 §3.14: one that fails here is looked at again when all is on disk.
-        if target.precondition.check(was.stored.version).is_err() {
+        if target.precondition.check(was.stored.revision()).is_err() {
             return Ok(None);
         }
         let Ok(Patched { resource: after, members, .. }) = modification(&was.resource) else {

@@ -76,6 +76,7 @@ impl Host {
             context: Arc::new(serde_json::from_str(&row.context).context("a journaled context")?),
             event: Arc::new(serde_json::from_str(&row.event).context("a journaled event")?),
             progress: serde_json::from_str(&row.progress).context("a journaled progress")?,
+            departures: 0,
             exchanges: done,
             pending,
             sealed: row.sealed.clone(),
@@ -120,6 +121,7 @@ impl Host {
         }
         let stored = self.store.resource(&work.tenant.id, work.kind, &id, Related::None).await?;
         work.progress.expected = stored.as_ref().map(|stored| stored.version);
+        work.departures = stored.as_ref().map_or(0, |stored| stored.departures);
         Ok(stored.is_some())
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Work {
     /// A request that is in the journal and has no answer yet.
     pub(super) pending: Option<Request>,
     pub(super) progress: Progress,
+    /// As the resource had them when it was read.
+    pub(super) departures: i64,
     pub(super) sealed: Option<Vec<u8>>,
     pub(super) attempts: u32,
     pub(super) batch: Option<String>,
@@ -231,6 +233,7 @@ impl Work {
             emails: resource.emails().into_iter().map(str::to_owned).collect(),
             document: self.event.resource.clone(),
             version: expected.unwrap_or(0) + 1,
+            departures: self.departures,
             created: self.progress.created.clone(),
             last_modified: if expected.is_some() {
                 rfc3339(now)

@@ -259,7 +259,7 @@ impl Host {
         let before = self.standing(&target.tenant.id, target.kind(), id, related).await?;
         let before =
             before.ok_or_else(|| scim::Error::not_found(&target.resource_type.name, id))?;
-        target.precondition.check(before.stored.version)?;
+        target.precondition.check(before.stored.revision())?;
         Ok(before)
     }
 

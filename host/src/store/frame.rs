@@ -25,7 +25,7 @@ pub(super) fn records(column: &str) -> String {
 
 /// The SQL of a resource's head, `r` being its row.
 pub(super) const HEAD: &str =
-    "r.seq, r.id, r.version, r.created, r.last_modified, octet_length(r.document)";
+    "r.seq, r.id, r.version, r.departures, r.created, r.last_modified, octet_length(r.document)";
 
 /// The SQL of a user's `groups`, as a JSON array. Only groups that the user is in itself.
 ///
@@ -99,6 +99,7 @@ impl<'t> Documents<'t> {
         let seq = field()?.parse().context("a resource's place")?;
         let id = field()?;
         let version = field()?.parse().context("a resource's version")?;
+        let departures = field()?.parse().context("a resource's departures")?;
         let created = field()?;
         let last_modified = field()?;
         let length = field()?.parse().context("a document's length")?;
@@ -106,6 +107,9 @@ impl<'t> Documents<'t> {
             self.rest.split_at_checked(length).context("a document is shorter than it says")?;
         self.rest = rest;
         let related = self.related.as_mut().and_then(Iterator::next).filter(|it| !it.is_empty());
-        Ok((seq, StoredResource { id, document, version, created, last_modified, related }))
+        Ok((
+            seq,
+            StoredResource { id, document, version, departures, created, last_modified, related },
+        ))
     }
 }

@@ -32,6 +32,8 @@ pub struct ResourceRow {
     pub document: String,
     /// Counts its changes.
     pub version: i64,
+    /// Counts a group's members that left by ceasing to exist, as it was read; it is not written.
+    pub departures: i64,
     /// When it was created.
     pub created: String,
     /// When it last changed.
@@ -45,8 +47,10 @@ pub struct StoredResource<T = String> {
     pub id: T,
     /// The document as it is served, JSON, without `meta`, `groups` and `members`.
     pub document: T,
-    /// Counts its changes.
+    /// Counts its changes: what a commit expects.
     pub version: i64,
+    /// Counts a group's members that left by ceasing to exist.
+    pub departures: i64,
     /// When it was created.
     pub created: T,
     /// When it last changed.
@@ -56,12 +60,18 @@ pub struct StoredResource<T = String> {
 }
 
 impl<T> StoredResource<T> {
+    /// Counts all that changed about it, whoever changed it: what an entity tag says.
+    pub fn revision(&self) -> i64 {
+        self.version + self.departures
+    }
+
     /// The same resource with each of its texts made into something else.
     pub(super) fn map<'s, U>(&'s self, mut to: impl FnMut(&'s T) -> U) -> StoredResource<U> {
         StoredResource {
             id: to(&self.id),
             document: to(&self.document),
             version: self.version,
+            departures: self.departures,
             created: to(&self.created),
             last_modified: to(&self.last_modified),
             related: self.related.as_ref().map(to),
@@ -141,7 +151,7 @@ impl Store {
     /// Every resource of a kind of which there are few.
     pub async fn all_of(&self, tenant: &str, kind: &str) -> Result<Vec<StoredResource>> {
         let rows = sqlx::query(
-            "SELECT id, document, version, created, last_modified FROM resource
+            "SELECT id, document, version, departures, created, last_modified FROM resource
              WHERE tenant = $1 AND kind = $2 ORDER BY seq",
         )
         .bind(tenant)
@@ -181,6 +191,7 @@ impl Store {
 fn read(record: &str) -> Result<StoredResource> {
     let (id, rest) = frame::first(record)?;
     let (version, rest) = frame::first(rest)?;
+    let (departures, rest) = frame::first(rest)?;
     let (created, rest) = frame::first(rest)?;
     let (last_modified, rest) = frame::first(rest)?;
     let (related, document) = frame::first(rest)?;
@@ -188,6 +199,7 @@ fn read(record: &str) -> Result<StoredResource> {
         id: id.to_owned(),
         document: document.to_owned(),
         version: version.parse().context("a resource's version")?,
+        departures: departures.parse().context("a resource's departures")?,
         created: created.to_owned(),
         last_modified: last_modified.to_owned(),
         related: Some(related).filter(|it| !it.is_empty()).map(str::to_owned),
@@ -199,6 +211,7 @@ fn of_row(row: &SqliteRow) -> Result<StoredResource> {
         id: row.try_get("id")?,
         document: row.try_get("document")?,
         version: row.try_get("version")?,
+        departures: row.try_get("departures")?,
         created: row.try_get("created")?,
         last_modified: row.try_get("last_modified")?,
         related: None,
@@ -243,7 +256,8 @@ fn find(before: &str, condition: &str) -> Statement {
     );
     // What is long stands last, so that nobody looks for fields in it.
     let record = frame::record(&format!(
-        "new.n, {before} r.id, r.version, r.created, r.last_modified, {related}, r.document"
+        "new.n, {before} r.id, r.version, r.departures, r.created, r.last_modified, {related}, \
+         r.document"
     ));
     Statement {
         columns: &["n", "tenant", "kind", "wanted", "related"],

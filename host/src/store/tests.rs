@@ -87,6 +87,7 @@ fn user(tenant: &str, id: &str, user_name: &str) -> ResourceRow {
         emails: vec![user_name.to_owned()],
         document: document.to_string(),
         version: 1,
+        departures: 0,
         created: "2026-11-22T08:00:00.000Z".to_owned(),
         last_modified: "2026-11-22T08:00:00.000Z".to_owned(),
     }

@@ -56,6 +56,7 @@ impl Directory {
             emails: emails.filter_map(|it| it["value"].as_str().map(str::to_owned)).collect(),
             document: document.to_string(),
             version: 1,
+            departures: 0,
             created: format!("2026-11-{:02}T08:00:00.{n:03}Z", n + 1),
             last_modified: format!("2026-12-{:02}T08:00:00.000Z", n + 1),
         };

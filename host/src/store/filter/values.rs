@@ -368,7 +368,9 @@ fn meta<'t>(attribute: &'t Attribute) -> Result<Values<'t>, Error> {
     let place = match attribute.name.as_str() {
         "created" => Place::Column { sql: "r.created", folded: None },
         "lastModified" => Place::Column { sql: "r.last_modified", folded: None },
-        "version" => Place::Column { sql: "('W/\"' || r.version || '\"')", folded: None },
+        "version" => {
+            Place::Column { sql: "('W/\"' || (r.version + r.departures) || '\"')", folded: None }
+        }
         "resourceType" => Place::Kind,
         name => return Err(unsupported("meta", name)),
     };

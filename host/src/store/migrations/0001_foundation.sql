@@ -60,6 +60,7 @@ CREATE TABLE resource (
     addresses TEXT NOT NULL, -- JSON array of e-mail addresses in lower case, each a row of email
     active INTEGER NOT NULL,
     version INTEGER NOT NULL,
+    departures INTEGER NOT NULL DEFAULT 0, -- members of a group that left by ceasing to exist
     created TEXT NOT NULL,
     last_modified TEXT NOT NULL,
     -- Without meta, groups and members. That it is JSON also means that it has no raw control

@@ -18,6 +18,7 @@ async fn a_resource_is_read_as_it_was_written() {
         id: row.id,
         document: row.document,
         version: 1,
+        departures: 0,
         created: row.created,
         last_modified: row.last_modified,
         related: None,

@@ -135,6 +135,16 @@ END;
 
 CREATE TEMP TRIGGER entry_delete INSTEAD OF INSERT ON entry
 WHEN NEW.change = 'delete' BEGIN
+    -- Those who have it as a member are others afterwards, and are not written by who is in their
+    -- lanes: so it is counted apart from their versions.
+    UPDATE resource SET
+        departures = departures + 1,
+        last_modified = max(
+            last_modified, coalesce(NEW.finished, NEW.operation_created, last_modified)
+        )
+    WHERE tenant = NEW.tenant AND id IN (
+        SELECT group_id FROM member WHERE tenant = NEW.tenant AND member_id = NEW.id
+    );
     DELETE FROM resource
     WHERE tenant = NEW.tenant AND id = NEW.id AND kind = NEW.kind AND version = NEW.expected;
     SELECT RAISE(ABORT, 'stale') WHERE changes() = 0;
