@@ -57,8 +57,10 @@ def tested(tenant):
 def described(client, connector):
     """What the server says of itself; and that the app knows people by their e-mail address.
 
-    The roster connector has no app. The tester makes people with nothing but what a schema calls
-    required, and an account cannot be made from that.
+    The tester makes people with nothing but what a schema calls required. The apps of the other
+    connectors need an address too, in `emails` or as the `userName`: a rule that no schema of RFC
+    7643 can state, and to show `emails` as required would refuse who has it as `userName` alone.
+    The roster connector has no app.
     """
     schemas = client.query(Schema).resources
     if connector != "roster":
