@@ -88,6 +88,7 @@ impl Person {
             emails: vec![self.name()],
             document: self.document(),
             version: 1,
+            departures: 0,
             created: "2026-01-01T00:00:00.000Z".to_owned(),
             last_modified: last_modified.to_owned(),
         };
