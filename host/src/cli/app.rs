@@ -54,7 +54,7 @@ struct Put {
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// A file with the endpoints: a JSON object of names and configurations, such as
-    /// {"`app":{"base_url":"https://api.example.com","auth":{"bearer":{"env":"API_TOKEN`"}}}}.
+    /// `{"app":{"base_url":"https://api.example.com","auth":{"bearer":{"env":"API_TOKEN"}}}}`.
     #[arg(long, value_name = "FILE")]
     endpoints: Option<PathBuf>,
     /// When identity providers are answered: `when-done` or `when-recorded`.

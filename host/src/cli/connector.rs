@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 mod list;
+mod new;
 mod promote;
 mod push;
 mod show;
@@ -16,6 +17,7 @@ pub(super) struct ConnectorArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::NewArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
     Push(push::PushArgs),
@@ -24,6 +26,7 @@ enum Command {
 
 pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<()> {
     match args.command {
+        Command::New(args) => new::run(&args),
         Command::List(args) => list::run(args).await,
         Command::Show(args) => show::run(args).await,
         Command::Push(args) => push::run(args).await,

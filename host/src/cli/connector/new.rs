@@ -1,0 +1,174 @@
+//! `muster connector new`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use crate::cli::output::{FAINT, Format, GOOD, NAME, STRONG};
+
+mod template;
+
+use template::File;
+
+/// Characters of a name; a manifest allows no more.
+const NAME_LENGTH: usize = 64;
+
+/// Begin a connector: a project that builds, with an example, its tests, and the SDK in it.
+#[derive(Args, Debug)]
+pub(super) struct NewArgs {
+    /// The connector's name: lower-case letters, digits and hyphens, a letter first.
+    #[arg(value_parser = name)]
+    name: String,
+    /// The language to write it in.
+    #[arg(long, value_enum, default_value_t)]
+    lang: Language,
+    /// The folder to make; the connector's name unless given.
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// A language that connectors are written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Language {
+    #[default]
+    Rust,
+}
+
+impl Language {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Rust => "Rust",
+        }
+    }
+
+    fn files(self, name: &str) -> anyhow::Result<Vec<File>> {
+        match self {
+            Self::Rust => template::rust(name),
+        }
+    }
+
+    /// What the author does next: a command, and what it is for.
+    fn steps(self) -> Vec<(&'static str, &'static str)> {
+        let own = match self {
+            Self::Rust => ("cargo test", "the decisions as tables, natively"),
+        };
+        vec![own, ("muster connector build", "the .wasm that a host loads")]
+    }
+}
+
+pub(super) fn run(args: &NewArgs) -> anyhow::Result<()> {
+    let NewArgs { name, lang, path, format } = args;
+    let folder = path.clone().unwrap_or_else(|| PathBuf::from(name));
+    write(&folder, &lang.files(name)?)?;
+    let made = json!({ "name": name, "lang": lang.title().to_lowercase(), "path": folder });
+    format.print(&made, |_| {
+        let (place, lang) = (folder.display(), lang.title());
+        anstream::println!("{GOOD}made{GOOD:#} {NAME}{place}{NAME:#}, a connector in {lang}\n");
+    });
+    if !format.json {
+        next(&folder, *lang);
+    }
+    Ok(())
+}
+
+fn next(folder: &Path, lang: Language) {
+    let enter = format!("cd {}", folder.display());
+    let mut steps = vec![(enter.as_str(), "README.md says what is where")];
+    steps.extend(lang.steps());
+    let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    for (command, purpose) in steps {
+        anstream::println!("  {STRONG}{command:width$}{STRONG:#}  {FAINT}{purpose}{FAINT:#}");
+    }
+}
+
+/// Makes the whole folder, or none: what is there already is never touched.
+fn write(folder: &Path, files: &[File]) -> anyhow::Result<()> {
+    let beside = folder.parent().filter(|it| !it.as_os_str().is_empty());
+    let beside = beside.unwrap_or_else(|| Path::new("."));
+    fs::create_dir_all(beside).with_context(|| format!("could not make {}", beside.display()))?;
+    let made = tempfile::Builder::new().prefix(".muster-new-").tempdir_in(beside)?;
+    for File { path, content } in files {
+        let path = made.path().join(path);
+        let within = path.parent().expect("a file of a template stands in its folder");
+        fs::create_dir_all(within)?;
+        fs::write(&path, content)?;
+    }
+    open(made.path())?;
+    // An empty folder is replaced; anything else stays, and says so.
+    match fs::rename(made.path(), folder) {
+        Ok(()) => Ok(()),
+        Err(error) if is_taken(&error) => bail!(
+            "{} is there already and is not empty; choose another name, or another folder with \
+             --path",
+            folder.display()
+        ),
+        Err(error) => Err(error).with_context(|| format!("could not make {}", folder.display())),
+    }
+}
+
+/// A temporary folder is private; a project is like any other folder.
+fn open(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+fn is_taken(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory
+    )
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let begins = text.starts_with(|c: char| c.is_ascii_lowercase());
+    if begins && text.len() <= NAME_LENGTH && text.chars().all(plain) && !text.ends_with('-') {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "a connector's name is made of lower-case letters, digits and hyphens, begins with a \
+         letter, and has at most {NAME_LENGTH} characters"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, taken: bool) {
+        assert_eq!(name(text).is_ok(), taken, "{text:?}");
+    }
+
+    #[test]
+    fn a_name_is_that_of_a_crate_and_of_a_manifest() {
+        check("acme", true);
+        check("acme-2", true);
+        check(&"a".repeat(64), true);
+        check(&"a".repeat(65), false);
+        for wrong in ["", "Acme", "2acme", "-acme", "acme-", "ac me", "acme/x", "../acme", "a_b"] {
+            check(wrong, false);
+        }
+    }
+
+    #[test]
+    fn what_is_there_already_is_not_touched() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().join("acme");
+        let file = |content: &str| {
+            vec![File { path: "src/lib.rs".to_owned(), content: content.as_bytes().to_vec() }]
+        };
+        write(&folder, &file("mine")).unwrap();
+        let error = write(&folder, &file("theirs")).unwrap_err().to_string();
+        assert!(error.contains("is there already"), "{error}");
+        assert_eq!(fs::read_to_string(folder.join("src/lib.rs")).unwrap(), "mine");
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
+    }
+}
