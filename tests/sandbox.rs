@@ -15,6 +15,7 @@ use crate::support::guests::guest;
 mod cache;
 mod loading;
 mod surgery;
+mod wasi;
 mod words;
 
 const KEY: [u8; 32] = [7; 32];

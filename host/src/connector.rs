@@ -29,6 +29,7 @@ mod log;
 mod manifest;
 mod sandbox;
 mod threads;
+mod wasi;
 mod words;
 
 pub use compiler::compile_main;
@@ -149,7 +150,7 @@ impl Runtime {
         let span = Span::current();
         let compile = move || span.in_scope(|| foundry.component(&wasm));
         let (digest, component) = self.loader.run(compile).await?;
-        let ready = self.linker.instantiate_pre(&component).and_then(ConnectorPre::new);
+        let ready = self.linked(&component);
         let ready = ready.map_err(|error| LoadError::Unlinkable(format!("{error:#}")))?;
         let manifest = self.describe(ready.clone()).await?;
         Ok(Arc::new(Connector { digest, manifest, ready }))
@@ -161,10 +162,16 @@ impl Runtime {
         self.threads.run(move || connector.decide(&question, &limits)).await
     }
 
+    fn linked(&self, component: &Component) -> wasmtime::Result<ConnectorPre<Sandbox>> {
+        let mut linker = self.linker.clone();
+        wasi::link(&mut linker, component)?;
+        linker.instantiate_pre(component).and_then(ConnectorPre::new)
+    }
+
     /// The trial: only an instance proves that the connector's types are the interface's.
     async fn describe(&self, ready: ConnectorPre<Sandbox>) -> Result<Manifest, LoadError> {
         let limits = self.limits;
-        let trial = move || sandbox::run(&ready, &limits, words::describe);
+        let trial = move || sandbox::run(&ready, &limits, None, words::describe);
         let text = self.threads.run(trial).await.result.map_err(LoadError::Trial)?;
         Manifest::parse(&text).map_err(LoadError::Manifest)
     }
@@ -173,7 +180,8 @@ impl Runtime {
 impl Connector {
     fn decide(&self, question: &Question, limits: &Limits) -> Decided {
         let ask = |guest: &_, store: &mut _| words::decide(guest, store, question);
-        let Run { result, log, memory_peak, elapsed } = sandbox::run(&self.ready, limits, ask);
+        let run = sandbox::run(&self.ready, limits, Some(&question.context), ask);
+        let Run { result, log, memory_peak, elapsed } = run;
         let answer = result.and_then(|answer| answer::checked(answer, &self.manifest));
         Decided { answer, log: log.lines, log_dropped: log.dropped, memory_peak, elapsed }
     }

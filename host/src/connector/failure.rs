@@ -5,6 +5,7 @@ use std::fmt;
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::sandbox::Sandbox;
+use super::wasi::Fatal;
 
 /// Frames of a crash that are told.
 const FRAMES: usize = 8;
@@ -46,11 +47,14 @@ impl Failure {
             Some(Trap::StackOverflow) => Self::Stack,
             // A connector that cannot have its memory mostly crashes, which is not the news.
             _ if sandbox.memory_denied() => Self::Memory,
-            Some(trap) => Self::Trap(obituary(*trap, error, sandbox)),
+            Some(trap) => Self::Trap(obituary(trap, error, sandbox)),
             None if copied_too_much(error) => {
                 Self::TooMuch("it is more than the host copies out of a sandbox".to_owned())
             }
-            None => Self::Nonsense(format!("{error:#}")),
+            None => match error.downcast_ref::<Fatal>() {
+                Some(fatal) => Self::Trap(obituary(fatal, error, sandbox)),
+                None => Self::Nonsense(format!("{error:#}")),
+            },
         }
     }
 }
@@ -61,8 +65,8 @@ fn copied_too_much(error: &wasmtime::Error) -> bool {
 }
 
 /// Such as: "wasm `unreachable` instruction executed, in `app::decide`; it last said: …".
-fn obituary(trap: Trap, error: &wasmtime::Error, sandbox: &Sandbox) -> String {
-    let mut text = trap.to_string();
+fn obituary(cause: &dyn fmt::Display, error: &wasmtime::Error, sandbox: &Sandbox) -> String {
+    let mut text = cause.to_string();
     let backtrace = error.downcast_ref::<WasmBacktrace>().map(ToString::to_string);
     let mut places: Vec<_> =
         backtrace.iter().flat_map(|text| text.lines().filter_map(place)).collect();

@@ -8,9 +8,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use wit_component::{ComponentEncoder, DecodedWasm};
 
+use super::wasi;
+
 /// The interface's name without its version.
 const LIFECYCLE: &str = "muster:connector/lifecycle";
-/// What a connector may import; `types` holds words and no function.
+/// What a connector may import beside WASI; `types` holds words and no function.
 const IMPORTS: [&str; 2] = ["muster:connector/log", "muster:connector/types"];
 /// The interface versions spoken here: any `0.1.x`.
 const SPOKEN: &str = "0.1";
@@ -78,7 +80,8 @@ fn check(component: &[u8]) -> Result<(), Unfit> {
     let exports = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
     check_exports(exports)?;
     let imports = world.imports.keys().map(|key| resolve.name_world_key(key));
-    let foreign: Vec<_> = imports.filter(|import| !is_ours(import)).collect();
+    let foreign: Vec<_> =
+        imports.filter(|import| !is_ours(import) && !wasi::offers(import)).collect();
     if foreign.is_empty() { Ok(()) } else { Err(Unfit::ForeignImports(foreign)) }
 }
 
@@ -130,8 +133,9 @@ impl std::fmt::Display for Unfit {
             ),
             Self::ForeignImports(imports) => write!(
                 f,
-                "the connector imports {}; a connector may import nothing but the log, so build \
-                 it for wasm32-unknown-unknown and leave out what reads files, time or network",
+                "the connector imports {}; a connector may import nothing but the log and what \
+                 toolchains link of WASI 0.2, so leave out what calls others: requests to the app \
+                 are returned from `decide`",
                 listed(imports)
             ),
         }

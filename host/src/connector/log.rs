@@ -40,7 +40,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    fn add(&mut self, level: Level, mut message: String) {
+    pub(super) fn add(&mut self, level: Level, mut message: String) {
         let bytes = self.bytes.saturating_add(message.len());
         if self.lines.len() < LOG_LINES && bytes <= LOG_BYTES {
             self.bytes = bytes;

@@ -1,5 +1,6 @@
 //! One call of a connector: a fresh instance, its limits, and what is left when it is over.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::HasSelf;
@@ -10,10 +11,13 @@ use super::engine::TICK;
 use super::failure::Failure;
 use super::limits::{COPY_BYTES, INSTANCES, Limits, MEMORIES, TABLE_ELEMENTS};
 use super::log::Log;
+use super::wasi::Wasi;
+use crate::decision::Context;
 
 /// What the host keeps beside a running connector.
 pub(super) struct Sandbox {
     pub(super) log: Log,
+    pub(super) wasi: Wasi,
     memory: Memory,
     ticks: u32,
 }
@@ -26,14 +30,16 @@ pub(super) struct Run<T> {
     pub(super) elapsed: Duration,
 }
 
-/// Asks a fresh instance something, and throws the instance away.
+/// Asks a fresh instance something, and throws the instance away. Without a context, what it is
+/// asked depends on nothing.
 pub(super) fn run<T>(
     connector: &ConnectorPre<Sandbox>,
     limits: &Limits,
+    context: Option<&Arc<Context>>,
     ask: impl FnOnce(&Connector, &mut Store<Sandbox>) -> wasmtime::Result<T>,
 ) -> Run<T> {
     let begun = Instant::now();
-    let mut store = Store::new(connector.engine(), Sandbox::within(limits));
+    let mut store = Store::new(connector.engine(), Sandbox::new(limits, context));
     store.limiter(|sandbox| &mut sandbox.memory);
     store.set_hostcall_fuel(COPY_BYTES);
     store.set_epoch_deadline(1);
@@ -42,16 +48,18 @@ pub(super) fn run<T>(
         Ok(instance) => ask(&instance, &mut store),
         Err(error) => Err(error.context("its types are not the interface's")),
     };
+    store.data_mut().end_lines();
     let result = result.map_err(|error| Failure::of(&error, store.data()));
     let Sandbox { log, memory, .. } = store.into_data();
     Run { result, log, memory_peak: memory.peak as u64, elapsed: begun.elapsed() }
 }
 
 impl Sandbox {
-    fn within(limits: &Limits) -> Self {
+    fn new(limits: &Limits, context: Option<&Arc<Context>>) -> Self {
         let ticks = limits.deadline.as_nanos().div_ceil(TICK.as_nanos());
         Self {
             log: Log::default(),
+            wasi: Wasi::of(context),
             memory: Memory { limit: limits.memory, held: 0, peak: 0, denied: false },
             ticks: u32::try_from(ticks).unwrap_or(u32::MAX),
         }
@@ -128,7 +136,7 @@ impl ResourceLimiter for Memory {
     }
 }
 
-/// Everything that a connector can import: the log.
+/// What every connector can import: the log.
 pub(super) fn linker(
     engine: &wasmtime::Engine,
 ) -> wasmtime::Result<wasmtime::component::Linker<Sandbox>> {
