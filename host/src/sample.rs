@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 mod accounts;
 mod conversation;
 mod faults;
+mod lists;
 mod log;
 mod members;
 mod people;
@@ -79,6 +80,7 @@ pub fn router(app: App) -> Router {
         .merge(members::routes())
         .merge(accounts::routes())
         .merge(teams::routes())
+        .merge(lists::routes())
         .fallback(async || Problem::not_found("there is nothing here"))
         .layer(conversation);
     let own = Router::new().merge(log::routes()).merge(faults::routes()).layer(guard);

@@ -1,16 +1,17 @@
 //! `muster dev`: what integrators and test suites start against.
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use super::output::{self, FAINT, NAME, STRONG};
 use super::serve::{log_to_stderr, stop_signal};
-use super::stage::{Stage, StageConfig};
+use super::stage::{Stage, StageConfig, said};
 use crate::{embedded, sample};
 
 /// Options of `muster dev`.
@@ -22,6 +23,13 @@ pub(super) struct DevArgs {
     /// Where to keep data; a temporary directory without.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A connector of your own, a `.wasm` file: it gets a tenant too, with the sample app behind
+    /// each of its endpoints.
+    #[arg(long, value_name = "FILE")]
+    connector: Option<PathBuf>,
+    /// A file with that connector's settings, JSON by its schema.
+    #[arg(long, value_name = "FILE", requires = "connector")]
+    settings: Option<PathBuf>,
     /// The dialect of the tenants.
     #[arg(long, default_value = "okta")]
     dialect: String,
@@ -50,9 +58,13 @@ pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
         // Tokens are shown once: a second start on the same data makes new ones.
         stage.revoke_all().await?;
     }
+    let mut names: Vec<String> =
+        embedded::CONNECTORS.iter().map(|connector| connector.name.to_owned()).collect();
+    if let Some(file) = &args.connector {
+        names.push(own(&stage, file, args.settings.as_deref()).await?);
+    }
     let mut tenants = Vec::new();
-    for connector in &embedded::CONNECTORS {
-        let name = connector.name;
+    for name in &names {
         let token = stage.tenant(name, name, &args.dialect, "acme").await?;
         tenants.push(json!({
             "tenant": name,
@@ -74,6 +86,26 @@ pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
     }
     stop_signal().await;
     stage.stop().await
+}
+
+/// Puts a connector of the caller's own to work; its name.
+async fn own(stage: &Stage, file: &Path, settings: Option<&Path>) -> anyhow::Result<String> {
+    let wasm = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    let settings = match settings {
+        None => Map::new(),
+        Some(path) => fs::read(path)
+            .map_err(anyhow::Error::from)
+            .and_then(|text| Ok(serde_json::from_slice(&text)?))
+            .with_context(|| format!("the settings in {}", path.display()))?,
+    };
+    let pushed = said(stage.host.push(wasm).await)?;
+    let manifest = pushed.manifest;
+    let name = manifest.name;
+    let taken = embedded::CONNECTORS.iter().any(|connector| connector.name == name);
+    anyhow::ensure!(!taken, "{name} is the name of an embedded connector; give yours another one");
+    let endpoints = manifest.endpoints.iter().map(|endpoint| endpoint.name.as_str());
+    stage.app_with(&name, &pushed.digest, settings, endpoints).await?;
+    Ok(name)
 }
 
 fn announce(summary: &Value) {

@@ -129,15 +129,27 @@ impl Stage {
 
     /// Makes an app that a connector decides for, with the sample app behind it.
     pub async fn app(&self, name: &str, connector: &str) -> anyhow::Result<()> {
+        self.app_with(name, connector, Map::new(), ["app"]).await
+    }
+
+    /// The same with settings, and the sample app behind each of these endpoints.
+    pub async fn app_with(
+        &self,
+        name: &str,
+        connector: &str,
+        settings: Map<String, Value>,
+        endpoints: impl IntoIterator<Item = &str>,
+    ) -> anyhow::Result<()> {
         let endpoint = json!({
             "base_url": self.app_url,
             "auth": { "bearer": { "value": self.app_token } },
             "private_addresses": true,
         });
+        let endpoints = endpoints.into_iter().map(|name| (name.to_owned(), endpoint.clone()));
         let spec = AppSpec {
             connector: connector.to_owned(),
-            settings: Map::new(),
-            endpoints: Map::from_iter([("app".to_owned(), endpoint)]),
+            settings,
+            endpoints: endpoints.collect(),
             reply: self.reply,
         };
         said(self.host.put_app(name, spec).await)
@@ -153,12 +165,19 @@ impl Stage {
     ) -> anyhow::Result<NewTenantToken> {
         let dialect = dialect.parse().map_err(|_| anyhow!("no dialect is named {dialect}"))?;
         let mut settings = Map::new();
-        if app != "roster" {
+        if self.knows_organizations(app) {
             settings.insert("organization".to_owned(), Value::String(organization.to_owned()));
         }
         let spec = TenantSpec { app: app.to_owned(), dialect, settings };
         said(self.host.put_tenant(name, spec).await)?;
         said(self.host.add_token(Some(name), TokenSpec::default()).await)
+    }
+
+    /// Whether the settings of an app's connector have an organisation.
+    fn knows_organizations(&self, app: &str) -> bool {
+        let registry = self.host.registry();
+        let connector = registry.apps.get(app).and_then(|app| app.connector.as_ref().ok());
+        connector.is_some_and(|it| it.manifest.settings["properties"]["organization"].is_object())
     }
 
     /// Ends every token that there is.
@@ -191,7 +210,7 @@ fn folder(data: Option<PathBuf>) -> anyhow::Result<(Option<TempDir>, PathBuf)> {
 }
 
 /// On a stage nobody reads SCIM errors: both kinds of failure are accidents.
-fn said<T>(result: Result<T, Fault>) -> anyhow::Result<T> {
+pub(super) fn said<T>(result: Result<T, Fault>) -> anyhow::Result<T> {
     result.map_err(|fault| match fault {
         Fault::Answer(error) => anyhow!("{}", error.detail),
         Fault::Accident(error) => error,

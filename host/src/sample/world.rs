@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Account, Person, Problem, Team, faults::Faults, log::Log, register::Register};
+use super::{
+    Account, Person, Problem, Team, faults::Faults, lists::Readers, log::Log, register::Register,
+};
 
 /// The app's whole memory.
 #[derive(Default)]
@@ -10,6 +12,8 @@ pub(super) struct World {
     pub(super) people: Register<Person>,
     pub(super) log: Log,
     pub(super) faults: Faults,
+    /// By name.
+    pub(super) lists: BTreeMap<String, Readers>,
     organizations: BTreeMap<String, Organization>,
     issued: u32,
 }

@@ -208,3 +208,17 @@ async fn a_team_is_renamed_and_its_name_is_its_own() {
         assert_eq!(status(&app, "PATCH", &path, body).await, 422);
     }
 }
+
+#[tokio::test]
+async fn whoever_is_on_a_list_is_known_by_an_address() {
+    let app = App::new(TOKEN);
+    let place = "/lists/staff/readers/ann%40acme.example";
+    assert_eq!(status(&app, "PUT", place, json!({"name": "Ann"})).await, 204);
+    assert_eq!(status(&app, "PUT", place, json!({"name": "Ann Lee"})).await, 204);
+    assert_eq!(status(&app, "PUT", "/lists/staff/readers/bob", json!({})).await, 422);
+    let readers = json!({"readers": [{"address": ANN, "name": "Ann Lee"}]});
+    assert_eq!(get(&app, "/lists/staff/readers").await, readers);
+    assert_eq!(status(&app, "DELETE", place, Value::Null).await, 204);
+    assert_eq!(status(&app, "DELETE", place, Value::Null).await, 404);
+    assert_eq!(get(&app, "/lists/staff/readers").await, json!({"readers": []}));
+}
