@@ -1,7 +1,11 @@
-//! Identity providers' recorded conversations, replayed against every default connector.
+//! Identity providers' recorded conversations, replayed against every default connector, or against
+//! the one that a conversation is about.
 
-use crate::support::replay::{Asked, Client, Conversation, Place, load, replay};
-use crate::support::{AppCall, Muster};
+use serde_json::json;
+
+use crate::support::guests::guest;
+use crate::support::replay::{Asked, Client, Conversation, Place, folders, load, replay};
+use crate::support::{AppCall, Muster, Tenant};
 
 /// Replays every conversation of a folder, each against a host and an app of its own, so that
 /// everybody in it is new there; and shows all that went wrong, not only the first.
@@ -10,11 +14,20 @@ async fn check(folder: &str) {
     let mut wrong = Vec::new();
     for conversation in &conversations {
         let muster = Muster::start().await;
-        for connector in ["roster", "three-state", "two-state"] {
+        load_guest(&muster, conversation).await;
+        for connector in conversation.connectors() {
             wrong.extend(on(&muster, connector, &client, conversation).await.err());
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n\n{}", wrong.len(), client.title, wrong.join("\n"));
+}
+
+/// Makes an app of the guest that the conversation is about, if it is about one.
+async fn load_guest(muster: &Muster, conversation: &Conversation) {
+    let Some(name) = &conversation.connector else { return };
+    muster.push(guest(name)).await.expect(201);
+    let spec = json!({ "connector": name, "settings": conversation.settings });
+    muster.admin("PUT", &format!("/apps/{name}"), Some(spec)).await.expect(200);
 }
 
 async fn on(
@@ -23,11 +36,21 @@ async fn on(
     client: &Client,
     conversation: &Conversation,
 ) -> Result<(), String> {
-    let tenant = muster.tenant_with(connector, &client.dialect).await;
+    let tenant = match conversation.connector {
+        Some(_) => guest_tenant(muster, connector, &client.dialect).await,
+        None => muster.tenant_with(connector, &client.dialect).await,
+    };
     let base_url = tenant.base_url.replace("/scim/v2", &format!("/scim/{}", client.version));
     let place = Place { base_url: &base_url, token: &tenant.token, connector };
     let calls = async || muster.app_calls(&tenant).await.into_iter().map(asked).collect();
     replay(conversation, client, place, calls).await
+}
+
+async fn guest_tenant(muster: &Muster, app: &str, dialect: &str) -> Tenant {
+    let tenant = muster.plain_tenant(app, app).await;
+    let spec = json!({ "app": app, "dialect": dialect });
+    muster.admin("PUT", &format!("/tenants/{app}"), Some(spec)).await.expect(200);
+    tenant
 }
 
 fn asked(call: AppCall) -> Asked {
@@ -103,4 +126,12 @@ async fn aws_like_clients() {
 #[tokio::test]
 async fn authentik() {
     check("authentik").await;
+}
+
+#[test]
+fn no_client_is_forgotten() {
+    for folder in folders() {
+        let replayed = include_str!("conversations.rs").contains(&format!("check(\"{folder}\")"));
+        assert!(replayed, "no test above replays the conversations of {folder}");
+    }
 }

@@ -1,14 +1,11 @@
-//! What a connector adds to SCIM's own schemas: extensions that are enforced, and types of resources
-//! that an operator lists and identity providers import (clients.md §1.11, RFC 7643 §3.3 and §6).
+//! What an operator lists for the types of resources that a connector adds (clients.md §1.11, RFC
+//! 7643 §6). What identity providers see of them is replayed from `tests/fixtures/conversations`.
 
 use serde_json::{Value, json};
 
 use crate::support::guests::guest;
 use crate::support::{Answer, Muster, Tenant};
 
-const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
-const BADGE: &str = "urn:example:scim:schemas:extension:badge:1.0:User";
-const ROLE: &str = "urn:okta:scim:schemas:core:1.0:Role";
 const PROFILE: &str = "urn:example:scim:schemas:extension:app:1.0:Profile";
 
 fn settings() -> Value {
@@ -42,83 +39,6 @@ fn names(list: &Value) -> Vec<&str> {
     let called = |it: &'_ Value| if it["name"].is_string() { "name" } else { "displayName" };
     let resources = list["Resources"].as_array().unwrap();
     resources.iter().map(|it| it[called(it)].as_str().unwrap()).collect()
-}
-
-#[tokio::test]
-async fn okta_discovers_and_imports_what_can_be_granted() {
-    let (muster, tenant) = office(settings()).await;
-    let types = muster.get(&tenant, "/ResourceTypes").await.expect(200).body;
-    assert_eq!(names(&types), ["User", "Group", "Role", "Entitlement", "Profile"]);
-    let profile = &types["Resources"][4];
-    assert_eq!(profile["endpoint"], "/Profiles");
-    assert_eq!(profile["schemaExtensions"], json!([{ "schema": PROFILE, "required": true }]));
-    let schemas = muster.get(&tenant, "/Schemas").await.expect(200).body;
-    assert_eq!(schemas["totalResults"], 7);
-    let badge = muster.get(&tenant, &format!("/Schemas/{BADGE}")).await.expect(200).body;
-    assert_eq!(badge["attributes"][0]["name"], "number");
-
-    let roles = muster.get(&tenant, "/Roles?startIndex=1&count=100").await.expect(200).body;
-    assert_eq!(names(&roles), ["First Role", "Second Role"]);
-    assert_eq!(roles["totalResults"], 2);
-    let first = &roles["Resources"][0];
-    assert_eq!((&first["schemas"], &first["id"]), (&json!([ROLE]), &json!("role-1")));
-    assert_eq!(first["meta"]["resourceType"], "Role");
-    assert_eq!(first["meta"]["location"], format!("{}/Roles/role-1", tenant.base_url));
-    let one = muster.get(&tenant, "/Entitlements?count=1&startIndex=1").await.expect(200).body;
-    assert_eq!((&one["itemsPerPage"], &one["totalResults"]), (&json!(1), &json!(1)));
-    let profile = muster.get(&tenant, "/Profiles/p-1").await.expect(200).body;
-    assert_eq!(profile[PROFILE], json!({ "budget": 100 }));
-}
-
-#[tokio::test]
-async fn what_is_listed_is_found_like_any_other_and_only_read() {
-    let (muster, tenant) = office(settings()).await;
-    let found = async |query: &str| {
-        let list = muster.get(&tenant, query).await.expect(200).body;
-        list["Resources"].as_array().unwrap().len()
-    };
-    assert_eq!(found("/Roles?filter=displayName%20eq%20%22second%20role%22").await, 1);
-    assert_eq!(found("/Roles?filter=description%20pr").await, 1);
-    assert_eq!(found(&format!("/Profiles?filter={PROFILE}:budget%20gt%2099")).await, 1);
-    muster.get(&tenant, "/Users/role-1").await.expect(404);
-    muster.get(&tenant, "/Roles/e-1").await.expect(404);
-    for (method, path) in
-        [("POST", "/Roles"), ("PUT", "/Roles/role-1"), ("DELETE", "/Roles/role-1")]
-    {
-        let body = (method != "DELETE").then(|| json!({ "schemas": [ROLE], "displayName": "X" }));
-        let refused = muster.scim(&tenant, method, path, body).await.expect(501).body;
-        assert!(refused["detail"].as_str().unwrap().contains("only read"), "{refused}");
-    }
-    assert_eq!(found("/Roles").await, 2);
-}
-
-#[tokio::test]
-async fn an_extension_of_the_app_is_enforced_stored_and_found() {
-    let (muster, tenant) = office(json!({})).await;
-    let user = |name: &str, badge: Value| json!({ "schemas": [USER, BADGE], "userName": name, BADGE: badge });
-    for (badge, detail) in [
-        (json!({ "number": "seven" }), "number"),
-        (json!({ "holder": "ada" }), "number is required"),
-        (json!({ "number": 7.5 }), "number"),
-    ] {
-        let refused = muster.post(&tenant, "/Users", user("ada", badge)).await.expect(400).body;
-        assert_eq!(refused["scimType"], "invalidValue");
-        assert!(refused["detail"].as_str().unwrap().contains(detail), "{refused}");
-    }
-    let badge = json!({ "number": 7, "holder": "ada", "doors": [{ "value": "North" }] });
-    let made = muster.post(&tenant, "/Users", user("ada", badge.clone())).await.expect(201);
-    assert_eq!((&made.body["schemas"], &made.body[BADGE]), (&json!([USER, BADGE]), &badge));
-    let id = made.id();
-    let path = format!("/Users/{id}");
-    let operation = json!([{ "op": "replace", "path": format!("{BADGE}:number"), "value": 8 }]);
-    muster.patch(&tenant, &path, operation).await.expect(200);
-    let holder = json!([{ "op": "replace", "path": format!("{BADGE}:holder"), "value": "bob" }]);
-    let refused = muster.patch(&tenant, &path, holder).await.expect(400).body;
-    assert_eq!(refused["scimType"], "mutability");
-    let query = format!("/Users?filter={BADGE}:number%20eq%208");
-    assert_eq!(muster.get(&tenant, &query).await.expect(200).body["totalResults"], 1);
-    let query = format!("/Users?filter={BADGE}:doors.value%20eq%20%22north%22");
-    assert_eq!(muster.get(&tenant, &query).await.expect(200).body["totalResults"], 0);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-pub(crate) use conversation::{Client, Conversation, Step, load};
+pub(crate) use conversation::{Client, Conversation, Step, folders, load};
 use conversation::{ExpectedAnswer, ExpectedCall};
 use matching::Bindings;
 use socket::{Answer, Sent, Socket};

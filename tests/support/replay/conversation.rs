@@ -44,6 +44,11 @@ pub(crate) struct Conversation {
     pub(crate) file: String,
     pub(crate) title: String,
     pub(crate) source: String,
+    /// The guest that it is about, in place of the default connectors.
+    pub(crate) connector: Option<String>,
+    /// The settings of the guest's app.
+    #[serde(default)]
+    pub(crate) settings: Value,
     pub(crate) steps: Vec<Step>,
     /// How many values a name must have collected, no two of them the same.
     #[serde(default)]
@@ -107,8 +112,8 @@ pub(super) struct ExpectedCall {
     pub(super) status: Option<u16>,
 }
 
-/// The connectors that a conversation may expect calls of.
-const CONNECTORS: [&str; 3] = ["roster", "three-state", "two-state"];
+/// The connectors that a conversation is replayed against, unless it is about another one.
+pub(crate) const CONNECTORS: [&str; 3] = ["roster", "three-state", "two-state"];
 
 /// The client and the conversations of a folder, by name of the file.
 ///
@@ -116,23 +121,39 @@ const CONNECTORS: [&str; 3] = ["roster", "three-state", "two-state"];
 ///
 /// When the folder is not there, is empty, or holds a file that is not as the format says.
 pub(crate) fn load(folder: &str) -> (Client, Vec<Conversation>) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/conversations");
-    let mut files: Vec<PathBuf> = fs::read_dir(root.join(folder))
-        .unwrap_or_else(|error| panic!("{folder}: {error}"))
-        .map(|entry| entry.expect("a folder can be listed").path())
-        .filter(|path| path.file_name().is_some_and(|name| name != "client.json"))
-        .collect();
-    files.sort();
-    let conversations: Vec<_> = files.iter().map(|file| conversation(&root, file)).collect();
+    let root = root();
+    let files = entries(&root.join(folder));
+    let files = files.iter().filter(|path| !path.ends_with("client.json"));
+    let conversations: Vec<_> = files.map(|file| conversation(&root, file)).collect();
     assert!(!conversations.is_empty(), "{folder} holds no conversation");
     (read(&root.join(folder).join("client.json")), conversations)
+}
+
+/// The folders, each a client's, by name.
+pub(crate) fn folders() -> Vec<String> {
+    let folders = entries(&root()).into_iter().filter(|path| path.is_dir());
+    let names = folders.filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+    names.collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/conversations")
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.expect("a folder can be listed").path())
+        .collect();
+    paths.sort();
+    paths
 }
 
 fn conversation(root: &Path, file: &Path) -> Conversation {
     let mut conversation: Conversation = read(file);
     conversation.file = file.strip_prefix(root).unwrap_or(file).display().to_string();
     for connector in conversation.steps.iter().flat_map(|step| step.app.keys()) {
-        let known = CONNECTORS.contains(&connector.as_str());
+        let known = conversation.connectors().contains(&connector.as_str());
         assert!(known, "{}: there is no connector {connector}", conversation.file);
     }
     conversation
@@ -163,7 +184,13 @@ impl Conversation {
     /// One that stands in no folder of its own.
     pub(crate) fn new(title: &str, steps: Vec<Step>) -> Self {
         let (title, file, source) = (title.to_owned(), String::new(), String::new());
-        Self { file, title, source, steps, distinct: BTreeMap::new() }
+        let (connector, settings, distinct) = (None, Value::Null, BTreeMap::new());
+        Self { file, title, source, connector, settings, steps, distinct }
+    }
+
+    /// The connectors that it is replayed against.
+    pub(crate) fn connectors(&self) -> Vec<&str> {
+        self.connector.as_deref().map_or_else(|| CONNECTORS.to_vec(), |guest| vec![guest])
     }
 }
 
