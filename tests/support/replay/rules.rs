@@ -17,7 +17,7 @@ pub(super) enum Version {
 /// The rules that the answer breaks, a sentence each. What has a body is of this media type, or of
 /// the version's own.
 pub(super) fn broken(answer: &Answer, version: Version, media_type: Option<&str>) -> Vec<String> {
-    let rules = [error_form, list_form, no_password];
+    let rules = [error_form, list_form, no_null, no_password];
     let own = match version {
         Version::V1 => "application/json",
         Version::V2 => "application/scim+json",
@@ -67,6 +67,20 @@ fn list_form(answer: &Answer, version: Version) -> Option<String> {
     let is_counted = resources.map(|count| count as u64) == body["itemsPerPage"].as_u64();
     (!is_list || !is_counted)
         .then(|| "a list should have three integers, and as many Resources as it says".to_owned())
+}
+
+/// RFC 7643 §2.5: what is unassigned is left out; Entra reads no schema with a null.
+fn no_null(answer: &Answer, _: Version) -> Option<String> {
+    let found = answer.json.as_ref().is_some_and(has_null);
+    found.then(|| "no answer should hold a null".to_owned())
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_null),
+        Value::Object(members) => members.values().any(has_null),
+        _ => value.is_null(),
+    }
 }
 
 /// RFC 7643 §4.1.1: `password` is never returned.
@@ -145,7 +159,8 @@ mod tests {
     }
 
     #[test]
-    fn passwords_and_bodies_that_are_not_json_are_found() {
+    fn passwords_nulls_and_bodies_that_are_not_json_are_found() {
+        check(200, &json!({ "a": [{ "b": null }] }), &["no answer should hold a null"]);
         check(200, &json!({ "a": [{ "password": "x" }] }), &["no answer should hold a password"]);
         assert_eq!(
             broken(&answer(502, "Bad gateway"), Version::V2, None),
