@@ -40,8 +40,9 @@ async fn on(
         Some(_) => guest_tenant(muster, connector, &client.dialect).await,
         None => muster.tenant_with(connector, &client.dialect).await,
     };
+    let token = token(muster, &tenant, client).await;
     let base_url = tenant.base_url.replace("/scim/v2", &format!("/scim/{}", client.version));
-    let place = Place { base_url: &base_url, token: &tenant.token, connector };
+    let place = Place { base_url: &base_url, token: &token, connector };
     let calls = async || muster.app_calls(&tenant).await.into_iter().map(asked).collect();
     replay(conversation, client, place, calls).await
 }
@@ -51,6 +52,14 @@ async fn guest_tenant(muster: &Muster, app: &str, dialect: &str) -> Tenant {
     let spec = json!({ "app": app, "dialect": dialect });
     muster.admin("PUT", &format!("/tenants/{app}"), Some(spec)).await.expect(200);
     tenant
+}
+
+/// The tenant's token, or another one where it is the password of somebody.
+async fn token(muster: &Muster, tenant: &Tenant, client: &Client) -> String {
+    let Some(user) = &client.user else { return tenant.token.clone() };
+    let path = format!("/tenants/{}/tokens", tenant.name);
+    let made = muster.admin("POST", &path, Some(json!({ "user": user }))).await.expect(201);
+    made.body["token"].as_str().expect("a token is a text").to_owned()
 }
 
 fn asked(call: AppCall) -> Asked {
@@ -89,6 +98,16 @@ async fn the_on_premises_agent_of_okta() {
 }
 
 #[tokio::test]
+async fn the_on_premises_agent_of_okta_in_the_newer_version() {
+    check("okta-opp-v2").await;
+}
+
+#[tokio::test]
+async fn the_published_suites_of_okta() {
+    check("okta-suite").await;
+}
+
+#[tokio::test]
 async fn onelogin_in_the_older_version() {
     check("onelogin-v1").await;
 }
@@ -109,8 +128,18 @@ async fn jumpcloud() {
 }
 
 #[tokio::test]
+async fn jumpcloud_in_the_older_version() {
+    check("jumpcloud-v1").await;
+}
+
+#[tokio::test]
 async fn ping_federate_and_ping_one() {
     check("ping").await;
+}
+
+#[tokio::test]
+async fn ping_federate_and_ping_one_in_the_older_version() {
+    check("ping-v1").await;
 }
 
 #[tokio::test]

@@ -23,6 +23,8 @@ pub(crate) struct Client {
     pub(crate) version: String,
     /// The tenant's dialect.
     pub(crate) dialect: String,
+    /// Whose password the token is, where it is one (RFC 7617).
+    pub(crate) user: Option<String>,
     pub(crate) authorization: String,
     pub(crate) headers: BTreeMap<String, String>,
     /// Sent with a body only.
@@ -172,6 +174,7 @@ impl Client {
             title: "a client that keeps to the RFCs".to_owned(),
             version: newer(),
             dialect: dialect.to_owned(),
+            user: None,
             authorization: "Bearer {{token}}".to_owned(),
             headers: BTreeMap::from([header("Accept")]),
             body_headers: BTreeMap::from([header("Content-Type")]),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
 use super::Place;
@@ -43,8 +45,7 @@ impl Socket {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().expect("a plain client");
         let mut headers = client.headers.clone();
-        let authorization = client.authorization.replace("{{token}}", place.token);
-        headers.insert("Authorization".to_owned(), authorization);
+        headers.insert("Authorization".to_owned(), authorization(client, place.token));
         let body_headers = client.body_headers.clone();
         Self { http, base_url: place.base_url.to_owned(), headers, body_headers }
     }
@@ -71,6 +72,13 @@ impl Socket {
         let response = request.send().await.map_err(|error| format!("no answer: {error:?}"))?;
         read(response).await.map_err(|error| format!("half an answer: {error:?}"))
     }
+}
+
+/// The header with the token as the client presents it.
+fn authorization(client: &Client, token: &str) -> String {
+    let user = client.user.as_deref().unwrap_or_default();
+    let basic = BASE64_STANDARD.encode(format!("{user}:{token}"));
+    client.authorization.replace("{{token}}", token).replace("{{basic}}", &basic)
 }
 
 async fn read(response: reqwest::Response) -> reqwest::Result<Answer> {
