@@ -83,6 +83,11 @@ async fn entra() {
 }
 
 #[tokio::test]
+async fn entra_where_nobody_chose_its_dialect() {
+    check("entra-recognised").await;
+}
+
+#[tokio::test]
 async fn okta_as_an_app_of_its_network_in_the_older_version() {
     check("okta-oin-v1").await;
 }

@@ -58,11 +58,14 @@ impl Dialect {
     }
 
     /// Whose `User-Agent` it is, where that is known: Okta's client calls itself `Okta SCIM Client
-    /// 1.0.0`, its test suites `OKTA SCIM Integration` (clients.md §1.1).
+    /// 1.0.0`, its test suites `OKTA SCIM Integration` (clients.md §1.1), and Entra's name begins
+    /// with `Microsoft Azure AD SCIM provisioning` (§7.1).
     pub fn of_agent(agent: &str) -> Option<Self> {
-        let okta = "okta scim";
-        let start = agent.get(..okta.len())?;
-        start.eq_ignore_ascii_case(okta).then_some(Self::Okta)
+        let known = [("okta scim", Self::Okta), ("microsoft azure ad scim", Self::Entra)];
+        let begins = |with: &str| {
+            agent.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
+        };
+        known.into_iter().find(|(name, _)| begins(name)).map(|(_, dialect)| dialect)
     }
 
     /// Whether a request of this dialect may deviate in this way.
@@ -108,6 +111,20 @@ mod tests {
         }
         assert_eq!("Entra".parse::<Dialect>().unwrap(), Dialect::Entra);
         assert!("azure".parse::<Dialect>().is_err());
+    }
+
+    #[test]
+    fn a_dialect_is_recognised_by_how_its_client_calls_itself() {
+        for (agent, dialect) in [
+            ("Okta SCIM Client 1.0.0", Some(Dialect::Okta)),
+            ("OKTA SCIM Integration", Some(Dialect::Okta)),
+            ("Microsoft Azure AD SCIM provisioning", Some(Dialect::Entra)),
+            ("Microsoft", None),
+            ("My Okta SCIM", None),
+            ("Öktäöktä", None),
+        ] {
+            assert_eq!(Dialect::of_agent(agent), dialect, "{agent}");
+        }
     }
 
     #[test]
