@@ -26,6 +26,7 @@ mod query;
 mod retries;
 mod rfc;
 mod sandbox;
+mod signing;
 mod support;
 mod tidy;
 mod version_one;

@@ -28,6 +28,8 @@ mod load_error;
 mod log;
 mod manifest;
 mod sandbox;
+mod sections;
+mod signature;
 mod threads;
 mod wasi;
 mod words;
@@ -39,6 +41,7 @@ pub use limits::Limits;
 pub use load_error::LoadError;
 pub use log::{Level, LogLine};
 pub use manifest::{EndpointName, Features, Manifest, MembershipModel, Reached, Transition};
+pub use signature::{Keyring, PublicKey, SigningKey, Untrusted, differ_in_signatures_alone};
 
 use bindings::ConnectorPre;
 use cache::Cache;

@@ -29,6 +29,7 @@ mod run;
 mod settle;
 mod tenants;
 mod token_use;
+mod trust;
 mod verdict;
 mod view;
 mod work;
@@ -58,7 +59,7 @@ pub use token_use::Credential;
 pub use write::Target;
 
 use crate::clock::Clock;
-use crate::connector::{Connector, Limits, Runtime, RuntimeConfig};
+use crate::connector::{Connector, Keyring, Limits, Runtime, RuntimeConfig};
 use crate::delivery::Delivery;
 use crate::store::Store;
 
@@ -81,6 +82,9 @@ pub struct HostConfig {
     pub disconnect_pause: Duration,
     /// How many operations of one tenant may be open; beyond, it is told to come back.
     pub open_operations: usize,
+    /// Whose connectors are loaded, beside those that come with the host; anybody's where it is
+    /// empty.
+    pub trusted_keys: Keyring,
 }
 
 /// A running host.

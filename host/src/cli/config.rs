@@ -31,6 +31,8 @@ pub(super) struct Config {
     pub(super) open_operations: Option<usize>,
     /// How many seconds a host that is asked to stop finishes what it has accepted.
     pub(super) stop_within_seconds: Option<u64>,
+    /// Files with the public keys of those whose connectors are loaded.
+    pub(super) trusted_keys: Option<Vec<PathBuf>>,
 }
 
 impl Config {

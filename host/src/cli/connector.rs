@@ -2,11 +2,13 @@
 
 use clap::{Args, Subcommand};
 
+mod key;
 mod list;
 mod new;
 mod promote;
 mod push;
 mod show;
+mod sign;
 
 /// Options of `muster connector`.
 #[derive(Args, Debug)]
@@ -22,6 +24,8 @@ enum Command {
     Show(show::ShowArgs),
     Push(push::PushArgs),
     Promote(promote::PromoteArgs),
+    Key(key::KeyArgs),
+    Sign(sign::SignArgs),
 }
 
 pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<()> {
@@ -31,5 +35,7 @@ pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<()> {
         Command::Show(args) => show::run(args).await,
         Command::Push(args) => push::run(args).await,
         Command::Promote(args) => promote::run(args).await,
+        Command::Key(args) => key::run(&args),
+        Command::Sign(args) => sign::run(&args),
     }
 }

@@ -15,6 +15,7 @@ use super::config::Config;
 use super::failpoint;
 use super::output::{NAME, STRONG};
 use crate::clock::Clock;
+use crate::connector::{Keyring, PublicKey};
 use crate::http;
 use crate::lifecycle::{Fault, Host, HostConfig, TokenSpec};
 
@@ -29,7 +30,9 @@ In muster.toml, beside listen, data and public_url:
   open_operations        How many operations of one tenant may wait for its app; who asks for more
                          is told to come back [default: 10000]
   stop_within_seconds    How long a host that is asked to stop finishes what it has accepted; what
-                         takes longer is taken up by the next start [default: 15]";
+                         takes longer is taken up by the next start [default: 15]
+  trusted_keys           Files with public keys: no connector is loaded but what one of them signed
+                         [default: none, so that every connector is]";
 
 /// Options of `muster serve`.
 #[derive(Args, Debug)]
@@ -48,6 +51,15 @@ pub(super) struct ServeArgs {
     /// [default: the address it listens on].
     #[arg(long, env = "MUSTER_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
+    /// Load no connector but those that this key signed, and those that come with muster; several
+    /// keys are several options, or `trusted_keys` in the file.
+    #[arg(
+        long = "trusted-key",
+        env = "MUSTER_TRUSTED_KEYS",
+        value_name = "FILE",
+        value_delimiter = ','
+    )]
+    trusted_keys: Vec<PathBuf>,
     /// Write the log as JSON, a line for each event.
     #[arg(long, env = "MUSTER_LOG_JSON")]
     log_json: bool,
@@ -80,6 +92,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             deciding_threads: config.deciding_threads(),
             disconnect_pause: Duration::from_secs(15),
             open_operations: config.open_operations(),
+            trusted_keys: trusted_keys(&args.trusted_keys, &config)?,
         },
         Clock::system(),
     )
@@ -89,6 +102,15 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     announce(&host, address, &token);
     http::serve(host, listener, config.patience(), stop_signal()).await;
     Ok(())
+}
+
+/// The keys of options and file. One that cannot be read keeps the host from starting: it is not for
+/// a misspelt name to open the door.
+fn trusted_keys(named: &[PathBuf], config: &Config) -> anyhow::Result<Keyring> {
+    let keys = named.iter().chain(config.trusted_keys.iter().flatten());
+    let keys: Vec<PublicKey> =
+        keys.map(|path| PublicKey::read(path)).collect::<anyhow::Result<_>>()?;
+    Ok(Keyring::of(keys))
 }
 
 /// Makes the first admin token, in a file that only the operator can read.

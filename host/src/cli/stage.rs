@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::connector::Keyring;
 use crate::lifecycle::{
     AppSpec, Fault, Host, HostConfig, NewTenantToken, TenantSpec, TokenSpec, registry::Reply,
 };
@@ -41,6 +42,8 @@ pub struct StageConfig {
     pub disconnect_pause: Duration,
     /// How many operations of one tenant may be open.
     pub open_operations: usize,
+    /// Whose connectors are loaded; anybody's where it is empty.
+    pub trusted_keys: Keyring,
     /// How long clients are waited for, and the host's end.
     pub patience: Patience,
 }
@@ -74,6 +77,7 @@ impl Default for StageConfig {
             answer_within: Duration::from_secs(25),
             disconnect_pause: Duration::from_secs(15),
             open_operations: 10_000,
+            trusted_keys: Keyring::default(),
             patience: Patience::default(),
         }
     }
@@ -101,6 +105,7 @@ impl Stage {
                 deciding_threads: 2,
                 disconnect_pause: config.disconnect_pause,
                 open_operations: config.open_operations,
+                trusted_keys: config.trusted_keys,
             },
             Clock::system(),
         )

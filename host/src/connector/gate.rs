@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use wit_component::{ComponentEncoder, DecodedWasm};
 
+use super::sections::sections;
+
 use super::wasi;
 
 /// The interface's name without its version.
@@ -40,29 +42,12 @@ pub(super) fn component(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Unfit> {
     let [b'\0', b'a', b's', b'm', _, _, layer @ (0 | 1), 0, ..] = wasm else {
         return Err(Unfit::NoWasm);
     };
-    if !is_whole(wasm) {
+    if sections(wasm).is_none() {
         return Err(Unfit::Broken("its sections do not end where it ends".to_owned()));
     }
     let component = if *layer == 0 { Cow::Owned(componentise(wasm)?) } else { Cow::Borrowed(wasm) };
     check(&component)?;
     Ok(component)
-}
-
-/// Whether the sections fill the file, as they do not where half of it was uploaded.
-fn is_whole(wasm: &[u8]) -> bool {
-    let mut rest = wasm.get(8..);
-    while let Some([_, sized @ ..]) = rest {
-        rest = section_end(sized);
-    }
-    rest.is_some()
-}
-
-/// What follows a section whose length, seven bits in each byte, begins here.
-fn section_end(sized: &[u8]) -> Option<&[u8]> {
-    let digits = sized.iter().take(5).position(|byte| byte & 0x80 == 0)? + 1;
-    let (size, rest) = sized.split_at(digits);
-    let length = size.iter().rev().fold(0, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
-    rest.get(length..)
 }
 
 fn componentise(module: &[u8]) -> Result<Vec<u8>, Unfit> {
@@ -155,26 +140,6 @@ mod tests {
     fn check(exports: &[&str], said: &Result<(), Unfit>) {
         let exports = exports.iter().map(|export| (*export).to_owned()).collect();
         assert_eq!(check_exports(exports), *said);
-    }
-
-    #[track_caller]
-    fn check_whole(sections: &[u8], whole: bool) {
-        assert_eq!(is_whole(&[b"\0asm\x01\0\0\0", sections].concat()), whole);
-    }
-
-    #[test]
-    fn a_file_is_whole_when_its_sections_fill_it() {
-        check_whole(b"", true);
-        check_whole(b"\x01\x00", true);
-        check_whole(b"\x01\x02ab\x02\x01c", true);
-        check_whole(b"\x01\x82\x00ab", true);
-        check_whole(b"\x01", false);
-        check_whole(b"\x01\x02a", false);
-        check_whole(b"\x01\x02abc", false);
-        check_whole(b"\x01\x82", false);
-        check_whole(b"\x01\xff\xff\xff\xff\x0f", false);
-        check_whole(b"\x01\xff\xff\xff\xff\xff\x00", false);
-        assert!(!is_whole(b"\0asm"));
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Host {
     pub async fn put_app(&self, name: &str, spec: AppSpec) -> Result<(), Fault> {
         valid_name("app", name)?;
         let digest = self.digest_of(&spec.connector).await?;
-        let connector = self.connector(&digest).await?;
+        let connector = self.loadable(&digest).await?;
         let endpoint_text = Value::Object(spec.endpoints.clone()).to_string();
         endpoints(&endpoint_text).map_err(|error| scim::Error::new(422, format!("{error:#}")))?;
         self.fits(name, &connector.manifest, &spec.settings, &spec.endpoints).await?;
@@ -60,7 +60,7 @@ impl Host {
     /// Puts another version of a connector to work for an app, in one step.
     pub async fn promote(&self, app: &str, reference: &str) -> Result<AppRow, Fault> {
         let digest = self.digest_of(reference).await?;
-        let connector = self.connector(&digest).await?;
+        let connector = self.loadable(&digest).await?;
         let mut row = self.app_row(app).await?;
         let endpoints: Map<String, Value> = serde_json::from_str(&row.endpoints)?;
         let settings: Map<String, Value> = serde_json::from_str(&row.settings)?;

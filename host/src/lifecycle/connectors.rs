@@ -21,6 +21,8 @@ pub struct Pushed {
     pub digest: String,
     /// Whether this very file was there already.
     pub known: bool,
+    /// Who vouches for it; none where the host asks for nobody.
+    pub signer: Option<String>,
     /// What it says of itself.
     pub manifest: Manifest,
 }
@@ -34,6 +36,8 @@ pub struct ConnectorSummary {
     pub name: String,
     /// Its semantic version.
     pub version: String,
+    /// Who vouched for it when it was pushed: a trusted key, or muster itself.
+    pub signer: Option<String>,
     /// When it was pushed.
     pub created: String,
     /// The apps that it decides for.
@@ -44,6 +48,7 @@ impl Host {
     /// Verifies, compiles and tries a connector, and keeps it. It decides nothing until it is
     /// promoted.
     pub async fn push(&self, wasm: Vec<u8>) -> Result<Pushed, Fault> {
+        let signer = self.signer(&wasm)?;
         let connector = match self.connectors.load(&wasm).await {
             Ok(connector) => connector,
             Err(error) => return Err(scim::Error::new(422, error.to_string()).into()),
@@ -53,7 +58,10 @@ impl Host {
         let same = |row: &&ConnectorRow| {
             row.name == manifest.name && row.version == manifest.version.to_string()
         };
-        if let Some(other) = known.iter().filter(same).find(|row| row.digest != connector.digest) {
+        for other in known.iter().filter(same).filter(|row| row.digest != connector.digest) {
+            if self.is_newly_signed(&wasm, &other.digest).await? {
+                continue;
+            }
             // Versions are immutable: the journal names them.
             return Err(scim::Error::new(
                 409,
@@ -73,13 +81,14 @@ impl Host {
                     name: manifest.name.clone(),
                     version: manifest.version.to_string(),
                     manifest: serde_json::to_string(&manifest)?,
+                    signer: signer.clone(),
                     component: wasm,
                     created: rfc3339(self.clock.now()),
                 })
                 .await?;
         }
         self.remember(connector);
-        Ok(Pushed { digest, known, manifest })
+        Ok(Pushed { digest, known, signer, manifest })
     }
 
     /// Pushes the connectors that come with the host.
@@ -114,6 +123,7 @@ impl Host {
                 digest: row.digest,
                 name: row.name,
                 version: row.version,
+                signer: row.signer,
                 created: row.created,
             })
             .collect())
@@ -122,7 +132,7 @@ impl Host {
     /// The manifest of a version.
     pub async fn manifest(&self, reference: &str) -> Result<Manifest, Fault> {
         let digest = self.digest_of(reference).await?;
-        Ok(self.connector(&digest).await?.manifest.clone())
+        Ok(self.loadable(&digest).await?.manifest.clone())
     }
 
     /// Finds a version by digest (or its beginning), `name@version`, or name: the newest version.
@@ -141,6 +151,12 @@ impl Host {
         }
     }
 
+    /// A version that somebody asks for: if it cannot be loaded, that is the answer.
+    pub(super) async fn loadable(&self, digest: &str) -> Result<Arc<Connector>, Fault> {
+        let ready = self.connector(digest).await;
+        ready.map_err(|error| scim::Error::new(409, format!("{error:#}")).into())
+    }
+
     /// A version, ready to decide.
     pub(super) async fn connector(&self, digest: &str) -> anyhow::Result<Arc<Connector>> {
         let loaded =
@@ -148,8 +164,11 @@ impl Host {
         if let Some(connector) = loaded {
             return Ok(connector);
         }
-        let wasm = self.store.component(digest).await?;
-        let wasm = wasm.with_context(|| format!("no connector has the digest {digest}"))?;
+        let kept = self.store.component(digest).await?;
+        let (wasm, signer) =
+            kept.with_context(|| format!("no connector has the digest {digest}"))?;
+        self.still_trusted(&wasm, signer.as_deref())
+            .map_err(|why| anyhow::anyhow!("connector {digest} is refused: {why}"))?;
         let connector = self
             .connectors
             .load(&wasm)

@@ -21,6 +21,7 @@ pub(super) async fn run(args: ListArgs) -> anyhow::Result<()> {
             ("connector", "name"),
             ("version", "version"),
             ("digest", "digest"),
+            ("signed by", "signer"),
             ("decides for", "apps"),
         ];
         output::table(&connectors["connectors"], &columns);

@@ -31,6 +31,9 @@ pub(super) async fn run(args: PushArgs) -> anyhow::Result<()> {
         let (name, version) = (output::text(name), output::text(version));
         anstream::println!("{GOOD}pushed{GOOD:#} {NAME}{name}@{version}{NAME:#}");
         anstream::println!("{FAINT}{}{FAINT:#}", output::text(&pushed["digest"]));
+        if pushed["signer"].is_string() {
+            anstream::println!("signed by {}", output::text(&pushed["signer"]));
+        }
         anstream::println!("next: muster connector promote {name}@{version} --app APP");
     });
     Ok(())

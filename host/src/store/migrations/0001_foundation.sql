@@ -42,6 +42,7 @@ CREATE TABLE connector (
     name TEXT NOT NULL,
     version TEXT NOT NULL,
     manifest TEXT NOT NULL, -- JSON object
+    signer TEXT, -- who vouched for it when it was pushed; none where nobody was asked for
     created TEXT NOT NULL,
     component BLOB NOT NULL
 );

@@ -141,6 +141,7 @@ async fn connectors_are_kept_once_by_digest() {
         version: "0.1.0".to_owned(),
         manifest: "{}".to_owned(),
         component: vec![0, 97, 115, 109],
+        signer: Some("acme (0011223344556677)".to_owned()),
         created: "2026-11-22T08:00:00.000Z".to_owned(),
     };
     bench.store.put_connector(&row).await.unwrap();
@@ -148,6 +149,6 @@ async fn connectors_are_kept_once_by_digest() {
     bench.store.put_connector(&again).await.unwrap();
     let listed = ConnectorRow { component: Vec::new(), ..row.clone() };
     assert_eq!(bench.store.connectors().await.unwrap(), [listed]);
-    assert_eq!(bench.store.component("d1").await.unwrap(), Some(row.component));
+    assert_eq!(bench.store.component("d1").await.unwrap(), Some((row.component, row.signer)));
     assert_eq!(bench.store.component("d2").await.unwrap(), None);
 }
