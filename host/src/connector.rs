@@ -129,7 +129,7 @@ impl Runtime {
             limits.memory,
             limits::RESERVED_BYTES
         );
-        let engine = engine::for_running(u32::try_from(threads)?, &limits)?;
+        let engine = engine::for_running(u32::try_from(threads)?)?;
         let cache = Cache::open(&cache, key, &engine)?;
         let compiler = Compiler { program: compiler, time: limits.compilation };
         Ok(Self {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::artifact::Artifact;
+use super::limits::Effort;
 use super::load_error::LoadError;
 
 mod child;
@@ -29,7 +30,7 @@ const COMPLAINT_BYTES: u64 = 64 * 1024;
 pub(super) struct Compiler {
     /// The program with the subcommand `compile-connector`.
     pub(super) program: PathBuf,
-    /// How long it may take.
+    /// How long it may take with a small file.
     pub(super) time: Duration,
 }
 
@@ -43,15 +44,17 @@ impl Compiler {
         input.rewind().context("could not prepare a compilation")?;
         let child = self.start(&input, &output, &complaints);
         let child = child.with_context(|| format!("could not run {}", self.program.display()))?;
-        let status = self.wait(child).context("could not wait for the compiler")?;
+        let effort = Effort::of(wasm.len() as u64);
+        let time = self.time * effort.patience;
+        let status = wait(child, time).context("could not wait for the compiler")?;
         let complaints = read(&mut complaints, COMPLAINT_BYTES)?;
         match status {
-            None => Err(LoadError::TooCostly(format!("{} s in all", self.time.as_secs_f32()))),
+            None => Err(LoadError::TooCostly(format!("{} s in all", time.as_secs_f32()))),
             Some(status) if status.success() => {
                 // What our own compiler wrote, into a file that has no name.
                 Ok(Artifact::trusted(read(&mut output, u64::MAX)?))
             }
-            Some(status) => Err(complaint(status, &complaints)),
+            Some(status) => Err(complaint(status, &complaints, &effort)),
         }
     }
 
@@ -65,21 +68,21 @@ impl Compiler {
             .stderr(complaints.try_clone()?)
             .spawn()
     }
+}
 
-    /// Waits for the child to end, and ends it when its time is over.
-    fn wait(&self, mut child: Child) -> std::io::Result<Option<ExitStatus>> {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait()? {
-                return Ok(Some(status));
-            }
-            if begun.elapsed() > self.time {
-                child.kill()?;
-                child.wait()?;
-                return Ok(None);
-            }
-            thread::sleep(LOOK);
+/// Waits for the child to end, and ends it when its time is over.
+fn wait(mut child: Child, time: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
         }
+        if begun.elapsed() > time {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(LOOK);
     }
 }
 
@@ -91,7 +94,7 @@ fn read(file: &mut File, limit: u64) -> anyhow::Result<Vec<u8>> {
 }
 
 /// What the child's end says about the file.
-fn complaint(status: ExitStatus, complaints: &[u8]) -> LoadError {
+fn complaint(status: ExitStatus, complaints: &[u8], effort: &Effort) -> LoadError {
     if status.code() == Some(child::REFUSED.into())
         && let Ok(unfit) = serde_json::from_slice(complaints)
     {
@@ -101,13 +104,13 @@ fn complaint(status: ExitStatus, complaints: &[u8]) -> LoadError {
     let out_of_memory = text.lines().any(|line| line.starts_with("memory allocation of"));
     match status.signal() {
         Some(child::SIGXCPU) => {
-            LoadError::TooCostly(format!("{} s of processor time", child::CPU_SECONDS))
+            LoadError::TooCostly(format!("{} s of processor time", effort.cpu_seconds))
         }
         Some(child::SIGXFSZ) => {
-            LoadError::TooCostly(format!("{} MiB of machine code", child::OUTPUT_BYTES >> 20))
+            LoadError::TooCostly(format!("{} MiB of machine code", effort.output >> 20))
         }
         Some(child::SIGABRT) if out_of_memory => {
-            LoadError::TooCostly(format!("{} MiB of memory", child::MEMORY_BYTES >> 20))
+            LoadError::TooCostly(format!("{} MiB of memory", effort.memory >> 20))
         }
         _ => LoadError::Compiler(format!("{status}: {}", text.trim())),
     }

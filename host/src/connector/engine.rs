@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::limits::{INSTANCES, Limits, MEMORIES, RESERVED_BYTES, STACK_BYTES, TABLE_ELEMENTS};
+use super::limits::{INSTANCES, MEMORIES, RESERVED_BYTES, STACK_BYTES, TABLE_ELEMENTS};
 
 /// How often a running decision is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -21,9 +21,9 @@ pub(super) fn for_compiling() -> anyhow::Result<Engine> {
 }
 
 /// The engine that runs connectors on this many threads, with its clock started.
-pub(super) fn for_running(threads: u32, limits: &Limits) -> anyhow::Result<Engine> {
+pub(super) fn for_running(threads: u32) -> anyhow::Result<Engine> {
     let mut config = settings();
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(threads, limits)));
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(threads)));
     let engine = Engine::new(&config)?;
     start_ticking(&engine)?;
     Ok(engine)
@@ -47,14 +47,15 @@ fn settings() -> Config {
 }
 
 /// Room for as many components at once as there are threads, since each thread runs one.
-fn pool(threads: u32, limits: &Limits) -> PoolingAllocationConfig {
+fn pool(threads: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(threads)
         .max_core_instances_per_component(INSTANCES)
         .total_core_instances(threads * INSTANCES)
         .max_memories_per_component(MEMORIES)
         .total_memories(threads * MEMORIES + WARM)
-        .max_memory_size(limits.memory)
+        // What one decision may have of it is the sandbox's to say.
+        .max_memory_size(RESERVED_BYTES)
         .max_tables_per_component(INSTANCES)
         .total_tables(threads * INSTANCES)
         .table_elements(TABLE_ELEMENTS)

@@ -20,11 +20,37 @@ pub(super) const STACK_BYTES: usize = 512 * 1024;
 pub(super) const RESERVED_BYTES: usize = 64 * 1024 * 1024;
 /// Elements of each table.
 pub(super) const TABLE_ELEMENTS: usize = 10_000;
-/// Core instances, tables and memories in one component. A connector in Rust has three instances,
-/// one made from JavaScript or Python some twenty.
-pub(super) const INSTANCES: u32 = 32;
+/// Core instances, tables and memories in one component. A connector in Rust or JavaScript has a
+/// few, one in Python some forty.
+pub(super) const INSTANCES: u32 = 48;
 /// Memories in one component.
 pub(super) const MEMORIES: u32 = 4;
+
+/// What compiling a file may take, by the file's size. What a compiler leaves of a connector is
+/// small, and so is an engine for JavaScript; a file in which all of Python lies is not, and takes
+/// half a minute where a small one takes a second.
+pub(super) struct Effort {
+    /// Seconds of processor time.
+    pub(super) cpu_seconds: u64,
+    /// Bytes of address space: a large connector takes 400 MiB, and more is mapped and not used.
+    pub(super) memory: u64,
+    /// Bytes of machine code: twelve times the largest file of its kind.
+    pub(super) output: u64,
+    /// How many times [`Limits::compilation`] it may take in all.
+    pub(super) patience: u32,
+}
+
+impl Effort {
+    /// For a file of so many bytes.
+    pub(super) fn of(file: u64) -> Self {
+        let memory = 2 << 30;
+        if file <= 4 << 20 {
+            Self { cpu_seconds: 30, memory, output: 48 << 20, patience: 1 }
+        } else {
+            Self { cpu_seconds: 150, memory, output: 384 << 20, patience: 5 }
+        }
+    }
+}
 
 /// The limits that an operator may turn.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +61,16 @@ pub struct Limits {
     pub memory: usize,
     /// How long a decision may compute.
     pub deadline: Duration,
-    /// How long a compilation may take, whatever it waits for.
+    /// How long compiling a file of up to 4 MiB may take, whatever it waits for; five times that for
+    /// a larger one.
     pub compilation: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            file: 4 * 1024 * 1024,
+            // Python's interpreter and library take 18 MiB.
+            file: 32 * 1024 * 1024,
             memory: 32 * 1024 * 1024,
             deadline: Duration::from_millis(100),
             compilation: Duration::from_secs(60),

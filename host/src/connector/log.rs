@@ -34,9 +34,9 @@ pub(super) struct Log {
     pub(super) lines: Vec<LogLine>,
     pub(super) dropped: u32,
     bytes: usize,
-    /// The last line where it was dropped: the SDK logs a panic's text last, and the text shall
-    /// not be lost to a connector that talked too much before.
-    unkept: Option<String>,
+    /// The last words among the lines that were dropped: the SDK logs a panic's text last, and the
+    /// text shall not be lost to a connector that talked too much before.
+    unkept: Option<LogLine>,
 }
 
 impl Log {
@@ -48,14 +48,17 @@ impl Log {
         } else {
             self.dropped = self.dropped.saturating_add(1);
             message.truncate(message.floor_char_boundary(1024));
-            self.unkept = Some(message);
+            if self.unkept.as_ref().is_none_or(|line| line.level <= level) {
+                self.unkept = Some(LogLine { level, message });
+            }
         }
     }
 
-    /// What the connector said last.
+    /// The gravest line, and the last of those: after an error of its own, an interpreter that
+    /// dies of it has a lot to say about itself.
     pub(super) fn last_words(&self) -> Option<&str> {
-        let kept = self.lines.last().map(|line| line.message.as_str());
-        self.unkept.as_deref().or(kept)
+        let lines = self.lines.iter().chain(&self.unkept);
+        lines.max_by_key(|line| line.level).map(|line| line.message.as_str())
     }
 }
 
@@ -94,6 +97,20 @@ mod tests {
         }
         let told = (log.lines.len(), log.dropped, log.last_words());
         assert_eq!(told, (kept, dropped, Some(last_words)));
+    }
+
+    #[test]
+    fn the_last_words_are_the_gravest() {
+        let mut log = Log::default();
+        for (level, said, last_words) in [
+            (Level::Info, "hello", "hello"),
+            (Level::Error, "oh no", "oh no"),
+            (Level::Warn, "in my stack", "oh no"),
+            (Level::Error, "good-bye", "good-bye"),
+        ] {
+            log.add(level, said.to_owned());
+            assert_eq!(log.last_words(), Some(last_words));
+        }
     }
 
     #[test]

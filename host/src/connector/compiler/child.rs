@@ -1,6 +1,8 @@
 //! The compiler's process: what the hidden subcommand `compile-connector` runs.
 
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::panic;
 use std::process::ExitCode;
 
@@ -9,24 +11,19 @@ use rlimit::Resource;
 
 use crate::connector::engine;
 use crate::connector::gate::{self, Unfit};
+use crate::connector::limits::Effort;
 
 /// The exit code that says: the complaint is an [`Unfit`] in JSON.
 pub(super) const REFUSED: u8 = 3;
-/// Seconds of processor time.
-pub(super) const CPU_SECONDS: u64 = 30;
-/// Address space: a large connector takes 400 MiB, and little more is mapped and not used.
-pub(super) const MEMORY_BYTES: u64 = 2 << 30;
-/// Bytes of machine code: twelve times the largest file that loads by default.
-pub(super) const OUTPUT_BYTES: u64 = 48 << 20;
 
 // As on every Linux; they tell which limit was met.
 pub(super) const SIGABRT: i32 = 6;
 pub(super) const SIGXCPU: i32 = 24;
 pub(super) const SIGXFSZ: i32 = 25;
 
-/// Reads a connector's file from stdin and writes its machine code to stdout.
+/// Reads a connector from stdin, which is a file, and writes its machine code to stdout.
 ///
-/// It limits itself before it reads. A file that is no connector ends it with code 3 and the
+/// It limits itself before it reads, by the file's size. A file that is no connector ends it with code 3 and the
 /// reason in JSON on stderr; whatever else goes wrong, with another code and a text.
 pub fn compile_main() -> ExitCode {
     // A panic's text and nothing else.
@@ -48,9 +45,11 @@ pub fn compile_main() -> ExitCode {
 }
 
 fn compile() -> anyhow::Result<Result<(), Unfit>> {
-    limit_ourselves().context("could not limit the compiler")?;
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let size = input.metadata().context("could not read the connector")?.len();
+    limit_ourselves(&Effort::of(size)).context("could not limit the compiler")?;
     let mut wasm = Vec::new();
-    io::stdin().lock().read_to_end(&mut wasm).context("could not read the connector")?;
+    input.read_to_end(&mut wasm).context("could not read the connector")?;
     let component = match gate::component(&wasm) {
         Ok(component) => component,
         Err(unfit) => return Ok(Err(unfit)),
@@ -63,10 +62,10 @@ fn compile() -> anyhow::Result<Result<(), Unfit>> {
     Ok(Ok(()))
 }
 
-fn limit_ourselves() -> io::Result<()> {
-    Resource::AS.set(MEMORY_BYTES, MEMORY_BYTES)?;
+fn limit_ourselves(effort: &Effort) -> io::Result<()> {
+    Resource::AS.set(effort.memory, effort.memory)?;
     // The first is told by a signal of its own, the second kills.
-    Resource::CPU.set(CPU_SECONDS, CPU_SECONDS + 1)?;
-    Resource::FSIZE.set(OUTPUT_BYTES, OUTPUT_BYTES)?;
+    Resource::CPU.set(effort.cpu_seconds, effort.cpu_seconds + 1)?;
+    Resource::FSIZE.set(effort.output, effort.output)?;
     Resource::CORE.set(0, 0)
 }

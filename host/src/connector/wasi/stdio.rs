@@ -125,7 +125,8 @@ impl Lines {
     fn end(&mut self, log: &mut Log, level: Level) {
         let line = String::from_utf8_lossy(&self.0);
         let line = line.trim_end();
-        if !line.is_empty() {
+        // A panic in Rust recommends a variable that nobody can set here.
+        if !line.is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE=1`") {
             log.add(level, line.to_owned());
         }
         self.0.clear();
