@@ -42,7 +42,8 @@ async fn on(
     };
     let token = token(muster, &tenant, client).await;
     let base_url = tenant.base_url.replace("/scim/v2", &format!("/scim/{}", client.version));
-    let place = Place { base_url: &base_url, token: &token, connector };
+    let app = Some(&*muster.stage.sample);
+    let place = Place { base_url: &base_url, token: &token, connector, app };
     let calls = async || muster.app_calls(&tenant).await.into_iter().map(asked).collect();
     replay(conversation, client, place, calls).await
 }

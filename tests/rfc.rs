@@ -133,8 +133,8 @@ async fn check(file: &str) {
         for dialect in dialects {
             let tenant = muster.tenant_with("roster", &dialect).await;
             let client = Client::standard(&dialect);
-            let place =
-                Place { base_url: &tenant.base_url, token: &tenant.token, connector: "roster" };
+            let (base_url, token) = (tenant.base_url.as_str(), tenant.token.as_str());
+            let place = Place { base_url, token, connector: "roster", app: None };
             let nobody_is_called = async || Vec::new();
             wrong.extend(replay(&conversation, &client, place, nobody_is_called).await.err());
         }

@@ -11,6 +11,7 @@ mod socket;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use muster::sample::App;
 use serde_json::Value;
 
 pub(crate) use conversation::{Client, Conversation, Step, folders, load};
@@ -35,6 +36,8 @@ pub(crate) struct Place<'a> {
     pub(crate) token: &'a str,
     /// Whose expected calls are compared.
     pub(crate) connector: &'a str,
+    /// The app, where there is one.
+    pub(crate) app: Option<&'a App>,
 }
 
 /// Replays a conversation; `calls` gives everything that the app was asked for this tenant so far.
@@ -50,6 +53,7 @@ pub(crate) async fn replay(
     let mut replay = Replay {
         socket: Socket::new(place, client),
         connector: place.connector,
+        app: place.app,
         media_type: client.media_type.clone(),
         bindings: BTreeMap::from([("base_url".to_owned(), place.base_url.into())]),
         last: Value::Null,
@@ -71,6 +75,7 @@ pub(crate) async fn replay(
 struct Replay<'a> {
     socket: Socket,
     connector: &'a str,
+    app: Option<&'a App>,
     media_type: Option<String>,
     bindings: Bindings,
     /// The body of the last answer: what Okta puts its changes on.
@@ -90,7 +95,7 @@ impl Replay<'_> {
         for n in step.turns() {
             self.bindings.insert("n".to_owned(), n.to_string().into());
             let sent = step.request.filled(&self.bindings, &self.last)?;
-            let answer = self.socket.send(&sent).await?;
+            let answer = self.answer(step, &sent).await?;
             let all = calls().await;
             let asked = &all[self.asked..];
             self.asked = all.len();
@@ -103,6 +108,18 @@ impl Replay<'_> {
             self.last = answer.json.unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// The answer, while the step's faults befall the app.
+    async fn answer(&self, step: &Step, sent: &Sent) -> Result<Answer, String> {
+        if step.faults.is_empty() {
+            return self.socket.send(sent).await;
+        }
+        let app = self.app.ok_or("no app is there to go wrong")?;
+        step.faults.iter().cloned().for_each(|fault| app.fail(fault));
+        let answer = self.socket.send(sent).await;
+        app.heal();
+        answer
     }
 
     fn wrong_answer(&mut self, expected: &ExpectedAnswer, answer: &Answer) -> Vec<String> {

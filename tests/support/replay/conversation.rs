@@ -6,6 +6,7 @@ use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use muster::sample::Fault;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -65,6 +66,9 @@ pub(crate) struct Step {
     /// The step is taken once for each number from the first to the last, as `{{n}}`.
     repeat: Option<[u32; 2]>,
     pub(super) request: Request,
+    /// What goes wrong in the app meanwhile.
+    #[serde(default)]
+    pub(super) faults: Vec<Fault>,
     pub(super) answer: ExpectedAnswer,
     #[serde(default)]
     pub(super) collect: BTreeMap<String, String>,
