@@ -23,6 +23,7 @@ mod hot_load;
 mod lifecycle;
 mod outages;
 mod query;
+mod registry;
 mod retries;
 mod rfc;
 mod sandbox;

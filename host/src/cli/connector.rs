@@ -6,7 +6,9 @@ mod key;
 mod list;
 mod new;
 mod promote;
+mod pull;
 mod push;
+mod registry;
 mod show;
 mod sign;
 
@@ -23,6 +25,7 @@ enum Command {
     List(list::ListArgs),
     Show(show::ShowArgs),
     Push(push::PushArgs),
+    Pull(pull::PullArgs),
     Promote(promote::PromoteArgs),
     Key(key::KeyArgs),
     Sign(sign::SignArgs),
@@ -34,6 +37,7 @@ pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<()> {
         Command::List(args) => list::run(args).await,
         Command::Show(args) => show::run(args).await,
         Command::Push(args) => push::run(args).await,
+        Command::Pull(args) => pull::run(args).await,
         Command::Promote(args) => promote::run(args).await,
         Command::Key(args) => key::run(&args),
         Command::Sign(args) => sign::run(&args),

@@ -56,6 +56,14 @@ fn componentise(module: &[u8]) -> Result<Vec<u8>, Unfit> {
 }
 
 fn check(component: &[u8]) -> Result<(), Unfit> {
+    let Interfaces { exports, imports } = decoded(component)?;
+    check_exports(exports)?;
+    let offered = |import: &String| is_ours(import) || wasi::offers(import);
+    let foreign: Vec<_> = imports.into_iter().filter(|import| !offered(import)).collect();
+    if foreign.is_empty() { Ok(()) } else { Err(Unfit::ForeignImports(foreign)) }
+}
+
+fn decoded(component: &[u8]) -> Result<Interfaces, Unfit> {
     let decoded = wit_component::decode(component);
     let (resolve, world) = match decoded.map_err(|error| Unfit::Broken(format!("{error:#}")))? {
         DecodedWasm::Component(resolve, world) => (resolve, world),
@@ -63,11 +71,28 @@ fn check(component: &[u8]) -> Result<(), Unfit> {
     };
     let world = &resolve.worlds[world];
     let exports = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
-    check_exports(exports)?;
-    let imports = world.imports.keys().map(|key| resolve.name_world_key(key));
-    let foreign: Vec<_> =
-        imports.filter(|import| !is_ours(import) && !wasi::offers(import)).collect();
-    if foreign.is_empty() { Ok(()) } else { Err(Unfit::ForeignImports(foreign)) }
+    let imports = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
+    Ok(Interfaces { exports, imports })
+}
+
+/// What a component exports and imports, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Interfaces {
+    /// What it exports.
+    pub exports: Vec<String>,
+    /// What it imports.
+    pub imports: Vec<String>,
+}
+
+/// The interfaces of an author's own file: none where it is a module, which has no names for them.
+pub fn interfaces(wasm: &[u8]) -> Result<Option<Interfaces>, Unfit> {
+    match wasm {
+        [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => Ok(None),
+        [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] if sections(wasm).is_some() => {
+            decoded(wasm).map(Some)
+        }
+        _ => Err(Unfit::NoWasm),
+    }
 }
 
 fn check_exports(exports: Vec<String>) -> Result<(), Unfit> {
@@ -92,6 +117,8 @@ fn is_ours(import: &str) -> bool {
 fn is_spoken(version: &str) -> bool {
     version.strip_prefix(SPOKEN).is_some_and(|patch| patch.starts_with('.'))
 }
+
+impl std::error::Error for Unfit {}
 
 impl std::fmt::Display for Unfit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

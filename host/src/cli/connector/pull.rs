@@ -1,0 +1,54 @@
+//! `muster connector pull`.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+
+use super::registry::{self, Place};
+use crate::cli::output::{FAINT, Format, GOOD, NAME};
+
+/// Fetch a connector from an OCI registry into a file.
+#[derive(Args, Debug)]
+pub(super) struct PullArgs {
+    /// Where it is, such as `oci://registry.example.com/acme/newsletter:1.2.0`.
+    from: Place,
+    /// The file to write; named after the connector unless given.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(super) async fn run(args: PullArgs) -> anyhow::Result<()> {
+    let PullArgs { from, out, format } = args;
+    let out = out.unwrap_or_else(|| PathBuf::from(format!("{}.wasm", from.name())));
+    let (wasm, pinned) = registry::pull(&from).await?;
+    write(&out, &wasm)?;
+    let pulled = json!({ "file": out, "from": pinned.to_string(), "bytes": wasm.len() });
+    format.print(&pulled, |_| {
+        anstream::println!("{GOOD}pulled{GOOD:#} {NAME}{}{NAME:#}", out.display());
+        anstream::println!("{FAINT}{pinned}{FAINT:#}");
+        anstream::println!("next: muster connector push {}", out.display());
+    });
+    Ok(())
+}
+
+/// A file that is there already is somebody's work.
+fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let mut options = OpenOptions::new();
+    match options.write(true).create_new(true).open(path) {
+        Ok(mut file) => file.write_all(content),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            if std::fs::read(path)? == content {
+                return Ok(());
+            }
+            anyhow::bail!("{} is there already; --out names another file", path.display());
+        }
+        Err(error) => Err(error),
+    }
+    .with_context(|| format!("writing {}", path.display()))
+}
