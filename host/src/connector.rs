@@ -118,6 +118,20 @@ pub struct Decided {
     pub elapsed: Duration,
 }
 
+/// A place on a connector's thread for questions that are in no hurry.
+pub struct Aside<'a> {
+    limits: Limits,
+    give_way: &'a dyn Fn(),
+}
+
+impl Aside<'_> {
+    /// Asks for the next step, after everybody who is in a hurry. It blocks.
+    pub fn decide(&self, connector: &Connector, question: &Question) -> Decided {
+        (self.give_way)();
+        connector.decide(question, &self.limits)
+    }
+}
+
 impl Runtime {
     /// Starts the engine, its threads and its clock.
     pub fn new(config: RuntimeConfig) -> anyhow::Result<Self> {
@@ -169,6 +183,16 @@ impl Runtime {
         let mut linker = self.linker.clone();
         wasi::link(&mut linker, component)?;
         linker.instantiate_pre(component).and_then(ConnectorPre::new)
+    }
+
+    /// Asks many questions that are in no hurry, such as those of a replay. Decisions that somebody
+    /// waits for go before each of them.
+    pub async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Aside<'_>) -> T + Send + 'static,
+    ) -> T {
+        let limits = self.limits;
+        self.threads.run_unhurried(move |give_way| work(&Aside { limits, give_way })).await
     }
 
     /// The trial: only an instance proves that the connector's types are the interface's.
@@ -229,6 +253,12 @@ impl Foundry {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl fmt::Debug for Aside<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aside").field("limits", &self.limits).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Connector {

@@ -3,10 +3,11 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::thread;
 
 use anyhow::Context as _;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Above the WebAssembly stack of 512 KiB, room for the host's own frames.
 const STACK_BYTES: usize = 2 * 1024 * 1024;
@@ -19,6 +20,9 @@ type Answer<T> = Result<T, Box<dyn Any + Send>>;
 /// A fixed number of threads behind a bounded queue. They end when this is dropped.
 pub(super) struct Threads {
     queue: flume::Sender<Job>,
+    jobs: flume::Receiver<Job>,
+    /// How many more may do what is in no hurry: never all of them, where there are two.
+    unhurried: Arc<Semaphore>,
 }
 
 impl Threads {
@@ -33,7 +37,26 @@ impl Threads {
                 .spawn(move || jobs.into_iter().for_each(|job| job()))
                 .context("could not start a thread for connectors")?;
         }
-        Ok(Self { queue })
+        let unhurried = Arc::new(Semaphore::new(count.saturating_sub(1).max(1)));
+        Ok(Self { queue, jobs, unhurried })
+    }
+
+    /// Runs `work`, which is in no hurry, on one of the threads. Whenever it calls what it is given,
+    /// everything else that waits is done first.
+    pub(super) async fn run_unhurried<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Fn()) -> T + Send + 'static,
+    ) -> T {
+        let turn = Arc::clone(&self.unhurried).acquire_owned().await;
+        let turn = turn.expect("the semaphore is never closed");
+        let jobs = self.jobs.clone();
+        let give_way = move || jobs.try_iter().for_each(|job| job());
+        self.run(move || {
+            let done = work(&give_way);
+            drop(turn);
+            done
+        })
+        .await
     }
 
     /// Runs `work` on one of the threads. Waits while the queue is full; what nobody waits for any
