@@ -24,6 +24,7 @@ mod lifecycle;
 mod outages;
 mod query;
 mod registry;
+mod replay;
 mod retries;
 mod rfc;
 mod sandbox;

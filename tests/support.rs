@@ -187,6 +187,25 @@ impl Muster {
         self.send(method, &url, &self.admin, body).await
     }
 
+    /// Calls what the admin API answers line by line.
+    pub(crate) async fn admin_lines(&self, path: &str, body: Value) -> Vec<Value> {
+        let url = format!("{}/admin/v1{path}", self.stage.url);
+        let request = self.http.post(url).bearer_auth(&self.admin).body(body.to_string());
+        let text = request.send().await.unwrap().text().await.unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Runs a command of an operator, without a terminal: its exit status, and what it says.
+    pub(crate) async fn command(&self, args: &[&str]) -> (Option<i32>, String) {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_muster"));
+        command.args(args).env("NO_COLOR", "1").stdin(std::process::Stdio::null());
+        command.env("MUSTER_URL", &self.stage.url).env("MUSTER_ADMIN_TOKEN", &self.admin);
+        let run = tokio::task::spawn_blocking(move || command.output());
+        let output = run.await.unwrap().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    }
+
     /// Pushes a connector.
     pub(crate) async fn push(&self, wasm: Vec<u8>) -> Answer {
         let url = format!("{}/admin/v1/connectors", self.stage.url);

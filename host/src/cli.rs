@@ -92,7 +92,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::App(args) => app::run(args).await?,
         Command::Tenant(args) => tenant::run(args).await?,
         Command::Token(args) => token::run(args).await?,
-        Command::Connector(args) => connector::run(args).await?,
+        Command::Connector(args) => return connector::run(args).await,
         Command::Operation(args) => operation::run(args).await?,
         Command::Conformance(args) => return conformance::main(args).await,
         Command::SampleApp(args) => dev::sample_app(args).await?,

@@ -47,6 +47,13 @@ impl Clock {
     }
 }
 
+/// What the identifiers that were made at this moment or later are not less than.
+pub fn first_id_of(at: Timestamp) -> String {
+    // RFC 9562 §5.7: an identifier begins with 48 bits of milliseconds since 1970.
+    let millis = at.as_millisecond().clamp(0, (1 << 48) - 1);
+    format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
+}
+
 /// Writes a moment as muster writes every moment: RFC 3339, UTC, milliseconds.
 pub fn rfc3339(at: Timestamp) -> String {
     format!("{at:.3}")
@@ -55,4 +62,18 @@ pub fn rfc3339(at: Timestamp) -> String {
 #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
 fn machine_millis() -> i64 {
     Timestamp::now().as_millisecond()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_lie_between_the_moments_around_them() {
+        let clock = Clock::system();
+        let (before, id) = (clock.now(), clock.new_id());
+        let later = before + jiff::SignedDuration::from_hours(1);
+        assert!(first_id_of(before) <= id && id < first_id_of(later), "{id}");
+        assert_eq!(first_id_of(Timestamp::UNIX_EPOCH), "00000000-0000");
+    }
 }

@@ -24,6 +24,7 @@ mod movement;
 mod open;
 mod recovery;
 pub mod registry;
+mod replay;
 mod retry;
 mod run;
 mod settle;
@@ -49,11 +50,15 @@ use tokio_util::task::TaskTracker;
 pub use apps::AppSpec;
 pub use bulk::Performed;
 pub use change::Written;
-pub use connectors::{ConnectorSummary, Pushed};
+pub use connectors::{ConnectorSummary, ConnectorVersion, Pushed};
 pub use cursor::Cursor;
 pub use disconnect::{DisconnectPlan, Ending, Preview, PreviewedPerson, Stuck};
 pub use fault::Fault;
 pub use key::HostKey;
+pub use replay::{
+    Difference, DifferenceKind, Example, Pace, Progress, ReplayNews, ReplayReport, ReplaySpec,
+    Rewording,
+};
 pub use tenants::{NewTenantToken, TenantSpec, TokenSpec};
 pub use token_use::Credential;
 pub use write::Target;

@@ -18,6 +18,7 @@ mod operation;
 mod page;
 mod pool;
 mod reader;
+mod recorded;
 mod resource;
 mod statement;
 mod tenant;
@@ -40,6 +41,7 @@ pub use credential::CredentialRow;
 pub use member::{MemberRow, Person};
 pub use operation::{ExchangeRow, OperationFilter, OperationRow, OperationState};
 pub use page::{Bookmark, Page, Query, QueryError, Start};
+pub use recorded::{Recorded, RecordedFilter, RecordedPage};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use tenant::TenantRow;
 

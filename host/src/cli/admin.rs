@@ -73,6 +73,16 @@ impl Admin {
         path: &str,
         body: Body,
     ) -> anyhow::Result<Value> {
+        let response = self.send(method, path, body).await?;
+        self.read(response).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> anyhow::Result<reqwest::Response> {
         let token = self.token()?;
         let url = format!("{}/admin/v1{path}", self.url.trim_end_matches('/'));
         let request = client()?.request(method, &url).bearer_auth(token);
@@ -83,9 +93,12 @@ impl Admin {
             }
             Body::Bytes(bytes) => request.header("content-type", "application/wasm").body(bytes),
         };
-        let response = request.send().await.with_context(|| {
+        request.send().await.with_context(|| {
             format!("no host answers at {}; is `muster serve` running? --url says where", self.url)
-        })?;
+        })
+    }
+
+    async fn read(&self, response: reqwest::Response) -> anyhow::Result<Value> {
         let status = response.status();
         let text = response.text().await?;
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -94,8 +107,31 @@ impl Admin {
         }
         match value["detail"].as_str() {
             Some(detail) => bail!("{detail}"),
-            None => bail!("{url} answered {status}; is it a muster host?"),
+            None => bail!("{} answered {status}; is it a muster host?", self.url),
         }
+    }
+
+    /// Calls what answers line by line, each line JSON, and hands each of them over as it comes.
+    pub(super) async fn lines(
+        &self,
+        path: &str,
+        body: Value,
+        mut line: impl FnMut(Value) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut response = self.send(Method::POST, path, Body::Json(body)).await?;
+        if !response.status().is_success() {
+            self.read(response).await?;
+            return Ok(());
+        }
+        let mut rest = Vec::new();
+        while let Some(chunk) = response.chunk().await.context("the host hung up")? {
+            rest.extend_from_slice(&chunk);
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let whole: Vec<u8> = rest.drain(..=end).collect();
+                line(serde_json::from_slice(&whole).context("the host's answer is no JSON")?)?;
+            }
+        }
+        Ok(())
     }
 
     fn token(&self) -> anyhow::Result<String> {

@@ -1,5 +1,7 @@
 //! `muster connector`: each subcommand in a file of its own.
 
+use std::process::ExitCode;
+
 use clap::{Args, Subcommand};
 
 mod key;
@@ -9,6 +11,7 @@ mod promote;
 mod pull;
 mod push;
 mod registry;
+mod replay;
 mod show;
 mod sign;
 
@@ -27,19 +30,22 @@ enum Command {
     Push(push::PushArgs),
     Pull(pull::PullArgs),
     Promote(promote::PromoteArgs),
+    Replay(replay::ReplayArgs),
     Key(key::KeyArgs),
     Sign(sign::SignArgs),
 }
 
-pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<()> {
+pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::New(args) => new::run(&args),
-        Command::List(args) => list::run(args).await,
-        Command::Show(args) => show::run(args).await,
-        Command::Push(args) => push::run(args).await,
-        Command::Pull(args) => pull::run(args).await,
-        Command::Promote(args) => promote::run(args).await,
-        Command::Key(args) => key::run(&args),
-        Command::Sign(args) => sign::run(&args),
+        Command::New(args) => new::run(&args)?,
+        Command::List(args) => list::run(args).await?,
+        Command::Show(args) => show::run(args).await?,
+        Command::Push(args) => push::run(args).await?,
+        Command::Pull(args) => pull::run(args).await?,
+        Command::Promote(args) => promote::run(args).await?,
+        Command::Replay(args) => return replay::run(args).await,
+        Command::Key(args) => key::run(&args)?,
+        Command::Sign(args) => sign::run(&args)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

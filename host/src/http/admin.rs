@@ -5,6 +5,7 @@
 mod apps;
 mod connectors;
 mod operations;
+mod replay;
 mod tenants;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub(super) fn routes() -> Router<Arc<Host>> {
         .route("/apps/{app}", put(apps::put).get(apps::show).delete(apps::remove))
         .route("/apps/{app}/promote", post(apps::promote))
         .route("/apps/{app}/rollback", post(apps::rollback))
+        .route("/apps/{app}/replay", post(replay::replay))
         .route("/tenants", get(tenants::list))
         .route("/tenants/{tenant_id}", put(tenants::put).get(tenants::show).delete(tenants::remove))
         .route("/tenants/{tenant_id}/tokens", get(tenants::tokens).post(tenants::add_token))

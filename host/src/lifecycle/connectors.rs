@@ -44,6 +44,27 @@ pub struct ConnectorSummary {
     pub apps: Vec<String>,
 }
 
+/// A version, as people name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorVersion {
+    /// The connector's name.
+    pub name: String,
+    /// Its semantic version.
+    pub version: String,
+    /// The sha-256 of the file, in hexadecimal.
+    pub digest: String,
+}
+
+impl ConnectorVersion {
+    pub(super) fn of(connector: &Connector) -> Self {
+        Self {
+            name: connector.manifest.name.clone(),
+            version: connector.manifest.version.to_string(),
+            digest: connector.digest.clone(),
+        }
+    }
+}
+
 impl Host {
     /// Verifies, compiles and tries a connector, and keeps it. It decides nothing until it is
     /// promoted.

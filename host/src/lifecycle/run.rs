@@ -326,7 +326,7 @@ impl Host {
 }
 
 /// A sentence for the journal.
-fn why(obstacle: &Obstacle) -> String {
+pub(super) fn why(obstacle: &Obstacle) -> String {
     match obstacle {
         Obstacle::Refused(Refusal::Rejected(why)) => format!("rejected: {why}"),
         Obstacle::Refused(Refusal::Conflict(why)) => format!("conflict: {why}"),

@@ -1,0 +1,195 @@
+//! `muster connector replay`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::cli::admin::{Admin, segment};
+use crate::cli::output::{self, BAD, FAINT, Format, GOOD, NAME, NOTE, STRONG};
+use crate::clock::{Clock, rfc3339};
+use crate::lifecycle::{Difference, Example, Pace, ReplayNews, ReplayReport};
+
+/// The exit status where something differs; 1 is an error.
+const DIFFERS: u8 = 2;
+
+const STATUS: &str = "\
+Exit status: 0 if everything is decided alike, 2 if something differs, 1 if it could not be tried.";
+
+/// Try a version on the decisions that the journal has of an app. Nobody is called, nothing is
+/// changed, and the host serves on meanwhile.
+///
+/// The version is asked what was asked then, with the answers that the app gave then; what it would
+/// decide otherwise is told, each kind of difference with an operation to open.
+#[derive(Args, Debug)]
+#[command(after_help = STATUS)]
+pub(super) struct ReplayArgs {
+    /// A name, `name@version`, or a digest.
+    connector: String,
+    /// The app.
+    #[arg(long)]
+    app: String,
+    /// Only decisions since then: a moment in RFC 3339, or how long ago, such as `30d` or `12h`.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only so many decisions, the newest.
+    #[arg(long, value_name = "N")]
+    last: Option<u64>,
+    /// Only this tenant's.
+    #[arg(long)]
+    tenant: Option<String>,
+    #[command(flatten)]
+    admin: Admin,
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(super) async fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
+    let since = args.since.as_deref().map(moment).transpose()?;
+    let spec = json!({
+        "connector": args.connector, "since": since, "last": args.last, "tenant": args.tenant,
+    });
+    let report = replay(&args.admin, &args.app, spec).await?;
+    args.format.print(&serde_json::to_value(&report)?, |_| print(&report));
+    Ok(if report.alike { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
+}
+
+/// Replays, with a bar that shows how far it is where somebody watches.
+pub(super) async fn replay(admin: &Admin, app: &str, spec: Value) -> anyhow::Result<ReplayReport> {
+    let bar = ProgressBar::new(0);
+    bar.set_style(ProgressStyle::with_template(
+        "{bar:30} {human_pos} of about {human_len} decisions, {per_sec}, {msg}",
+    )?);
+    let mut ended = None;
+    let path = format!("/apps/{}/replay", segment(app));
+    let heard = admin.lines(&path, spec, |line| {
+        match serde_json::from_value(line).context("another version of muster answers")? {
+            ReplayNews::Progress(progress) => {
+                bar.set_length(progress.about);
+                bar.set_position(progress.decisions);
+                bar.set_message(format!("{} differ", progress.different));
+            }
+            ReplayNews::Report(report) => ended = Some(*report),
+            ReplayNews::Failed(why) => bail!("the replay could not go on: {why}"),
+        }
+        Ok(())
+    });
+    let heard = heard.await;
+    bar.finish_and_clear();
+    heard?;
+    ended.context("the host hung up before the end of the replay")
+}
+
+/// What came of it.
+pub(super) fn print(report: &ReplayReport) {
+    let candidate = &report.candidate;
+    let of = match &report.tenant {
+        Some(tenant) => format!("tenant {tenant} of app {}", report.app),
+        None => format!("app {}", report.app),
+    };
+    anstream::println!(
+        "{NAME}{}@{}{NAME:#} on {} recorded decisions of {of} {FAINT}in {:.1} s{FAINT:#}",
+        candidate.name,
+        candidate.version,
+        report.decisions,
+        report.seconds,
+    );
+    let alike = report.decisions - report.different;
+    anstream::println!("  {GOOD}{alike:>8}{GOOD:#} are decided alike");
+    if let Some(reworded) = &report.reworded {
+        anstream::println!("  {FAINT}{:>8}{FAINT:#} of them in other words", reworded.count);
+        example(&reworded.example);
+    }
+    report.differences.iter().for_each(difference);
+    if report.unlisted > 0 {
+        anstream::println!("  {NOTE}{:>8}{NOTE:#} differ in yet other ways", report.unlisted);
+    }
+    if let Some(pace) = &report.pace {
+        tell(pace);
+    }
+    if report.stopped {
+        anstream::println!("  {BAD}stopped{BAD:#}: it computes for ever in too many decisions");
+    }
+}
+
+fn difference(difference: &Difference) {
+    let Difference { kind, event, what, count, example: newest } = difference;
+    let kind = output::text(&json!(kind));
+    anstream::println!(
+        "  {BAD}{count:>8}{BAD:#} differ: {STRONG}{}{STRONG:#}, {kind}: {what}",
+        event.name()
+    );
+    example(newest);
+}
+
+fn example(example: &Example) {
+    let Example { operation, recorded, candidate } = example;
+    anstream::println!("           {FAINT}muster operation explain {operation}{FAINT:#}");
+    anstream::println!("           {FAINT}then{FAINT:#} {recorded}");
+    anstream::println!("           {FAINT}now {FAINT:#} {candidate}");
+}
+
+fn tell(pace: &Pace) {
+    let Pace { active_micros, candidate_micros, ratio, slower, example, .. } = pace;
+    let style = if *slower { BAD } else { FAINT };
+    let word = if *slower { "slower" } else { "as fast" };
+    anstream::println!(
+        "  {style}{word}{style:#}: {candidate_micros} µs for a decision, the version in use takes \
+         {active_micros} µs ({ratio} times)"
+    );
+    if *slower {
+        anstream::println!("           {FAINT}muster operation explain {example}{FAINT:#}");
+    }
+}
+
+/// A moment, or how long ago it was.
+fn moment(text: &str) -> anyhow::Result<String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(rfc3339(at));
+    }
+    if let Ok(day) = text.parse::<jiff::civil::Date>() {
+        let at = day.to_zoned(jiff::tz::TimeZone::UTC).context("no such day")?;
+        return Ok(rfc3339(at.timestamp()));
+    }
+    let ago =
+        days(text).or_else(|| text.parse::<SignedDuration>().ok()).filter(|ago| !ago.is_negative());
+    let ago = ago.with_context(|| {
+        format!(
+            "--since {text:?}: say 2026-11-01, a moment such as 2026-11-01T12:00:00Z, or how long \
+             ago, such as 30d or 12h"
+        )
+    })?;
+    Ok(rfc3339(Clock::system().now().checked_sub(ago).unwrap_or(Timestamp::MIN)))
+}
+
+/// Days have no fixed length in calendars; here they have.
+fn days(text: &str) -> Option<SignedDuration> {
+    let (number, hours) = match text.strip_suffix('d') {
+        Some(days) => (days, 24),
+        None => (text.strip_suffix('w')?, 24 * 7),
+    };
+    let number: i32 = number.parse().ok()?;
+    SignedDuration::from_hours(hours).checked_mul(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_date_or_how_long_ago() {
+        assert_eq!(moment("2026-11-01").ok().as_deref(), Some("2026-11-01T00:00:00.000Z"));
+        let exact = moment("2026-11-01T12:00:00+01:00");
+        assert_eq!(exact.ok().as_deref(), Some("2026-11-01T11:00:00.000Z"));
+        let now = rfc3339(Clock::system().now());
+        for ago in ["30d", "2w", "12h", "1h 30m"] {
+            assert!(moment(ago).is_ok_and(|at| at < now), "{ago}");
+        }
+        for nonsense in ["", "yesterday", "-3d", "d"] {
+            assert!(moment(nonsense).is_err(), "{nonsense}");
+        }
+    }
+}
