@@ -17,8 +17,13 @@ const TARGET: &str = "wasm32-unknown-unknown";
 fn main() -> Result<(), Box<dyn Error>> {
     let host = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let workspace = host.parent().ok_or("the host stands in a workspace")?;
-    for path in ["connectors", "wit", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
+    for path in ["wit", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
+    }
+    // Not all of them: what npm and PyPI leave beside the others is none of this.
+    for crate_name in CONNECTORS.iter().chain(&["sdk"]) {
+        let path = workspace.join("connectors").join(crate_name);
+        println!("cargo::rerun-if-changed={}", path.display());
     }
     println!("cargo::rerun-if-changed=build.rs");
 

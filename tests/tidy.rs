@@ -45,7 +45,7 @@ fn files(folder: &Path, ending: &str) -> Vec<(PathBuf, String)> {
         if path.is_symlink() {
             continue;
         }
-        if path.is_dir() && !path.ends_with("target") {
+        if path.is_dir() && !["target", "node_modules", ".venv"].iter().any(|f| path.ends_with(f)) {
             found.extend(files(&path, ending));
         } else if path.extension().is_some_and(|extension| extension == ending) {
             let text = fs::read_to_string(&path).unwrap();
