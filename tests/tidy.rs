@@ -15,13 +15,20 @@ const KEPT_TO: [(&str, &[&str]); 7] = [
 ];
 
 /// What each part of the host may not know.
-const UNKNOWN_TO: [(&str, &[&str]); 6] = [
-    ("scim", &["store", "connector", "delivery", "lifecycle", "http", "cli", "decision", "tokio"]),
-    ("decision", &["scim", "store", "connector", "delivery", "lifecycle", "http", "cli", "tokio"]),
-    ("store", &["connector", "delivery", "lifecycle", "http", "cli"]),
-    ("connector", &["store", "delivery", "lifecycle", "http", "cli"]),
-    ("delivery", &["store", "connector", "lifecycle", "http", "cli", "scim"]),
-    ("lifecycle", &["http", "cli", "sample"]),
+const UNKNOWN_TO: [(&str, &[&str]); 7] = [
+    (
+        "scim",
+        &["store", "connector", "delivery", "lifecycle", "kit", "http", "cli", "decision", "tokio"],
+    ),
+    (
+        "decision",
+        &["scim", "store", "connector", "delivery", "lifecycle", "kit", "http", "cli", "tokio"],
+    ),
+    ("store", &["connector", "delivery", "lifecycle", "kit", "http", "cli"]),
+    ("connector", &["store", "delivery", "lifecycle", "kit", "http", "cli"]),
+    ("delivery", &["store", "connector", "lifecycle", "kit", "http", "cli", "scim"]),
+    ("lifecycle", &["kit", "http", "cli", "sample"]),
+    ("kit", &["store", "http", "cli", "sample"]),
 ];
 
 /// The pure part of `lifecycle`.

@@ -3,8 +3,10 @@
 //! The host alone holds addresses, credentials and secrets, and decides how long to try. This
 //! module knows neither connectors nor the journal.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::decision::{Request, Response, Unreachable};
@@ -96,6 +98,14 @@ impl Delivery {
         }
         Ok(Performed { response, attempts, elapsed: began.elapsed() })
     }
+}
+
+/// Whether a request may be made at all, whatever address its endpoint has. Nothing is sent.
+pub fn check(request: &Request, stand_ins: &[StandIn]) -> Result<(), DeliveryError> {
+    static SOMEWHERE: LazyLock<Endpoint> = LazyLock::new(|| {
+        Endpoint::load(&json!({ "base_url": "https://app.invalid" })).expect("it is an endpoint")
+    });
+    Message::compose(&SOMEWHERE, request, "key", stand_ins).map(drop)
 }
 
 async fn attempt(

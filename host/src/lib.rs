@@ -10,6 +10,7 @@ pub mod decision;
 pub mod delivery;
 pub mod embedded;
 mod http;
+pub mod kit;
 pub mod lifecycle;
 pub mod sample;
 pub mod scim;

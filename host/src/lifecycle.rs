@@ -13,7 +13,7 @@ mod connectors;
 pub mod credential;
 mod cursor;
 mod disconnect;
-mod event;
+pub(crate) mod event;
 mod fate;
 mod fault;
 mod group;
@@ -32,7 +32,7 @@ mod tenants;
 mod token_use;
 mod trust;
 mod verdict;
-mod view;
+pub(crate) mod view;
 mod work;
 mod write;
 
@@ -48,6 +48,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use apps::AppSpec;
+pub(crate) use apps::check_settings;
 pub use bulk::Performed;
 pub use change::Written;
 pub use connectors::{ConnectorSummary, ConnectorVersion, Pushed};

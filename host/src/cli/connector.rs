@@ -7,13 +7,16 @@ use clap::{Args, Subcommand};
 mod key;
 mod list;
 mod new;
+mod project;
 mod promote;
 mod pull;
 mod push;
 mod registry;
 mod replay;
+mod sandbox;
 mod show;
 mod sign;
+mod test;
 
 /// Options of `muster connector`.
 #[derive(Args, Debug)]
@@ -33,6 +36,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     Key(key::KeyArgs),
     Sign(sign::SignArgs),
+    Test(test::TestArgs),
 }
 
 pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<ExitCode> {
@@ -46,6 +50,7 @@ pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => return replay::run(args).await,
         Command::Key(args) => key::run(&args)?,
         Command::Sign(args) => sign::run(&args)?,
+        Command::Test(args) => return test::run(args).await,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -143,7 +143,7 @@ pub(super) fn valid_name(what: &str, name: &str) -> Result<(), scim::Error> {
 }
 
 /// Settings are checked by the connector's own schema when they are saved.
-pub(super) fn check_settings(
+pub(crate) fn check_settings(
     manifest: &Manifest,
     settings: &Map<String, Value>,
 ) -> Result<(), scim::Error> {

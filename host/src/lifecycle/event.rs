@@ -5,7 +5,7 @@ use crate::scim::Resource;
 
 /// What a write does to a resource that exists.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Difference {
+pub(crate) struct Difference {
     /// The strongest thing that happened; none where nothing did.
     pub kind: Option<EventKind>,
     /// The attributes that differ, in the schema's spelling.
@@ -14,7 +14,7 @@ pub(super) struct Difference {
 
 /// Compares a user before and after, in the order of `wit/types.wit`: deactivate, activate,
 /// password, update.
-pub(super) fn of_user(before: &Resource, after: &Resource, password: bool) -> Difference {
+pub(crate) fn of_user(before: &Resource, after: &Resource, password: bool) -> Difference {
     let mut changes = Resource::changes(before, after);
     if password {
         changes.push("password".to_owned());
@@ -30,7 +30,7 @@ pub(super) fn of_user(before: &Resource, after: &Resource, password: bool) -> Di
 }
 
 /// Compares a group before and after, given whether members join or leave.
-pub(super) fn of_group(before: &Resource, after: &Resource, members: bool) -> Difference {
+pub(crate) fn of_group(before: &Resource, after: &Resource, members: bool) -> Difference {
     let mut changes = Resource::changes(before, after);
     if members {
         changes.push("members".to_owned());

@@ -6,12 +6,12 @@ use crate::decision::{Group, Subject, User};
 use crate::scim::Resource;
 
 /// The view of a resource of this type.
-pub(super) fn subject(kind: &str, resource: &Resource) -> Subject {
+pub(crate) fn subject(kind: &str, resource: &Resource) -> Subject {
     if kind == "Group" { Subject::Group(group(resource)) } else { Subject::User(user(resource)) }
 }
 
 /// What people call the resource: a user's `userName`, else its `displayName`.
-pub(super) fn name(resource: &Resource) -> &str {
+pub(crate) fn name(resource: &Resource) -> &str {
     resource.user_name().or_else(|| resource.display_name()).unwrap_or_default()
 }
 

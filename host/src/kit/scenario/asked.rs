@@ -1,0 +1,53 @@
+//! A request as scenarios write it: `GET /users?email=ann@example.com`.
+
+use serde_json::{Map, Value};
+
+/// Method, path and query.
+pub(super) struct Line {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: Vec<(String, String)>,
+}
+
+/// Reads a line. The query stands in it as it is, not encoded.
+pub(super) fn line(text: &str) -> Result<Line, String> {
+    let wrong =
+        || format!("{text:?} is no request; expected such as `GET /users?email=ann@example.com`");
+    let (method, target) = text.split_once(' ').ok_or_else(wrong)?;
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    };
+    let upper = !method.is_empty() && method.chars().all(|c| c.is_ascii_uppercase());
+    if !upper || !path.starts_with('/') {
+        return Err(wrong());
+    }
+    let pair = |pair: &str| match pair.split_once('=') {
+        Some((name, value)) => (name.to_owned(), value.to_owned()),
+        None => (pair.to_owned(), String::new()),
+    };
+    let query = query.into_iter().flat_map(|it| it.split('&')).map(pair).collect();
+    Ok(Line { method: method.to_owned(), path: path.to_owned(), query })
+}
+
+/// A query that is written apart, since `&` or `=` are in it: a list is a name with many values.
+pub(super) fn query(written: &Map<String, Value>) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    for (name, value) in written {
+        let values = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
+        pairs.extend(values.iter().map(|value| (name.clone(), plain(value))));
+    }
+    pairs
+}
+
+/// A body: what is a text is that text, everything else is JSON.
+pub(super) fn body(written: &Value) -> Vec<u8> {
+    plain(written).into_bytes()
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

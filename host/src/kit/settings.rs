@@ -1,0 +1,57 @@
+//! The settings that a connector is tried with, checked as the host checks them.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::connector::Manifest;
+use crate::lifecycle::check_settings;
+
+/// Settings that a connector cannot be given.
+#[derive(Debug)]
+pub enum SettingsError {
+    /// Required settings that have no default.
+    Missing(Vec<String>),
+    /// What in them is wrong.
+    Wrong(String),
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(names) => {
+                let names = names.join("`, `");
+                write!(f, "the connector needs settings that have no default: `{names}`")
+            }
+            Self::Wrong(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+/// These settings, with the defaults of what is required and not in them; checked.
+pub fn settings_for(
+    manifest: &Manifest,
+    given: &Map<String, Value>,
+) -> Result<Map<String, Value>, SettingsError> {
+    let mut settings = given.clone();
+    let required = manifest.settings.get("required").and_then(Value::as_array);
+    let mut missing = Vec::new();
+    for name in required.into_iter().flatten().filter_map(Value::as_str) {
+        if settings.contains_key(name) {
+            continue;
+        }
+        match manifest.settings.pointer(&format!("/properties/{name}/default")) {
+            Some(default) => {
+                settings.insert(name.to_owned(), default.clone());
+            }
+            None => missing.push(name.to_owned()),
+        }
+    }
+    if !missing.is_empty() {
+        return Err(SettingsError::Missing(missing));
+    }
+    check_settings(manifest, &settings).map_err(|error| SettingsError::Wrong(error.detail))?;
+    Ok(settings)
+}
