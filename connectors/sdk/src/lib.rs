@@ -97,7 +97,12 @@
 //! `cargo test` tests it natively (see [`testing`]), and
 //! `cargo build --release --target wasm32-unknown-unknown` builds what a host loads.
 //!
+//! `muster connector new` makes such a project, with the SDK in it.
+//!
 //! # What to know beyond that
+//!
+//! The [`guide`] has a chapter for each of settings, requests, refusing, people who come back,
+//! groups, passwords, and trying it all. In short:
 //!
 //! - **Straight-line code.** [`App::send`] returns an answer that the journal already has, or ends
 //!   the method there. Do the same each time: no clock but [`Context::now`], no randomness but
@@ -108,13 +113,8 @@
 //!   event about the same person.
 //! - **People in several organisations.** [`Context::elsewhere`] counts the other tenants in which
 //!   the same account is a member. Removing somebody here must not lock them out there.
-//! - **Apps with a plain REST API.** [`Template`], [`Profile`] and [`Teams`] can stand in a
-//!   connector's settings; the default connectors are made of them.
 //! - **Attributes of the app's own.** The manifest's `scim` adds schemas: muster checks them, shows
-//!   them to identity providers, and passes them on in `event.resource`. Roles and entitlements that
-//!   can be granted are listed in a setting (`wit/lifecycle.wit`).
-//! - **No secrets.** A request names an endpoint; muster adds its address and credentials. A new
-//!   password comes as a stand-in ([`UserEvent::password`]).
+//!   them to identity providers, and passes them on in `event.resource`.
 //! - **Panics** end one operation. Their message and place are logged.
 
 mod account;
@@ -126,6 +126,8 @@ mod context;
 #[doc(hidden)]
 pub mod decide;
 mod event;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod guide;
 pub mod log;
 mod profile;
 mod request;
