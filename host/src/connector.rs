@@ -36,7 +36,7 @@ mod words;
 
 pub use compiler::compile_main;
 pub use failure::Failure;
-pub use gate::{Interfaces, Unfit, interfaces};
+pub use gate::{Interfaces, Unfit, component, interfaces};
 pub use limits::Limits;
 pub use load_error::LoadError;
 pub use log::{Level, LogLine};

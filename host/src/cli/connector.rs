@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+mod build;
 mod key;
 mod list;
 mod new;
@@ -28,6 +29,7 @@ pub(super) struct ConnectorArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     New(new::NewArgs),
+    Build(build::BuildArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
     Push(push::PushArgs),
@@ -42,6 +44,7 @@ enum Command {
 pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::New(args) => new::run(&args)?,
+        Command::Build(args) => build::run(args).await?,
         Command::List(args) => list::run(args).await?,
         Command::Show(args) => show::run(args).await?,
         Command::Push(args) => push::run(args).await?,

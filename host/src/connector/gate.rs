@@ -37,7 +37,9 @@ pub enum Unfit {
 }
 
 /// The component in a file, made of a module where it is one. An error says why it is none.
-pub(super) fn component(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Unfit> {
+///
+/// Outside of the compiler's process it is for an author's own file.
+pub fn component(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Unfit> {
     // Behind the magic number, a module has version 1 and layer 0, a component layer 1.
     let [b'\0', b'a', b's', b'm', _, _, layer @ (0 | 1), 0, ..] = wasm else {
         return Err(Unfit::NoWasm);

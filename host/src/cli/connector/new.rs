@@ -38,27 +38,43 @@ pub(super) struct NewArgs {
 enum Language {
     #[default]
     Rust,
+    /// JavaScript, or TypeScript
+    Js,
+    Python,
 }
 
 impl Language {
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     fn title(self) -> &'static str {
         match self {
             Self::Rust => "Rust",
+            Self::Js => "JavaScript",
+            Self::Python => "Python",
         }
     }
 
     fn files(self, name: &str) -> anyhow::Result<Vec<File>> {
         match self {
             Self::Rust => template::rust(name),
+            Self::Js => template::javascript(name),
+            Self::Python => template::python(name),
         }
     }
 
     /// What the author does next: a command, and what it is for.
     fn steps(self) -> Vec<(&'static str, &'static str)> {
         let own = match self {
-            Self::Rust => ("cargo test", "the decisions as tables, natively"),
+            Self::Rust => Some(("cargo test", "the decisions as tables, natively")),
+            Self::Js | Self::Python => None,
         };
-        vec![own, ("muster connector build", "the .wasm that a host loads")]
+        let shared = [
+            ("muster connector build", "the .wasm that a host loads"),
+            ("muster connector test", "its scenarios, in the sandbox"),
+        ];
+        own.into_iter().chain(shared).collect()
     }
 }
 
@@ -66,7 +82,7 @@ pub(super) fn run(args: &NewArgs) -> anyhow::Result<()> {
     let NewArgs { name, lang, path, format } = args;
     let folder = path.clone().unwrap_or_else(|| PathBuf::from(name));
     write(&folder, &lang.files(name)?)?;
-    let made = json!({ "name": name, "lang": lang.title().to_lowercase(), "path": folder });
+    let made = json!({ "name": name, "lang": lang.name(), "path": folder });
     format.print(&made, |_| {
         let (place, lang) = (folder.display(), lang.title());
         anstream::println!("{GOOD}made{GOOD:#} {NAME}{place}{NAME:#}, a connector in {lang}\n");

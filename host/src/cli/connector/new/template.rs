@@ -8,12 +8,46 @@ use toml::{Table, Value};
 /// The example, in Rust.
 #[derive(Embed)]
 #[folder = "../connectors/newsletter"]
-struct Newsletter;
+#[exclude = "*.wasm"]
+#[exclude = "target/*"]
+struct Rust;
 
 /// The SDK for Rust.
 #[derive(Embed)]
 #[folder = "../connectors/sdk"]
-struct Sdk;
+#[exclude = "target/*"]
+struct RustSdk;
+
+/// The example, in JavaScript.
+#[derive(Embed)]
+#[folder = "../connectors/newsletter-js"]
+#[exclude = "*.wasm"]
+#[exclude = "build/*"]
+#[exclude = "node_modules/*"]
+struct Javascript;
+
+/// The SDK for JavaScript.
+#[derive(Embed)]
+#[folder = "../connectors/sdk-js"]
+#[exclude = "node_modules/*"]
+struct JavascriptSdk;
+
+/// The example, in Python.
+#[derive(Embed)]
+#[folder = "../connectors/newsletter-python"]
+#[exclude = "*.wasm"]
+#[exclude = ".venv/*"]
+#[exclude = "build/*"]
+#[exclude = "*__pycache__/*"]
+struct Python;
+
+/// The SDK for Python.
+#[derive(Embed)]
+#[folder = "../connectors/sdk-python"]
+#[exclude = "build/*"]
+#[exclude = "*.egg-info/*"]
+#[exclude = "*__pycache__/*"]
+struct PythonSdk;
 
 /// The interface.
 #[derive(Embed)]
@@ -22,9 +56,9 @@ struct Wit;
 
 /// What the SDK inherits from.
 const WORKSPACE: &str = include_str!("../../../../../Cargo.toml");
-const IGNORED: &str = "/target\n/*.wasm\n";
 /// Where the SDK is in a project. The interface is two folders above, as in this repository.
 const SDK: &str = "vendor/muster-connector";
+const SDK_MANIFEST: &str = "vendor/muster-connector/Cargo.toml";
 
 /// A file of a project.
 pub(super) struct File {
@@ -35,16 +69,37 @@ pub(super) struct File {
 
 /// A project in Rust.
 pub(super) fn rust(name: &str) -> anyhow::Result<Vec<File>> {
-    let mut files = vec![
-        File::of("Cargo.toml", manifest(name)),
-        File::of(".gitignore", IGNORED),
-        File::of(&format!("{SDK}/Cargo.toml"), standing_alone(&embedded::<Sdk>("Cargo.toml")?)?),
-    ];
-    let is_source = |path: &str| path != "Cargo.toml";
-    for path in Newsletter::iter().filter(|path| is_source(path)) {
-        files.push(File::of(&path, named(&embedded::<Newsletter>(&path)?, name)));
+    let mut files = around::<Rust, RustSdk>(name, "/target\n/*.wasm\n")?;
+    // In this repository both are members of its workspace.
+    files.retain(|file| !["Cargo.toml", SDK_MANIFEST].contains(&file.path.as_str()));
+    files.push(File::of("Cargo.toml", manifest(name)));
+    files.push(File::of(SDK_MANIFEST, standing_alone(&embedded::<RustSdk>("Cargo.toml")?)?));
+    Ok(files)
+}
+
+/// A project in JavaScript.
+pub(super) fn javascript(name: &str) -> anyhow::Result<Vec<File>> {
+    around::<Javascript, JavascriptSdk>(name, "/build\n/node_modules\n/*.wasm\n")
+}
+
+/// A project in Python.
+pub(super) fn python(name: &str) -> anyhow::Result<Vec<File>> {
+    around::<Python, PythonSdk>(name, "/.venv\n/build\n/*.wasm\n__pycache__/\n*.egg-info/\n")
+}
+
+/// An example under another name, its scenarios, the SDK of its language, and the interface.
+fn around<Example: Embed, Sdk: Embed>(name: &str, ignored: &str) -> anyhow::Result<Vec<File>> {
+    let mut files = vec![File::of(".gitignore", ignored)];
+    for path in Example::iter() {
+        files.push(File::of(&named(&path, name), named(&embedded::<Example>(&path)?, name)));
     }
-    for path in Sdk::iter().filter(|path| is_source(path)) {
+    // All languages have the same.
+    for path in Rust::iter().filter(|path| path.starts_with("scenarios/")) {
+        files.push(File::of(&path, named(&embedded::<Rust>(&path)?, name)));
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files.dedup_by(|a, b| a.path == b.path);
+    for path in Sdk::iter() {
         files.push(File::of(&format!("{SDK}/{path}"), embedded::<Sdk>(&path)?));
     }
     for path in Wit::iter() {
@@ -64,8 +119,9 @@ fn embedded<T: Embed>(path: &str) -> anyhow::Result<String> {
     Ok(String::from_utf8(data.into_owned())?)
 }
 
-/// The example, called otherwise.
+/// The example, called otherwise, and with its SDK where a project has it.
 fn named(text: &str, name: &str) -> String {
+    let text = text.replace("../sdk-js", SDK).replace("../sdk-python", SDK);
     text.replace("newsletter", name).replace("Newsletter", &camel_case(name))
 }
 
@@ -127,23 +183,49 @@ mod tests {
 
     #[test]
     fn a_crate_stands_alone() {
-        let manifest = standing_alone(&embedded::<Sdk>("Cargo.toml").unwrap()).unwrap();
+        let manifest = standing_alone(&embedded::<RustSdk>("Cargo.toml").unwrap()).unwrap();
         assert!(manifest.contains("edition = \"2024\""), "{manifest}");
         assert!(manifest.contains("name = \"muster-connector\""), "{manifest}");
         assert!(!manifest.contains("workspace"), "{manifest}");
     }
 
+    #[track_caller]
+    fn text(files: &[File], path: &str) -> String {
+        let found = files.iter().find(|file| file.path == path).unwrap_or_else(|| {
+            let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+            panic!("no {path} among {paths:?}")
+        });
+        String::from_utf8(found.content.clone()).unwrap()
+    }
+
     #[test]
     fn the_example_is_called_as_the_author_likes() {
         let files = rust("acme-people").unwrap();
-        let text = |path: &str| {
-            let found = files.iter().find(|file| file.path == path).unwrap();
-            String::from_utf8(found.content.clone()).unwrap()
-        };
-        assert!(text("src/lib.rs").contains("export!(AcmePeople, "));
-        assert!(text("manifest.json").contains("\"name\": \"acme-people\""));
-        assert!(text("Cargo.toml").contains("name = \"acme-people\""));
-        assert!(text("wit/world.wit").contains("package muster:connector@"));
-        assert!(text("README.md").starts_with("# acme-people\n"));
+        assert!(text(&files, "src/lib.rs").contains("export!(AcmePeople, "));
+        assert!(text(&files, "manifest.json").contains("\"name\": \"acme-people\""));
+        assert!(text(&files, "Cargo.toml").contains("name = \"acme-people\""));
+        assert!(text(&files, "wit/world.wit").contains("package muster:connector@"));
+        assert!(text(&files, "README.md").starts_with("# acme-people\n"));
+    }
+
+    #[test]
+    fn every_language_has_its_sdk_and_the_same_scenarios() {
+        let (js, python) = (javascript("acme").unwrap(), python("acme").unwrap());
+        assert!(text(&js, "package.json").contains("\"file:vendor/muster-connector\""));
+        assert!(text(&js, "package-lock.json").contains("\"vendor/muster-connector\""));
+        assert!(text(&js, "src/acme.js").contains("muster-connector"));
+        assert!(text(&js, "vendor/muster-connector/index.js").contains("export"));
+        assert!(text(&python, "requirements.txt").contains("--editable vendor/muster-connector"));
+        assert!(text(&python, "vendor/muster-connector/pyproject.toml").contains("setuptools"));
+        let scenarios = "scenarios/life.yaml";
+        let rust = rust("acme").unwrap();
+        for files in [&js, &python] {
+            assert_eq!(text(files, scenarios), text(&rust, scenarios));
+        }
+        for file in [js, python, rust].iter().flatten() {
+            let left = [".venv", "node_modules", "target", "__pycache__", ".wasm"];
+            let path = &file.path;
+            assert!(!left.iter().any(|it| path.contains(it)), "{path} is left from a build");
+        }
     }
 }

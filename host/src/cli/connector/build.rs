@@ -1,0 +1,145 @@
+//! `muster connector build`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde_json::json;
+
+use super::sandbox::{Cache, Loaded};
+use crate::cli::output::{FAINT, Format, GOOD, NAME, STRONG};
+use crate::connector;
+
+mod javascript;
+mod python;
+mod rust;
+
+/// Build a connector's project into the one `.wasm` file that a host loads.
+///
+/// The language is told by Cargo.toml, package.json or requirements.txt, and built with its own
+/// tools: cargo, npm, or Python with its packages in `.venv`. What comes out is made a component and
+/// loaded, as a host would.
+#[derive(Args, Debug)]
+pub(super) struct BuildArgs {
+    /// The project.
+    #[arg(default_value = ".", value_name = "DIR")]
+    project: PathBuf,
+    /// The file to write; in the project, named after the connector, unless given.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    cache: Cache,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// The languages, by the file that tells them, and how each is built.
+const LANGUAGES: [(&str, fn(&Path) -> anyhow::Result<PathBuf>); 3] = [
+    ("Cargo.toml", rust::build),
+    ("package.json", javascript::build),
+    ("requirements.txt", python::build),
+];
+
+pub(super) async fn run(args: BuildArgs) -> anyhow::Result<()> {
+    let BuildArgs { project, out, cache, format } = args;
+    let told = LANGUAGES.into_iter().find(|(file, _)| project.join(file).is_file());
+    let Some((_, build)) = told else {
+        bail!(
+            "{} is no connector's project: it has no Cargo.toml, package.json or \
+             requirements.txt; `muster connector new NAME` makes one",
+            project.display()
+        );
+    };
+    let left = build(&project)?;
+    let wasm = fs::read(&left).with_context(|| format!("reading {}", left.display()))?;
+    let wasm = connector::component(&wasm).with_context(|| left.display().to_string())?;
+    let made = tempfile::Builder::new().suffix(".wasm").tempfile()?;
+    fs::write(made.path(), &wasm)?;
+    let Loaded { connector, .. } = cache.load(made.path()).await?;
+    let manifest = &connector.manifest;
+    let named = format!("{}.wasm", manifest.name);
+    let here = project == Path::new(".");
+    let out =
+        out.unwrap_or_else(|| if here { PathBuf::from(named) } else { project.join(named) });
+    fs::write(&out, &wasm).with_context(|| format!("writing {}", out.display()))?;
+    let built = json!({
+        "file": out,
+        "bytes": wasm.len(),
+        "digest": connector.digest,
+        "name": manifest.name,
+        "version": manifest.version,
+    });
+    format.print(&built, |_| {
+        let (file, name, version) = (out.display(), &manifest.name, &manifest.version);
+        let kib = wasm.len().div_ceil(1024);
+        anstream::println!("{GOOD}built{GOOD:#} {NAME}{file}{NAME:#}: {name}@{version}, {kib} KiB");
+        anstream::println!("{FAINT}{}{FAINT:#}", connector.digest);
+        for (command, purpose) in [
+            ("test", "its scenarios, in the sandbox"),
+            ("check", "everything that apps do, to see what it makes of it"),
+            ("push", "onto a running host"),
+        ] {
+            let command = format!("muster connector {command:5} {file}");
+            anstream::println!("  {STRONG}{command}{STRONG:#}  {FAINT}{purpose}{FAINT:#}");
+        }
+    });
+    Ok(())
+}
+
+/// Runs a tool in a project; what it prints goes to the error output, where it disturbs no JSON.
+///
+/// `missing` says what to do where there is no such tool.
+fn tool(project: &Path, program: &Path, args: &[&str], missing: &str) -> anyhow::Result<()> {
+    let named = program.file_name().unwrap_or_default().to_string_lossy();
+    let mut command = Command::new(program);
+    command.current_dir(project).args(args).stdin(Stdio::null()).stdout(std::io::stderr());
+    let status = match command.status() {
+        Ok(status) => status,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("there is no {named}. {missing}")
+        }
+        Err(error) => return Err(error).with_context(|| format!("could not run {named}")),
+    };
+    if !status.success() {
+        bail!("`{named} {}` failed; what is wrong stands above", args.join(" "));
+    }
+    Ok(())
+}
+
+/// The file that a project's own tools have just left in it.
+fn newest(project: &Path) -> anyhow::Result<PathBuf> {
+    let files = fs::read_dir(project)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let wasm = files.filter(|file| file.extension().is_some_and(|it| it == "wasm"));
+    let age = |file: &PathBuf| fs::metadata(file).and_then(|it| it.modified()).ok();
+    wasm.max_by_key(age)
+        .with_context(|| format!("the build left no .wasm file in {}", project.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_that_is_missing_or_fails_is_named() {
+        let here = Path::new(".");
+        let missing = tool(here, Path::new("no-such-tool"), &[], "Install it.").unwrap_err();
+        assert_eq!(missing.to_string(), "there is no no-such-tool. Install it.");
+        let failed = tool(here, Path::new("sh"), &["-c", "exit 3"], "").unwrap_err().to_string();
+        assert!(failed.starts_with("`sh -c exit 3` failed"), "{failed}");
+    }
+
+    #[test]
+    fn the_newest_file_is_what_was_built() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(newest(folder.path()).unwrap_err().to_string().contains("left no .wasm"));
+        for (name, age) in [("new.wasm", 10), ("old.wasm", 1000), ("newer.txt", 0)] {
+            let file = fs::File::create(folder.path().join(name)).unwrap();
+            let at = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+            file.set_modified(at).unwrap();
+        }
+        assert_eq!(newest(folder.path()).unwrap(), folder.path().join("new.wasm"));
+    }
+}

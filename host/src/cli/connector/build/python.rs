@@ -1,0 +1,26 @@
+//! Building a project in Python, with packages of its own in `.venv`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{newest, tool};
+
+const MISSING: &str = "Install Python 3.11 or later, from https://www.python.org or your system's \
+                       packages; Debian has python3-venv apart";
+/// What was installed, so that it is installed anew when it changes.
+const INSTALLED: &str = ".venv/installed-requirements.txt";
+
+/// Builds what stands in this folder. The file is the one that the SDK's module left.
+pub(super) fn build(project: &Path) -> anyhow::Result<PathBuf> {
+    let python = project.canonicalize()?.join(".venv/bin/python");
+    let wanted = fs::read(project.join("requirements.txt"))?;
+    let installed = project.join(INSTALLED);
+    if fs::read(&installed).ok().as_ref() != Some(&wanted) {
+        tool(project, Path::new("python3"), &["-m", "venv", ".venv"], MISSING)?;
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        tool(project, &python, &[&install[..], &["-r", "requirements.txt"]].concat(), MISSING)?;
+        fs::write(installed, wanted)?;
+    }
+    tool(project, &python, &["-m", "muster_connector"], MISSING)?;
+    newest(project)
+}
