@@ -11,6 +11,7 @@ mod connections;
 mod directory;
 mod discovery;
 mod health;
+mod me;
 mod media_type;
 mod precondition;
 mod request_log;
@@ -51,6 +52,7 @@ fn scim_routes() -> Router<Arc<Host>> {
     Router::new()
         .merge(discovery::routes())
         .merge(directory::routes())
+        .merge(me::routes())
         .merge(search::routes())
         .fallback(directory::unknown_route)
         .method_not_allowed_fallback(answer::wrong_method)

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Muster, Tenant, user};
+use crate::support::{Answer, Muster, Tenant};
 
 /// Three people and two groups, one of which has the first of them.
 async fn directory(muster: &Muster) -> (Tenant, String) {
@@ -111,19 +111,6 @@ async fn rfc7644_3_4_2_4_pages_go_on_from_one_type_to_the_next() {
             }
         }
         assert_eq!(seen, everybody, "by {step}");
-    }
-}
-
-/// Checklist 45.
-#[tokio::test]
-async fn rfc7644_3_11_me_is_not_implemented_and_says_so() {
-    let muster = Muster::start().await;
-    let tenant = muster.tenant_with("roster", "generic").await;
-    for method in ["GET", "PUT", "PATCH", "DELETE"] {
-        let body = (method != "GET").then(|| user("ada"));
-        let answer = muster.scim(&tenant, method, "/Me", body).await.expect(501);
-        assert_eq!(answer.body["status"], "501");
-        assert!(answer.body["detail"].as_str().unwrap().contains("/Me"));
     }
 }
 

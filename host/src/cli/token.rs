@@ -26,6 +26,9 @@ enum Command {
         /// For Basic authentication: the user name; the token is the password.
         #[arg(long)]
         user: Option<String>,
+        /// Whom `/Me` leads to: a user of the tenant, by userName or SCIM id. Without, it is 501.
+        #[arg(long, value_name = "USER")]
+        owner: Option<String>,
         /// When it ends, in RFC 3339, such as 2027-01-31T00:00:00Z.
         #[arg(long)]
         expires: Option<String>,
@@ -48,12 +51,15 @@ pub(super) async fn run(args: TokenArgs) -> anyhow::Result<()> {
     let TokenArgs { command, admin, format } = args;
     let path = |tenant: &str| format!("/tenants/{}/tokens", segment(tenant));
     match command {
-        Command::Add { tenant, user, expires } => {
-            let spec = json!({ "user": user, "expires": expires });
+        Command::Add { tenant, user, owner, expires } => {
+            let spec = json!({ "user": user, "owner": owner, "expires": expires });
             let token = admin.post(&path(&tenant), spec).await?;
             format.print(&token, |token| {
                 anstream::println!("base URL  {NAME}{}{NAME:#}", output::text(&token["base_url"]));
                 anstream::println!("token     {NAME}{}{NAME:#}", output::text(&token["token"]));
+                if let Some(owner) = token["owner"].as_str() {
+                    anstream::println!("owner     {NAME}{owner}{NAME:#}, whom /Me leads to");
+                }
                 anstream::println!("{FAINT}It is not shown again.{FAINT:#}");
             });
         }
@@ -64,6 +70,7 @@ pub(super) async fn run(args: TokenArgs) -> anyhow::Result<()> {
                     ("token", "id"),
                     ("kind", "kind"),
                     ("user", "user"),
+                    ("owner", "owner"),
                     ("made", "created"),
                     ("ends", "expires"),
                     ("last used", "last_used"),

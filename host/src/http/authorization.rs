@@ -9,18 +9,30 @@ use axum::http::request::Parts;
 
 use super::answer::Refused;
 use crate::clock::rfc3339;
-use crate::lifecycle::Host;
 use crate::lifecycle::credential::Presented;
 use crate::lifecycle::registry::{Registry, Tenant};
+use crate::lifecycle::{Credential, Host};
 use crate::scim::{self, Version};
 
 /// The tenant in the URL, whose token was presented, and the version of SCIM that is spoken.
 pub(super) struct Caller(pub(super) Arc<Tenant>, pub(super) Version);
 
+/// The same, and the id of the user whom the token belongs to.
+pub(super) struct Owned(pub(super) Caller, pub(super) Option<String>);
+
 /// Somebody with an admin token.
 pub(super) struct Operator;
 
 impl FromRequestParts<Arc<Host>> for Caller {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
+        let Owned(caller, _) = Owned::from_request_parts(parts, host).await?;
+        Ok(caller)
+    }
+}
+
+impl FromRequestParts<Arc<Host>> for Owned {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
@@ -30,18 +42,14 @@ impl FromRequestParts<Arc<Host>> for Caller {
             Err(_) => tenant_as_sent(parts),
         };
         let registry = host.registry();
-        let tenant = id.and_then(|id| registry.tenants.get(id));
         // An unknown tenant and a wrong token look alike.
-        match tenant {
-            Some(tenant) if presented(parts, host, &registry, Some(&tenant.id)) => {
-                readable(&path)?;
-                let agent = parts.headers.get(header::USER_AGENT);
-                tenant.heard.note(agent.and_then(|it| it.to_str().ok()), parts.uri.query());
-                let version = parts.extensions.get().copied().unwrap_or_default();
-                Ok(Self(Arc::clone(tenant), version))
-            }
-            _ => Err(denied()),
-        }
+        let tenant = id.and_then(|id| registry.tenants.get(id)).ok_or_else(denied)?;
+        let token = presented(parts, host, &registry, Some(&tenant.id)).ok_or_else(denied)?;
+        readable(&path)?;
+        let agent = parts.headers.get(header::USER_AGENT);
+        tenant.heard.note(agent.and_then(|it| it.to_str().ok()), parts.uri.query());
+        let version = parts.extensions.get().copied().unwrap_or_default();
+        Ok(Self(Caller(Arc::clone(tenant), version), token.row.owner.clone()))
     }
 }
 
@@ -49,9 +57,7 @@ impl FromRequestParts<Arc<Host>> for Operator {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
-        if !presented(parts, host, &host.registry(), None) {
-            return Err(denied());
-        }
+        presented(parts, host, &host.registry(), None).ok_or_else(denied)?;
         readable(&RawPathParams::from_request_parts(parts, host).await)?;
         Ok(Self)
     }
@@ -75,16 +81,22 @@ fn readable(path: &Result<RawPathParams, RawPathParamsRejection>) -> Result<(), 
     }
 }
 
-fn presented(parts: &Parts, host: &Host, registry: &Registry, tenant: Option<&str>) -> bool {
+/// The token that was presented, if it is good for the tenant; for the admin API where there is
+/// none.
+fn presented<'r>(
+    parts: &Parts,
+    host: &Host,
+    registry: &'r Registry,
+    tenant: Option<&str>,
+) -> Option<&'r Credential> {
     let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some(presented) = header.and_then(Presented::parse) else { return false };
-    let credential = presented.id().and_then(|id| registry.credentials.get(id));
+    let presented = header.and_then(Presented::parse)?;
+    let credential = registry.credentials.get(presented.id()?)?;
     let now = host.clock.now();
-    let known = credential.filter(|credential| {
-        credential.row.tenant.as_deref() == tenant
-            && presented.matches(&credential.row, &rfc3339(now))
-    });
-    known.inspect(|credential| credential.note_use(now)).is_some()
+    let is_good = credential.row.tenant.as_deref() == tenant
+        && presented.matches(&credential.row, &rfc3339(now));
+    is_good.then(|| credential.note_use(now))?;
+    Some(credential)
 }
 
 fn denied() -> Refused {

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{Method, Uri};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use serde_json::Value;
 use url::form_urlencoded;
 
@@ -31,7 +31,6 @@ pub(super) fn routes() -> Router<Arc<Host>> {
     Router::new()
         .route("/{endpoint}", get(search::list).post(create))
         .route("/{endpoint}/{id}", get(read).put(replace).patch(patch).delete(delete))
-        .route("/Me", any(not_offered))
         .route("/Bulk", post(bulk))
 }
 
@@ -50,7 +49,7 @@ async fn create(
     written_answer(&host, &target, written, version, &projection).await
 }
 
-async fn read(
+pub(super) async fn read(
     State(host): State<Arc<Host>>,
     Caller(tenant, version): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
@@ -69,7 +68,7 @@ async fn read(
     Ok(resource(200, &tenant, &resource_type, &found, version, &projection))
 }
 
-async fn replace(
+pub(super) async fn replace(
     State(host): State<Arc<Host>>,
     Caller(tenant, version): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
@@ -84,7 +83,7 @@ async fn replace(
     written_answer(&host, &target, written, version, &projection).await
 }
 
-async fn patch(
+pub(super) async fn patch(
     State(host): State<Arc<Host>>,
     Caller(tenant, version): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
@@ -128,7 +127,7 @@ fn part(target: &Target, body: &Value, version: Version) -> Result<PatchRequest,
     }
 }
 
-async fn delete(
+pub(super) async fn delete(
     State(host): State<Arc<Host>>,
     Caller(tenant, _): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
@@ -136,11 +135,6 @@ async fn delete(
 ) -> Answered {
     host.delete(target(&host, tenant, &endpoint, precondition)?, id).await?;
     Ok(answer::empty())
-}
-
-/// RFC 7644 §3.11: what is not offered says so.
-async fn not_offered(_: Caller, uri: Uri) -> Refused {
-    scim::Error::new(501, format!("{} is not offered", uri.path())).into()
 }
 
 /// Somebody without a token does not learn which routes there are.

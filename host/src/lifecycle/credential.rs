@@ -107,6 +107,7 @@ mod tests {
             tenant: None,
             kind: "bearer".to_owned(),
             user: None,
+            owner: None,
             hash: token.hash.clone(),
             created: "2026-01-01T00:00:00.000Z".to_owned(),
             expires: Some("2026-06-01T00:00:00.000Z".to_owned()),

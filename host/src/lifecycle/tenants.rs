@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::registry::{TenantState, merged};
 use crate::clock::rfc3339;
 use crate::scim::{self, Dialect};
-use crate::store::{CredentialRow, TenantRow};
+use crate::store::{CredentialRow, Related, TenantRow};
 
 /// A tenant as an operator writes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct TenantSpec {
 pub struct TokenSpec {
     /// The user name, where the identity provider uses Basic authentication.
     pub user: Option<String>,
+    /// Whom `/Me` leads to: a user of the tenant, by SCIM id or `userName`.
+    pub owner: Option<String>,
     /// RFC 3339, in UTC.
     pub expires: Option<String>,
 }
@@ -45,6 +47,8 @@ pub struct NewTenantToken {
     pub token: String,
     /// Where the identity provider sends its requests.
     pub base_url: String,
+    /// The SCIM id of the user whom `/Me` leads to.
+    pub owner: Option<String>,
 }
 
 impl Host {
@@ -124,20 +128,14 @@ impl Host {
         spec: TokenSpec,
     ) -> Result<NewTenantToken, Fault> {
         let now = rfc3339(self.clock.now());
+        let mut owner = None;
         if let Some(id) = tenant {
             self.tenant_row(id).await?;
-            let tokens = self.store.credentials().await?;
-            let live = tokens.iter().filter(|token| {
-                token.tenant.as_deref() == Some(id)
-                    && token.expires.as_ref().is_none_or(|expires| *expires > now)
-            });
-            if live.count() >= LIVE_TOKENS {
-                return Err(scim::Error::new(
-                    409,
-                    format!("tenant {id} has {LIVE_TOKENS} live tokens; revoke one first"),
-                )
-                .into());
-            }
+            self.room_for_token(id, &now).await?;
+            owner = match spec.owner {
+                Some(named) => Some(self.owner(id, &named).await?),
+                None => None,
+            };
         }
         let token = credential::generate()?;
         self.store
@@ -146,6 +144,7 @@ impl Host {
                 tenant: tenant.map(str::to_owned),
                 kind: if spec.user.is_some() { "basic" } else { "bearer" }.to_owned(),
                 user: spec.user,
+                owner: owner.clone(),
                 hash: token.hash,
                 created: now,
                 expires: spec.expires.map(|expires| moment(&expires)).transpose()?,
@@ -157,7 +156,37 @@ impl Host {
             Some(id) => format!("{}/t/{id}/scim/v2", self.config.public_url),
             None => format!("{}/admin/v1", self.config.public_url),
         };
-        Ok(NewTenantToken { id: token.id, token: token.text, base_url })
+        Ok(NewTenantToken { id: token.id, token: token.text, base_url, owner })
+    }
+
+    async fn room_for_token(&self, tenant: &str, now: &str) -> Result<(), Fault> {
+        let tokens = self.store.credentials().await?;
+        let live = tokens.iter().filter(|token| {
+            token.tenant.as_deref() == Some(tenant)
+                && token.expires.as_deref().is_none_or(|expires| expires > now)
+        });
+        if live.count() < LIVE_TOKENS {
+            return Ok(());
+        }
+        let detail = format!("tenant {tenant} has {LIVE_TOKENS} live tokens; revoke one first");
+        Err(scim::Error::new(409, detail).into())
+    }
+
+    /// The id of the user who is named so. Ids are ours, and go before names that identity
+    /// providers choose.
+    async fn owner(&self, tenant: &str, named: &str) -> Result<String, Fault> {
+        let by_id = self.store.resource(tenant, "User", named, Related::None).await?;
+        let found = match by_id {
+            None => self.store.by_user_name(tenant, named).await?,
+            found => found,
+        };
+        found.map(|user| user.id).ok_or_else(|| {
+            let detail = format!(
+                "tenant {tenant} has no user {named:?}; an owner is the SCIM id or the userName \
+                 of somebody who is there already"
+            );
+            scim::Error::new(422, detail).into()
+        })
     }
 
     /// Ends a token at once.

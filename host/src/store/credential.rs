@@ -19,6 +19,8 @@ pub struct CredentialRow {
     pub kind: String,
     /// The user name of `basic`.
     pub user: Option<String>,
+    /// The id of the user whom `/Me` leads to.
+    pub owner: Option<String>,
     /// What the token hashes to.
     pub hash: Vec<u8>,
     /// When it was made.
@@ -37,14 +39,15 @@ impl Store {
             .run(|connection| {
                 Box::pin(async move {
                     sqlx::query(
-                        "INSERT INTO credential (id, tenant, kind, user_name, hash, created,
-                                                 expires, last_used)
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                        "INSERT INTO credential (id, tenant, kind, user_name, owner, hash,
+                                                 created, expires, last_used)
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                     )
                     .bind(it.id)
                     .bind(it.tenant)
                     .bind(it.kind)
                     .bind(it.user)
+                    .bind(it.owner)
                     .bind(it.hash)
                     .bind(it.created)
                     .bind(it.expires)
@@ -101,6 +104,7 @@ fn credential(row: &SqliteRow) -> Result<CredentialRow> {
         tenant: row.try_get("tenant")?,
         kind: row.try_get("kind")?,
         user: row.try_get("user_name")?,
+        owner: row.try_get("owner")?,
         hash: row.try_get("hash")?,
         created: row.try_get("created")?,
         expires: row.try_get("expires")?,

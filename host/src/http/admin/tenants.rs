@@ -69,6 +69,7 @@ pub(super) async fn tokens(
             "id": token.id,
             "kind": token.kind,
             "user": token.user,
+            "owner": token.owner,
             "created": token.created,
             "expires": token.expires,
             "last_used": token.last_used,

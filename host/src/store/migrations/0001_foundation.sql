@@ -30,6 +30,7 @@ CREATE TABLE credential (
     tenant TEXT REFERENCES tenant (id) ON DELETE CASCADE, -- none for the admin API
     kind TEXT NOT NULL, -- bearer or basic
     user_name TEXT, -- of basic
+    owner TEXT, -- the id of the user whom /Me leads to; kept when that user is gone
     hash BLOB NOT NULL,
     created TEXT NOT NULL,
     expires TEXT,

@@ -42,6 +42,7 @@ fn credential(id: &str, tenant: Option<&str>) -> CredentialRow {
         tenant: tenant.map(str::to_owned),
         kind: "bearer".to_owned(),
         user: None,
+        owner: None,
         hash: vec![0, 1, 255],
         created: "2026-11-22T08:00:00.000Z".to_owned(),
         expires: None,
@@ -118,7 +119,8 @@ async fn removing_a_tenant_leaves_only_its_journal() {
 async fn credentials_are_added_used_and_revoked() {
     let bench = Bench::new().await;
     apps_and_tenants(&bench.store).await;
-    let rows = [credential("c1", None), credential("c2", Some("acme"))];
+    let owned = CredentialRow { owner: Some("u1".to_owned()), ..credential("c2", Some("acme")) };
+    let rows = [credential("c1", None), owned];
     for row in &rows {
         bench.store.add_credential(row).await.unwrap();
     }
