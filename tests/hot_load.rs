@@ -6,7 +6,7 @@ use crate::support::guests::guest;
 use crate::support::{Answer, Muster, Tenant, user};
 
 async fn promote(muster: &Muster, connector: &str) -> Value {
-    let body = json!({ "connector": connector });
+    let body = json!({ "connector": connector, "accept": true });
     muster.admin("POST", "/apps/roster/promote", Some(body)).await.expect(200).body
 }
 
@@ -66,7 +66,12 @@ async fn promotions_under_load_fail_no_request() {
     let all = muster.admin("GET", "/operations?state=done&limit=1000", None).await.body;
     let operations = all["operations"].as_array().unwrap();
     assert_eq!((operations.len(), joined), (320, 320));
-    assert!(operations.iter().all(|operation| operation["connector"].is_string()));
+    // Each names the version that decided it, which left its words in the note.
+    for operation in operations {
+        let next = operation["note"] == "Decided by 0.2.";
+        let version = if next { "roster@0.2.0" } else { "roster@0.1.0" };
+        assert_eq!(operation["version"], version, "{operation}");
+    }
 }
 
 #[tokio::test]

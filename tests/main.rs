@@ -23,6 +23,7 @@ mod hot_load;
 mod kit;
 mod lifecycle;
 mod outages;
+mod promotion;
 mod query;
 mod registry;
 mod replay;

@@ -40,7 +40,10 @@ pub use gate::{Interfaces, Unfit, component, interfaces};
 pub use limits::Limits;
 pub use load_error::LoadError;
 pub use log::{Level, LogLine};
-pub use manifest::{EndpointName, Features, Manifest, MembershipModel, Reached, Transition};
+pub use manifest::{
+    EndpointName, Features, LifecycleChange, Manifest, MembershipModel, Reached, Succession,
+    Transition,
+};
 pub use signature::{Keyring, PublicKey, SigningKey, Untrusted, differ_in_signatures_alone};
 
 use bindings::ConnectorPre;
@@ -195,6 +198,11 @@ impl Runtime {
         self.threads.run_unhurried(move |give_way| work(&Aside { limits, give_way })).await
     }
 
+    /// Forgets what is kept of a connector's file on disk. A connector that is loaded stays.
+    pub fn forget(&self, digest: &str) {
+        self.foundry.cache.remove(digest);
+    }
+
     /// The trial: only an instance proves that the connector's types are the interface's.
     async fn describe(&self, ready: ConnectorPre<Sandbox>) -> Result<Manifest, LoadError> {
         let limits = self.limits;
@@ -217,7 +225,7 @@ impl Connector {
 impl Foundry {
     /// A file's digest and its machine code: kept from before, or compiled now. It blocks.
     fn component(&self, wasm: &[u8]) -> Result<(String, Component), LoadError> {
-        let digest = hexadecimal(&Sha256::digest(wasm));
+        let digest = digest(wasm);
         let component = match self.kept(&digest) {
             Some(component) => component,
             None => self.compiled(&digest, wasm)?,
@@ -249,6 +257,11 @@ impl Foundry {
         let component = artifact.component(&self.engine);
         component.map_err(|error| LoadError::Unlinkable(format!("{error:#}")))
     }
+}
+
+/// The SHA-256 of a connector's file, in hexadecimal.
+pub fn digest(wasm: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(wasm))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

@@ -22,9 +22,11 @@ mod key;
 mod lane;
 mod movement;
 mod open;
+mod promotion;
 mod recovery;
 pub mod registry;
 mod replay;
+mod retirement;
 mod retry;
 mod run;
 mod settle;
@@ -51,15 +53,17 @@ pub use apps::AppSpec;
 pub(crate) use apps::check_settings;
 pub use bulk::Performed;
 pub use change::Written;
-pub use connectors::{ConnectorSummary, ConnectorVersion, Pushed};
+pub use connectors::{ConnectorDetail, ConnectorSummary, ConnectorVersion, Pushed};
 pub use cursor::Cursor;
 pub use disconnect::{DisconnectPlan, Ending, Preview, PreviewedPerson, Stuck};
 pub use fault::Fault;
 pub use key::HostKey;
+pub use promotion::{Promoted, Promotion, Rollback};
 pub use replay::{
     Difference, DifferenceKind, Example, Pace, Progress, ReplayNews, ReplayReport, ReplaySpec,
     Rewording,
 };
+pub use retirement::Usage;
 pub use tenants::{NewTenantToken, TenantSpec, TokenSpec};
 pub use token_use::Credential;
 pub use write::Target;

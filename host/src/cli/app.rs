@@ -68,7 +68,7 @@ pub(super) async fn run(args: AppArgs) -> anyhow::Result<()> {
         Command::List => {
             let apps = admin.get("/apps").await?;
             format.print(&apps, |apps| {
-                let columns = [("app", "name"), ("connector", "connector"), ("reply", "reply")];
+                let columns = [("app", "name"), ("decided by", "version"), ("reply", "reply")];
                 output::table(&apps["apps"], &columns);
             });
         }
@@ -92,10 +92,12 @@ pub(super) async fn run(args: AppArgs) -> anyhow::Result<()> {
         }
         Command::Rollback { name } => {
             let path = format!("/apps/{}/rollback", segment(&name));
-            let app = admin.post(&path, Value::Null).await?;
-            format.print(&app, |app| {
-                let connector = output::text(&app["connector"]);
-                anstream::println!("app {name} is decided by {connector} again");
+            let back = admin.post(&path, Value::Null).await?;
+            format.print(&back, |back| {
+                let version = &back["connector"];
+                let (connector, version) =
+                    (output::text(&version["name"]), output::text(&version["version"]));
+                anstream::println!("app {name} is decided by {connector}@{version} again");
             });
         }
     }

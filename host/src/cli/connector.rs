@@ -14,6 +14,8 @@ mod pull;
 mod push;
 mod registry;
 mod replay;
+mod retire;
+mod rollback;
 mod sandbox;
 mod show;
 mod sign;
@@ -36,6 +38,8 @@ enum Command {
     Pull(pull::PullArgs),
     Promote(promote::PromoteArgs),
     Replay(replay::ReplayArgs),
+    Rollback(rollback::RollbackArgs),
+    Retire(retire::RetireArgs),
     Key(key::KeyArgs),
     Sign(sign::SignArgs),
     Test(test::TestArgs),
@@ -51,6 +55,8 @@ pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<ExitCode> {
         Command::Pull(args) => pull::run(args).await?,
         Command::Promote(args) => promote::run(args).await?,
         Command::Replay(args) => return replay::run(args).await,
+        Command::Rollback(args) => rollback::run(args).await?,
+        Command::Retire(args) => retire::run(args).await?,
         Command::Key(args) => key::run(&args)?,
         Command::Sign(args) => sign::run(&args)?,
         Command::Test(args) => return test::run(args).await,

@@ -72,6 +72,7 @@ pub(super) async fn run(args: OperationArgs) -> anyhow::Result<()> {
                     ("event", "kind"),
                     ("who", "subject"),
                     ("state", "state"),
+                    ("decided by", "version"),
                     ("note", "note"),
                 ];
                 output::table(&operations["operations"], &columns);
@@ -118,7 +119,11 @@ fn explain(operation: &Value) {
     if !changes.is_empty() {
         anstream::println!("  changed: {changes}");
     }
-    anstream::println!("  decided by {FAINT}{}{FAINT:#}", word(&operation["connector"]));
+    anstream::println!(
+        "  decided by {} {FAINT}{}{FAINT:#}",
+        word(&operation["version"]),
+        word(&operation["connector"])
+    );
     for exchange in operation["exchanges"].as_array().into_iter().flatten() {
         let request = &exchange["request"];
         anstream::println!(

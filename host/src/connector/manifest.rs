@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 use crate::decision::EventKind;
 use crate::scim::Additions;
 
+mod succession;
+
+pub use succession::{LifecycleChange, Succession};
+
 /// Bytes of a manifest.
 const MANIFEST_BYTES: usize = 64 * 1024;
 /// Characters of a name.

@@ -14,6 +14,7 @@ use axum::Router;
 use axum::extract::{FromRequest, Request};
 use axum::response::Response;
 use axum::routing::{delete, get, post, put};
+use hyper::body::Body as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -46,6 +47,7 @@ pub(super) fn routes() -> Router<Arc<Host>> {
         .route("/tenants/{tenant_id}/people/{id}/unprotect", post(tenants::unprotect))
         .route("/connectors", get(connectors::list).post(connectors::push))
         .route("/connectors/{reference}", get(connectors::show))
+        .route("/connectors/{reference}/retire", post(connectors::retire))
         .route("/operations", get(operations::list))
         .route("/operations/{id}", get(operations::show))
         .route("/operations/{id}/retry", post(operations::retry))
@@ -70,6 +72,21 @@ impl<T: DeserializeOwned> FromRequest<Arc<Host>> for Spec<T> {
             Ok(spec) => Ok(Self(spec)),
             Err(error) => Err(scim::Error::new(422, error.to_string()).into()),
         }
+    }
+}
+
+/// The same where all of it may be left out.
+struct Perhaps<T>(T);
+
+impl<T: DeserializeOwned + Default> FromRequest<Arc<Host>> for Perhaps<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, host: &Arc<Host>) -> Result<Self, Refused> {
+        if request.body().size_hint().exact() == Some(0) {
+            return Ok(Self(T::default()));
+        }
+        let Spec(spec) = Spec::<Option<T>>::from_request(request, host).await?;
+        Ok(Self(spec.unwrap_or_default()))
     }
 }
 

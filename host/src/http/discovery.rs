@@ -137,6 +137,6 @@ fn support(tenant: &Tenant, version: Version) -> discovery::Support {
 
 /// What the tenant's connector can do; nothing without one.
 fn features(tenant: &Tenant) -> Features {
-    let connector = tenant.app.connector.as_ref();
+    let connector = tenant.connector.as_ref();
     connector.map(|connector| connector.manifest.features).unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use super::{Host, catalogue};
 use crate::clock::rfc3339;
 use crate::connector::Manifest;
 use crate::scim;
-use crate::store::AppRow;
+use crate::store::{AppRow, TenantRow};
 
 /// An app as an operator writes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,11 +32,13 @@ impl Host {
     /// Makes or changes an app.
     pub async fn put_app(&self, name: &str, spec: AppSpec) -> Result<(), Fault> {
         valid_name("app", name)?;
+        let _one_at_a_time = self.configuring.lock().await;
         let digest = self.digest_of(&spec.connector).await?;
         let connector = self.loadable(&digest).await?;
         let endpoint_text = Value::Object(spec.endpoints.clone()).to_string();
         endpoints(&endpoint_text).map_err(|error| scim::Error::new(422, format!("{error:#}")))?;
-        self.fits(name, &connector.manifest, &spec.settings, &spec.endpoints).await?;
+        let tenants = self.tenants_of(name).await?;
+        fits(name, &connector.manifest, &spec.settings, &spec.endpoints, &tenants)?;
         let before = self.store.apps().await?.into_iter().find(|app| app.name == name);
         let (previous, created) = match before {
             Some(app) if app.connector.as_ref() == Some(&digest) => (app.previous, app.created),
@@ -57,31 +59,6 @@ impl Host {
         Ok(self.reload().await?)
     }
 
-    /// Puts another version of a connector to work for an app, in one step.
-    pub async fn promote(&self, app: &str, reference: &str) -> Result<AppRow, Fault> {
-        let digest = self.digest_of(reference).await?;
-        let connector = self.loadable(&digest).await?;
-        let mut row = self.app_row(app).await?;
-        let endpoints: Map<String, Value> = serde_json::from_str(&row.endpoints)?;
-        let settings: Map<String, Value> = serde_json::from_str(&row.settings)?;
-        self.fits(app, &connector.manifest, &settings, &endpoints).await?;
-        if row.connector.as_ref() != Some(&digest) {
-            row.previous = row.connector.replace(digest);
-            self.store.put_app(&row).await?;
-            self.reload().await?;
-        }
-        Ok(row)
-    }
-
-    /// Goes back to the version before, in one step.
-    pub async fn rollback(&self, app: &str) -> Result<AppRow, Fault> {
-        let row = self.app_row(app).await?;
-        match row.previous {
-            Some(previous) => self.promote(app, &previous).await,
-            None => Err(scim::Error::new(409, format!("app {app} has no version before")).into()),
-        }
-    }
-
     /// Removes an app that no tenant uses any more.
     pub async fn remove_app(&self, name: &str) -> Result<(), Fault> {
         self.app_row(name).await?;
@@ -96,38 +73,37 @@ impl Host {
         Ok(self.reload().await?)
     }
 
-    /// Whether an app's configuration serves this connector: its endpoints, and the settings of
-    /// the app and each of its tenants.
-    async fn fits(
-        &self,
-        app: &str,
-        manifest: &Manifest,
-        settings: &Map<String, Value>,
-        endpoints: &Map<String, Value>,
-    ) -> Result<(), Fault> {
-        let missing =
-            manifest.endpoints.iter().find(|wanted| !endpoints.contains_key(&wanted.name));
-        if let Some(missing) = missing {
-            return Err(scim::Error::new(
-                422,
-                format!(
-                    "connector {} needs an endpoint named {} ({}), which app {app} lacks",
-                    manifest.name, missing.name, missing.description
-                ),
-            )
-            .into());
-        }
-        for tenant in self.store.tenants().await?.into_iter().filter(|tenant| tenant.app == app) {
-            let own = serde_json::from_str(&tenant.settings)?;
-            check_settings(manifest, &merged(settings, own))?;
-        }
-        Ok(())
-    }
-
     pub(super) async fn app_row(&self, app: &str) -> Result<AppRow, Fault> {
         let row = self.store.apps().await?.into_iter().find(|row| row.name == app);
         row.ok_or_else(|| scim::Error::new(404, format!("no app {app}")).into())
     }
+}
+
+/// Whether an app's configuration serves this connector: its endpoints, and the settings of the app
+/// and each of these tenants.
+pub(super) fn fits(
+    app: &str,
+    manifest: &Manifest,
+    settings: &Map<String, Value>,
+    endpoints: &Map<String, Value>,
+    tenants: &[TenantRow],
+) -> Result<(), Fault> {
+    let missing = manifest.endpoints.iter().find(|wanted| !endpoints.contains_key(&wanted.name));
+    if let Some(missing) = missing {
+        return Err(scim::Error::new(
+            422,
+            format!(
+                "connector {} needs an endpoint named {} ({}), which app {app} lacks",
+                manifest.name, missing.name, missing.description
+            ),
+        )
+        .into());
+    }
+    for tenant in tenants {
+        let own = serde_json::from_str(&tenant.settings)?;
+        check_settings(manifest, &merged(settings, own))?;
+    }
+    Ok(())
 }
 
 /// Names appear in URLs; Okta refuses base URLs with an underscore (clients.md §1.1).

@@ -80,7 +80,7 @@ impl Host {
     /// Brings the directory up to what a tenant's settings list. What is wrong there is told to
     /// operators, and keeps nobody from being served.
     pub(super) async fn publish(&self, tenant: &Tenant) {
-        let Ok(connector) = &tenant.app.connector else { return };
+        let Ok(connector) = &tenant.connector else { return };
         if let Err(error) = self.publish_all(tenant, &connector.manifest).await {
             let tenant = &tenant.id;
             tracing::error!(tenant, error = format!("{error:#}"), "its lists are not up to date");

@@ -148,7 +148,7 @@ impl Host {
             let written = self.acknowledge(work, state, note, related).await?;
             return Ok(Prepared::KeptBack(written));
         }
-        if let Err(why) = &tenant.app.connector {
+        if let Err(why) = &tenant.connector {
             let obstacle = fate::Obstacle::NoConnector(why.clone());
             return Err(fate::answer(tenant.dialect(), work.id(), &obstacle).into());
         }
@@ -258,7 +258,7 @@ impl Host {
             }
             _ => 0,
         };
-        let connector = tenant.app.connector.as_ref().ok();
+        let connector = tenant.connector.as_ref().ok();
         let operation = self.clock.new_id();
         let (sealed, stand_in) = self.seal_password(change.password.as_ref(), &operation)?;
         Ok(Work {

@@ -1,13 +1,17 @@
 //! Connectors of a running host: pushed, listed, promoted, rolled back.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tracing::Instrument;
 
 use super::Host;
 use super::fault::Fault;
+use super::retirement::Usage;
 use crate::clock::rfc3339;
 use crate::connector::{Connector, Manifest};
 use crate::embedded;
@@ -42,6 +46,33 @@ pub struct ConnectorSummary {
     pub created: String,
     /// The apps that it decides for.
     pub apps: Vec<String>,
+    /// The tenants that it decides for alone.
+    pub tenants: Vec<String>,
+    /// Since when only its name is left, for the journal.
+    pub retired: Option<String>,
+}
+
+/// All about one version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConnectorDetail {
+    /// The connector's name.
+    pub name: String,
+    /// Its semantic version.
+    pub version: String,
+    /// The sha-256 of the file, in hexadecimal.
+    pub digest: String,
+    /// Who vouched for it when it was pushed: a trusted key, or muster itself.
+    pub signer: Option<String>,
+    /// Bytes of the file; none are left of one that is retired.
+    pub size: u64,
+    /// When it was pushed.
+    pub created: String,
+    /// Since when only its name is left, for the journal.
+    pub retired: Option<String>,
+    /// Where it is used.
+    pub used: Usage,
+    /// What it says of itself.
+    pub manifest: Value,
 }
 
 /// A version, as people name it.
@@ -55,13 +86,15 @@ pub struct ConnectorVersion {
     pub digest: String,
 }
 
-impl ConnectorVersion {
-    pub(super) fn of(connector: &Connector) -> Self {
-        Self {
-            name: connector.manifest.name.clone(),
-            version: connector.manifest.version.to_string(),
-            digest: connector.digest.clone(),
-        }
+impl fmt::Display for ConnectorVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
+impl From<ConnectorRow> for ConnectorVersion {
+    fn from(row: ConnectorRow) -> Self {
+        Self { name: row.name, version: row.version, digest: row.digest }
     }
 }
 
@@ -94,7 +127,7 @@ impl Host {
             .into());
         }
         let digest = connector.digest.clone();
-        let known = known.iter().any(|row| row.digest == digest);
+        let known = known.iter().any(|row| row.digest == digest && row.retired.is_none());
         if !known {
             self.store
                 .put_connector(&ConnectorRow {
@@ -105,6 +138,8 @@ impl Host {
                     signer: signer.clone(),
                     component: wasm,
                     created: rfc3339(self.clock.now()),
+                    retired: None,
+                    size: 0,
                 })
                 .await?;
         }
@@ -114,7 +149,13 @@ impl Host {
 
     /// Pushes the connectors that come with the host.
     pub async fn push_embedded(&self) -> anyhow::Result<()> {
+        let retired = self.connector_rows().await?;
+        let retired: Vec<&String> =
+            retired.iter().filter(|row| row.retired.is_some()).map(|row| &row.digest).collect();
         for embedded in &embedded::CONNECTORS {
+            if retired.contains(&&crate::connector::digest(embedded.wasm)) {
+                continue; // An operator's word counts for longer than one start.
+            }
             let span = tracing::info_span!("embedded", connector = embedded.name);
             match self.push(embedded.wasm.to_vec()).instrument(span).await {
                 Ok(_) => {}
@@ -132,6 +173,7 @@ impl Host {
     /// All versions, newest last.
     pub async fn connector_summaries(&self) -> anyhow::Result<Vec<ConnectorSummary>> {
         let apps = self.store.apps().await?;
+        let tenants = self.store.tenants().await?;
         let rows = self.connector_rows().await?;
         Ok(rows
             .into_iter()
@@ -141,6 +183,12 @@ impl Host {
                     .filter(|app| app.connector.as_ref() == Some(&row.digest))
                     .map(|app| app.name.clone())
                     .collect(),
+                tenants: tenants
+                    .iter()
+                    .filter(|tenant| tenant.connector.as_ref() == Some(&row.digest))
+                    .map(|tenant| tenant.id.clone())
+                    .collect(),
+                retired: row.retired,
                 digest: row.digest,
                 name: row.name,
                 version: row.version,
@@ -150,23 +198,58 @@ impl Host {
             .collect())
     }
 
-    /// The manifest of a version.
-    pub async fn manifest(&self, reference: &str) -> Result<Manifest, Fault> {
-        let digest = self.digest_of(reference).await?;
-        Ok(self.loadable(&digest).await?.manifest.clone())
+    /// All about a version, retired or not.
+    pub async fn connector_detail(&self, reference: &str) -> Result<ConnectorDetail, Fault> {
+        let row = newest(reference, self.connector_rows().await?)?;
+        Ok(ConnectorDetail {
+            used: self.usage(&row.digest).await?,
+            manifest: serde_json::from_str(&row.manifest)?,
+            name: row.name,
+            version: row.version,
+            digest: row.digest,
+            signer: row.signer,
+            size: row.size,
+            created: row.created,
+            retired: row.retired,
+        })
     }
 
-    /// Finds a version by digest (or its beginning), `name@version`, or name: the newest version.
+    /// Every version by its digest, retired or not, as people name it.
+    pub async fn versions(&self) -> anyhow::Result<HashMap<String, ConnectorVersion>> {
+        let rows = self.connector_rows().await?.into_iter();
+        Ok(rows.map(|row| (row.digest.clone(), row.into())).collect())
+    }
+
+    pub(super) async fn version(&self, digest: &str) -> anyhow::Result<ConnectorVersion> {
+        let version = self.versions().await?.remove(digest);
+        version.with_context(|| format!("no connector has the digest {digest}"))
+    }
+
+    /// The same where nobody may be named, or somebody whom nobody knows any more.
+    pub(super) async fn version_of(
+        &self,
+        digest: Option<&str>,
+    ) -> anyhow::Result<Option<ConnectorVersion>> {
+        let Some(digest) = digest else { return Ok(None) };
+        Ok(self.versions().await?.remove(digest))
+    }
+
+    /// Finds a version by digest (or its beginning), `name@version`, or name: the newest version
+    /// that is not retired.
     pub(super) async fn digest_of(&self, reference: &str) -> Result<String, Fault> {
-        let rows = self.connector_rows().await?;
-        let mut found: Vec<&ConnectorRow> =
-            rows.iter().filter(|row| refers(reference, row)).collect();
-        found.sort_by_key(|row| row.version.parse::<semver::Version>().ok());
-        match found.last() {
-            Some(row) => Ok(row.digest.clone()),
-            None => Err(scim::Error::new(
-                404,
-                format!("no connector {reference}; `muster connector list` shows those there are"),
+        let mut rows = self.connector_rows().await?;
+        if rows.iter().any(|row| refers(reference, row) && row.retired.is_none()) {
+            rows.retain(|row| row.retired.is_none());
+        }
+        let row = newest(reference, rows)?;
+        match row.retired {
+            None => Ok(row.digest),
+            Some(since) => Err(scim::Error::new(
+                409,
+                format!(
+                    "{} {} was retired at {since}; push its file again to take it back",
+                    row.name, row.version
+                ),
             )
             .into()),
         }
@@ -176,6 +259,23 @@ impl Host {
     pub(super) async fn loadable(&self, digest: &str) -> Result<Arc<Connector>, Fault> {
         let ready = self.connector(digest).await;
         ready.map_err(|error| scim::Error::new(409, format!("{error:#}")).into())
+    }
+
+    /// Finds the one version that is meant: a name alone does where there is only one.
+    pub(super) async fn exact(&self, reference: &str) -> Result<ConnectorRow, Fault> {
+        let mut rows = self.connector_rows().await?;
+        rows.retain(|row| refers(reference, row));
+        if rows.len() > 1 {
+            let versions: Vec<&str> = rows.iter().map(|row| row.version.as_str()).collect();
+            let why = format!(
+                "{reference} has the versions {}; say which, such as {}@{}, or by its digest",
+                versions.join(", "),
+                rows[0].name,
+                rows[0].version
+            );
+            return Err(scim::Error::new(422, why).into());
+        }
+        Ok(newest(reference, rows)?)
     }
 
     /// A version, ready to decide.
@@ -207,6 +307,26 @@ impl Host {
     async fn connector_rows(&self) -> anyhow::Result<Vec<ConnectorRow>> {
         self.store.connectors().await
     }
+}
+
+/// The newest version that this refers to.
+fn newest(reference: &str, rows: Vec<ConnectorRow>) -> Result<ConnectorRow, scim::Error> {
+    let found = rows.into_iter().filter(|row| refers(reference, row));
+    // Of two that differ in their build alone, the one that was pushed later.
+    let found = found.max_by(|a, b| match (semver(a), semver(b)) {
+        (Some(a), Some(b)) => a.cmp_precedence(&b),
+        (a, b) => a.cmp(&b),
+    });
+    found.ok_or_else(|| {
+        scim::Error::new(
+            404,
+            format!("no connector {reference}; `muster connector list` shows those there are"),
+        )
+    })
+}
+
+fn semver(row: &ConnectorRow) -> Option<semver::Version> {
+    row.version.parse().ok()
 }
 
 fn refers(reference: &str, row: &ConnectorRow) -> bool {

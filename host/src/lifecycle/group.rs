@@ -229,7 +229,7 @@ impl Host {
         let Some(change) = step(was, after, slice) else { return Ok(None) };
         let tenant = &target.tenant;
         let goes_on = matches!(admitted(tenant, &change, account.as_ref()), Ok(None));
-        if !goes_on || tenant.app.connector.is_err() {
+        if !goes_on || tenant.connector.is_err() {
             return Ok(None);
         }
         let mut work = self.work(tenant, change, account.clone()).await?;

@@ -61,7 +61,7 @@ impl Host {
             Some(digest) => Some(self.connector(digest).await?),
             // It was never asked; whoever is promoted now decides.
             None => {
-                let promoted = tenant.app.connector.as_ref().ok();
+                let promoted = tenant.connector.as_ref().ok();
                 promoted.and_then(|connector| asked(connector, row.kind))
             }
         };

@@ -81,6 +81,8 @@ pub struct Tenant {
     pub id: String,
     /// Its app.
     pub app: Arc<App>,
+    /// The connector that decides for it, or why there is none: mostly the app's.
+    pub connector: Result<Arc<Connector>, String>,
     /// How its identity provider speaks, as an operator said.
     chosen: Dialect,
     /// What was heard of it. Shared with the registry before, so that a reload forgets nothing.
@@ -144,7 +146,7 @@ impl Host {
             registry.apps.insert(row.name, Arc::new(app));
         }
         for row in tenants {
-            let tenant = self.tenant_of(&registry, &row)?;
+            let tenant = self.tenant_of(&registry, &row).await?;
             self.publish(&tenant).await;
             registry.tenants.insert(row.id, Arc::new(tenant));
         }
@@ -181,7 +183,7 @@ impl Host {
         })
     }
 
-    fn tenant_of(&self, registry: &Registry, row: &TenantRow) -> anyhow::Result<Tenant> {
+    async fn tenant_of(&self, registry: &Registry, row: &TenantRow) -> anyhow::Result<Tenant> {
         let app = registry.apps.get(&row.app).with_context(|| {
             format!("tenant {} belongs to app {}, which is unknown", row.id, row.app)
         })?;
@@ -190,6 +192,10 @@ impl Host {
         let settings = merged(&app.settings, own);
         let base_url = |version: Version| {
             format!("{}/t/{}/scim/{}", self.config.public_url, row.id, version.segment())
+        };
+        let connector = match &row.connector {
+            None => app.connector.clone(),
+            Some(digest) => self.connector(digest).await.map_err(|error| format!("{error:#}")),
         };
         let heard = self.registry().tenants.get(&row.id).map(|known| Arc::clone(&known.heard));
         Ok(Tenant {
@@ -202,11 +208,12 @@ impl Host {
             state: serde_json::from_value(Value::String(row.state.clone()))
                 .with_context(|| format!("the state of tenant {}", row.id))?,
             // Additions were checked when the connector was loaded.
-            schemas: match &app.connector {
+            schemas: match &connector {
                 Ok(connector) => catalogue::schemas(&connector.manifest, &settings)
                     .map_err(|error| anyhow::anyhow!(error.detail))?,
                 Err(_) => Schemas::standard(),
             },
+            connector,
             settings: Value::Object(settings).to_string(),
             base_url: base_url(Version::V2),
             base_url_v1: base_url(Version::V1),

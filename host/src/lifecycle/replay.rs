@@ -19,7 +19,6 @@ pub use pace::Pace;
 pub use report::{Difference, Example, Progress, ReplayNews, ReplayReport, Rewording};
 
 use super::Host;
-use super::connectors::ConnectorVersion;
 use super::fault::Fault;
 use crate::clock::first_id_of;
 use crate::connector::{Aside, Connector, Failure};
@@ -107,7 +106,7 @@ impl Host {
                 scim::Error::new(422, format!("since: {text:?} is no moment in RFC 3339"))
             })?)),
         };
-        let candidate = self.connector(&self.digest_of(&spec.connector).await?).await?;
+        let candidate = self.loadable(&self.digest_of(&spec.connector).await?).await?;
         let active = self.registry().apps.get(app).and_then(|app| app.connector.clone().ok());
         // Against itself, nobody is slower.
         let active = active.filter(|active| active.digest != candidate.digest);
@@ -147,7 +146,7 @@ impl Host {
                 anyhow::ensure!(news.send(progress).await.is_ok(), "nobody listens any more");
             }
         }
-        let candidate = ConnectorVersion::of(&plan.candidate);
+        let candidate = self.version(&plan.candidate.digest).await?;
         Ok(tally.report(&plan.filter, candidate, begun.elapsed()))
     }
 

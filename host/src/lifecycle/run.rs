@@ -79,7 +79,7 @@ impl Host {
 
     async fn next(&self, work: &mut Work) -> Next {
         let Some(connector) = work.connector.clone() else {
-            return match &work.tenant.app.connector {
+            return match &work.tenant.connector {
                 Ok(_) => Next::Done(unasked(work)),
                 Err(why) => Next::Stop(Obstacle::NoConnector(why.clone())),
             };

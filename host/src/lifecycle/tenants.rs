@@ -58,7 +58,10 @@ impl Host {
         let _one_at_a_time = self.configuring.lock().await;
         let registry = self.registry();
         let app = self.app_row(&spec.app).await?;
-        if let Some(Ok(connector)) = registry.apps.get(&spec.app).map(|app| &app.connector) {
+        let of_its_own = registry.tenants.get(id).map(|tenant| &tenant.connector);
+        let connector =
+            of_its_own.or_else(|| registry.apps.get(&spec.app).map(|app| &app.connector));
+        if let Some(Ok(connector)) = connector {
             let settings = serde_json::from_str(&app.settings)?;
             check_settings(&connector.manifest, &merged(&settings, spec.settings.clone()))?;
         }
@@ -82,6 +85,8 @@ impl Host {
                 |before| before.state.clone(),
             ),
             plan: before.as_ref().and_then(|before| before.plan.clone()),
+            connector: before.as_ref().and_then(|before| before.connector.clone()),
+            previous: before.as_ref().and_then(|before| before.previous.clone()),
             settings: Value::Object(spec.settings).to_string(),
             created: before.map_or_else(|| rfc3339(self.clock.now()), |before| before.created),
         };

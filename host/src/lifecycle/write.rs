@@ -265,7 +265,7 @@ impl Host {
 
     /// A password is dropped at the door unless the connector takes passwords.
     fn password(&self, target: &Target, password: Option<String>) -> Option<Password> {
-        let connector = target.tenant.app.connector.as_ref().ok()?;
+        let connector = target.tenant.connector.as_ref().ok()?;
         let password = password.filter(|_| connector.manifest.features.password)?;
         Some(Password { mark: self.key.mark(&password), value: Secret::new(password) })
     }

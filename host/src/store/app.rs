@@ -26,12 +26,22 @@ pub struct AppRow {
 }
 
 impl Store {
-    /// Makes or changes an app.
+    /// Makes or changes an app. Where somebody else decides from now on, it is for all its tenants:
+    /// none has a version of its own any more.
     pub async fn put_app(&self, app: &AppRow) -> Result<()> {
         let app = app.clone();
         self.writer
             .run(|connection| {
                 Box::pin(async move {
+                    sqlx::query(
+                        "UPDATE tenant SET connector = NULL, previous = NULL WHERE app = (
+                             SELECT name FROM app WHERE name = $1 AND connector IS NOT $2
+                         )",
+                    )
+                    .bind(&app.name)
+                    .bind(&app.connector)
+                    .execute(&mut *connection)
+                    .await?;
                     sqlx::query(
                         "INSERT INTO app (name, connector, previous, settings, endpoints, reply,
                                           created)

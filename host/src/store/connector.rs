@@ -23,10 +23,15 @@ pub struct ConnectorRow {
     pub component: Vec<u8>,
     /// When it was first pushed.
     pub created: String,
+    /// Since when its component is gone, and only its name is left for the journal.
+    pub retired: Option<String>,
+    /// Bytes of its component.
+    pub size: u64,
 }
 
 impl Store {
-    /// Keeps a version; one that is there already stays as it is.
+    /// Keeps a version; one that is there already stays as it is, or is whole again where it was
+    /// retired.
     pub async fn put_connector(&self, connector: &ConnectorRow) -> Result<()> {
         let it = connector.clone();
         self.writer
@@ -35,7 +40,11 @@ impl Store {
                     sqlx::query(
                         "INSERT INTO connector (
                             digest, name, version, manifest, signer, created, component
-                         ) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (digest) DO NOTHING",
+                         ) VALUES ($1, $2, $3, $4, $5, $6, $7)
+                         ON CONFLICT (digest) DO UPDATE SET
+                             component = excluded.component, signer = excluded.signer,
+                             retired = NULL
+                         WHERE retired IS NOT NULL",
                     )
                     .bind(it.digest)
                     .bind(it.name)
@@ -55,15 +64,47 @@ impl Store {
     /// Every version without its component, the oldest first.
     pub async fn connectors(&self) -> Result<Vec<ConnectorRow>> {
         let rows = sqlx::query(
-            "SELECT digest, name, version, manifest, signer, created FROM connector
-             ORDER BY created, digest",
+            "SELECT digest, name, version, manifest, signer, created, retired,
+                 length(component) AS size
+             FROM connector ORDER BY created, digest",
         );
         rows.fetch_all(&mut *self.pool.take().await?).await?.iter().map(connector).collect()
     }
 
-    /// The component of this digest, and who vouched for it.
+    /// Takes a version's component away; its name, version and manifest stay for the journal. Says
+    /// whether there was one.
+    pub async fn retire_connector(&self, digest: &str, at: &str) -> Result<bool> {
+        let (digest, at) = (digest.to_owned(), at.to_owned());
+        self.writer
+            .run(|connection| {
+                Box::pin(async move {
+                    let gone = sqlx::query(
+                        "UPDATE connector SET retired = $2, component = $3
+                         WHERE digest = $1 AND retired IS NULL",
+                    );
+                    let gone = gone.bind(digest).bind(at).bind(Vec::new());
+                    Ok(gone.execute(connection).await?.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    /// Some operation that this version began and that is not over, and how many there are.
+    pub async fn undone_of(&self, digest: &str) -> Result<Option<(String, u64)>> {
+        let found = sqlx::query(
+            "SELECT min(id), count(*) FROM operation
+             WHERE state IN ('open', 'held', 'failed') AND state <> 'done' AND connector = $1",
+        );
+        let row = found.bind(digest).fetch_one(&mut *self.pool.take().await?).await?;
+        let count = u64::try_from(row.try_get::<i64, _>(1)?)?;
+        Ok(row.try_get::<Option<String>, _>(0)?.map(|id| (id, count)))
+    }
+
+    /// The component of this digest, and who vouched for it; none where it is retired.
     pub async fn component(&self, digest: &str) -> Result<Option<(Vec<u8>, Option<String>)>> {
-        let found = sqlx::query("SELECT component, signer FROM connector WHERE digest = $1");
+        let found = sqlx::query(
+            "SELECT component, signer FROM connector WHERE digest = $1 AND retired IS NULL",
+        );
         let row = found.bind(digest).fetch_optional(&mut *self.pool.take().await?).await?;
         row.map(|row| Ok((row.try_get("component")?, row.try_get("signer")?))).transpose()
     }
@@ -77,6 +118,8 @@ fn connector(row: &SqliteRow) -> Result<ConnectorRow> {
         manifest: row.try_get("manifest")?,
         signer: row.try_get("signer")?,
         component: Vec::new(),
+        retired: row.try_get("retired")?,
+        size: u64::try_from(row.try_get::<i64, _>("size")?)?,
         created: row.try_get("created")?,
     })
 }

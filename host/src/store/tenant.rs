@@ -22,15 +22,25 @@ pub struct TenantRow {
     pub settings: String,
     /// The disconnect under way, a JSON object.
     pub plan: Option<String>,
+    /// The digest of the connector that decides for it alone; none: the app's does.
+    pub connector: Option<String>,
+    /// The digest of the one before, for a rollback, where that was for it alone as well.
+    pub previous: Option<String>,
     /// When it was made.
     pub created: String,
 }
 
 impl Store {
-    /// Makes or changes a tenant; its app stays.
+    /// Makes or changes a tenant; its app stays, and who decides for it.
     pub async fn put_tenant(&self, tenant: &TenantRow) -> Result<()> {
         let tenant = tenant.clone();
         self.writer.run(|connection| Box::pin(put(connection, tenant))).await
+    }
+
+    /// Says who decides for tenants, by their `connector` and `previous`; for all of them, or none.
+    pub async fn assign(&self, tenants: &[TenantRow]) -> Result<()> {
+        let tenants = tenants.to_vec();
+        self.writer.run(|connection| Box::pin(assign(connection, tenants))).await
     }
 
     /// Every tenant, by id.
@@ -68,6 +78,18 @@ async fn put(connection: &mut SqliteConnection, tenant: TenantRow) -> Result<()>
     Ok(())
 }
 
+async fn assign(connection: &mut SqliteConnection, tenants: Vec<TenantRow>) -> Result<()> {
+    for tenant in tenants {
+        sqlx::query("UPDATE tenant SET connector = $2, previous = $3 WHERE id = $1")
+            .bind(tenant.id)
+            .bind(tenant.connector)
+            .bind(tenant.previous)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
 async fn remove(connection: &mut SqliteConnection, id: String, now: String) -> Result<bool> {
     sqlx::query(
         "UPDATE operation SET state = 'dropped', note = 'the tenant was removed', sealed = NULL,
@@ -98,6 +120,8 @@ fn tenant(row: &SqliteRow) -> Result<TenantRow> {
         state: row.try_get("state")?,
         settings: row.try_get("settings")?,
         plan: row.try_get("plan")?,
+        connector: row.try_get("connector")?,
+        previous: row.try_get("previous")?,
         created: row.try_get("created")?,
     })
 }

@@ -23,6 +23,8 @@ pub(super) async fn run(args: ListArgs) -> anyhow::Result<()> {
             ("digest", "digest"),
             ("signed by", "signer"),
             ("decides for", "apps"),
+            ("for tenant alone", "tenants"),
+            ("retired", "retired"),
         ];
         output::table(&connectors["connectors"], &columns);
     });

@@ -1,28 +1,22 @@
 //! Apps.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::answer;
 use super::super::authorization::Operator;
-use super::{Answered, Spec, ok};
-use crate::lifecycle::{AppSpec, Host};
+use super::{Answered, Perhaps, Spec, ok};
+use crate::lifecycle::{AppSpec, ConnectorVersion, Host, Promotion, Rollback};
 use crate::scim;
 use crate::store::AppRow;
 
-/// Which version is to decide.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Promotion {
-    connector: String,
-}
-
 pub(super) async fn list(_: Operator, State(host): State<Arc<Host>>) -> Answered {
     let apps = host.store.apps().await?;
-    let apps = apps.iter().map(view).collect::<anyhow::Result<Vec<_>>>()?;
+    let versions = host.versions().await?;
+    let apps = apps.iter().map(|row| view(row, &versions)).collect::<anyhow::Result<Vec<_>>>()?;
     ok(&json!({ "apps": apps }))
 }
 
@@ -33,7 +27,7 @@ pub(super) async fn show(
 ) -> Answered {
     let apps = host.store.apps().await?;
     match apps.iter().find(|row| row.name == app) {
-        Some(row) => ok(&view(row)?),
+        Some(row) => ok(&view(row, &host.versions().await?)?),
         None => Err(scim::Error::new(404, format!("no app {app}")).into()),
     }
 }
@@ -63,24 +57,30 @@ pub(super) async fn promote(
     Path(app): Path<String>,
     Spec(promotion): Spec<Promotion>,
 ) -> Answered {
-    ok(&view(&host.promote(&app, &promotion.connector).await?)?)
+    ok(&host.promote(&app, &promotion).await?)
 }
 
 pub(super) async fn rollback(
     _: Operator,
     State(host): State<Arc<Host>>,
     Path(app): Path<String>,
+    Perhaps(rollback): Perhaps<Rollback>,
 ) -> Answered {
-    ok(&view(&host.rollback(&app).await?)?)
+    ok(&host.rollback(&app, &rollback).await?)
 }
 
 /// An app as operators see it: secrets given as values are never shown again.
-fn view(row: &AppRow) -> anyhow::Result<Value> {
+fn view(row: &AppRow, versions: &HashMap<String, ConnectorVersion>) -> anyhow::Result<Value> {
+    let named = |digest: &Option<String>| {
+        digest.as_ref().and_then(|digest| versions.get(digest)).map(ToString::to_string)
+    };
     let mut endpoints: Value = serde_json::from_str(&row.endpoints)?;
     conceal(&mut endpoints);
     Ok(json!({
         "name": row.name,
+        "version": named(&row.connector),
         "connector": row.connector,
+        "previous_version": named(&row.previous),
         "previous": row.previous,
         "settings": serde_json::from_str::<Value>(&row.settings)?,
         "endpoints": endpoints,

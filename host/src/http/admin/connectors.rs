@@ -29,5 +29,14 @@ pub(super) async fn show(
     State(host): State<Arc<Host>>,
     Path(reference): Path<String>,
 ) -> Answered {
-    ok(&host.manifest(&reference).await?)
+    ok(&host.connector_detail(&reference).await?)
+}
+
+pub(super) async fn retire(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(reference): Path<String>,
+) -> Answered {
+    host.retire(&reference).await?;
+    ok(&host.connector_detail(&reference).await?)
 }

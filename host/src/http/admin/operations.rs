@@ -1,5 +1,6 @@
 //! Operations: the journal as operators read it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::authorization::Operator;
 use super::{Answered, ok};
-use crate::lifecycle::Host;
+use crate::lifecycle::{ConnectorVersion, Host};
 use crate::scim;
 use crate::store::{ExchangeRow, OperationFilter, OperationRow, OperationState};
 
@@ -52,7 +53,9 @@ pub(super) async fn list(
             ..OperationFilter::default()
         })
         .await?;
-    ok(&json!({ "operations": operations.iter().map(summary).collect::<Vec<_>>() }))
+    let versions = host.versions().await?;
+    let operations = operations.iter().map(|row| summary(row, &versions));
+    ok(&json!({ "operations": operations.collect::<Vec<_>>() }))
 }
 
 pub(super) async fn show(
@@ -63,7 +66,7 @@ pub(super) async fn show(
     let Some((operation, exchanges)) = host.store.operation(&id).await? else {
         return Err(scim::Error::new(404, format!("no operation {id}")).into());
     };
-    let mut view = summary(&operation);
+    let mut view = summary(&operation, &host.versions().await?);
     view["context"] = serde_json::from_str(&operation.context)?;
     view["event"] = serde_json::from_str(&operation.event)?;
     view["answer"] =
@@ -92,7 +95,8 @@ pub(super) async fn drop(
     show(Operator, State(host), Path(id)).await
 }
 
-fn summary(row: &OperationRow) -> Value {
+fn summary(row: &OperationRow, versions: &HashMap<String, ConnectorVersion>) -> Value {
+    let version = row.connector.as_ref().and_then(|digest| versions.get(digest));
     json!({
         "id": row.id,
         "tenant": row.tenant,
@@ -103,6 +107,7 @@ fn summary(row: &OperationRow) -> Value {
         "state": row.state.name(),
         "note": row.note,
         "connector": row.connector,
+        "version": version.map(ToString::to_string),
         "attempts": row.attempts,
         "due": row.due,
         "batch": row.batch,

@@ -1,5 +1,6 @@
 //! Tenants, their tokens, and the end of their integration.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -10,7 +11,7 @@ use super::super::answer;
 use super::super::authorization::Operator;
 use super::{Answered, Spec, ok};
 use crate::lifecycle::registry::TenantState;
-use crate::lifecycle::{DisconnectPlan, Ending, Host, TenantSpec, TokenSpec};
+use crate::lifecycle::{ConnectorVersion, DisconnectPlan, Ending, Host, TenantSpec, TokenSpec};
 use crate::scim;
 use crate::store::TenantRow;
 
@@ -26,7 +27,11 @@ pub(super) struct Disconnect {
 
 pub(super) async fn list(_: Operator, State(host): State<Arc<Host>>) -> Answered {
     let tenants = host.store.tenants().await?;
-    let tenants = tenants.iter().map(|row| view(&host, row)).collect::<anyhow::Result<Vec<_>>>()?;
+    let versions = host.versions().await?;
+    let tenants = tenants
+        .iter()
+        .map(|row| view(&host, row, &versions))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     ok(&json!({ "tenants": tenants }))
 }
 
@@ -35,7 +40,7 @@ pub(super) async fn show(
     State(host): State<Arc<Host>>,
     Path(tenant): Path<String>,
 ) -> Answered {
-    ok(&view(&host, &row(&host, &tenant).await?)?)
+    ok(&view(&host, &row(&host, &tenant).await?, &host.versions().await?)?)
 }
 
 pub(super) async fn put(
@@ -173,13 +178,21 @@ fn plan(row: &TenantRow) -> serde_json::Result<Option<DisconnectPlan>> {
     row.plan.as_deref().map(serde_json::from_str).transpose()
 }
 
-fn view(host: &Host, row: &TenantRow) -> anyhow::Result<Value> {
+fn view(
+    host: &Host,
+    row: &TenantRow,
+    versions: &HashMap<String, ConnectorVersion>,
+) -> anyhow::Result<Value> {
     let registry = host.registry();
     let tenant = registry.tenants.get(&row.id);
     let base_url = tenant.map(|tenant| tenant.base_url.clone());
+    let decides = tenant.and_then(|tenant| tenant.connector.as_ref().ok());
+    let version = decides.and_then(|connector| versions.get(&connector.digest));
     Ok(json!({
         "id": row.id,
         "app": row.app,
+        "version": version.map(ToString::to_string),
+        "version_of_its_own": row.connector.is_some(),
         "dialect": row.dialect,
         "state": row.state,
         "disconnect": plan(row)?,

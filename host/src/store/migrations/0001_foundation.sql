@@ -21,6 +21,8 @@ CREATE TABLE tenant (
     state TEXT NOT NULL, -- connected, paused, disconnecting or disconnected
     settings TEXT NOT NULL, -- JSON object, over the app's
     "plan" TEXT, -- JSON object: the disconnect under way
+    connector TEXT, -- digest of the connector that decides for it alone; none: the app's
+    previous TEXT, -- digest of the one before, where that was for it alone as well
     created TEXT NOT NULL
 );
 
@@ -45,7 +47,8 @@ CREATE TABLE connector (
     manifest TEXT NOT NULL, -- JSON object
     signer TEXT, -- who vouched for it when it was pushed; none where nobody was asked for
     created TEXT NOT NULL,
-    component BLOB NOT NULL
+    retired TEXT, -- since when its component is gone, and only its name is left for the journal
+    component BLOB NOT NULL -- empty once it is retired
 );
 
 -- A SCIM resource as its tenant's identity provider sees it.

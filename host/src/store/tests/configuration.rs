@@ -22,6 +22,8 @@ fn tenant(id: &str, app: &str) -> TenantRow {
         state: "connected".to_owned(),
         settings: "{}".to_owned(),
         plan: None,
+        connector: None,
+        previous: None,
         created: "2026-11-22T08:00:00.000Z".to_owned(),
     }
 }
@@ -145,6 +147,8 @@ async fn connectors_are_kept_once_by_digest() {
         component: vec![0, 97, 115, 109],
         signer: Some("acme (0011223344556677)".to_owned()),
         created: "2026-11-22T08:00:00.000Z".to_owned(),
+        retired: None,
+        size: 4,
     };
     bench.store.put_connector(&row).await.unwrap();
     let again = ConnectorRow { created: "later".to_owned(), ..row.clone() };

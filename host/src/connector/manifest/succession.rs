@@ -1,0 +1,127 @@
+//! What changes where one version of a connector follows another.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Manifest, Transition};
+use crate::decision::EventKind;
+
+/// What an operator reads before one version follows another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Succession {
+    /// What the later one asks for, and the earlier one did not.
+    pub asks: Vec<String>,
+    /// Where their lifecycle tables differ.
+    pub lifecycle: Vec<LifecycleChange>,
+}
+
+/// A row of the lifecycle table that is another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifecycleChange {
+    /// The event.
+    pub event: EventKind,
+    /// What it led to; none where it was unsupported.
+    pub before: Option<Transition>,
+    /// What it leads to; none where it is unsupported.
+    pub after: Option<Transition>,
+}
+
+impl Manifest {
+    /// What changes where this one follows another.
+    pub fn succeeding(&self, before: &Self) -> Succession {
+        Succession { asks: self.asks_beyond(before), lifecycle: self.lifecycle_since(before) }
+    }
+
+    fn asks_beyond(&self, before: &Self) -> Vec<String> {
+        let mut asks = Vec::new();
+        for endpoint in self.endpoints.iter().filter(|it| !before.calls(&it.name)) {
+            asks.push(format!("the endpoint {} ({})", endpoint.name, endpoint.description));
+        }
+        if self.features.groups && !before.features.groups {
+            asks.push("groups".to_owned());
+        }
+        if self.features.password && !before.features.password {
+            asks.push("passwords".to_owned());
+        }
+        let known = properties(&before.settings);
+        for setting in properties(&self.settings).difference(&known) {
+            asks.push(format!("the setting {setting}"));
+        }
+        if self.scim != before.scim {
+            asks.push("other additions to SCIM's schemas".to_owned());
+        }
+        asks
+    }
+
+    fn lifecycle_since(&self, before: &Self) -> Vec<LifecycleChange> {
+        let events: BTreeSet<EventKind> =
+            self.lifecycle.keys().chain(before.lifecycle.keys()).copied().collect();
+        let change = |event| LifecycleChange {
+            event,
+            before: before.lifecycle.get(&event).cloned(),
+            after: self.lifecycle.get(&event).cloned(),
+        };
+        events.into_iter().map(change).filter(|change| change.before != change.after).collect()
+    }
+}
+
+/// The names of the settings in a schema.
+fn properties(schema: &Value) -> BTreeSet<&str> {
+    let properties = schema["properties"].as_object();
+    properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn manifest(change: impl FnOnce(&mut Value)) -> Manifest {
+        let mut manifest = json!({
+            "name": "crm",
+            "version": "1.0.0",
+            "description": "A CRM.",
+            "membership": "three-state",
+            "lifecycle": { "create": { "membership": "active", "text": "Added." } },
+            "endpoints": [{ "name": "app", "description": "The API." }],
+        });
+        change(&mut manifest);
+        Manifest::parse(&manifest.to_string()).expect("a manifest")
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Value), asks: &[&str], lifecycle: &[EventKind]) {
+        let (before, after) = (manifest(|_| {}), manifest(change));
+        let succession = after.succeeding(&before);
+        assert_eq!(succession.asks, asks);
+        let events: Vec<EventKind> = succession.lifecycle.iter().map(|it| it.event).collect();
+        assert_eq!(events, lifecycle);
+    }
+
+    #[test]
+    fn what_a_version_asks_for_beyond_another_is_told() {
+        use EventKind::{Create, Deactivate};
+        check(|_| {}, &[], &[]);
+        check(|it| it["version"] = json!("2.0.0"), &[], &[]);
+        check(|it| it["endpoints"] = json!([]), &[], &[]);
+        let files = json!({ "name": "files", "description": "Uploads." });
+        check(
+            |it| it["endpoints"].as_array_mut().expect("a list").push(files),
+            &["the endpoint files (Uploads.)"],
+            &[],
+        );
+        check(
+            |it| it["features"] = json!({ "groups": true, "password": true }),
+            &["groups", "passwords"],
+            &[],
+        );
+        let region = json!({ "type": "object", "properties": { "region": {} } });
+        check(|it| it["settings"] = region, &["the setting region"], &[]);
+        let suspends = json!({ "membership": "suspended", "text": "Suspended." });
+        check(|it| it["lifecycle"]["deactivate"] = suspends, &[], &[Deactivate]);
+        check(|it| it["lifecycle"]["create"]["text"] = json!("Invited."), &[], &[Create]);
+    }
+}
