@@ -14,8 +14,10 @@ pub mod stage;
 mod tenant;
 mod token;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::conformance::{self, ConformanceArgs};
@@ -78,6 +80,16 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// This very program, which compiles connectors in a process of its own: the one that runs, also
+/// where an upgrade has put another one in its place since.
+fn this_program() -> anyhow::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() {
+        return Ok(running.to_owned());
+    }
+    std::env::current_exe().context("looking for muster itself, which compiles connectors")
 }
 
 fn connector_compiler() -> ExitCode {

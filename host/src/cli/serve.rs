@@ -87,7 +87,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
                 .unwrap_or_else(|| format!("http://{address}"))
                 .trim_end_matches('/')
                 .to_owned(),
-            compiler: std::env::current_exe().context("finding this program")?,
+            compiler: super::this_program()?,
             answer_within: config.answer_within(),
             deciding_threads: config.deciding_threads(),
             disconnect_pause: Duration::from_secs(15),

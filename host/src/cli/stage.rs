@@ -71,7 +71,7 @@ impl Default for StageConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data: None,
-            compiler: std::env::current_exe().unwrap_or_else(|_| "muster".into()),
+            compiler: super::this_program().unwrap_or_else(|_| "muster".into()),
             compiled: None,
             reply: Reply::WhenDone,
             answer_within: Duration::from_secs(25),

@@ -36,8 +36,11 @@ pub(super) struct BuildArgs {
     format: Format,
 }
 
+/// Builds what stands in a folder, and tells where it left the file.
+type Build = fn(&Path) -> anyhow::Result<PathBuf>;
+
 /// The languages, by the file that tells them, and how each is built.
-const LANGUAGES: [(&str, fn(&Path) -> anyhow::Result<PathBuf>); 3] = [
+const LANGUAGES: [(&str, Build); 3] = [
     ("Cargo.toml", rust::build),
     ("package.json", javascript::build),
     ("requirements.txt", python::build),
@@ -56,14 +59,11 @@ pub(super) async fn run(args: BuildArgs) -> anyhow::Result<()> {
     let left = build(&project)?;
     let wasm = fs::read(&left).with_context(|| format!("reading {}", left.display()))?;
     let wasm = connector::component(&wasm).with_context(|| left.display().to_string())?;
-    let made = tempfile::Builder::new().suffix(".wasm").tempfile()?;
-    fs::write(made.path(), &wasm)?;
-    let Loaded { connector, .. } = cache.load(made.path()).await?;
+    let Loaded { connector, .. } = cache.load_bytes(&left.display().to_string(), &wasm).await?;
     let manifest = &connector.manifest;
     let named = format!("{}.wasm", manifest.name);
     let here = project == Path::new(".");
-    let out =
-        out.unwrap_or_else(|| if here { PathBuf::from(named) } else { project.join(named) });
+    let out = out.unwrap_or_else(|| if here { PathBuf::from(named) } else { project.join(named) });
     fs::write(&out, &wasm).with_context(|| format!("writing {}", out.display()))?;
     let built = json!({
         "file": out,

@@ -1,6 +1,5 @@
 //! The sandbox without a host: what `test` and `check` run connectors in.
 
-use std::env;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::thread;
 use anyhow::Context;
 use clap::Args;
 
+use crate::cli::this_program;
 use crate::connector::{Connector, Limits, Runtime, RuntimeConfig};
 use crate::lifecycle::HostKey;
 
@@ -31,20 +31,25 @@ impl Cache {
     /// Loads a connector's file as a host would.
     pub(super) async fn load(&self, file: &Path) -> anyhow::Result<Loaded> {
         let wasm = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+        self.load_bytes(&file.display().to_string(), &wasm).await
+    }
+
+    /// The same of what was read already, by what it is called.
+    pub(super) async fn load_bytes(&self, name: &str, wasm: &[u8]) -> anyhow::Result<Loaded> {
         let cache = self.place()?;
         std::fs::create_dir_all(&cache).with_context(|| {
             format!("making the cache {}; --cache names another", cache.display())
         })?;
         let key = key(&cache)?;
         let runtime = Runtime::new(RuntimeConfig {
-            compiler: env::current_exe().context("looking for muster itself, which compiles")?,
+            compiler: this_program()?,
             cache: cache.join("connectors"),
             key,
             threads: thread::available_parallelism().map_or(1, NonZero::get),
             limits: Limits::default(),
         })?;
-        let connector = runtime.load(&wasm).await;
-        let connector = connector.with_context(|| file.display().to_string())?;
+        let connector = runtime.load(wasm).await;
+        let connector = connector.with_context(|| name.to_owned())?;
         Ok(Loaded { runtime, connector })
     }
 

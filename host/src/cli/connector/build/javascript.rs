@@ -10,10 +10,9 @@ const MISSING: &str = "Install Node 18 or later, from https://nodejs.org or your
 pub(super) fn build(project: &Path) -> anyhow::Result<PathBuf> {
     let npm = Path::new("npm");
     if !project.join("node_modules").is_dir() {
-        // Where versions are pinned, those and no others.
-        let pinned = project.join("package-lock.json").is_file();
-        let install = if pinned { "ci" } else { "install" };
-        tool(project, npm, &[install, "--no-fund", "--no-audit"], MISSING)?;
+        // It keeps to package-lock.json. `npm ci` would not begin where a package of another
+        // platform was never published, as some of componentize-qjs were not.
+        tool(project, npm, &["install", "--no-fund", "--no-audit"], MISSING)?;
     }
     tool(project, npm, &["run", "--silent", "build"], MISSING)?;
     newest(project)
