@@ -116,6 +116,11 @@ fn announce(summary: &Value) {
     anstream::println!("admin API   {NAME}{}{NAME:#}", output::text(&admin["base_url"]));
     anstream::println!("admin token {NAME}{}{NAME:#}", output::text(&admin["token"]));
     anstream::println!("sample app  {NAME}{}{NAME:#}", output::text(&summary["app"]["base_url"]));
+    // What leads the other commands here, from another terminal.
+    let url = output::text(&admin["base_url"]);
+    let url = url.trim_end_matches("/admin/v1");
+    let token = output::text(&admin["token"]);
+    anstream::println!("\nexport MUSTER_URL={url} MUSTER_ADMIN_TOKEN={token}\n");
     anstream::println!("{FAINT}Ctrl-C ends it.{FAINT:#}");
 }
 
