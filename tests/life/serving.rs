@@ -1,0 +1,174 @@
+//! A host that serves: its journal is tried again, and its connector is swapped under load.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use muster::cli::stage::{Stage, StageConfig};
+use muster::lifecycle::{NewTenantToken, Promotion, ReplayNews, ReplaySpec};
+use muster::store::OperationFilter;
+use serde_json::json;
+
+use crate::guests::guest;
+use crate::{quantile, told};
+
+/// How often a replay is measured; the median counts.
+const ROUNDS: usize = 3;
+
+/// A host with one tenant on the roster connector.
+pub(crate) struct House {
+    pub(crate) stage: Stage,
+    tenant: NewTenantToken,
+    people: Arc<AtomicUsize>,
+}
+
+impl House {
+    pub(crate) async fn furnish() -> Self {
+        let compiler = env!("CARGO_BIN_EXE_muster").into();
+        let stage = Stage::start(StageConfig { compiler, ..StageConfig::default() }).await.unwrap();
+        let tenant = stage.tenant("acme", "roster", "okta", "acme").await.unwrap();
+        stage.host.push(guest("roster-next")).await.unwrap();
+        Self { stage, tenant, people: Arc::default() }
+    }
+
+    /// Records so many decisions, and tries the same version on them.
+    pub(crate) async fn replay(&self, decisions: usize, connections: usize) {
+        let enough = Arc::clone(&self.people);
+        let done = move || enough.load(Ordering::Relaxed) >= decisions;
+        let (_, failed) = self.create(connections, done).await;
+        assert_eq!(failed, 0);
+        let mut rates = Vec::new();
+        for _ in 0..ROUNDS {
+            let spec = ReplaySpec { connector: "roster@0.1.0".to_owned(), ..ReplaySpec::default() };
+            let mut news = self.stage.host.replay("roster", spec).await.unwrap();
+            while let Some(heard) = news.recv().await {
+                if let ReplayNews::Report(report) = heard {
+                    assert!(report.alike, "{report:?}");
+                    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+                    rates.push(report.decisions as f64 / report.seconds);
+                }
+            }
+        }
+        rates.sort_by(f64::total_cmp);
+        told(
+            "recorded decisions tried again (goal: 20,000 a second)",
+            &format!("{:.0} a second", rates[rates.len() / 2]),
+        );
+    }
+
+    /// Swaps the version each second under load, after as long without.
+    pub(crate) async fn swap(&self, time: Duration, connections: usize) {
+        let until = |time| {
+            let end = Instant::now() + time;
+            move || Instant::now() >= end
+        };
+        let (mut calm, failed) = self.create(connections, until(time)).await;
+        let first = self.newest().await;
+        let swaps = async {
+            let done = until(time);
+            let mut swaps = 0;
+            while !done() {
+                let connector = if swaps % 2 == 0 { "roster@0.2.0" } else { "roster@0.1.0" };
+                let connector = connector.to_owned();
+                let promotion = Promotion { connector, accept: true, ..Promotion::default() };
+                self.stage.host.promote("roster", &promotion).await.unwrap();
+                swaps += 1;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            swaps
+        };
+        let ((mut swapped, failed_then), swaps) =
+            tokio::join!(self.create(connections, until(time)), swaps);
+        let (before, during) = (quantile(&mut calm, 0.99), quantile(&mut swapped, 0.99));
+        let ratio = during.as_secs_f64() / before.as_secs_f64();
+        told("versions swapped under load", &format!("{swaps}"));
+        told("requests that failed (goal: none)", &format!("{}", failed + failed_then));
+        told(
+            "p99 meanwhile, in that before (goal: 2)",
+            &format!("{ratio:.2} times, {before:.1?} and {during:.1?}"),
+        );
+        let (named, wrong) = self.named_since(&first).await;
+        told("operations that name the version that decided", &format!("{named}, not {wrong}"));
+    }
+
+    /// Creates people over this many connections until it is done: how long each took, and how many
+    /// were refused.
+    async fn create(
+        &self,
+        connections: usize,
+        done: impl Fn() -> bool + Clone + Send + 'static,
+    ) -> (Vec<Duration>, usize) {
+        let lanes = (0..connections).map(|_| {
+            let (done, people) = (done.clone(), Arc::clone(&self.people));
+            let (url, token) =
+                (format!("{}/Users", self.tenant.base_url), self.tenant.token.clone());
+            tokio::spawn(async move {
+                let http = reqwest::Client::new();
+                let (mut times, mut failed) = (Vec::new(), 0);
+                while !done() {
+                    let n = people.fetch_add(1, Ordering::Relaxed);
+                    let begun = Instant::now();
+                    let request = http.post(&url).bearer_auth(&token).body(person(n));
+                    let created = request.send().await.is_ok_and(|it| it.status() == 201);
+                    times.push(begun.elapsed());
+                    failed += usize::from(!created);
+                }
+                (times, failed)
+            })
+        });
+        let lanes: Vec<_> = lanes.collect();
+        let mut all = (Vec::new(), 0);
+        for lane in join_all(lanes).await {
+            let (times, failed) = lane.unwrap();
+            all.0.extend(times);
+            all.1 += failed;
+        }
+        all
+    }
+
+    async fn newest(&self) -> String {
+        let filter = OperationFilter { limit: 1, ..OperationFilter::default() };
+        let rows = self.stage.host.store.operations(&filter).await.unwrap();
+        rows.first().map(|row| row.id.clone()).unwrap_or_default()
+    }
+
+    /// How many operations since this one name who decided, and how many name somebody else: the
+    /// later version leaves words of its own in the note.
+    async fn named_since(&self, first: &str) -> (usize, usize) {
+        let versions = self.stage.host.versions().await.unwrap();
+        let (mut named, mut wrong, mut before) = (0, 0, first.to_owned());
+        loop {
+            let filter = OperationFilter {
+                before: Some(before.clone()),
+                limit: 1000,
+                oldest_first: true,
+                ..OperationFilter::default()
+            };
+            let rows = self.stage.host.store.operations(&filter).await.unwrap();
+            let Some(last) = rows.last() else { return (named, wrong) };
+            before.clone_from(&last.id);
+            for row in rows {
+                let version = row.connector.and_then(|digest| versions.get(&digest));
+                let expected =
+                    if row.note.as_deref() == Some("Decided by 0.2.") { "0.2.0" } else { "0.1.0" };
+                match version.is_some_and(|version| version.version == expected) {
+                    true => named += 1,
+                    false => wrong += 1,
+                }
+            }
+        }
+    }
+}
+
+fn person(n: usize) -> String {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": format!("p{n}@acme.example"),
+        "name": { "givenName": "Person", "familyName": format!("{n}") },
+        "emails": [{ "primary": true, "value": format!("p{n}@acme.example"), "type": "work" }],
+        "externalId": format!("00u-{n}"),
+        "active": true,
+    })
+    .to_string()
+}
