@@ -15,6 +15,8 @@ async fn decided(muster: &Muster, tenant: &Tenant, name: &str) -> (String, Strin
     muster.person(tenant, name).await;
     let path = format!("/operations?tenant={}&limit=1", tenant.name);
     let newest = muster.admin("GET", &path, None).await.body["operations"][0].clone();
+    let used = &newest["used"];
+    assert!(used["decisions"] == 1 && used["memory"].as_u64() > Some(0), "{newest}");
     let text = |member: &str| newest[member].as_str().unwrap().to_owned();
     (text("note"), text("connector"))
 }

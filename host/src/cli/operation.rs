@@ -137,6 +137,15 @@ fn explain(operation: &Value) {
     for line in operation["log"].as_array().into_iter().flatten() {
         anstream::println!("  {FAINT}log: {}{FAINT:#}", word(line));
     }
+    let used = &operation["used"];
+    if let (Some(micros), Some(memory)) = (used["micros"].as_u64(), used["memory"].as_u64()) {
+        let calls = operation["exchanges"].as_array().map_or(0, Vec::len);
+        anstream::println!(
+            "  {FAINT}used {micros} µs in {} decisions, {} KiB of memory at most, {calls} calls{FAINT:#}",
+            used["decisions"],
+            memory / 1024,
+        );
+    }
     let state = word(&operation["state"]);
     let style = match state.as_str() {
         "done" => GOOD,

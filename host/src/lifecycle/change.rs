@@ -11,7 +11,7 @@ use super::group::Standing;
 use super::lane::{self, Lane};
 use super::registry::Tenant;
 use super::run::{Ended, asked};
-use super::work::{Progress, Work, fingerprint};
+use super::work::{Progress, Used, Work, fingerprint};
 use super::{Host, fate, view};
 use crate::clock::rfc3339;
 use crate::decision::{Context, Event, EventKind, Member};
@@ -300,6 +300,7 @@ impl Host {
             batch: change.batch,
             journaled: false,
             protected,
+            used: Used::default(),
             log: Vec::new(),
             resource: None,
             rebased: false,

@@ -84,6 +84,13 @@ impl Host {
             batch: row.batch.clone(),
             protected: account.as_ref().is_some_and(|account| account.protected),
             journaled: true,
+            used: row
+                .used
+                .as_deref()
+                .map(serde_json::from_str)
+                .transpose()
+                .context("what a journaled operation used")?
+                .unwrap_or_default(),
             log: row.log.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default(),
             resource: None,
             rebased: false,

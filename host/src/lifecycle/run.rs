@@ -95,6 +95,7 @@ impl Host {
                 },
             )
             .await;
+        work.used.add(&decided);
         // Asked again, a connector says again what it said before.
         work.log = decided.log.iter().map(|l| format!("{}: {}", l.level, l.message)).collect();
         match decided.answer {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::registry::Tenant;
 use super::{lane, view};
 use crate::clock::rfc3339;
-use crate::connector::Connector;
+use crate::connector::{Connector, Decided};
 use crate::decision::{
     Account, Context, Event, EventKind, Exchange, Member, Outcome, Refusal, Request, Subject,
     Visibility,
@@ -45,6 +45,8 @@ pub(super) struct Work {
     pub(super) journaled: bool,
     /// Whether the account is one that is never deprovisioned.
     pub(super) protected: bool,
+    /// What the connector's decisions took.
+    pub(super) used: Used,
     /// What the connector logged, bounded by the sandbox.
     pub(super) log: Vec<String>,
     pub(super) resource: Option<ResourceRow>,
@@ -55,6 +57,25 @@ pub(super) struct Work {
     /// Whether it was decided from something that is not on disk yet. Then it passes its lane on, or
     /// has no effect at all.
     pub(super) leaning: bool,
+}
+
+/// What a connector's decisions on an operation took, all attempts together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Used {
+    /// How often it was asked.
+    decisions: u32,
+    /// How long it computed in all, in microseconds.
+    micros: u64,
+    /// The most bytes of memory that it held.
+    memory: u64,
+}
+
+impl Used {
+    pub(super) fn add(&mut self, decided: &Decided) {
+        self.decisions += 1;
+        self.micros += u64::try_from(decided.elapsed.as_micros()).unwrap_or(u64::MAX);
+        self.memory = self.memory.max(decided.memory_peak);
+    }
 }
 
 /// What a restart must know beside the event.
@@ -146,6 +167,9 @@ impl Work {
             note: None,
             connector: self.connector.as_ref().map(|connector| connector.digest.clone()),
             log: (!self.log.is_empty()).then(|| serde_json::to_string(&self.log)).transpose()?,
+            used: (self.used.decisions > 0)
+                .then(|| serde_json::to_string(&self.used))
+                .transpose()?,
             attempts: self.attempts,
             due: None,
             sealed: self.sealed.clone(),

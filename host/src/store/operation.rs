@@ -41,6 +41,8 @@ pub struct OperationRow {
     pub connector: Option<String>,
     /// What the connector logged, JSON.
     pub log: Option<String>,
+    /// What its decisions took, JSON; none where no connector was asked.
+    pub used: Option<String>,
     /// How often it was tried.
     pub attempts: u32,
     /// When it is tried again.
@@ -218,6 +220,7 @@ fn operation(row: &SqliteRow) -> Result<OperationRow> {
         note: row.try_get("note")?,
         connector: row.try_get("connector")?,
         log: row.try_get("log")?,
+        used: row.try_get("used")?,
         attempts: row.try_get("attempts")?,
         due: row.try_get("due")?,
         sealed: row.try_get("sealed")?,

@@ -108,6 +108,7 @@ fn summary(row: &OperationRow, versions: &HashMap<String, ConnectorVersion>) -> 
         "note": row.note,
         "connector": row.connector,
         "version": version.map(ToString::to_string),
+        "used": row.used.as_deref().and_then(|used| serde_json::from_str::<Value>(used).ok()),
         "attempts": row.attempts,
         "due": row.due,
         "batch": row.batch,

@@ -177,6 +177,7 @@ CREATE TABLE operation (
     note TEXT, -- for people
     connector TEXT, -- digest of the one that decides
     log TEXT, -- JSON: what the connector logged
+    used TEXT, -- JSON: what its decisions took, where a connector was asked
     attempts INTEGER NOT NULL,
     due TEXT, -- when it is tried again
     sealed BLOB, -- the password, encrypted, until it is delivered

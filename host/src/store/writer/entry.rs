@@ -17,7 +17,7 @@ pub(super) const MOST: usize = 256;
 
 const VIEW: &str = include_str!("entry.sql");
 
-const OPERATION: usize = 22;
+const OPERATION: usize = 23;
 const RESOURCE: usize = 15;
 const ACCOUNT: usize = 11;
 const COLUMNS: usize = OPERATION + 1 + 1 + 1 + RESOURCE + 2 + ACCOUNT;
@@ -99,6 +99,7 @@ impl Entries {
         self.maybe(it.note.as_deref());
         self.maybe(it.connector.as_deref());
         self.maybe(it.log.as_deref());
+        self.maybe(it.used.as_deref());
         self.value(i64::from(it.attempts));
         self.maybe(it.due.as_deref());
         self.value(it.sealed.as_deref());

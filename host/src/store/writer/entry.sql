@@ -24,6 +24,7 @@ CREATE TEMP VIEW entry AS SELECT
     NULL AS note,
     NULL AS connector,
     NULL AS log,
+    NULL AS used,
     NULL AS attempts,
     NULL AS due,
     NULL AS sealed,
@@ -71,18 +72,18 @@ WHEN NEW.operation IS NOT NULL BEGIN
     -- What an operation is about never changes.
     INSERT INTO operation (
         id, tenant, app, resource, resource_kind, kind, state, subject, fingerprint, context,
-        event, answer, note, connector, log, attempts, due, sealed, progress, batch, created,
-        finished
+        event, answer, note, connector, log, used, attempts, due, sealed, progress, batch,
+        created, finished
     ) VALUES (
         NEW.operation, NEW.operation_tenant, NEW.app, NEW.operation_resource, NEW.resource_kind,
         NEW.operation_kind, NEW.state, NEW.subject, NEW.fingerprint, NEW.context, NEW.event,
-        NEW.answer, NEW.note, NEW.connector, NEW.log, NEW.attempts, NEW.due, NEW.sealed,
-        NEW.progress, NEW.batch, NEW.operation_created, NEW.finished
+        NEW.answer, NEW.note, NEW.connector, NEW.log, NEW.used, NEW.attempts, NEW.due,
+        NEW.sealed, NEW.progress, NEW.batch, NEW.operation_created, NEW.finished
     ) ON CONFLICT (id) DO UPDATE SET
         state = excluded.state, context = excluded.context, event = excluded.event,
         answer = excluded.answer, note = excluded.note, connector = excluded.connector,
-        log = excluded.log, attempts = excluded.attempts, due = excluded.due,
-        sealed = excluded.sealed, progress = excluded.progress, batch = excluded.batch,
+        log = excluded.log, used = excluded.used, attempts = excluded.attempts,
+        due = excluded.due, sealed = excluded.sealed, progress = excluded.progress, batch = excluded.batch,
         finished = excluded.finished;
 END;
 
