@@ -135,9 +135,9 @@ mod tests {
     fn the_newest_file_is_what_was_built() {
         let folder = tempfile::tempdir().unwrap();
         assert!(newest(folder.path()).unwrap_err().to_string().contains("left no .wasm"));
-        for (name, age) in [("new.wasm", 10), ("old.wasm", 1000), ("newer.txt", 0)] {
+        for (name, at) in [("new.wasm", 1000), ("old.wasm", 10), ("newer.txt", 2000)] {
             let file = fs::File::create(folder.path().join(name)).unwrap();
-            let at = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+            let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(at);
             file.set_modified(at).unwrap();
         }
         assert_eq!(newest(folder.path()).unwrap(), folder.path().join("new.wasm"));
