@@ -111,8 +111,8 @@ impl Person<'_> {
         if answer.status == 409 {
             // Some apps call it a conflict when it is so already.
             let look = Request::get("app", self.path(account, id)?);
-            let now = self.app.ask(look)?.found()?.map(|it| it.json::<Value>()).transpose()?;
-            if now.is_some_and(|now| now[&fields.status] == self.status(wanted)) {
+            let Some(now) = self.app.ask(look)?.found()? else { return Ok(false) };
+            if now.json::<Value>()?[&fields.status] == self.status(wanted) {
                 return Ok(true);
             }
         }

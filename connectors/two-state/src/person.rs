@@ -42,7 +42,8 @@ impl Person<'_> {
         let again = format!("Added to {} again.", organization(self.context));
         let note = match self.push(account)? {
             Pushed::Done(note) => format!("{again} {note}"),
-            Pushed::Nothing | Pushed::Vanished => again,
+            Pushed::Nothing => again,
+            Pushed::Vanished => return self.join_anew("The account was gone from the app; "),
         };
         Ok(Outcome::new(settled(account), note))
     }
