@@ -1,5 +1,6 @@
-//! Connectors tried without a host: `muster connector test`.
+//! Connectors tried without a host: `muster connector test` and `muster connector check`.
 
+mod conformance;
 mod scenarios;
 
 use std::path::{Path, PathBuf};

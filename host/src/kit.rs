@@ -1,8 +1,10 @@
-//! Testing a connector without a host: scenarios that its author writes, in the real sandbox.
+//! Testing a connector without a host: the scenarios that its author writes, and a kit that every
+//! connector is put through, in the real sandbox.
 //!
 //! It makes events as the host makes them, and answers in the app's place. It does no I/O beyond the
 //! sandbox: files, terminals and running hosts are `cli`'s.
 
+pub mod check;
 mod expectation;
 mod person;
 mod play;

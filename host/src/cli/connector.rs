@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 mod build;
+mod check;
 mod key;
 mod list;
 mod new;
@@ -43,6 +44,7 @@ enum Command {
     Key(key::KeyArgs),
     Sign(sign::SignArgs),
     Test(test::TestArgs),
+    Check(check::CheckArgs),
 }
 
 pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<ExitCode> {
@@ -60,6 +62,7 @@ pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<ExitCode> {
         Command::Key(args) => key::run(&args)?,
         Command::Sign(args) => sign::run(&args)?,
         Command::Test(args) => return test::run(args).await,
+        Command::Check(args) => return check::run(args).await,
     }
     Ok(ExitCode::SUCCESS)
 }

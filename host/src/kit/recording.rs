@@ -30,6 +30,8 @@ pub struct Recording {
     pub event: Event,
     /// What was asked and answered.
     pub exchanges: Vec<Exchange>,
+    /// What every further request is answered.
+    pub otherwise: Option<Answer>,
     /// How it ended, or should have; without it, anything but a failure will do.
     pub ending: Option<Ending>,
     /// Whether requests name their endpoint, as they must where there are several.
@@ -96,6 +98,9 @@ impl Recording {
         }
         if !self.exchanges.is_empty() {
             say("calls", self.exchanges.iter().map(|it| self.call(it)).collect());
+        }
+        if let Some(further) = &self.otherwise {
+            say("otherwise", answer(further));
         }
         if let Some(wanted) = &self.ending {
             say("then", ending(wanted));

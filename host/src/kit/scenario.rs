@@ -146,6 +146,13 @@ pub struct Wanted {
     pub note: Option<String>,
 }
 
+impl Default for Wanted {
+    fn default() -> Self {
+        let visibility = Visibility::Present;
+        Self { membership: None, account: None, data: None, visibility, note: None }
+    }
+}
+
 /// What is wrong with a scenario file, and where.
 #[derive(Clone, Debug)]
 pub struct FileError(String);

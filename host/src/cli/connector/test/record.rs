@@ -59,7 +59,8 @@ fn recording(recorded: &Value, manifest: &Manifest) -> anyhow::Result<Recording>
     let about = format!("Recorded from operation {id}, decided by {connector}.");
     let name = format!("{} of {}", event.kind.name(), word("subject"));
     let endpoints = manifest.endpoints.len() > 1;
-    Ok(Recording { name, about, context, event, exchanges, ending: Some(ending), endpoints })
+    let (otherwise, ending) = (None, Some(ending));
+    Ok(Recording { name, about, context, event, exchanges, otherwise, ending, endpoints })
 }
 
 fn exchange(recorded: &Value) -> anyhow::Result<Exchange> {

@@ -1,0 +1,95 @@
+//! `muster connector check`.
+
+use std::io::{IsTerminal as _, stderr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use serde_json::{Map, Value};
+
+mod report;
+
+use super::project;
+use super::sandbox::Cache;
+use crate::cli::output::{FAINT, Format, NAME};
+use crate::kit::check::{Checks, Report, check};
+use crate::kit::settings_for;
+
+/// Put a connector through everything that apps and identity providers do.
+///
+/// Every event on every starting state, every request answered in every way that apps answer; each
+/// decision is asked for twice, each event told twice. It reports where events lead, what answers
+/// lead to, and what breaks the contract, each with its shortest example. The exit status is 0
+/// where nothing does, and 1 where something does; remarks do not count.
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    /// The connector's `.wasm` file, or its project, whose newest built file is found.
+    #[arg(default_value = ".", value_name = "FILE|DIR")]
+    connector: PathBuf,
+    /// The settings, an object in JSON or YAML. What is not in it, and required, has the default of
+    /// the connector's schema.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Write the example of each finding into this directory, as a scenario that holds once the
+    /// connector is repaired.
+    #[arg(long, value_name = "DIR")]
+    write: Option<PathBuf>,
+    /// How many decisions are asked for in each case; more find what takes several answers.
+    #[arg(long, default_value_t = 400, value_name = "N")]
+    decisions: usize,
+    #[command(flatten)]
+    cache: Cache,
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(super) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
+    let wasm = project::built(&args.connector)?;
+    let given = args.settings.as_deref().map(read).transpose()?.unwrap_or_default();
+    let began = Instant::now();
+    let loaded = args.cache.load(&wasm).await?;
+    let settings = settings_for(&loaded.connector.manifest, &given)
+        .map_err(|error| anyhow!("{error}; --settings gives them"))?;
+    let checks = Checks { settings, decisions: args.decisions };
+    let shown = stderr().is_terminal() && !args.format.json;
+    let report = check(&loaded.runtime, &loaded.connector, &checks, |done, all| {
+        if shown {
+            anstream::eprint!("\r\x1b[K{FAINT}{done} of {all} cases{FAINT:#}");
+        }
+    })
+    .await;
+    if shown {
+        anstream::eprint!("\r\x1b[K");
+    }
+    match args.format.json {
+        true => anstream::println!("{}", report::json(&loaded.connector, &report)),
+        false => report::print(&loaded.connector, &wasm, &report, began.elapsed()),
+    }
+    if let Some(folder) = &args.write {
+        let several = loaded.connector.manifest.endpoints.len() > 1;
+        write(folder, &report, several, args.format.json)?;
+    }
+    Ok(if report.conforms() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read(file: &Path) -> anyhow::Result<Map<String, Value>> {
+    let name = || format!("reading the settings in {}", file.display());
+    let text = std::fs::read_to_string(file).with_context(name)?;
+    serde_saphyr::from_str(&text).with_context(name)
+}
+
+fn write(folder: &Path, report: &Report, several: bool, quiet: bool) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    for finding in &report.findings {
+        let name = format!("{}-{}.yaml", finding.kind.name(), finding.event.name());
+        let file = folder.join(name);
+        std::fs::write(&file, finding.recording(several).file())
+            .with_context(|| file.display().to_string())?;
+        if !quiet {
+            anstream::println!("wrote {NAME}{}{NAME:#}", file.display());
+        }
+    }
+    Ok(())
+}
