@@ -106,9 +106,8 @@ fn answers() -> Vec<Answer> {
     let answer = |status, body: &str| {
         Ok(Response { status, headers: Vec::new(), body: body.as_bytes().to_vec() })
     };
-    let statuses = [
-        200, 201, 204, 302, 400, 401, 403, 404, 408, 409, 410, 412, 422, 425, 429, 500, 501, 503,
-    ];
+    let statuses =
+        [200, 201, 204, 302, 400, 401, 403, 404, 408, 409, 410, 412, 422, 425, 429, 500, 501, 503];
     let mut answers: Vec<_> =
         statuses.into_iter().map(|status| answer(status, r#"{"error":"so\n it  is"}"#)).collect();
     let bodies = [
@@ -182,6 +181,37 @@ fn line(request: &Request) -> String {
     format!("{endpoint} {method} {path} {query:?} {headers:?} {body:?}")
 }
 
+/// Each event, for each person, in each state.
+fn cases() -> Vec<(Arc<Context>, Arc<Event>)> {
+    let mut cases = Vec::new();
+    for account in accounts() {
+        let settings = if account.is_none() { "{}" } else { r#"{"list":"a b"}"# };
+        let context = Arc::new(context(settings, account));
+        for (user, kind) in
+            people().into_iter().flat_map(|user| KINDS.map(|kind| (user.clone(), kind)))
+        {
+            cases.push((Arc::clone(&context), Arc::new(event(kind, user))));
+        }
+    }
+    cases
+}
+
+/// Sees to it that all play an operation as the first one does; how many calls that makes.
+async fn alike(
+    runtime: &Runtime,
+    connectors: &[(String, Arc<Connector>)],
+    context: &Arc<Context>,
+    event: &Arc<Event>,
+    answers: &[Answer],
+) -> usize {
+    let expected = played(runtime, &connectors[0].1, context, event, answers).await;
+    for (name, connector) in &connectors[1..] {
+        let decided = played(runtime, connector, context, event, answers).await;
+        assert_eq!(decided, expected, "{name}: {context:?} {event:?} {answers:?}");
+    }
+    expected.len() - 1
+}
+
 const KINDS: [EventKind; 7] = [
     EventKind::Create,
     EventKind::Update,
@@ -200,30 +230,15 @@ async fn every_language_decides_alike() {
         let wasm = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         connectors.push((file.display().to_string(), runtime.load(&wasm).await.unwrap()));
     }
-    let alike = async |settings, account: &Option<Account>, user: &User, kind, answers: &[Answer]| {
-        let context = Arc::new(context(settings, account.clone()));
-        let event = Arc::new(event(kind, user.clone()));
-        let ask = |connector| played(&runtime, connector, &context, &event, answers);
-        let expected = ask(&connectors[0].1).await;
-        for (name, connector) in &connectors[1..] {
-            let decided = ask(connector).await;
-            assert_eq!(decided, expected, "{name}: {kind:?} {account:?} {user:?} {answers:?}");
-        }
-        expected.len() - 1
-    };
     let mut operations = 0;
-    for (account, user) in accounts().iter().flat_map(|a| people().into_iter().map(move |u| (a, u)))
-    {
-        for kind in KINDS {
-            let calls = alike("{}", account, &user, kind, &[fine()]).await;
-            for answer in answers().into_iter().filter(|_| calls > 0) {
-                let list = r#"{"list":"a b"}"#;
-                alike(list, account, &user, kind, std::slice::from_ref(&answer)).await;
-                if calls > 1 {
-                    alike(list, account, &user, kind, &[fine(), answer]).await;
-                }
-                operations += 1;
+    for (context, event) in cases() {
+        let calls = alike(&runtime, &connectors, &context, &event, &[fine()]).await;
+        for answer in answers().into_iter().filter(|_| calls > 0) {
+            alike(&runtime, &connectors, &context, &event, std::slice::from_ref(&answer)).await;
+            if calls > 1 {
+                alike(&runtime, &connectors, &context, &event, &[fine(), answer]).await;
             }
+            operations += 1;
         }
     }
     assert!(operations > 1000, "{operations}");
