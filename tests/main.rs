@@ -20,6 +20,7 @@ mod disconnect;
 mod entitlements;
 mod groups;
 mod hot_load;
+mod interfaces;
 mod kit;
 mod lifecycle;
 mod outages;
