@@ -50,7 +50,7 @@ enum Command {
     Tenant(tenant::TenantArgs),
     /// Tokens that identity providers present.
     Token(token::TokenArgs),
-    /// Connectors of a running host.
+    /// Connectors: begin, build, test and sign them; load, try and promote them on a host.
     Connector(connector::ConnectorArgs),
     /// The journal: what was asked, decided and done.
     Operation(operation::OperationArgs),

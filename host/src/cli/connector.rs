@@ -50,7 +50,7 @@ enum Command {
 pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::New(args) => new::run(&args)?,
-        Command::Build(args) => build::run(args).await?,
+        Command::Build(args) => return build::run(args).await,
         Command::List(args) => list::run(args).await?,
         Command::Show(args) => show::run(args).await?,
         Command::Push(args) => push::run(args).await?,

@@ -3,15 +3,19 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Map, json};
 
+use super::check;
 use super::sandbox::{Cache, Loaded};
-use crate::cli::output::{FAINT, Format, GOOD, NAME, STRONG};
+use crate::cli::output::{FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use crate::connector;
+use crate::kit::check::{Checks, Report};
+use crate::kit::{SettingsError, settings_for};
 
 mod javascript;
 mod python;
@@ -20,8 +24,9 @@ mod rust;
 /// Build a connector's project into the one `.wasm` file that a host loads.
 ///
 /// The language is told by Cargo.toml, package.json or requirements.txt, and built with its own
-/// tools: cargo, npm, or Python with its packages in `.venv`. What comes out is made a component and
-/// loaded, as a host would.
+/// tools: cargo, npm, or Python with its packages in `.venv`. What comes out is made a component,
+/// loaded as a host would, and checked a little (`muster connector check` does it thoroughly); the
+/// exit status is 1 where it breaks the contract.
 #[derive(Args, Debug)]
 pub(super) struct BuildArgs {
     /// The project.
@@ -30,11 +35,17 @@ pub(super) struct BuildArgs {
     /// The file to write; in the project, named after the connector, unless given.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Build it, and check nothing.
+    #[arg(long)]
+    no_check: bool,
     #[command(flatten)]
     cache: Cache,
     #[command(flatten)]
     format: Format,
 }
+
+/// Decisions in each case of the check that comes with a build.
+const DECISIONS: usize = 40;
 
 /// Builds what stands in a folder, and tells where it left the file.
 type Build = fn(&Path) -> anyhow::Result<PathBuf>;
@@ -46,8 +57,8 @@ const LANGUAGES: [(&str, Build); 3] = [
     ("requirements.txt", python::build),
 ];
 
-pub(super) async fn run(args: BuildArgs) -> anyhow::Result<()> {
-    let BuildArgs { project, out, cache, format } = args;
+pub(super) async fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
+    let BuildArgs { project, out, no_check, cache, format } = args;
     let told = LANGUAGES.into_iter().find(|(file, _)| project.join(file).is_file());
     let Some((_, build)) = told else {
         bail!(
@@ -59,24 +70,40 @@ pub(super) async fn run(args: BuildArgs) -> anyhow::Result<()> {
     let left = build(&project)?;
     let wasm = fs::read(&left).with_context(|| format!("reading {}", left.display()))?;
     let wasm = connector::component(&wasm).with_context(|| left.display().to_string())?;
-    let Loaded { connector, .. } = cache.load_bytes(&left.display().to_string(), &wasm).await?;
+    let loaded = cache.load_bytes(&left.display().to_string(), &wasm).await?;
+    let connector = &loaded.connector;
     let manifest = &connector.manifest;
     let named = format!("{}.wasm", manifest.name);
     let here = project == Path::new(".");
     let out = out.unwrap_or_else(|| if here { PathBuf::from(named) } else { project.join(named) });
     fs::write(&out, &wasm).with_context(|| format!("writing {}", out.display()))?;
+    let began = Instant::now();
+    let checked = if no_check { Ok(None) } else { checked(&loaded, format).await.map(Some) };
     let built = json!({
         "file": out,
         "bytes": wasm.len(),
         "digest": connector.digest,
         "name": manifest.name,
         "version": manifest.version,
+        "conforms": checked.as_ref().ok().and_then(|report| Some(report.as_ref()?.conforms())),
     });
     format.print(&built, |_| {
         let (file, name, version) = (out.display(), &manifest.name, &manifest.version);
         let kib = wasm.len().div_ceil(1024);
         anstream::println!("{GOOD}built{GOOD:#} {NAME}{file}{NAME:#}: {name}@{version}, {kib} KiB");
         anstream::println!("{FAINT}{}{FAINT:#}", connector.digest);
+        match &checked {
+            Ok(Some(report)) if report.conforms() => {
+                anstream::println!("It keeps the contract in {} cases.\n", report.cases);
+            }
+            Ok(Some(report)) => {
+                anstream::println!();
+                check::report::print(connector, &out, report, began.elapsed());
+                anstream::println!();
+            }
+            Ok(None) => {}
+            Err(why) => anstream::println!("{NOTE}not checked{NOTE:#}: {why}\n"),
+        }
         for (command, purpose) in [
             ("test", "its scenarios, in the sandbox"),
             ("check", "everything that apps do, to see what it makes of it"),
@@ -86,7 +113,15 @@ pub(super) async fn run(args: BuildArgs) -> anyhow::Result<()> {
             anstream::println!("  {STRONG}{command}{STRONG:#}  {FAINT}{purpose}{FAINT:#}");
         }
     });
-    Ok(())
+    let breaks = matches!(&checked, Ok(Some(report)) if !report.conforms());
+    Ok(if breaks { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Puts a connector through what its schema's defaults allow.
+async fn checked(loaded: &Loaded, format: Format) -> Result<Report, SettingsError> {
+    let settings = settings_for(&loaded.connector.manifest, &Map::new())?;
+    let checks = Checks { settings, decisions: DECISIONS };
+    Ok(check::reported(loaded, &checks, format).await)
 }
 
 /// Runs a tool in a project; what it prints goes to the error output, where it disturbs no JSON.

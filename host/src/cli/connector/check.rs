@@ -9,10 +9,10 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use serde_json::{Map, Value};
 
-mod report;
+pub(super) mod report;
 
 use super::project;
-use super::sandbox::Cache;
+use super::sandbox::{Cache, Loaded};
 use crate::cli::output::{FAINT, Format, NAME};
 use crate::kit::check::{Checks, Report, check};
 use crate::kit::settings_for;
@@ -53,16 +53,7 @@ pub(super) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let settings = settings_for(&loaded.connector.manifest, &given)
         .map_err(|error| anyhow!("{error}; --settings gives them"))?;
     let checks = Checks { settings, decisions: args.decisions };
-    let shown = stderr().is_terminal() && !args.format.json;
-    let report = check(&loaded.runtime, &loaded.connector, &checks, |done, all| {
-        if shown {
-            anstream::eprint!("\r\x1b[K{FAINT}{done} of {all} cases{FAINT:#}");
-        }
-    })
-    .await;
-    if shown {
-        anstream::eprint!("\r\x1b[K");
-    }
+    let report = reported(&loaded, &checks, args.format).await;
     match args.format.json {
         true => anstream::println!("{}", report::json(&loaded.connector, &report)),
         false => report::print(&loaded.connector, &wasm, &report, began.elapsed()),
@@ -72,6 +63,21 @@ pub(super) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
         write(folder, &report, several, args.format.json)?;
     }
     Ok(if report.conforms() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Puts a connector through everything, and tells how far it is on a terminal.
+pub(super) async fn reported(loaded: &Loaded, checks: &Checks, format: Format) -> Report {
+    let shown = stderr().is_terminal() && !format.json;
+    let report = check(&loaded.runtime, &loaded.connector, checks, |done, all| {
+        if shown {
+            anstream::eprint!("\r\x1b[K{FAINT}{done} of {all} cases{FAINT:#}");
+        }
+    });
+    let report = report.await;
+    if shown {
+        anstream::eprint!("\r\x1b[K");
+    }
+    report
 }
 
 fn read(file: &Path) -> anyhow::Result<Map<String, Value>> {

@@ -9,7 +9,12 @@ use crate::cli::output::{self, BAD, FAINT, GOOD, NOTE, STRONG};
 use crate::connector::Connector;
 use crate::kit::check::{Decision, Finding, Report, Severity, Start};
 
-pub(super) fn print(connector: &Connector, wasm: &Path, report: &Report, elapsed: Duration) {
+pub(in crate::cli::connector) fn print(
+    connector: &Connector,
+    wasm: &Path,
+    report: &Report,
+    elapsed: Duration,
+) {
     let manifest = &connector.manifest;
     let (name, version) = (&manifest.name, &manifest.version);
     anstream::println!("{STRONG}{name} {version}{STRONG:#}  {FAINT}{}{FAINT:#}\n", wasm.display());
