@@ -23,6 +23,9 @@ pub use child::compile_main;
 
 /// How often the child is looked after.
 const LOOK: Duration = Duration::from_millis(5);
+/// Threads that compile. Functions are compiled one by one, so as many cores would help, and would be
+/// taken from those who are served.
+const THREADS: &str = "2";
 /// Bytes of the child's complaints that are read.
 const COMPLAINT_BYTES: u64 = 64 * 1024;
 
@@ -62,6 +65,7 @@ impl Compiler {
         Command::new(&self.program)
             .arg("compile-connector")
             .env_clear()
+            .env("RAYON_NUM_THREADS", THREADS)
             .current_dir("/")
             .stdin(input.try_clone()?)
             .stdout(output.try_clone()?)

@@ -10,8 +10,9 @@ use super::limits::{INSTANCES, MEMORIES, RESERVED_BYTES, STACK_BYTES, TABLE_ELEM
 
 /// How often a running decision is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(10);
-/// Memories beyond those in use, so that as many connectors find one that is theirs already.
-const WARM: u32 = 64;
+/// Memories beyond those in use, so that as many connectors find one that is theirs already. Until
+/// one is written to, it is address space and nothing more.
+const WARM: u32 = 1024;
 /// Bytes of a memory that stay when its instance goes: more than a decision mostly writes.
 const KEPT_BYTES: usize = 256 * 1024;
 
@@ -54,6 +55,7 @@ fn pool(threads: u32) -> PoolingAllocationConfig {
         .total_core_instances(threads * INSTANCES)
         .max_memories_per_component(MEMORIES)
         .total_memories(threads * MEMORIES + WARM)
+        .max_unused_warm_slots(WARM)
         // What one decision may have of it is the sandbox's to say.
         .max_memory_size(RESERVED_BYTES)
         .max_tables_per_component(INSTANCES)
