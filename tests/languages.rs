@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use muster::connector::{Connector, Failure, Limits, Question, Runtime, RuntimeConfig};
+use muster::connector::{Budget, Connector, Failure, Limits, Question, Runtime, RuntimeConfig};
 use muster::decision::{
     Account, Context, Event, EventKind, Exchange, Membership, Request, Response, Step, Subject,
     Unreachable, User,
@@ -162,7 +162,7 @@ async fn played(
             event: Arc::clone(event),
             exchanges: exchanges.clone().into(),
         };
-        let decided = runtime.decide(connector, question).await;
+        let decided = runtime.decide(connector, question, Budget::default()).await;
         let answer = decided.answer.unwrap_or_else(|failure| panic!("{failure}: {answers:?}"));
         let Ok(Step::Call(request)) = answer else {
             told.push(format!("{answer:?}"));
@@ -266,7 +266,7 @@ async fn in_every_language_a_crash_and_a_wrong_replay_say_why() {
             let context = Arc::new(context(settings, None));
             let event = Arc::new(event(EventKind::Create, people().pop().unwrap()));
             let question = Question { context, event, exchanges: exchanges.into() };
-            match runtime.decide(&connector, question).await.answer {
+            match runtime.decide(&connector, question, Budget::default()).await.answer {
                 Err(Failure::Trap(text)) => text,
                 other => panic!("{}: {other:?}", file.display()),
             }

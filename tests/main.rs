@@ -23,6 +23,7 @@ mod hot_load;
 mod interfaces;
 mod kit;
 mod lifecycle;
+mod limits;
 mod outages;
 mod promotion;
 mod query;

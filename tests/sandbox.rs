@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster::connector::{
-    Connector, Decided, Failure, Level, Limits, LoadError, Question, Runtime, RuntimeConfig,
+    Budget, Connector, Decided, Failure, Level, Limits, LoadError, Question, Runtime, RuntimeConfig,
 };
 use muster::decision::{Context, Event, EventKind, Outcome, Step, Subject, User};
 use tempfile::TempDir;
@@ -47,8 +47,8 @@ impl Sandbox {
     /// Asks the connector to do this, and then whether others still can be asked.
     async fn asked_to(&self, what: &str) -> Decided {
         let connector = self.misbehaving().await;
-        let decided = self.runtime.decide(&connector, question(what)).await;
-        let next = self.runtime.decide(&connector, question("done")).await;
+        let decided = self.runtime.decide(&connector, question(what), Budget::default()).await;
+        let next = self.runtime.decide(&connector, question("done"), Budget::default()).await;
         assert_eq!(note(&next), "done", "the next decision");
         decided
     }
@@ -138,7 +138,7 @@ async fn a_connector_that_loops_is_stopped() {
 async fn a_connector_that_allocates_without_end_is_stopped() {
     let decided = Sandbox::new().asked_to("allocate").await;
     assert_eq!(failure(&decided), &Failure::Memory);
-    let limit = Limits::default().memory as u64;
+    let limit = Budget::default().memory as u64;
     assert!(decided.memory_peak > limit / 2 && decided.memory_peak <= limit);
 }
 
@@ -147,6 +147,29 @@ async fn a_connector_that_is_denied_memory_and_copes_may_go_on() {
     let decided = Sandbox::new().asked_to("allocate-politely").await;
     let mebibytes: u32 = note(&decided).parse().unwrap();
     assert!((16..32).contains(&mebibytes), "{mebibytes}");
+}
+
+#[tokio::test]
+async fn a_decision_has_as_much_memory_as_it_is_given() {
+    let sandbox = Sandbox::new();
+    let connector = sandbox.misbehaving().await;
+    let ask = async |memory: usize| {
+        let budget = Budget { memory: memory << 20, ..Budget::default() };
+        let decided = sandbox.runtime.decide(&connector, question("allocate-politely"), budget);
+        note(&decided.await).parse::<usize>().unwrap()
+    };
+    assert!((4..8).contains(&ask(8).await));
+    assert!((32..64).contains(&ask(64).await));
+}
+
+#[tokio::test]
+async fn a_decision_computes_as_long_as_it_is_given() {
+    let sandbox = Sandbox::new();
+    let connector = sandbox.misbehaving().await;
+    let budget = Budget { time: Duration::from_millis(300), ..Budget::default() };
+    let decided = sandbox.runtime.decide(&connector, question("loop"), budget).await;
+    assert_eq!(failure(&decided), &Failure::Deadline);
+    assert!(decided.elapsed >= Duration::from_millis(300), "{:?}", decided.elapsed);
 }
 
 #[tokio::test]
@@ -184,7 +207,8 @@ async fn a_connector_remembers_nothing_between_calls() {
     let sandbox = Sandbox::new();
     let connector = sandbox.misbehaving().await;
     for _ in 0..20 {
-        let decided = sandbox.runtime.decide(&connector, question("remember")).await;
+        let decided =
+            sandbox.runtime.decide(&connector, question("remember"), Budget::default()).await;
         assert_eq!(note(&decided), "1");
     }
 }
@@ -224,10 +248,11 @@ async fn a_connector_that_answers_nonsense_fails() {
 async fn a_connector_that_loops_delays_no_other_thread() {
     let sandbox = Sandbox::new();
     let connector = sandbox.misbehaving().await;
-    let looping = sandbox.runtime.decide(&connector, question("loop"));
+    let looping = sandbox.runtime.decide(&connector, question("loop"), Budget::default());
     let others = async {
         for _ in 0..20 {
-            let decided = sandbox.runtime.decide(&connector, question("done")).await;
+            let decided =
+                sandbox.runtime.decide(&connector, question("done"), Budget::default()).await;
             assert_eq!(note(&decided), "done");
         }
     };
@@ -239,8 +264,8 @@ async fn a_connector_that_loops_delays_no_other_thread() {
 async fn more_decisions_than_the_queue_holds_wait_for_their_turn() {
     let sandbox = Sandbox::new();
     let connector = sandbox.misbehaving().await;
-    let decisions = (0..500).map(|_| sandbox.runtime.decide(&connector, question("done")));
-    let decisions: Vec<_> = decisions.map(Box::pin).collect();
+    let ask = |_| sandbox.runtime.decide(&connector, question("done"), Budget::default());
+    let decisions: Vec<_> = (0..500).map(ask).map(Box::pin).collect();
     for decided in futures_util::future::join_all(decisions).await {
         assert_eq!(note(&decided), "done");
     }

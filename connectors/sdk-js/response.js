@@ -27,7 +27,7 @@ export class Response {
     const asked = `${request.method} ${request.path}`;
     if (response.tag === "err") {
       if (response.val.tag === "too-large") {
-        throw new Misconfigured(`The app's answer to ${asked} is larger than 1 MiB.`);
+        throw new Misconfigured(`The app's answer to ${asked} is larger than muster takes.`);
       }
       throw new RetryLater();
     }

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use muster::connector::{Limits, Question, Runtime, RuntimeConfig};
+use muster::connector::{Budget, Limits, Question, Runtime, RuntimeConfig};
 use muster::decision::{Context, Event, EventKind, Outcome, Step, Subject, User};
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -243,7 +243,7 @@ fn decision(criterion: &mut Criterion) {
     let runtime = Arc::new(runtime.unwrap());
     let connector = server.block_on(runtime.load(&module)).unwrap();
     let decide = async || {
-        let decided = runtime.decide(&connector, question.clone()).await;
+        let decided = runtime.decide(&connector, question.clone(), Budget::default()).await;
         assert!(matches!(decided.answer, Ok(Ok(Step::Done(Outcome { .. })))));
         decided.elapsed
     };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
-use muster::connector::{Connector, Limits, Question, Runtime, RuntimeConfig};
+use muster::connector::{Budget, Connector, Limits, Question, Runtime, RuntimeConfig};
 use muster::decision::{Context, Event, EventKind, Subject, User};
 use tokio::runtime;
 
@@ -58,7 +58,8 @@ impl Candidate {
 
     async fn decide(&mut self, runtime: &Runtime, question: &Question) {
         for _ in 0..DECISIONS {
-            let decided = runtime.decide(&self.connector, question.clone()).await;
+            let decided =
+                runtime.decide(&self.connector, question.clone(), Budget::default()).await;
             decided.answer.unwrap().unwrap();
             self.memory = self.memory.max(decided.memory_peak);
             self.decisions.push(decided.elapsed);

@@ -7,6 +7,7 @@ mod connector;
 mod demo;
 mod dev;
 mod failpoint;
+mod limits;
 mod operation;
 mod output;
 mod serve;

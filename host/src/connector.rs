@@ -37,7 +37,7 @@ mod words;
 pub use compiler::compile_main;
 pub use failure::Failure;
 pub use gate::{Interfaces, Unfit, component, interfaces};
-pub use limits::Limits;
+pub use limits::{Budget, Limits};
 pub use load_error::LoadError;
 pub use log::{Level, LogLine};
 pub use manifest::{
@@ -64,7 +64,7 @@ pub struct RuntimeConfig {
     pub key: [u8; 32],
     /// How many decisions run at once.
     pub threads: usize,
-    /// What a connector may cost.
+    /// What loading a connector may take.
     pub limits: Limits,
 }
 
@@ -123,7 +123,7 @@ pub struct Decided {
 
 /// A place on a connector's thread for questions that are in no hurry.
 pub struct Aside<'a> {
-    limits: Limits,
+    budget: Budget,
     give_way: &'a dyn Fn(),
 }
 
@@ -131,7 +131,7 @@ impl Aside<'_> {
     /// Asks for the next step, after everybody who is in a hurry. It blocks.
     pub fn decide(&self, connector: &Connector, question: &Question) -> Decided {
         (self.give_way)();
-        connector.decide(question, &self.limits)
+        connector.decide(question, &self.budget)
     }
 }
 
@@ -140,12 +140,6 @@ impl Runtime {
     pub fn new(config: RuntimeConfig) -> anyhow::Result<Self> {
         let RuntimeConfig { compiler, cache, key, threads, limits } = config;
         anyhow::ensure!(threads > 0, "connectors need at least one thread");
-        anyhow::ensure!(
-            limits.memory <= limits::RESERVED_BYTES,
-            "a connector's memory is limited to {} bytes, at most {} are possible",
-            limits.memory,
-            limits::RESERVED_BYTES
-        );
         let engine = engine::for_running(u32::try_from(threads)?)?;
         let cache = Cache::open(&cache, key, &engine)?;
         let compiler = Compiler { program: compiler, time: limits.compilation };
@@ -177,9 +171,14 @@ impl Runtime {
     }
 
     /// Asks for the next step of an operation, in a fresh sandbox.
-    pub async fn decide(&self, connector: &Arc<Connector>, question: Question) -> Decided {
-        let (connector, limits) = (Arc::clone(connector), self.limits);
-        self.threads.run(move || connector.decide(&question, &limits)).await
+    pub async fn decide(
+        &self,
+        connector: &Arc<Connector>,
+        question: Question,
+        budget: Budget,
+    ) -> Decided {
+        let connector = Arc::clone(connector);
+        self.threads.run(move || connector.decide(&question, &budget)).await
     }
 
     fn linked(&self, component: &Component) -> wasmtime::Result<ConnectorPre<Sandbox>> {
@@ -192,10 +191,10 @@ impl Runtime {
     /// waits for go before each of them.
     pub async fn aside<T: Send + 'static>(
         &self,
+        budget: Budget,
         work: impl FnOnce(&Aside<'_>) -> T + Send + 'static,
     ) -> T {
-        let limits = self.limits;
-        self.threads.run_unhurried(move |give_way| work(&Aside { limits, give_way })).await
+        self.threads.run_unhurried(move |give_way| work(&Aside { budget, give_way })).await
     }
 
     /// Forgets what is kept of a connector's file on disk. A connector that is loaded stays.
@@ -205,17 +204,16 @@ impl Runtime {
 
     /// The trial: only an instance proves that the connector's types are the interface's.
     async fn describe(&self, ready: ConnectorPre<Sandbox>) -> Result<Manifest, LoadError> {
-        let limits = self.limits;
-        let trial = move || sandbox::run(&ready, &limits, None, words::describe);
+        let trial = move || sandbox::run(&ready, &Budget::default(), None, words::describe);
         let text = self.threads.run(trial).await.result.map_err(LoadError::Trial)?;
         Manifest::parse(&text).map_err(LoadError::Manifest)
     }
 }
 
 impl Connector {
-    fn decide(&self, question: &Question, limits: &Limits) -> Decided {
+    fn decide(&self, question: &Question, budget: &Budget) -> Decided {
         let ask = |guest: &_, store: &mut _| words::decide(guest, store, question);
-        let run = sandbox::run(&self.ready, limits, Some(&question.context), ask);
+        let run = sandbox::run(&self.ready, budget, Some(&question.context), ask);
         let Run { result, log, memory_peak, elapsed } = run;
         let answer = result.and_then(|answer| answer::checked(answer, &self.manifest));
         Decided { answer, log: log.lines, log_dropped: log.dropped, memory_peak, elapsed }
@@ -270,7 +268,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 impl fmt::Debug for Aside<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Aside").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Aside").field("budget", &self.budget).finish_non_exhaustive()
     }
 }
 

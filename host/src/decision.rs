@@ -187,7 +187,7 @@ pub struct Response {
     pub status: u16,
     /// Names in lower case, and values.
     pub headers: Vec<(String, String)>,
-    /// The body, at most 1 MiB.
+    /// The body, no larger than the app's limit.
     #[serde(with = "body::required")]
     pub body: Vec<u8>,
 }
@@ -200,7 +200,7 @@ pub enum Unreachable {
     Timeout,
     /// No connection, or it broke.
     Connection,
-    /// The answer was larger than 1 MiB.
+    /// The answer was larger than the app's limit.
     TooLarge,
     /// The app is left alone for a while.
     CircuitOpen,

@@ -12,6 +12,7 @@ pub mod embedded;
 mod http;
 pub mod kit;
 pub mod lifecycle;
+pub mod limits;
 pub mod sample;
 pub mod scim;
 pub mod store;

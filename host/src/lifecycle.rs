@@ -26,6 +26,7 @@ mod promotion;
 mod recovery;
 pub mod registry;
 mod replay;
+mod retention;
 mod retirement;
 mod retry;
 mod run;
@@ -159,6 +160,7 @@ impl Host {
         host.reload().await?;
         host.recover().await?;
         host.keep_token_uses();
+        host.forget_in_time();
         Ok(host)
     }
 

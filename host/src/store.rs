@@ -20,6 +20,7 @@ mod pool;
 mod reader;
 mod recorded;
 mod resource;
+mod retention;
 mod statement;
 mod tenant;
 mod walk;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muster::connector::{Connector, Limits, Question, Runtime, RuntimeConfig};
+use muster::connector::{Budget, Connector, Limits, Question, Runtime, RuntimeConfig};
 use muster::decision::{Context, Event, EventKind, Subject, User};
 
 use crate::guests::guest;
@@ -79,12 +79,12 @@ async fn first_decision(runtime: &Runtime, n: u32) -> Duration {
     let wasm = variant(n);
     let begun = Instant::now();
     let connector = runtime.load(&wasm).await.unwrap();
-    assert!(runtime.decide(&connector, question()).await.answer.is_ok());
+    assert!(runtime.decide(&connector, question(), Budget::default()).await.answer.is_ok());
     begun.elapsed()
 }
 
 async fn decision(runtime: &Runtime, connector: &Arc<Connector>) -> Duration {
-    let decided = runtime.decide(connector, question()).await;
+    let decided = runtime.decide(connector, question(), Budget::default()).await;
     assert!(decided.answer.is_ok());
     decided.elapsed
 }

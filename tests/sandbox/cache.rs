@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use muster::connector::{Limits, LoadError};
+use muster::connector::{Budget, Limits, LoadError};
 
 use super::{KEY, Sandbox, describing, note, question, runtime};
 use crate::support::guests::guest;
@@ -42,7 +42,7 @@ async fn a_connector_whose_cache_file_was_tampered_with_is_compiled_anew() {
         fs::write(&file, bad).unwrap();
         let connector = sandbox.misbehaving().await;
         assert!(fs::read(&file).unwrap() == good, "it was written anew");
-        let decided = sandbox.runtime.decide(&connector, question("done")).await;
+        let decided = sandbox.runtime.decide(&connector, question("done"), Budget::default()).await;
         assert_eq!(note(&decided), "done");
     }
 }

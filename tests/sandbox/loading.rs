@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use muster::connector::{Limits, LoadError, Unfit};
+use muster::connector::{Budget, Limits, LoadError, Unfit};
 use wit_component::ComponentEncoder;
 
 use super::surgery::{armed, bloated};
@@ -49,7 +49,7 @@ async fn a_component_is_taken_as_a_module_is() {
     let component = encoder.unwrap().encode().unwrap();
     let sandbox = Sandbox::new();
     let connector = sandbox.runtime.load(&component).await.unwrap();
-    let decided = sandbox.runtime.decide(&connector, question("done")).await;
+    let decided = sandbox.runtime.decide(&connector, question("done"), Budget::default()).await;
     assert_eq!(note(&decided), "done");
 }
 
@@ -99,7 +99,7 @@ async fn a_connector_that_costs_too_much_to_compile_is_refused_and_delays_nobody
     let begun = Instant::now();
     let decisions = async {
         while begun.elapsed() < limits.compilation {
-            let decided = runtime.decide(&connector, question("done")).await;
+            let decided = runtime.decide(&connector, question("done"), Budget::default()).await;
             assert_eq!(note(&decided), "done");
         }
     };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muster::connector::{Decided, Failure, Level};
+use muster::connector::{Budget, Decided, Failure, Level};
 
 use super::{Sandbox, failure, note, question};
 use crate::support::guests::guest;
@@ -11,8 +11,8 @@ use crate::support::guests::guest;
 async fn asked_to(what: &str) -> Decided {
     let sandbox = Sandbox::new();
     let connector = sandbox.runtime.load(&guest("with-wasi")).await.unwrap();
-    let decided = sandbox.runtime.decide(&connector, question(what)).await;
-    let again = sandbox.runtime.decide(&connector, question(what)).await;
+    let decided = sandbox.runtime.decide(&connector, question(what), Budget::default()).await;
+    let again = sandbox.runtime.decide(&connector, question(what), Budget::default()).await;
     assert_eq!((&decided.answer, &decided.log), (&again.answer, &again.log));
     decided
 }
@@ -56,7 +56,7 @@ async fn a_connectors_randomness_follows_its_operation() {
     let connector = sandbox.runtime.load(&guest("with-wasi")).await.unwrap();
     let mut other = question("random");
     Arc::make_mut(&mut other.context).seed += 1;
-    let decided = sandbox.runtime.decide(&connector, other).await;
+    let decided = sandbox.runtime.decide(&connector, other, Budget::default()).await;
     assert_ne!(note(&decided), note(&asked_to("random").await));
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muster::connector::Question;
+use muster::connector::{Budget, Question};
 use muster::decision::{
     Account, Context, Event, EventKind, Exchange, Group, Member, Membership, Outcome, Refusal,
     Request, Response, Step, Subject, Unreachable, Visibility,
@@ -41,7 +41,7 @@ async fn seen(
     let context = Context { settings: r#"{"do":"echo"}"#.to_owned(), ..context };
     let exchanges = exchanges.into();
     let question = Question { context: Arc::new(context), event: Arc::new(event), exchanges };
-    let decided = sandbox.runtime.decide(&connector, question).await;
+    let decided = sandbox.runtime.decide(&connector, question, Budget::default()).await;
     assert_eq!(note(&decided), "echoed");
     decided.log.into_iter().map(|line| line.message).collect()
 }
@@ -141,11 +141,12 @@ async fn a_connector_sees_why_there_is_no_response() {
 async fn a_request_is_asked_for_and_its_exchange_is_given_back() {
     let sandbox = Sandbox::new();
     let connector = sandbox.misbehaving().await;
-    let first = sandbox.runtime.decide(&connector, question("call-then-done")).await;
+    let first =
+        sandbox.runtime.decide(&connector, question("call-then-done"), Budget::default()).await;
     assert_eq!(first.answer, Ok(Ok(Step::Call(request()))));
     let exchange = Exchange { request: request(), response: Ok(response()) };
     let again = Question { exchanges: Arc::new([exchange]), ..question("call-then-done") };
-    let second = sandbox.runtime.decide(&connector, again).await;
+    let second = sandbox.runtime.decide(&connector, again, Budget::default()).await;
     assert!(note(&second).contains("status: 201"), "{second:?}");
 }
 
@@ -156,7 +157,7 @@ async fn an_account_comes_back_as_it_was_given() {
     for membership in [Membership::Active, Membership::Suspended, Membership::Absent] {
         let mut question = question("return");
         Arc::make_mut(&mut question.context).account = Some(account(membership));
-        let decided = sandbox.runtime.decide(&connector, question).await;
+        let decided = sandbox.runtime.decide(&connector, question, Budget::default()).await;
         let Outcome { account: its, visibility, .. } = outcome(&decided);
         assert_eq!(its.as_ref(), Some(&account(membership)));
         assert_eq!(*visibility, Visibility::Gone);
@@ -175,7 +176,7 @@ async fn each_refusal_comes_out_as_it_is() {
         ("later", Refusal::RetryLater(Some(7))),
         ("misconfigured", Refusal::Misconfigured("e".to_owned())),
     ] {
-        let decided = sandbox.runtime.decide(&connector, question(what)).await;
+        let decided = sandbox.runtime.decide(&connector, question(what), Budget::default()).await;
         assert_eq!(decided.answer, Ok(Err(refusal)));
     }
 }

@@ -55,7 +55,7 @@ class App:
         if divergence is not None:
             raise RuntimeError(f"call {self._asked}: {divergence}")
         if exchange.answer == "too-large":
-            raise Misconfigured(f"The app's answer to {request} is larger than 1 MiB.")
+            raise Misconfigured(f"The app's answer to {request} is larger than muster takes.")
         if isinstance(exchange.answer, str):
             raise RetryLater
         return exchange.answer.checked()

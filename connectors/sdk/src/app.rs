@@ -37,7 +37,7 @@ impl App {
     /// | the app | becomes |
     /// |---|---|
     /// | no answer; 408, 425, 429, 500 and above; 403 with `Retry-After` | [`RetryLater`](crate::Refusal::RetryLater), with `Retry-After` where it is in seconds |
-    /// | an answer beyond 1 MiB; 3xx | [`Misconfigured`](crate::Refusal::Misconfigured) |
+    /// | an answer beyond 1 MiB, or the limit that the operator sets; 3xx | [`Misconfigured`](crate::Refusal::Misconfigured) |
     /// | 401, 403 | `Misconfigured` |
     /// | 409 | [`Conflict`](crate::Refusal::Conflict) |
     /// | 501 | [`Unsupported`](crate::Refusal::Unsupported) |

@@ -16,7 +16,7 @@ pub struct Response {
     pub status: u16,
     /// Names in lower case, and values.
     pub headers: Vec<(String, String)>,
-    /// At most 1 MiB.
+    /// At most 1 MiB, unless the operator limits it otherwise.
     pub body: Vec<u8>,
     /// The request, as a refusal names it.
     asked: String,
@@ -29,7 +29,7 @@ impl Response {
         let response = match exchange.response {
             Ok(response) => response,
             Err(Unreachable::TooLarge) => {
-                let text = format!("The app's answer to {asked} is larger than 1 MiB.");
+                let text = format!("The app's answer to {asked} is larger than muster takes.");
                 return Err(Refusal::Misconfigured(text));
             }
             Err(Unreachable::Timeout | Unreachable::Connection | Unreachable::CircuitOpen) => {
@@ -201,7 +201,7 @@ mod tests {
         {
             assert_eq!(of(unreachable), Refusal::RetryLater(None));
         }
-        let text = "The app's answer to GET /x is larger than 1 MiB.".to_owned();
+        let text = "The app's answer to GET /x is larger than muster takes.".to_owned();
         assert_eq!(of(Unreachable::TooLarge), Refusal::Misconfigured(text));
     }
 

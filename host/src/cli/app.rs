@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::admin::{Admin, segment};
+use super::limits::LimitArgs;
 use super::output::{self, Format};
 
 /// Options of `muster app`.
@@ -60,6 +61,8 @@ struct Put {
     /// When identity providers are answered: `when-done` or `when-recorded`.
     #[arg(long, default_value = "when-done")]
     reply: String,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 pub(super) async fn run(args: AppArgs) -> anyhow::Result<()> {
@@ -82,6 +85,7 @@ pub(super) async fn run(args: AppArgs) -> anyhow::Result<()> {
                 "settings": read(put.settings)?,
                 "endpoints": read(put.endpoints)?,
                 "reply": put.reply,
+                "limits": put.limits.spec()?,
             });
             let app = admin.put(&format!("/apps/{}", segment(&put.name)), spec).await?;
             format.print(&app, output::object);

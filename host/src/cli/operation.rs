@@ -139,7 +139,10 @@ fn explain(operation: &Value) {
     }
     let used = &operation["used"];
     if let (Some(micros), Some(memory)) = (used["micros"].as_u64(), used["memory"].as_u64()) {
-        let calls = operation["exchanges"].as_array().map_or(0, Vec::len);
+        let calls = used["calls"].as_u64().unwrap_or_default();
+        if calls > 0 && operation["exchanges"].as_array().is_none_or(Vec::is_empty) {
+            anstream::println!("  {FAINT}its calls are no longer kept{FAINT:#}");
+        }
         anstream::println!(
             "  {FAINT}used {micros} µs in {} decisions, {} KiB of memory at most, {calls} calls{FAINT:#}",
             used["decisions"],

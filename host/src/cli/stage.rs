@@ -18,6 +18,7 @@ use crate::connector::Keyring;
 use crate::lifecycle::{
     AppSpec, Fault, Host, HostConfig, NewTenantToken, TenantSpec, TokenSpec, registry::Reply,
 };
+use crate::limits::LimitsSpec;
 use crate::sample::Sample;
 use crate::{embedded, http, sample};
 
@@ -156,6 +157,7 @@ impl Stage {
             settings,
             endpoints: endpoints.collect(),
             reply: self.reply,
+            limits: LimitsSpec::default(),
         };
         said(self.host.put_app(name, spec).await)
     }

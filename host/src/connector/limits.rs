@@ -1,7 +1,7 @@
 //! What a connector may cost.
 //!
 //! What `wit/lifecycle.wit` promises to connectors is a constant; what an operator may turn is in
-//! [`Limits`].
+//! [`Budget`], and what a host may, in [`Limits`].
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) const ANSWER_BYTES: usize = 1024 * 1024;
 pub(super) const COPY_BYTES: usize = 2 * ANSWER_BYTES;
 /// Bytes of WebAssembly stack.
 pub(super) const STACK_BYTES: usize = 512 * 1024;
-/// Address space set aside for each linear memory: the most that [`Limits::memory`] can be.
+/// Address space set aside for each linear memory: the most that [`Budget::memory`] can be.
 pub(super) const RESERVED_BYTES: usize = 64 * 1024 * 1024;
 /// Elements of each table.
 pub(super) const TABLE_ELEMENTS: usize = 10_000;
@@ -52,15 +52,31 @@ impl Effort {
     }
 }
 
-/// The limits that an operator may turn.
+/// What one decision may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// How long it may compute.
+    pub time: Duration,
+    /// Bytes of linear memory, in all memories together; at most [`Budget::MOST_MEMORY`].
+    pub memory: usize,
+}
+
+impl Budget {
+    /// The most memory that any decision can have.
+    pub const MOST_MEMORY: usize = RESERVED_BYTES;
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { time: Duration::from_millis(100), memory: 32 * 1024 * 1024 }
+    }
+}
+
+/// What loading a connector may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Bytes of a connector's file.
     pub file: usize,
-    /// Bytes of linear memory in a decision, in all memories together; at most 64 MiB.
-    pub memory: usize,
-    /// How long a decision may compute.
-    pub deadline: Duration,
     /// How long compiling a file of up to 4 MiB may take, whatever it waits for; five times that for
     /// a larger one.
     pub compilation: Duration,
@@ -71,8 +87,6 @@ impl Default for Limits {
         Self {
             // Python's interpreter and library take 18 MiB.
             file: 32 * 1024 * 1024,
-            memory: 32 * 1024 * 1024,
-            deadline: Duration::from_millis(100),
             compilation: Duration::from_secs(60),
         }
     }

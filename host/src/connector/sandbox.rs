@@ -9,7 +9,7 @@ use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use super::bindings::{Connector, ConnectorPre, types};
 use super::engine::TICK;
 use super::failure::Failure;
-use super::limits::{COPY_BYTES, INSTANCES, Limits, MEMORIES, TABLE_ELEMENTS};
+use super::limits::{Budget, COPY_BYTES, INSTANCES, MEMORIES, TABLE_ELEMENTS};
 use super::log::Log;
 use super::wasi::Wasi;
 use crate::decision::Context;
@@ -34,12 +34,12 @@ pub(super) struct Run<T> {
 /// asked depends on nothing.
 pub(super) fn run<T>(
     connector: &ConnectorPre<Sandbox>,
-    limits: &Limits,
+    budget: &Budget,
     context: Option<&Arc<Context>>,
     ask: impl FnOnce(&Connector, &mut Store<Sandbox>) -> wasmtime::Result<T>,
 ) -> Run<T> {
     let begun = Instant::now();
-    let mut store = Store::new(connector.engine(), Sandbox::new(limits, context));
+    let mut store = Store::new(connector.engine(), Sandbox::new(budget, context));
     store.limiter(|sandbox| &mut sandbox.memory);
     store.set_hostcall_fuel(COPY_BYTES);
     store.set_epoch_deadline(1);
@@ -55,12 +55,12 @@ pub(super) fn run<T>(
 }
 
 impl Sandbox {
-    fn new(limits: &Limits, context: Option<&Arc<Context>>) -> Self {
-        let ticks = limits.deadline.as_nanos().div_ceil(TICK.as_nanos());
+    fn new(budget: &Budget, context: Option<&Arc<Context>>) -> Self {
+        let ticks = budget.time.as_nanos().div_ceil(TICK.as_nanos());
         Self {
             log: Log::default(),
             wasi: Wasi::of(context),
-            memory: Memory { limit: limits.memory, held: 0, peak: 0, denied: false },
+            memory: Memory { limit: budget.memory, held: 0, peak: 0, denied: false },
             ticks: u32::try_from(ticks).unwrap_or(u32::MAX),
         }
     }

@@ -18,7 +18,6 @@ use crate::{
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const LARGEST_BODY: usize = 1 << 20;
 
 /// The client for public addresses, and the one for those that an operator vouches for. They share
 /// no connection.
@@ -102,7 +101,7 @@ async fn read(endpoint: &Endpoint, mut answer: reqwest::Response) -> Result<Resp
     let mut body = Vec::new();
     let url = answer.url().clone();
     while let Some(chunk) = answer.chunk().await.map_err(|error| broken(&url, error))? {
-        if body.len() + chunk.len() > LARGEST_BODY {
+        if body.len() + chunk.len() > endpoint.largest_answer {
             return Err(Unreachable::TooLarge);
         }
         body.extend_from_slice(&chunk);

@@ -12,6 +12,7 @@ use url::Url;
 use crate::delivery::{auth::Auth, message};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const LARGEST_ANSWER: usize = 1 << 20;
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// One address of an app. Connectors know it by its name only.
@@ -27,6 +28,8 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// Whether the address may be a private one, such as `localhost`.
     pub private_addresses: bool,
+    /// Bytes of an answer's body. It is a limit of the app's, and not in the configuration.
+    pub largest_answer: usize,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +74,7 @@ impl Endpoint {
             timeout: timeout
                 .map_or(Ok(DEFAULT_TIMEOUT), |text| read_timeout(&text).context("\"timeout\""))?,
             private_addresses,
+            largest_answer: LARGEST_ANSWER,
         })
     }
 }

@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
 
 use crate::connector::{Connector, Manifest, Runtime};
+use crate::limits::AppLimits;
 
 mod answers;
 mod app;
@@ -38,6 +39,8 @@ pub struct Checks {
     pub settings: Map<String, Value>,
     /// How many decisions are asked for in each case.
     pub decisions: usize,
+    /// What the connector may take.
+    pub limits: AppLimits,
 }
 
 /// What came of it.
@@ -69,7 +72,13 @@ pub async fn check(
 ) -> Report {
     let manifest = &connector.manifest;
     let app = App::of(manifest);
-    let explorer = Explorer { runtime, connector, app: &app, decisions: checks.decisions };
+    let explorer = Explorer {
+        runtime,
+        limits: checks.limits,
+        connector,
+        app: &app,
+        decisions: checks.decisions,
+    };
     let cases = Cases::new(&explorer, manifest, &checks.settings).await.all();
     let total = cases.len();
     let explored = cases.iter().map(|case| explorer.explore(case));

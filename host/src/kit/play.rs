@@ -14,15 +14,14 @@ use crate::connector::{Connector, Decided, LogLine, Question, Runtime};
 use crate::decision::{
     Account, Context, Event, EventKind, Exchange, Member, Request, Step as Next,
 };
+use crate::limits::AppLimits;
 use crate::scim::Resource;
-
-/// No operation makes more calls (wit/lifecycle.wit).
-pub(super) const CALLS: usize = 256;
 
 /// Plays scenarios against one connector.
 pub struct Player<'a> {
     runtime: &'a Runtime,
     connector: Arc<Connector>,
+    limits: AppLimits,
     registry: Registry,
 }
 
@@ -84,10 +83,10 @@ struct State {
 }
 
 impl<'a> Player<'a> {
-    /// A player for this connector.
-    pub fn new(runtime: &'a Runtime, connector: Arc<Connector>) -> Self {
+    /// A player for this connector, within the limits of an app.
+    pub fn new(runtime: &'a Runtime, connector: Arc<Connector>, limits: AppLimits) -> Self {
         let registry = Registry::of(&connector.manifest);
-        Self { runtime, connector, registry }
+        Self { runtime, connector, limits, registry }
     }
 
     /// Plays a scenario as far as it goes right.
@@ -199,13 +198,14 @@ impl<'a> Player<'a> {
         let ask = |exchanges: &[Exchange]| {
             let (context, event) = (Arc::clone(&context), Arc::clone(&event));
             let question = Question { context, event, exchanges: exchanges.into() };
-            self.runtime.decide(&self.connector, question)
+            self.runtime.decide(&self.connector, question, self.limits.decision)
         };
         let mut run = Run::default();
         let mut said: Vec<Decided> = Vec::new();
         loop {
             let decided = ask(&run.exchanges).await;
-            let on = run.take(step, &decided, self.connector.manifest.endpoints.len() > 1);
+            let several = self.connector.manifest.endpoints.len() > 1;
+            let on = run.take(step, &decided, several, self.limits.calls);
             said.push(decided);
             if !on {
                 break;
@@ -234,14 +234,14 @@ struct Run {
 
 impl Run {
     /// Takes what the connector said; whether it is to be asked again.
-    fn take(&mut self, step: &Step, decided: &Decided, several: bool) -> bool {
+    fn take(&mut self, step: &Step, decided: &Decided, several: bool, calls: usize) -> bool {
         if let Ok(answer) = &decided.answer {
             for rule in rules::broken(answer, &decided.log) {
                 self.problems.push(Problem::Rule(rule.to_string()));
             }
         }
         match &decided.answer {
-            Ok(Ok(Next::Call(request))) => self.call(step, request, several),
+            Ok(Ok(Next::Call(request))) => self.call(step, request, several, calls),
             other => {
                 for call in step.calls.iter().skip(self.exchanges.len()) {
                     self.transcript.expected += &expectation::never_made(call);
@@ -258,7 +258,7 @@ impl Run {
         }
     }
 
-    fn call(&mut self, step: &Step, request: &Request, several: bool) -> bool {
+    fn call(&mut self, step: &Step, request: &Request, several: bool, calls: usize) -> bool {
         let n = self.exchanges.len();
         let expected = step.calls.get(n);
         let (told, answer) = match (expected, &step.otherwise) {
@@ -273,7 +273,7 @@ impl Run {
         };
         let differs = told.differs();
         self.transcript.add(&told);
-        let Some(answer) = answer.filter(|_| !differs && n < CALLS) else {
+        let Some(answer) = answer.filter(|_| !differs && n < calls) else {
             self.stopped(step, n, expected, differs);
             return false;
         };
@@ -285,7 +285,7 @@ impl Run {
     /// What was still to come when the connector asked for something else.
     fn stopped(&mut self, step: &Step, n: usize, expected: Option<&Call>, differs: bool) {
         if !differs {
-            self.problems.push(Problem::Rule(format!("it makes more than {CALLS} calls")));
+            self.problems.push(Problem::Rule(format!("it makes more than {n} calls")));
             return;
         }
         if let Some(call) = expected {

@@ -8,6 +8,7 @@ use super::registry::{Reply, endpoints, merged};
 use super::{Host, catalogue};
 use crate::clock::rfc3339;
 use crate::connector::Manifest;
+use crate::limits::LimitsSpec;
 use crate::scim;
 use crate::store::{AppRow, TenantRow};
 
@@ -26,6 +27,9 @@ pub struct AppSpec {
     /// When identity providers are answered.
     #[serde(default)]
     pub reply: Reply,
+    /// What the connector may take; as it is by default where nothing is said.
+    #[serde(default)]
+    pub limits: LimitsSpec,
 }
 
 impl Host {
@@ -37,6 +41,7 @@ impl Host {
         let connector = self.loadable(&digest).await?;
         let endpoint_text = Value::Object(spec.endpoints.clone()).to_string();
         endpoints(&endpoint_text).map_err(|error| scim::Error::new(422, format!("{error:#}")))?;
+        spec.limits.limits().map_err(|error| scim::Error::new(422, error))?;
         let tenants = self.tenants_of(name).await?;
         fits(name, &connector.manifest, &spec.settings, &spec.endpoints, &tenants)?;
         let before = self.store.apps().await?.into_iter().find(|app| app.name == name);
@@ -53,6 +58,7 @@ impl Host {
                 settings: Value::Object(spec.settings).to_string(),
                 endpoints: endpoint_text,
                 reply: serde_json::to_value(spec.reply)?.as_str().unwrap_or_default().to_owned(),
+                limits: serde_json::to_string(&spec.limits)?,
                 created,
             })
             .await?;

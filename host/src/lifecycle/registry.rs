@@ -12,6 +12,7 @@ use super::token_use::Credential;
 use super::{Host, catalogue};
 use crate::connector::Connector;
 use crate::delivery::Endpoint;
+use crate::limits::{AppLimits, LimitsSpec};
 use crate::scim::{Dialect, Reading, Schemas, Version};
 use crate::store::{AppRow, TenantRow};
 
@@ -69,6 +70,8 @@ pub struct App {
     pub endpoints: BTreeMap<String, Endpoint>,
     /// When to answer.
     pub reply: Reply,
+    /// What its connector may take.
+    pub limits: AppLimits,
     /// Whether more than one tenant uses it, so that an account may be a member elsewhere.
     pub shared: bool,
     settings: Map<String, Value>,
@@ -164,10 +167,18 @@ impl Host {
             None => Err("no connector has been promoted for this app".to_owned()),
             Some(digest) => self.connector(digest).await.map_err(|error| format!("{error:#}")),
         };
-        let (connector, endpoints) = match endpoints(&row.endpoints) {
+        let limits: LimitsSpec = serde_json::from_str(&row.limits)
+            .with_context(|| format!("the limits of app {}", row.name))?;
+        let limits = limits
+            .limits()
+            .map_err(|why| anyhow::anyhow!("the limits of app {}: {why}", row.name))?;
+        let (connector, mut endpoints) = match endpoints(&row.endpoints) {
             Ok(endpoints) => (connector, endpoints),
             Err(error) => (Err(format!("{error:#}")), BTreeMap::new()),
         };
+        for endpoint in endpoints.values_mut() {
+            endpoint.largest_answer = limits.response;
+        }
         if let Err(problem) = &connector {
             tracing::warn!(app = row.name, problem, "the app cannot be served");
         }
@@ -177,6 +188,7 @@ impl Host {
             endpoints,
             reply: serde_json::from_value(Value::String(row.reply.clone()))
                 .with_context(|| format!("the reply of app {}", row.name))?,
+            limits,
             shared,
             settings: serde_json::from_str(&row.settings)
                 .with_context(|| format!("the settings of app {}", row.name))?,

@@ -21,7 +21,7 @@ pub use report::{Difference, Example, Progress, ReplayNews, ReplayReport, Reword
 use super::Host;
 use super::fault::Fault;
 use crate::clock::first_id_of;
-use crate::connector::{Aside, Connector, Failure};
+use crate::connector::{Aside, Budget, Connector, Failure};
 use crate::scim;
 use crate::store::{RecordedFilter, RecordedPage};
 use difference::Verdict;
@@ -56,6 +56,8 @@ pub struct ReplaySpec {
 /// A replay that can begin.
 struct Plan {
     candidate: Arc<Connector>,
+    /// What a decision may take.
+    budget: Budget,
     /// Who decides now, to compare how long both take.
     active: Option<Arc<Connector>>,
     filter: RecordedFilter,
@@ -107,14 +109,16 @@ impl Host {
             })?)),
         };
         let candidate = self.loadable(&self.digest_of(&spec.connector).await?).await?;
-        let active = self.registry().apps.get(app).and_then(|app| app.connector.clone().ok());
+        let served = self.registry().apps.get(app).cloned();
+        let budget = served.as_ref().map(|app| app.limits.decision).unwrap_or_default();
+        let active = served.and_then(|app| app.connector.clone().ok());
         // Against itself, nobody is slower.
         let active = active.filter(|active| active.digest != candidate.digest);
         let filter = RecordedFilter { app: app.to_owned(), tenant: spec.tenant, since };
         let last = spec.last.unwrap_or(u64::MAX);
         let about = self.store.recorded_about(&filter).await?.min(last);
         let timed = if about < FEW { 4 } else { PAGE as usize };
-        Ok(Plan { candidate, active, filter, last, about, timed })
+        Ok(Plan { candidate, budget, active, filter, last, about, timed })
     }
 
     async fn replay_all(
@@ -170,13 +174,14 @@ impl Host {
 
     /// Decides a page again. It is taken apart on a thread for that, and decided on a connector's.
     async fn try_page(&self, plan: Arc<Plan>, page: RecordedPage) -> anyhow::Result<Tally> {
-        let read = tokio::task::spawn_blocking(move || -> anyhow::Result<Vec<Past>> {
+        let read = tokio::task::spawn_blocking(move || -> anyhow::Result<Vec<Option<Past>>> {
             page.decisions().map(|recorded| Past::read(recorded?)).collect()
         });
         let past = read.await??;
-        let tried = self.connectors.aside(move |aside| {
+        let tried = self.connectors.aside(plan.budget, move |aside| {
             let mut tally = Tally::default();
-            for (n, past) in past.into_iter().enumerate() {
+            tally.forgotten = past.iter().filter(|past| past.is_none()).count() as u64;
+            for (n, past) in past.into_iter().flatten().enumerate() {
                 if tally.endless >= ENDLESS {
                     break;
                 }

@@ -18,9 +18,6 @@ use crate::store::{
     AccountRow, Commit, CommitError, OperationState, Receipt, Related, ResourceChange,
 };
 
-/// No operation makes more calls (wit/lifecycle.wit).
-const CALLS: usize = 256;
-
 /// How an attempt ended.
 #[derive(Debug)]
 pub(super) enum Ended {
@@ -84,6 +81,7 @@ impl Host {
                 Err(why) => Next::Stop(Obstacle::NoConnector(why.clone())),
             };
         };
+        let limits = work.tenant.app.limits;
         let decided = self
             .connectors
             .decide(
@@ -93,6 +91,7 @@ impl Host {
                     event: Arc::clone(&work.event),
                     exchanges: work.exchanges.clone().into(),
                 },
+                limits.decision,
             )
             .await;
         work.used.add(&decided);
@@ -102,9 +101,12 @@ impl Host {
             Err(failure) => Next::Stop(Obstacle::Failed(failure)),
             Ok(Err(refusal)) => Next::Stop(Obstacle::Refused(refusal)),
             Ok(Ok(Step::Done(outcome))) => Next::Done(outcome),
-            Ok(Ok(Step::Call(_))) if work.exchanges.len() >= CALLS => Next::Stop(
-                Obstacle::Forbidden(format!("the connector asked for more than {CALLS} calls")),
-            ),
+            Ok(Ok(Step::Call(_))) if work.exchanges.len() >= limits.calls => {
+                Next::Stop(Obstacle::Forbidden(format!(
+                    "the connector asked for more calls than app {} allows ({})",
+                    work.tenant.app.name, limits.calls
+                )))
+            }
             Ok(Ok(Step::Call(request))) => Next::Call(request),
         }
     }

@@ -68,6 +68,9 @@ pub(super) struct Used {
     micros: u64,
     /// The most bytes of memory that it held.
     memory: u64,
+    /// Calls that were answered.
+    #[serde(default)]
+    pub(super) calls: usize,
 }
 
 impl Used {
@@ -168,7 +171,7 @@ impl Work {
             connector: self.connector.as_ref().map(|connector| connector.digest.clone()),
             log: (!self.log.is_empty()).then(|| serde_json::to_string(&self.log)).transpose()?,
             used: (self.used.decisions > 0)
-                .then(|| serde_json::to_string(&self.used))
+                .then(|| serde_json::to_string(&Used { calls: self.exchanges.len(), ..self.used }))
                 .transpose()?,
             attempts: self.attempts,
             due: None,

@@ -21,6 +21,8 @@ pub struct AppRow {
     pub endpoints: String,
     /// `when-done` or `when-recorded`.
     pub reply: String,
+    /// What its connector may take, a JSON object of what is set.
+    pub limits: String,
     /// When it was made.
     pub created: String,
 }
@@ -44,12 +46,12 @@ impl Store {
                     .await?;
                     sqlx::query(
                         "INSERT INTO app (name, connector, previous, settings, endpoints, reply,
-                                          created)
-                         VALUES ($1, $2, $3, $4, $5, $6, $7)
+                                          limits, created)
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                          ON CONFLICT (name) DO UPDATE SET
                              connector = excluded.connector, previous = excluded.previous,
                              settings = excluded.settings, endpoints = excluded.endpoints,
-                             reply = excluded.reply",
+                             reply = excluded.reply, limits = excluded.limits",
                     )
                     .bind(app.name)
                     .bind(app.connector)
@@ -57,6 +59,7 @@ impl Store {
                     .bind(app.settings)
                     .bind(app.endpoints)
                     .bind(app.reply)
+                    .bind(app.limits)
                     .bind(app.created)
                     .execute(connection)
                     .await?;
@@ -96,6 +99,7 @@ fn app(row: &SqliteRow) -> Result<AppRow> {
         settings: row.try_get("settings")?,
         endpoints: row.try_get("endpoints")?,
         reply: row.try_get("reply")?,
+        limits: row.try_get("limits")?,
         created: row.try_get("created")?,
     })
 }

@@ -36,6 +36,8 @@ pub struct Recorded<'t> {
     pub event: &'t str,
     /// What came of it, JSON.
     pub answer: &'t str,
+    /// What it took, JSON; empty where nobody knows.
+    pub used: &'t str,
     exchanges: &'t str,
 }
 
@@ -57,8 +59,9 @@ impl<'t> Recorded<'t> {
         let (operation, rest) = frame::first(record)?;
         let (context, rest) = frame::first(rest)?;
         let (event, rest) = frame::first(rest)?;
-        let (answer, exchanges) = frame::first(rest)?;
-        Ok(Self { operation, context, event, answer, exchanges })
+        let (answer, rest) = frame::first(rest)?;
+        let (used, exchanges) = frame::first(rest)?;
+        Ok(Self { operation, context, event, answer, used, exchanges })
     }
 
     /// Each request with its response, JSON both; none for one that was never answered.
@@ -86,7 +89,7 @@ impl Store {
         let tenant = if filter.tenant.is_some() { "AND tenant = $5" } else { "" };
         // Texts that are JSON have none of the characters that set fields apart.
         let fields = frame::record(
-            "o.id, o.context, o.event, o.answer,
+            "o.id, o.context, o.event, o.answer, coalesce(o.used, ''),
              coalesce((
                  SELECT group_concat(
                      e.request || char(29) || coalesce(e.response, ''), char(28) ORDER BY e.n

@@ -61,8 +61,9 @@
 //! - [`path`](crate::path) encodes its segments; what a person's name holds cannot lead elsewhere.
 //! - A request may reach the app twice, where the host was killed at the wrong moment. Each carries
 //!   an `Idempotency-Key`; where the app has none, prefer `PUT`, or look before you `POST`.
-//! - An operation makes at most 256 calls, and a decision takes at most 100 ms of computing. Waiting
-//!   for the app is not counted, since nobody waits in the sandbox.
+//! - An operation makes at most 256 calls, and a decision takes at most 100 ms of computing and 32 MiB
+//!   of memory, unless an operator sets other limits for an app. Waiting for the app is not counted,
+//!   since nobody waits in the sandbox.
 //! - Between two calls a method begins anew: do the same each time. There is no clock but
 //!   [`Context::now`](crate::Context::now) and no randomness but
 //!   [`Context::seed`](crate::Context::seed); a `HashMap` in a body has no order.

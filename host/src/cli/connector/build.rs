@@ -16,6 +16,7 @@ use crate::cli::output::{FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use crate::connector;
 use crate::kit::check::{Checks, Report};
 use crate::kit::{SettingsError, settings_for};
+use crate::limits::AppLimits;
 
 mod javascript;
 mod python;
@@ -120,7 +121,7 @@ pub(super) async fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
 /// Puts a connector through what its schema's defaults allow.
 async fn checked(loaded: &Loaded, format: Format) -> Result<Report, SettingsError> {
     let settings = settings_for(&loaded.connector.manifest, &Map::new())?;
-    let checks = Checks { settings, decisions: DECISIONS };
+    let checks = Checks { settings, decisions: DECISIONS, limits: AppLimits::default() };
     Ok(check::reported(loaded, &checks, format).await)
 }
 

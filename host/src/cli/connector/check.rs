@@ -13,6 +13,7 @@ pub(super) mod report;
 
 use super::project;
 use super::sandbox::{Cache, Loaded};
+use crate::cli::limits::LimitArgs;
 use crate::cli::output::{FAINT, Format, NAME};
 use crate::kit::check::{Checks, Report, check};
 use crate::kit::settings_for;
@@ -40,6 +41,8 @@ pub(super) struct CheckArgs {
     #[arg(long, default_value_t = 400, value_name = "N")]
     decisions: usize,
     #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
     cache: Cache,
     #[command(flatten)]
     format: Format,
@@ -52,7 +55,7 @@ pub(super) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let loaded = args.cache.load(&wasm).await?;
     let settings = settings_for(&loaded.connector.manifest, &given)
         .map_err(|error| anyhow!("{error}; --settings gives them"))?;
-    let checks = Checks { settings, decisions: args.decisions };
+    let checks = Checks { settings, decisions: args.decisions, limits: args.limits.limits()? };
     let report = reported(&loaded, &checks, args.format).await;
     match args.format.json {
         true => anstream::println!("{}", report::json(&loaded.connector, &report)),

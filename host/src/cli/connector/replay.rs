@@ -110,6 +110,12 @@ pub(super) fn print(report: &ReplayReport) {
     if let Some(pace) = &report.pace {
         tell(pace);
     }
+    if report.forgotten > 0 {
+        let forgotten = report.forgotten;
+        anstream::println!(
+            "  {FAINT}{forgotten:>8} more cannot be tried: the app's answers are no longer kept{FAINT:#}"
+        );
+    }
     if report.stopped {
         anstream::println!("  {BAD}stopped{BAD:#}: it computes for ever in too many decisions");
     }

@@ -15,9 +15,11 @@ mod report;
 use super::project;
 use super::sandbox::{Cache, Loaded};
 use crate::cli::admin::Admin;
+use crate::cli::limits::LimitArgs;
 use crate::cli::output::{BAD, FAINT, Format, NAME, NOTE, STRONG};
 use crate::kit::scenario::{self, Scenario};
 use crate::kit::{Played, Player};
+use crate::limits::AppLimits;
 
 /// Play a connector's scenarios in the sandbox, without a host.
 ///
@@ -41,6 +43,8 @@ pub(super) struct TestArgs {
     #[arg(long, value_name = "FILE", requires = "record")]
     to: Option<PathBuf>,
     #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
     cache: Cache,
     #[command(flatten)]
     admin: Admin,
@@ -55,6 +59,7 @@ struct Suite {
 }
 
 pub(super) async fn run(args: TestArgs) -> anyhow::Result<ExitCode> {
+    let limits = args.limits.limits()?;
     let mut passed = true;
     let mut reports = Vec::new();
     for path in &args.paths {
@@ -62,7 +67,7 @@ pub(super) async fn run(args: TestArgs) -> anyhow::Result<ExitCode> {
         let began = Instant::now();
         let scenarios = read(&suite.files)?;
         let loaded = args.cache.load(&suite.wasm).await?;
-        let played = play(&loaded, &scenarios).await;
+        let played = play(&loaded, limits, &scenarios).await;
         passed &= played.iter().all(Played::passed);
         let report = report::Report {
             connector: &loaded.connector,
@@ -119,8 +124,8 @@ fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Scenario>> {
 }
 
 /// Plays them side by side, and returns how they went in their own order.
-async fn play(loaded: &Loaded, scenarios: &[Scenario]) -> Vec<Played> {
-    let player = Player::new(&loaded.runtime, loaded.connector.clone());
+async fn play(loaded: &Loaded, limits: AppLimits, scenarios: &[Scenario]) -> Vec<Played> {
+    let player = Player::new(&loaded.runtime, loaded.connector.clone(), limits);
     let player = &player;
     let played = scenarios.iter().map(|scenario| player.play(scenario));
     futures_util::stream::iter(played).buffered(16).collect().await

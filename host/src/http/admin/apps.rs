@@ -10,6 +10,7 @@ use super::super::answer;
 use super::super::authorization::Operator;
 use super::{Answered, Perhaps, Spec, ok};
 use crate::lifecycle::{AppSpec, ConnectorVersion, Host, Promotion, Rollback};
+use crate::limits::LimitsSpec;
 use crate::scim;
 use crate::store::AppRow;
 
@@ -74,6 +75,8 @@ fn view(row: &AppRow, versions: &HashMap<String, ConnectorVersion>) -> anyhow::R
     let named = |digest: &Option<String>| {
         digest.as_ref().and_then(|digest| versions.get(digest)).map(ToString::to_string)
     };
+    let limits: LimitsSpec = serde_json::from_str(&row.limits)?;
+    let limits = limits.limits().ok();
     let mut endpoints: Value = serde_json::from_str(&row.endpoints)?;
     conceal(&mut endpoints);
     Ok(json!({
@@ -85,6 +88,7 @@ fn view(row: &AppRow, versions: &HashMap<String, ConnectorVersion>) -> anyhow::R
         "settings": serde_json::from_str::<Value>(&row.settings)?,
         "endpoints": endpoints,
         "reply": row.reply,
+        "limits": limits.map_or(Value::Null, |limits| limits.shown()),
         "created": row.created,
     }))
 }

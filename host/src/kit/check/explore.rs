@@ -13,9 +13,9 @@ use super::{listed, verdict};
 use crate::connector::{Connector, Decided, Failure, Question, Runtime};
 use crate::decision::{Context, Exchange, Outcome, Refusal, Request, Step};
 use crate::kit::expectation::word;
-use crate::kit::play::CALLS;
 use crate::kit::rules::{self, Broken};
 use crate::kit::transcript;
+use crate::limits::AppLimits;
 
 /// Decisions that the way to an outcome may take, where the app does as it is told.
 const WAY: usize = 600;
@@ -27,6 +27,7 @@ const PATIENCE: usize = 3;
 /// What is tried, and with what.
 pub(super) struct Explorer<'a> {
     pub(super) runtime: &'a Runtime,
+    pub(super) limits: AppLimits,
     pub(super) connector: &'a Arc<Connector>,
     pub(super) app: &'a App,
     pub(super) decisions: usize,
@@ -135,7 +136,9 @@ impl<'a> Walk<'a> {
         while decisions > 0 && !self.stopped {
             decisions -= 1;
             let end = match self.ask(&path).await {
-                Ok(Ok(Step::Call(request))) if path.exchanges.len() < CALLS => {
+                Ok(Ok(Step::Call(request)))
+                    if path.exchanges.len() < self.explorer.limits.calls =>
+                {
                     let (app, told) = (self.explorer.app, self.told.as_ref());
                     let answers = app.plausible(&request, &path.exchanges, told);
                     let options = answers.into_iter().rev();
@@ -145,8 +148,9 @@ impl<'a> Walk<'a> {
                     None
                 }
                 Ok(Ok(Step::Call(_))) => {
+                    let calls = self.explorer.limits.calls;
                     let what =
-                        format!("it makes more than the {CALLS} calls that an operation may");
+                        format!("it makes more than the {calls} calls that an operation may");
                     self.see(Kind::Calls, what, &path, None);
                     self.stopped = true;
                     None
@@ -241,12 +245,12 @@ impl<'a> Walk<'a> {
             event: Arc::clone(&self.case.event),
             exchanges: path.exchanges.clone().into(),
         };
-        let Explorer { runtime, connector, .. } = self.explorer;
-        let decided = runtime.decide(connector, question.clone()).await;
+        let Explorer { runtime, connector, limits, .. } = self.explorer;
+        let decided = runtime.decide(connector, question.clone(), limits.decision).await;
         self.asked += 1;
         let tiring = matches!(decided.answer, Err(Failure::Deadline | Failure::Memory));
         if self.case.deep && !tiring {
-            let again = runtime.decide(connector, question).await;
+            let again = runtime.decide(connector, question, limits.decision).await;
             self.asked += 1;
             if again.answer != decided.answer {
                 let what = "asked again with the same context, event and answers, it decides \

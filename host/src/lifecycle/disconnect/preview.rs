@@ -92,12 +92,13 @@ impl Host {
         let (decision, refused) = match &work.connector {
             None => ("no connector decides".to_owned(), true),
             Some(connector) => {
+                let budget = work.tenant.app.limits.decision;
                 let question = Question {
                     context: Arc::clone(&work.context),
                     event: Arc::clone(&work.event),
                     exchanges: Arc::default(),
                 };
-                match self.connectors.decide(connector, question).await.answer {
+                match self.connectors.decide(connector, question, budget).await.answer {
                     Ok(Ok(Step::Done(outcome))) => (outcome.note, false),
                     Ok(Ok(Step::Call(call))) => (format!("{} {}", call.method, call.path), false),
                     Ok(Err(refusal)) => (format!("refused: {refusal:?}"), true),

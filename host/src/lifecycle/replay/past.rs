@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use super::difference::{self, Verdict};
 use crate::connector::{Failure, Features, Question};
 use crate::decision::{Context, Event, EventKind, Exchange, Outcome, Refusal, Request, Step};
+use crate::lifecycle::work::Used;
 use crate::store::Recorded;
 
 /// What was asked, step by step, and how it ended.
@@ -40,7 +41,8 @@ pub(super) enum Expected<'p> {
 }
 
 impl Past {
-    pub(super) fn read(recorded: Recorded<'_>) -> anyhow::Result<Self> {
+    /// Reads a decision; none where the answers that it rested on are no longer kept.
+    pub(super) fn read(recorded: Recorded<'_>) -> anyhow::Result<Option<Self>> {
         let operation = recorded.operation.to_owned();
         let read = || format!("operation {operation}");
         let (mut exchanges, mut awaited) = (Vec::new(), None);
@@ -54,6 +56,12 @@ impl Past {
                 None => awaited = Some(request),
             }
         }
+        if exchanges.is_empty() && awaited.is_none() && !recorded.used.is_empty() {
+            let used: Used = serde_json::from_str(recorded.used).with_context(read)?;
+            if used.calls > 0 {
+                return Ok(None);
+            }
+        }
         let ending = match awaited {
             Some(request) => Ending::Called(request),
             None if recorded.answer.starts_with('{') => {
@@ -61,13 +69,13 @@ impl Past {
             }
             None => Ending::Stopped(serde_json::from_str(recorded.answer).with_context(read)?),
         };
-        Ok(Self {
+        Ok(Some(Self {
             context: Arc::new(serde_json::from_str(recorded.context).with_context(read)?),
             event: Arc::new(serde_json::from_str(recorded.event).with_context(read)?),
             operation,
             exchanges,
             ending,
-        })
+        }))
     }
 
     pub(super) fn is_of_group(&self) -> bool {

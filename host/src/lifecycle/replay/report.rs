@@ -64,6 +64,8 @@ pub struct ReplayReport {
     pub reworded: Option<Rewording>,
     /// How long it takes, where another version decides now and enough was alike.
     pub pace: Option<Pace>,
+    /// Not decided again, since the app's answers are no longer kept.
+    pub forgotten: u64,
     /// Whether it ended early, since the candidate computes for ever.
     pub stopped: bool,
     /// How long it took.
@@ -114,6 +116,7 @@ pub(super) struct Tally {
     unlisted: u64,
     reworded: Option<Rewording>,
     pub(super) laps: Vec<Lap>,
+    pub(super) forgotten: u64,
     pub(super) endless: u64,
     pub(super) stopped: bool,
 }
@@ -142,6 +145,7 @@ impl Tally {
         self.decisions += other.decisions;
         self.different += other.different;
         self.unlisted += other.unlisted;
+        self.forgotten += other.forgotten;
         self.endless += other.endless;
         for (key, (count, example)) in other.groups {
             self.group(key, count, example);
@@ -207,6 +211,7 @@ impl Tally {
             unlisted: self.unlisted,
             reworded: self.reworded,
             pace,
+            forgotten: self.forgotten,
             stopped: self.stopped,
             seconds: took.as_secs_f64(),
         }

@@ -10,6 +10,7 @@ CREATE TABLE app (
     settings TEXT NOT NULL, -- JSON object
     endpoints TEXT NOT NULL, -- JSON object, by name
     reply TEXT NOT NULL, -- when-done or when-recorded
+    limits TEXT NOT NULL, -- JSON object: those that are set
     created TEXT NOT NULL
 );
 

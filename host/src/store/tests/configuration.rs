@@ -9,6 +9,7 @@ fn app(name: &str) -> AppRow {
         previous: None,
         settings: "{}".to_owned(),
         endpoints: "{}".to_owned(),
+        limits: "{}".to_owned(),
         reply: "when-done".to_owned(),
         created: "2026-11-22T08:00:00.000Z".to_owned(),
     }

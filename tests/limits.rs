@@ -1,0 +1,170 @@
+//! What an app's connector may take, as its operator says.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster::clock::Clock;
+use muster::lifecycle::{Host, ReplayNews, ReplayReport, ReplaySpec};
+use muster::store::{OperationFilter, OperationState};
+use serde_json::{Value, json};
+
+use crate::support::{Muster, Tenant, user};
+
+/// An app on the two-state connector with these limits, and a tenant of it.
+async fn limited(muster: &Muster, limits: Value) -> Tenant {
+    put(muster, limits).await;
+    muster.tenant_named("acme", "crm", "okta", "acme").await
+}
+
+async fn put(muster: &Muster, limits: Value) {
+    let endpoint = json!({
+        "base_url": muster.stage.app_url,
+        "auth": { "bearer": { "value": "sample-app-token" } },
+        "private_addresses": true,
+    });
+    let spec = json!({
+        "connector": "two-state", "endpoints": { "app": endpoint }, "limits": limits,
+    });
+    muster.admin("PUT", "/apps/crm", Some(spec)).await.expect(200);
+}
+
+/// What an operation that could not be done came to.
+async fn note(muster: &Muster) -> String {
+    let mut notes = Vec::new();
+    for state in [OperationState::Failed, OperationState::Refused] {
+        notes.extend(muster.operations(state).await);
+    }
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    notes.remove(0).2
+}
+
+#[tokio::test]
+async fn an_operation_makes_no_more_calls_than_its_app_allows() {
+    let muster = Muster::start().await;
+    let tenant = limited(&muster, json!({ "calls": 1 })).await;
+    let answer = muster.post(&tenant, "/Users", user("ann")).await;
+    assert!(answer.status >= 400, "{answer:?}");
+    assert!(note(&muster).await.contains("more calls than app crm allows (1)"));
+    assert_eq!(muster.app_calls(&tenant).await.len(), 1);
+    put(&muster, json!({})).await;
+    muster.person(&tenant, "ann").await;
+}
+
+#[tokio::test]
+async fn a_decision_has_no_more_memory_than_its_app_allows() {
+    let muster = Muster::start().await;
+    let tenant = limited(&muster, json!({ "memory": "1MiB" })).await;
+    let answer = muster.post(&tenant, "/Users", user("ann")).await;
+    assert!(answer.status >= 500, "{answer:?}");
+    assert!(note(&muster).await.contains("asked for more memory than it may have"));
+    put(&muster, json!({ "memory": "2MiB" })).await;
+    muster.person(&tenant, "ann").await;
+}
+
+#[tokio::test]
+async fn a_connector_is_given_no_larger_answer_than_its_app_allows() {
+    let muster = Muster::start().await;
+    let tenant = limited(&muster, json!({ "response": "1KiB" })).await;
+    // Nobody is found, at some length.
+    let large = || muster.stage.sample.fail(fault());
+    large();
+    let answer = muster.post(&tenant, "/Users", user("ann")).await;
+    assert_eq!(answer.status, 500, "{answer:?}");
+    assert!(answer.body.to_string().contains("is larger than muster takes"), "{answer:?}");
+    put(&muster, json!({ "response": "8KiB" })).await;
+    large();
+    muster.person(&tenant, "bob").await;
+    muster.person(&tenant, "ann").await;
+}
+
+fn fault() -> muster::sample::Fault {
+    let body = format!("{}{}", json!({ "users": [] }), " ".repeat(4096));
+    serde_json::from_value(json!({ "match": "GET /users", "status": 200, "body": body })).unwrap()
+}
+
+#[tokio::test]
+async fn limits_are_shown_and_what_makes_no_sense_is_refused() {
+    let muster = Muster::start().await;
+    let (status, said) = muster
+        .command(&["app", "put", "people", "--connector", "roster", "--limit", "time=250ms"])
+        .await;
+    assert_eq!(status, Some(0), "{said}");
+    let shown = muster.admin("GET", "/apps/people", None).await.body;
+    let limits = json!({
+        "time": "250ms", "memory": "32.0 MiB", "calls": 256, "response": "1.0 MiB",
+        "exchanges": "400d",
+    });
+    assert_eq!(shown["limits"], limits);
+    for (limit, because) in [
+        ("time=1h", "the limit `time` is 10ms to 5s"),
+        ("calls=many", "invalid type: string \"many\""),
+        ("patience=1s", "unknown field `patience`"),
+        ("time", "a name and a value, such as time=250ms"),
+    ] {
+        let args = ["app", "put", "people", "--connector", "roster", "--limit", limit];
+        let (status, said) = muster.command(&args).await;
+        assert_eq!(status, Some(1), "{said}");
+        assert!(said.contains(because), "{said}");
+    }
+    let wrong = json!({ "connector": "roster", "limits": { "calls": 0 } });
+    let refused = muster.admin("PUT", "/apps/people", Some(wrong)).await.expect(422);
+    assert!(refused.body.to_string().contains("`calls` is 1 to 1024"), "{:?}", refused.body);
+    let unchanged = muster.admin("GET", "/apps/people", None).await.body;
+    assert_eq!(unchanged, shown);
+}
+
+#[tokio::test]
+async fn exchanges_are_kept_as_long_as_their_app_says_and_operations_for_ever() {
+    let muster = Muster::start().await;
+    let brief = limited(&muster, json!({ "exchanges": "30d" })).await;
+    let lasting = muster.tenant("two-state").await;
+    for tenant in [&brief, &lasting] {
+        muster.person(tenant, "ann").await;
+    }
+    let later = in_days(&muster, 31).await;
+    let kept = async |tenant: &Tenant| {
+        let filter = OperationFilter { tenant: Some(tenant.name.clone()), ..Default::default() };
+        let id = later.store.operations(&filter).await.unwrap().remove(0).id;
+        later.store.operation(&id).await.unwrap().unwrap().1.len()
+    };
+    for _ in 0..300 {
+        if kept(&brief).await == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(kept(&brief).await, 0);
+    assert!(kept(&lasting).await > 0);
+    // What rested on them cannot be tried again, and is no difference.
+    let tried = replayed(&later, "crm").await;
+    assert_eq!((tried.decisions, tried.forgotten, tried.alike), (0, 1, true));
+    let tried = replayed(&later, "two-state").await;
+    assert_eq!((tried.decisions, tried.forgotten, tried.alike), (1, 0, true));
+    later.close(tokio::time::Instant::now() + Duration::from_secs(10)).await;
+}
+
+/// A host with the same data, so many days later.
+async fn in_days(muster: &Muster, days: i64) -> Arc<Host> {
+    let config = muster.stage.host.config.clone();
+    let data = config.data.join("later");
+    std::fs::create_dir(&data).unwrap();
+    for file in ["host.key", "muster.db", "muster.db-wal"] {
+        let from: &Path = &config.data;
+        std::fs::copy(from.join(file), data.join(file)).unwrap();
+    }
+    let now = Clock::system().now() + jiff::SignedDuration::from_hours(24 * days);
+    let config = muster::lifecycle::HostConfig { data, ..config };
+    Host::open(config, Clock::held_at(now)).await.unwrap()
+}
+
+async fn replayed(host: &Arc<Host>, app: &str) -> ReplayReport {
+    let spec = ReplaySpec { connector: "two-state".to_owned(), ..ReplaySpec::default() };
+    let Ok(mut news) = host.replay(app, spec).await else { panic!("it cannot be tried") };
+    while let Some(told) = news.recv().await {
+        if let ReplayNews::Report(report) = told {
+            return *report;
+        }
+    }
+    panic!("no report");
+}
