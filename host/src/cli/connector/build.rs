@@ -19,15 +19,16 @@ use crate::kit::{SettingsError, settings_for};
 use crate::limits::AppLimits;
 
 mod javascript;
+mod make;
 mod python;
 mod rust;
 
 /// Build a connector's project into the one `.wasm` file that a host loads.
 ///
 /// The language is told by Cargo.toml, package.json or requirements.txt, and built with its own
-/// tools: cargo, npm, or Python with its packages in `.venv`. What comes out is made a component,
-/// loaded as a host would, and checked a little (`muster connector check` does it thoroughly); the
-/// exit status is 1 where it breaks the contract.
+/// tools: cargo, npm, or Python with its packages in `.venv`. Any other, such as C, has a Makefile.
+/// What comes out is made a component, loaded as a host would, and checked a little (`muster
+/// connector check` does it thoroughly); the exit status is 1 where it breaks the contract.
 #[derive(Args, Debug)]
 pub(super) struct BuildArgs {
     /// The project.
@@ -51,11 +52,13 @@ const DECISIONS: usize = 40;
 /// Builds what stands in a folder, and tells where it left the file.
 type Build = fn(&Path) -> anyhow::Result<PathBuf>;
 
-/// The languages, by the file that tells them, and how each is built.
-const LANGUAGES: [(&str, Build); 3] = [
+/// The languages, by the file that tells them, and how each is built. A Makefile comes last: beside
+/// another file it may be for anything.
+const LANGUAGES: [(&str, Build); 4] = [
     ("Cargo.toml", rust::build),
     ("package.json", javascript::build),
     ("requirements.txt", python::build),
+    ("Makefile", make::build),
 ];
 
 pub(super) async fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
@@ -63,8 +66,8 @@ pub(super) async fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     let told = LANGUAGES.into_iter().find(|(file, _)| project.join(file).is_file());
     let Some((_, build)) = told else {
         bail!(
-            "{} is no connector's project: it has no Cargo.toml, package.json or \
-             requirements.txt; `muster connector new NAME` makes one",
+            "{} is no connector's project: it has no Cargo.toml, package.json, requirements.txt or \
+             Makefile; `muster connector new NAME` makes one",
             project.display()
         );
     };
