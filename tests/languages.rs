@@ -123,9 +123,12 @@ fn answers() -> Vec<Answer> {
         r#"{"code":7}"#,
         r#"{"message":7,"detail":"seven"}"#,
         r#"{"message":"broken"#,
+        r#"{"message":"a\u0000b\ud83e\udd80\u00e9"}"#,
+        "nul\0in it",
     ];
     answers.extend(bodies.map(|body| answer(422, body)));
     answers.push(answer(422, &"ü".repeat(400)));
+    answers.push(answer(422, &format!("{}\"deep\"{}", "{\"error\":".repeat(100), "}".repeat(100))));
     answers.push(answer(422, &"x ".repeat(100_000)));
     answers.push(Ok(Response { status: 422, headers: Vec::new(), body: vec![0xff, b'a', 0xc3] }));
     for (status, after) in

@@ -1,0 +1,116 @@
+/* What a connector in C is written with, over the bindings that wit-bindgen makes of wit/.
+ *
+ * Nothing is freed: every decision has a sandbox of its own, which ends with it. So a text may
+ * stand in any number of places, and one that came as an argument may be returned. */
+#ifndef MUSTER_H
+#define MUSTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "connector.h"
+
+typedef muster_connector_types_account_t account_t;
+typedef muster_connector_types_context_t context_t;
+typedef muster_connector_types_event_t event_t;
+typedef muster_connector_types_exchange_t exchange_t;
+typedef muster_connector_types_outcome_t outcome_t;
+typedef muster_connector_types_refusal_t refusal_t;
+typedef muster_connector_types_request_t request_t;
+typedef muster_connector_types_response_t response_t;
+typedef muster_connector_types_user_t user_t;
+typedef exports_muster_connector_lifecycle_list_exchange_t exchanges_t;
+
+/* text.c: UTF-8 with a length. There may be a zero in it, and there is none after it. */
+
+typedef connector_string_t text_t;
+
+#define TEXT(literal) ((text_t){(uint8_t *)("" literal), sizeof(literal) - 1})
+#define TEXTS(...) ((const text_t[]){__VA_ARGS__}), sizeof((text_t[]){__VA_ARGS__}) / sizeof(text_t)
+/* The texts, one after the other. */
+#define JOIN(...) join(TEXTS(__VA_ARGS__))
+/* A path of segments, each percent-encoded. An empty one fails: `DELETE /users/` is not what
+ * anybody means by deleting one user. */
+#define PATH(...) path(TEXTS(__VA_ARGS__))
+
+/* Ends the decision at once: the operation fails with this sentence, which an operator reads. It is
+ * for what is nobody's fault but the connector's. */
+[[noreturn]] void fail(text_t sentence);
+
+text_t join(const text_t *texts, size_t count);
+text_t path(const text_t *segments, size_t count);
+text_t number(uint32_t value);
+bool same(text_t one, text_t other);
+bool contains(text_t text, uint8_t byte);
+/* These bytes as text: what is no UTF-8 in them becomes U+FFFD. */
+text_t decoded(const uint8_t *bytes, size_t len);
+/* The words of a text with one space between them, shortened to so many characters. */
+text_t words(text_t text, size_t most);
+
+/* A text that grows. */
+typedef struct {
+	text_t text;
+	size_t room;
+} builder_t;
+
+void add(builder_t *to, text_t text);
+void add_byte(builder_t *to, uint8_t byte);
+void add_character(builder_t *to, uint32_t point);
+
+/* json.c: JSON, written as text and read piece by piece.
+ *
+ *     json_t json = {.at = text.ptr, .end = text.ptr + text.len};
+ *     for (json_open(&json, '{'); json_more(&json, '}');) {
+ *         text_t name = json_name(&json);
+ *         ... json_string(&json), json_skip(&json), or json_open(&json, ...) again
+ *     }
+ *     if (!json_done(&json)) ... it was none, and what was read is worth nothing
+ */
+typedef struct {
+	const uint8_t *at, *end;
+	unsigned depth;
+	bool begun, broken;
+} json_t;
+
+/* A text as a JSON string. */
+text_t quoted(text_t text);
+/* The first character of what comes next, which tells its kind; 0 where nothing does. */
+uint8_t json_kind(json_t *json);
+void json_open(json_t *json, uint8_t bracket);
+bool json_more(json_t *json, uint8_t bracket);
+text_t json_name(json_t *json);
+text_t json_string(json_t *json);
+void json_skip(json_t *json);
+bool json_done(json_t *json);
+
+/* app.c: the app, as a decision sees it. There is no connection behind it: each request is compared
+ * with what the journal has at this place. Where the journal has the answer, it is there at once;
+ * where it does not, the decision stops, muster performs the request, writes the answer down, and
+ * asks again from the beginning. */
+typedef struct {
+	exchanges_t recorded;
+	size_t asked;
+	request_t request;
+	enum { GOES_ON, WAITS, REFUSES } state;
+	refusal_t refusal;
+} app_t;
+
+request_t request(text_t method, text_t endpoint, text_t path);
+void set_json(request_t *request, text_t body);
+
+/* Each of these is false where the decision stops, since it waits or refuses. Then return. */
+
+/* Performs a request that has to succeed. */
+bool app_send(app_t *app, request_t request);
+/* Performs a request; the answer is one of the 200s, 300s or 400s, and to be looked at. */
+bool app_ask(app_t *app, request_t request, const response_t **answer);
+/* Goes on where the answer is one of the 200s. */
+bool app_succeeds(app_t *app, const response_t *answer);
+/* Refuses, in one of refusal_t's ways (MUSTER_CONNECTOR_TYPES_REFUSAL_...). */
+bool app_refuses(app_t *app, uint8_t way, text_t sentence);
+
+/* To be called when everything is decided: the journal must not have more than was asked for. */
+void app_ends(const app_t *app);
+
+#endif
