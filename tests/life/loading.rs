@@ -90,7 +90,7 @@ async fn decision(runtime: &Runtime, connector: &Arc<Connector>) -> Duration {
 }
 
 /// The roster connector's successor as a file of its own: a custom section says which.
-fn variant(n: u32) -> Vec<u8> {
+pub(crate) fn variant(n: u32) -> Vec<u8> {
     let mut wasm = guest("roster-next");
     wasm.extend([0, 6, 1, b'n']);
     wasm.extend(n.to_le_bytes());

@@ -53,8 +53,11 @@ fn main() {
         if wanted("many") {
             loading::many(args.connectors).await;
         }
-        if wanted("replay") || wanted("swap") {
+        if wanted("many") || wanted("replay") || wanted("swap") {
             let house = serving::House::furnish().await;
+            if wanted("many") {
+                house.many(args.connectors).await;
+            }
             if wanted("replay") {
                 house.replay(args.decisions, args.connections).await;
             }

@@ -1,5 +1,7 @@
 //! A host that serves: its journal is tried again, and its connector is swapped under load.
 
+mod many;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
