@@ -200,7 +200,7 @@ bool app_ask(app_t *app, request_t request, const response_t **answer)
 		if (exchange->response.val.err.tag != MUSTER_CONNECTOR_TYPES_UNREACHABLE_TOO_LARGE)
 			return retry_later(app, unknown);
 		return app_refuses(app, MISCONFIGURED, JOIN(TEXT("The app's answer to "),
-			name_of(&app->request), TEXT(" is larger than 1 MiB.")));
+			name_of(&app->request), TEXT(" is larger than muster takes.")));
 	}
 	const response_t *there = &exchange->response.val.ok;
 	const text_t *after = header(there, TEXT("retry-after"));
