@@ -12,6 +12,7 @@ mod operation;
 mod output;
 mod serve;
 pub mod stage;
+mod succession;
 mod tenant;
 mod token;
 

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::replay;
 use crate::cli::admin::{Admin, segment};
-use crate::cli::output::{self, BAD, FAINT, Format, GOOD, NAME, NOTE, STRONG};
+use crate::cli::output::{self, FAINT, Format, GOOD, NAME, STRONG};
+use crate::cli::succession::Following;
 use crate::lifecycle::{ConnectorVersion, Promoted};
 
 /// Put a version to work for an app, without a restart. What is under way ends as it began.
@@ -67,7 +68,7 @@ async fn asked(args: &PromoteArgs) -> anyhow::Result<Option<Option<ConnectorVers
     let preview = admin.post(&format!("/apps/{}/promote", segment(app)), question).await?;
     let preview: Promoted =
         serde_json::from_value(preview).context("another version of muster answers")?;
-    show(&preview);
+    anstream::print!("{}", Following(&preview));
     let tenant = if let [tenant] = tenants.as_slice() { Some(tenant) } else { None };
     let digest = &preview.connector.digest;
     let spec = json!({ "connector": digest, "last": args.last, "tenant": tenant });
@@ -78,40 +79,6 @@ async fn asked(args: &PromoteArgs) -> anyhow::Result<Option<Option<ConnectorVers
     std::io::stdin().lock().read_line(&mut answer)?;
     let yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
     Ok(yes.then_some(preview.before))
-}
-
-/// What a promotion would change.
-fn show(preview: &Promoted) {
-    let Promoted { app, tenants, connector, before, ended, changes } = preview;
-    let before = before.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
-    let of = if tenants.is_empty() {
-        format!("app {app}")
-    } else {
-        format!("tenant {} of app {app}", tenants.join(", "))
-    };
-    anstream::println!("{of}: {before} → {NAME}{connector}{NAME:#}");
-    for ask in &changes.asks {
-        anstream::println!("  {NOTE}asks for more{NOTE:#}: {ask}");
-    }
-    for change in &changes.lifecycle {
-        let (is, was) = (change.after.as_ref(), change.before.as_ref());
-        let state = |it: Option<&crate::connector::Transition>| {
-            it.map_or_else(|| "unsupported".to_owned(), |it| output::text(&json!(it.membership)))
-        };
-        anstream::println!(
-            "  {NOTE}{}{NOTE:#}: {} → {}",
-            change.event.name(),
-            state(was),
-            state(is)
-        );
-        let text = |it: &crate::connector::Transition| it.text.clone();
-        anstream::println!("    {FAINT}was{FAINT:#} {}", was.map(text).unwrap_or_default());
-        anstream::println!("    {FAINT}is {FAINT:#} {}", is.map(text).unwrap_or_default());
-    }
-    if !ended.is_empty() {
-        let names = ended.join(", ");
-        anstream::println!("  {BAD}no version of their own any more{BAD:#}: tenant {names}");
-    }
 }
 
 /// Who decides from now on.
