@@ -6,6 +6,7 @@
 
 mod admission;
 mod apps;
+mod builds;
 mod bulk;
 mod catalogue;
 mod change;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tracing::Instrument;
 
 use super::Host;
+use super::builds::is_build;
 use super::fault::Fault;
 use super::retirement::Usage;
 use crate::clock::rfc3339;
@@ -23,12 +24,21 @@ use crate::store::ConnectorRow;
 pub struct Pushed {
     /// The sha-256 of the file, in hexadecimal.
     pub digest: String,
+    /// The version that it is kept as.
+    pub version: String,
     /// Whether this very file was there already.
     pub known: bool,
     /// Who vouches for it; none where the host asks for nobody.
     pub signer: Option<String>,
     /// What it says of itself.
     pub manifest: Manifest,
+}
+
+/// A file that may be kept: loaded, and vouched for where somebody has to.
+pub(super) struct Admitted {
+    wasm: Vec<u8>,
+    signer: Option<String>,
+    pub(super) connector: Arc<Connector>,
 }
 
 /// One connector version.
@@ -98,22 +108,24 @@ impl From<ConnectorRow> for ConnectorVersion {
     }
 }
 
+impl From<&Pushed> for ConnectorVersion {
+    fn from(pushed: &Pushed) -> Self {
+        let (name, version) = (pushed.manifest.name.clone(), pushed.version.clone());
+        Self { name, version, digest: pushed.digest.clone() }
+    }
+}
+
 impl Host {
     /// Verifies, compiles and tries a connector, and keeps it. It decides nothing until it is
     /// promoted.
     pub async fn push(&self, wasm: Vec<u8>) -> Result<Pushed, Fault> {
-        let signer = self.signer(&wasm)?;
-        let connector = match self.connectors.load(&wasm).await {
-            Ok(connector) => connector,
-            Err(error) => return Err(scim::Error::new(422, error.to_string()).into()),
-        };
-        let known = self.connector_rows().await?;
-        let manifest = connector.manifest.clone();
-        let same = |row: &&ConnectorRow| {
-            row.name == manifest.name && row.version == manifest.version.to_string()
-        };
-        for other in known.iter().filter(same).filter(|row| row.digest != connector.digest) {
-            if self.is_newly_signed(&wasm, &other.digest).await? {
+        let admitted = self.admitted(wasm).await?;
+        let (digest, manifest) = (&admitted.connector.digest, &admitted.connector.manifest);
+        let version = manifest.version.to_string();
+        let rows = self.connector_rows().await?;
+        let same = |row: &&ConnectorRow| row.name == manifest.name && row.version == version;
+        for other in rows.iter().filter(same).filter(|row| row.digest != *digest) {
+            if self.is_newly_signed(&admitted.wasm, &other.digest).await? {
                 continue;
             }
             // Versions are immutable: the journal names them.
@@ -126,14 +138,35 @@ impl Host {
             )
             .into());
         }
-        let digest = connector.digest.clone();
-        let known = known.iter().any(|row| row.digest == digest && row.retired.is_none());
+        self.keep(admitted, version, &rows).await
+    }
+
+    /// A file that this host may load, and can.
+    pub(super) async fn admitted(&self, wasm: Vec<u8>) -> Result<Admitted, Fault> {
+        let signer = self.signer(&wasm)?;
+        match self.connectors.load(&wasm).await {
+            Ok(connector) => Ok(Admitted { wasm, signer, connector }),
+            Err(error) => Err(scim::Error::new(422, error.to_string()).into()),
+        }
+    }
+
+    /// Keeps it as this version, unless it is among all the rows that there are.
+    pub(super) async fn keep(
+        &self,
+        admitted: Admitted,
+        version: String,
+        rows: &[ConnectorRow],
+    ) -> Result<Pushed, Fault> {
+        let Admitted { wasm, signer, connector } = admitted;
+        let (digest, manifest) = (connector.digest.clone(), connector.manifest.clone());
+        let same = |row: &ConnectorRow| row.digest == digest && row.version == version;
+        let known = rows.iter().any(|row| same(row) && row.retired.is_none());
         if !known {
             self.store
                 .put_connector(&ConnectorRow {
                     digest: digest.clone(),
                     name: manifest.name.clone(),
-                    version: manifest.version.to_string(),
+                    version: version.clone(),
                     manifest: serde_json::to_string(&manifest)?,
                     signer: signer.clone(),
                     component: wasm,
@@ -144,7 +177,7 @@ impl Host {
                 .await?;
         }
         self.remember(connector);
-        Ok(Pushed { digest, known, signer, manifest })
+        Ok(Pushed { digest, version, known, signer, manifest })
     }
 
     /// Pushes the connectors that come with the host.
@@ -170,11 +203,12 @@ impl Host {
         Ok(())
     }
 
-    /// All versions, newest last.
+    /// All versions, newest last; of builds, those that were not replaced.
     pub async fn connector_summaries(&self) -> anyhow::Result<Vec<ConnectorSummary>> {
         let apps = self.store.apps().await?;
         let tenants = self.store.tenants().await?;
-        let rows = self.connector_rows().await?;
+        let mut rows = self.connector_rows().await?;
+        rows.retain(|row| row.retired.is_none() || !is_build(row));
         Ok(rows
             .into_iter()
             .map(|row| ConnectorSummary {
@@ -304,7 +338,7 @@ impl Host {
         loaded.insert(connector.digest.clone(), connector);
     }
 
-    async fn connector_rows(&self) -> anyhow::Result<Vec<ConnectorRow>> {
+    pub(super) async fn connector_rows(&self) -> anyhow::Result<Vec<ConnectorRow>> {
         self.store.connectors().await
     }
 }

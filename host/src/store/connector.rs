@@ -30,8 +30,8 @@ pub struct ConnectorRow {
 }
 
 impl Store {
-    /// Keeps a version; one that is there already stays as it is, or is whole again where it was
-    /// retired.
+    /// Keeps a version; one that is there already stays as it is, but is whole again where it was
+    /// retired, and has the version that it was given last.
     pub async fn put_connector(&self, connector: &ConnectorRow) -> Result<()> {
         let it = connector.clone();
         self.writer
@@ -42,9 +42,10 @@ impl Store {
                             digest, name, version, manifest, signer, created, component
                          ) VALUES ($1, $2, $3, $4, $5, $6, $7)
                          ON CONFLICT (digest) DO UPDATE SET
-                             component = excluded.component, signer = excluded.signer,
-                             retired = NULL
-                         WHERE retired IS NOT NULL",
+                             version = excluded.version, component = excluded.component,
+                             signer = excluded.signer, retired = NULL
+                         WHERE connector.retired IS NOT NULL
+                             OR connector.version <> excluded.version",
                     )
                     .bind(it.digest)
                     .bind(it.name)

@@ -58,8 +58,7 @@ async fn read(file: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 fn kept(pushed: &Value) {
-    let manifest = &pushed["manifest"];
-    let (name, version) = (&manifest["name"], &manifest["version"]);
+    let (name, version) = (&pushed["manifest"]["name"], &pushed["version"]);
     let (name, version) = (output::text(name), output::text(version));
     anstream::println!("{GOOD}pushed{GOOD:#} {NAME}{name}@{version}{NAME:#}");
     anstream::println!("{FAINT}{}{FAINT:#}", output::text(&pushed["digest"]));
