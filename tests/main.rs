@@ -36,3 +36,4 @@ mod signing;
 mod support;
 mod tidy;
 mod version_one;
+mod watch;

@@ -15,6 +15,7 @@ pub mod stage;
 mod succession;
 mod tenant;
 mod token;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,21 +1,26 @@
 //! `muster dev`: what integrators and test suites start against.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::Args;
-use serde_json::{Map, Value, json};
+use clap::{ArgGroup, Args};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::output::{self, FAINT, NAME, STRONG};
 use super::serve::{log_to_stderr, stop_signal};
-use super::stage::{Stage, StageConfig, said};
+use super::stage::{Stage, StageConfig};
+use super::watch::Watch;
 use crate::{embedded, sample};
+
+mod own;
+
+use own::Own;
 
 /// Options of `muster dev`.
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("own").multiple(true)))]
 pub(super) struct DevArgs {
     /// The address to listen on; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
@@ -25,10 +30,14 @@ pub(super) struct DevArgs {
     data: Option<PathBuf>,
     /// A connector of your own, a `.wasm` file: it gets a tenant too, with the sample app behind
     /// each of its endpoints.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "own")]
     connector: Option<PathBuf>,
-    /// A file with that connector's settings, JSON by its schema.
-    #[arg(long, value_name = "FILE", requires = "connector")]
+    /// A folder with such files, a connector's project for one: each goes to work as with
+    /// --connector, and again whenever it changes. What that changes is told.
+    #[arg(long, value_name = "DIR", group = "own")]
+    watch: Option<PathBuf>,
+    /// A file with the settings of your connector, JSON by its schema.
+    #[arg(long, value_name = "FILE", requires = "own")]
     settings: Option<PathBuf>,
     /// The dialect of the tenants.
     #[arg(long, default_value = "okta")]
@@ -52,66 +61,66 @@ pub(super) struct SampleAppArgs {
 pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
     log_to_stderr(false, "warn");
     let again = args.data.as_ref().is_some_and(|data| data.join("muster.db").exists());
+    // Before anything is started: a folder that is not there ends it.
+    let watch = args.watch.map(|folder| Watch::open(folder, args.json)).transpose()?;
     let config = StageConfig { listen: args.listen, data: args.data, ..StageConfig::default() };
     let stage = Stage::start(config).await?;
     if again {
         // Tokens are shown once: a second start on the same data makes new ones.
         stage.revoke_all().await?;
     }
-    let mut names: Vec<String> =
-        embedded::CONNECTORS.iter().map(|connector| connector.name.to_owned()).collect();
-    if let Some(file) = &args.connector {
-        names.push(own(&stage, file, args.settings.as_deref()).await?);
-    }
+    let DevArgs { settings, dialect, json, .. } = args;
+    let own = Own { stage: &stage, settings, dialect, json, tenants: Vec::new() };
+    serve(&stage, args.connector.as_deref(), own, watch).await?;
+    stage.stop().await
+}
+
+/// Announces who is served, and serves until the process is asked to stop.
+async fn serve(
+    stage: &Stage,
+    connector: Option<&Path>,
+    mut own: Own<'_>,
+    mut watch: Option<Watch>,
+) -> anyhow::Result<()> {
     let mut tenants = Vec::new();
-    for name in &names {
-        let token = stage.tenant(name, name, &args.dialect, "acme").await?;
-        tenants.push(json!({
-            "tenant": name,
-            "connector": name,
-            "base_url": token.base_url,
-            "token": token.token,
-        }));
+    for connector in &embedded::CONNECTORS {
+        tenants.push(own::tenant(stage, connector.name, &own.dialect).await?);
     }
+    if let Some(file) = connector {
+        own.load(file).await?;
+    }
+    let news = match &mut watch {
+        Some(watch) => own.first(watch).await,
+        None => Vec::new(),
+    };
+    tenants.extend(own.tenants.iter().cloned());
     let admin = stage.admin_token().await?;
     let summary = json!({
         "tenants": tenants,
         "admin": { "base_url": admin.base_url, "token": admin.token },
         "app": { "base_url": stage.app_url },
     });
-    if args.json {
+    if own.json {
         anstream::println!("{summary}");
     } else {
         announce(&summary);
     }
-    stop_signal().await;
-    stage.stop().await
-}
-
-/// Puts a connector of the caller's own to work; its name.
-async fn own(stage: &Stage, file: &Path, settings: Option<&Path>) -> anyhow::Result<String> {
-    let wasm = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-    let settings = match settings {
-        None => Map::new(),
-        Some(path) => fs::read(path)
-            .map_err(anyhow::Error::from)
-            .and_then(|text| Ok(serde_json::from_slice(&text)?))
-            .with_context(|| format!("the settings in {}", path.display()))?,
+    let Some(mut watch) = watch else {
+        stop_signal().await;
+        return Ok(());
     };
-    let pushed = said(stage.host.push(wasm).await)?;
-    let manifest = pushed.manifest;
-    let name = manifest.name;
-    let taken = embedded::CONNECTORS.iter().any(|connector| connector.name == name);
-    anyhow::ensure!(!taken, "{name} is the name of an embedded connector; give yours another one");
-    let endpoints = manifest.endpoints.iter().map(|endpoint| endpoint.name.as_str());
-    stage.app_with(&name, &pushed.digest, settings, endpoints).await?;
-    Ok(name)
+    watch.introduce();
+    news.iter().for_each(|news| watch.tell(Some(news)));
+    tokio::select! {
+        () = stop_signal() => {}
+        () = own.follow(&mut watch) => {}
+    }
+    Ok(())
 }
 
 fn announce(summary: &Value) {
     anstream::println!("{STRONG}muster dev{STRONG:#}: a throw-away host, ready for requests\n");
-    let columns = [("tenant", "tenant"), ("base URL", "base_url"), ("token", "token")];
-    output::table(&summary["tenants"], &columns);
+    own::table(&summary["tenants"]);
     let admin = &summary["admin"];
     anstream::println!("admin API   {NAME}{}{NAME:#}", output::text(&admin["base_url"]));
     anstream::println!("admin token {NAME}{}{NAME:#}", output::text(&admin["token"]));

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,6 +15,7 @@ use super::admin::TOKEN_FILE;
 use super::config::Config;
 use super::failpoint;
 use super::output::{NAME, STRONG};
+use super::watch::Watch;
 use crate::clock::Clock;
 use crate::connector::{Keyring, PublicKey};
 use crate::http;
@@ -60,6 +62,10 @@ pub(super) struct ServeArgs {
         value_delimiter = ','
     )]
     trusted_keys: Vec<PathBuf>,
+    /// For development: promote each `.wasm` file in this folder, now and whenever it changes, for
+    /// the apps that its connector decides for already, and tell what that changes.
+    #[arg(long, env = "MUSTER_WATCH", value_name = "DIR")]
+    watch: Option<PathBuf>,
     /// Write the log as JSON, a line for each event.
     #[arg(long, env = "MUSTER_LOG_JSON")]
     log_json: bool,
@@ -69,6 +75,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     log_to_stderr(args.log_json, "info");
     failpoint::arm()?;
     let config = Config::read(args.config.as_deref())?;
+    let watch = args.watch.map(|folder| Watch::open(folder, args.log_json)).transpose()?;
     let listen = args.listen.or(config.listen);
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
     let listener = TcpListener::bind(listen).await.with_context(|| {
@@ -100,7 +107,14 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     host.push_embedded().await?;
     let token = admin_token(&host, &data).await?;
     announce(&host, address, &token);
-    http::serve(host, listener, config.patience(), stop_signal()).await;
+    let serving = http::serve(Arc::clone(&host), listener, config.patience(), stop_signal());
+    match watch {
+        None => serving.await,
+        Some(watch) => tokio::select! {
+            () = serving => {}
+            () = watch.follow(&host) => {}
+        },
+    }
     Ok(())
 }
 
