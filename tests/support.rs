@@ -1,6 +1,7 @@
 //! A host under test, with the sample app beside it.
 
 pub(crate) mod guests;
+pub(crate) mod house;
 pub(crate) mod registry;
 pub(crate) mod replay;
 pub(crate) mod wrong_server;
