@@ -5,6 +5,9 @@ use std::collections::HashMap;
 
 use crate::support::house::House;
 
+#[cfg(target_os = "linux")]
+mod compiling;
+mod versions;
 
 async fn killed_at(point: &str) {
     let house = House::furnish().await;

@@ -14,7 +14,7 @@ use crate::support::guests::guest;
 
 mod cache;
 mod loading;
-mod surgery;
+pub(crate) mod surgery;
 mod wasi;
 mod words;
 

@@ -246,7 +246,7 @@ impl Foundry {
         // It takes a second or more, and somebody may be waiting for it.
         tracing::info!(digest, kib = wasm.len() >> 10, "compiling a connector");
         let begun = Instant::now();
-        let artifact = self.compiler.compile(wasm, self.cache.directory())?;
+        let artifact = self.compiler.compile(wasm)?;
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(digest, millis, "compiled");
         if let Err(error) = self.cache.keep(digest, &artifact) {

@@ -5,7 +5,7 @@ const VARIABLES: usize = 20_000;
 
 /// A module that is small and takes very long to compile: it has a function more, whose many
 /// variables all live through its loop.
-pub(super) fn armed(module: &[u8]) -> Vec<u8> {
+pub(crate) fn armed(module: &[u8]) -> Vec<u8> {
     let mut types = 0;
     changed(module, |section, count, entries| {
         let added = match section {

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,8 +18,10 @@ use super::limits::Effort;
 use super::load_error::LoadError;
 
 mod child;
+mod scratch;
 
 pub use child::compile_main;
+use scratch::scratch;
 
 /// How often the child is looked after.
 const LOOK: Duration = Duration::from_millis(5);
@@ -38,10 +40,10 @@ pub(super) struct Compiler {
 }
 
 impl Compiler {
-    /// Checks and compiles a connector's file; `scratch` is a private directory. It blocks.
-    pub(super) fn compile(&self, wasm: &[u8], scratch: &Path) -> Result<Artifact, LoadError> {
+    /// Checks and compiles a connector's file. It blocks.
+    pub(super) fn compile(&self, wasm: &[u8]) -> Result<Artifact, LoadError> {
         // Files and not pipes: none of the three ever waits for us, and the kernel bounds them.
-        let file = || tempfile::tempfile_in(scratch).context("could not prepare a compilation");
+        let file = || scratch().context("could not prepare a compilation");
         let (mut input, mut output, mut complaints) = (file()?, file()?, file()?);
         input.write_all(wasm).context("could not prepare a compilation")?;
         input.rewind().context("could not prepare a compilation")?;

@@ -30,6 +30,7 @@ pub fn compile_main() -> ExitCode {
     panic::set_hook(Box::new(|panic| {
         let _ = writeln!(io::stderr(), "{panic}");
     }));
+    end_with_the_host();
     match compile() {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(unfit)) => {
@@ -60,6 +61,16 @@ fn compile() -> anyhow::Result<Result<(), Unfit>> {
     };
     io::stdout().write_all(&artifact).context("could not write the machine code")?;
     Ok(Ok(()))
+}
+
+/// Has the kernel end us when the host is killed: nobody waits for the machine code any more.
+fn end_with_the_host() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        // Without it, our own limits end us a little later.
+        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    }
 }
 
 fn limit_ourselves(effort: &Effort) -> io::Result<()> {
