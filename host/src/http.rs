@@ -39,7 +39,7 @@ fn router(host: Arc<Host>, patience: Patience) -> Router {
         .nest("/t/{tenant}/scim/v1", v1::spoken(scim_routes()))
         .nest("/t/{tenant}/scim/v2", scim_routes().layer(negotiate.clone()))
         .route("/t/{tenant}/scim/v2/", get(search::list_everything).layer(negotiate))
-        .nest("/admin/v1", admin::routes())
+        .nest("/admin/v1", admin::routes(&host))
         .merge(health::routes())
         .fallback(answer::unknown_route)
         .method_not_allowed_fallback(answer::wrong_method)

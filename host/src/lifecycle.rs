@@ -198,7 +198,15 @@ impl Host {
         T: Send + 'static,
         F: Future<Output = Result<T, Fault>> + Send + 'static,
     {
-        self.tasks.spawn(work(Arc::clone(self))).await.context("a task ended early")?
+        self.to_its_end(work(Arc::clone(self))).await?
+    }
+
+    /// Does something to its end, even where whoever waits for it goes away.
+    pub(crate) async fn to_its_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        self.tasks.spawn(work).await.context("a task ended early")
     }
 
     fn deadline(&self) -> Instant {

@@ -1,8 +1,12 @@
-//! `kill -9` while a connector is compiled, in a process of its own.
+//! While a connector is compiled, in a process of its own: the host is killed, or whoever waits for
+//! it goes away.
 
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use crate::sandbox::surgery::armed;
 use crate::support::guests::guest;
@@ -61,4 +65,37 @@ async fn a_host_killed_while_it_compiles_takes_the_compiler_with_it() {
     assert_eq!(house.versions(&host).await, versions);
     assert_eq!(house.decides(&host, "ada").await, "roster@0.1.0");
     assert_eq!(house.push(&host, guest("roster-next")).await.unwrap().0, 201);
+}
+
+#[tokio::test]
+async fn an_operator_who_hangs_up_interrupts_no_promotion() {
+    const NEXT: &str = "roster@0.2.0";
+    let house = House::of_roster().await;
+    let host = house.start(None);
+    assert_eq!(house.push(&host, guest("roster-next")).await.unwrap().0, 201);
+    drop(host);
+    // It has to be compiled anew, and the operator does not wait for it.
+    std::fs::remove_dir_all(house.data.path().join("compiled")).unwrap();
+    let host = house.start(None);
+    let mut socket = TcpStream::connect(host.url.trim_start_matches("http://")).await.unwrap();
+    let (token, body) = (house.admin_token(), json!({ "connector": NEXT }).to_string());
+    let head = format!(
+        "POST /admin/v1/apps/people/promote HTTP/1.1\r\nhost: muster\r\n\
+         authorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    let id = host.child.id();
+    eventually("nothing is compiled", || !children(id).is_empty()).await;
+    drop(socket);
+    for _ in 0..500 {
+        let app = house.admin(&host, "GET", "/apps/people", Value::Null).await;
+        if app["version"] == NEXT {
+            assert_eq!(house.decides(&host, "ada").await, NEXT);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the promotion was interrupted");
 }

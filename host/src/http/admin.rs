@@ -11,7 +11,8 @@ mod tenants;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, Request, State};
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 use hyper::body::Body as _;
@@ -26,7 +27,8 @@ use crate::scim;
 
 type Answered = Result<Response, Refused>;
 
-pub(super) fn routes() -> Router<Arc<Host>> {
+pub(super) fn routes(host: &Arc<Host>) -> Router<Arc<Host>> {
+    let undisturbed = middleware::from_fn_with_state(Arc::clone(host), undisturbed);
     Router::new()
         .route("/apps", get(apps::list))
         .route("/apps/{app}", put(apps::put).get(apps::show).delete(apps::remove))
@@ -54,6 +56,12 @@ pub(super) fn routes() -> Router<Arc<Host>> {
         .route("/operations/{id}/drop", post(operations::drop))
         .fallback(unknown_route)
         .method_not_allowed_fallback(answer::wrong_method)
+        .layer(undisturbed)
+}
+
+/// An operator who hangs up interrupts nothing: what was promoted is also put to work.
+async fn undisturbed(State(host): State<Arc<Host>>, request: Request, next: Next) -> Answered {
+    Ok(host.to_its_end(next.run(request)).await?)
 }
 
 async fn unknown_route(_: Operator, uri: http::Uri) -> Refused {
