@@ -24,6 +24,7 @@ mod interfaces;
 mod kit;
 mod lifecycle;
 mod limits;
+mod operators;
 mod outages;
 mod promotion;
 mod query;

@@ -20,6 +20,7 @@ impl Host {
     /// Pushes a build. One that was pushed as a release, or is one by now, keeps its version.
     pub async fn push_build(&self, wasm: Vec<u8>) -> Result<Pushed, Fault> {
         let admitted = self.admitted(wasm).await?;
+        let _one_at_a_time = self.configuring.lock().await;
         let rows = self.connector_rows().await?;
         let digest = &admitted.connector.digest;
         let known = rows.iter().find(|row| row.digest == *digest).map(|row| row.version.clone());

@@ -14,7 +14,7 @@ use super::builds::is_build;
 use super::fault::Fault;
 use super::retirement::Usage;
 use crate::clock::rfc3339;
-use crate::connector::{Connector, Manifest};
+use crate::connector::{Connector, LoadError, Manifest};
 use crate::embedded;
 use crate::scim;
 use crate::store::ConnectorRow;
@@ -120,6 +120,8 @@ impl Host {
     /// promoted.
     pub async fn push(&self, wasm: Vec<u8>) -> Result<Pushed, Fault> {
         let admitted = self.admitted(wasm).await?;
+        // Nobody else pushes this version, or retires it, between the look and the deed.
+        let _one_at_a_time = self.configuring.lock().await;
         let (digest, manifest) = (&admitted.connector.digest, &admitted.connector.manifest);
         let version = manifest.version.to_string();
         let rows = self.connector_rows().await?;
@@ -146,6 +148,7 @@ impl Host {
         let signer = self.signer(&wasm)?;
         match self.connectors.load(&wasm).await {
             Ok(connector) => Ok(Admitted { wasm, signer, connector }),
+            Err(LoadError::Accident(error)) => Err(error.into()),
             Err(error) => Err(scim::Error::new(422, error.to_string()).into()),
         }
     }

@@ -1,0 +1,112 @@
+//! Several operators at once.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::guests::guest;
+use crate::support::{Answer, Muster, Tenant};
+
+const NEXT: &str = "roster@0.2.0";
+
+async fn promote(muster: &Muster, app: &str, version: &str) -> Answer {
+    let body = json!({ "connector": version, "accept": true });
+    muster.admin("POST", &format!("/apps/{app}/promote"), Some(body)).await
+}
+
+async fn retire(muster: &Muster, version: &str) -> Answer {
+    muster.admin("POST", &format!("/connectors/{version}/retire"), None).await
+}
+
+async fn newest_operation(muster: &Muster, tenant: &Tenant) -> Value {
+    let path = format!("/operations?tenant={}&limit=1", tenant.name);
+    muster.admin("GET", &path, None).await.expect(200).body["operations"][0].clone()
+}
+
+/// The same connector under other bytes: a custom section at the end is another number.
+fn variant(number: u8) -> Vec<u8> {
+    [guest("roster-next"), vec![0, 3, 1, b'v', number]].concat()
+}
+
+#[tokio::test]
+async fn of_many_files_that_claim_one_version_at_once_one_has_it() {
+    let muster = Muster::start().await;
+    let mut statuses: Vec<u16> = join_all((0..8).map(|n| muster.push(variant(n))))
+        .await
+        .iter()
+        .map(|it| it.status)
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+    let all = muster.admin("GET", "/connectors", None).await.body;
+    let claims = all["connectors"].as_array().unwrap().iter().filter(|it| it["version"] == "0.2.0");
+    assert_eq!(claims.count(), 1);
+}
+
+#[tokio::test]
+async fn a_version_that_is_promoted_and_retired_at_once_is_one_of_both() {
+    let muster = Muster::start().await;
+    for n in 0..12 {
+        // It is whole again where it was retired.
+        let pushed = muster.push(guest("roster-next")).await;
+        assert!(pushed.status < 300, "{pushed:?}");
+        let (app, spec) = (format!("app-{n}"), json!({ "connector": "roster@0.1.0" }));
+        let path = format!("/apps/{app}");
+        muster.admin("PUT", &path, Some(spec)).await.expect(200);
+        let both = tokio::join!(promote(&muster, &app, NEXT), retire(&muster, NEXT));
+        let row = muster.admin("GET", &path, None).await.body;
+        let detail = muster.admin("GET", &format!("/connectors/{NEXT}"), None).await.body;
+        match (both.0.status, both.1.status) {
+            (200, 409) => assert!(row["version"] == NEXT && detail["retired"].is_null()),
+            (409, 200) => {
+                assert!(row["version"] == "roster@0.1.0" && detail["retired"].is_string());
+            }
+            other => panic!("{other:?}: {both:?}"),
+        }
+        muster.admin("DELETE", &path, None).await.expect(204);
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_is_promoted_while_it_is_pushed_decides_or_is_unknown_yet() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let push = muster.push(guest("roster-next"));
+    let (pushed, promoted) = tokio::join!(push, promote(&muster, "roster", NEXT));
+    assert_eq!(pushed.status, 201);
+    let expected = match promoted.status {
+        200 => NEXT,
+        404 => "roster@0.1.0",
+        other => panic!("{other}: {promoted:?}"),
+    };
+    muster.person(&tenant, "ada").await;
+    assert_eq!(newest_operation(&muster, &tenant).await["version"], expected);
+}
+
+#[tokio::test]
+async fn a_retired_file_that_is_pushed_again_is_back_as_it_was() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let pushed = muster.push(guest("roster-next")).await.expect(201).body;
+    muster.push(guest("planted")).await.expect(201);
+    promote(&muster, "roster", NEXT).await.expect(200);
+    muster.person(&tenant, "ada").await;
+    let ada = newest_operation(&muster, &tenant).await;
+    for version in ["roster@0.1.1", "roster@0.1.0"] {
+        promote(&muster, "roster", version).await.expect(200);
+    }
+    retire(&muster, NEXT).await.expect(200);
+    promote(&muster, "roster", NEXT).await.expect(409);
+    // Another file does not take its name.
+    muster.push(variant(0)).await.expect(409);
+
+    let again = muster.push(guest("roster-next")).await.expect(201).body;
+    assert_eq!(again["digest"], pushed["digest"]);
+    let detail = muster.admin("GET", &format!("/connectors/{NEXT}"), None).await.body;
+    assert!(detail["retired"].is_null() && detail["size"].as_u64() > Some(0), "{detail}");
+    let path = format!("/operations/{}", ada["id"].as_str().unwrap());
+    let shown = muster.admin("GET", &path, None).await.body;
+    assert_eq!((&shown["version"], &shown["connector"]), (&json!(NEXT), &pushed["digest"]));
+    promote(&muster, "roster", NEXT).await.expect(200);
+    muster.person(&tenant, "bob").await;
+    assert_eq!(newest_operation(&muster, &tenant).await["version"], NEXT);
+}
