@@ -17,6 +17,8 @@ mod conversations;
 mod crash;
 mod dialects;
 mod disconnect;
+#[cfg(target_os = "linux")]
+mod disk;
 mod entitlements;
 mod groups;
 mod hot_load;

@@ -74,6 +74,7 @@ pub(super) struct ServeArgs {
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     log_to_stderr(args.log_json, "info");
     failpoint::arm()?;
+    survive_file_size_limit()?;
     let config = Config::read(args.config.as_deref())?;
     let watch = args.watch.map(|folder| Watch::open(folder, args.log_json)).transpose()?;
     let listen = args.listen.or(config.listen);
@@ -178,6 +179,14 @@ pub(super) async fn stop_signal() {
         _ = interrupt => {}
         _ = terminate.recv() => {}
     }
+}
+
+/// Has a write beyond the limit of a file's size (`ulimit -f`, `LimitFSIZE=`) fail as on a full disk,
+/// and not end the process. What the host starts does not inherit it.
+fn survive_file_size_limit() -> anyhow::Result<()> {
+    // SIGXFSZ; whoever listens keeps it from its default.
+    let signal = tokio::signal::unix::SignalKind::from_raw(25);
+    tokio::signal::unix::signal(signal).map(drop).context("listening for signals")
 }
 
 /// The log, filtered by `MUSTER_LOG`.

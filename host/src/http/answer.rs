@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use crate::lifecycle::Fault;
 use crate::scim;
 use crate::scim::render::entity_tag;
+use crate::store::DiskError;
 
 /// The media type of SCIM (RFC 7644 §8.1).
 pub(super) const SCIM_JSON: HeaderValue =
@@ -40,9 +41,19 @@ impl IntoResponse for Refused {
             Fault::Answer(error) => refusal(&error),
             Fault::Accident(error) => {
                 tracing::error!(error = format!("{error:#}"), "a request met with an accident");
-                refusal(&scim::Error::new(500, "the host met with an accident; its log says more"))
+                refusal(&accident(&error))
             }
         }
+    }
+}
+
+fn accident(error: &anyhow::Error) -> scim::Error {
+    match error.downcast_ref::<DiskError>() {
+        // RFC 4918 §11.5: it is taken to be temporary.
+        Some(disk) => {
+            scim::Error::new(507, format!("{disk}; nothing was changed: make room and try again"))
+        }
+        None => scim::Error::new(500, "the host met with an accident; its log says more"),
     }
 }
 

@@ -102,6 +102,11 @@ pub(super) fn not_begun(dialect: Dialect) -> scim::Error {
     come_back(dialect, 1, "the operations before took too long; this one has not been begun")
 }
 
+/// What is read while the disk takes nothing.
+pub(super) fn unwritable(dialect: Dialect, why: &str) -> scim::Error {
+    come_back(dialect, 60, &format!("{why}; this change is not accepted yet"))
+}
+
 /// Okta retries on 429 with an integer `Retry-After` and on nothing else (clients.md §1.9).
 fn come_back(dialect: Dialect, seconds: u32, why: &str) -> scim::Error {
     let status = if dialect == Dialect::Okta { 429 } else { 503 };

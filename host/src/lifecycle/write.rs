@@ -11,13 +11,13 @@ use super::group::Standing;
 use super::lane::{self, Lane};
 use super::registry::Tenant;
 use super::settle::Settled;
-use super::{Host, event};
+use super::{Host, event, fate};
 use crate::decision::EventKind;
 use crate::delivery::Secret;
 use crate::scim::{
-    self, Draft, PatchRequest, Patched, Precondition, Reading, Resource, ResourceType,
+    self, Dialect, Draft, PatchRequest, Patched, Precondition, Reading, Resource, ResourceType,
 };
-use crate::store::Related;
+use crate::store::{DiskError, Related};
 
 /// What a write is about.
 #[derive(Clone, Debug)]
@@ -66,7 +66,8 @@ impl Host {
 
     /// POST.
     pub async fn create(self: &Arc<Self>, target: Target, body: Value) -> Result<Written, Fault> {
-        self.undisturbed(|host| async move {
+        let dialect = target.tenant.dialect();
+        let written = self.undisturbed(|host| async move {
             let mut reading = target.reading();
             let draft = scim::create(&target.resource_type, &body, &mut reading)?;
             if target.kind() == "Group" {
@@ -74,8 +75,8 @@ impl Host {
             } else {
                 host.create_user(&target, draft).await
             }
-        })
-        .await
+        });
+        written.await.map_err(|fault| not_accepted(dialect, fault))
     }
 
     /// PUT.
@@ -85,7 +86,8 @@ impl Host {
         id: String,
         body: Value,
     ) -> Result<Written, Fault> {
-        self.undisturbed(|host| async move {
+        let dialect = target.tenant.dialect();
+        let written = self.undisturbed(|host| async move {
             host.modify(&target, &id, |before| {
                 let mut reading = target.reading();
                 let draft = scim::replace(&target.resource_type, before, &body, &mut reading)?;
@@ -96,8 +98,8 @@ impl Host {
                 })
             })
             .await
-        })
-        .await
+        });
+        written.await.map_err(|fault| not_accepted(dialect, fault))
     }
 
     /// PATCH.
@@ -107,18 +109,20 @@ impl Host {
         id: String,
         request: PatchRequest,
     ) -> Result<Written, Fault> {
-        self.undisturbed(|host| async move {
+        let dialect = target.tenant.dialect();
+        let written = self.undisturbed(|host| async move {
             host.modify(&target, &id, |before| {
                 scim::patch(&target.resource_type, before, &request, &mut target.reading())
             })
             .await
-        })
-        .await
+        });
+        written.await.map_err(|fault| not_accepted(dialect, fault))
     }
 
     /// DELETE.
     pub async fn delete(self: &Arc<Self>, target: Target, id: String) -> Result<Written, Fault> {
-        self.undisturbed(|host| async move {
+        let dialect = target.tenant.dialect();
+        let written = self.undisturbed(|host| async move {
             let (_lane, target) = host.at(&target, &id).await?;
             let deadline = host.deadline();
             let deletion = |before: Before| {
@@ -140,8 +144,8 @@ impl Host {
             }
             let change = deletion(host.before(&target, &id).await?);
             host.carry_out(&target.tenant, change, deadline).await
-        })
-        .await
+        });
+        written.await.map_err(|fault| not_accepted(dialect, fault))
     }
 
     async fn create_user(
@@ -268,5 +272,17 @@ impl Host {
         let connector = target.tenant.connector.as_ref().ok()?;
         let password = password.filter(|_| connector.manifest.features.password)?;
         Some(Password { mark: self.key.mark(&password), value: Secret::new(password) })
+    }
+}
+
+/// Whoever asked comes back where the disk takes nothing.
+fn not_accepted(dialect: Dialect, fault: Fault) -> Fault {
+    match fault {
+        Fault::Accident(error) if error.is::<DiskError>() => {
+            tracing::error!(error = format!("{error:#}"), "a change was not accepted");
+            let why = error.downcast_ref::<DiskError>().map(DiskError::to_string);
+            fate::unwritable(dialect, &why.unwrap_or_default()).into()
+        }
+        other => other,
     }
 }

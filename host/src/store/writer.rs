@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::commit::{Commit, CommitError, Receipt};
 use super::database::Lock;
+use super::disk::DiskError;
 use super::walk::Walks;
 
 mod entry;
@@ -163,8 +164,12 @@ impl Desk {
         let Err(failure) = written.await else { return results };
         self.undo().await;
         let reason = CommitError::from(failure).into_accident();
-        let reason = format!("{reason:#}");
-        commits.iter().map(|_| Err(CommitError::Accident(anyhow!("{reason}")))).collect()
+        let disk: Option<DiskError> = reason.downcast_ref().copied();
+        let again = || match disk {
+            Some(disk) => disk.into(),
+            None => anyhow!("{reason:#}"),
+        };
+        commits.iter().map(|_| Err(CommitError::Accident(again()))).collect()
     }
 
     /// One commit of several; the error is one that all of them share.
@@ -193,7 +198,8 @@ impl Desk {
     }
 
     async fn errand(&mut self, errand: Errand) -> Result<()> {
-        self.execute("BEGIN IMMEDIATE").await.context("beginning to write")?;
+        let begun = self.execute("BEGIN IMMEDIATE").await.context("beginning to write");
+        begun.map_err(DiskError::told)?;
         let done = match errand(&mut self.connection).await {
             Ok(()) => self.conclude().await.map_err(|it| CommitError::from(it).into_accident()),
             Err(error) => Err(error),
@@ -202,7 +208,7 @@ impl Desk {
             self.undo().await;
         }
         self.walks.changed_everywhere();
-        done
+        done.map_err(DiskError::told)
     }
 
     async fn close(mut self) -> Result<()> {

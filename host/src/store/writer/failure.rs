@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use sqlx::error::ErrorKind;
 
-use crate::store::CommitError;
+use crate::store::{CommitError, DiskError};
 
 /// What a trigger raises: `SQLITE_CONSTRAINT_TRIGGER`.
 const RAISED: &str = "1811";
@@ -57,7 +57,8 @@ impl From<Failure> for CommitError {
             Failure::Stale => Self::Stale,
             Failure::Unfit(why) => Self::Accident(anyhow!("the database refuses it: {why}")),
             Failure::Accident(error) => {
-                Self::Accident(anyhow::Error::new(error).context("writing to the database"))
+                let error = anyhow::Error::new(error).context("writing to the database");
+                Self::Accident(DiskError::told(error))
             }
         }
     }
