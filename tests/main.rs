@@ -38,5 +38,6 @@ mod sandbox;
 mod signing;
 mod support;
 mod tidy;
+mod uploads;
 mod version_one;
 mod watch;

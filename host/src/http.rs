@@ -8,6 +8,7 @@ mod authorization;
 mod body;
 mod bulk;
 mod connections;
+mod content_digest;
 mod directory;
 mod discovery;
 mod health;

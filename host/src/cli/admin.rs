@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 /// The file in the data directory that holds the first admin token.
 pub(super) const TOKEN_FILE: &str = "admin.token";
@@ -91,7 +94,10 @@ impl Admin {
             Body::Json(value) => {
                 request.header("content-type", "application/json").body(value.to_string())
             }
-            Body::Bytes(bytes) => request.header("content-type", "application/wasm").body(bytes),
+            Body::Bytes(bytes) => request
+                .header("content-type", "application/wasm")
+                .header("content-digest", content_digest(&bytes))
+                .body(bytes),
         };
         request.send().await.with_context(|| {
             format!("no host answers at {}; is `muster serve` running? --url says where", self.url)
@@ -146,6 +152,11 @@ impl Admin {
             )
         })
     }
+}
+
+/// RFC 9530: so that what was cut or changed on its way is not taken for a connector.
+fn content_digest(bytes: &[u8]) -> String {
+    format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(bytes)))
 }
 
 fn read_token(path: &Path) -> anyhow::Result<String> {

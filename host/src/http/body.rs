@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::answer::Refused;
 use super::connections::Patience;
+use super::content_digest;
 use crate::lifecycle::Host;
 use crate::scim;
 
@@ -55,7 +56,10 @@ impl FromRequest<Arc<Host>> for WasmBody {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _: &Arc<Host>) -> Result<Self, Refused> {
-        Ok(Self(bytes(request, LARGEST_CONNECTOR).await?.to_vec()))
+        let headers = request.headers().clone();
+        let wasm = bytes(request, LARGEST_CONNECTOR).await?;
+        content_digest::check(&headers, &wasm)?;
+        Ok(Self(wasm.to_vec()))
     }
 }
 

@@ -1,0 +1,130 @@
+//! `Content-Digest` (RFC 9530): what the sender of a body says that it sent.
+
+use axum::http::HeaderMap;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use sha2::{Digest as _, Sha256};
+
+use crate::scim;
+
+const HEADER: &str = "content-digest";
+/// The one algorithm that is looked at.
+const SHA_256: &str = "sha-256";
+
+/// RFC 9651 §4.2.7: padding may be missing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Whether the body is what its sender says that it sent, where it says so.
+pub(super) fn check(headers: &HeaderMap, body: &[u8]) -> Result<(), scim::Error> {
+    let Some(stated) = stated(headers)? else { return Ok(()) };
+    let found: [u8; 32] = Sha256::digest(body).into();
+    if found == stated {
+        return Ok(());
+    }
+    Err(scim::Error::new(
+        400,
+        format!(
+            "what arrived has {} bytes and the sha-256 {}, and not {} as its Content-Digest \
+             states: it was cut or changed on its way; send it again",
+            body.len(),
+            hexadecimal(&found),
+            hexadecimal(&stated)
+        ),
+    ))
+}
+
+/// The SHA-256 that is stated. Digests by other algorithms are ignored (RFC 9530 §2).
+fn stated(headers: &HeaderMap) -> Result<Option<[u8; 32]>, scim::Error> {
+    let mut stated = None;
+    // RFC 9651 §3.2: a dictionary may come in several lines, and of two with one key the last counts.
+    for line in headers.get_all(HEADER) {
+        let line = line.to_str().map_err(|_| malformed("it is no ASCII"))?;
+        for member in line.split(',').map(str::trim).filter(|it| !it.is_empty()) {
+            if let Some(digest) = sha_256(member)? {
+                stated = Some(digest);
+            }
+        }
+    }
+    Ok(stated)
+}
+
+/// The digest in a member such as `sha-256=:…:`; none where it is another algorithm's.
+fn sha_256(member: &str) -> Result<Option<[u8; 32]>, scim::Error> {
+    let value = member.split(';').next().unwrap_or_default().trim_end();
+    let (key, value) = value.split_once('=').unwrap_or((value, ""));
+    let sequence = value.strip_prefix(':').and_then(|it| it.strip_suffix(':'));
+    let bytes = sequence.and_then(|it| BASE64.decode(it).ok());
+    let bytes = bytes.ok_or_else(|| malformed("a digest looks like sha-256=:BASE64:"))?;
+    if key != SHA_256 {
+        return Ok(None);
+    }
+    match bytes.try_into() {
+        Ok(digest) => Ok(Some(digest)),
+        Err(_) => Err(malformed("a sha-256 has 32 bytes")),
+    }
+}
+
+/// RFC 9651 §4.2: a field that cannot be parsed is ignored, or the message is malformed. Whoever
+/// states a digest wants it to be looked at.
+fn malformed(why: &str) -> scim::Error {
+    scim::Error::new(400, format!("the header Content-Digest cannot be read: {why}"))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = b"{\"hello\": \"world\"}";
+    /// RFC 9530 §2, without the line's end.
+    const GOOD: &str = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:";
+    const OTHER: &str = "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";
+
+    #[track_caller]
+    fn check(lines: &[&str], expected: Result<(), &str>) {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(HEADER, line.parse().unwrap());
+        }
+        match (super::check(&headers, BODY), expected) {
+            (Ok(()), Ok(())) => {}
+            (Err(error), Err(word)) => {
+                assert!(error.status == 400 && error.detail.contains(word), "{lines:?}: {error}");
+            }
+            (found, _) => panic!("{lines:?}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_body_is_what_its_digest_states() {
+        check(&[], Ok(()));
+        check(&[GOOD], Ok(()));
+        check(&[&GOOD.replace("=:", ":").replacen(':', "=:", 1)], Ok(()));
+        check(&[&format!("sha-512=:AAAA:, {GOOD};q=1")], Ok(()));
+        check(&[OTHER, GOOD], Ok(()));
+        check(&[GOOD, OTHER], Err("as its Content-Digest states"));
+        check(&[OTHER], Err("0000000000000000000000000000000000000000000000000000000000000000"));
+    }
+
+    #[test]
+    fn other_algorithms_are_ignored() {
+        check(&["sha-512=:AAAA:"], Ok(()));
+        check(&["md5=:AAAA:, unixsum=:AAAA:"], Ok(()));
+    }
+
+    #[test]
+    fn a_digest_that_cannot_be_read_is_told() {
+        check(&["sha-256"], Err("sha-256=:BASE64:"));
+        check(&["sha-256=X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE="], Err("sha-256=:BASE64:"));
+        check(&["sha-256=:%%%:"], Err("sha-256=:BASE64:"));
+        check(&["sha-256=:AAAA:"], Err("32 bytes"));
+        check(&[&format!("{GOOD}, nonsense")], Err("sha-256=:BASE64:"));
+    }
+}
