@@ -24,6 +24,7 @@ mod groups;
 mod hot_load;
 mod interfaces;
 mod kit;
+mod lies;
 mod lifecycle;
 mod limits;
 mod operators;

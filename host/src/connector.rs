@@ -42,7 +42,7 @@ pub use load_error::LoadError;
 pub use log::{Level, LogLine};
 pub use manifest::{
     EndpointName, Features, LifecycleChange, Manifest, MembershipModel, Reached, Succession,
-    Transition,
+    Transition, settings_validator,
 };
 pub use signature::{Keyring, PublicKey, SigningKey, Untrusted, differ_in_signatures_alone};
 
@@ -204,9 +204,11 @@ impl Runtime {
 
     /// The trial: only an instance proves that the connector's types are the interface's.
     async fn describe(&self, ready: ConnectorPre<Sandbox>) -> Result<Manifest, LoadError> {
-        let trial = move || sandbox::run(&ready, &Budget::default(), None, words::describe);
-        let text = self.threads.run(trial).await.result.map_err(LoadError::Trial)?;
-        Manifest::parse(&text).map_err(LoadError::Manifest)
+        let trial = move || {
+            let text = sandbox::run(&ready, &Budget::default(), None, words::describe).result;
+            Manifest::parse(&text.map_err(LoadError::Trial)?).map_err(LoadError::Manifest)
+        };
+        self.threads.run(trial).await
     }
 }
 

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use crate::decision::EventKind;
 use crate::scim::Additions;
 
+mod settings;
 mod succession;
 
+pub use settings::settings_validator;
 pub use succession::{LifecycleChange, Succession};
 
 /// Bytes of a manifest.
@@ -135,10 +137,7 @@ impl Manifest {
                 return Err(format!("endpoint `{}` is there twice", endpoint.name));
             }
         }
-        match self.settings.get("type") {
-            Some(Value::String(kind)) if kind == "object" => {}
-            _ => return Err("`settings` is no JSON Schema of `\"type\": \"object\"`".to_owned()),
-        }
+        settings_validator(&self.settings).map_err(|why| format!("`settings` {why}"))?;
         self.check_scim().map_err(|error| format!("`scim`: {error}"))
     }
 

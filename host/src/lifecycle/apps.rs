@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::registry::{Reply, endpoints, merged};
 use super::{Host, catalogue};
 use crate::clock::rfc3339;
-use crate::connector::Manifest;
+use crate::connector::{Manifest, settings_validator};
 use crate::limits::LimitsSpec;
 use crate::scim;
 use crate::store::{AppRow, TenantRow};
@@ -131,8 +131,8 @@ pub(crate) fn check_settings(
 ) -> Result<(), scim::Error> {
     let object = settings;
     let settings = Value::Object(settings.clone());
-    let validator = jsonschema::validator_for(&manifest.settings).map_err(|error| {
-        scim::Error::new(422, format!("the connector's settings schema: {error}"))
+    let validator = settings_validator(&manifest.settings).map_err(|why| {
+        scim::Error::new(422, format!("the connector's schema of settings {why}"))
     })?;
     match validator.iter_errors(&settings).next() {
         None => catalogue::check(manifest, object),

@@ -14,7 +14,9 @@ use muster::connector::types::{Account, Membership, Outcome, Request, Visibility
 /// What `describe` does. It is asked without arguments, so tests write another word into the file.
 static DESCRIBE: [u8; 17] = *b"describe:manifest";
 
-const MANIFEST: &str = r#"{
+/// Tests write another one into the file: there is room behind it.
+static MANIFEST: [u8; 4096] = with_room(
+    r#"{
     "name": "misbehaving",
     "version": "1.0.0",
     "description": "Does whatever its settings say.",
@@ -22,7 +24,8 @@ const MANIFEST: &str = r#"{
     "lifecycle": { "create": { "membership": "active", "text": "Joins." } },
     "settings": { "type": "object" },
     "endpoints": [{ "name": "app", "description": "The app." }]
-}"#;
+}"#,
+);
 
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
@@ -34,8 +37,8 @@ impl Guest for Misbehaving {
         match unsafe { read_volatile(&DESCRIBE) } {
             [.., b'l', b'o', b'o', b'p'] => forever(),
             [.., b't', b'r', b'a', b'p'] => panic!("no description"),
-            [.., b'l', b'i', b'e', b's'] => MANIFEST.replace("misbehaving", "Misbehaving!"),
-            _ => MANIFEST.to_owned(),
+            [.., b'l', b'i', b'e', b's'] => manifest().replace("misbehaving", "Misbehaving!"),
+            _ => manifest(),
         }
     }
 
@@ -101,6 +104,20 @@ impl Guest for Misbehaving {
 }
 
 export!(Misbehaving);
+
+/// Volatile, as above.
+fn manifest() -> String {
+    String::from_utf8(unsafe { read_volatile(&MANIFEST) }.to_vec()).unwrap()
+}
+
+const fn with_room<const N: usize>(text: &str) -> [u8; N] {
+    let (mut bytes, text, mut at) = ([b' '; N], text.as_bytes(), 0);
+    while at < text.len() {
+        bytes[at] = text[at];
+        at += 1;
+    }
+    bytes
+}
 
 fn done(note: &str) -> Result<Step, Refusal> {
     answer("7", "{}", note)

@@ -1,0 +1,190 @@
+//! The JSON Schema of a connector's settings. It was written by a stranger, and the host follows it:
+//! so what it may lead to is bounded before.
+
+use jsonschema::{PatternOptions, Validator};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+/// Values in a schema, each counted as often as references lead to it.
+const VALUES: usize = 10_000;
+/// How deep values and references may lie in each other.
+const DEPTH: usize = 96;
+/// Regular expressions in a schema.
+const PATTERNS: usize = 64;
+/// Bytes of each regular expression, compiled.
+const PATTERN_BYTES: usize = 2 << 20;
+
+/// What checks settings by this schema. An error says what in the schema is wrong.
+///
+/// References lead to places in the schema itself and never in a circle, and patterns are those
+/// that take linear time.
+pub fn settings_validator(schema: &Value) -> Result<Validator, String> {
+    match schema.get("type") {
+        Some(Value::String(kind)) if kind == "object" => {}
+        _ => return Err("is no JSON Schema of `\"type\": \"object\"`".to_owned()),
+    }
+    let mut walk = Walk { schema, values: 0, patterns: 0 };
+    walk.value(schema, 0)?;
+    let patterns = PatternOptions::regex().size_limit(PATTERN_BYTES);
+    let options = jsonschema::options().with_pattern_options(patterns);
+    options.build(schema).map_err(|error| {
+        let place = error.instance_path();
+        format!("is no JSON Schema: {error} (at `{place}`)")
+    })
+}
+
+struct Walk<'s> {
+    schema: &'s Value,
+    values: usize,
+    patterns: usize,
+}
+
+impl<'s> Walk<'s> {
+    fn value(&mut self, value: &'s Value, depth: usize) -> Result<(), String> {
+        self.values += 1;
+        if self.values > VALUES {
+            return Err(format!("comes to more than {VALUES} values with all its references"));
+        }
+        if depth > DEPTH {
+            return Err(format!("lies more than {DEPTH} deep, or refers to itself"));
+        }
+        match value {
+            Value::Object(object) => self.object(object, depth),
+            Value::Array(values) => values.iter().try_for_each(|it| self.value(it, depth + 1)),
+            _ => Ok(()),
+        }
+    }
+
+    fn object(&mut self, object: &'s Map<String, Value>, depth: usize) -> Result<(), String> {
+        for (key, value) in object {
+            match (key.as_str(), value) {
+                ("$ref", Value::String(place)) => {
+                    let found = self.referred(place).ok_or_else(|| {
+                        format!(
+                            "refers to {place:?}; only places in it, as `#/$defs/x`, are followed"
+                        )
+                    })?;
+                    self.value(found, depth + 1)?;
+                }
+                // What they mean depends on the way there, and so would the cost.
+                ("$dynamicRef" | "$recursiveRef", Value::String(_)) => {
+                    return Err(format!("has a `{key}`, which is not followed"));
+                }
+                // References below it would start there.
+                ("$id", Value::String(_)) if depth > 0 => {
+                    return Err("has an `$id` within it; only the whole schema may".to_owned());
+                }
+                ("pattern", Value::String(_)) => self.pattern(1)?,
+                ("patternProperties", Value::Object(patterns)) => self.pattern(patterns.len())?,
+                _ => {}
+            }
+            self.value(value, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn referred(&self, place: &str) -> Option<&'s Value> {
+        let pointer = percent_decode_str(place.strip_prefix('#')?).decode_utf8().ok()?;
+        self.schema.pointer(&pointer)
+    }
+
+    fn pattern(&mut self, more: usize) -> Result<(), String> {
+        self.patterns += more;
+        if self.patterns > PATTERNS {
+            return Err(format!("has more than {PATTERNS} patterns, with all its references"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(mut schema: Value, expected: Result<(), &str>) {
+        schema["type"] = json!("object");
+        match (settings_validator(&schema), expected) {
+            (Ok(_), Ok(())) => {}
+            (Err(error), Err(word)) => assert!(error.contains(word), "{schema}: {error}"),
+            (found, _) => panic!("{schema}: {found:?}"),
+        }
+    }
+
+    /// Each of so many definitions has twice what the next one has.
+    fn doubling(times: usize) -> Value {
+        let mut definitions = Map::new();
+        for n in 0..times {
+            let next = json!({ "$ref": format!("#/$defs/d{}", n + 1) });
+            definitions.insert(format!("d{n}"), json!({ "allOf": [next, next] }));
+        }
+        definitions.insert(format!("d{times}"), json!({}));
+        json!({ "$defs": definitions, "$ref": "#/$defs/d0" })
+    }
+
+    #[test]
+    fn a_schema_may_refer_to_places_in_itself() {
+        let name = json!({ "type": "string", "pattern": "^[a-z]+$" });
+        check(
+            json!({ "$defs": { "a/b": name }, "properties": {
+            "one": { "$ref": "#/$defs/a~1b" }, "two": { "$ref": "#/%24defs/a~1b" },
+        } }),
+            Ok(()),
+        );
+        check(json!({ "$id": "https://acme.example/settings" }), Ok(()));
+        check(json!({ "properties": { "$ref": { "type": "string" }, "$id": {} } }), Ok(()));
+        check(doubling(8), Ok(()));
+    }
+
+    #[test]
+    fn a_schema_leads_nowhere_else() {
+        for place in [
+            "http://127.0.0.1:1/schema",
+            "file:///etc/passwd",
+            "other.json#/a",
+            "#name",
+            "#/$defs/none",
+        ] {
+            check(json!({ "$ref": place }), Err("only places in it"));
+        }
+        let inner = json!({ "$id": "http://127.0.0.1:1/", "$ref": "#/a" });
+        check(json!({ "a": {}, "properties": { "x": inner } }), Err("`$id` within it"));
+        check(json!({ "$dynamicRef": "#" }), Err("`$dynamicRef`"));
+        check(json!({ "$schema": "http://127.0.0.1:1/draft" }), Err("is no JSON Schema"));
+    }
+
+    #[test]
+    fn a_schema_leads_to_an_end() {
+        check(json!({ "$ref": "#" }), Err("refers to itself"));
+        let [a, b] = ["#/$defs/b", "#/$defs/a"].map(|place| json!({ "$ref": place }));
+        check(json!({ "$defs": { "a": a, "b": b } }), Err("refers to itself"));
+        check(json!({ "properties": { "child": { "$ref": "#" } } }), Err("refers to itself"));
+        check(doubling(20), Err("more than 10000 values"));
+        let deep = (0..100).fold(json!({}), |inner, _| json!({ "not": inner }));
+        check(json!({ "properties": { "x": deep } }), Err("more than 96 deep"));
+    }
+
+    #[test]
+    fn a_schema_is_one() {
+        check(json!({ "properties": 5 }), Err("is no JSON Schema"));
+        check(json!({ "required": [1] }), Err("is no JSON Schema"));
+        assert!(settings_validator(&json!({ "type": "array" })).is_err());
+        assert!(settings_validator(&json!(true)).is_err());
+    }
+
+    #[test]
+    fn a_pattern_takes_linear_time() {
+        let pattern = |it: &str| json!({ "properties": { "x": { "pattern": it } } });
+        let mut catastrophic = pattern("^(a+)+$");
+        check(catastrophic.clone(), Ok(()));
+        catastrophic["type"] = json!("object");
+        let settings = json!({ "x": format!("{}!", "a".repeat(1 << 16)) });
+        assert!(!settings_validator(&catastrophic).unwrap().is_valid(&settings));
+        check(pattern("^(?=.*a)(a|aa)+$"), Err("is no JSON Schema"));
+        check(pattern(r"((\w{50}){50}){50}"), Err("is no JSON Schema"));
+        let many: Map<String, Value> = (0..65).map(|n| (format!("p{n}"), json!({}))).collect();
+        check(json!({ "patternProperties": many }), Err("more than 64 patterns"));
+    }
+}
