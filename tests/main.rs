@@ -8,6 +8,7 @@
 )]
 
 mod authorization;
+mod bad_files;
 mod bad_input;
 mod bulk;
 mod command_line;

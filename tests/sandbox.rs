@@ -119,7 +119,7 @@ fn failure(decided: &Decided) -> &Failure {
 }
 
 /// The misbehaving connector with another word where `describe` looks.
-fn describing(what: &str) -> Vec<u8> {
+pub(crate) fn describing(what: &str) -> Vec<u8> {
     let mut wasm = guest("misbehaving");
     let word = b"describe:manifest";
     let at = wasm.windows(word.len()).position(|found| found == word).unwrap();
