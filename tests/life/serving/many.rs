@@ -37,8 +37,8 @@ impl House {
         let (alone, any) = (quantile(&mut alone, 0.5), quantile(&mut any, 0.5));
         let ratio = any.as_secs_f64() / alone.as_secs_f64();
         told(
-            &format!("a decision in a host with {versions} (goal: 1.5)"),
-            &format!("{ratio:.2} times one with one, {any:.0?} and {alone:.0?}"),
+            &format!("any of {versions}, in one, where a host serves (goal: 1.5)"),
+            &format!("{ratio:.2} times, {any:.0?} and {alone:.0?}"),
         );
     }
 
