@@ -41,8 +41,10 @@ fn row(f: &mut fmt::Formatter<'_>, change: &LifecycleChange) -> fmt::Result {
     let state = |it: Option<&Transition>| {
         it.map_or_else(|| "unsupported".to_owned(), |it| output::text(&json!(it.membership)))
     };
-    let event = change.event.name();
-    writeln!(f, "  {NOTE}{event}{NOTE:#}: {} → {}", state(was), state(is))?;
+    let (event, before, after) = (change.event.name(), state(was), state(is));
+    // Where only the words are other ones, they are told below.
+    let states = if before == after { after } else { format!("{before} → {after}") };
+    writeln!(f, "  {NOTE}{event}{NOTE:#}: {states}")?;
     for (word, it) in [("was", was), ("is ", is)] {
         if let Some(it) = it {
             writeln!(f, "    {FAINT}{word}{FAINT:#} {}", it.text)?;
