@@ -186,6 +186,32 @@ async fn a_file_that_changes_decides_and_no_request_fails() {
 }
 
 #[tokio::test]
+async fn an_app_to_develop_on_keeps_what_was_set_and_gets_the_endpoints_that_are_asked_for() {
+    let place = Place::new();
+    place.write("letters.wasm", &letters(1));
+    let (mut watching, summary) = place.dev().await;
+    let first = watching.news().await;
+    let set = json!({ "connector": first["connector"]["digest"], "reply": "when-recorded" });
+    let url = format!("{}/apps/letter", summary["admin"]["base_url"].as_str().unwrap());
+    let token = summary["admin"]["token"].as_str().unwrap();
+    let put = client().put(url).bearer_auth(token).body(set.to_string());
+    assert_eq!(put.send().await.unwrap().status(), 200);
+
+    place.write("letters.wasm", &letters(2));
+    assert_eq!(watching.news().await["apps"][0]["before"], first["connector"]);
+    let app = admin(&summary, "/apps/letter").await;
+    assert_eq!((&app["reply"], &app["endpoints"]), (&json!("when-recorded"), &json!({})));
+
+    let planted = replaced(guest("planted"), "\"name\": \"roster\"", "\"name\": \"letter\"");
+    place.write("letters.wasm", &planted);
+    let third = watching.news().await;
+    let promoted = &third["apps"][0];
+    assert_eq!(promoted["changes"]["asks"], json!(["the endpoint app (The app.)"]), "{third}");
+    let app = admin(&summary, "/apps/letter").await;
+    assert!(app["endpoints"]["app"].is_object(), "{app}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_loaded_changes_nothing_and_what_did_not_change_is_not_told() {
     let place = Place::new();
     let (mut watching, summary) = place.dev().await;

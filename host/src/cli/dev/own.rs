@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use serde_json::{Map, Value, json};
@@ -10,9 +11,10 @@ use serde_json::{Map, Value, json};
 use crate::cli::output;
 use crate::cli::stage::{Stage, said};
 use crate::cli::watch::{Came, Found, News, Watch};
-use crate::connector::Succession;
+use crate::connector::Connector;
 use crate::embedded;
-use crate::lifecycle::{ConnectorVersion, Promoted, Pushed};
+use crate::lifecycle::registry::App;
+use crate::lifecycle::{ConnectorVersion, Promoted, Promotion, Pushed};
 
 /// What is told of a tenant.
 const COLUMNS: [(&str, &str); 3] =
@@ -86,28 +88,47 @@ impl Own<'_> {
         let taken = embedded::CONNECTORS.iter().any(|connector| connector.name == *name);
         anyhow::ensure!(!taken, "{name} is the name of an embedded connector; give yours another");
         let app = host.registry().apps.get(name).cloned();
-        let before = app.and_then(|app| app.connector.as_ref().ok().cloned());
-        let same = before.as_ref().is_some_and(|before| before.digest == pushed.digest);
-        if !same {
-            let endpoints = pushed.manifest.endpoints.iter().map(|it| it.name.as_str());
-            self.stage.app_with(name, &pushed.digest, self.settings()?, endpoints).await?;
-            said(host.retire_builds_before(pushed).await)?;
+        let before = app.as_ref().and_then(|app| app.connector.as_ref().ok());
+        if before.is_some_and(|before| before.digest == pushed.digest) {
+            self.tenant(name).await?;
+            return Ok(None);
         }
-        let changes = match &before {
-            Some(before) => pushed.manifest.succeeding(&before.manifest),
-            None => Succession::default(),
+        let reaches = |app: &Arc<App>| {
+            pushed.manifest.endpoints.iter().all(|it| app.endpoints.contains_key(&it.name))
         };
-        let mut versions = host.versions().await?;
-        let promoted = Promoted {
-            app: name.clone(),
+        let promoted = match &app {
+            // What was set there since, by `muster app put` say, stays.
+            Some(app) if self.settings.is_none() && reaches(app) => {
+                let connector = pushed.digest.clone();
+                let promotion = Promotion { connector, accept: true, ..Promotion::default() };
+                said(host.promote(name, &promotion).await)?
+            }
+            _ => self.put(pushed, before).await?,
+        };
+        said(host.retire_builds_before(pushed).await)?;
+        self.tenant(name).await?;
+        Ok(Some(promoted))
+    }
+
+    /// Makes the app, or sets it up for what its connector asks for now.
+    async fn put(
+        &self,
+        pushed: &Pushed,
+        before: Option<&Arc<Connector>>,
+    ) -> anyhow::Result<Promoted> {
+        let Pushed { digest, manifest, .. } = pushed;
+        let endpoints = manifest.endpoints.iter().map(|it| it.name.as_str());
+        self.stage.app_with(&manifest.name, digest, self.settings()?, endpoints).await?;
+        let changes = before.map(|before| manifest.succeeding(&before.manifest));
+        let mut versions = self.stage.host.versions().await?;
+        Ok(Promoted {
+            app: manifest.name.clone(),
             tenants: Vec::new(),
             connector: ConnectorVersion::from(pushed),
             before: before.and_then(|before| versions.remove(&before.digest)),
             ended: Vec::new(),
-            changes,
-        };
-        self.tenant(name).await?;
-        Ok((!same).then_some(promoted))
+            changes: changes.unwrap_or_default(),
+        })
     }
 
     /// Makes the tenant of a connector that has none yet.
