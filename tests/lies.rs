@@ -56,6 +56,12 @@ async fn a_manifest_that_cannot_be_true_is_refused_and_says_why() {
         ("settings", object(json!({ "properties": 5 })), "`settings` is no JSON Schema"),
         ("settings", object(json!({ "$ref": "http://127.0.0.1:1/" })), "only places in it"),
         ("settings", object(json!({ "$ref": "#" })), "refers to itself"),
+        // There, `id` moves references to where nobody has counted.
+        (
+            "settings",
+            object(json!({ "$schema": "http://json-schema.org/draft-04/schema#" })),
+            "in the dialect",
+        ),
         ("settings", object(json!({ "properties": { "x": deep } })), "deep"),
         ("settings", doubling(20), "more than 10000 values"),
     ];

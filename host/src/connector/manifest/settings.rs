@@ -11,6 +11,13 @@ const VALUES: usize = 10_000;
 const DEPTH: usize = 96;
 /// Regular expressions in a schema.
 const PATTERNS: usize = 64;
+/// The dialects that are spoken: those in which nothing but `$id` moves references elsewhere.
+const DIALECTS: [&str; 4] = [
+    "https://json-schema.org/draft/2020-12/schema",
+    "https://json-schema.org/draft/2019-09/schema",
+    "http://json-schema.org/draft-07/schema",
+    "http://json-schema.org/draft-06/schema",
+];
 /// Bytes of each regular expression, compiled.
 const PATTERN_BYTES: usize = 2 << 20;
 
@@ -74,6 +81,15 @@ impl<'s> Walk<'s> {
                 ("$id", Value::String(_)) if depth > 0 => {
                     return Err("has an `$id` within it; only the whole schema may".to_owned());
                 }
+                ("$schema", Value::String(dialect))
+                    if depth > 0 || !DIALECTS.contains(&dialect.trim_end_matches('#')) =>
+                {
+                    return Err(format!(
+                        "is in the dialect {dialect:?}; leave `$schema` out, or let the whole \
+                         schema say {:?}",
+                        DIALECTS[0]
+                    ));
+                }
                 ("pattern", Value::String(_)) => self.pattern(1)?,
                 ("patternProperties", Value::Object(patterns)) => self.pattern(patterns.len())?,
                 _ => {}
@@ -124,6 +140,15 @@ mod tests {
         json!({ "$defs": definitions, "$ref": "#/$defs/d0" })
     }
 
+    /// In draft 4, `id` moves references elsewhere.
+    #[test]
+    fn no_dialect_leads_past_what_is_counted() {
+        let old = json!("http://json-schema.org/draft-04/schema#");
+        check(json!({ "$schema": old, "$ref": "#" }), Err("in the dialect"));
+        check(json!({ "properties": { "x": { "$schema": old } } }), Err("in the dialect"));
+        check(json!({ "$schema": "https://acme.example/own" }), Err("in the dialect"));
+    }
+
     #[test]
     fn a_schema_may_refer_to_places_in_itself() {
         let name = json!({ "type": "string", "pattern": "^[a-z]+$" });
@@ -134,6 +159,7 @@ mod tests {
             Ok(()),
         );
         check(json!({ "$id": "https://acme.example/settings" }), Ok(()));
+        check(json!({ "$schema": "http://json-schema.org/draft-07/schema#" }), Ok(()));
         check(json!({ "properties": { "$ref": { "type": "string" }, "$id": {} } }), Ok(()));
         check(doubling(8), Ok(()));
     }
@@ -152,7 +178,7 @@ mod tests {
         let inner = json!({ "$id": "http://127.0.0.1:1/", "$ref": "#/a" });
         check(json!({ "a": {}, "properties": { "x": inner } }), Err("`$id` within it"));
         check(json!({ "$dynamicRef": "#" }), Err("`$dynamicRef`"));
-        check(json!({ "$schema": "http://127.0.0.1:1/draft" }), Err("is no JSON Schema"));
+        check(json!({ "$schema": "http://127.0.0.1:1/draft" }), Err("in the dialect"));
     }
 
     #[test]
