@@ -36,6 +36,8 @@ impl Host {
     /// Makes or changes an app.
     pub async fn put_app(&self, name: &str, spec: AppSpec) -> Result<(), Fault> {
         valid_name("app", name)?;
+        // What may take long is done while others configure.
+        self.loadable(&self.digest_of(&spec.connector).await?).await?;
         let _one_at_a_time = self.configuring.lock().await;
         let digest = self.digest_of(&spec.connector).await?;
         let connector = self.loadable(&digest).await?;
@@ -67,6 +69,7 @@ impl Host {
 
     /// Removes an app that no tenant uses any more.
     pub async fn remove_app(&self, name: &str) -> Result<(), Fault> {
+        let _one_at_a_time = self.configuring.lock().await;
         self.app_row(name).await?;
         if let Some(tenant) = self.store.tenants().await?.iter().find(|tenant| tenant.app == name) {
             return Err(scim::Error::new(

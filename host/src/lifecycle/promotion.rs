@@ -68,6 +68,8 @@ impl Host {
     /// Puts another version of a connector to work, for an app or for some of its tenants, in one
     /// step.
     pub async fn promote(&self, app: &str, promotion: &Promotion) -> Result<Promoted, Fault> {
+        // What may take long is done while others configure.
+        self.loadable(&self.digest_of(&promotion.connector).await?).await?;
         let _one_at_a_time = self.configuring.lock().await;
         let digest = self.digest_of(&promotion.connector).await?;
         let row = self.app_row(app).await?;
@@ -96,6 +98,10 @@ impl Host {
 
     /// Goes back to the version before, in one step: it is compiled still.
     pub async fn rollback(&self, app: &str, rollback: &Rollback) -> Result<Promoted, Fault> {
+        if let Some(previous) = self.app_row(app).await?.previous {
+            // Mostly it is loaded still; if it cannot be, that is told below.
+            self.connector(&previous).await.ok();
+        }
         let _one_at_a_time = self.configuring.lock().await;
         let row = self.app_row(app).await?;
         let tenants = self.tenants_of(app).await?;

@@ -96,6 +96,7 @@ impl Host {
 
     /// Removes a tenant that was disconnected, with its directory and its tokens.
     pub async fn remove_tenant(&self, id: &str) -> Result<(), Fault> {
+        let _one_at_a_time = self.configuring.lock().await;
         let row = self.tenant_row(id).await?;
         if row.state != TenantState::Disconnected.name() {
             return Err(scim::Error::new(
