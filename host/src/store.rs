@@ -46,6 +46,7 @@ pub use operation::{ExchangeRow, OperationFilter, OperationRow, OperationState};
 pub use page::{Bookmark, Page, Query, QueryError, Start};
 pub use recorded::{Recorded, RecordedFilter, RecordedPage};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
+pub use retention::Forgettable;
 pub use tenant::TenantRow;
 
 use crate::clock::Clock;

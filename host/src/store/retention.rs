@@ -1,41 +1,86 @@
 //! What the journal need not keep for ever.
 
 use anyhow::Result;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::Store;
 
+/// Which operations' exchanges go.
+#[derive(Clone, Debug)]
+pub struct Forgettable {
+    /// Of this tenant.
+    pub tenant: String,
+    /// Of operations after this one.
+    pub after: String,
+    /// Of operations that come before this identifier.
+    pub before: String,
+    /// And were over before this moment.
+    pub finished: String,
+}
+
 impl Store {
-    /// Forgets the exchanges of an app's operations that are over and came before this identifier,
-    /// those of so many operations at most; of how many exchanges there was something to forget.
-    /// What an operator may still take up keeps them.
-    pub async fn forget_exchanges(&self, app: &str, before: &str, operations: u32) -> Result<u64> {
-        // Mostly there is nothing, and then nothing is written.
-        let some = sqlx::query(
-            "SELECT 1 FROM exchange e JOIN operation o ON o.id = e.operation
-             WHERE e.operation < $2 AND o.app = $1 AND o.state IN ('done', 'refused', 'dropped')
-             LIMIT 1",
+    /// Every tenant that the journal knows, and the app of its first operation. Those that are gone
+    /// are among them.
+    pub async fn journaled_tenants(&self) -> Result<Vec<(String, String)>> {
+        // From one tenant to the next, over the index.
+        let found = sqlx::query(
+            "WITH RECURSIVE known (tenant) AS (
+                 SELECT min(tenant) FROM operation
+                 UNION ALL
+                 SELECT (SELECT min(o.tenant) FROM operation o WHERE o.tenant > known.tenant)
+                 FROM known WHERE known.tenant IS NOT NULL
+             )
+             SELECT tenant, (
+                 SELECT o.app FROM operation o WHERE o.tenant = known.tenant ORDER BY o.id LIMIT 1
+             ) AS app
+             FROM known WHERE tenant IS NOT NULL",
         );
-        let some = some.bind(app).bind(before);
-        if some.fetch_optional(&mut *self.pool.take().await?).await?.is_none() {
-            return Ok(0);
-        }
-        let (app, before) = (app.to_owned(), before.to_owned());
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let forgotten = sqlx::query(
-                        "DELETE FROM exchange WHERE operation IN (
-                             SELECT DISTINCT e.operation FROM exchange e
-                             JOIN operation o ON o.id = e.operation
-                             WHERE e.operation < $2 AND o.app = $1
-                                 AND o.state IN ('done', 'refused', 'dropped')
-                             ORDER BY e.operation LIMIT $3 + 0
-                         )",
-                    );
-                    let forgotten = forgotten.bind(app).bind(before).bind(operations);
-                    Ok(forgotten.execute(connection).await?.rows_affected())
-                })
-            })
-            .await
+        let rows = found.fetch_all(&mut *self.pool.take().await?).await?;
+        rows.iter().map(|row| Ok((row.try_get("tenant")?, row.try_get("app")?))).collect()
     }
+
+    /// Looks through so many operations, and forgets the exchanges of those that are over and whom
+    /// nobody can take up again: how many exchanges went, and the last operation that was looked at;
+    /// none where there are no more.
+    pub async fn forget_exchanges(
+        &self,
+        what: &Forgettable,
+        operations: u32,
+    ) -> Result<(u64, Option<String>)> {
+        let looked_at = sqlx::query(
+            "SELECT o.id, o.finished < $4 AND o.state IN ('done', 'refused', 'dropped')
+                 AND EXISTS (SELECT 1 FROM exchange e WHERE e.operation = o.id) AS goes
+             FROM operation o WHERE o.tenant = $1 AND o.id > $2 AND o.id < $3
+             ORDER BY o.id LIMIT $5 + 0",
+        );
+        let looked_at = looked_at
+            .bind(what.tenant.clone())
+            .bind(what.after.clone())
+            .bind(what.before.clone())
+            .bind(what.finished.clone())
+            .bind(operations);
+        let rows = looked_at.fetch_all(&mut *self.pool.take().await?).await?;
+        let mut going: Vec<String> = Vec::new();
+        for row in &rows {
+            if row.try_get::<Option<bool>, _>("goes")? == Some(true) {
+                going.push(row.try_get("id")?);
+            }
+        }
+        let last = rows.last().map(|row| row.try_get("id")).transpose()?;
+        if going.is_empty() {
+            return Ok((0, last)); // Nothing is written for nothing.
+        }
+        let gone = self.writer.run(|connection| Box::pin(forget(connection, going))).await?;
+        Ok((gone, last))
+    }
+}
+
+/// What is over stays over: nobody can have taken it up since it was looked at.
+async fn forget(connection: &mut SqliteConnection, operations: Vec<String>) -> Result<u64> {
+    let places: Vec<String> = (1..=operations.len()).map(|n| format!("${n}")).collect();
+    let sql = format!("DELETE FROM exchange WHERE operation IN ({})", places.join(", "));
+    let gone =
+        operations.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), sqlx::query::Query::bind);
+    Ok(gone.execute(connection).await?.rows_affected())
 }

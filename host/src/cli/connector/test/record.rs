@@ -47,6 +47,9 @@ fn recording(recorded: &Value, manifest: &Manifest) -> anyhow::Result<Recording>
     let event: Event = part(&recorded["event"], "event")?;
     let exchanges = recorded["exchanges"].as_array().into_iter().flatten();
     let exchanges: Vec<Exchange> = exchanges.map(exchange).collect::<anyhow::Result<_>>()?;
+    if exchanges.is_empty() && recorded["used"]["calls"].as_u64() > Some(0) {
+        bail!("operation {id} made calls that are no longer kept; a scenario needs them");
+    }
     let ending = match state.as_str() {
         "done" => done(&part(&recorded["answer"], "answer")?),
         "refused" => refused(recorded["answer"].as_str().unwrap_or_default())?,
