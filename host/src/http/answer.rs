@@ -50,9 +50,10 @@ impl IntoResponse for Refused {
 fn accident(error: &anyhow::Error) -> scim::Error {
     match error.downcast_ref::<DiskError>() {
         // RFC 4918 §11.5: it is taken to be temporary.
-        Some(disk) => {
-            scim::Error::new(507, format!("{disk}; nothing was changed: make room and try again"))
-        }
+        Some(disk) => scim::Error::new(
+            507,
+            format!("{disk}; nothing more was recorded: make room and try again"),
+        ),
         None => scim::Error::new(500, "the host met with an accident; its log says more"),
     }
 }

@@ -104,7 +104,7 @@ pub(super) fn not_begun(dialect: Dialect) -> scim::Error {
 
 /// What is read while the disk takes nothing.
 pub(super) fn unwritable(dialect: Dialect, why: &str) -> scim::Error {
-    come_back(dialect, 60, &format!("{why}; this change is not accepted yet"))
+    come_back(dialect, 60, &format!("{why}; this change is not finished yet"))
 }
 
 /// Okta retries on 429 with an integer `Retry-After` and on nothing else (clients.md §1.9).

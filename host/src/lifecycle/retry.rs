@@ -130,6 +130,11 @@ impl Host {
         tracing::error!(operation, error = format!("{error:#}"), "an attempt met with an accident");
         if let Err(error) = self.postpone(operation).await {
             tracing::error!(operation, error = format!("{error:#}"), "it could not be postponed");
+            // While nothing can be written, it stays due, and the app is not to be called for ever.
+            tokio::select! {
+                () = tokio::time::sleep(AFTER_AN_ACCIDENT) => {}
+                () = self.stopping.cancelled() => {}
+            }
         }
     }
 
