@@ -39,7 +39,10 @@ impl Place {
     }
 
     fn write(&self, name: &str, wasm: &[u8]) {
-        fs::write(self.at(name), wasm).unwrap();
+        // At once, whatever else the machine does: half a file at rest would be news as well.
+        let hidden = self.at(&format!(".{name}"));
+        fs::write(&hidden, wasm).unwrap();
+        fs::rename(hidden, self.at(name)).unwrap();
     }
 
     fn start(&self, args: &[&str]) -> Watching {

@@ -200,10 +200,17 @@ fn latest(found: Vec<Found>) -> Vec<Found> {
     latest
 }
 
+/// Retires what a build has replaced. What is left over goes when the next one comes.
+pub(super) async fn tidy(host: &Host, build: &Pushed) {
+    if let Err(error) = said(host.retire_builds_before(build).await) {
+        tracing::warn!(error = format!("{error:#}"), "a build that was replaced is kept");
+    }
+}
+
 /// Promotes a build for the apps that its connector decides for.
 async fn promoted(host: &Host, build: &Pushed) -> anyhow::Result<Vec<Came>> {
     let promoted = said(host.promote_build(build).await)?;
-    said(host.retire_builds_before(build).await)?;
+    tidy(host, build).await;
     let came = promoted.into_iter().map(|(app, came)| match said(came) {
         Ok(promoted) => Came::Promoted(Box::new(promoted)),
         Err(error) => Came::Refused { app, error: format!("{error:#}") },

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::output;
 use crate::cli::stage::{Stage, said};
-use crate::cli::watch::{Came, Found, News, Watch};
+use crate::cli::watch::{Came, Found, News, Watch, tidy};
 use crate::connector::Connector;
 use crate::embedded;
 use crate::lifecycle::registry::App;
@@ -105,7 +105,7 @@ impl Own<'_> {
             }
             _ => self.put(pushed, before).await?,
         };
-        said(host.retire_builds_before(pushed).await)?;
+        tidy(host, pushed).await;
         self.tenant(name).await?;
         Ok(Some(promoted))
     }
