@@ -166,7 +166,7 @@ impl Runtime {
         let (digest, component) = self.loader.run(compile).await?;
         let ready = self.linked(&component);
         let ready = ready.map_err(|error| LoadError::Unlinkable(format!("{error:#}")))?;
-        let manifest = self.describe(ready.clone()).await?;
+        let manifest = self.describe(ready.clone()).await.inspect_err(|_| self.forget(&digest))?;
         Ok(Arc::new(Connector { digest, manifest, ready }))
     }
 

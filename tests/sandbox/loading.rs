@@ -127,4 +127,6 @@ async fn a_connector_that_cannot_describe_itself_is_refused() {
         let error = sandbox.load_error(&describing(what)).await;
         assert!(error.to_string().contains(said), "{error}");
     }
+    let kept = std::fs::read_dir(sandbox.cache.path()).unwrap().count();
+    assert_eq!(kept, 0, "no machine code is kept of what is refused");
 }
