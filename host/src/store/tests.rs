@@ -13,6 +13,7 @@ mod files;
 mod journal;
 mod members;
 mod pages;
+mod retention;
 
 /// A store in a directory of its own.
 struct Bench {
