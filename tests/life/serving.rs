@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use muster::cli::stage::{Stage, StageConfig};
 use muster::lifecycle::{NewTenantToken, Promotion, ReplayNews, ReplaySpec};
-use muster::store::OperationFilter;
+use muster::store::{OperationFilter, OperationRow};
 use serde_json::json;
 
 use crate::guests::guest;
@@ -135,19 +135,24 @@ impl House {
         rows.first().map(|row| row.id.clone()).unwrap_or_default()
     }
 
+    /// The operations after this one, a thousand at most.
+    async fn since(&self, operation: &str) -> Vec<OperationRow> {
+        let filter = OperationFilter {
+            before: Some(operation.to_owned()),
+            limit: 1000,
+            oldest_first: true,
+            ..OperationFilter::default()
+        };
+        self.stage.host.store.operations(&filter).await.unwrap()
+    }
+
     /// How many operations since this one name who decided, and how many name somebody else: the
     /// later version leaves words of its own in the note.
     async fn named_since(&self, first: &str) -> (usize, usize) {
         let versions = self.stage.host.versions().await.unwrap();
         let (mut named, mut wrong, mut before) = (0, 0, first.to_owned());
         loop {
-            let filter = OperationFilter {
-                before: Some(before.clone()),
-                limit: 1000,
-                oldest_first: true,
-                ..OperationFilter::default()
-            };
-            let rows = self.stage.host.store.operations(&filter).await.unwrap();
+            let rows = self.since(&before).await;
             let Some(last) = rows.last() else { return (named, wrong) };
             before.clone_from(&last.id);
             for row in rows {

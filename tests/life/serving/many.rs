@@ -6,7 +6,7 @@ use std::time::Duration;
 use muster::connector;
 use muster::lifecycle::registry::Tenant;
 use muster::scim::Precondition;
-use muster::store::{ConnectorRow, OperationFilter, TenantRow};
+use muster::store::{ConnectorRow, TenantRow};
 use serde_json::Value;
 
 use super::{House, person};
@@ -84,13 +84,7 @@ impl House {
 
     /// How long the decisions took since this operation.
     async fn took_since(&self, first: &str) -> Vec<Duration> {
-        let filter = OperationFilter {
-            before: Some(first.to_owned()),
-            limit: 1000,
-            oldest_first: true,
-            ..OperationFilter::default()
-        };
-        let rows = self.stage.host.store.operations(&filter).await.unwrap();
+        let rows = self.since(first).await;
         let took = |used: &str| {
             let used: Value = serde_json::from_str(used).unwrap();
             Duration::from_micros(used["micros"].as_u64().unwrap())
