@@ -134,10 +134,7 @@ impl House {
         body: Value,
     ) -> Option<Answered> {
         let url = format!("{}/admin/v1{path}", host.url);
-        let request = self.http.request(method.parse().unwrap(), url);
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let request = request.header("content-type", "application/json").body(body);
-        answered(request.bearer_auth(self.admin_token())).await
+        self.call(&self.admin_token(), method, url, body).await
     }
 
     /// Pushes a connector; none where the host died meanwhile.
@@ -155,7 +152,11 @@ impl House {
         body: Value,
     ) -> Option<Answered> {
         let url = format!("{}/t/{}/scim/v2{path}", host.url, self.tenant);
-        let request = self.http.request(method.parse().unwrap(), url).bearer_auth(&self.token);
+        self.call(&self.token, method, url, body).await
+    }
+
+    async fn call(&self, token: &str, method: &str, url: String, body: Value) -> Option<Answered> {
+        let request = self.http.request(method.parse().unwrap(), url).bearer_auth(token);
         let body = if body.is_null() { String::new() } else { body.to_string() };
         answered(request.header("content-type", "application/scim+json").body(body)).await
     }
