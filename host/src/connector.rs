@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use tracing::Span;
 use wasmtime::Engine;
@@ -261,11 +262,7 @@ impl Foundry {
 
 /// The SHA-256 of a connector's file, in hexadecimal.
 pub fn digest(wasm: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(wasm))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(wasm))
 }
 
 impl fmt::Debug for Aside<'_> {

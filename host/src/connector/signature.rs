@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::Context as _;
+use data_encoding::HEXLOWER;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{
     DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
@@ -226,7 +227,7 @@ fn message(content: &[u8]) -> Vec<u8> {
 }
 
 fn fingerprint(key: &[u8; PUBLIC_KEY_LENGTH]) -> String {
-    super::hexadecimal(&Sha256::digest(key)[..8])
+    HEXLOWER.encode(&Sha256::digest(key)[..8])
 }
 
 #[cfg(test)]

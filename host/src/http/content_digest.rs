@@ -4,6 +4,7 @@ use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use crate::scim;
@@ -31,8 +32,8 @@ pub(super) fn check(headers: &HeaderMap, body: &[u8]) -> Result<(), scim::Error>
             "what arrived has {} bytes and the sha-256 {}, and not {} as its Content-Digest \
              states: it was cut or changed on its way; send it again",
             body.len(),
-            hexadecimal(&found),
-            hexadecimal(&stated)
+            HEXLOWER.encode(&found),
+            HEXLOWER.encode(&stated)
         ),
     ))
 }
@@ -72,10 +73,6 @@ fn sha_256(member: &str) -> Result<Option<[u8; 32]>, scim::Error> {
 /// states a digest wants it to be looked at.
 fn malformed(why: &str) -> scim::Error {
     scim::Error::new(400, format!("the header Content-Digest cannot be read: {why}"))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -96,11 +96,10 @@ impl Change {
     }
 
     pub(super) fn fingerprint(&self) -> String {
-        let ids = |members: &[Member]| members.iter().map(|m| m.id.clone()).collect::<Vec<_>>();
         // Okta draws a password at random for each attempt to create somebody.
         let password = self.password.as_ref().filter(|_| self.event != EventKind::Create);
         let mark = password.map(|password| password.mark.as_slice()).unwrap_or_default();
-        fingerprint(self.event, &self.after, mark, &ids(&self.joined), &ids(&self.left))
+        fingerprint(self.event, &self.after, mark, &self.joined, &self.left)
     }
 
     pub(super) fn subject(&self) -> String {
@@ -209,7 +208,7 @@ impl Host {
     ) -> Result<Written, Fault> {
         let now = self.clock.now();
         let mut commit = Commit::default();
-        work.apply(&mut commit, false, now)?;
+        work.apply(&mut commit, false, now);
         let mut row = work.row(state)?;
         row.note = Some(note.to_owned());
         row.sealed = None;
@@ -293,6 +292,7 @@ impl Host {
                 joined: change.joined,
                 left: change.left,
             }),
+            after: Arc::new(change.after),
             exchanges: Vec::new(),
             pending: None,
             sealed,

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -24,7 +25,7 @@ pub struct NewToken {
 
 /// Makes a token: `muster-<id>-<256 random bits>`.
 pub fn generate() -> anyhow::Result<NewToken> {
-    let id = random::<6>()?.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let id = HEXLOWER.encode(&random::<6>()?);
     let text = format!("muster-{id}-{}", BASE64_URL_SAFE_NO_PAD.encode(random::<32>()?));
     Ok(NewToken { hash: hash(&text), id, text })
 }

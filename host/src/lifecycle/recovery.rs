@@ -13,6 +13,7 @@ use super::run::asked;
 use super::work::Work;
 use crate::clock::rfc3339;
 use crate::decision::{Account, Context, Event, EventKind, Exchange, Request};
+use crate::scim::Resource;
 use crate::store::{Commit, CommitError, ExchangeRow, OperationRow, OperationState, Related};
 
 impl Host {
@@ -67,6 +68,7 @@ impl Host {
         };
         let (done, pending) = exchanges_of(exchanges)?;
         let account = self.store.account(&row.tenant, &row.resource).await?;
+        let event: Event = serde_json::from_str(&row.event).context("a journaled event")?;
         let mut work = Work {
             tenant: Arc::clone(tenant),
             connector,
@@ -74,7 +76,8 @@ impl Host {
             subject: row.subject.clone(),
             fingerprint: row.fingerprint.clone(),
             context: Arc::new(serde_json::from_str(&row.context).context("a journaled context")?),
-            event: Arc::new(serde_json::from_str(&row.event).context("a journaled event")?),
+            after: Arc::new(Resource::from_json(&event.resource)?),
+            event: Arc::new(event),
             progress: serde_json::from_str(&row.progress).context("a journaled progress")?,
             departures: 0,
             exchanges: done,
@@ -159,6 +162,7 @@ impl Host {
                 before.resource.set_active(false);
                 let resource = before.resource.to_json();
                 work.event = Arc::new(Event { resource, ..(*work.event).clone() });
+                work.after = Arc::new(before.resource);
             }
             context.before = Some(before.stored.document);
         }

@@ -130,7 +130,7 @@ impl Host {
         let detach =
             detach && work.tenant.app.reply == Reply::WhenRecorded && !work.progress.applied;
         if detach {
-            work.apply(&mut commit, false, now)?;
+            work.apply(&mut commit, false, now);
         }
         let n = work.exchanges.len();
         if let Some(last) = n.checked_sub(1) {
@@ -217,7 +217,7 @@ impl Host {
         if applied && gone {
             commit.resource = self.late_deletion(work).await?;
         }
-        work.apply(&mut commit, gone, now)?;
+        work.apply(&mut commit, gone, now);
         work.attempts += 1;
         work.sealed = None;
         work.pending = None;
@@ -230,7 +230,7 @@ impl Host {
             commit.exchanges.push(work.exchange(last, now)?);
         }
         if work.connector.is_some() {
-            commit.account = Some(work.account(outcome.account.clone())?);
+            commit.account = Some(work.account(outcome.account.clone()));
         }
         // The app knows nothing of it, so if it gets no further it can begin anew.
         if work.passing && !work.journaled && work.resource.is_some() {

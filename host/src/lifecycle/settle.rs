@@ -112,7 +112,7 @@ impl Host {
         let now = self.clock.now();
         let mut commit = Commit::default();
         if !work.protected {
-            work.apply(&mut commit, false, now)?;
+            work.apply(&mut commit, false, now);
         }
         let mut row = work.row(state)?;
         row.note = Some(note.to_owned());
@@ -173,7 +173,7 @@ impl Host {
         let now = self.clock.now();
         let mut commit = Commit::default();
         if accept {
-            work.apply(&mut commit, false, now)?;
+            work.apply(&mut commit, false, now);
         }
         work.progress.owed = !accept;
         let mut row = work.row(OperationState::Open)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -32,6 +33,8 @@ pub(super) struct Work {
     pub(super) fingerprint: String,
     pub(super) context: Arc<Context>,
     pub(super) event: Arc<Event>,
+    /// The resource after the event, as the event has it as text.
+    pub(super) after: Arc<Resource>,
     pub(super) exchanges: Vec<Exchange>,
     /// A request that is in the journal and has no answer yet.
     pub(super) pending: Option<Request>,
@@ -198,14 +201,9 @@ impl Work {
     }
 
     /// Writes the SCIM side: the resource and who is in the group.
-    pub(super) fn apply(
-        &mut self,
-        commit: &mut Commit,
-        gone: bool,
-        now: Timestamp,
-    ) -> anyhow::Result<()> {
+    pub(super) fn apply(&mut self, commit: &mut Commit, gone: bool, now: Timestamp) {
         if self.progress.applied {
-            return Ok(());
+            return;
         }
         self.progress.applied = true;
         commit.resource = match (self.event.kind, self.progress.expected) {
@@ -214,17 +212,16 @@ impl Work {
                 Some(self.deletion(expected))
             }
             (_, Some(expected)) if gone => Some(self.deletion(expected)),
-            (_, expected) => Some(self.change(expected, now)?),
+            (_, expected) => Some(self.change(expected, now)),
         };
         if matches!(commit.resource, Some(ResourceChange::Delete { .. })) {
-            return Ok(());
+            return;
         }
         let group = self.resource_id();
         let joined = self.event.joined.iter();
         commit.joined = joined.map(|member| self.member(&group, member)).collect();
         commit.left =
             self.event.left.iter().map(|member| (group.clone(), member.id.clone())).collect();
-        Ok(())
     }
 
     fn member(&self, group: &str, member: &Member) -> MemberRow {
@@ -247,8 +244,8 @@ impl Work {
         }
     }
 
-    fn change(&mut self, expected: Option<i64>, now: Timestamp) -> anyhow::Result<ResourceChange> {
-        let resource = Resource::from_json(&self.event.resource)?;
+    fn change(&mut self, expected: Option<i64>, now: Timestamp) -> ResourceChange {
+        let resource = &self.after;
         let row = ResourceRow {
             tenant: self.tenant.id.clone(),
             kind: self.kind.to_owned(),
@@ -269,27 +266,27 @@ impl Work {
             },
         };
         self.resource = Some(row.clone());
-        Ok(match expected {
+        match expected {
             Some(expected) => ResourceChange::Update { row, expected },
             None => ResourceChange::Insert(row),
-        })
+        }
     }
 
     /// The account as the connector left it.
-    pub(super) fn account(&self, account: Option<Account>) -> anyhow::Result<AccountRow> {
-        let resource = Resource::from_json(&self.event.resource)?;
-        Ok(AccountRow {
+    pub(super) fn account(&self, account: Option<Account>) -> AccountRow {
+        let resource = &self.after;
+        AccountRow {
             tenant: self.tenant.id.clone(),
             resource: self.resource_id(),
             kind: self.kind.to_owned(),
-            user_name: view::name(&resource).to_owned(),
+            user_name: view::name(resource).to_owned(),
             external_id: resource.external_id().map(str::to_owned),
             account,
             // Whoever is let go with the whole integration is no longer managed, whatever became of
             // the account.
             connected: self.event.kind != EventKind::Release && self.batch.is_none(),
             protected: self.protected,
-        })
+        }
     }
 }
 
@@ -304,21 +301,35 @@ pub(super) fn fingerprint(
     kind: EventKind,
     resource: &Resource,
     password: &[u8],
-    joined: &[String],
-    left: &[String],
+    joined: &[Member],
+    left: &[Member],
 ) -> String {
-    let mut hash = Sha256::new();
-    hash.update(kind.name());
-    hash.update(password);
+    let mut hash = Hashing(Sha256::new());
+    hash.0.update(kind.name());
+    hash.0.update(password);
     for (name, value) in resource.document().iter().filter(|(name, _)| *name != "id") {
-        hash.update(name);
-        hash.update(value.to_string());
+        hash.0.update(name);
+        serde_json::to_writer(&mut hash, value).expect("a hash takes every JSON value");
     }
     for (mark, members) in [("+", joined), ("-", left)] {
         for member in members {
-            hash.update(mark);
-            hash.update(member);
+            hash.0.update(mark);
+            hash.0.update(&member.id);
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&hash.0.finalize())
+}
+
+/// Takes what is written into a hash.
+struct Hashing(Sha256);
+
+impl std::io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use anyhow::{Context as _, bail, ensure};
+use data_encoding::HEXLOWER;
 use docker_credential::DockerCredential;
 use futures_util::TryStreamExt as _;
 use oci_client::client::{ClientConfig, ClientProtocol, Config, ImageLayer};
@@ -147,7 +148,7 @@ fn describe(wasm: &[u8]) -> anyhow::Result<Config> {
 
 fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
-    digest.iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+    format!("sha256:{}", HEXLOWER.encode(&digest))
 }
 
 #[cfg(test)]
