@@ -1,7 +1,8 @@
 //! Running connectors: the sandbox, and nothing of what a decision is for.
 //!
-//! A connector is compiled in a process of its own, and every decision runs in a fresh instance on
-//! a thread of its own kind, within limits. wasmtime is named here and nowhere else.
+//! A connector is compiled in a process of its own, and every decision runs in a fresh instance,
+//! within limits, on a thread of its own kind unless it is known to be quick. wasmtime is named here
+//! and nowhere else.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 use tracing::Span;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
@@ -28,6 +30,7 @@ mod limits;
 mod load_error;
 mod log;
 mod manifest;
+mod quickness;
 mod sandbox;
 mod sections;
 mod signature;
@@ -50,6 +53,7 @@ pub use signature::{Keyring, PublicKey, SigningKey, Untrusted, differ_in_signatu
 use bindings::ConnectorPre;
 use cache::Cache;
 use compiler::Compiler;
+use quickness::Quickness;
 use sandbox::{Run, Sandbox};
 use threads::Threads;
 
@@ -74,6 +78,8 @@ pub struct Runtime {
     linker: Linker<Sandbox>,
     /// Where connectors decide.
     threads: Threads,
+    /// How many may decide where they are asked, at the same time.
+    at_once: Semaphore,
     /// Where connectors are compiled: one at a time, since a compilation may be costly.
     loader: Threads,
     foundry: Arc<Foundry>,
@@ -94,6 +100,7 @@ pub struct Connector {
     /// What it says about itself.
     pub manifest: Manifest,
     ready: ConnectorPre<Sandbox>,
+    quickness: Quickness,
 }
 
 /// What a connector is asked. All of it is shared: nothing is copied but into the sandbox.
@@ -141,12 +148,14 @@ impl Runtime {
     pub fn new(config: RuntimeConfig) -> anyhow::Result<Self> {
         let RuntimeConfig { compiler, cache, key, threads, limits } = config;
         anyhow::ensure!(threads > 0, "connectors need at least one thread");
-        let engine = engine::for_running(u32::try_from(threads)?)?;
+        // As many again decide where they are asked.
+        let engine = engine::for_running(u32::try_from(2 * threads)?)?;
         let cache = Cache::open(&cache, key, &engine)?;
         let compiler = Compiler { program: compiler, time: limits.compilation };
         Ok(Self {
             linker: sandbox::linker(&engine)?,
             threads: Threads::start("connector", threads)?,
+            at_once: Semaphore::new(threads),
             loader: Threads::start("connector-loader", 1)?,
             foundry: Arc::new(Foundry { engine, cache, compiler }),
             limits,
@@ -168,18 +177,40 @@ impl Runtime {
         let ready = self.linked(&component);
         let ready = ready.map_err(|error| LoadError::Unlinkable(format!("{error:#}")))?;
         let manifest = self.describe(ready.clone()).await.inspect_err(|_| self.forget(&digest))?;
-        Ok(Arc::new(Connector { digest, manifest, ready }))
+        Ok(Arc::new(Connector { digest, manifest, ready, quickness: Quickness::default() }))
     }
 
-    /// Asks for the next step of an operation, in a fresh sandbox.
+    /// Asks for the next step of an operation, in a fresh sandbox: here and now where the connector
+    /// has always been quick, and on a thread of the connectors' else.
     pub async fn decide(
         &self,
         connector: &Arc<Connector>,
         question: Question,
         budget: Budget,
     ) -> Decided {
+        if let Some(decided) = self.decide_at_once(connector, &question, &budget) {
+            return decided;
+        }
         let connector = Arc::clone(connector);
         self.threads.run(move || connector.decide(&question, &budget)).await
+    }
+
+    /// None where the connector is not known to be quick, and where it was not quick this time: it
+    /// is a pure function, so nothing has happened, and it is asked again where it has its time.
+    fn decide_at_once(
+        &self,
+        connector: &Connector,
+        question: &Question,
+        budget: &Budget,
+    ) -> Option<Decided> {
+        let _place = connector.quickness.is_proven().then(|| self.at_once.try_acquire().ok())??;
+        let time = budget.time.min(quickness::PATIENCE);
+        let decided = connector.decide(question, &Budget { time, ..*budget });
+        let cut_short = decided.answer == Err(Failure::Deadline);
+        if cut_short {
+            connector.quickness.refute();
+        }
+        (!cut_short || time == budget.time).then_some(decided)
     }
 
     fn linked(&self, component: &Component) -> wasmtime::Result<ConnectorPre<Sandbox>> {
@@ -218,6 +249,7 @@ impl Connector {
         let ask = |guest: &_, store: &mut _| words::decide(guest, store, question);
         let run = sandbox::run(&self.ready, budget, Some(&question.context), ask);
         let Run { result, log, memory_peak, elapsed } = run;
+        self.quickness.note(elapsed);
         let answer = result.and_then(|answer| answer::checked(answer, &self.manifest));
         Decided { answer, log: log.lines, log_dropped: log.dropped, memory_peak, elapsed }
     }
