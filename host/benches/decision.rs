@@ -15,24 +15,14 @@ use muster::connector::{Budget, Limits, Question, Runtime, RuntimeConfig};
 use muster::decision::{Context, Event, EventKind, Outcome, Step, Subject, User};
 use serde_json::json;
 use tokio::sync::oneshot;
-use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
-};
-use wit_component::ComponentEncoder;
 
 #[path = "../../tests/support/guests.rs"]
 mod guests;
 
-mod bindings {
-    wasmtime::component::bindgen!({
-        path: "../wit",
-        world: "connector",
-        ownership: Borrowing { duplicate_if_necessary: true },
-    });
-}
+#[path = "../../tests/support/bare.rs"]
+mod bare;
 
-use bindings::muster::connector::{log, types};
+use bare::Bare;
 
 /// Decisions under way at once, as with as many connections.
 const AT_ONCE: u64 = 16;
@@ -109,57 +99,6 @@ fn question() -> Question {
     Question { context: Arc::new(context), event: Arc::new(event), exchanges: Arc::new([]) }
 }
 
-/// wasmtime as it is.
-struct Bare {
-    engine: Engine,
-    connector: bindings::ConnectorPre<Silent>,
-}
-
-/// A host that hears no log.
-struct Silent;
-
-impl types::Host for Silent {}
-
-impl log::Host for Silent {
-    fn log(&mut self, _level: log::Level, _message: String) {}
-}
-
-impl Bare {
-    fn new(module: &[u8]) -> Self {
-        let mut pool = PoolingAllocationConfig::new();
-        pool.total_memories(72)
-            .max_memory_size(32 << 20)
-            .pagemap_scan(Enabled::Auto)
-            .linear_memory_keep_resident(256 << 10)
-            .table_keep_resident(256 << 10);
-        let mut config = Config::new();
-        config
-            .epoch_interruption(true)
-            .max_wasm_stack(512 << 10)
-            .memory_reservation(64 << 20)
-            .memory_guard_size(0)
-            .signals_based_traps(false)
-            .cranelift_nan_canonicalization(true)
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-        let engine = Engine::new(&config).unwrap();
-        let component = ComponentEncoder::default().module(module).unwrap().encode().unwrap();
-        let component = Component::from_binary(&engine, &component).unwrap();
-        let mut linker = Linker::new(&engine);
-        bindings::Connector::add_to_linker::<_, HasSelf<Silent>>(&mut linker, |host| host).unwrap();
-        let connector = linker.instantiate_pre(&component).unwrap();
-        Self { engine, connector: bindings::ConnectorPre::new(connector).unwrap() }
-    }
-
-    fn decide(&self, question: &Question) -> types::Step {
-        let mut store = Store::new(&self.engine, Silent);
-        store.set_epoch_deadline(1);
-        let connector = self.connector.instantiate(&mut store).unwrap();
-        let (context, event) = (context(&question.context), event(&question.event));
-        let lifecycle = connector.muster_connector_lifecycle();
-        lifecycle.call_decide(&mut store, context, event, &[]).unwrap().unwrap()
-    }
-}
-
 /// The same on a thread that is asked through a queue, and how long it took there.
 struct Apart(flume::Sender<oneshot::Sender<Duration>>);
 
@@ -169,7 +108,7 @@ impl Apart {
         thread::spawn(move || {
             for answer in asked {
                 let begun = Instant::now();
-                bare.decide(&question);
+                bare.decide(&question.context, &question.event).unwrap();
                 answer.send(begun.elapsed()).unwrap();
             }
         });
@@ -183,48 +122,15 @@ impl Apart {
     }
 }
 
-fn context(context: &Context) -> types::Context<'_> {
-    types::Context {
-        operation: &context.operation,
-        tenant: &context.tenant,
-        now: &context.now,
-        seed: context.seed,
-        settings: &context.settings,
-        before: None,
-        account: None,
-        elsewhere: context.elsewhere,
-    }
-}
-
-fn event(event: &Event) -> types::Event<'_> {
-    let Subject::User(user) = &event.subject else { panic!("about a person") };
-    types::Event {
-        kind: types::EventKind::Create,
-        subject: types::Subject::User(types::User {
-            id: &user.id,
-            user_name: &user.user_name,
-            external_id: user.external_id.as_deref(),
-            display_name: user.display_name.as_deref(),
-            given_name: user.given_name.as_deref(),
-            family_name: user.family_name.as_deref(),
-            email: user.email.as_deref(),
-            active: user.active,
-        }),
-        resource: &event.resource,
-        changes: &[],
-        password: None,
-        joined: &[],
-        left: &[],
-    }
-}
-
 fn decision(criterion: &mut Criterion) {
     let module = guests::guest("misbehaving");
     let question = question();
     let mut group = criterion.benchmark_group("decision");
 
-    let bare = Bare::new(&module);
-    group.bench_function("bare", |bench| bench.iter(|| bare.decide(&question)));
+    let bare = Bare::new(&module).unwrap();
+    group.bench_function("bare", |bench| {
+        bench.iter(|| bare.decide(&question.context, &question.event).unwrap())
+    });
 
     let server = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let apart = Apart::new(bare, question.clone());

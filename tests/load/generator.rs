@@ -44,12 +44,18 @@ pub(crate) enum Until {
 pub(crate) struct Pace {
     requests: usize,
     took: Duration,
+    processor: Duration,
 }
 
 impl Pace {
     /// Requests per second.
     pub(crate) fn rate(self) -> f64 {
         self.requests as f64 / self.took.as_secs_f64()
+    }
+
+    /// Microseconds of processor time that each request took from the server.
+    pub(crate) fn micros(self) -> f64 {
+        self.processor.as_secs_f64() * 1e6 / self.requests as f64
     }
 }
 
@@ -109,6 +115,7 @@ impl Server {
             Until::After(slice) => (slice, usize::MAX),
             Until::Requests(requests) => (Duration::from_secs(600), requests),
         };
+        let before = self.process.processor_time()?;
         let begun = Instant::now();
         let left = Arc::new(AtomicUsize::new(requests));
         let mut tasks = JoinSet::new();
@@ -129,7 +136,8 @@ impl Server {
             format!("{}: {operation} over {connections} connections", self.name)
         })?;
         ensure!(requests > 0, "{}: nobody is left for {operation}", self.name);
-        Ok(Pace { requests, took: begun.elapsed() })
+        let processor = self.process.processor_time()?.saturating_sub(before);
+        Ok(Pace { requests, took: begun.elapsed(), processor })
     }
 }
 

@@ -3,8 +3,10 @@
 //! axum and SQLite by direct bindings: WAL, synchronous FULL, group commit by one writing thread, a
 //! reading connection for each of axum's threads. Documents are stored as they are served, what is
 //! looked for is indexed, members are rows. No SCIM, no sandbox, no journal, no tokens, no tenants.
+//! Told to work, it asks a sandbox and keeps a journal as well.
 
 mod reader;
+mod working;
 mod writer;
 
 use std::io::Read;
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use anyhow::Context as _;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{self, RawQuery, State};
@@ -19,11 +22,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post};
 use muster::clock::{Clock, rfc3339};
+use muster::decision::{Account, EventKind, Member as Joined, Membership};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use url::form_urlencoded;
 
 use reader::Reader;
+use working::{Happened, Record, Working};
 use writer::{Member, Write, Writer};
 
 /// What every request needs.
@@ -32,6 +37,8 @@ struct Limit {
     writer: Writer,
     clock: Clock,
     users: AtomicU64,
+    /// None where it only does what cannot be left out.
+    working: Option<Working>,
 }
 
 /// A new user, as sent.
@@ -94,7 +101,7 @@ struct Active {
 }
 
 /// Serves until standard input ends, with the database in this folder.
-pub(crate) fn serve(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn serve(folder: &Path, work: bool) -> anyhow::Result<()> {
     std::thread::spawn(|| {
         // Whoever started this holds the other end, and is gone when it closes.
         std::io::stdin().read_to_end(&mut Vec::new()).ok();
@@ -102,7 +109,9 @@ pub(crate) fn serve(folder: &Path) -> anyhow::Result<()> {
     });
     let database = folder.join("limit.db");
     let writer = Writer::start(&database)?;
-    let limit = Limit { database, writer, clock: Clock::system(), users: AtomicU64::new(0) };
+    let working = work.then(Working::new).transpose()?;
+    let users = AtomicU64::new(0);
+    let limit = Limit { database, writer, clock: Clock::system(), users, working };
     let router = Router::new()
         .route("/Users", get(list).post(create))
         .route("/Users/{id}", get(read).patch(activate))
@@ -168,9 +177,23 @@ async fn create(State(limit): State<Arc<Limit>>, body: Bytes) -> Response {
     let Ok(document) = serde_json::to_string(&user) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
+    let record = limit.decided(|| {
+        Ok(Happened {
+            kind: EventKind::Create,
+            before: None,
+            after: document.clone(),
+            changes: "userName",
+            joined: Vec::new(),
+            account: None,
+        })
+    });
+    let record = match record {
+        Ok(record) => record,
+        Err(error) => return accident(&error),
+    };
     let user_name = user_name.to_lowercase();
     let user = Write::User { id: id.to_owned(), user_name, document: document.clone() };
-    match limit.writer.write(user).await {
+    match limit.writer.write(user, record).await {
         Ok(_) => {
             limit.users.fetch_add(1, Ordering::Relaxed);
             json(StatusCode::CREATED, document)
@@ -190,15 +213,23 @@ async fn activate(
     let Some(Change { value: Active { active } }) = operations.into_iter().next() else {
         return StatusCode::BAD_REQUEST.into_response();
     };
+    let record = limit.decided(|| {
+        let before = Reader::with(&limit.database, |reader| reader.by_id(&id))?;
+        working::activation(before.unwrap_or_default(), active)
+    });
+    let record = match record {
+        Ok(record) => record,
+        Err(error) => return accident(&error),
+    };
     let now = rfc3339(limit.clock.now());
-    found(limit.writer.write(Write::Active { id, active, now }).await)
+    found(limit.writer.write(Write::Active { id, active, now }, record).await)
 }
 
 async fn create_group(State(limit): State<Arc<Limit>>) -> Response {
     let id = limit.clock.new_id();
-    match limit.writer.write(Write::Group { id: id.clone() }).await {
+    match limit.writer.write(Write::Group { id: id.clone() }, None).await {
         Ok(_) => json(StatusCode::CREATED, format!(r#"{{"id":"{id}"}}"#)),
-        Err(error) => accident(&error),
+        Err(error) => accident(&error.into()),
     }
 }
 
@@ -210,10 +241,39 @@ async fn join(
     let Ok(Patch { operations }) = serde_json::from_slice::<Patch<Vec<Member>>>(&body) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let members = operations.into_iter().flat_map(|change| change.value).collect();
-    match limit.writer.write(Write::Members { group, members }).await {
+    let members: Vec<Member> = operations.into_iter().flat_map(|change| change.value).collect();
+    let record = match members.as_slice() {
+        [member] => limit.decided(|| Ok(working::joining(&group, vec![limit.joined(member)?]))),
+        // A group is filled before it is measured.
+        _ => Ok(None),
+    };
+    let record = match record {
+        Ok(record) => record,
+        Err(error) => return accident(&error),
+    };
+    match limit.writer.write(Write::Members { group, members }, record).await {
         Ok(_) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => accident(&error),
+        Err(error) => accident(&error.into()),
+    }
+}
+
+impl Limit {
+    /// The decision on what happened, where anybody is asked.
+    fn decided(
+        &self,
+        happened: impl FnOnce() -> anyhow::Result<Happened>,
+    ) -> anyhow::Result<Option<Record>> {
+        let Some(working) = &self.working else { return Ok(None) };
+        working.decide(happened()?).map(Some)
+    }
+
+    /// Somebody who joins, who must be there.
+    fn joined(&self, Member { value, display }: &Member) -> anyhow::Result<Joined> {
+        let known = Reader::with(&self.database, |reader| reader.by_id(value))?;
+        known.context("nobody of this id")?;
+        let (id, membership) = (value.clone(), Membership::Active);
+        let account = Account { id: id.clone(), membership, data: "null".to_owned() };
+        Ok(Joined { id, name: display.clone().unwrap_or_default(), account: Some(account) })
     }
 }
 
@@ -221,12 +281,12 @@ fn found(document: rusqlite::Result<Option<String>>) -> Response {
     match document {
         Ok(Some(document)) => json(StatusCode::OK, document),
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
-        Err(error) => accident(&error),
+        Err(error) => accident(&error.into()),
     }
 }
 
-fn accident(error: &rusqlite::Error) -> Response {
-    (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+fn accident(error: &anyhow::Error) -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response()
 }
 
 fn json(status: StatusCode, document: String) -> Response {

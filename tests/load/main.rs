@@ -4,6 +4,8 @@
 //! processes of their own, at the same time, and are driven in turns by the same generator, so that
 //! what else the machine does falls on both. Ratios are the result; the figures are this machine's.
 
+#[path = "../support/bare.rs"]
+mod bare;
 mod connection;
 mod directory;
 mod generator;
@@ -53,6 +55,9 @@ struct Args {
     /// Be the limit, with the database in this folder.
     #[arg(long, hide = true, value_name = "DIR")]
     serve_limit: Option<PathBuf>,
+    /// As the limit, ask a sandbox and keep a journal.
+    #[arg(long, hide = true)]
+    work: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -63,7 +68,7 @@ fn main() -> anyhow::Result<()> {
     }
     let args = Args::parse();
     if let Some(folder) = args.serve_limit {
-        return limit::serve(&folder);
+        return limit::serve(&folder, args.work);
     }
     let json = args.json;
     // One thread drives both servers: the less the generator takes, the more it says of them.

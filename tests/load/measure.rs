@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::generator::{Server, Until};
+use crate::generator::{Pace, Server, Until};
 use crate::operation::Operation;
 use crate::report::{Figures, Grown, Load, Report, Starting};
 use crate::start;
@@ -31,10 +31,12 @@ pub(crate) struct Plan {
     pub(crate) operations: Vec<Operation>,
 }
 
-/// Both servers, each with the same people.
-struct Pair {
+/// The servers, each with the same people.
+struct Servers {
     muster: Server,
     limit: Server,
+    /// The limit, asking a sandbox and keeping a journal.
+    working: Server,
 }
 
 pub(crate) async fn run(plan: &Plan) -> anyhow::Result<Report> {
@@ -46,53 +48,59 @@ pub(crate) async fn run(plan: &Plan) -> anyhow::Result<Report> {
         let fresh = start::muster().await?;
         let starting = Starting { took: fresh.start, idle: fresh.idle };
         report.starting.get_or_insert(starting);
-        let pair = Pair { muster: fresh.server, limit: start::limit()? };
-        let load = population(plan, &pair, users).await?;
+        let servers = Servers {
+            muster: fresh.server,
+            limit: start::limit("limit")?,
+            working: start::limit("working")?,
+        };
+        let load = population(plan, &servers, users).await?;
         report.loads.push(load);
         if Some(users) == most && plan.operations.contains(&Operation::Group) {
-            report.grown = grown(plan, &pair, users).await?;
+            report.grown = grown(plan, &servers, users).await?;
         }
     }
     report.took = begun.elapsed();
     Ok(report)
 }
 
-async fn population(plan: &Plan, pair: &Pair, users: usize) -> anyhow::Result<Load> {
-    for server in [&pair.limit, &pair.muster] {
+async fn population(plan: &Plan, servers: &Servers, users: usize) -> anyhow::Result<Load> {
+    let Servers { muster, limit, working } = servers;
+    for server in [limit, working, muster] {
         progress(&format!("{users} users: filling {}", server.name));
         server.fill(users, FILLING).await?;
     }
-    let filled = pair.muster.process.memory()?;
+    let filled = muster.process.memory()?;
     let mut operations = Vec::new();
     // What makes the population grow comes last.
     let (keep, grow): (Vec<_>, Vec<_>) =
         plan.operations.iter().partition(|operation| operation.keeps_population());
     for operation in keep.into_iter().chain(grow) {
-        let mut figures = Figures { operation, muster: Vec::new(), limit: Vec::new() };
+        let mut figures = Figures::of(operation);
         for round in 0..plan.rounds {
-            let [first, second] = if round % 2 == 0 {
-                [&pair.muster, &pair.limit]
-            } else {
-                [&pair.limit, &pair.muster]
-            };
-            for server in [first, second] {
-                let rate = slice(plan, server, operation, users).await?;
-                progress(&format!("{users} users: {operation} {} {rate:.0}/s", server.name));
-                figures.of(server.name).push(rate);
+            let mut turns = [muster, limit, working];
+            turns.rotate_left(round % 3);
+            // Nobody decides about what is only read.
+            for server in turns.into_iter().filter(|it| operation.writes() || it.name != "working")
+            {
+                let pace = slice(plan, server, operation, users).await?;
+                let (rate, micros) = (pace.rate(), pace.micros());
+                let name = server.name;
+                progress(&format!("{users} users: {operation} {name} {rate:.0}/s, {micros:.0} µs"));
+                figures.rounds_of(name).push(pace);
             }
         }
         operations.push(figures);
     }
-    Ok(Load { users, operations, filled, after: pair.muster.process.memory()? })
+    Ok(Load { users, operations, filled, after: muster.process.memory()? })
 }
 
-/// Requests per second of one operation on one server, over a slice of time.
+/// One operation on one server, over a slice of time.
 async fn slice(
     plan: &Plan,
     server: &Server,
     operation: Operation,
     users: usize,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<Pace> {
     if operation == Operation::Group {
         // Those who were made since are the ones who join.
         let group = GROUP.min(users);
@@ -101,14 +109,14 @@ async fn slice(
     }
     server.check(operation).await?;
     server.drive(operation, plan.connections, Until::After(WARM_UP)).await?;
-    Ok(server.drive(operation, plan.connections, Until::After(plan.slice)).await?.rate())
+    server.drive(operation, plan.connections, Until::After(plan.slice)).await
 }
 
 /// Members added to a small and to a large group, by turns.
-async fn grown(plan: &Plan, pair: &Pair, users: usize) -> anyhow::Result<Vec<Grown>> {
+async fn grown(plan: &Plan, servers: &Servers, users: usize) -> anyhow::Result<Vec<Grown>> {
     let large = LARGE.min(users);
     let mut all = Vec::new();
-    for server in [&pair.muster, &pair.limit] {
+    for server in [&servers.muster, &servers.limit] {
         progress(&format!("{}: filling a group of {large}", server.name));
         server.fill(large + ADDED * 2 * (ADDITIONS + 1), FILLING).await?;
         let group = server.open_group(large).await?;

@@ -68,6 +68,11 @@ impl Operation {
         !matches!(self, Self::Post | Self::Group)
     }
 
+    /// Whether it changes anything, so that a connector decides about it.
+    pub(crate) fn writes(self) -> bool {
+        matches!(self, Self::Patch | Self::Post | Self::Group)
+    }
+
     fn status(self) -> u16 {
         match self {
             Self::Get | Self::Filter | Self::List | Self::Patch => 200,

@@ -69,6 +69,18 @@ impl Process {
         Ok(Memory { resident: kibibytes("VmRSS:")? << 10, peak: kibibytes("VmHWM:")? << 10 })
     }
 
+    /// How long it has had a processor so far, its threads together and the kernel included.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        // The name may hold spaces; behind its end, these are the 12th and the 13th field.
+        let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
+        let mut fields = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+        let mut ticks = || fields.next().context("no processor time in stat")?.map_err(Into::into);
+        let [user, kernel]: [anyhow::Result<u64>; 2] = [ticks(), ticks()];
+        Ok(Duration::from_millis(10 * (user? + kernel?)))
+    }
+
     /// Asks it to finish what it accepted, and waits until it is gone.
     pub(crate) fn stop(mut self) -> anyhow::Result<()> {
         Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;

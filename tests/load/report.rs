@@ -5,6 +5,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
+use crate::generator::Pace;
 use crate::operation::Operation;
 use crate::process::Memory;
 
@@ -33,11 +34,13 @@ pub(crate) struct Load {
     pub(crate) after: Memory,
 }
 
-/// Requests per second of one operation, a figure for each round.
+/// One operation, a figure for each round.
 pub(crate) struct Figures {
     pub(crate) operation: Operation,
-    pub(crate) muster: Vec<f64>,
-    pub(crate) limit: Vec<f64>,
+    muster: Vec<Pace>,
+    limit: Vec<Pace>,
+    /// None of what is only read.
+    working: Vec<Pace>,
 }
 
 /// Members added to a small and to a large group, per second.
@@ -51,14 +54,18 @@ pub(crate) struct Grown {
 }
 
 impl Figures {
-    /// The figures of the server of this name.
-    pub(crate) fn of(&mut self, name: &str) -> &mut Vec<f64> {
-        if name == "muster" { &mut self.muster } else { &mut self.limit }
+    /// Before the first round.
+    pub(crate) fn of(operation: Operation) -> Self {
+        Self { operation, muster: Vec::new(), limit: Vec::new(), working: Vec::new() }
     }
 
-    /// Of one round each, since what else the machine does changes from round to round.
-    fn ratio(&self) -> f64 {
-        median(self.muster.iter().zip(&self.limit).map(|(muster, limit)| muster / limit))
+    /// The figures of the server of this name.
+    pub(crate) fn rounds_of(&mut self, name: &str) -> &mut Vec<Pace> {
+        match name {
+            "muster" => &mut self.muster,
+            "limit" => &mut self.limit,
+            _ => &mut self.working,
+        }
     }
 }
 
@@ -74,20 +81,37 @@ impl Report {
         anstream::println!(
             "muster (release, MUSTER_LOG=warn, each write decided in a sandbox and durable) beside \
              the limit\n(axum and SQLite, group commit, durable; no SCIM, sandbox, journal or \
-             tokens): requests per second\nover {} connections, medians; the run took {:.0} s\n",
+             tokens): requests per second\nover {} connections, and what each takes of a processor; medians; the run took {:.0} s\n",
             self.connections,
             self.took.as_secs_f64()
         );
-        let mut table = table(&["users", "operation", "muster", "limit", "ratio", "goal"]);
+        let mut table = table(&[
+            "users",
+            "operation",
+            "muster",
+            "limit",
+            "ratio",
+            "goal",
+            "working",
+            "its ratio",
+            "µs",
+            "limit µs",
+            "working µs",
+        ]);
         for load in &self.loads {
             for figures in &load.operations {
                 table.add_row([
                     grouped(load.users as f64),
                     figures.operation.to_string(),
-                    grouped(median(figures.muster.iter().copied())),
-                    grouped(median(figures.limit.iter().copied())),
-                    format!("{:.2}", figures.ratio()),
+                    grouped(middle(&figures.muster, Pace::rate)),
+                    grouped(middle(&figures.limit, Pace::rate)),
+                    format!("{:.2}", ratio(&figures.muster, &figures.limit)),
                     format!("≥ {:.1}", figures.operation.goal()),
+                    grouped(middle(&figures.working, Pace::rate)),
+                    format!("{:.2}", ratio(&figures.working, &figures.limit)),
+                    grouped(middle(&figures.muster, Pace::micros)),
+                    grouped(middle(&figures.limit, Pace::micros)),
+                    grouped(middle(&figures.working, Pace::micros)),
                 ]);
             }
         }
@@ -156,11 +180,22 @@ fn load(load: &Load) -> Value {
     let operation = |figures: &Figures| {
         json!({
             "operation": figures.operation.to_string(),
-            "muster": median(figures.muster.iter().copied()),
-            "limit": median(figures.limit.iter().copied()),
-            "ratio": figures.ratio(),
+            "muster": middle(&figures.muster, Pace::rate),
+            "limit": middle(&figures.limit, Pace::rate),
+            "working": middle(&figures.working, Pace::rate),
+            "ratio": ratio(&figures.muster, &figures.limit),
+            "working_ratio": ratio(&figures.working, &figures.limit),
             "goal": figures.operation.goal(),
-            "rounds": { "muster": figures.muster, "limit": figures.limit },
+            "processor_micros": {
+                "muster": middle(&figures.muster, Pace::micros),
+                "limit": middle(&figures.limit, Pace::micros),
+                "working": middle(&figures.working, Pace::micros),
+            },
+            "rounds": {
+                "muster": rates(&figures.muster),
+                "limit": rates(&figures.limit),
+                "working": rates(&figures.working),
+            },
         })
     };
     json!({
@@ -194,6 +229,19 @@ fn table(columns: &[&str]) -> Table {
     table
 }
 
+/// Of one round each, since what else the machine does changes from round to round.
+fn ratio(one: &[Pace], other: &[Pace]) -> f64 {
+    median(one.iter().zip(other).map(|(one, other)| one.rate() / other.rate()))
+}
+
+fn rates(rounds: &[Pace]) -> Vec<f64> {
+    rounds.iter().map(|pace| pace.rate()).collect()
+}
+
+fn middle(rounds: &[Pace], of: impl Fn(Pace) -> f64) -> f64 {
+    median(rounds.iter().map(|pace| of(*pace)))
+}
+
 /// The one in the middle; between the two in the middle where there is none.
 fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.collect();
@@ -206,8 +254,11 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
     }
 }
 
-/// A whole number with commas between its thousands.
+/// A whole number with commas between its thousands; nothing where there is none.
 fn grouped(number: f64) -> String {
+    if number.is_nan() {
+        return String::new();
+    }
     let digits = format!("{number:.0}");
     let mut grouped = String::new();
     for (n, digit) in digits.chars().enumerate() {

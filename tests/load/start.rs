@@ -48,13 +48,16 @@ pub(crate) async fn muster() -> anyhow::Result<Fresh> {
     Ok(Fresh { server, start: took[STARTS / 2], idle })
 }
 
-/// The smallest program that does the same.
-pub(crate) fn limit() -> anyhow::Result<Server> {
+/// The smallest program that does the same; told to work if it is called so.
+pub(crate) fn limit(name: &'static str) -> anyhow::Result<Server> {
     let folder = folder()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("--serve-limit").arg(folder.path());
+    if name == "working" {
+        command.arg("--work");
+    }
     let process = Process::start(command)?;
-    Ok(server("limit", process, folder, String::new(), "nobody-asks".to_owned()))
+    Ok(server(name, process, folder, String::new(), "nobody-asks".to_owned()))
 }
 
 fn server(

@@ -7,6 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Result, Statement};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
+use super::working::Record;
+
 /// No more go into one transaction.
 const MOST: usize = 256;
 
@@ -26,6 +28,36 @@ const SCHEMA: &str = "
         display TEXT,
         PRIMARY KEY (team, user)
     ) WITHOUT ROWID;
+    -- What follows is written where the limit works. What is looked for in muster's journal and
+    -- accounts is indexed here too.
+    CREATE TABLE operation (
+        id TEXT NOT NULL PRIMARY KEY,
+        tenant TEXT NOT NULL,
+        resource TEXT NOT NULL,
+        resource_kind TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        fingerprint BLOB NOT NULL,
+        context TEXT NOT NULL,
+        event TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        note TEXT NOT NULL,
+        used TEXT NOT NULL,
+        progress TEXT NOT NULL,
+        at TEXT NOT NULL
+    );
+    CREATE INDEX operation_of_tenant ON operation (tenant, id);
+    CREATE INDEX operation_of_resource ON operation (tenant, resource, id);
+    CREATE TABLE account (
+        tenant TEXT NOT NULL,
+        resource TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        user_name TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        membership TEXT NOT NULL,
+        PRIMARY KEY (tenant, resource)
+    ) WITHOUT ROWID;
+    CREATE INDEX account_in_app ON account (account_id, tenant);
 ";
 
 /// What is written.
@@ -39,9 +71,12 @@ pub(super) enum Write {
 /// Somebody who joins a group.
 #[derive(Deserialize)]
 pub(super) struct Member {
-    value: String,
-    display: Option<String>,
+    pub(super) value: String,
+    pub(super) display: Option<String>,
 }
+
+/// A write, what is recorded of it, and who waits.
+type Waiting = (Write, Option<Record>, oneshot::Sender<Written>);
 
 /// The document, where there is a new one.
 type Written = Result<Option<String>>;
@@ -49,7 +84,7 @@ type Written = Result<Option<String>>;
 /// The way to the writing thread.
 #[derive(Clone)]
 pub(super) struct Writer {
-    waiting: Sender<(Write, oneshot::Sender<Written>)>,
+    waiting: Sender<Waiting>,
 }
 
 impl Writer {
@@ -72,25 +107,27 @@ impl Writer {
     }
 
     /// What was written, once it is on disk.
-    pub(super) async fn write(&self, write: Write) -> Written {
+    pub(super) async fn write(&self, write: Write, record: Option<Record>) -> Written {
         let (answer, written) = oneshot::channel();
         // The process ends where the thread does.
-        self.waiting.send((write, answer)).ok();
+        self.waiting.send((write, record, answer)).ok();
         written.await.unwrap_or(Ok(None))
     }
 }
 
-fn write_all(
-    connection: &Connection,
-    queue: &Receiver<(Write, oneshot::Sender<Written>)>,
-) -> Result<()> {
+fn write_all(connection: &Connection, queue: &Receiver<Waiting>) -> Result<()> {
     let mut statements = Statements::prepare(connection)?;
     let mut answers = Vec::with_capacity(MOST);
     while let Ok(first) = queue.recv() {
         statements.begin.execute([])?;
-        for (write, answer) in std::iter::once(first).chain(queue.try_iter().take(MOST - 1)) {
+        for (write, record, answer) in std::iter::once(first).chain(queue.try_iter().take(MOST - 1))
+        {
             // What fails leaves nothing behind, and the others as they are.
-            answers.push((answer, statements.write(&write)));
+            let written = statements.write(&write);
+            if let (Ok(_), Some(record)) = (&written, record) {
+                statements.record(&record)?;
+            }
+            answers.push((answer, written));
         }
         statements.commit.execute([])?;
         for (answer, written) in answers.drain(..) {
@@ -107,6 +144,8 @@ struct Statements<'c> {
     active: Statement<'c>,
     group: Statement<'c>,
     member: Statement<'c>,
+    operation: Statement<'c>,
+    account: Statement<'c>,
 }
 
 impl<'c> Statements<'c> {
@@ -129,7 +168,38 @@ impl<'c> Statements<'c> {
                 "INSERT INTO member (team, user, display) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET display = excluded.display",
             )?,
+            operation: connection.prepare(
+                "INSERT INTO operation VALUES (
+                     ?1, 'acme', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
+                 )",
+            )?,
+            account: connection.prepare(
+                "INSERT INTO account VALUES ('acme', ?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET membership = excluded.membership
+                 WHERE membership <> excluded.membership",
+            )?,
         })
+    }
+
+    fn record(&mut self, it: &Record) -> Result<()> {
+        self.operation.execute(rusqlite::params![
+            it.operation,
+            it.resource,
+            it.resource_kind,
+            it.kind,
+            it.subject,
+            it.fingerprint,
+            it.context,
+            it.event,
+            it.answer,
+            it.note,
+            it.used,
+            it.progress,
+            it.at,
+        ])?;
+        let (resource, kind) = (&it.resource, it.resource_kind);
+        self.account.execute((resource, kind, &it.subject, &it.account, it.membership))?;
+        Ok(())
     }
 
     fn write(&mut self, write: &Write) -> Written {

@@ -1,0 +1,193 @@
+//! What muster does beside the limit, done as directly as can be: a decision of the same connector
+//! in a fresh sandbox, with nothing around it, and a row of the journal and an account to write.
+//!
+//! It tells how much of the distance to the limit is the work itself. There is still no SCIM, no
+//! limit of a sandbox, no lane, no token, and it is only good for the requests of this run.
+
+use anyhow::{Context as _, bail};
+use muster::clock::{Clock, rfc3339};
+use muster::decision::{
+    Account, Context, Event, EventKind, Group, Member, Membership, Subject, User,
+};
+use muster::embedded;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::bare::{Bare, types};
+
+/// Asks the roster connector.
+pub(super) struct Working {
+    bare: Bare,
+    clock: Clock,
+}
+
+/// What happened to whom.
+pub(super) struct Happened {
+    pub(super) kind: EventKind,
+    pub(super) before: Option<String>,
+    pub(super) after: String,
+    pub(super) changes: &'static str,
+    pub(super) joined: Vec<Member>,
+    pub(super) account: Option<Account>,
+}
+
+/// What is written beside the change itself.
+pub(super) struct Record {
+    pub(super) operation: String,
+    pub(super) resource: String,
+    pub(super) resource_kind: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) subject: String,
+    pub(super) fingerprint: Vec<u8>,
+    pub(super) context: String,
+    pub(super) event: String,
+    pub(super) answer: String,
+    pub(super) note: String,
+    pub(super) used: String,
+    pub(super) progress: String,
+    pub(super) at: String,
+    pub(super) account: String,
+    pub(super) membership: &'static str,
+}
+
+/// What is looked for in a document.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Known {
+    id: String,
+    user_name: Option<String>,
+    external_id: Option<String>,
+    display_name: Option<String>,
+    name: Option<Name>,
+    emails: Option<Vec<Email>>,
+    active: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Name {
+    given_name: Option<String>,
+    family_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Email {
+    value: Option<String>,
+}
+
+impl Working {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let roster = embedded::CONNECTORS.iter().find(|connector| connector.name == "roster");
+        let bare = Bare::new(roster.context("no roster connector")?.wasm)?;
+        Ok(Self { bare, clock: Clock::system() })
+    }
+
+    /// The connector's word on it, ready to be written.
+    pub(super) fn decide(&self, happened: Happened) -> anyhow::Result<Record> {
+        let now = rfc3339(self.clock.now());
+        let Happened { kind, before, after, changes, joined, account } = happened;
+        let known: Known = serde_json::from_str(&after).context("reading a document")?;
+        let fingerprint = Sha256::digest(after.as_bytes()).to_vec();
+        let progress = json!({ "expected": 1, "created": now, "applied": true, "owed": false });
+        let context = Context {
+            operation: self.clock.new_id(),
+            tenant: "acme".to_owned(),
+            now,
+            seed: 42,
+            settings: "{}".to_owned(),
+            before,
+            account,
+            elsewhere: 0,
+        };
+        let (id, name) = (known.id.clone(), known.user_name.clone());
+        let event = Event {
+            kind,
+            subject: subject(known),
+            resource: after,
+            changes: vec![changes.to_owned()],
+            password: None,
+            joined,
+            left: Vec::new(),
+        };
+        let step = self.bare.decide(&context, &event)?;
+        let types::Step::Done(types::Outcome { account: Some(account), note, .. }) = step else {
+            bail!("the roster keeps an account of everybody");
+        };
+        let types::AccountResult { id: account, membership, data } = account;
+        let membership = match membership {
+            types::Membership::Active => "active",
+            types::Membership::Suspended => "suspended",
+            types::Membership::Absent => "absent",
+        };
+        let outcome = json!({ "id": account, "membership": membership, "data": data });
+        Ok(Record {
+            resource: id,
+            resource_kind: if name.is_some() { "User" } else { "Group" },
+            kind: kind.name(),
+            subject: name.unwrap_or_default(),
+            fingerprint,
+            context: serde_json::to_string(&context)?,
+            event: serde_json::to_string(&event)?,
+            answer: json!({ "account": outcome, "visibility": "present", "note": note })
+                .to_string(),
+            note,
+            used: r#"{"decisions":1,"micros":30,"memory":1114112,"calls":0}"#.to_owned(),
+            progress: progress.to_string(),
+            operation: context.operation,
+            at: context.now,
+            account,
+            membership,
+        })
+    }
+}
+
+/// The document with `active` as it shall be, and the account as it is before.
+pub(super) fn activation(before: String, active: bool) -> anyhow::Result<Happened> {
+    let mut document: Value = serde_json::from_str(&before).context("reading a document")?;
+    document["active"] = active.into();
+    let id = document["id"].as_str().unwrap_or_default().to_owned();
+    let membership = if active { Membership::Suspended } else { Membership::Active };
+    Ok(Happened {
+        kind: if active { EventKind::Activate } else { EventKind::Deactivate },
+        before: Some(before),
+        after: document.to_string(),
+        changes: "active",
+        joined: Vec::new(),
+        account: Some(Account { id, membership, data: "null".to_owned() }),
+    })
+}
+
+/// A group that is joined.
+pub(super) fn joining(group: &str, joined: Vec<Member>) -> Happened {
+    let document = json!({ "id": group, "displayName": "Everybody" }).to_string();
+    let account =
+        Account { id: group.to_owned(), membership: Membership::Active, data: "null".to_owned() };
+    Happened {
+        kind: EventKind::GroupUpdate,
+        before: Some(document.clone()),
+        after: document,
+        changes: "members",
+        joined,
+        account: Some(account),
+    }
+}
+
+fn subject(known: Known) -> Subject {
+    let Known { id, user_name, external_id, display_name, name, emails, active } = known;
+    let Some(user_name) = user_name else {
+        let display_name = display_name.unwrap_or_default();
+        return Subject::Group(Group { id, display_name, external_id });
+    };
+    let (given_name, family_name) = name.map(|it| (it.given_name, it.family_name)).unzip();
+    Subject::User(User {
+        id,
+        user_name,
+        external_id,
+        display_name,
+        given_name: given_name.flatten(),
+        family_name: family_name.flatten(),
+        email: emails.and_then(|emails| emails.into_iter().find_map(|email| email.value)),
+        active: active.unwrap_or(true),
+    })
+}
