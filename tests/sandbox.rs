@@ -14,6 +14,7 @@ use crate::support::guests::guest;
 
 mod cache;
 mod loading;
+mod quickness;
 pub(crate) mod surgery;
 mod wasi;
 mod words;

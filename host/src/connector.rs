@@ -177,7 +177,8 @@ impl Runtime {
         let ready = self.linked(&component);
         let ready = ready.map_err(|error| LoadError::Unlinkable(format!("{error:#}")))?;
         let manifest = self.describe(ready.clone()).await.inspect_err(|_| self.forget(&digest))?;
-        Ok(Arc::new(Connector { digest, manifest, ready, quickness: Quickness::default() }))
+        let quickness = Quickness::new(self.limits.quick);
+        Ok(Arc::new(Connector { digest, manifest, ready, quickness }))
     }
 
     /// Asks for the next step of an operation, in a fresh sandbox: here and now where the connector

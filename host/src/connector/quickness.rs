@@ -9,9 +9,6 @@ use std::time::Duration;
 
 use super::engine::TICK;
 
-/// A quick decision takes no longer. One in Rust or C takes some 20 microseconds, one in JavaScript
-/// half a millisecond.
-const QUICK: Duration = Duration::from_micros(250);
 /// Quick decisions in a row that prove it.
 const PROOF: u32 = 8;
 /// The same after one that had to be cut short.
@@ -22,17 +19,18 @@ pub(super) const PATIENCE: Duration = TICK;
 /// How quick a connector has been.
 #[derive(Debug)]
 pub(super) struct Quickness {
+    /// No quick decision takes longer.
+    quick: Duration,
     /// Quick decisions that are still to come before it is proven.
     missing: AtomicU32,
 }
 
-impl Default for Quickness {
-    fn default() -> Self {
-        Self { missing: AtomicU32::new(PROOF) }
-    }
-}
-
 impl Quickness {
+    /// Of a connector that has not decided anything yet.
+    pub(super) fn new(quick: Duration) -> Self {
+        Self { quick, missing: AtomicU32::new(PROOF) }
+    }
+
     /// Whether it may decide on the thread that asks.
     pub(super) fn is_proven(&self) -> bool {
         self.missing.load(Ordering::Relaxed) == 0
@@ -40,7 +38,7 @@ impl Quickness {
 
     /// Takes note of how long a decision took.
     pub(super) fn note(&self, elapsed: Duration) {
-        if elapsed > QUICK {
+        if elapsed > self.quick {
             self.missing.fetch_max(PROOF, Ordering::Relaxed);
         } else if !self.is_proven() {
             let one_less = |missing: u32| missing.checked_sub(1);
@@ -59,13 +57,15 @@ impl Quickness {
 mod tests {
     use super::*;
 
+    const QUICK: Duration = Duration::from_micros(250);
+
     fn noted(quickness: &Quickness, times: u32, elapsed: Duration) {
         (0..times).for_each(|_| quickness.note(elapsed));
     }
 
     #[test]
     fn a_connector_is_proven_by_quick_decisions_in_a_row() {
-        let quickness = Quickness::default();
+        let quickness = Quickness::new(QUICK);
         noted(&quickness, PROOF - 1, QUICK);
         assert!(!quickness.is_proven());
         noted(&quickness, 1, QUICK * 2);
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn one_that_was_cut_short_proves_itself_for_long() {
-        let quickness = Quickness::default();
+        let quickness = Quickness::new(QUICK);
         noted(&quickness, PROOF, QUICK);
         quickness.refute();
         noted(&quickness, 1, QUICK * 2);

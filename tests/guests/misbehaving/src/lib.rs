@@ -77,6 +77,10 @@ impl Guest for Misbehaving {
             "nonsense-account" => answer("", "{}", "no id"),
             "nonsense-data" => answer("7", "{", "no JSON"),
             "ungranted-endpoint" => call("internet", None),
+            "compute" => {
+                compute();
+                done("computed")
+            }
             "remember" => done(&(CALLS.fetch_add(1, Ordering::Relaxed) + 1).to_string()),
             "call-then-done" if exchanges.is_empty() => call("app", Some(b"hello".to_vec())),
             "call-then-done" => done(&format!("{:?}", exchanges[0].response)),
@@ -146,6 +150,13 @@ fn forever() -> ! {
     loop {
         n = black_box(n.wrapping_add(1));
     }
+}
+
+/// It takes much longer than a decision that is quick, and ends.
+fn compute() {
+    (0..400_000_000_u64).for_each(|n| {
+        black_box(n);
+    });
 }
 
 fn allocate() -> ! {
