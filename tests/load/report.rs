@@ -81,7 +81,9 @@ impl Report {
         anstream::println!(
             "muster (release, MUSTER_LOG=warn, each write decided in a sandbox and durable) beside \
              the limit\n(axum and SQLite, group commit, durable; no SCIM, sandbox, journal or \
-             tokens): requests per second\nover {} connections, and what each takes of a processor; medians; the run took {:.0} s\n",
+             tokens), and beside the limit\nworking (with a decision of bare wasmtime and a row of \
+             a journal for each write): requests per\nsecond over {} connections, and what each \
+             takes of a processor; medians; the run took {:.0} s\n",
             self.connections,
             self.took.as_secs_f64()
         );
@@ -105,10 +107,10 @@ impl Report {
                     figures.operation.to_string(),
                     grouped(middle(&figures.muster, Pace::rate)),
                     grouped(middle(&figures.limit, Pace::rate)),
-                    format!("{:.2}", ratio(&figures.muster, &figures.limit)),
+                    hundredths(ratio(&figures.muster, &figures.limit)),
                     format!("≥ {:.1}", figures.operation.goal()),
                     grouped(middle(&figures.working, Pace::rate)),
-                    format!("{:.2}", ratio(&figures.working, &figures.limit)),
+                    hundredths(ratio(&figures.working, &figures.limit)),
                     grouped(middle(&figures.muster, Pace::micros)),
                     grouped(middle(&figures.limit, Pace::micros)),
                     grouped(middle(&figures.working, Pace::micros)),
@@ -134,7 +136,7 @@ impl Report {
                 grouped(grown.large as f64),
                 grouped(median(grown.small.iter().copied())),
                 grouped(median(grown.large_rates.iter().copied())),
-                format!("{:.2}", grown.ratio()),
+                hundredths(grown.ratio()),
                 "≤ 1.5".to_owned(),
             ]);
         }
@@ -252,6 +254,11 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
         even if even % 2 == 0 => f64::midpoint(figures[middle - 1], figures[middle]),
         _ => figures[middle],
     }
+}
+
+/// A ratio; nothing where there is none.
+fn hundredths(ratio: f64) -> String {
+    if ratio.is_nan() { String::new() } else { format!("{ratio:.2}") }
 }
 
 /// A whole number with commas between its thousands; nothing where there is none.

@@ -206,7 +206,9 @@ fn push_string(out: &mut String, text: &str) {
 
 /// Appends the inside of a JSON string.
 fn push_escaped(out: &mut String, text: &str) {
-    if text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+    // Not `any`: without a way out, many bytes are looked at in one step.
+    let is_special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
+    if text.bytes().fold(false, |found, byte| found | is_special(byte)) {
         let quoted = Value::from(text).to_string();
         out.push_str(&quoted[1..quoted.len() - 1]);
     } else {
