@@ -67,7 +67,8 @@ pub struct RuntimeConfig {
     pub cache: PathBuf,
     /// Seals the cache's files, so that nobody else's machine code is run.
     pub key: [u8; 32],
-    /// How many decisions run at once.
+    /// How many decisions run at once on threads of their own; as many of connectors that are always
+    /// quick run beside them, where they are asked for.
     pub threads: usize,
     /// What loading a connector may take.
     pub limits: Limits,
