@@ -2,7 +2,7 @@
 //!
 //! `bare` is wasmtime with the same settings and nothing around it, in a loop that keeps every cache
 //! warm, or on a thread of its own that sleeps in between, as a connector's does; `muster` adds
-//! limits, checks, the way to a connector's thread and back.
+//! limits and checks, and the way to a connector's thread and back where the connector is not quick.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use muster::connector::{Budget, Limits, Question, Runtime, RuntimeConfig};
+use muster::connector::{Budget, Connector, Limits, Question, Runtime, RuntimeConfig};
 use muster::decision::{Context, Event, EventKind, Outcome, Step, Subject, User};
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -122,6 +122,14 @@ impl Apart {
     }
 }
 
+/// How long a decision took, without the way there.
+async fn took(asked: &(Runtime, Arc<Connector>), question: &Question) -> Duration {
+    let (runtime, connector) = asked;
+    let decided = runtime.decide(connector, question.clone(), Budget::default()).await;
+    assert!(matches!(decided.answer, Ok(Ok(Step::Done(Outcome { .. })))));
+    decided.elapsed
+}
+
 fn decision(criterion: &mut Criterion) {
     let module = guests::guest("misbehaving");
     let question = question();
@@ -129,7 +137,7 @@ fn decision(criterion: &mut Criterion) {
 
     let bare = Bare::new(&module).unwrap();
     group.bench_function("bare", |bench| {
-        bench.iter(|| bare.decide(&question.context, &question.event).unwrap())
+        bench.iter(|| bare.decide(&question.context, &question.event).unwrap());
     });
 
     let server = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -139,21 +147,27 @@ fn decision(criterion: &mut Criterion) {
     });
 
     let cache = tempfile::tempdir().unwrap();
-    let runtime = Runtime::new(RuntimeConfig {
-        compiler: env!("CARGO_BIN_EXE_muster").into(),
-        cache: cache.path().to_owned(),
-        key: [7; 32],
-        threads: 2,
-        limits: Limits::default(),
-    });
-    let runtime = Arc::new(runtime.unwrap());
-    let connector = server.block_on(runtime.load(&module)).unwrap();
-    let decide = async || {
-        let decided = runtime.decide(&connector, question.clone(), Budget::default()).await;
-        assert!(matches!(decided.answer, Ok(Ok(Step::Done(Outcome { .. })))));
-        decided.elapsed
+    let start = |limits: Limits| {
+        let runtime = Runtime::new(RuntimeConfig {
+            compiler: env!("CARGO_BIN_EXE_muster").into(),
+            cache: cache.path().to_owned(),
+            key: [7; 32],
+            threads: 2,
+            limits,
+        });
+        let runtime = runtime.unwrap();
+        let connector = server.block_on(runtime.load(&module)).unwrap();
+        (runtime, connector)
     };
+    let at_once = start(Limits::default());
+    group.bench_function("muster, where it is asked", |bench| {
+        bench.iter(|| server.block_on(took(&at_once, &question)));
+    });
+    drop(at_once);
 
+    // None is quick enough, so each goes to a thread.
+    let apart = start(Limits { quick: Duration::ZERO, ..Limits::default() });
+    let decide = async || took(&apart, &question).await;
     group.bench_function("muster, on its thread", |bench| {
         bench.iter_custom(|n| (0..n).map(|_| server.block_on(decide())).sum::<Duration>());
     });
