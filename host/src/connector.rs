@@ -67,8 +67,8 @@ pub struct RuntimeConfig {
     pub cache: PathBuf,
     /// Seals the cache's files, so that nobody else's machine code is run.
     pub key: [u8; 32],
-    /// How many decisions run at once on threads of their own; as many of connectors that are always
-    /// quick run beside them, where they are asked for.
+    /// How many decisions run at once on threads of their own; as many of connectors that have
+    /// lately been quick run beside them, where they are asked for.
     pub threads: usize,
     /// What loading a connector may take.
     pub limits: Limits,
@@ -183,7 +183,7 @@ impl Runtime {
     }
 
     /// Asks for the next step of an operation, in a fresh sandbox: here and now where the connector
-    /// has always been quick, and on a thread of the connectors' else.
+    /// has lately been quick, and on a thread of the connectors' else.
     pub async fn decide(
         &self,
         connector: &Arc<Connector>,

@@ -88,7 +88,7 @@ pub struct HostConfig {
     pub compiler: PathBuf,
     /// How long an identity provider waits at most. Okta closes its socket after 60 s.
     pub answer_within: Duration,
-    /// Threads for decisions of connectors that are not always quick.
+    /// Threads for decisions of connectors that are not quick.
     pub deciding_threads: usize,
     /// How long a disconnect waits before it turns again to those who could not be let go.
     pub disconnect_pause: Duration,

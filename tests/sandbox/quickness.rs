@@ -1,4 +1,4 @@
-//! Where a connector decides: on the thread that asks only while it has always been quick, and never
+//! Where a connector decides: on the thread that asks only while it has lately been quick, and never
 //! so that others wait for it.
 
 use std::pin::pin;
@@ -58,7 +58,7 @@ impl Sandbox {
 }
 
 #[tokio::test]
-async fn a_connector_that_is_always_quick_waits_for_no_thread() {
+async fn a_connector_that_has_been_quick_waits_for_no_thread() {
     let sandbox = Sandbox::with_a_quick_connector().await;
     let (release, busy) = sandbox.busy().await;
     assert_eq!(sandbox.asked_to("done").await, "done");

@@ -23,7 +23,7 @@ pub(super) struct Config {
     pub(super) answer_within_seconds: Option<u64>,
     /// How many seconds the body of a request may take to arrive.
     pub(super) body_within_seconds: Option<u64>,
-    /// Threads for decisions of connectors that are not always quick.
+    /// Threads for decisions of connectors that are not quick.
     pub(super) deciding_threads: Option<usize>,
     /// How many seconds a connection may be idle, or take to send the head of a request.
     pub(super) head_within_seconds: Option<u64>,

@@ -26,7 +26,7 @@ const IN_THE_FILE: &str = "\
 In muster.toml, beside listen, data and public_url:
   answer_within_seconds  How long an identity provider waits for an outcome [default: 25]
   body_within_seconds    How long the body of a request may take to arrive [default: 30]
-  deciding_threads       Threads for decisions of connectors that are not always quick
+  deciding_threads       Threads for decisions of connectors that are not quick
                          [default: one for each core]
   head_within_seconds    How long a connection may be idle, or take to send the head of a request
                          [default: 75]

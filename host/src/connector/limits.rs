@@ -80,8 +80,8 @@ pub struct Limits {
     /// How long compiling a file of up to 4 MiB may take, whatever it waits for; five times that for
     /// a larger one.
     pub compilation: Duration,
-    /// A connector that never takes longer to decide does so on the thread that asks. One in Rust or
-    /// C takes some 20 microseconds, one in JavaScript half a millisecond.
+    /// A connector that has lately taken no longer to decide does so on the thread that asks. One in
+    /// Rust or C takes some 20 microseconds, one in JavaScript half a millisecond.
     pub quick: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Whether a connector may decide on the thread that asks: only one that has always been quick.
+//! Whether a connector may decide on the thread that asks: only one that has lately been quick.
 //!
 //! To wake another thread costs more than most decisions do. But a decision that takes its time
 //! must not hold up requests beside it, so a connector proves itself where it holds up nobody, and
