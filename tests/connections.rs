@@ -104,7 +104,7 @@ async fn stopped_amid_a_create(stop: Duration, delay: Duration) -> (Option<u16>,
         .body(user("ada").to_string());
     let create = tokio::spawn(async { create.send().await.ok().map(|it| it.status().as_u16()) });
     let begun = Instant::now();
-    while stage.host.operations_open() == 0 {
+    while stage.host.operations.count() == 0 {
         assert!(begun.elapsed() < FOR_EVER, "the create never began");
         sleep(Duration::from_millis(10)).await;
     }

@@ -146,7 +146,7 @@ async fn exchanges_are_kept_as_long_as_their_app_says_and_operations_for_ever() 
 
 /// A host with the same data, so many days later.
 async fn in_days(muster: &Muster, days: i64) -> Arc<Host> {
-    let config = muster.stage.host.config.clone();
+    let config = (*muster.stage.host.options).clone();
     let data = config.data.join("later");
     std::fs::create_dir(&data).unwrap();
     for file in ["host.key", "muster.db", "muster.db-wal"] {
@@ -154,13 +154,13 @@ async fn in_days(muster: &Muster, days: i64) -> Arc<Host> {
         std::fs::copy(from.join(file), data.join(file)).unwrap();
     }
     let now = Clock::system().now() + jiff::SignedDuration::from_hours(24 * days);
-    let config = muster::lifecycle::HostConfig { data, ..config };
+    let config = muster::lifecycle::HostOptions { data, ..config };
     Host::open(config, Clock::held_at(now)).await.unwrap()
 }
 
 async fn replayed(host: &Arc<Host>, app: &str) -> ReplayReport {
     let spec = ReplaySpec { connector: "two-state".to_owned(), ..ReplaySpec::default() };
-    let Ok(mut news) = host.replay(app, spec).await else { panic!("it cannot be tried") };
+    let Ok(mut news) = host.versions.replay(app, spec).await else { panic!("it cannot be tried") };
     while let Some(told) = news.recv().await {
         if let ReplayNews::Report(report) = told {
             return *report;

@@ -155,7 +155,7 @@ async fn a_version_in_use_is_not_retired_and_one_that_is_stays_named() {
     let why = why["detail"].as_str().unwrap();
     assert!(status == 409 && why.contains("was retired at") && why.contains("push"), "{why}");
     // A start does not bring it back against the operator's word; pushing its file does.
-    muster.stage.host.push_embedded().await.unwrap();
+    muster.stage.host.versions.push_embedded().await.unwrap();
     assert!(
         muster.admin("GET", "/connectors/roster@0.1.0", None).await.body["retired"].is_string()
     );

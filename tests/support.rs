@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use muster::cli::stage::{Stage, StageConfig};
-use muster::lifecycle::registry::Reply;
+use muster::lifecycle::snapshot::Reply;
 use muster::sample::Call;
 use muster::store::{OperationFilter, OperationState};
 use reqwest::Method;
@@ -102,7 +102,7 @@ impl Muster {
     }
 
     pub(crate) async fn tenant_with(&self, connector: &str, dialect: &str) -> Tenant {
-        let n = self.stage.host.registry().tenants.len();
+        let n = self.stage.host.config.snapshot().tenants.len();
         self.tenant_named(&format!("{connector}-{n}"), connector, dialect, &format!("org{n}")).await
     }
 
@@ -270,7 +270,7 @@ impl Muster {
     /// Waits until nothing is open any more.
     pub(crate) async fn settled(&self) {
         for _ in 0..300 {
-            if self.stage.host.operations_open() == 0 {
+            if self.stage.host.operations.count() == 0 {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -295,7 +295,7 @@ impl Muster {
 
 impl Drop for Muster {
     fn drop(&mut self) {
-        let open = self.stage.host.operations_open();
+        let open = self.stage.host.operations.count();
         if !std::thread::panicking() {
             assert_eq!(open, 0, "operations were left undone");
         }

@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod imports;
+
+use imports::ImportGraph;
+
 /// What may be named only in certain parts of the host, and in which.
 const KEPT_TO: [(&str, &[&str]); 7] = [
     ("axum", &["http.rs", "http", "sample.rs", "sample"]),
@@ -33,12 +37,24 @@ const UNKNOWN_TO: [(&str, &[&str]); 7] = [
 
 /// The pure part of `lifecycle`.
 const PURE: [&str; 5] = [
-    "lifecycle/admission.rs",
-    "lifecycle/event.rs",
-    "lifecycle/fate.rs",
-    "lifecycle/replay/difference.rs",
-    "lifecycle/view.rs",
+    "lifecycle/operation/admission.rs",
+    "lifecycle/operation/event.rs",
+    "lifecycle/operation/fate.rs",
+    "lifecycle/operation/typed_view.rs",
+    "lifecycle/versions/replay/difference.rs",
 ];
+
+/// The parts of `lifecycle`, and which of the others each may import.
+const PARTS: [(&str, &[&str]); 5] = [
+    ("config", &[]),
+    ("directory", &["config", "operation"]),
+    ("job", &["config", "directory", "operation"]),
+    ("operation", &["config"]),
+    ("versions", &["config", "operation"]),
+];
+
+/// No circle of imports inside one part spans more files.
+const LARGEST_CIRCLE: usize = 3;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -122,6 +138,37 @@ fn dependencies_run_one_way() {
             });
             assert!(named.is_none(), "{path} knows {thing}: {}", named.unwrap_or_default());
         }
+    }
+}
+
+#[test]
+fn the_parts_of_the_lifecycle_import_each_other_one_way() {
+    let host = host();
+    let graph = ImportGraph::of(host.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+    let part = |module: &str| {
+        let below = module.strip_prefix("lifecycle/")?;
+        let name = below.split('/').next()?.to_owned();
+        PARTS.iter().any(|(part, _)| *part == name).then_some(name)
+    };
+    for (from, to) in graph.edges() {
+        let (Some(here), Some(there)) = (part(from), part(to)) else { continue };
+        let (_, allowed) = PARTS.iter().find(|(name, _)| *name == here).unwrap();
+        assert!(here == there || allowed.contains(&there.as_str()), "{from} imports {to}");
+    }
+    for (from, to) in graph.edges().filter(|(_, to)| *to == "lifecycle") {
+        assert!(part(from).is_none(), "{from} imports {to}, which imports all parts");
+    }
+}
+
+#[test]
+fn no_circle_of_imports_is_large() {
+    let host = host();
+    for area in ["lifecycle", "delivery"] {
+        let files = host.iter().filter(|(path, _)| path.starts_with(area));
+        let graph = ImportGraph::of(files.map(|(path, text)| (path.as_str(), text.as_str())));
+        let circles = graph.circles();
+        let large: Vec<_> = circles.iter().filter(|it| it.len() > LARGEST_CIRCLE).collect();
+        assert!(large.is_empty(), "modules that import each other: {large:#?}");
     }
 }
 

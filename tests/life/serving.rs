@@ -30,7 +30,7 @@ impl House {
         let compiler = env!("CARGO_BIN_EXE_muster").into();
         let stage = Stage::start(StageConfig { compiler, ..StageConfig::default() }).await.unwrap();
         let tenant = stage.tenant("acme", "roster", "okta", "acme").await.unwrap();
-        stage.host.push(guest("roster-next")).await.unwrap();
+        stage.host.versions.push(guest("roster-next")).await.unwrap();
         Self { stage, tenant, people: Arc::default() }
     }
 
@@ -43,7 +43,7 @@ impl House {
         let mut rates = Vec::new();
         for _ in 0..ROUNDS {
             let spec = ReplaySpec { connector: "roster@0.1.0".to_owned(), ..ReplaySpec::default() };
-            let mut news = self.stage.host.replay("roster", spec).await.unwrap();
+            let mut news = self.stage.host.versions.replay("roster", spec).await.unwrap();
             while let Some(heard) = news.recv().await {
                 if let ReplayNews::Report(report) = heard {
                     assert!(report.alike, "{report:?}");
@@ -74,7 +74,7 @@ impl House {
                 let connector = if swaps % 2 == 0 { "roster@0.2.0" } else { "roster@0.1.0" };
                 let connector = connector.to_owned();
                 let promotion = Promotion { connector, accept: true, ..Promotion::default() };
-                self.stage.host.promote("roster", &promotion).await.unwrap();
+                self.stage.host.versions.promote("roster", &promotion).await.unwrap();
                 swaps += 1;
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
@@ -149,7 +149,7 @@ impl House {
     /// How many operations since this one name who decided, and how many name somebody else: the
     /// later version leaves words of its own in the note.
     async fn named_since(&self, first: &str) -> (usize, usize) {
-        let versions = self.stage.host.versions().await.unwrap();
+        let versions = self.stage.host.versions.by_digest().await.unwrap();
         let (mut named, mut wrong, mut before) = (0, 0, first.to_owned());
         loop {
             let rows = self.since(&before).await;

@@ -19,7 +19,7 @@ use super::watch::Watch;
 use crate::clock::Clock;
 use crate::connector::{Keyring, PublicKey};
 use crate::http;
-use crate::lifecycle::{Fault, Host, HostConfig, TokenSpec};
+use crate::lifecycle::{Error, Host, HostOptions, TokenSpec};
 
 /// What can be set in the file alone.
 const IN_THE_FILE: &str = "\
@@ -89,7 +89,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     // The first start compiles connectors, and a large journal takes its time as well.
     tracing::info!(%address, data = %data.display(), "starting");
     let host = Host::open(
-        HostConfig {
+        HostOptions {
             data: data.clone(),
             compiled: data.join("compiled"),
             public_url: public_url
@@ -106,7 +106,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         Clock::system(),
     )
     .await?;
-    host.push_embedded().await?;
+    host.versions.push_embedded().await?;
     let token = admin_token(&host, &data).await?;
     announce(&host, address, &token);
     let serving = http::serve(Arc::clone(&host), listener, config.patience(), stop_signal());
@@ -132,14 +132,14 @@ fn trusted_keys(named: &[PathBuf], config: &Config) -> anyhow::Result<Keyring> {
 /// Makes the first admin token, in a file that only the operator can read.
 async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
     let path = data.join(TOKEN_FILE);
-    let known = host.registry().credentials.values().any(|token| token.row.tenant.is_none());
+    let known = host.config.snapshot().credentials.values().any(|token| token.row.tenant.is_none());
     if known && std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
         return Ok(path);
     }
-    let token = match host.add_token(None, TokenSpec::default()).await {
+    let token = match host.config.add_token(None, TokenSpec::default()).await {
         Ok(token) => token.token,
-        Err(Fault::Answer(error)) => anyhow::bail!("{}", error.detail),
-        Err(Fault::Accident(error)) => return Err(error),
+        Err(Error::Client(error)) => anyhow::bail!("{}", error.detail),
+        Err(Error::Internal(error)) => return Err(error),
     };
     // Temporary files are made with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(data)?;
@@ -150,11 +150,11 @@ async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn announce(host: &Host, address: SocketAddr, token: &Path) {
-    let registry = host.registry();
+    let registry = host.config.snapshot();
     anstream::println!(
         "{STRONG}muster{STRONG:#} serves {NAME}{}{NAME:#} on {address}: {} apps, {} tenants; \
          the admin token is in {}",
-        host.config.public_url,
+        host.options.public_url,
         registry.apps.len(),
         registry.tenants.len(),
         token.display(),

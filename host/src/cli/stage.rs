@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::connector::Keyring;
 use crate::lifecycle::{
-    AppSpec, Fault, Host, HostConfig, NewTenantToken, TenantSpec, TokenSpec, registry::Reply,
+    AppSpec, Error, Host, HostOptions, NewTenantToken, TenantSpec, TokenSpec, snapshot::Reply,
 };
 use crate::limits::LimitsSpec;
 use crate::sample::Sample;
@@ -97,7 +97,7 @@ impl Stage {
             .with_context(|| format!("listening on {}", config.listen))?;
         let url = format!("http://{}", listener.local_addr()?);
         let host = Host::open(
-            HostConfig {
+            HostOptions {
                 compiled: config.compiled.unwrap_or_else(|| data.join("compiled")),
                 data,
                 public_url: url.clone(),
@@ -111,7 +111,7 @@ impl Stage {
             Clock::system(),
         )
         .await?;
-        host.push_embedded().await?;
+        host.versions.push_embedded().await?;
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let serving =
@@ -159,7 +159,7 @@ impl Stage {
             reply: self.reply,
             limits: LimitsSpec::default(),
         };
-        said(self.host.put_app(name, spec).await)
+        said(self.host.config.put_app(name, spec).await)
     }
 
     /// Makes a tenant whose people go to this organisation of the app, and a token for it.
@@ -176,28 +176,28 @@ impl Stage {
             settings.insert("organization".to_owned(), Value::String(organization.to_owned()));
         }
         let spec = TenantSpec { app: app.to_owned(), dialect, settings };
-        said(self.host.put_tenant(name, spec).await)?;
-        said(self.host.add_token(Some(name), TokenSpec::default()).await)
+        said(self.host.config.put_tenant(name, spec).await)?;
+        said(self.host.config.add_token(Some(name), TokenSpec::default()).await)
     }
 
     /// Whether the settings of an app's connector have an organisation.
     fn knows_organizations(&self, app: &str) -> bool {
-        let registry = self.host.registry();
+        let registry = self.host.config.snapshot();
         let connector = registry.apps.get(app).and_then(|app| app.connector.as_ref().ok());
         connector.is_some_and(|it| it.manifest.settings["properties"]["organization"].is_object())
     }
 
     /// Ends every token that there is.
     pub async fn revoke_all(&self) -> anyhow::Result<()> {
-        for token in self.host.registry().credentials.values() {
+        for token in self.host.config.snapshot().credentials.values() {
             self.host.store.revoke_credential(&token.row.id).await?;
         }
-        self.host.reload().await
+        self.host.config.reload().await
     }
 
     /// A token for the admin API.
     pub async fn admin_token(&self) -> anyhow::Result<NewTenantToken> {
-        said(self.host.add_token(None, TokenSpec::default()).await)
+        said(self.host.config.add_token(None, TokenSpec::default()).await)
     }
 
     /// Stops serving and finishes what was accepted.
@@ -217,9 +217,9 @@ fn folder(data: Option<PathBuf>) -> anyhow::Result<(Option<TempDir>, PathBuf)> {
 }
 
 /// On a stage nobody reads SCIM errors: both kinds of failure are accidents.
-pub(super) fn said<T>(result: Result<T, Fault>) -> anyhow::Result<T> {
+pub(super) fn said<T>(result: Result<T, Error>) -> anyhow::Result<T> {
     result.map_err(|fault| match fault {
-        Fault::Answer(error) => anyhow!("{}", error.detail),
-        Fault::Accident(error) => error,
+        Error::Client(error) => anyhow!("{}", error.detail),
+        Error::Internal(error) => error,
     })
 }

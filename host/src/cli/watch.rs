@@ -145,7 +145,7 @@ impl Watch {
         let read = tokio::task::spawn_blocking(move || file.read()).await;
         let pushed = match read.map_err(anyhow::Error::from).flatten() {
             Ok(None) => return None,
-            Ok(Some(wasm)) => said(host.push_build(wasm).await),
+            Ok(Some(wasm)) => said(host.versions.push_build(wasm).await),
             Err(error) => Err(error),
         };
         match pushed {
@@ -202,14 +202,14 @@ fn latest(found: Vec<Found>) -> Vec<Found> {
 
 /// Retires what a build has replaced. What is left over goes when the next one comes.
 pub(super) async fn tidy(host: &Host, build: &Pushed) {
-    if let Err(error) = said(host.retire_builds_before(build).await) {
+    if let Err(error) = said(host.versions.retire_builds_before(build).await) {
         tracing::warn!(error = format!("{error:#}"), "a build that was replaced is kept");
     }
 }
 
 /// Promotes a build for the apps that its connector decides for.
 async fn promoted(host: &Host, build: &Pushed) -> anyhow::Result<Vec<Came>> {
-    let promoted = said(host.promote_build(build).await)?;
+    let promoted = said(host.versions.promote_build(build).await)?;
     tidy(host, build).await;
     let came = promoted.into_iter().map(|(app, came)| match said(came) {
         Ok(promoted) => Came::Promoted(Box::new(promoted)),

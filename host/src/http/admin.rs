@@ -61,7 +61,7 @@ pub(super) fn routes(host: &Arc<Host>) -> Router<Arc<Host>> {
 
 /// An operator who hangs up interrupts nothing: what was promoted is also put to work.
 async fn undisturbed(State(host): State<Arc<Host>>, request: Request, next: Next) -> Answered {
-    Ok(host.to_its_end(next.run(request)).await?)
+    Ok(host.run_to_completion(next.run(request)).await?)
 }
 
 async fn unknown_route(_: Operator, uri: http::Uri) -> Refused {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::lifecycle::Fault;
+use crate::lifecycle::Error;
 use crate::scim;
 use crate::scim::render::entity_tag;
 use crate::store::DiskError;
@@ -15,9 +15,9 @@ pub(super) const SCIM_JSON: HeaderValue =
 
 /// Why there is no other answer.
 #[derive(Debug)]
-pub(super) struct Refused(Fault);
+pub(super) struct Refused(Error);
 
-impl<F: Into<Fault>> From<F> for Refused {
+impl<F: Into<Error>> From<F> for Refused {
     fn from(fault: F) -> Self {
         Self(fault.into())
     }
@@ -26,7 +26,7 @@ impl<F: Into<Fault>> From<F> for Refused {
 impl Refused {
     /// The same in other words, where it is an answer of this status.
     pub(super) fn renamed(mut self, status: u16, detail: impl FnOnce() -> String) -> Self {
-        if let Fault::Answer(error) = &mut self.0
+        if let Error::Client(error) = &mut self.0
             && error.status == status
         {
             error.detail = detail();
@@ -38,8 +38,8 @@ impl Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self.0 {
-            Fault::Answer(error) => refusal(&error),
-            Fault::Accident(error) => {
+            Error::Client(error) => refusal(&error),
+            Error::Internal(error) => {
                 tracing::error!(error = format!("{error:#}"), "a request met with an accident");
                 refusal(&accident(&error))
             }

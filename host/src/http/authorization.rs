@@ -9,8 +9,8 @@ use axum::http::request::Parts;
 
 use super::answer::Refused;
 use crate::clock::rfc3339;
-use crate::lifecycle::credential::Presented;
-use crate::lifecycle::registry::{Registry, Tenant};
+use crate::lifecycle::presented::Presented;
+use crate::lifecycle::snapshot::{ConfigSnapshot, Tenant};
 use crate::lifecycle::{Credential, Host};
 use crate::scim::{self, Version};
 
@@ -41,13 +41,13 @@ impl FromRequestParts<Arc<Host>> for Owned {
             Ok(path) => path.iter().find(|(name, _)| *name == "tenant").map(|(_, id)| id),
             Err(_) => tenant_as_sent(parts),
         };
-        let registry = host.registry();
+        let snapshot = host.config.snapshot();
         // An unknown tenant and a wrong token look alike.
-        let tenant = id.and_then(|id| registry.tenants.get(id)).ok_or_else(denied)?;
-        let token = presented(parts, host, &registry, Some(&tenant.id)).ok_or_else(denied)?;
+        let tenant = id.and_then(|id| snapshot.tenants.get(id)).ok_or_else(denied)?;
+        let token = presented(parts, host, &snapshot, Some(&tenant.id)).ok_or_else(denied)?;
         readable(&path)?;
         let agent = parts.headers.get(header::USER_AGENT);
-        tenant.heard.note(agent.and_then(|it| it.to_str().ok()), parts.uri.query());
+        tenant.observations.note(agent.and_then(|it| it.to_str().ok()), parts.uri.query());
         let version = parts.extensions.get().copied().unwrap_or_default();
         Ok(Self(Caller(Arc::clone(tenant), version), token.row.owner.clone()))
     }
@@ -57,7 +57,7 @@ impl FromRequestParts<Arc<Host>> for Operator {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
-        presented(parts, host, &host.registry(), None).ok_or_else(denied)?;
+        presented(parts, host, &host.config.snapshot(), None).ok_or_else(denied)?;
         readable(&RawPathParams::from_request_parts(parts, host).await)?;
         Ok(Self)
     }
@@ -86,12 +86,12 @@ fn readable(path: &Result<RawPathParams, RawPathParamsRejection>) -> Result<(), 
 fn presented<'r>(
     parts: &Parts,
     host: &Host,
-    registry: &'r Registry,
+    snapshot: &'r ConfigSnapshot,
     tenant: Option<&str>,
 ) -> Option<&'r Credential> {
     let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let presented = header.and_then(Presented::parse)?;
-    let credential = registry.credentials.get(presented.id()?)?;
+    let credential = snapshot.credentials.get(presented.id()?)?;
     let now = host.clock.now();
     let is_good = credential.row.tenant.as_deref() == tenant
         && presented.matches(&credential.row, &rfc3339(now));

@@ -50,7 +50,7 @@ pub(super) async fn bulk(
     let request = BulkRequest::parse(&body, &mut tenant.reading())?;
     let operations = request.operations.clone();
     let base_url = tenant.base_url(version).to_owned();
-    let performed = host.bulk(tenant, request).await?;
+    let performed = host.directory.bulk(tenant, request).await?;
     let lines = performed.iter().map(|it| line(&base_url, &operations[it.operation], it));
     let answer = Answer { schemas: [BULK_RESPONSE_SCHEMA], operations: lines.collect() };
     Ok(answer::json(200, serde_json::to_string(&answer)?))

@@ -16,7 +16,7 @@ use super::body::ScimBody;
 use super::bulk::bulk;
 use super::precondition::OnlyIf;
 use super::search;
-use crate::lifecycle::registry::Tenant;
+use crate::lifecycle::snapshot::Tenant;
 use crate::lifecycle::{Host, Target, Written};
 use crate::scim::{
     self, Dialect, PatchRequest, Precondition, Projection, ResourceType, Stored, Version, render,
@@ -45,7 +45,7 @@ async fn create(
     let target = target(&host, tenant, &endpoint, Precondition::default())?;
     let projection = projection(query.as_deref(), &target.resource_type, version)?;
     let body = whole(&target.resource_type, body, version);
-    let written = host.create(target.clone(), body).await?;
+    let written = host.directory.create(target.clone(), body).await?;
     written_answer(&host, &target, written, version, &projection).await
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn replace(
     let target = target(&host, tenant, &endpoint, precondition)?;
     let projection = projection(query.as_deref(), &target.resource_type, version)?;
     let body = whole(&target.resource_type, body, version);
-    let written = host.replace(target.clone(), id, body).await?;
+    let written = host.directory.replace(target.clone(), id, body).await?;
     written_answer(&host, &target, written, version, &projection).await
 }
 
@@ -94,7 +94,7 @@ pub(super) async fn patch(
     let target = target(&host, tenant, &endpoint, precondition)?;
     let projection = projection(query.as_deref(), &target.resource_type, version)?;
     let request = part(&target, &body, version)?;
-    let written = host.patch(target.clone(), id, request).await?;
+    let written = host.directory.patch(target.clone(), id, request).await?;
     // Okta takes 200 or 204 for a group, Entra wants 204 (clients.md §1.8, §7.2): a group of
     // 100,000 members is not read back for one who joins.
     let is_brief = target.resource_type.name == "Group"
@@ -133,7 +133,7 @@ pub(super) async fn delete(
     Path((_, endpoint, id)): Path<(String, String, String)>,
     OnlyIf(precondition): OnlyIf,
 ) -> Answered {
-    host.delete(target(&host, tenant, &endpoint, precondition)?, id).await?;
+    host.directory.delete(target(&host, tenant, &endpoint, precondition)?, id).await?;
     Ok(answer::empty())
 }
 
@@ -162,7 +162,7 @@ fn target(
     precondition: Precondition,
 ) -> Result<Target, scim::Error> {
     let resource_type = resource_type(&tenant, endpoint)?;
-    host.target(tenant, resource_type, precondition)
+    host.directory.target(tenant, resource_type, precondition)
 }
 
 /// RFC 7644 §3.9: what the answer shows, for every operation that answers with a resource.

@@ -14,7 +14,7 @@ use super::authorization::Caller;
 use super::body::LARGEST_BODY;
 use crate::connector::Features;
 use crate::lifecycle::Host;
-use crate::lifecycle::registry::Tenant;
+use crate::lifecycle::snapshot::Tenant;
 use crate::scim::bulk::MAX_BULK_OPERATIONS;
 use crate::scim::discovery::BulkLimits;
 use crate::scim::search::{LONGEST_PAGE, PAGE};

@@ -15,7 +15,7 @@ use super::body::ScimBody;
 use super::directory::{self, Answered};
 use super::precondition::OnlyIf;
 use crate::lifecycle::Host;
-use crate::lifecycle::registry::Tenant;
+use crate::lifecycle::snapshot::Tenant;
 use crate::scim::{self, Version, render};
 
 /// Where the owner stands under the own name.

@@ -26,7 +26,7 @@ pub(super) async fn negotiate(
         Asked::Scim => false,
         Asked::Json => true,
         Asked::Anything => {
-            let registry = host.registry();
+            let registry = host.config.snapshot();
             let tenant = registry.tenants.get(tenant(uri.path()));
             tenant.is_some_and(|tenant| tenant.dialect() == Dialect::OneLogin)
         }

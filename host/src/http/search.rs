@@ -13,8 +13,8 @@ use super::answer::{self, Refused};
 use super::authorization::Caller;
 use super::body::ScimBody;
 use super::directory::{Answered, related, resource_type, stored};
-use crate::lifecycle::registry::Tenant;
-use crate::lifecycle::{Cursor, Fault, Host};
+use crate::lifecycle::snapshot::Tenant;
+use crate::lifecycle::{Cursor, Error, Host};
 use crate::scim::search::Wanted;
 use crate::scim::{self, Projection, ResourceType, SearchRequest, Version, render, v1};
 use crate::store::{Bookmark, Page, Query, QueryError, Start};
@@ -140,7 +140,7 @@ impl Search<'_> {
     async fn by_cursor(&self, cursor: &str) -> Answered {
         let begun = match cursor {
             "" => None,
-            text => Some(self.host.open_cursor(&self.key(), text)?),
+            text => Some(self.host.directory.open_cursor(&self.key(), text)?),
         };
         let known = begun.as_ref().map(|cursor| cursor.total);
         let (first, mut after) = begun.map_or((0, None), |cursor| (cursor.list, cursor.after));
@@ -159,7 +159,10 @@ impl Search<'_> {
         }
         let total = known.unwrap_or(counted);
         let seal = |(list, after)| {
-            self.host.seal_cursor(&self.key(), &Cursor { list, after, total }).map_err(Fault::from)
+            self.host
+                .directory
+                .seal_cursor(&self.key(), &Cursor { list, after, total })
+                .map_err(Error::from)
         };
         let next = next.map(seal).transpose()?;
         Ok(self.shown(&pages, total, None, next.as_deref()))

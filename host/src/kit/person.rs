@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::connector::Manifest;
 use crate::decision::{Event, EventKind, Member};
-use crate::lifecycle::{event, view};
+use crate::lifecycle::{event, typed_view};
 use crate::scim::schema::{GROUP_SCHEMA, USER_SCHEMA};
 use crate::scim::{Dialect, Leniency, Reading, Resource, Schemas, create};
 
@@ -93,7 +93,7 @@ pub(super) fn event(happened: Happened<'_>) -> Event {
     };
     Event {
         kind,
-        subject: view::subject(if group { "Group" } else { "User" }, after),
+        subject: typed_view::subject(if group { "Group" } else { "User" }, after),
         resource: after.to_json(),
         changes: changes.unwrap_or_else(seen),
         password: password.then(|| STAND_IN.to_owned()),

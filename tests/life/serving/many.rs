@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster::connector;
-use muster::lifecycle::registry::Tenant;
+use muster::lifecycle::snapshot::Tenant;
 use muster::scim::Precondition;
 use muster::store::{ConnectorRow, TenantRow};
 use serde_json::Value;
@@ -70,16 +70,17 @@ impl House {
             store.put_tenant(row).await.unwrap();
         }
         store.assign(&rows).await.unwrap();
-        host.reload().await.unwrap();
-        let registry = host.registry();
+        host.config.reload().await.unwrap();
+        let registry = host.config.snapshot();
         rows.iter().map(|row| Arc::clone(&registry.tenants[&row.id])).collect()
     }
 
     async fn join(&self, tenant: &Arc<Tenant>, n: usize) {
         let host = &self.stage.host;
         let users = Arc::clone(tenant.schemas.by_endpoint("Users").unwrap());
-        let target = host.target(Arc::clone(tenant), users, Precondition::default()).unwrap();
-        host.create(target, serde_json::from_str(&person(n)).unwrap()).await.unwrap();
+        let target =
+            host.directory.target(Arc::clone(tenant), users, Precondition::default()).unwrap();
+        host.directory.create(target, serde_json::from_str(&person(n)).unwrap()).await.unwrap();
     }
 
     /// How long the decisions took since this operation.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::admin::{Admin, segment};
 use crate::cli::output::{self, BAD, FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use crate::clock::{Clock, rfc3339};
-use crate::lifecycle::{Difference, Example, Pace, ReplayNews, ReplayReport};
+use crate::lifecycle::{Difference, Example, ReplayNews, ReplayReport, Timing};
 
 /// The exit status where something differs; 1 is an error.
 const DIFFERS: u8 = 2;
@@ -138,8 +138,8 @@ fn example(example: &Example) {
     anstream::println!("           {FAINT}now {FAINT:#} {candidate}");
 }
 
-fn tell(pace: &Pace) {
-    let Pace { active_micros, candidate_micros, ratio, slower, example, .. } = pace;
+fn tell(pace: &Timing) {
+    let Timing { active_micros, candidate_micros, ratio, slower, example, .. } = pace;
     let style = if *slower { BAD } else { FAINT };
     let word = if *slower { "slower" } else { "as fast" };
     anstream::println!(

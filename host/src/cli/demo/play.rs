@@ -10,7 +10,7 @@ use super::super::admin::client;
 use super::super::stage::Stage;
 use super::script::Ask;
 use crate::decision::Outcome;
-use crate::lifecycle::{Ending, Fault, NewTenantToken, Preview};
+use crate::lifecycle::{Ending, Error, NewTenantToken, Preview};
 use crate::sample::Call;
 use crate::store::OperationFilter;
 
@@ -84,11 +84,11 @@ impl Player {
     /// Lets the whole integration end, and counts what the app was asked for it.
     pub(super) async fn disconnect(&mut self, stage: &Stage) -> anyhow::Result<(Preview, usize)> {
         let mark = stage.sample.log().len();
-        let preview = stage.host.preview_disconnect(self.connector, Ending::Release).await;
+        let preview = stage.host.jobs.preview_disconnect(self.connector, Ending::Release).await;
         let preview = preview.map_err(said)?;
-        stage.host.disconnect(self.connector, Ending::Release).await.map_err(said)?;
-        while stage.host.connected(self.connector).await?.0 > 0
-            || stage.host.state_of(self.connector).is_under_way()
+        stage.host.jobs.disconnect(self.connector, Ending::Release).await.map_err(said)?;
+        while stage.host.jobs.connected(self.connector).await?.0 > 0
+            || stage.host.config.state_of(self.connector).is_under_way()
         {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -136,9 +136,9 @@ impl Player {
     }
 }
 
-fn said(fault: Fault) -> anyhow::Error {
+fn said(fault: Error) -> anyhow::Error {
     match fault {
-        Fault::Answer(error) => anyhow!("{}", error.detail),
-        Fault::Accident(error) => error,
+        Error::Client(error) => anyhow!("{}", error.detail),
+        Error::Internal(error) => error,
     }
 }

@@ -13,7 +13,7 @@ use crate::cli::stage::{Stage, said};
 use crate::cli::watch::{Came, Found, News, Watch, tidy};
 use crate::connector::Connector;
 use crate::embedded;
-use crate::lifecycle::registry::App;
+use crate::lifecycle::snapshot::App;
 use crate::lifecycle::{ConnectorVersion, Promoted, Promotion, Pushed};
 
 /// What is told of a tenant.
@@ -34,7 +34,7 @@ impl Own<'_> {
     /// Puts a connector's file to work.
     pub(super) async fn load(&mut self, file: &Path) -> anyhow::Result<()> {
         let wasm = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-        let pushed = said(self.stage.host.push_build(wasm).await)?;
+        let pushed = said(self.stage.host.versions.push_build(wasm).await)?;
         self.adopt(&pushed).await.map(drop)
     }
 
@@ -87,7 +87,7 @@ impl Own<'_> {
         let (name, host) = (&pushed.manifest.name, &self.stage.host);
         let taken = embedded::CONNECTORS.iter().any(|connector| connector.name == *name);
         anyhow::ensure!(!taken, "{name} is the name of an embedded connector; give yours another");
-        let app = host.registry().apps.get(name).cloned();
+        let app = host.config.snapshot().apps.get(name).cloned();
         let before = app.as_ref().and_then(|app| app.connector.as_ref().ok());
         if before.is_some_and(|before| before.digest == pushed.digest) {
             self.tenant(name).await?;
@@ -101,7 +101,7 @@ impl Own<'_> {
             Some(app) if self.settings.is_none() && reaches(app) => {
                 let connector = pushed.digest.clone();
                 let promotion = Promotion { connector, accept: true, ..Promotion::default() };
-                said(host.promote(name, &promotion).await)?
+                said(host.versions.promote(name, &promotion).await)?
             }
             _ => self.put(pushed, before).await?,
         };
@@ -120,7 +120,7 @@ impl Own<'_> {
         let endpoints = manifest.endpoints.iter().map(|it| it.name.as_str());
         self.stage.app_with(&manifest.name, digest, self.settings()?, endpoints).await?;
         let changes = before.map(|before| manifest.succeeding(&before.manifest));
-        let mut versions = self.stage.host.versions().await?;
+        let mut versions = self.stage.host.versions.by_digest().await?;
         Ok(Promoted {
             app: manifest.name.clone(),
             tenants: Vec::new(),

@@ -16,7 +16,7 @@ use crate::store::AppRow;
 
 pub(super) async fn list(_: Operator, State(host): State<Arc<Host>>) -> Answered {
     let apps = host.store.apps().await?;
-    let versions = host.versions().await?;
+    let versions = host.versions.by_digest().await?;
     let apps = apps.iter().map(|row| view(row, &versions)).collect::<anyhow::Result<Vec<_>>>()?;
     ok(&json!({ "apps": apps }))
 }
@@ -28,7 +28,7 @@ pub(super) async fn show(
 ) -> Answered {
     let apps = host.store.apps().await?;
     match apps.iter().find(|row| row.name == app) {
-        Some(row) => ok(&view(row, &host.versions().await?)?),
+        Some(row) => ok(&view(row, &host.versions.by_digest().await?)?),
         None => Err(scim::Error::new(404, format!("no app {app}")).into()),
     }
 }
@@ -39,7 +39,7 @@ pub(super) async fn put(
     Path(app): Path<String>,
     Spec(spec): Spec<AppSpec>,
 ) -> Answered {
-    host.put_app(&app, spec).await?;
+    host.config.put_app(&app, spec).await?;
     show(Operator, State(host), Path(app)).await
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn remove(
     State(host): State<Arc<Host>>,
     Path(app): Path<String>,
 ) -> Answered {
-    host.remove_app(&app).await?;
+    host.config.remove_app(&app).await?;
     Ok(answer::empty())
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn promote(
     Path(app): Path<String>,
     Spec(promotion): Spec<Promotion>,
 ) -> Answered {
-    ok(&host.promote(&app, &promotion).await?)
+    ok(&host.versions.promote(&app, &promotion).await?)
 }
 
 pub(super) async fn rollback(
@@ -67,7 +67,7 @@ pub(super) async fn rollback(
     Path(app): Path<String>,
     Perhaps(rollback): Perhaps<Rollback>,
 ) -> Answered {
-    ok(&host.rollback(&app, &rollback).await?)
+    ok(&host.versions.rollback(&app, &rollback).await?)
 }
 
 /// An app as operators see it: secrets given as values are never shown again.

@@ -12,7 +12,7 @@ use super::{Answered, ok};
 use crate::lifecycle::Host;
 
 pub(super) async fn list(_: Operator, State(host): State<Arc<Host>>) -> Answered {
-    ok(&json!({ "connectors": host.connector_summaries().await? }))
+    ok(&json!({ "connectors": host.versions.connector_summaries().await? }))
 }
 
 pub(super) async fn push(
@@ -20,7 +20,7 @@ pub(super) async fn push(
     State(host): State<Arc<Host>>,
     WasmBody(wasm): WasmBody,
 ) -> Answered {
-    let pushed = host.push(wasm).await?;
+    let pushed = host.versions.push(wasm).await?;
     Ok(answer::json(if pushed.known { 200 } else { 201 }, serde_json::to_string(&pushed)?))
 }
 
@@ -29,7 +29,7 @@ pub(super) async fn show(
     State(host): State<Arc<Host>>,
     Path(reference): Path<String>,
 ) -> Answered {
-    ok(&host.connector_detail(&reference).await?)
+    ok(&host.versions.connector_detail(&reference).await?)
 }
 
 pub(super) async fn retire(
@@ -37,6 +37,6 @@ pub(super) async fn retire(
     State(host): State<Arc<Host>>,
     Path(reference): Path<String>,
 ) -> Answered {
-    host.retire(&reference).await?;
-    ok(&host.connector_detail(&reference).await?)
+    host.versions.retire(&reference).await?;
+    ok(&host.versions.connector_detail(&reference).await?)
 }

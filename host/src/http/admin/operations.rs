@@ -53,7 +53,7 @@ pub(super) async fn list(
             ..OperationFilter::default()
         })
         .await?;
-    let versions = host.versions().await?;
+    let versions = host.versions.by_digest().await?;
     let operations = operations.iter().map(|row| summary(row, &versions));
     ok(&json!({ "operations": operations.collect::<Vec<_>>() }))
 }
@@ -66,7 +66,7 @@ pub(super) async fn show(
     let Some((operation, exchanges)) = host.store.operation(&id).await? else {
         return Err(scim::Error::new(404, format!("no operation {id}")).into());
     };
-    let mut view = summary(&operation, &host.versions().await?);
+    let mut view = summary(&operation, &host.versions.by_digest().await?);
     view["context"] = serde_json::from_str(&operation.context)?;
     view["event"] = serde_json::from_str(&operation.event)?;
     view["answer"] =
@@ -82,7 +82,7 @@ pub(super) async fn retry(
     State(host): State<Arc<Host>>,
     Path(id): Path<String>,
 ) -> Answered {
-    host.retry(id.clone()).await?;
+    host.operations.retry(id.clone()).await?;
     show(Operator, State(host), Path(id)).await
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn drop(
     State(host): State<Arc<Host>>,
     Path(id): Path<String>,
 ) -> Answered {
-    host.drop_operation(id.clone()).await?;
+    host.operations.drop_operation(id.clone()).await?;
     show(Operator, State(host), Path(id)).await
 }
 

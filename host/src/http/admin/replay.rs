@@ -20,7 +20,7 @@ pub(super) async fn replay(
     Path(app): Path<String>,
     Spec(spec): Spec<ReplaySpec>,
 ) -> Answered {
-    let news = host.replay(&app, spec).await?;
+    let news = host.versions.replay(&app, spec).await?;
     let lines = stream::unfold(news, |mut news: Receiver<ReplayNews>| async move {
         let mut line = serde_json::to_string(&news.recv().await?).ok()?;
         line.push('\n');

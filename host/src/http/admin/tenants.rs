@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::answer;
 use super::super::authorization::Operator;
 use super::{Answered, Spec, ok};
-use crate::lifecycle::registry::TenantState;
+use crate::lifecycle::snapshot::TenantState;
 use crate::lifecycle::{ConnectorVersion, DisconnectPlan, Ending, Host, TenantSpec, TokenSpec};
 use crate::scim;
 use crate::store::TenantRow;
@@ -27,7 +27,7 @@ pub(super) struct Disconnect {
 
 pub(super) async fn list(_: Operator, State(host): State<Arc<Host>>) -> Answered {
     let tenants = host.store.tenants().await?;
-    let versions = host.versions().await?;
+    let versions = host.versions.by_digest().await?;
     let tenants = tenants
         .iter()
         .map(|row| view(&host, row, &versions))
@@ -40,7 +40,7 @@ pub(super) async fn show(
     State(host): State<Arc<Host>>,
     Path(tenant): Path<String>,
 ) -> Answered {
-    ok(&view(&host, &row(&host, &tenant).await?, &host.versions().await?)?)
+    ok(&view(&host, &row(&host, &tenant).await?, &host.versions.by_digest().await?)?)
 }
 
 pub(super) async fn put(
@@ -49,7 +49,7 @@ pub(super) async fn put(
     Path(tenant): Path<String>,
     Spec(spec): Spec<TenantSpec>,
 ) -> Answered {
-    host.put_tenant(&tenant, spec).await?;
+    host.config.put_tenant(&tenant, spec).await?;
     show(Operator, State(host), Path(tenant)).await
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn tokens(
     Path(tenant): Path<String>,
 ) -> Answered {
     row(&host, &tenant).await?;
-    let tokens = host.tokens(&tenant).await?;
+    let tokens = host.config.tokens(&tenant).await?;
     let view = |token: crate::store::CredentialRow| {
         json!({
             "id": token.id,
@@ -89,7 +89,7 @@ pub(super) async fn add_token(
     Path(tenant): Path<String>,
     Spec(spec): Spec<TokenSpec>,
 ) -> Answered {
-    let token = host.add_token(Some(&tenant), spec).await?;
+    let token = host.config.add_token(Some(&tenant), spec).await?;
     Ok(answer::json(201, serde_json::to_string(&token)?))
 }
 
@@ -98,7 +98,7 @@ pub(super) async fn revoke_token(
     State(host): State<Arc<Host>>,
     Path((tenant, token)): Path<(String, String)>,
 ) -> Answered {
-    host.revoke_token(&tenant, &token).await?;
+    host.config.revoke_token(&tenant, &token).await?;
     Ok(answer::empty())
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn pause(
     State(host): State<Arc<Host>>,
     Path(tenant): Path<String>,
 ) -> Answered {
-    host.set_state(&tenant, TenantState::Paused).await?;
+    host.config.set_state(&tenant, TenantState::Paused).await?;
     show(Operator, State(host), Path(tenant)).await
 }
 
@@ -116,7 +116,7 @@ pub(super) async fn connect(
     State(host): State<Arc<Host>>,
     Path(tenant): Path<String>,
 ) -> Answered {
-    host.set_state(&tenant, TenantState::Connected).await?;
+    host.config.set_state(&tenant, TenantState::Connected).await?;
     show(Operator, State(host), Path(tenant)).await
 }
 
@@ -127,9 +127,9 @@ pub(super) async fn disconnect(
     Spec(disconnect): Spec<Disconnect>,
 ) -> Answered {
     if disconnect.preview {
-        return ok(&host.preview_disconnect(&tenant, disconnect.people).await?);
+        return ok(&host.jobs.preview_disconnect(&tenant, disconnect.people).await?);
     }
-    host.disconnect(&tenant, disconnect.people).await?;
+    host.jobs.disconnect(&tenant, disconnect.people).await?;
     disconnect_progress(Operator, State(host), Path(tenant)).await
 }
 
@@ -140,7 +140,7 @@ pub(super) async fn disconnect_progress(
 ) -> Answered {
     let row = row(&host, &tenant).await?;
     let plan = plan(&row)?;
-    let (connected, total) = host.connected(&tenant).await?;
+    let (connected, total) = host.jobs.connected(&tenant).await?;
     ok(&json!({
         "tenant": tenant,
         "state": row.state,
@@ -155,7 +155,7 @@ pub(super) async fn protect(
     State(host): State<Arc<Host>>,
     Path((tenant, id)): Path<(String, String)>,
 ) -> Answered {
-    host.protect(&tenant, &id, true).await?;
+    host.operations.protect(&tenant, &id, true).await?;
     Ok(answer::empty())
 }
 
@@ -164,7 +164,7 @@ pub(super) async fn unprotect(
     State(host): State<Arc<Host>>,
     Path((tenant, id)): Path<(String, String)>,
 ) -> Answered {
-    host.protect(&tenant, &id, false).await?;
+    host.operations.protect(&tenant, &id, false).await?;
     Ok(answer::empty())
 }
 
@@ -183,7 +183,7 @@ fn view(
     row: &TenantRow,
     versions: &HashMap<String, ConnectorVersion>,
 ) -> anyhow::Result<Value> {
-    let registry = host.registry();
+    let registry = host.config.snapshot();
     let tenant = registry.tenants.get(&row.id);
     let base_url = tenant.map(|tenant| tenant.base_url.clone());
     let decides = tenant.and_then(|tenant| tenant.connector.as_ref().ok());
@@ -199,8 +199,8 @@ fn view(
         "settings": serde_json::from_str::<Value>(&row.settings)?,
         "base_url": base_url,
         "created": row.created,
-        "recognised": tenant.and_then(|tenant| tenant.heard.recognised()),
-        "deviations": tenant.map(|tenant| tenant.heard.deviations()),
-        "advice": tenant.and_then(|tenant| tenant.heard.advice(tenant.dialect())),
+        "recognised": tenant.and_then(|tenant| tenant.observations.recognised()),
+        "deviations": tenant.map(|tenant| tenant.observations.deviations()),
+        "advice": tenant.and_then(|tenant| tenant.observations.advice(tenant.dialect())),
     }))
 }

@@ -1,0 +1,123 @@
+//! The configuration of a host: apps, tenants, tokens and the connectors that decide for them.
+//!
+//! Operators change rows of the store; requests are matched against what was built from these rows
+//! and is kept in memory. Changes are made one after another, and each is durable before it takes
+//! effect. Nothing here knows operations or resources that identity providers write.
+
+pub(in crate::lifecycle) mod apps;
+mod client_observations;
+pub(in crate::lifecycle) mod connector_library;
+pub(in crate::lifecycle) mod connector_reference;
+mod credential;
+mod host_key;
+mod listed_resources;
+mod load;
+pub mod presented;
+mod publish;
+mod settings;
+mod signing;
+pub mod snapshot;
+mod tenants;
+mod token_use;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::MutexGuard;
+use tokio::time::Instant;
+
+pub use apps::AppSpec;
+pub use client_observations::{ClientObservations, Deviation};
+pub use connector_reference::ConnectorVersion;
+pub use credential::Credential;
+pub use host_key::HostKey;
+pub(in crate::lifecycle) use host_key::random as random_bytes;
+pub(crate) use settings::check_settings;
+pub(in crate::lifecycle) use settings::fits;
+pub use tenants::{NewTenantToken, TenantSpec, TokenSpec};
+
+use super::options::HostOptions;
+use super::tasks::Tasks;
+use crate::clock::Clock;
+use crate::connector::{Limits, Runtime, RuntimeConfig};
+use crate::store::Store;
+use connector_library::ConnectorLibrary;
+use snapshot::ConfigSnapshot;
+
+/// Who is served, by what, and with which settings.
+#[derive(Debug)]
+pub struct Configuration {
+    options: Arc<HostOptions>,
+    clock: Clock,
+    store: Store,
+    key: HostKey,
+    connectors: ConnectorLibrary,
+    snapshot: ArcSwap<ConfigSnapshot>,
+    reloading: tokio::sync::Mutex<()>,
+    changing: tokio::sync::Mutex<()>,
+    tasks: Tasks,
+}
+
+impl Configuration {
+    /// Reads the configuration of this store.
+    pub(super) async fn open(
+        options: Arc<HostOptions>,
+        clock: Clock,
+        store: Store,
+        key: HostKey,
+        tasks: Tasks,
+    ) -> anyhow::Result<Arc<Self>> {
+        let runtime = Runtime::new(RuntimeConfig {
+            compiler: options.compiler.clone(),
+            cache: options.compiled.clone(),
+            key: key.derive("compiled connectors"),
+            threads: options.deciding_threads,
+            limits: Limits::default(),
+        })?;
+        let connectors =
+            ConnectorLibrary::new(runtime, store.clone(), options.trusted_keys.clone());
+        let config = Arc::new(Self {
+            options,
+            clock,
+            store,
+            key,
+            connectors,
+            snapshot: ArcSwap::default(),
+            reloading: tokio::sync::Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+            tasks,
+        });
+        config.reload().await?;
+        Ok(config)
+    }
+
+    /// The configuration as of now.
+    pub fn snapshot(&self) -> Arc<ConfigSnapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Waits until no other change of the configuration is being made, and keeps others out.
+    pub(super) async fn lock(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().await
+    }
+
+    /// The key that seals passwords and cursors.
+    pub(super) fn key(&self) -> &HostKey {
+        &self.key
+    }
+
+    /// The connectors of this host.
+    pub(super) fn connectors(&self) -> &ConnectorLibrary {
+        &self.connectors
+    }
+
+    /// When a request that begins now must be answered.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.options.answer_within
+    }
+
+    /// What the host was started with.
+    pub(super) fn options(&self) -> &HostOptions {
+        &self.options
+    }
+}

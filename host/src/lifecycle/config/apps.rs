@@ -1,0 +1,98 @@
+//! Apps: which connector decides for them, with which settings and endpoints.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Configuration;
+use super::settings::{endpoints, fits, valid_name};
+use super::snapshot::Reply;
+use crate::clock::rfc3339;
+use crate::lifecycle::error::Error;
+use crate::limits::LimitsSpec;
+use crate::scim;
+use crate::store::{AppRow, TenantRow};
+
+/// An app as an operator writes it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppSpec {
+    /// A connector's name, `name@version`, or digest.
+    pub connector: String,
+    /// Settings by the connector's schema.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+    /// Endpoints by name.
+    #[serde(default)]
+    pub endpoints: Map<String, Value>,
+    /// When identity providers are answered.
+    #[serde(default)]
+    pub reply: Reply,
+    /// What the connector may take; as it is by default where nothing is said.
+    #[serde(default)]
+    pub limits: LimitsSpec,
+}
+
+impl Configuration {
+    /// Makes or changes an app.
+    pub async fn put_app(&self, name: &str, spec: AppSpec) -> Result<(), Error> {
+        valid_name("app", name)?;
+        // What may take long is done while others configure.
+        self.connectors.loadable(&self.connectors.digest_of(&spec.connector).await?).await?;
+        let _one_at_a_time = self.lock().await;
+        let digest = self.connectors.digest_of(&spec.connector).await?;
+        let connector = self.connectors.loadable(&digest).await?;
+        let endpoint_text = Value::Object(spec.endpoints.clone()).to_string();
+        endpoints(&endpoint_text).map_err(|error| scim::Error::new(422, format!("{error:#}")))?;
+        spec.limits.limits().map_err(|error| scim::Error::new(422, error))?;
+        let tenants = self.tenants_of(name).await?;
+        fits(name, &connector.manifest, &spec.settings, &spec.endpoints, &tenants)?;
+        let before = self.store.apps().await?.into_iter().find(|app| app.name == name);
+        let (previous, created) = match before {
+            Some(app) if app.connector.as_ref() == Some(&digest) => (app.previous, app.created),
+            Some(app) => (app.connector, app.created),
+            None => (None, rfc3339(self.clock.now())),
+        };
+        self.store
+            .put_app(&AppRow {
+                name: name.to_owned(),
+                connector: Some(digest),
+                previous,
+                settings: Value::Object(spec.settings).to_string(),
+                endpoints: endpoint_text,
+                reply: serde_json::to_value(spec.reply)?.as_str().unwrap_or_default().to_owned(),
+                limits: serde_json::to_string(&spec.limits)?,
+                created,
+            })
+            .await?;
+        Ok(self.reload().await?)
+    }
+
+    /// Removes an app that no tenant uses any more.
+    pub async fn remove_app(&self, name: &str) -> Result<(), Error> {
+        let _one_at_a_time = self.lock().await;
+        self.app_row(name).await?;
+        if let Some(tenant) = self.store.tenants().await?.iter().find(|tenant| tenant.app == name) {
+            return Err(scim::Error::new(
+                409,
+                format!("app {name} is used by tenant {}; remove its tenants first", tenant.id),
+            )
+            .into());
+        }
+        self.store.remove_app(name).await?;
+        Ok(self.reload().await?)
+    }
+
+    pub(in crate::lifecycle) async fn tenants_of(
+        &self,
+        app: &str,
+    ) -> anyhow::Result<Vec<TenantRow>> {
+        let mut tenants = self.store.tenants().await?;
+        tenants.retain(|tenant| tenant.app == app);
+        Ok(tenants)
+    }
+
+    pub(in crate::lifecycle) async fn app_row(&self, app: &str) -> Result<AppRow, Error> {
+        let row = self.store.apps().await?.into_iter().find(|row| row.name == app);
+        row.ok_or_else(|| scim::Error::new(404, format!("no app {app}")).into())
+    }
+}

@@ -1,0 +1,82 @@
+//! The connectors that a host has in memory, ready to decide.
+//!
+//! A version is loaded when it is first needed, from its file in the store, and stays until it is
+//! retired. Whether its signature is trusted is checked each time a file is loaded.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::Context as _;
+
+use crate::connector::{Connector, Keyring, Runtime};
+use crate::store::{ConnectorRow, Store};
+
+/// The loaded connectors and the runtime that they decide in.
+pub(in crate::lifecycle) struct ConnectorLibrary {
+    pub(super) runtime: Runtime,
+    pub(super) store: Store,
+    pub(super) trusted_keys: Keyring,
+    loaded: RwLock<HashMap<String, Arc<Connector>>>,
+}
+
+impl fmt::Debug for ConnectorLibrary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectorLibrary").finish_non_exhaustive()
+    }
+}
+
+impl ConnectorLibrary {
+    pub(super) fn new(runtime: Runtime, store: Store, trusted_keys: Keyring) -> Self {
+        Self { runtime, store, trusted_keys, loaded: RwLock::default() }
+    }
+
+    /// The sandbox.
+    pub(in crate::lifecycle) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// A version, ready to decide.
+    pub(in crate::lifecycle) async fn connector(
+        &self,
+        digest: &str,
+    ) -> anyhow::Result<Arc<Connector>> {
+        let loaded =
+            self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
+        if let Some(connector) = loaded {
+            return Ok(connector);
+        }
+        let kept = self.store.component(digest).await?;
+        let (wasm, signer) =
+            kept.with_context(|| format!("no connector has the digest {digest}"))?;
+        self.still_trusted(&wasm, signer.as_deref())
+            .map_err(|why| anyhow::anyhow!("connector {digest} is refused: {why}"))?;
+        let connector = self
+            .runtime
+            .load(&wasm)
+            .await
+            .map_err(|error| anyhow::anyhow!("connector {digest}: {error}"))?;
+        self.remember(Arc::clone(&connector));
+        Ok(connector)
+    }
+
+    pub(in crate::lifecycle) fn remember(&self, connector: Arc<Connector>) {
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        loaded.insert(connector.digest.clone(), connector);
+    }
+
+    pub(in crate::lifecycle) async fn rows(&self) -> anyhow::Result<Vec<ConnectorRow>> {
+        self.store.connectors().await
+    }
+
+    /// Drops a version from memory. False if it is still in use, for example by an operation that
+    /// it has begun and that is not in the journal yet.
+    pub(in crate::lifecycle) fn forget(&self, digest: &str) -> bool {
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        if loaded.get(digest).is_some_and(|connector| Arc::strong_count(connector) > 1) {
+            return false;
+        }
+        loaded.remove(digest);
+        true
+    }
+}

@@ -1,0 +1,141 @@
+//! Naming a connector's version: by digest, by `name@version`, or by name.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use super::connector_library::ConnectorLibrary;
+use crate::connector::Connector;
+use crate::lifecycle::error::Error;
+use crate::scim;
+use crate::store::ConnectorRow;
+
+/// A version, as people name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorVersion {
+    /// The connector's name.
+    pub name: String,
+    /// Its semantic version.
+    pub version: String,
+    /// The sha-256 of the file, in hexadecimal.
+    pub digest: String,
+}
+
+impl fmt::Display for ConnectorVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
+impl From<ConnectorRow> for ConnectorVersion {
+    fn from(row: ConnectorRow) -> Self {
+        Self { name: row.name, version: row.version, digest: row.digest }
+    }
+}
+
+impl ConnectorLibrary {
+    /// Every version by its digest, retired or not, as people name it.
+    pub(in crate::lifecycle) async fn versions(
+        &self,
+    ) -> anyhow::Result<HashMap<String, ConnectorVersion>> {
+        let rows = self.rows().await?.into_iter();
+        Ok(rows.map(|row| (row.digest.clone(), row.into())).collect())
+    }
+
+    pub(in crate::lifecycle) async fn version(
+        &self,
+        digest: &str,
+    ) -> anyhow::Result<ConnectorVersion> {
+        let version = self.versions().await?.remove(digest);
+        version.with_context(|| format!("no connector has the digest {digest}"))
+    }
+
+    /// The same where nobody may be named, or somebody whom nobody knows any more.
+    pub(in crate::lifecycle) async fn version_of(
+        &self,
+        digest: Option<&str>,
+    ) -> anyhow::Result<Option<ConnectorVersion>> {
+        let Some(digest) = digest else { return Ok(None) };
+        Ok(self.versions().await?.remove(digest))
+    }
+
+    /// Finds a version by digest (or its beginning), `name@version`, or name: the newest version
+    /// that is not retired.
+    pub(in crate::lifecycle) async fn digest_of(&self, reference: &str) -> Result<String, Error> {
+        let mut rows = self.rows().await?;
+        if rows.iter().any(|row| refers(reference, row) && row.retired.is_none()) {
+            rows.retain(|row| row.retired.is_none());
+        }
+        let row = newest(reference, rows)?;
+        match row.retired {
+            None => Ok(row.digest),
+            Some(since) => Err(scim::Error::new(
+                409,
+                format!(
+                    "{} {} was retired at {since}; push its file again to take it back",
+                    row.name, row.version
+                ),
+            )
+            .into()),
+        }
+    }
+
+    /// A version that somebody asks for: if it cannot be loaded, that is the answer.
+    pub(in crate::lifecycle) async fn loadable(
+        &self,
+        digest: &str,
+    ) -> Result<Arc<Connector>, Error> {
+        let ready = self.connector(digest).await;
+        ready.map_err(|error| scim::Error::new(409, format!("{error:#}")).into())
+    }
+
+    /// Finds the one version that is meant: a name alone does where there is only one.
+    pub(in crate::lifecycle) async fn exact(&self, reference: &str) -> Result<ConnectorRow, Error> {
+        let mut rows = self.rows().await?;
+        rows.retain(|row| refers(reference, row));
+        if rows.len() > 1 {
+            let versions: Vec<&str> = rows.iter().map(|row| row.version.as_str()).collect();
+            let why = format!(
+                "{reference} has the versions {}; say which, such as {}@{}, or by its digest",
+                versions.join(", "),
+                rows[0].name,
+                rows[0].version
+            );
+            return Err(scim::Error::new(422, why).into());
+        }
+        Ok(newest(reference, rows)?)
+    }
+}
+
+/// The newest version that this refers to.
+pub(in crate::lifecycle) fn newest(
+    reference: &str,
+    rows: Vec<ConnectorRow>,
+) -> Result<ConnectorRow, scim::Error> {
+    let found = rows.into_iter().filter(|row| refers(reference, row));
+    // Of two that differ in their build alone, the one that was pushed later.
+    let found = found.max_by(|a, b| match (semver(a), semver(b)) {
+        (Some(a), Some(b)) => a.cmp_precedence(&b),
+        (a, b) => a.cmp(&b),
+    });
+    found.ok_or_else(|| {
+        scim::Error::new(
+            404,
+            format!("no connector {reference}; `muster connector list` shows those there are"),
+        )
+    })
+}
+
+fn semver(row: &ConnectorRow) -> Option<semver::Version> {
+    row.version.parse().ok()
+}
+
+fn refers(reference: &str, row: &ConnectorRow) -> bool {
+    match reference.split_once('@') {
+        Some((name, version)) => row.name == name && row.version == version,
+        None => row.name == reference || reference.len() >= 8 && row.digest.starts_with(reference),
+    }
+}

@@ -1,0 +1,129 @@
+//! The host's key: seals what must survive a crash but not be read, and signs the compiled cache.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, anyhow, ensure};
+use chacha20poly1305::aead::{Aead, KeyInit};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+/// 32 random bytes that never leave the data directory.
+#[derive(Clone)]
+pub struct HostKey([u8; 32]);
+
+impl std::fmt::Debug for HostKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HostKey(…)")
+    }
+}
+
+impl HostKey {
+    /// Reads the key, or makes one where there is none yet.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        match std::fs::read(path) {
+            Ok(bytes) => {
+                let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
+                    anyhow!("{} is not a host key: it must hold 32 bytes", path.display())
+                })?;
+                Ok(Self(bytes))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::create(path),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    fn create(path: &Path) -> anyhow::Result<Self> {
+        let key = Self(random()?);
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        // Temporary files are made with mode 0600.
+        let mut file = tempfile::NamedTempFile::new_in(folder)
+            .with_context(|| format!("making a host key in {}", folder.display()))?;
+        file.write_all(&key.0)?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path).with_context(|| format!("keeping {}", path.display()))?;
+        Ok(key)
+    }
+
+    /// A key of its own for each purpose.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes any key");
+        mac.update(purpose.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    /// A key of the same kind for a purpose of its own.
+    pub fn for_purpose(&self, purpose: &str) -> Self {
+        Self(self.derive(purpose))
+    }
+
+    /// What tells a secret from another without telling the secret.
+    pub fn mark(&self, secret: &str) -> [u8; 32] {
+        Self(self.derive("marks")).derive(secret)
+    }
+
+    /// Encrypts for this host only.
+    pub fn seal(&self, secret: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let nonce: [u8; 24] = random()?;
+        let sealed = self
+            .cipher()
+            .encrypt(&XNonce::from(nonce), secret)
+            .map_err(|_| anyhow!("sealing failed"))?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Decrypts what [`HostKey::seal`] made.
+    pub fn unseal(&self, sealed: &[u8]) -> anyhow::Result<Vec<u8>> {
+        ensure!(sealed.len() > 24, "a sealed value is too short");
+        let (nonce, sealed) = sealed.split_at(24);
+        let nonce: [u8; 24] = nonce.try_into().expect("split at 24");
+        self.cipher()
+            .decrypt(&XNonce::from(nonce), sealed)
+            .map_err(|_| anyhow!("a sealed value does not open with this host's key"))
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&Key::from(self.derive("seal")))
+    }
+}
+
+/// Random bytes of the operating system.
+pub(in crate::lifecycle) fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_tells_secrets_apart_and_hosts_too() {
+        let (here, there) = (HostKey([1; 32]), HostKey([2; 32]));
+        assert_eq!(here.mark("s3cret"), here.mark("s3cret"));
+        assert_ne!(here.mark("s3cret"), here.mark("S3cret"));
+        assert_ne!(here.mark("s3cret"), there.mark("s3cret"));
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_the_same_key_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("host.key");
+        let key = HostKey::open(&path).unwrap();
+        let sealed = key.seal(b"secret").unwrap();
+        assert_eq!(HostKey::open(&path).unwrap().unseal(&sealed).unwrap(), b"secret");
+        let other = HostKey::open(&folder.path().join("other.key")).unwrap();
+        assert!(other.unseal(&sealed).is_err());
+        assert_ne!(key.derive("a"), key.derive("b"));
+    }
+
+    #[test]
+    fn a_damaged_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("host.key");
+        std::fs::write(&path, b"short").unwrap();
+        assert!(HostKey::open(&path).unwrap_err().to_string().contains("32 bytes"));
+    }
+}

@@ -1,0 +1,99 @@
+//! Resources that an operator lists in settings, such as roles and entitlements: kept in the
+//! directory, so that identity providers find, filter and page them like any other.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use super::Configuration;
+use super::listed_resources::listed;
+use super::snapshot::Tenant;
+use crate::clock::rfc3339;
+use crate::connector::Manifest;
+use crate::scim::additions::AddedType;
+use crate::scim::{Resource, ResourceType};
+use crate::store::{Commit, CommitError, ResourceChange, ResourceRow, StoredResource};
+
+impl Configuration {
+    /// Brings the directory up to what a tenant's settings list. What is wrong there is told to
+    /// operators, and keeps nobody from being served.
+    pub(super) async fn publish(&self, tenant: &Tenant) {
+        let Ok(connector) = &tenant.connector else { return };
+        if let Err(error) = self.publish_all(tenant, &connector.manifest).await {
+            let tenant = &tenant.id;
+            tracing::error!(tenant, error = format!("{error:#}"), "its lists are not up to date");
+        }
+    }
+
+    /// What goes, goes first: its id may be that of another type now.
+    async fn publish_all(&self, tenant: &Tenant, manifest: &Manifest) -> anyhow::Result<()> {
+        let settings: Map<String, Value> = serde_json::from_str(&tenant.settings)?;
+        let mut changes = Vec::new();
+        for AddedType { name, .. } in &manifest.scim.resource_types {
+            let known = self.store.all_of(&tenant.id, name).await?;
+            let mut known: HashMap<String, StoredResource> =
+                known.into_iter().map(|stored| (stored.id.clone(), stored)).collect();
+            if let Some(resource_type) = tenant.schemas.by_name(name) {
+                let listed = listed(resource_type, &settings);
+                for resource in listed.map_err(|error| anyhow::anyhow!(error.detail))? {
+                    let before = known.remove(resource.id());
+                    changes.extend(self.listed_change(tenant, resource_type, &resource, before));
+                }
+            }
+            for (id, StoredResource { version: expected, .. }) in known {
+                let (tenant, kind) = (tenant.id.clone(), name.clone());
+                self.publish_one(ResourceChange::Delete { tenant, kind, id, expected }).await?;
+            }
+        }
+        for change in changes {
+            self.publish_one(change).await?;
+        }
+        Ok(())
+    }
+
+    /// None where it is there as it is listed.
+    fn listed_change(
+        &self,
+        tenant: &Tenant,
+        resource_type: &ResourceType,
+        resource: &Resource,
+        before: Option<StoredResource>,
+    ) -> Option<ResourceChange> {
+        let row = self.listed_row(tenant, resource_type, resource, before.as_ref());
+        match before {
+            None => Some(ResourceChange::Insert(row)),
+            Some(before) if before.document == row.document => None,
+            Some(before) => Some(ResourceChange::Update { row, expected: before.version }),
+        }
+    }
+
+    fn listed_row(
+        &self,
+        tenant: &Tenant,
+        resource_type: &ResourceType,
+        resource: &Resource,
+        before: Option<&StoredResource>,
+    ) -> ResourceRow {
+        let now = rfc3339(self.clock.now());
+        ResourceRow {
+            tenant: tenant.id.clone(),
+            kind: resource_type.name.clone(),
+            id: resource.id().to_owned(),
+            user_name: None,
+            external_id: resource.external_id().map(str::to_owned),
+            display_name: resource.display_name().map(str::to_owned),
+            active: true,
+            emails: Vec::new(),
+            document: resource.to_json(),
+            version: before.map_or(0, |before| before.version) + 1,
+            departures: 0,
+            created: before.map_or_else(|| now.clone(), |before| before.created.clone()),
+            last_modified: now,
+        }
+    }
+
+    async fn publish_one(&self, change: ResourceChange) -> anyhow::Result<()> {
+        let commit = Commit { resource: Some(change), ..Commit::default() };
+        self.store.commit(commit).await.map_err(CommitError::into_accident)
+    }
+}

@@ -1,0 +1,82 @@
+//! Settings, endpoints and names: whether what an operator gives is valid.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use serde_json::{Map, Value};
+
+use super::listed_resources;
+use crate::connector::{Manifest, settings_validator};
+use crate::delivery::Endpoint;
+use crate::lifecycle::error::Error;
+use crate::scim;
+use crate::store::TenantRow;
+
+/// Whether an app's configuration serves this connector: its endpoints, and the settings of the app
+/// and each of these tenants.
+pub(in crate::lifecycle) fn fits(
+    app: &str,
+    manifest: &Manifest,
+    settings: &Map<String, Value>,
+    endpoints: &Map<String, Value>,
+    tenants: &[TenantRow],
+) -> Result<(), Error> {
+    let missing = manifest.endpoints.iter().find(|wanted| !endpoints.contains_key(&wanted.name));
+    if let Some(missing) = missing {
+        return Err(scim::Error::new(
+            422,
+            format!(
+                "connector {} needs an endpoint named {} ({}), which app {app} lacks",
+                manifest.name, missing.name, missing.description
+            ),
+        )
+        .into());
+    }
+    for tenant in tenants {
+        let own = serde_json::from_str(&tenant.settings)?;
+        check_settings(manifest, &merged(settings, own))?;
+    }
+    Ok(())
+}
+
+/// Names appear in URLs; Okta refuses base URLs with an underscore (clients.md §1.1).
+pub(super) fn valid_name(what: &str, name: &str) -> Result<(), scim::Error> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || name.len() > 63 || !name.chars().all(fits) || name.starts_with('-') {
+        return Err(scim::Error::new(
+            422,
+            format!("{what} name {name:?}: use 1 to 63 lower-case letters, digits and hyphens"),
+        ));
+    }
+    Ok(())
+}
+
+/// Settings are checked by the connector's own schema when they are saved.
+pub(crate) fn check_settings(
+    manifest: &Manifest,
+    settings: &Map<String, Value>,
+) -> Result<(), scim::Error> {
+    let object = settings;
+    let settings = Value::Object(settings.clone());
+    let validator = settings_validator(&manifest.settings).map_err(|why| {
+        scim::Error::new(422, format!("the connector's schema of settings {why}"))
+    })?;
+    match validator.iter_errors(&settings).next() {
+        None => listed_resources::check(manifest, object),
+        Some(error) => {
+            Err(scim::Error::new(422, format!("settings{}: {error}", error.instance_path())))
+        }
+    }
+}
+
+/// Reads an app's endpoints, with their secrets.
+pub(super) fn endpoints(json: &str) -> anyhow::Result<BTreeMap<String, Endpoint>> {
+    Endpoint::load_all(json).context("the endpoints")
+}
+
+/// The tenant's settings over the app's.
+pub(super) fn merged(app: &Map<String, Value>, tenant: Map<String, Value>) -> Map<String, Value> {
+    let mut settings = app.clone();
+    settings.extend(tenant);
+    settings
+}

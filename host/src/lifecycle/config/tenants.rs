@@ -1,0 +1,226 @@
+//! Tenants and their tokens.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Configuration;
+use super::presented::{self, LIVE_TOKENS};
+use super::settings::{check_settings, merged, valid_name};
+use super::snapshot::{Tenant, TenantState};
+use crate::clock::rfc3339;
+use crate::lifecycle::error::Error;
+use crate::scim::{self, Dialect};
+use crate::store::{CredentialRow, Related, TenantRow};
+
+/// A tenant as an operator writes it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantSpec {
+    /// The app's name.
+    pub app: String,
+    /// How the identity provider speaks.
+    #[serde(default)]
+    pub dialect: Dialect,
+    /// What differs from the app's settings.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+}
+
+/// A token as an operator asks for it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenSpec {
+    /// The user name, where the identity provider uses Basic authentication.
+    pub user: Option<String>,
+    /// Whom `/Me` leads to: a user of the tenant, by SCIM id or `userName`.
+    pub owner: Option<String>,
+    /// RFC 3339, in UTC.
+    pub expires: Option<String>,
+}
+
+/// A token, shown once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewTenantToken {
+    /// By which it is listed and revoked.
+    pub id: String,
+    /// What the identity provider is given.
+    pub token: String,
+    /// Where the identity provider sends its requests.
+    pub base_url: String,
+    /// The SCIM id of the user whom `/Me` leads to.
+    pub owner: Option<String>,
+}
+
+impl Configuration {
+    /// Makes or changes a tenant. Its state stays.
+    pub async fn put_tenant(&self, id: &str, spec: TenantSpec) -> Result<(), Error> {
+        valid_name("tenant", id)?;
+        let _one_at_a_time = self.lock().await;
+        let snapshot = self.snapshot();
+        let app = self.app_row(&spec.app).await?;
+        let of_its_own = snapshot.tenants.get(id).map(|tenant| &tenant.connector);
+        let connector =
+            of_its_own.or_else(|| snapshot.apps.get(&spec.app).map(|app| &app.connector));
+        if let Some(Ok(connector)) = connector {
+            let settings = serde_json::from_str(&app.settings)?;
+            check_settings(&connector.manifest, &merged(&settings, spec.settings.clone()))?;
+        }
+        let before = self.store.tenants().await?.into_iter().find(|tenant| tenant.id == id);
+        if let Some(before) = before.as_ref().filter(|before| before.app != spec.app) {
+            return Err(scim::Error::new(
+                409,
+                format!(
+                    "tenant {id} belongs to app {}; a tenant cannot change its app",
+                    before.app
+                ),
+            )
+            .into());
+        }
+        let row = TenantRow {
+            id: id.to_owned(),
+            app: spec.app,
+            dialect: spec.dialect.to_string(),
+            state: before.as_ref().map_or_else(
+                || TenantState::Connected.name().to_owned(),
+                |before| before.state.clone(),
+            ),
+            plan: before.as_ref().and_then(|before| before.plan.clone()),
+            connector: before.as_ref().and_then(|before| before.connector.clone()),
+            previous: before.as_ref().and_then(|before| before.previous.clone()),
+            settings: Value::Object(spec.settings).to_string(),
+            created: before.map_or_else(|| rfc3339(self.clock.now()), |before| before.created),
+        };
+        self.store.put_tenant(&row).await?;
+        Ok(self.reload().await?)
+    }
+
+    /// Removes a tenant that was disconnected, with its directory and its tokens.
+    pub(in crate::lifecycle) async fn remove_tenant(&self, id: &str) -> Result<(), Error> {
+        let _one_at_a_time = self.lock().await;
+        let row = self.tenant_row(id).await?;
+        if row.state != TenantState::Disconnected.name() {
+            return Err(scim::Error::new(
+                409,
+                format!("tenant {id} is {}; disconnect it first", row.state),
+            )
+            .into());
+        }
+        self.store.remove_tenant(id).await?;
+        Ok(self.reload().await?)
+    }
+
+    /// Connects, or pauses, a tenant.
+    pub async fn set_state(&self, id: &str, state: TenantState) -> Result<(), Error> {
+        let _one_at_a_time = self.lock().await;
+        let mut row = self.tenant_row(id).await?;
+        row.state = state.name().to_owned();
+        if state != TenantState::Disconnecting {
+            row.plan = None;
+        }
+        self.store.put_tenant(&row).await?;
+        Ok(self.reload().await?)
+    }
+
+    /// The tenant as it is served now; 404 if there is none.
+    pub(in crate::lifecycle) fn served(&self, id: &str) -> Result<Arc<Tenant>, scim::Error> {
+        let tenant = self.snapshot().tenants.get(id).cloned();
+        tenant.ok_or_else(|| scim::Error::new(404, format!("no tenant {id}")))
+    }
+
+    /// The state of a tenant's integration. One that is unknown is disconnected.
+    pub fn state_of(&self, id: &str) -> TenantState {
+        self.snapshot().tenants.get(id).map_or(TenantState::Disconnected, |tenant| tenant.state)
+    }
+
+    pub(in crate::lifecycle) async fn tenant_row(&self, id: &str) -> Result<TenantRow, Error> {
+        let row = self.store.tenants().await?.into_iter().find(|row| row.id == id);
+        row.ok_or_else(|| scim::Error::new(404, format!("no tenant {id}")).into())
+    }
+
+    /// Makes a token for a tenant; for the admin API where there is no tenant.
+    pub async fn add_token(
+        &self,
+        tenant: Option<&str>,
+        spec: TokenSpec,
+    ) -> Result<NewTenantToken, Error> {
+        let now = rfc3339(self.clock.now());
+        let mut owner = None;
+        if let Some(id) = tenant {
+            self.tenant_row(id).await?;
+            self.room_for_token(id, &now).await?;
+            owner = match spec.owner {
+                Some(named) => Some(self.owner(id, &named).await?),
+                None => None,
+            };
+        }
+        let token = presented::generate()?;
+        self.store
+            .add_credential(&CredentialRow {
+                id: token.id.clone(),
+                tenant: tenant.map(str::to_owned),
+                kind: if spec.user.is_some() { "basic" } else { "bearer" }.to_owned(),
+                user: spec.user,
+                owner: owner.clone(),
+                hash: token.hash,
+                created: now,
+                expires: spec.expires.map(|expires| moment(&expires)).transpose()?,
+                last_used: None,
+            })
+            .await?;
+        self.reload().await?;
+        let base_url = match tenant {
+            Some(id) => format!("{}/t/{id}/scim/v2", self.options.public_url),
+            None => format!("{}/admin/v1", self.options.public_url),
+        };
+        Ok(NewTenantToken { id: token.id, token: token.text, base_url, owner })
+    }
+
+    async fn room_for_token(&self, tenant: &str, now: &str) -> Result<(), Error> {
+        let tokens = self.store.credentials().await?;
+        let live = tokens.iter().filter(|token| {
+            token.tenant.as_deref() == Some(tenant)
+                && token.expires.as_deref().is_none_or(|expires| expires > now)
+        });
+        if live.count() < LIVE_TOKENS {
+            return Ok(());
+        }
+        let detail = format!("tenant {tenant} has {LIVE_TOKENS} live tokens; revoke one first");
+        Err(scim::Error::new(409, detail).into())
+    }
+
+    /// The id of the user who is named so. Ids are ours, and go before names that identity
+    /// providers choose.
+    async fn owner(&self, tenant: &str, named: &str) -> Result<String, Error> {
+        let by_id = self.store.resource(tenant, "User", named, Related::None).await?;
+        let found = match by_id {
+            None => self.store.by_user_name(tenant, named).await?,
+            found => found,
+        };
+        found.map(|user| user.id).ok_or_else(|| {
+            let detail = format!(
+                "tenant {tenant} has no user {named:?}; an owner is the SCIM id or the userName \
+                 of somebody who is there already"
+            );
+            scim::Error::new(422, detail).into()
+        })
+    }
+
+    /// Ends a token at once.
+    pub async fn revoke_token(&self, tenant: &str, id: &str) -> Result<(), Error> {
+        let tokens = self.store.credentials().await?;
+        if !tokens.iter().any(|t| t.id == id && t.tenant.as_deref() == Some(tenant)) {
+            return Err(scim::Error::new(404, format!("tenant {tenant} has no token {id}")).into());
+        }
+        self.store.revoke_credential(id).await?;
+        Ok(self.reload().await?)
+    }
+}
+
+fn moment(text: &str) -> Result<String, scim::Error> {
+    let at: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| scim::Error::new(422, format!("{text:?} is no moment in RFC 3339")))?;
+    Ok(rfc3339(at))
+}

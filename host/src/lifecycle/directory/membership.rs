@@ -1,0 +1,197 @@
+//! Who will have joined and left a group, as set operations on rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::Directory;
+use super::write::Target;
+use crate::decision::Member;
+use crate::lifecycle::error::Error;
+use crate::lifecycle::operation::standing::Standing;
+use crate::scim::{self, MemberChange, MemberRef};
+use crate::store::{MemberRow, Person};
+
+/// No event carries more who join and leave (wit/types.wit).
+pub(super) const SLICE: usize = 100;
+
+/// Who joins and who leaves, of whom the app can be told.
+#[derive(Debug, Default)]
+pub(super) struct Movement {
+    pub(super) joined: Vec<Member>,
+    pub(super) left: Vec<Member>,
+    /// Those who joined and are groups themselves.
+    pub(super) nested: Vec<String>,
+}
+
+impl Movement {
+    /// Those who join must exist in this tenant.
+    fn of(
+        people: Vec<Person>,
+        joined: Vec<String>,
+        left: Vec<String>,
+    ) -> Result<Self, scim::Error> {
+        let mut known: BTreeMap<String, Person> =
+            people.into_iter().map(|person| (person.id.clone(), person)).collect();
+        let mut movement = Self::default();
+        for id in joined {
+            let Some(Person { name, kind, account, .. }) = known.remove(&id) else {
+                let why = format!("members: {id} is no user or group of this directory");
+                return Err(scim::Error::invalid_value(why));
+            };
+            if kind == "Group" {
+                movement.nested.push(id.clone());
+            }
+            movement.joined.push(Member { id, name, account });
+        }
+        for id in left {
+            let person = known.remove(&id);
+            let (name, account) = person.map(|it| (it.name, it.account)).unwrap_or_default();
+            movement.left.push(Member { id, name, account });
+        }
+        Ok(movement)
+    }
+
+    /// Cuts a large movement into events of at most a hundred; there is always one.
+    pub(super) fn slices(self) -> Vec<Self> {
+        let joins: Vec<&[Member]> = self.joined.chunks(SLICE).collect();
+        let leaves: Vec<&[Member]> = self.left.chunks(SLICE).collect();
+        let at = |slices: &[&[Member]], n: usize| slices.get(n).map_or(Vec::new(), |s| s.to_vec());
+        let longest = joins.len().max(leaves.len()).max(1);
+        let slice = |n| {
+            let joined = at(&joins, n);
+            let nested = among(&self.nested, &joined);
+            Self { joined, left: at(&leaves, n), nested }
+        };
+        (0..longest).map(slice).collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.joined.is_empty() && self.left.is_empty()
+    }
+}
+
+impl Directory {
+    /// Plays the changes on the members that are there, in order. `underway` is what others have
+    /// decided about them and is not on disk yet.
+    pub(super) async fn movement(
+        &self,
+        target: &Target,
+        group: &str,
+        changes: &[MemberChange],
+        underway: &[Arc<Standing>],
+    ) -> Result<Movement, Error> {
+        if changes.is_empty() {
+            return Ok(Movement::default());
+        }
+        let tenant = &target.tenant.id;
+        if is_about_all(changes) {
+            let rows = self.store.members(tenant, group).await?;
+            let was = rows.iter().map(|row| row.member.clone()).collect();
+            let (joined, left) = played(changes, &rows, target, &was)?;
+            let ids: Vec<String> = joined.iter().chain(&left).cloned().collect();
+            let people = self.people(target, &ids).await?;
+            return Ok(Movement::of(people, joined, left)?);
+        }
+        let people = self.store.people(tenant, Some(group), &named(changes)).await?;
+        let members = people.iter().filter(|person| person.member);
+        let mut was = members.map(|person| person.id.clone()).collect();
+        underway.iter().for_each(|standing| standing.overlay(&mut was));
+        let (joined, left) = played(changes, &[], target, &was)?;
+        Ok(Movement::of(people, joined, left)?)
+    }
+
+    /// Who joins a group that is being made.
+    pub(super) async fn founders(
+        &self,
+        target: &Target,
+        ids: Vec<String>,
+    ) -> Result<Movement, Error> {
+        let people = self.people(target, &ids).await?;
+        Ok(Movement::of(people, ids, Vec::new())?)
+    }
+
+    async fn people(&self, target: &Target, ids: &[String]) -> anyhow::Result<Vec<Person>> {
+        match ids {
+            [] => Ok(Vec::new()),
+            ids => self.store.people(&target.tenant.id, None, ids).await,
+        }
+    }
+}
+
+/// Whether a change can only be understood from all who are members.
+pub(super) fn is_about_all(changes: &[MemberChange]) -> bool {
+    let all = |change: &MemberChange| {
+        matches!(
+            change,
+            MemberChange::Replace(_) | MemberChange::Clear | MemberChange::RemoveWhere(_)
+        )
+    };
+    changes.iter().any(all)
+}
+
+/// Those of the nested groups that are among these.
+fn among(nested: &[String], members: &[Member]) -> Vec<String> {
+    nested.iter().filter(|id| members.iter().any(|member| member.id == **id)).cloned().collect()
+}
+
+/// Everybody whom the changes name.
+fn named(changes: &[MemberChange]) -> Vec<String> {
+    let ids = changes.iter().flat_map(|change| match change {
+        MemberChange::Add(members) => members.iter().map(|m| m.value.clone()).collect(),
+        MemberChange::Remove(ids) => ids.clone(),
+        _ => Vec::new(),
+    });
+    ids.collect()
+}
+
+/// Who will have joined and left once the changes were played on those who were members.
+fn played(
+    changes: &[MemberChange],
+    rows: &[MemberRow],
+    target: &Target,
+    was: &BTreeSet<String>,
+) -> Result<(Vec<String>, Vec<String>), scim::Error> {
+    let mut now = was.clone();
+    for change in changes {
+        apply(change, rows, target, &mut now)?;
+    }
+    Ok((now.difference(was).cloned().collect(), was.difference(&now).cloned().collect()))
+}
+
+fn apply(
+    change: &MemberChange,
+    rows: &[MemberRow],
+    target: &Target,
+    now: &mut BTreeSet<String>,
+) -> Result<(), scim::Error> {
+    let values =
+        |members: &[MemberRef]| members.iter().map(|m| m.value.clone()).collect::<Vec<_>>();
+    match change {
+        MemberChange::Add(members) => now.extend(values(members)),
+        // RFC 7644 §3.5.2.2, and every client: whoever is no member stays no member.
+        MemberChange::Remove(ids) => {
+            for id in ids {
+                now.remove(id);
+            }
+        }
+        MemberChange::Replace(members) => *now = values(members).into_iter().collect(),
+        MemberChange::Clear => now.clear(),
+        MemberChange::RemoveWhere(filter) => {
+            let members = target.resource_type.attribute(None, "members");
+            let members = members.ok_or_else(|| scim::Error::invalid_path("no members here"))?;
+            for row in rows {
+                let element = Map::from_iter([
+                    ("value".to_owned(), Value::String(row.member.clone())),
+                    ("display".to_owned(), row.display.clone().map_or(Value::Null, Value::String)),
+                    ("type".to_owned(), Value::String(row.kind.clone())),
+                ]);
+                if filter.matches_value(members, &Value::Object(element))? {
+                    now.remove(&row.member);
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,280 @@
+//! What an identity provider can ask for: create, replace, patch and delete, of users and groups.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Directory;
+use crate::decision::EventKind;
+use crate::delivery::Secret;
+use crate::lifecycle::config::snapshot::Tenant;
+use crate::lifecycle::error::Error;
+use crate::lifecycle::operation::change::{Before, Change, Password, Written};
+use crate::lifecycle::operation::event;
+use crate::lifecycle::operation::fate;
+use crate::lifecycle::operation::lane::{self, Lane};
+use crate::lifecycle::operation::settle::Settled;
+use crate::lifecycle::operation::standing::Standing;
+use crate::scim::{
+    self, Dialect, Draft, PatchRequest, Patched, Precondition, Reading, Resource, ResourceType,
+};
+use crate::store::{DiskError, Related};
+
+/// What a write is about.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Whose directory.
+    pub tenant: Arc<Tenant>,
+    /// Which type of resource.
+    pub resource_type: Arc<ResourceType>,
+    /// Only if it is of this version.
+    pub precondition: Precondition,
+}
+
+impl Target {
+    /// `User` or `Group`, as the journal spells it.
+    pub(super) fn kind(&self) -> &'static str {
+        if self.resource_type.name == "Group" { "Group" } else { "User" }
+    }
+
+    /// The same without a condition, for what follows a step that has fulfilled it.
+    pub(super) fn unconditional(&self) -> Self {
+        Self { precondition: Precondition::default(), ..self.clone() }
+    }
+
+    /// The beginning of a reading in the tenant's dialect.
+    pub fn reading(&self) -> Reading {
+        self.tenant.reading()
+    }
+}
+
+impl Directory {
+    /// What a write is about, if it may be written.
+    pub fn target(
+        &self,
+        tenant: Arc<Tenant>,
+        resource_type: Arc<ResourceType>,
+        precondition: Precondition,
+    ) -> Result<Target, scim::Error> {
+        self.operations.has_room(&tenant)?;
+        if resource_type.setting.is_some() {
+            let endpoint = &resource_type.endpoint;
+            let why = format!("{endpoint} is listed by an operator, and only read here");
+            return Err(scim::Error::new(501, why));
+        }
+        Ok(Target { tenant, resource_type, precondition })
+    }
+
+    /// POST.
+    pub async fn create(self: &Arc<Self>, target: Target, body: Value) -> Result<Written, Error> {
+        let dialect = target.tenant.dialect();
+        let written = self.run_to_completion(|directory| async move {
+            let mut reading = target.reading();
+            let draft = scim::create(&target.resource_type, &body, &mut reading)?;
+            if target.kind() == "Group" {
+                directory.create_group(&target, draft).await
+            } else {
+                directory.create_user(&target, draft).await
+            }
+        });
+        written.await.map_err(|fault| not_accepted(dialect, fault))
+    }
+
+    /// PUT.
+    pub async fn replace(
+        self: &Arc<Self>,
+        target: Target,
+        id: String,
+        body: Value,
+    ) -> Result<Written, Error> {
+        let dialect = target.tenant.dialect();
+        let written = self.run_to_completion(|directory| async move {
+            directory
+                .modify(&target, &id, |before| {
+                    let mut reading = target.reading();
+                    let draft = scim::replace(&target.resource_type, before, &body, &mut reading)?;
+                    Ok(Patched {
+                        resource: draft.resource,
+                        password: draft.password,
+                        members: draft
+                            .members
+                            .into_iter()
+                            .map(scim::MemberChange::Replace)
+                            .collect(),
+                    })
+                })
+                .await
+        });
+        written.await.map_err(|fault| not_accepted(dialect, fault))
+    }
+
+    /// PATCH.
+    pub async fn patch(
+        self: &Arc<Self>,
+        target: Target,
+        id: String,
+        request: PatchRequest,
+    ) -> Result<Written, Error> {
+        let dialect = target.tenant.dialect();
+        let written = self.run_to_completion(|directory| async move {
+            directory
+                .modify(&target, &id, |before| {
+                    scim::patch(&target.resource_type, before, &request, &mut target.reading())
+                })
+                .await
+        });
+        written.await.map_err(|fault| not_accepted(dialect, fault))
+    }
+
+    /// DELETE.
+    pub async fn delete(self: &Arc<Self>, target: Target, id: String) -> Result<Written, Error> {
+        let dialect = target.tenant.dialect();
+        let written = self.run_to_completion(|directory| async move {
+            let (_lane, target) = directory.at(&target, &id).await?;
+            let deadline = directory.config.deadline();
+            let deletion = |before: Before| {
+                let kind = target.kind();
+                let event =
+                    if kind == "Group" { EventKind::GroupDelete } else { EventKind::Delete };
+                let resource = before.resource.clone();
+                let mut change = Change::new(kind, event, Some(before), resource);
+                change.conditional = target.precondition.is_given();
+                change
+            };
+            let key = lane::of_resource(&target.tenant.id, &id);
+            if !directory.operations.open().on(&key).is_empty() {
+                let change = deletion(directory.before(&target, &id).await?);
+                let settled = directory
+                    .operations
+                    .make_way(&target.tenant, &key, Some(change), deadline)
+                    .await?;
+                if let Some(written) = settled {
+                    return Ok(written);
+                }
+            }
+            let change = deletion(directory.before(&target, &id).await?);
+            directory.operations.carry_out(&target.tenant, change, deadline).await
+        });
+        written.await.map_err(|fault| not_accepted(dialect, fault))
+    }
+
+    async fn create_user(
+        self: &Arc<Self>,
+        target: &Target,
+        draft: Draft,
+    ) -> Result<Written, Error> {
+        let deadline = self.config.deadline();
+        let mut after = draft.resource.with_id(&self.clock.new_id());
+        // RFC 7643 §4.1.1: what `active` means is the server's to say; unsaid, it is true.
+        after.set_active(after.active());
+        let mut change = Change::new("User", EventKind::Create, None, after);
+        change.password = self.password(target, draft.password);
+        let subject = change.subject();
+        let key = lane::of_subject(&target.tenant.id, "User", &subject);
+        let _lane = self.operations.lanes().enter(key.clone()).await;
+        let target = &self.now(target)?;
+        let fingerprint = change.fingerprint();
+        match self.operations.settle(&target.tenant, &key, Some(&fingerprint), deadline).await? {
+            Settled::Clear => {}
+            Settled::Joined(work, ended) => {
+                return self.operations.joined(*work, ended, true).await;
+            }
+            Settled::Blocked(error) => return Err(error.into()),
+        }
+        let carried_out = self.operations.carry_out(&target.tenant, change, deadline).await;
+        if let Err(Error::Client(error)) = &carried_out
+            && error.status == 409
+            && let Some(existing) = self.store.by_user_name(&target.tenant.id, &subject).await?
+            && self.operations.owed(&target.tenant, &existing.id, &fingerprint).await?
+        {
+            return Ok(Written::Created(existing));
+        }
+        carried_out
+    }
+
+    /// PUT and PATCH differ in how the resource after is made, and in nothing else.
+    async fn modify(
+        self: &Arc<Self>,
+        target: &Target,
+        id: &str,
+        modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
+    ) -> Result<Written, Error> {
+        let deadline = self.config.deadline();
+        if target.kind() == "Group" {
+            return self.modify_group(target, id, modification, deadline).await;
+        }
+        let (_lane, target) = self.at(target, id).await?;
+        let key = lane::of_resource(&target.tenant.id, id);
+        if !self.operations.open().on(&key).is_empty() {
+            // Only to tell whether it is the same request: what is open may change the resource.
+            let before = self.before(&target, id).await?;
+            let patched = modification(&before.resource)?;
+            let change = self.user_change(&target, before, patched);
+            if let Some(written) =
+                self.operations.make_way(&target.tenant, &key, change, deadline).await?
+            {
+                return Ok(written);
+            }
+        }
+        let before = self.before(&target, id).await?;
+        let patched = modification(&before.resource)?;
+        let stored = before.stored.clone();
+        match self.user_change(&target, before, patched) {
+            Some(change) => self.operations.carry_out(&target.tenant, change, deadline).await,
+            None => Ok(Written::Kept(stored)),
+        }
+    }
+
+    fn user_change(&self, target: &Target, before: Before, patched: Patched) -> Option<Change> {
+        let password = self.password(target, patched.password);
+        let difference = event::of_user(&before.resource, &patched.resource, password.is_some());
+        let mut change = Change::new("User", difference.kind?, Some(before), patched.resource);
+        change.changes = difference.changes;
+        change.password = password;
+        change.conditional = target.precondition.is_given();
+        Some(change)
+    }
+
+    /// Enters the resource's lane. The tenant may have been paused while others held it.
+    async fn at(&self, target: &Target, id: &str) -> Result<(Lane<Arc<Standing>>, Target), Error> {
+        let lane = self.operations.enter(&target.tenant, id).await;
+        Ok((lane, self.now(target)?))
+    }
+
+    /// The same with the tenant as it is now.
+    pub(super) fn now(&self, target: &Target) -> Result<Target, Error> {
+        let tenant = self.config.served(&target.tenant.id)?;
+        Ok(Target { tenant, ..target.clone() })
+    }
+
+    /// The resource as it is on disk, if it is of the version that the request is for. The caller
+    /// holds its lane, so it stays of that version until the caller has written.
+    pub(super) async fn before(&self, target: &Target, id: &str) -> Result<Before, Error> {
+        let related = if target.kind() == "Group" { Related::None } else { Related::Groups };
+        let before =
+            self.operations.standing(&target.tenant.id, target.kind(), id, related).await?;
+        let before =
+            before.ok_or_else(|| scim::Error::not_found(&target.resource_type.name, id))?;
+        target.precondition.check(before.stored.revision())?;
+        Ok(before)
+    }
+
+    /// A password is dropped at the door unless the connector takes passwords.
+    fn password(&self, target: &Target, password: Option<String>) -> Option<Password> {
+        let connector = target.tenant.connector.as_ref().ok()?;
+        let password = password.filter(|_| connector.manifest.features.password)?;
+        Some(Password { mark: self.config.key().mark(&password), value: Secret::new(password) })
+    }
+}
+
+/// Whoever asked comes back where the disk takes nothing.
+fn not_accepted(dialect: Dialect, fault: Error) -> Error {
+    match fault {
+        Error::Internal(error) if error.is::<DiskError>() => {
+            tracing::error!(error = format!("{error:#}"), "a change was not accepted");
+            let why = error.downcast_ref::<DiskError>().map(DiskError::to_string);
+            fate::unwritable(dialect, &why.unwrap_or_default()).into()
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,99 @@
+//! What a disconnect would do, before it does anything.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ending, PAGE, change, managed};
+use crate::lifecycle::config::snapshot::Tenant;
+use crate::lifecycle::error::Error;
+use crate::lifecycle::job::Jobs;
+use crate::lifecycle::operation::change::Before;
+use crate::lifecycle::operation::preview::PreviewedDecision;
+use crate::lifecycle::operation::typed_view;
+use crate::store::{AccountRow, Related};
+
+/// How many people the preview names; it counts all.
+const NAMED: usize = 100;
+
+/// What a disconnect would do, before it does anything.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Preview {
+    /// The tenant.
+    pub tenant: String,
+    /// What would become of the people.
+    pub people: Ending,
+    /// How many are connected.
+    pub total: u64,
+    /// How many of them are active.
+    pub active: u64,
+    /// How many the connector refuses to decide for.
+    pub refused: u64,
+    /// The first of them, each with what the connector would do.
+    pub named: Vec<PreviewedPerson>,
+}
+
+/// One person in a preview.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PreviewedPerson {
+    /// The SCIM id.
+    pub id: String,
+    /// The `userName`.
+    pub user_name: String,
+    /// Whether the person is active.
+    pub active: bool,
+    /// What the connector would do.
+    pub decision: String,
+}
+
+impl Jobs {
+    /// What a disconnect would do. Nothing is changed, and nobody is called.
+    pub async fn preview_disconnect(&self, id: &str, people: Ending) -> Result<Preview, Error> {
+        let tenant = self.config.served(id)?;
+        let mut preview = Preview {
+            tenant: id.to_owned(),
+            people,
+            total: 0,
+            active: 0,
+            refused: 0,
+            named: Vec::new(),
+        };
+        let mut after = None;
+        loop {
+            let page = self.store.accounts(id, after.as_deref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(preview) };
+            after = Some(last.resource.clone());
+            for account in page.into_iter().filter(managed) {
+                self.preview_person(&tenant, account, &mut preview).await?;
+            }
+        }
+    }
+
+    async fn preview_person(
+        &self,
+        tenant: &Arc<Tenant>,
+        account: AccountRow,
+        preview: &mut Preview,
+    ) -> Result<(), Error> {
+        let stored =
+            self.store.resource(&tenant.id, "User", &account.resource, Related::None).await?;
+        let Some(stored) = stored else { return Ok(()) };
+        let before = Before::of(stored, None)?;
+        let (user_name, active) =
+            (typed_view::name(&before.resource).to_owned(), before.resource.active());
+        let id = before.stored.id.clone();
+        preview.total += 1;
+        preview.active += u64::from(active);
+        if preview.named.len() >= NAMED && preview.people == Ending::Release {
+            return Ok(());
+        }
+        let change = change(preview.people, before, None);
+        let PreviewedDecision { decision, refused } =
+            self.operations.preview(tenant, change, account).await?;
+        preview.refused += u64::from(refused);
+        if preview.named.len() < NAMED {
+            preview.named.push(PreviewedPerson { id, user_name, active, decision });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! From a change that was asked for to one that was carried out, held, or refused.
+
+use anyhow::Context as _;
+
+use super::typed_view;
+use super::work::fingerprint;
+use crate::decision::{EventKind, Member};
+use crate::delivery::Secret;
+use crate::scim::{self, Resource};
+use crate::store::{AccountRow, ResourceRow, StoredResource};
+
+/// What the identity provider gets to see.
+#[derive(Debug)]
+pub enum Written {
+    /// 201.
+    Created(StoredResource),
+    /// 200: as it is now. `related` holds a user's groups; a group's members are left out.
+    Kept(StoredResource),
+    /// 204: it is out of sight now.
+    Gone,
+}
+
+/// A resource as it stands, stored and understood, with its account.
+#[derive(Clone, Debug)]
+pub(in crate::lifecycle) struct Before {
+    pub(in crate::lifecycle) stored: StoredResource,
+    pub(in crate::lifecycle) resource: Resource,
+    pub(in crate::lifecycle) account: Option<AccountRow>,
+}
+
+impl Before {
+    pub(in crate::lifecycle) fn of(
+        stored: StoredResource,
+        account: Option<AccountRow>,
+    ) -> anyhow::Result<Self> {
+        let resource = Resource::from_json(&stored.document)
+            .with_context(|| format!("the stored document of {}", stored.id))?;
+        Ok(Self { stored, resource, account })
+    }
+}
+
+/// One change that was asked for.
+#[derive(Debug)]
+pub(in crate::lifecycle) struct Change {
+    pub(in crate::lifecycle) kind: &'static str,
+    pub(in crate::lifecycle) event: EventKind,
+    pub(in crate::lifecycle) before: Option<Before>,
+    pub(in crate::lifecycle) after: Resource,
+    pub(in crate::lifecycle) changes: Vec<String>,
+    pub(in crate::lifecycle) password: Option<Password>,
+    pub(in crate::lifecycle) joined: Vec<Member>,
+    pub(in crate::lifecycle) nested: Vec<String>,
+    pub(in crate::lifecycle) left: Vec<Member>,
+    pub(in crate::lifecycle) batch: Option<String>,
+    /// Whether it is for one version of the resource only.
+    pub(in crate::lifecycle) conditional: bool,
+}
+
+/// A password on its way to the app.
+#[derive(Debug)]
+pub(in crate::lifecycle) struct Password {
+    pub(in crate::lifecycle) value: Secret,
+    /// Tells it from others, and nothing else about it.
+    pub(in crate::lifecycle) mark: [u8; 32],
+}
+
+impl Change {
+    pub(in crate::lifecycle) fn new(
+        kind: &'static str,
+        event: EventKind,
+        before: Option<Before>,
+        after: Resource,
+    ) -> Self {
+        Self {
+            kind,
+            event,
+            before,
+            after,
+            changes: Vec::new(),
+            password: None,
+            joined: Vec::new(),
+            nested: Vec::new(),
+            left: Vec::new(),
+            batch: None,
+            conditional: false,
+        }
+    }
+
+    pub(in crate::lifecycle) fn fingerprint(&self) -> String {
+        // Okta draws a password at random for each attempt to create somebody.
+        let password = self.password.as_ref().filter(|_| self.event != EventKind::Create);
+        let mark = password.map(|password| password.mark.as_slice()).unwrap_or_default();
+        fingerprint(self.event, &self.after, mark, &self.joined, &self.left)
+    }
+
+    pub(in crate::lifecycle) fn subject(&self) -> String {
+        typed_view::name(&self.after).to_lowercase()
+    }
+}
+
+/// The answer where a `userName` is somebody else's.
+pub(in crate::lifecycle) fn taken(subject: &str) -> scim::Error {
+    scim::Error::uniqueness(format!("a user with the userName {subject} exists already"))
+}
+
+pub(in crate::lifecycle) fn stored(row: ResourceRow, related: Option<String>) -> StoredResource {
+    StoredResource {
+        id: row.id,
+        document: row.document,
+        version: row.version,
+        departures: row.departures,
+        created: row.created,
+        last_modified: row.last_modified,
+        related,
+    }
+}

@@ -1,0 +1,178 @@
+//! What becomes of an operation that could not be finished. Pure.
+
+use std::time::Duration;
+
+use crate::connector::Failure;
+use crate::decision::{EventKind, Refusal};
+use crate::scim::{self, Dialect};
+
+/// An attempt at something accepted already is repeated this often before it waits for a person.
+const ATTEMPTS: u32 = 20;
+/// No wait is longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// Why an attempt ended without an outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::lifecycle) enum Obstacle {
+    /// The connector said so.
+    Refused(Refusal),
+    /// The connector itself failed.
+    Failed(Failure),
+    /// The connector asked for what it may not have, or more often than it may.
+    Forbidden(String),
+    /// The time for an answer is over; the operation is sound.
+    OutOfTime,
+    /// The app cannot be served at all just now.
+    NoConnector(String),
+}
+
+/// What becomes of the operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lifecycle) enum Fate {
+    /// It stays open, and is tried again after this long.
+    Open(Duration),
+    /// It is over; the identity provider has the answer.
+    Refused,
+    /// It waits for an operator.
+    Failed,
+}
+
+/// Decides it, for an operation that was tried `attempts` times and perhaps accepted already.
+pub(in crate::lifecycle) fn of(
+    kind: EventKind,
+    accepted: bool,
+    attempts: u32,
+    obstacle: &Obstacle,
+) -> Fate {
+    let wait = Fate::Open(wait(attempts, obstacle));
+    // Design §4.2: deprovisioning is retried until it is done or an operator decides.
+    if kind.deprovisions() {
+        return wait;
+    }
+    match obstacle {
+        Obstacle::OutOfTime | Obstacle::Refused(Refusal::RetryLater(_)) if !accepted => wait,
+        Obstacle::Refused(Refusal::Misconfigured(_)) | Obstacle::NoConnector(_) if !accepted => {
+            wait
+        }
+        Obstacle::OutOfTime
+        | Obstacle::NoConnector(_)
+        | Obstacle::Refused(Refusal::RetryLater(_) | Refusal::Misconfigured(_))
+            if attempts < ATTEMPTS =>
+        {
+            wait
+        }
+        Obstacle::Refused(_) if !accepted => Fate::Refused,
+        _ => Fate::Failed,
+    }
+}
+
+/// What the identity provider reads.
+pub(in crate::lifecycle) fn answer(
+    dialect: Dialect,
+    operation: &str,
+    obstacle: &Obstacle,
+) -> scim::Error {
+    match obstacle {
+        Obstacle::Refused(Refusal::Rejected(why)) => scim::Error::invalid_value(why),
+        Obstacle::Refused(Refusal::Conflict(why)) => scim::Error::uniqueness(why),
+        Obstacle::Refused(Refusal::Forbidden(why)) => scim::Error::new(403, why),
+        Obstacle::Refused(Refusal::Unsupported(why)) => scim::Error::new(501, why),
+        Obstacle::Refused(Refusal::RetryLater(after)) => come_back(
+            dialect,
+            after.unwrap_or(30),
+            "the app cannot be reached or asks to wait; the change is kept and tried again",
+        ),
+        Obstacle::OutOfTime => come_back(
+            dialect,
+            10,
+            "the app has not answered in time; the change is kept and goes on",
+        ),
+        Obstacle::Refused(Refusal::Misconfigured(why)) => scim::Error::new(
+            500,
+            format!("the app's connector is misconfigured: {why} (operation {operation})"),
+        ),
+        Obstacle::NoConnector(why) => {
+            scim::Error::new(500, format!("the app cannot be served: {why}"))
+        }
+        Obstacle::Failed(_) | Obstacle::Forbidden(_) => scim::Error::new(
+            500,
+            format!("the app's connector failed; the operator finds why in operation {operation}"),
+        ),
+    }
+}
+
+/// What an identity provider reads whose tenant has too many operations open.
+pub(in crate::lifecycle) fn crowded(dialect: Dialect) -> scim::Error {
+    come_back(dialect, 60, "too many changes wait for the app; this one is not accepted yet")
+}
+
+/// What is read of an operation of a bulk request that took too long to get to it.
+pub(in crate::lifecycle) fn not_begun(dialect: Dialect) -> scim::Error {
+    come_back(dialect, 1, "the operations before took too long; this one has not been begun")
+}
+
+/// What is read while the disk takes nothing.
+pub(in crate::lifecycle) fn unwritable(dialect: Dialect, why: &str) -> scim::Error {
+    come_back(dialect, 60, &format!("{why}; this change is not finished yet"))
+}
+
+/// Okta retries on 429 with an integer `Retry-After` and on nothing else (clients.md §1.9).
+fn come_back(dialect: Dialect, seconds: u32, why: &str) -> scim::Error {
+    let status = if dialect == Dialect::Okta { 429 } else { 503 };
+    scim::Error::new(status, why).retry_after(seconds.clamp(1, 3600))
+}
+
+fn wait(attempts: u32, obstacle: &Obstacle) -> Duration {
+    if let Obstacle::Refused(Refusal::RetryLater(Some(seconds))) = obstacle {
+        return Duration::from_secs(u64::from(*seconds))
+            .clamp(Duration::from_secs(1), LONGEST_WAIT);
+    }
+    Duration::from_secs(5 << attempts.min(10)).min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETRY: Obstacle = Obstacle::Refused(Refusal::RetryLater(None));
+
+    fn rejected() -> Obstacle {
+        Obstacle::Refused(Refusal::Rejected("no".to_owned()))
+    }
+
+    #[track_caller]
+    fn check(kind: EventKind, accepted: bool, attempts: u32, obstacle: &Obstacle, fate: Fate) {
+        assert_eq!(of(kind, accepted, attempts, obstacle), fate);
+    }
+
+    #[test]
+    fn deprovisioning_is_never_given_up() {
+        let longest = Fate::Open(LONGEST_WAIT);
+        check(EventKind::Deactivate, false, 10_000, &rejected(), longest);
+        check(EventKind::Delete, true, 10_000, &RETRY, longest);
+        check(EventKind::Deactivate, false, 10_000, &Obstacle::Failed(Failure::Deadline), longest);
+    }
+
+    #[test]
+    fn what_the_app_refuses_is_over_unless_it_was_accepted() {
+        check(EventKind::Create, false, 1, &rejected(), Fate::Refused);
+        check(EventKind::Create, true, 1, &rejected(), Fate::Failed);
+        check(EventKind::Update, false, 1, &Obstacle::Failed(Failure::Memory), Fate::Failed);
+    }
+
+    #[test]
+    fn waits_grow_and_what_was_accepted_is_dead_lettered_at_last() {
+        check(EventKind::Update, true, 0, &RETRY, Fate::Open(Duration::from_secs(5)));
+        check(EventKind::Update, true, 3, &RETRY, Fate::Open(Duration::from_secs(40)));
+        check(EventKind::Update, true, ATTEMPTS, &RETRY, Fate::Failed);
+        let told = Obstacle::Refused(Refusal::RetryLater(Some(7)));
+        check(EventKind::Create, false, 3, &told, Fate::Open(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn each_identity_provider_is_told_in_the_form_that_it_retries() {
+        assert_eq!(answer(Dialect::Okta, "1", &RETRY).status, 429);
+        assert_eq!(answer(Dialect::Entra, "1", &RETRY).status, 503);
+        assert_eq!(answer(Dialect::Okta, "1", &RETRY).retry_after, Some(30));
+    }
+}

@@ -1,0 +1,43 @@
+//! The life of a connector's version: pushed, tried on recorded decisions, promoted, rolled back,
+//! retired.
+
+mod dev_builds;
+mod promotion;
+mod push;
+mod replay;
+mod retirement;
+
+use std::sync::Arc;
+
+pub use promotion::{Promoted, Promotion, Rollback};
+pub use push::{ConnectorDetail, ConnectorSummary, Pushed};
+pub use replay::{
+    Difference, DifferenceKind, Example, Progress, ReplayNews, ReplayReport, ReplaySpec, Rewording,
+    Timing,
+};
+pub use retirement::Usage;
+
+use super::config::Configuration;
+use super::tasks::Tasks;
+use crate::clock::Clock;
+use crate::store::Store;
+
+/// The connector versions of a host.
+#[derive(Debug)]
+pub struct Versions {
+    config: Arc<Configuration>,
+    clock: Clock,
+    store: Store,
+    tasks: Tasks,
+}
+
+impl Versions {
+    pub(super) fn new(
+        config: Arc<Configuration>,
+        clock: Clock,
+        store: Store,
+        tasks: Tasks,
+    ) -> Arc<Self> {
+        Arc::new(Self { config, clock, store, tasks })
+    }
+}

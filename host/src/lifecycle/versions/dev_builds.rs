@@ -1,0 +1,98 @@
+//! Builds: what a watched folder loads while somebody writes a connector, faster than its version
+//! changes.
+//!
+//! Versions are immutable, and a build mostly says the version of the one before it. So each is kept
+//! as a version of its own, `0.1.0+dev.1a2b3c4d`: of no other precedence than `0.1.0` (semver
+//! §10), and no obstacle to the file that is released as `0.1.0` one day.
+
+use semver::Version;
+
+use super::Versions;
+use super::promotion::{Promoted, Promotion};
+use super::push::Pushed;
+use crate::lifecycle::error::Error;
+use crate::store::ConnectorRow;
+
+/// Digits of a digest in the name of a build.
+const DIGITS: usize = 8;
+
+impl Versions {
+    /// Pushes a build. One that was pushed as a release, or is one by now, keeps its version.
+    pub async fn push_build(&self, wasm: Vec<u8>) -> Result<Pushed, Error> {
+        let admitted = self.admitted(wasm).await?;
+        let _one_at_a_time = self.config.lock().await;
+        let rows = self.config.connectors().rows().await?;
+        let digest = &admitted.connector.digest;
+        let known = rows.iter().find(|row| row.digest == *digest).map(|row| row.version.clone());
+        let version = &admitted.connector.manifest.version;
+        let version = known.unwrap_or_else(|| name(version, digest));
+        self.keep(admitted, version, &rows).await
+    }
+
+    /// Promotes a build for each app that another version of its connector decides for, whatever it
+    /// asks for: the apps, and what came of it.
+    pub async fn promote_build(
+        &self,
+        build: &Pushed,
+    ) -> Result<Vec<(String, Result<Promoted, Error>)>, Error> {
+        let mut versions = self.connector_summaries().await?;
+        versions.retain(|it| it.name == build.manifest.name && it.digest != build.digest);
+        let promotion =
+            Promotion { connector: build.digest.clone(), accept: true, ..Promotion::default() };
+        let mut promoted = Vec::new();
+        for app in versions.into_iter().flat_map(|version| version.apps) {
+            let came = self.promote(&app, &promotion).await;
+            promoted.push((app, came));
+        }
+        Ok(promoted)
+    }
+
+    /// Retires the builds that this one has replaced, but for those that somebody still needs: what
+    /// a rollback leads to, and what has begun an operation. They go when the next one comes.
+    pub async fn retire_builds_before(&self, build: &Pushed) -> Result<(), Error> {
+        for row in self.config.connectors().rows().await? {
+            let replaced = row.name == build.manifest.name && row.digest != build.digest;
+            if !replaced || row.retired.is_some() || !is_build(&row) {
+                continue;
+            }
+            match self.retire(&row.digest).await {
+                Ok(()) => {}
+                Err(Error::Client(why)) => tracing::debug!(version = row.version, "{}", why.detail),
+                Err(accident) => return Err(accident),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a version is a build.
+pub(super) fn is_build(row: &ConnectorRow) -> bool {
+    row.digest.get(..DIGITS).is_some_and(|it| row.version.ends_with(&format!("dev.{it}")))
+}
+
+/// What a build is kept as.
+fn name(version: &Version, digest: &str) -> String {
+    let joint = if version.build.is_empty() { '+' } else { '.' };
+    format!("{version}{joint}dev.{}", digest.get(..DIGITS).unwrap_or(digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(version: &str, named: &str) {
+        let version: Version = version.parse().unwrap();
+        let name = name(&version, "1a2b3c4d5e6f");
+        assert_eq!(name, named);
+        let name: Version = name.parse().unwrap();
+        assert!(name.cmp_precedence(&version).is_eq(), "{name} is neither newer nor older");
+    }
+
+    #[test]
+    fn a_build_has_a_version_of_its_own_and_no_other_precedence() {
+        check("0.1.0", "0.1.0+dev.1a2b3c4d");
+        check("2.0.0-rc.1", "2.0.0-rc.1+dev.1a2b3c4d");
+        check("1.0.0+linux", "1.0.0+linux.dev.1a2b3c4d");
+    }
+}

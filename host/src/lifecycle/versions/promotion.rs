@@ -1,0 +1,256 @@
+//! Which version decides: promoted for an app, or for some of its tenants first; and rolled back.
+//!
+//! What is promoted or rolled back for an app is for all its tenants: none has a version of its own
+//! afterwards.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Versions;
+use crate::connector::{Connector, Succession};
+use crate::lifecycle::config::ConnectorVersion;
+use crate::lifecycle::config::fits;
+use crate::lifecycle::error::Error;
+use crate::scim;
+use crate::store::{AppRow, TenantRow};
+
+/// A promotion as an operator asks for it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promotion {
+    /// A connector's name, `name@version`, or digest.
+    pub connector: String,
+    /// Only for these tenants of the app.
+    #[serde(default)]
+    pub tenants: Vec<String>,
+    /// The digest of the version that is to be followed; where it is another one by now, nothing is
+    /// done.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// Whether it may ask for more than the version before.
+    #[serde(default)]
+    pub accept: bool,
+    /// Only tell what would change.
+    #[serde(default)]
+    pub preview: bool,
+}
+
+/// A rollback as an operator asks for it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// Only for these tenants of the app.
+    #[serde(default)]
+    pub tenants: Vec<String>,
+}
+
+/// Who decides from now on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Promoted {
+    /// The app.
+    pub app: String,
+    /// The tenants that it was for; empty where it was for all of the app.
+    pub tenants: Vec<String>,
+    /// Who decides.
+    pub connector: ConnectorVersion,
+    /// Who decided before.
+    pub before: Option<ConnectorVersion>,
+    /// Tenants that had a version of their own until now.
+    pub ended: Vec<String>,
+    /// What changes with it.
+    pub changes: Succession,
+}
+
+impl Versions {
+    /// Puts another version of a connector to work, for an app or for some of its tenants, in one
+    /// step.
+    pub async fn promote(&self, app: &str, promotion: &Promotion) -> Result<Promoted, Error> {
+        // What may take long is done while others configure.
+        self.config
+            .connectors()
+            .loadable(&self.config.connectors().digest_of(&promotion.connector).await?)
+            .await?;
+        let _one_at_a_time = self.config.lock().await;
+        let digest = self.config.connectors().digest_of(&promotion.connector).await?;
+        let row = self.config.app_row(app).await?;
+        let tenants = self.config.tenants_of(app).await?;
+        let chosen = chosen(app, &tenants, &promotion.tenants)?;
+        let connector = self.config.connectors().loadable(&digest).await?;
+        serves(&row, &connector, if chosen.is_empty() { &tenants } else { &chosen })?;
+        let before = deciding(&row, &chosen);
+        if let Some(from) = promotion.from.as_ref().filter(|from| Some(*from) != before.as_ref()) {
+            return Err(self.moved(app, from, before.as_deref()).await?.into());
+        }
+        let promoted = self.promoted(&row, &chosen, &tenants, &connector).await?;
+        if promotion.preview {
+            return Ok(promoted);
+        }
+        if !promotion.accept && !promoted.changes.asks.is_empty() {
+            return Err(asks_more(&promoted).into());
+        }
+        if chosen.is_empty() {
+            self.assign_to_app(row, digest).await?;
+        } else {
+            self.assign_to(chosen, &digest).await?;
+        }
+        Ok(promoted)
+    }
+
+    /// Goes back to the version before, in one step: it is compiled still.
+    pub async fn rollback(&self, app: &str, rollback: &Rollback) -> Result<Promoted, Error> {
+        if let Some(previous) = self.config.app_row(app).await?.previous {
+            // Mostly it is loaded still; if it cannot be, that is told below.
+            self.config.connectors().connector(&previous).await.ok();
+        }
+        let _one_at_a_time = self.config.lock().await;
+        let row = self.config.app_row(app).await?;
+        let tenants = self.config.tenants_of(app).await?;
+        let mut chosen = chosen(app, &tenants, &rollback.tenants)?;
+        let back = match chosen.first() {
+            None => row.previous.clone(),
+            // Before its first version of its own, the app's decided.
+            Some(first) => first.previous.clone().or_else(|| row.connector.clone()),
+        };
+        if let Some(tenant) = chosen.iter().find(|tenant| tenant.connector.is_none()) {
+            let why = format!(
+                "tenant {} has no version of its own: app {app}'s decides; roll the app back",
+                tenant.id
+            );
+            return Err(scim::Error::new(409, why).into());
+        }
+        let Some(back) = back else {
+            return Err(scim::Error::new(409, format!("app {app} has no version before")).into());
+        };
+        let connector = self.config.connectors().loadable(&back).await?;
+        serves(&row, &connector, if chosen.is_empty() { &tenants } else { &chosen })?;
+        let promoted = self.promoted(&row, &chosen, &tenants, &connector).await?;
+        if chosen.is_empty() {
+            self.assign_to_app(row, back).await?;
+        } else {
+            for tenant in &mut chosen {
+                tenant.connector = tenant.previous.take();
+            }
+            self.store.assign(&chosen).await?;
+            self.config.reload().await?;
+        }
+        Ok(promoted)
+    }
+
+    async fn assign_to_app(&self, mut row: AppRow, digest: String) -> Result<(), Error> {
+        if row.connector.as_ref() != Some(&digest) {
+            row.previous = row.connector.replace(digest);
+            self.store.put_app(&row).await?;
+        } else {
+            // It decides already, but for those who have a version of their own.
+            let mut own = self.config.tenants_of(&row.name).await?;
+            own.retain(|tenant| tenant.connector.is_some());
+            for tenant in &mut own {
+                (tenant.connector, tenant.previous) = (None, None);
+            }
+            self.store.assign(&own).await?;
+        }
+        Ok(self.config.reload().await?)
+    }
+
+    async fn assign_to(&self, mut chosen: Vec<TenantRow>, digest: &str) -> Result<(), Error> {
+        chosen.retain(|tenant| tenant.connector.as_deref() != Some(digest));
+        for tenant in &mut chosen {
+            tenant.previous = tenant.connector.replace(digest.to_owned());
+        }
+        self.store.assign(&chosen).await?;
+        Ok(self.config.reload().await?)
+    }
+
+    /// What an operator is told.
+    async fn promoted(
+        &self,
+        row: &AppRow,
+        chosen: &[TenantRow],
+        tenants: &[TenantRow],
+        connector: &Arc<Connector>,
+    ) -> anyhow::Result<Promoted> {
+        let before = deciding(row, chosen);
+        let changes = match &before {
+            // What cannot be loaded any more cannot be compared, and can be followed.
+            Some(before) => match self.config.connectors().connector(before).await {
+                Ok(before) => connector.manifest.succeeding(&before.manifest),
+                Err(_) => Succession::default(),
+            },
+            None => Succession::default(),
+        };
+        let own = tenants.iter().filter(|it| chosen.is_empty() && it.connector.is_some());
+        Ok(Promoted {
+            app: row.name.clone(),
+            tenants: chosen.iter().map(|tenant| tenant.id.clone()).collect(),
+            connector: self.config.connectors().version(&connector.digest).await?,
+            before: self.config.connectors().version_of(before.as_deref()).await?,
+            ended: own.map(|tenant| tenant.id.clone()).collect(),
+            changes,
+        })
+    }
+
+    async fn moved(&self, app: &str, from: &str, now: Option<&str>) -> anyhow::Result<scim::Error> {
+        let name = |version: Option<ConnectorVersion>| {
+            version.map_or_else(|| "nobody".to_owned(), |it| it.to_string())
+        };
+        let (now, from) = (
+            self.config.connectors().version_of(now).await?,
+            self.config.connectors().version_of(Some(from)).await?,
+        );
+        Ok(scim::Error::new(
+            409,
+            format!(
+                "{} decides for app {app} by now, and not {} any more: somebody else promoted; \
+                 look again",
+                name(now),
+                name(from)
+            ),
+        ))
+    }
+}
+
+/// Whether the app's configuration serves this connector: its endpoints, and the settings of the app
+/// and these tenants.
+fn serves(row: &AppRow, connector: &Connector, tenants: &[TenantRow]) -> Result<(), Error> {
+    let endpoints: Map<String, Value> = serde_json::from_str(&row.endpoints)?;
+    let settings: Map<String, Value> = serde_json::from_str(&row.settings)?;
+    fits(&row.name, &connector.manifest, &settings, &endpoints, tenants)
+}
+
+/// The tenants of these names.
+fn chosen(
+    app: &str,
+    tenants: &[TenantRow],
+    names: &[String],
+) -> Result<Vec<TenantRow>, scim::Error> {
+    let names: BTreeSet<&String> = names.iter().collect();
+    let row = |name: &&String| tenants.iter().find(|tenant| tenant.id == **name);
+    if let Some(unknown) = names.iter().find(|name| row(name).is_none()) {
+        return Err(scim::Error::new(404, format!("app {app} has no tenant {unknown}")));
+    }
+    Ok(names.iter().filter_map(row).cloned().collect())
+}
+
+/// Who decides now, for the first of these tenants or for the app.
+fn deciding(row: &AppRow, chosen: &[TenantRow]) -> Option<String> {
+    let own = chosen.first().and_then(|tenant| tenant.connector.clone());
+    own.or_else(|| row.connector.clone())
+}
+
+fn asks_more(promoted: &Promoted) -> scim::Error {
+    let Promoted { connector, before, changes, .. } = promoted;
+    let before = before.as_ref().map_or("the one before", |before| before.version.as_str());
+    scim::Error::new(
+        409,
+        format!(
+            "{} {} asks for more than {before}: {}; say that it may (`--yes`, or `accept` in the \
+             request)",
+            connector.name,
+            connector.version,
+            changes.asks.join(", ")
+        ),
+    )
+}

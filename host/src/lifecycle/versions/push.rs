@@ -1,0 +1,235 @@
+//! Connectors of a running host: pushed, listed, promoted, rolled back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tracing::Instrument;
+
+use super::Versions;
+use super::dev_builds::is_build;
+use super::retirement::Usage;
+use crate::clock::rfc3339;
+use crate::connector::{Connector, LoadError, Manifest};
+use crate::embedded;
+use crate::lifecycle::config::ConnectorVersion;
+use crate::lifecycle::config::connector_reference::newest;
+use crate::lifecycle::error::Error;
+use crate::scim;
+use crate::store::ConnectorRow;
+
+/// What was pushed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Pushed {
+    /// The sha-256 of the file, in hexadecimal.
+    pub digest: String,
+    /// The version that it is kept as.
+    pub version: String,
+    /// Whether this very file was there already.
+    pub known: bool,
+    /// Who vouches for it; none where the host asks for nobody.
+    pub signer: Option<String>,
+    /// What it says of itself.
+    pub manifest: Manifest,
+}
+
+/// A file that may be kept: loaded, and vouched for where somebody has to.
+pub(super) struct Admitted {
+    wasm: Vec<u8>,
+    signer: Option<String>,
+    pub(super) connector: Arc<Connector>,
+}
+
+/// One connector version.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ConnectorSummary {
+    /// The sha-256 of the file, in hexadecimal.
+    pub digest: String,
+    /// The connector's name.
+    pub name: String,
+    /// Its semantic version.
+    pub version: String,
+    /// Who vouched for it when it was pushed: a trusted key, or muster itself.
+    pub signer: Option<String>,
+    /// When it was pushed.
+    pub created: String,
+    /// The apps that it decides for.
+    pub apps: Vec<String>,
+    /// The tenants that it decides for alone.
+    pub tenants: Vec<String>,
+    /// Since when only its name is left, for the journal.
+    pub retired: Option<String>,
+}
+
+/// All about one version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConnectorDetail {
+    /// The connector's name.
+    pub name: String,
+    /// Its semantic version.
+    pub version: String,
+    /// The sha-256 of the file, in hexadecimal.
+    pub digest: String,
+    /// Who vouched for it when it was pushed: a trusted key, or muster itself.
+    pub signer: Option<String>,
+    /// Bytes of the file; none are left of one that is retired.
+    pub size: u64,
+    /// When it was pushed.
+    pub created: String,
+    /// Since when only its name is left, for the journal.
+    pub retired: Option<String>,
+    /// Where it is used.
+    pub used: Usage,
+    /// What it says of itself.
+    pub manifest: Value,
+}
+
+impl From<&Pushed> for ConnectorVersion {
+    fn from(pushed: &Pushed) -> Self {
+        let (name, version) = (pushed.manifest.name.clone(), pushed.version.clone());
+        Self { name, version, digest: pushed.digest.clone() }
+    }
+}
+
+impl Versions {
+    /// Verifies, compiles and tries a connector, and keeps it. It decides nothing until it is
+    /// promoted.
+    pub async fn push(&self, wasm: Vec<u8>) -> Result<Pushed, Error> {
+        let admitted = self.admitted(wasm).await?;
+        // Nobody else pushes this version, or retires it, between the look and the deed.
+        let _one_at_a_time = self.config.lock().await;
+        let (digest, manifest) = (&admitted.connector.digest, &admitted.connector.manifest);
+        let version = manifest.version.to_string();
+        let rows = self.config.connectors().rows().await?;
+        let same = |row: &&ConnectorRow| row.name == manifest.name && row.version == version;
+        for other in rows.iter().filter(same).filter(|row| row.digest != *digest) {
+            if self.config.connectors().is_newly_signed(&admitted.wasm, &other.digest).await? {
+                continue;
+            }
+            // Versions are immutable: the journal names them.
+            return Err(scim::Error::new(
+                409,
+                format!(
+                    "{} {} was pushed before with other content ({}); give this one a new version",
+                    other.name, other.version, other.digest
+                ),
+            )
+            .into());
+        }
+        self.keep(admitted, version, &rows).await
+    }
+
+    /// A file that this host may load, and can.
+    pub(super) async fn admitted(&self, wasm: Vec<u8>) -> Result<Admitted, Error> {
+        let signer = self.config.connectors().signer(&wasm)?;
+        match self.config.connectors().runtime().load(&wasm).await {
+            Ok(connector) => Ok(Admitted { wasm, signer, connector }),
+            Err(LoadError::Accident(error)) => Err(error.into()),
+            Err(error) => Err(scim::Error::new(422, error.to_string()).into()),
+        }
+    }
+
+    /// Keeps it as this version, unless it is among all the rows that there are.
+    pub(super) async fn keep(
+        &self,
+        admitted: Admitted,
+        version: String,
+        rows: &[ConnectorRow],
+    ) -> Result<Pushed, Error> {
+        let Admitted { wasm, signer, connector } = admitted;
+        let (digest, manifest) = (connector.digest.clone(), connector.manifest.clone());
+        let same = |row: &ConnectorRow| row.digest == digest && row.version == version;
+        let known = rows.iter().any(|row| same(row) && row.retired.is_none());
+        if !known {
+            self.store
+                .put_connector(&ConnectorRow {
+                    digest: digest.clone(),
+                    name: manifest.name.clone(),
+                    version: version.clone(),
+                    manifest: serde_json::to_string(&manifest)?,
+                    signer: signer.clone(),
+                    component: wasm,
+                    created: rfc3339(self.clock.now()),
+                    retired: None,
+                    size: 0,
+                })
+                .await?;
+        }
+        self.config.connectors().remember(connector);
+        Ok(Pushed { digest, version, known, signer, manifest })
+    }
+
+    /// Pushes the connectors that come with the host.
+    pub async fn push_embedded(&self) -> anyhow::Result<()> {
+        let retired = self.config.connectors().rows().await?;
+        let retired: Vec<&String> =
+            retired.iter().filter(|row| row.retired.is_some()).map(|row| &row.digest).collect();
+        for embedded in &embedded::CONNECTORS {
+            if retired.contains(&&crate::connector::digest(embedded.wasm)) {
+                continue; // An operator's word counts for longer than one start.
+            }
+            let span = tracing::info_span!("embedded", connector = embedded.name);
+            match self.push(embedded.wasm.to_vec()).instrument(span).await {
+                Ok(_) => {}
+                // Another build of the same version was promoted before; it stays.
+                Err(Error::Client(error)) if error.status == 409 => {
+                    tracing::warn!(connector = embedded.name, "{}", error.detail);
+                }
+                Err(Error::Client(error)) => anyhow::bail!("{}: {}", embedded.name, error.detail),
+                Err(Error::Internal(error)) => return Err(error.context(embedded.name)),
+            }
+        }
+        Ok(())
+    }
+
+    /// All versions, newest last; of builds, those that were not replaced.
+    pub async fn connector_summaries(&self) -> anyhow::Result<Vec<ConnectorSummary>> {
+        let apps = self.store.apps().await?;
+        let tenants = self.store.tenants().await?;
+        let mut rows = self.config.connectors().rows().await?;
+        rows.retain(|row| row.retired.is_none() || !is_build(row));
+        Ok(rows
+            .into_iter()
+            .map(|row| ConnectorSummary {
+                apps: apps
+                    .iter()
+                    .filter(|app| app.connector.as_ref() == Some(&row.digest))
+                    .map(|app| app.name.clone())
+                    .collect(),
+                tenants: tenants
+                    .iter()
+                    .filter(|tenant| tenant.connector.as_ref() == Some(&row.digest))
+                    .map(|tenant| tenant.id.clone())
+                    .collect(),
+                retired: row.retired,
+                digest: row.digest,
+                name: row.name,
+                version: row.version,
+                signer: row.signer,
+                created: row.created,
+            })
+            .collect())
+    }
+
+    /// Every version by its digest, retired or not.
+    pub async fn by_digest(&self) -> anyhow::Result<HashMap<String, ConnectorVersion>> {
+        self.config.connectors().versions().await
+    }
+
+    /// All about a version, retired or not.
+    pub async fn connector_detail(&self, reference: &str) -> Result<ConnectorDetail, Error> {
+        let row = newest(reference, self.config.connectors().rows().await?)?;
+        Ok(ConnectorDetail {
+            used: self.usage(&row.digest).await?,
+            manifest: serde_json::from_str(&row.manifest)?,
+            name: row.name,
+            version: row.version,
+            digest: row.digest,
+            signer: row.signer,
+            size: row.size,
+            created: row.created,
+            retired: row.retired,
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! A decision that was made, read from the journal.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::difference::{self, Verdict};
+use crate::connector::{Failure, Features, Question};
+use crate::decision::{Context, Event, EventKind, Exchange, Outcome, Refusal, Request, Step};
+use crate::lifecycle::operation::work::Used;
+use crate::store::Recorded;
+
+/// What was asked, step by step, and how it ended.
+#[derive(Debug)]
+pub(super) struct Past {
+    pub(super) operation: String,
+    context: Arc<Context>,
+    pub(super) event: Arc<Event>,
+    /// Those that the app answered.
+    pub(super) exchanges: Vec<Exchange>,
+    ending: Ending,
+}
+
+/// How a decision ended.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// With a request that the app never answered.
+    Called(Request),
+    /// With an outcome.
+    Done(Outcome),
+    /// Without one: why, in the journal's words.
+    Stopped(String),
+}
+
+/// The next thing that was wanted then.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Expected<'p> {
+    Call(&'p Request),
+    Done(&'p Outcome),
+    Stop(&'p str),
+}
+
+impl Past {
+    /// Reads a decision; none where the answers that it rested on are no longer kept.
+    pub(super) fn read(recorded: Recorded<'_>) -> anyhow::Result<Option<Self>> {
+        let operation = recorded.operation.to_owned();
+        let read = || format!("operation {operation}");
+        let (mut exchanges, mut awaited) = (Vec::new(), None);
+        for (request, response) in recorded.exchanges() {
+            let request = serde_json::from_str(request).with_context(read)?;
+            match response {
+                Some(response) => {
+                    let response = serde_json::from_str(response).with_context(read)?;
+                    exchanges.push(Exchange { request, response });
+                }
+                None => awaited = Some(request),
+            }
+        }
+        if exchanges.is_empty() && awaited.is_none() && !recorded.used.is_empty() {
+            let used: Used = serde_json::from_str(recorded.used).with_context(read)?;
+            if used.calls > 0 {
+                return Ok(None);
+            }
+        }
+        let ending = match awaited {
+            Some(request) => Ending::Called(request),
+            None if recorded.answer.starts_with('{') => {
+                Ending::Done(serde_json::from_str(recorded.answer).with_context(read)?)
+            }
+            None => Ending::Stopped(serde_json::from_str(recorded.answer).with_context(read)?),
+        };
+        Ok(Some(Self {
+            context: Arc::new(serde_json::from_str(recorded.context).with_context(read)?),
+            event: Arc::new(serde_json::from_str(recorded.event).with_context(read)?),
+            operation,
+            exchanges,
+            ending,
+        }))
+    }
+
+    pub(super) fn is_of_group(&self) -> bool {
+        use EventKind::{GroupCreate, GroupDelete, GroupUpdate};
+        matches!(self.event.kind, GroupCreate | GroupUpdate | GroupDelete)
+    }
+
+    /// Leaves out what a connector of these features is not given.
+    pub(super) fn fit(&mut self, features: &Features) {
+        if !features.password && self.event.password.is_some() {
+            self.event = Arc::new(Event { password: None, ..(*self.event).clone() });
+        }
+    }
+
+    /// What is asked once the app has answered so many requests.
+    pub(super) fn question(&self, answered: usize) -> Question {
+        Question {
+            context: Arc::clone(&self.context),
+            event: Arc::clone(&self.event),
+            exchanges: self.exchanges[..answered].into(),
+        }
+    }
+
+    /// Compares what is wanted now with what was wanted then, after so many answers.
+    pub(super) fn compare(
+        &self,
+        answered: usize,
+        answer: &Result<Result<Step, Refusal>, Failure>,
+    ) -> Verdict {
+        let expected = match (self.exchanges.get(answered), &self.ending) {
+            (Some(exchange), _) => Expected::Call(&exchange.request),
+            (None, Ending::Called(request)) => Expected::Call(request),
+            (None, Ending::Done(outcome)) => Expected::Done(outcome),
+            (None, Ending::Stopped(why)) => Expected::Stop(why),
+        };
+        difference::compare(answered + 1, expected, answer)
+    }
+}

@@ -1,0 +1,125 @@
+//! How long a candidate takes beside the version that decides now.
+//!
+//! Both are asked the same in turns and the best of a few counts, since the machine is others' too.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::recorded::Past;
+use crate::connector::{Aside, Connector};
+
+/// How often each is asked.
+const ROUNDS: usize = 3;
+/// Fewer laps say nothing.
+const FEWEST: usize = 8;
+/// So many times as long is slower.
+const RATIO: f64 = 1.5;
+/// Less than so much longer is nothing that anybody would notice.
+const NOTICED: Duration = Duration::from_micros(50);
+
+/// Both versions' time for the same decision.
+#[derive(Clone, Debug)]
+pub(super) struct TimedDecision {
+    operation: String,
+    active: Duration,
+    candidate: Duration,
+}
+
+/// How long decisions take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// So many were timed.
+    pub decisions: usize,
+    /// The median of the version that decides now, in microseconds.
+    pub active_micros: u64,
+    /// The candidate's, in microseconds.
+    pub candidate_micros: u64,
+    /// How many times as long the candidate takes: the median of all ratios.
+    pub ratio: f64,
+    /// Whether that is slower, and not just the weather.
+    pub slower: bool,
+    /// The operation in which the difference is largest.
+    pub example: String,
+}
+
+impl TimedDecision {
+    /// Asks both for the last step of a decision; none where one of them fails.
+    pub(super) fn run(
+        aside: &Aside<'_>,
+        active: &Connector,
+        candidate: &Connector,
+        past: &Past,
+    ) -> Option<Self> {
+        let question = past.question(past.exchanges.len());
+        let mut best = [Duration::MAX; 2];
+        for _ in 0..ROUNDS {
+            for (best, connector) in best.iter_mut().zip([active, candidate]) {
+                let decided = aside.decide(connector, &question);
+                decided.answer.ok()?.ok();
+                *best = decided.elapsed.min(*best);
+            }
+        }
+        let [active, candidate] = best;
+        Some(Self { operation: past.operation.clone(), active, candidate })
+    }
+
+    fn ratio(&self) -> f64 {
+        self.candidate.as_secs_f64() / self.active.as_secs_f64().max(1e-9)
+    }
+}
+
+impl Timing {
+    /// What laps say together; none where there are too few.
+    pub(super) fn of(mut laps: Vec<TimedDecision>) -> Option<Self> {
+        if laps.len() < FEWEST {
+            return None;
+        }
+        let median = |mut times: Vec<Duration>| {
+            times.sort_unstable();
+            times[times.len() / 2]
+        };
+        let active = median(laps.iter().map(|lap| lap.active).collect());
+        let candidate = median(laps.iter().map(|lap| lap.candidate).collect());
+        laps.sort_unstable_by(|a, b| a.ratio().total_cmp(&b.ratio()));
+        let ratio = laps[laps.len() / 2].ratio();
+        Some(Self {
+            decisions: laps.len(),
+            active_micros: micros(active),
+            candidate_micros: micros(candidate),
+            ratio: (ratio * 100.0).round() / 100.0,
+            slower: ratio >= RATIO && candidate.saturating_sub(active) >= NOTICED,
+            example: laps.pop().map(|lap| lap.operation).unwrap_or_default(),
+        })
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(micros: &[(u64, u64)], ratio: f64, slower: bool) {
+        let lap = |(n, &(active, candidate)): (usize, &(u64, u64))| TimedDecision {
+            operation: format!("{n}"),
+            active: Duration::from_micros(active),
+            candidate: Duration::from_micros(candidate),
+        };
+        let pace = Timing::of(micros.iter().enumerate().map(lap).collect()).expect("enough laps");
+        assert_eq!((pace.ratio, pace.slower), (ratio, slower));
+    }
+
+    #[test]
+    fn slower_is_what_most_decisions_are_and_somebody_would_notice() {
+        check(&[(30, 32); 9], 1.07, false);
+        check(&[(30, 60); 9], 2.0, false);
+        check(&[(100, 200); 9], 2.0, true);
+        // A few that were disturbed do not count.
+        check(&[[(100, 101); 6].as_slice(), &[(100, 9000); 3]].concat(), 1.01, false);
+        assert_eq!(Timing::of(Vec::new()), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! The end of a connector's version. Its name, version and manifest stay, since the journal names
+//! them; its component goes, unless somebody still needs it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Versions;
+use crate::clock::rfc3339;
+use crate::lifecycle::error::Error;
+use crate::scim;
+
+/// Where a version is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Apps that it decides for.
+    pub apps: Vec<String>,
+    /// Tenants that it decides for alone.
+    pub tenants: Vec<String>,
+    /// Apps that a rollback would lead to it.
+    pub previous_of_apps: Vec<String>,
+    /// Tenants that a rollback would lead to it.
+    pub previous_of_tenants: Vec<String>,
+    /// Operations that it began and that are not over.
+    pub operations: u64,
+}
+
+impl Usage {
+    /// Who needs it, in a sentence; none where nobody does.
+    fn sentence(&self) -> Option<String> {
+        let named = |what: &str, names: &[String]| {
+            (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")))
+        };
+        let operations = match self.operations {
+            0 => None,
+            1 => Some("one operation is not over that it began".to_owned()),
+            n => Some(format!("{n} operations are not over that it began")),
+        };
+        let all = [
+            named("it decides for app", &self.apps),
+            named("it decides for tenant", &self.tenants),
+            named("a rollback would lead back to it for app", &self.previous_of_apps),
+            named("a rollback would lead back to it for tenant", &self.previous_of_tenants),
+            operations,
+        ];
+        let all: Vec<String> = all.into_iter().flatten().collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+}
+
+impl Versions {
+    /// Where a version is used.
+    pub async fn usage(&self, digest: &str) -> anyhow::Result<Usage> {
+        let is = |it: &Option<String>| it.as_deref() == Some(digest);
+        let mut usage = Usage::default();
+        for app in self.store.apps().await? {
+            if is(&app.connector) {
+                usage.apps.push(app.name);
+            } else if is(&app.previous) {
+                usage.previous_of_apps.push(app.name);
+            }
+        }
+        for tenant in self.store.tenants().await? {
+            if is(&tenant.connector) {
+                usage.tenants.push(tenant.id);
+            } else if is(&tenant.previous) {
+                usage.previous_of_tenants.push(tenant.id);
+            }
+        }
+        let undone = self.store.undone_of(digest).await?;
+        usage.operations = undone.map_or(0, |(_, count)| count);
+        Ok(usage)
+    }
+
+    /// Takes a version's component away, where nobody needs it any more.
+    pub async fn retire(&self, reference: &str) -> Result<(), Error> {
+        let _one_at_a_time = self.config.lock().await;
+        let row = self.config.connectors().exact(reference).await?;
+        let name = format!("{} {}", row.name, row.version);
+        if row.retired.is_some() {
+            return Ok(());
+        }
+        let refused = |why: String| scim::Error::new(409, format!("{name} is in use: {why}"));
+        if let Some(why) = self.usage(&row.digest).await?.sentence() {
+            return Err(refused(why).into());
+        }
+        if !self.config.connectors().forget(&row.digest) {
+            let why = "it decides just now, or is tried on the past; try again".to_owned();
+            return Err(refused(why).into());
+        }
+        self.store.retire_connector(&row.digest, &rfc3339(self.clock.now())).await?;
+        self.config.connectors().runtime().forget(&row.digest);
+        tracing::info!(connector = name, digest = row.digest, "retired");
+        Ok(())
+    }
+}
