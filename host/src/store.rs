@@ -14,6 +14,7 @@ mod disk;
 mod due;
 mod filter;
 mod frame;
+mod key;
 mod member;
 mod operation;
 mod page;

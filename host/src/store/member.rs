@@ -1,11 +1,12 @@
 //! Who is in which group, a row each, so that one who joins costs the same in any group.
 
+use std::sync::LazyLock;
+
 use anyhow::{Context, Result};
 use sqlx::Row;
 
-use super::account::Found;
-use super::reader::{Ask, Bound};
-use super::statement::Statement;
+use super::account::AccountColumns;
+use super::statement::{Bound, Statement};
 use super::{Store, frame};
 use crate::decision::Account;
 
@@ -72,7 +73,7 @@ impl Store {
         ids: &[String],
     ) -> Result<Vec<Person>> {
         let values = vec![tenant.into(), group.map_or(Bound::Null, Bound::from), list(ids)?];
-        let found = self.reader.ask(Ask::People, values).await?;
+        let found = self.reader.read(&FIND_PEOPLE, values).await?;
         found.iter().map(|record| person(record)).collect()
     }
 }
@@ -86,11 +87,11 @@ fn person(record: &str) -> Result<Person> {
         (String, String, Option<String>, Option<String>, Option<String>, Option<String>, i64);
     let (id, kind, name, account_id, membership, data, member): Columns =
         serde_json::from_str(record).context("a person's record")?;
-    let account = Found { account_id, membership, data }.account()?;
+    let account = AccountColumns { account_id, membership, data }.account()?;
     Ok(Person { id, kind, name: name.unwrap_or_default(), account, member: member != 0 })
 }
 
-pub(super) fn find_people() -> Statement {
+static FIND_PEOPLE: LazyLock<Statement> = LazyLock::new(|| {
     let record = frame::record(
         "new.n, json_array(r.id, r.kind, coalesce(r.user_name, r.display_name),
                            a.account_id, a.membership, a.data, EXISTS (
@@ -109,4 +110,4 @@ pub(super) fn find_people() -> Statement {
         )
         .into(),
     }
-}
+});

@@ -1,5 +1,6 @@
 //! Lists: one page of a kind of resource, filtered, with the exact total.
 
+mod documents;
 mod order;
 mod select;
 
@@ -14,13 +15,13 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::filter::{self, Condition};
-use super::frame::Documents;
 use super::resource::{Related, StoredResource};
 use super::walk::{List, Moment, Place};
 use super::{Store, frame, pool};
 use crate::scim::{self, Filter, Literal, Operator, ResourceType, ScimType, Sort};
+use documents::Documents;
+pub(super) use order::Order;
 use order::SORTED_AT_MOST;
-pub(super) use order::{Key, Order};
 pub(super) use select::{Select, Window};
 
 /// Which page of which list.
@@ -180,7 +181,7 @@ impl Store {
         };
         let skip = if after.is_some() { 0 } else { start - 1 };
         let window = Window { after: after.as_ref(), skip, limit: query.count };
-        let Found { page, last, .. } =
+        let FoundPage { page, last, .. } =
             self.select(query, condition.as_ref(), order, window).await?;
         let next = start.saturating_add(page.rows.len() as u64);
         if let (Some(after), Some((list, moment))) = (last, moment)
@@ -208,7 +209,7 @@ impl Store {
         condition: Option<&Condition>,
         order: &Order,
         window: Window<'_>,
-    ) -> Result<Found, QueryError> {
+    ) -> Result<FoundPage, QueryError> {
         let select = Select::of(query, condition, order, window);
         let mut connection = match condition.is_some() || order.key.is_some() {
             true => self.pool.take_bounded().await?,
@@ -252,7 +253,7 @@ fn too_many_to_sort() -> scim::Error {
 
 /// A page as it was read, with the places of its resources.
 #[derive(Debug, Default)]
-struct Found {
+struct FoundPage {
     page: Page,
     /// The place of the last one in age.
     last: Option<i64>,
@@ -262,7 +263,7 @@ struct Found {
     keys: Option<Vec<Value>>,
 }
 
-impl Found {
+impl FoundPage {
     /// The page of at most so many, and where the next one begins.
     fn page_of(mut self, count: u64, after: Option<&Bookmark>) -> Page {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -280,10 +281,10 @@ impl Found {
 }
 
 /// The page in a row, and the places of its resources.
-fn read(row: &SqliteRow, related: Related, is_sorted: bool) -> Result<Found> {
+fn read(row: &SqliteRow, related: Related, is_sorted: bool) -> Result<FoundPage> {
     let total = u64::try_from(row.try_get::<i64, _>(0)?).context("a count")?;
     let Some(heads) = row.try_get::<Option<&str>, _>(1)? else {
-        return Ok(Found { page: Page { total, ..Page::default() }, ..Found::default() });
+        return Ok(FoundPage { page: Page { total, ..Page::default() }, ..FoundPage::default() });
     };
     let documents = std::str::from_utf8(row.try_get(2)?)?;
     let beside: &str = if related == Related::None { "" } else { row.try_get(3)? };
@@ -303,7 +304,7 @@ fn read(row: &SqliteRow, related: Related, is_sorted: bool) -> Result<Found> {
         rows.push(resource.map(|part| range(&text, part)));
     }
     let page = Page { total, next: None, text, rows };
-    Ok(Found { page, last: seqs.last().copied(), seqs, keys })
+    Ok(FoundPage { page, last: seqs.last().copied(), seqs, keys })
 }
 
 /// Where a part of the text is in it.

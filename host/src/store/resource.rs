@@ -1,12 +1,14 @@
 //! Resources: documents as they are served, with what is searched and unique in columns beside.
 
+use std::sync::LazyLock;
+
 use anyhow::{Context, Result};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::account::{self, AccountRow};
-use super::reader::{Ask, Bound};
-use super::statement::Statement;
+use super::key::key;
+use super::statement::{Bound, Statement};
 use super::{Store, frame};
 
 /// A resource to be written.
@@ -123,7 +125,7 @@ impl Store {
         id: &str,
         related: Related,
     ) -> Result<Option<StoredResource>> {
-        let record = self.one(Ask::ResourceById, tenant, kind, id.to_owned(), related).await?;
+        let record = self.one(&FIND_BY_ID, tenant, kind, id.to_owned(), related).await?;
         record.map(|record| read(&record)).transpose()
     }
 
@@ -135,7 +137,7 @@ impl Store {
         id: &str,
         related: Related,
     ) -> Result<Option<Standing>> {
-        let record = self.one(Ask::Standing, tenant, kind, id.to_owned(), related).await?;
+        let record = self.one(&FIND_STANDING, tenant, kind, id.to_owned(), related).await?;
         record.map(|record| stands(&record)).transpose()
     }
 
@@ -168,14 +170,13 @@ impl Store {
         user_name: &str,
         related: Related,
     ) -> Result<Option<StoredResource>> {
-        let record =
-            self.one(Ask::ResourceByUserName, tenant, kind, key(user_name), related).await?;
+        let record = self.one(&FIND_BY_USER_NAME, tenant, kind, key(user_name), related).await?;
         record.map(|record| read(&record)).transpose()
     }
 
     async fn one(
         &self,
-        ask: Ask,
+        statement: &'static Statement,
         tenant: &str,
         kind: &str,
         wanted: String,
@@ -183,7 +184,7 @@ impl Store {
     ) -> Result<Option<String>> {
         let values =
             vec![tenant.into(), kind.into(), wanted.into(), Bound::Integer(related.number())];
-        Ok(self.reader.ask(ask, values).await?.pop())
+        Ok(self.reader.read(statement, values).await?.pop())
     }
 }
 
@@ -224,20 +225,13 @@ fn stands(record: &str) -> Result<Standing> {
     Ok(Standing { resource: read(resource)?, account })
 }
 
-/// What a name is found by: upper and lower case do not differ.
-pub(super) fn key(name: &str) -> String {
-    name.to_lowercase()
-}
+static FIND_BY_ID: LazyLock<Statement> =
+    LazyLock::new(|| find("", "r.id = new.wanted AND r.kind = new.kind"));
 
-pub(super) fn find_by_id() -> Statement {
-    find("", "r.id = new.wanted AND r.kind = new.kind")
-}
+static FIND_BY_USER_NAME: LazyLock<Statement> =
+    LazyLock::new(|| find("", "r.kind = new.kind AND r.user_name_key = new.wanted"));
 
-pub(super) fn find_by_user_name() -> Statement {
-    find("", "r.kind = new.kind AND r.user_name_key = new.wanted")
-}
-
-pub(super) fn find_standing() -> Statement {
+static FIND_STANDING: LazyLock<Statement> = LazyLock::new(|| {
     let account = format!(
         "coalesce((
              SELECT {} FROM account a WHERE a.tenant = r.tenant AND a.resource = r.id
@@ -245,7 +239,7 @@ pub(super) fn find_standing() -> Statement {
         account::RECORD
     );
     find(&account, "r.id = new.wanted AND r.kind = new.kind")
-}
+});
 
 fn find(before: &str, condition: &str) -> Statement {
     let related = format!(
@@ -254,7 +248,7 @@ fn find(before: &str, condition: &str) -> Statement {
         frame::members(false),
         frame::members(true)
     );
-    // What is long stands last, so that nobody looks for fields in it.
+    // The document is long and stands last, so that it is not searched for fields.
     let record = frame::record(&format!(
         "new.n, {before} r.id, r.version, r.departures, r.created, r.last_modified, {related}, \
          r.document"

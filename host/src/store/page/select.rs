@@ -8,8 +8,8 @@ use super::order::{Order, SORTED_AT_MOST};
 use super::{Bookmark, Query};
 use crate::store::filter::Condition;
 use crate::store::frame;
-use crate::store::reader::Bound;
 use crate::store::resource::Related;
+use crate::store::statement::Bound;
 
 /// A statement that gives one row: the total, the records of the page, and what each is sorted by.
 #[derive(Default)]

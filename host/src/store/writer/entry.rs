@@ -8,9 +8,10 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Type};
 
 use crate::store::account::{AccountRow, membership};
 use crate::store::commit::{Commit, ResourceChange};
+use crate::store::key::key;
 use crate::store::member::MemberRow;
 use crate::store::operation::{ExchangeRow, OperationRow};
-use crate::store::resource::{ResourceRow, key};
+use crate::store::resource::ResourceRow;
 
 /// No more commits go into one statement.
 pub(super) const MOST: usize = 256;

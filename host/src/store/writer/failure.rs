@@ -3,7 +3,8 @@
 use anyhow::anyhow;
 use sqlx::error::ErrorKind;
 
-use crate::store::{CommitError, DiskError};
+use crate::store::commit::CommitError;
+use crate::store::disk::DiskError;
 
 /// What a trigger raises: `SQLITE_CONSTRAINT_TRIGGER`.
 const RAISED: &str = "1811";
