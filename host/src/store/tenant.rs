@@ -51,15 +51,16 @@ impl Store {
         rows.iter().map(tenant).collect()
     }
 
-    /// Removes a tenant with its directory, accounts and credentials, and says whether there was
-    /// one. The journal stays; what was still open or held in it is dropped.
+    /// Removes a tenant with its directory, accounts, credentials and jobs, and says whether there was
+    /// one. The journal stays; its open and held operations are dropped.
     pub async fn remove_tenant(&self, id: &str) -> Result<bool> {
         let (id, now) = (id.to_owned(), rfc3339(self.clock.now()));
         self.writer.run(|connection| Box::pin(remove(connection, id, now))).await
     }
 }
 
-async fn put(connection: &mut SqliteConnection, tenant: TenantRow) -> Result<()> {
+/// Inserts or updates a tenant in the caller's transaction; its app and its connectors stay.
+pub(super) async fn put(connection: &mut SqliteConnection, tenant: TenantRow) -> Result<()> {
     sqlx::query(
         r#"INSERT INTO tenant (id, app, dialect, state, settings, "plan", created)
            VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -100,7 +101,7 @@ async fn remove(connection: &mut SqliteConnection, id: String, now: String) -> R
     .bind(now)
     .execute(&mut *connection)
     .await?;
-    // Members and addresses go with the resources, credentials with the tenant.
+    // Members and addresses go with the resources, credentials and jobs with the tenant.
     for table in [
         "DELETE FROM resource WHERE tenant = $1",
         "DELETE FROM account WHERE tenant = $1",

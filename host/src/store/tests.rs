@@ -10,6 +10,7 @@ use crate::decision::{Account, EventKind, Membership};
 mod commits;
 mod configuration;
 mod files;
+mod jobs;
 mod journal;
 mod members;
 mod pages;

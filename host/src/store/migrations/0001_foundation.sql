@@ -40,6 +40,31 @@ CREATE TABLE credential (
     last_used TEXT
 );
 
+-- A long piece of work over many resources of a tenant, such as the end of its integration.
+CREATE TABLE job (
+    id TEXT NOT NULL PRIMARY KEY, -- in the order of time
+    kind TEXT NOT NULL, -- disconnect
+    tenant TEXT REFERENCES tenant (id) ON DELETE CASCADE, -- NULL: about more than one tenant
+    app TEXT, -- NULL: about more than one app
+    state TEXT NOT NULL, -- running, blocked, succeeded, cancelled or failed
+    parameters TEXT NOT NULL, -- JSON object: what was requested
+    preview TEXT, -- JSON: what was shown to the operator before the job began
+    total INTEGER NOT NULL, -- resources
+    done INTEGER NOT NULL, -- resources
+    failed INTEGER NOT NULL, -- resources
+    cursor TEXT, -- where it goes on after a restart
+    note TEXT, -- why it is blocked, or its result in a sentence
+    result TEXT, -- JSON
+    requested_by TEXT, -- the operator
+    created TEXT NOT NULL,
+    updated TEXT NOT NULL,
+    finished TEXT, -- when it reached a final state
+    CHECK ((finished IS NULL) = (state IN ('running', 'blocked')))
+);
+-- At most one unfinished job of a kind for a tenant.
+CREATE UNIQUE INDEX job_unfinished ON job (kind, tenant) WHERE finished IS NULL;
+CREATE INDEX job_of_tenant ON job (tenant, id);
+
 -- A version of a connector.
 CREATE TABLE connector (
     digest TEXT NOT NULL PRIMARY KEY, -- SHA-256 of the component, in hexadecimal
@@ -212,6 +237,8 @@ CREATE TABLE exchange (
 -- the few of one address. It is not measured, so that plans never change by themselves.
 ANALYZE;
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('job', 'job_of_tenant', '10000 5 1'),
+    ('job', 'job_unfinished', '100 50 1'),
     ('resource', 'resource_id', '1000000 200000 1'),
     ('resource', 'resource_order', '1000000 200000 100000 1'),
     ('resource', 'resource_user_name', '1000000 200000 100000 1'),

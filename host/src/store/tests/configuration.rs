@@ -15,7 +15,7 @@ fn app(name: &str) -> AppRow {
     }
 }
 
-fn tenant(id: &str, app: &str) -> TenantRow {
+pub(super) fn tenant(id: &str, app: &str) -> TenantRow {
     TenantRow {
         id: id.to_owned(),
         app: app.to_owned(),
