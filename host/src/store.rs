@@ -41,7 +41,7 @@ use anyhow::Result;
 pub use account::AccountRow;
 pub use app::AppRow;
 pub use commit::{Commit, CommitError, Receipt, ResourceChange};
-pub use connector::ConnectorRow;
+pub use connector::{ConnectorRow, ConnectorUsers};
 pub use credential::CredentialRow;
 pub use disk::DiskError;
 pub use job::{InsertJobError, JobFilter, JobKind, JobProgress, JobRow, JobState};
@@ -51,7 +51,7 @@ pub use page::{Bookmark, Page, Query, QueryError, Start};
 pub use recorded::{Recorded, RecordedFilter, RecordedPage};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use retention::Forgettable;
-pub use tenant::TenantRow;
+pub use tenant::{TenantFilter, TenantRow};
 
 use crate::clock::Clock;
 use database::Lock;
@@ -85,6 +85,14 @@ impl Store {
             walks: Arc::clone(&walks),
             writer: Writer::start(connection, lock, walks).await?,
         })
+    }
+
+    /// Reads one row of the schema: an error if the database does not answer.
+    pub async fn check(&self) -> Result<()> {
+        sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1")
+            .fetch_one(&mut *self.pool.take().await?)
+            .await?;
+        Ok(())
     }
 
     /// Writes what waits, moves everything into the one file, and gives it free for others.

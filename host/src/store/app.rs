@@ -77,6 +77,23 @@ impl Store {
         rows.iter().map(app).collect()
     }
 
+    /// The app of this name.
+    pub async fn app(&self, name: &str) -> Result<Option<AppRow>> {
+        let found = sqlx::query("SELECT * FROM app WHERE name = $1").bind(name);
+        let row = found.fetch_optional(&mut *self.pool.take().await?).await?;
+        row.as_ref().map(app).transpose()
+    }
+
+    /// The apps, by name, from the one after this name.
+    pub async fn app_page(&self, after: Option<&str>, limit: u32) -> Result<Vec<AppRow>> {
+        let rows = sqlx::query("SELECT * FROM app WHERE name > $1 ORDER BY name LIMIT $2 + 0")
+            .bind(after.unwrap_or_default())
+            .bind(limit)
+            .fetch_all(&mut *self.pool.take().await?)
+            .await?;
+        rows.iter().map(app).collect()
+    }
+
     /// Removes an app, and says whether there was one; an error while a tenant belongs to it.
     pub async fn remove_app(&self, name: &str) -> Result<bool> {
         let name = name.to_owned();

@@ -12,6 +12,7 @@ mod configuration;
 mod files;
 mod jobs;
 mod journal;
+mod lookups;
 mod members;
 mod pages;
 mod retention;

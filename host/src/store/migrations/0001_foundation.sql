@@ -13,6 +13,9 @@ CREATE TABLE app (
     limits TEXT NOT NULL, -- JSON object: those that are set
     created TEXT NOT NULL
 );
+-- A version's apps and tenants are looked up before it is retired.
+CREATE INDEX app_connector ON app (connector) WHERE connector IS NOT NULL;
+CREATE INDEX app_previous ON app (previous) WHERE previous IS NOT NULL;
 
 -- One customer organisation's integration with an app.
 CREATE TABLE tenant (
@@ -26,6 +29,10 @@ CREATE TABLE tenant (
     previous TEXT, -- digest of the one before, where that was for it alone as well
     created TEXT NOT NULL
 );
+CREATE INDEX tenant_of_app ON tenant (app, id);
+CREATE INDEX tenant_in_state ON tenant (state, id);
+CREATE INDEX tenant_connector ON tenant (connector) WHERE connector IS NOT NULL;
+CREATE INDEX tenant_previous ON tenant (previous) WHERE previous IS NOT NULL;
 
 -- A token, of a tenant or of the admin API.
 CREATE TABLE credential (
@@ -39,6 +46,7 @@ CREATE TABLE credential (
     expires TEXT,
     last_used TEXT
 );
+CREATE INDEX credential_of_tenant ON credential (tenant);
 
 -- A long piece of work over many resources of a tenant, such as the end of its integration.
 CREATE TABLE job (
@@ -76,6 +84,8 @@ CREATE TABLE connector (
     retired TEXT, -- since when its component is gone, and only its name is left for the journal
     component BLOB NOT NULL -- empty once it is retired
 );
+CREATE INDEX connector_name ON connector (name);
+CREATE INDEX connector_order ON connector (created, digest);
 
 -- A SCIM resource as its tenant's identity provider sees it.
 CREATE TABLE resource (
@@ -237,6 +247,8 @@ CREATE TABLE exchange (
 -- the few of one address. It is not measured, so that plans never change by themselves.
 ANALYZE;
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('tenant', 'tenant_of_app', '50000 500 1'),
+    ('tenant', 'tenant_in_state', '50000 20000 1'),
     ('job', 'job_of_tenant', '10000 5 1'),
     ('job', 'job_unfinished', '100 50 1'),
     ('resource', 'resource_id', '1000000 200000 1'),
