@@ -156,6 +156,6 @@ impl Host {
 
     async fn publish_one(&self, change: ResourceChange) -> anyhow::Result<()> {
         let commit = Commit { resource: Some(change), ..Commit::default() };
-        self.store.commit(commit).await.map_err(CommitError::into_accident)
+        self.store.commit(commit).await.map_err(CommitError::into_internal)
     }
 }

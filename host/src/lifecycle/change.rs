@@ -222,7 +222,7 @@ impl Host {
             Err(CommitError::Stale) => {
                 Err(anyhow::anyhow!("the resource changed under its lane").into())
             }
-            Err(CommitError::Accident(error)) => Err(error.into()),
+            Err(CommitError::Internal(error)) => Err(error.into()),
         }
     }
 

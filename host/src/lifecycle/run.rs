@@ -145,7 +145,7 @@ impl Host {
             Ok(()) => {}
             Err(CommitError::UserNameTaken) => return Ok(Some(Ended::Taken)),
             Err(CommitError::Stale) => anyhow::bail!("the resource changed under its lane"),
-            Err(CommitError::Accident(error)) => return Err(error),
+            Err(CommitError::Internal(error)) => return Err(error),
         }
         work.journaled = true;
         self.open.insert(work);
@@ -235,7 +235,7 @@ impl Host {
         // The app knows nothing of it, so if it gets no further it can begin anew.
         if work.passing && !work.journaled && work.resource.is_some() {
             let account = commit.account.clone();
-            let receipt = self.store.enqueue(commit).await.map_err(CommitError::into_accident)?;
+            let receipt = self.store.enqueue(commit).await.map_err(CommitError::into_internal)?;
             return Ok(Ended::Passing(receipt, account));
         }
         match self.store.commit(commit).await {
@@ -252,7 +252,7 @@ impl Host {
                 return self.finish_anew(work, outcome).await;
             }
             Err(CommitError::Stale) => anyhow::bail!("the resource changed under its lane"),
-            Err(CommitError::Accident(error)) => return Err(error),
+            Err(CommitError::Internal(error)) => return Err(error),
         }
         self.open.remove(work);
         Ok(Ended::Done)
@@ -316,7 +316,7 @@ impl Host {
         }
         match self.store.commit(commit).await {
             Ok(()) => {}
-            Err(CommitError::Accident(error)) => return Err(error),
+            Err(CommitError::Internal(error)) => return Err(error),
             Err(_) => anyhow::bail!("the journal refused an operation"),
         }
         work.journaled = true;

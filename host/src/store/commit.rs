@@ -85,15 +85,15 @@ pub enum CommitError {
     /// The resource does not have the expected version any more, or somebody who was to join or be
     /// joined is gone.
     Stale,
-    /// The database could not do it.
-    Accident(anyhow::Error),
+    /// The database failed.
+    Internal(anyhow::Error),
 }
 
 impl CommitError {
-    /// The error as an accident, where no answer to it is foreseen.
-    pub fn into_accident(self) -> anyhow::Error {
+    /// The error as an internal error, for callers that have no other answer to it.
+    pub fn into_internal(self) -> anyhow::Error {
         match self {
-            Self::Accident(error) => error,
+            Self::Internal(error) => error,
             other => anyhow::anyhow!("{other}"),
         }
     }
@@ -103,8 +103,10 @@ impl fmt::Display for CommitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UserNameTaken => f.write_str("the userName is taken"),
-            Self::Stale => f.write_str("what was to be changed has changed meanwhile"),
-            Self::Accident(error) => write!(f, "{error:#}"),
+            Self::Stale => {
+                f.write_str("the resource or a member has changed or was removed in the meantime")
+            }
+            Self::Internal(error) => write!(f, "{error:#}"),
         }
     }
 }
@@ -116,7 +118,7 @@ pub struct Receipt(pub(super) oneshot::Receiver<Result<(), CommitError>>);
 impl Receipt {
     /// Waits until all of the commit is on disk, or nothing of it.
     pub async fn landed(self) -> Result<(), CommitError> {
-        let closed = |_| CommitError::Accident(anyhow::anyhow!("the store is closed"));
+        let closed = |_| CommitError::Internal(anyhow::anyhow!("the store is closed"));
         self.0.await.map_err(closed)?
     }
 }

@@ -106,22 +106,22 @@ impl Page {
 pub enum QueryError {
     /// The filter cannot be answered, and why.
     Unsupported(scim::Error),
-    /// The database could not do it.
-    Accident(anyhow::Error),
+    /// The database failed.
+    Internal(anyhow::Error),
 }
 
 impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unsupported(error) => error.fmt(f),
-            Self::Accident(error) => write!(f, "{error:#}"),
+            Self::Internal(error) => write!(f, "{error:#}"),
         }
     }
 }
 
 impl From<anyhow::Error> for QueryError {
     fn from(error: anyhow::Error) -> Self {
-        Self::Accident(error)
+        Self::Internal(error)
     }
 }
 
