@@ -1,4 +1,4 @@
-//! Accounts: what is known of people's presence in the app, also when their resource is gone.
+//! Accounts: the state of users and groups in the app. An account outlives its resource.
 
 use std::sync::LazyLock;
 
@@ -24,7 +24,7 @@ pub struct AccountRow {
     pub user_name: String,
     /// The `externalId`.
     pub external_id: Option<String>,
-    /// As the connector left it; none where the app knows nobody.
+    /// The account as the connector left it; none if there is no account in the app.
     pub account: Option<Account>,
     /// Whether muster manages it.
     pub connected: bool,
@@ -58,8 +58,8 @@ impl Store {
         found.first().map(|it| read(it)).transpose()
     }
 
-    /// The account of somebody whose resource is gone: by `externalId` first, then by `userName`,
-    /// and of several the one that was made last.
+    /// The account of a deleted resource: by `externalId` first, then by `userName`, and of several
+    /// accounts the one that was created last.
     pub async fn former_account(
         &self,
         tenant: &str,
@@ -80,7 +80,7 @@ impl Store {
         found.first().map_or(Ok(0), |count| count.parse().context("a count of tenants"))
     }
 
-    /// The accounts of those whose resource is there, in the order of their SCIM ids.
+    /// The accounts whose resource exists, in the order of their SCIM ids.
     pub async fn accounts(
         &self,
         tenant: &str,
@@ -105,8 +105,8 @@ impl Store {
         text.iter().flat_map(|text| frame::split(text)).map(read).collect()
     }
 
-    /// How many people are connected, and how many have an account at all; those whose resource
-    /// is gone do not count.
+    /// How many users are connected, and how many have an account at all; users whose resource is
+    /// gone do not count.
     pub async fn connected(&self, tenant: &str) -> Result<(u64, u64)> {
         let row: SqliteRow = sqlx::query(
             "SELECT coalesce(sum(connected), 0), count(*) FROM account

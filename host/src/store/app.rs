@@ -21,15 +21,15 @@ pub struct AppRow {
     pub endpoints: String,
     /// `when-done` or `when-recorded`.
     pub reply: String,
-    /// What its connector may take, a JSON object of what is set.
+    /// The limits of its connector, a JSON object of those that are set.
     pub limits: String,
     /// When it was made.
     pub created: String,
 }
 
 impl Store {
-    /// Makes or changes an app. Where somebody else decides from now on, it is for all its tenants:
-    /// none has a version of its own any more.
+    /// Inserts or updates an app. If its connector changes, it changes for all its tenants: none
+    /// keeps a connector for itself.
     pub async fn put_app(&self, app: &AppRow) -> Result<()> {
         let app = app.clone();
         self.writer

@@ -17,7 +17,7 @@ pub struct ConnectorRow {
     pub version: String,
     /// Its manifest, a JSON object.
     pub manifest: String,
-    /// Who vouched for it when it was pushed.
+    /// The trusted key that signed it when it was pushed.
     pub signer: Option<String>,
     /// The component; empty in a list.
     pub component: Vec<u8>,
@@ -43,7 +43,7 @@ pub struct ConnectorUsers {
     pub previous_of_tenants: Vec<String>,
 }
 
-/// What is read of a version in a list: all but its component.
+/// The columns of a version in a list: all but its component.
 const LISTED: &str = "digest, name, version, manifest, signer, created, retired,
     length(component) AS size";
 
@@ -207,7 +207,7 @@ impl Store {
         Ok(row.try_get::<Option<String>, _>(0)?.map(|id| (id, count)))
     }
 
-    /// The component of this digest, and who vouched for it; none where it is retired.
+    /// The component of this digest, and its signer; none if it is retired.
     pub async fn component(&self, digest: &str) -> Result<Option<(Vec<u8>, Option<String>)>> {
         let found = sqlx::query(
             "SELECT component, signer FROM connector WHERE digest = $1 AND retired IS NULL",

@@ -1,7 +1,7 @@
 //! Filters as SQL conditions on a row `r` of `resource`.
 //!
-//! They mean what `scim::evaluate` says. What is a column is compared there, by index where it
-//! is equality; everything else is looked up in the document.
+//! They mean what `scim::evaluate` says. Attributes that have a column are compared by the column,
+//! and by its index for equality; all others are looked up in the document.
 
 use crate::scim::path::AttributePath;
 use crate::scim::{Error, Filter, Literal, Operator, ResourceType};

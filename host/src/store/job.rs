@@ -29,9 +29,9 @@ pub struct JobRow {
     pub app: Option<String>,
     /// How far it is.
     pub state: JobState,
-    /// What was requested, a JSON object.
+    /// The parameters of the request, a JSON object.
     pub parameters: String,
-    /// What was shown to the operator before the job began, JSON.
+    /// The preview that the operator saw before the job began, JSON.
     pub preview: Option<String>,
     /// How much of it is done.
     pub progress: JobProgress,

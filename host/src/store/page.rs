@@ -29,17 +29,17 @@ pub(super) use select::{Select, Window};
 pub struct Query {
     /// The tenant.
     pub tenant: String,
-    /// What is listed.
+    /// The type of the listed resources.
     pub resource_type: Arc<ResourceType>,
-    /// Only what matches.
+    /// Only resources that match.
     pub filter: Option<Filter>,
-    /// In which order; by age where nothing is said.
+    /// The order; by age if there is none.
     pub sort: Option<Sort>,
     /// Where the page begins.
     pub start: Start,
     /// No more than so many; 0 asks for the total only.
     pub count: u64,
-    /// What is read along with each.
+    /// The related resources that are read along with each.
     pub related: Related,
 }
 
@@ -48,9 +48,9 @@ pub struct Query {
 pub enum Start {
     /// With the resource of this number, counted from 1; 0 is 1 (RFC 7644 §3.4.2.4).
     Index(u64),
-    /// After this place, or at the beginning of a walk (RFC 9865). Whatever is written meanwhile,
-    /// a walk sees once what is there all the time, and nothing twice unless what it is sorted by
-    /// changes.
+    /// After this place, or at the beginning of a walk (RFC 9865). Writes during a walk do not disturb
+    /// it: a resource that exists all the time is seen once, and none is seen twice unless its sort
+    /// value changes.
     After(Option<Bookmark>),
 }
 
@@ -156,7 +156,8 @@ impl Store {
         }
     }
 
-    /// What identity providers ask before every create, together with whoever asks the same.
+    /// The lookup that identity providers make before every create, as a point read: lookups that wait
+    /// at the same time share a trip.
     async fn page_of_one(&self, query: &Query, user_name: &str) -> Result<Page> {
         let kind = &query.resource_type.name;
         let found = self.of_user_name(&query.tenant, kind, user_name, query.related).await?;
@@ -231,7 +232,7 @@ impl Store {
     }
 }
 
-/// RFC 7644 §3.12: better a refusal than an answer that nobody waits for, or an empty one.
+/// RFC 7644 §3.12: better a refusal than an answer that comes too late, or an empty one.
 fn too_much_to_look_at() -> scim::Error {
     scim::Error::bad_request(
         ScimType::TooMany,

@@ -1,4 +1,4 @@
-//! Resources: documents as they are served, with what is searched and unique in columns beside.
+//! Resources: documents as they are served, with searched and unique attributes in columns.
 
 use std::sync::LazyLock;
 
@@ -57,12 +57,13 @@ pub struct StoredResource<T = String> {
     pub created: T,
     /// When it last changed.
     pub last_modified: T,
-    /// What was asked for by [`Related`]: a JSON array, each `$ref` a path below the base URL.
+    /// The related resources that [`Related`] names: a JSON array, each `$ref` a path below the base
+    /// URL.
     pub related: Option<T>,
 }
 
 impl<T> StoredResource<T> {
-    /// Counts all that changed about it, whoever changed it: what an entity tag says.
+    /// Counts all changes, also those without a new version: the value of the entity tag.
     pub fn revision(&self) -> i64 {
         self.version + self.departures
     }
@@ -90,7 +91,7 @@ pub struct Standing {
     pub account: Option<AccountRow>,
 }
 
-/// What is read along with a resource.
+/// The related resources that are read along with a resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Related {
     /// Nothing.
@@ -117,7 +118,7 @@ impl Related {
 }
 
 impl Store {
-    /// The resource of this id, and what goes along with it.
+    /// The resource of this id, with related resources.
     pub async fn resource(
         &self,
         tenant: &str,
@@ -129,7 +130,7 @@ impl Store {
         record.map(|record| read(&record)).transpose()
     }
 
-    /// The resource of this id with its account, and what goes along with it.
+    /// The resource of this id with its account and with related resources.
     pub async fn standing(
         &self,
         tenant: &str,

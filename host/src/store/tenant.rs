@@ -20,7 +20,7 @@ pub struct TenantRow {
     pub state: String,
     /// Settings over the app's, a JSON object.
     pub settings: String,
-    /// The disconnect under way, a JSON object.
+    /// The pending disconnect, a JSON object.
     pub plan: Option<String>,
     /// The digest of the connector that decides for it alone; none: the app's does.
     pub connector: Option<String>,

@@ -125,7 +125,7 @@ impl Desk {
             self.write(commits).await;
         }
         if let Err(error) = self.close().await {
-            tracing::warn!(error = format!("{error:#}"), "closing the database");
+            tracing::warn!(error = format!("{error:#}"), "store: closing the database failed");
         }
     }
 
@@ -140,7 +140,7 @@ impl Desk {
             Err(failure) if commits.len() == 1 => vec![Err(failure.into())],
             Err(_) => self.one_by_one(&commits).await,
         };
-        // Before anybody hears of it, so that no page begins where a row is gone by now.
+        // Before the replies, so that no page begins at a place whose row is gone.
         self.walks.changed(commits.iter().map(|commit| &**commit));
         for (answer, result) in answers.into_iter().zip(results) {
             answer.send(result).ok();

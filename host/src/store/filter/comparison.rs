@@ -44,7 +44,7 @@ impl<'t> ConditionWriter<'t> {
                     return Ok(());
                 }
                 if values.are_state() && *operand == Operand::Boolean(false) {
-                    // Whoever is inactive is in an index; who does not say it counts as active.
+                    // Inactive resources are in an index; without a value, a resource is active.
                     self.sql("r.active = 0 AND ");
                 }
                 let mut result = Ok(());
@@ -73,7 +73,7 @@ impl<'t> ConditionWriter<'t> {
         result
     }
 
-    /// `emails.value eq` has a table of its own.
+    /// Compares `emails.value eq` by the table of addresses.
     fn by_address(&mut self, values: &Values<'t>, operator: Operator, operand: &Operand) -> bool {
         let (Operator::Eq, Operand::Folded(address)) = (operator, operand) else { return false };
         if values.are_addresses() {
@@ -229,7 +229,7 @@ impl<'t> ConditionWriter<'t> {
 fn behind(text: &str) -> Option<String> {
     let mut text = text.to_owned();
     while let Some(last) = text.pop() {
-        // What is not a character follows on one that is (U+D7FF).
+        // Code points that are no characters follow on one that is (U+D7FF).
         let next = (u32::from(last) + 1..).take(0x801).find_map(char::from_u32);
         if let Some(next) = next {
             text.push(next);

@@ -180,7 +180,7 @@ impl<'t> ConditionWriter<'t> {
     ) -> Result<Option<(Values<'t>, &'t Attribute)>, Error> {
         let Some(target) = self.target(path, scope) else { return Ok(None) };
         let Some(compared) = target.compared() else { return Ok(None) };
-        // RFC 7643 §2.4: what is left out after a complex attribute is its `value`.
+        // RFC 7643 §2.4: a complex attribute without a sub-attribute stands for its `value`.
         let named = target.sub_attribute.or(target.attribute);
         let value = named.filter(|it| it.is_complex()).map(|_| compared);
         let steps = [target.attribute, target.sub_attribute, value];
@@ -246,7 +246,7 @@ impl<'t> ConditionWriter<'t> {
         }
     }
 
-    /// What is not in the document, or is in a column as well.
+    /// The values that are not in the document, or in a column as well.
     fn beside_the_document(&self, steps: &[&'t Attribute]) -> Result<Option<Values<'t>>, Error> {
         let kind = self.resource_type.name.as_str();
         let relation = match (kind, steps[0].name.as_str()) {
@@ -397,7 +397,7 @@ fn related<'t>(relation: Relation, attribute: &'t Attribute) -> Result<Values<'t
     Ok(Values::at(location, Some(attribute)))
 }
 
-/// RFC 7644 §3.12: better a refusal than an empty list, which would say that nobody matches.
+/// RFC 7644 §3.12: better a refusal than an empty list, which would say that nothing matches.
 fn unsupported(attribute: &str, sub_attribute: &str) -> Error {
     Error::invalid_filter(format!(
         "{attribute}.{sub_attribute} is an address made for each answer and cannot be filtered by; \

@@ -24,7 +24,7 @@ CREATE TABLE tenant (
     dialect TEXT NOT NULL,
     state TEXT NOT NULL, -- connected, paused, disconnecting or disconnected
     settings TEXT NOT NULL, -- JSON object, over the app's
-    "plan" TEXT, -- JSON object: the disconnect under way
+    "plan" TEXT, -- JSON object: the pending disconnect
     connector TEXT, -- digest of the connector that decides for it alone; none: the app's
     previous TEXT, -- digest of the one before, where that was for it alone as well
     created TEXT NOT NULL
@@ -79,7 +79,7 @@ CREATE TABLE connector (
     name TEXT NOT NULL,
     version TEXT NOT NULL,
     manifest TEXT NOT NULL, -- JSON object
-    signer TEXT, -- who vouched for it when it was pushed; none where nobody was asked for
+    signer TEXT, -- the trusted key that signed it when it was pushed; NULL: none was required
     created TEXT NOT NULL,
     retired TEXT, -- since when its component is gone, and only its name is left for the journal
     component BLOB NOT NULL -- empty once it is retired
@@ -136,7 +136,7 @@ CREATE TABLE email (
     PRIMARY KEY (tenant, address_key, resource)
 ) WITHOUT ROWID;
 
--- Somebody, or another group, being in a group.
+-- A user's or a group's membership in a group.
 CREATE TABLE member (
     tenant TEXT NOT NULL,
     group_id TEXT NOT NULL,
@@ -157,7 +157,7 @@ CREATE TABLE account (
     user_name TEXT NOT NULL, -- a group's displayName
     user_name_key TEXT NOT NULL,
     external_id TEXT,
-    account_id TEXT, -- the app's own id; none where the app knows nobody
+    account_id TEXT, -- the app's own id; NULL: there is no account in the app
     membership TEXT, -- active, suspended or absent; none as above
     data TEXT, -- JSON: the connector's notes; none as above
     connected INTEGER NOT NULL, -- whether muster manages it
@@ -225,8 +225,7 @@ CREATE TABLE operation (
 CREATE INDEX operation_of_tenant ON operation (tenant, id);
 CREATE INDEX operation_of_resource ON operation (tenant, resource, id);
 CREATE INDEX operation_undone ON operation (state, id) WHERE state <> 'done';
--- What is tried next is found by its date, for each tenant by itself, and only the oldest of a
--- resource.
+-- Due operations are found by date, tenant by tenant, and only the oldest one of a resource.
 CREATE INDEX operation_due ON operation (tenant, due, id) WHERE state = 'open';
 CREATE INDEX operation_open_of_resource ON operation (tenant, resource, id) WHERE state = 'open';
 -- Those of groups are few among those of people, and are looked through when a group is pushed.

@@ -1,4 +1,4 @@
-//! Files: what cannot be opened, and what is there after a restart.
+//! Files: those that cannot be opened, and their content after a restart.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ async fn two_cannot_use_one_file() {
 }
 
 #[tokio::test]
-async fn whatever_was_acknowledged_is_there_after_a_drop() {
+async fn every_acknowledged_commit_is_there_after_a_drop() {
     let bench = Bench::new().await;
     bench.users("acme", 50).await;
     let Bench { store, directory } = bench;

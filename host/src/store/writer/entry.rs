@@ -50,8 +50,8 @@ pub(super) async fn write(
     commits.iter().for_each(|commit| entries.commit(commit));
     entries.nothing(COLUMNS * (HEIGHTS[place] - commits.len()));
     let statement = AssertSqlSafe(Arc::clone(&STATEMENTS[place]));
-    // That the statement is done comes as one message. Whoever waits for what follows on it is
-    // woken once more.
+    // The end of the statement comes as one message. Waiting for the end of the stream after it would
+    // wake this task once more.
     connection.fetch_many(sqlx::query_with(statement, entries.0)).try_next().await.map(drop)
 }
 
