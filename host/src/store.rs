@@ -1,8 +1,8 @@
-//! The host's memory: resources, accounts, the journal, and what operators configure. All SQL of
-//! the host is here, and nothing but SQL.
+//! The database: resources, accounts, the journal, jobs and the configuration. All SQL of the host
+//! is in this module.
 //!
-//! One connection writes, and whoever waits at the same time shares its transaction; others read
-//! beside it. What is acknowledged is on disk.
+//! One connection writes, and commits that wait at the same time share a transaction; other
+//! connections read at the same time. An acknowledged commit is durable.
 
 mod account;
 mod app;
@@ -14,7 +14,10 @@ mod disk;
 mod due;
 mod filter;
 mod frame;
+mod job;
+mod key;
 mod member;
+mod name;
 mod operation;
 mod page;
 mod pool;
@@ -38,16 +41,17 @@ use anyhow::Result;
 pub use account::AccountRow;
 pub use app::AppRow;
 pub use commit::{Commit, CommitError, Receipt, ResourceChange};
-pub use connector::ConnectorRow;
+pub use connector::{ConnectorRow, ConnectorUsers};
 pub use credential::CredentialRow;
 pub use disk::DiskError;
+pub use job::{InsertJobError, JobFilter, JobKind, JobProgress, JobRow, JobState};
 pub use member::{MemberRow, Person};
 pub use operation::{ExchangeRow, OperationFilter, OperationRow, OperationState};
 pub use page::{Bookmark, Page, Query, QueryError, Start};
 pub use recorded::{Recorded, RecordedFilter, RecordedPage};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use retention::Forgettable;
-pub use tenant::TenantRow;
+pub use tenant::{TenantFilter, TenantRow};
 
 use crate::clock::Clock;
 use database::Lock;
@@ -56,7 +60,7 @@ use reader::Reader;
 use walk::Walks;
 use writer::Writer;
 
-/// The database. Clones are the same one.
+/// The database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Store {
     clock: Clock,
@@ -67,9 +71,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database at this path, makes it if there is none, and brings it up to date.
+    /// Opens the database at this path, creates it if there is none, and migrates it.
     ///
-    /// An error if another muster uses it, if a newer one wrote it, or if it cannot be written.
+    /// Fails if another muster uses the database, if a newer muster wrote it, or if it cannot be
+    /// written.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self> {
         let lock = Lock::take(path).await?;
         let connection = database::writer(path).await?;
@@ -83,9 +88,16 @@ impl Store {
         })
     }
 
-    /// Writes what waits, moves everything into the one file, and gives it free for others.
-    ///
-    /// Nothing can be written from now on.
+    /// Reads one row of the schema: an error if the database does not answer.
+    pub async fn check(&self) -> Result<()> {
+        sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1")
+            .fetch_one(&mut *self.pool.take().await?)
+            .await?;
+        Ok(())
+    }
+
+    /// Writes the waiting commits, moves the write-ahead log into the database file, and releases the
+    /// lock. Later writes fail.
     pub async fn close(&self) -> Result<()> {
         self.writer.close().await
     }

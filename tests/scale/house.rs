@@ -232,15 +232,15 @@ async fn fill(stage: &Stage, users: usize) -> anyhow::Result<Vec<Person>> {
         let person = Person { id: stage.host.clock.new_id(), active, number };
         let last_modified = if lately { "2026-06-02T00:00:00.000Z" } else { LATE };
         let commit = stage.host.store.enqueue(person.commit(last_modified)).await;
-        landing.push_back(commit.map_err(CommitError::into_accident)?);
+        landing.push_back(commit.map_err(CommitError::into_internal)?);
         people.push(person);
         if landing.len() > WAITING {
             let first = landing.pop_front().context("somebody waits")?;
-            first.landed().await.map_err(CommitError::into_accident)?;
+            first.landed().await.map_err(CommitError::into_internal)?;
         }
     }
     for receipt in landing {
-        receipt.landed().await.map_err(CommitError::into_accident)?;
+        receipt.landed().await.map_err(CommitError::into_internal)?;
     }
     Ok(people)
 }

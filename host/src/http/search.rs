@@ -191,7 +191,7 @@ impl Search<'_> {
         };
         self.host.store.page(&query).await.map_err(|error| match error {
             QueryError::Unsupported(error) => error.into(),
-            QueryError::Accident(error) => error.into(),
+            QueryError::Internal(error) => error.into(),
         })
     }
 

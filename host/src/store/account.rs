@@ -1,11 +1,12 @@
-//! Accounts: what is known of people's presence in the app, also when their resource is gone.
+//! Accounts: the state of users and groups in the app. An account outlives its resource.
+
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result, bail};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::reader::Ask;
-use super::resource::key;
+use super::key::key;
 use super::statement::Statement;
 use super::{Store, frame};
 use crate::decision::{Account, Membership};
@@ -23,7 +24,7 @@ pub struct AccountRow {
     pub user_name: String,
     /// The `externalId`.
     pub external_id: Option<String>,
-    /// As the connector left it; none where the app knows nobody.
+    /// The account as the connector left it; none if there is no account in the app.
     pub account: Option<Account>,
     /// Whether muster manages it.
     pub connected: bool,
@@ -53,12 +54,12 @@ impl Store {
     /// The account of a resource.
     pub async fn account(&self, tenant: &str, resource: &str) -> Result<Option<AccountRow>> {
         let values = vec![tenant.into(), resource.into()];
-        let found = self.reader.ask(Ask::Account, values).await?;
+        let found = self.reader.read(&FIND, values).await?;
         found.first().map(|it| read(it)).transpose()
     }
 
-    /// The account of somebody whose resource is gone: by `externalId` first, then by `userName`,
-    /// and of several the one that was made last.
+    /// The account of a deleted resource: by `externalId` first, then by `userName`, and of several
+    /// accounts the one that was created last.
     pub async fn former_account(
         &self,
         tenant: &str,
@@ -68,18 +69,18 @@ impl Store {
     ) -> Result<Option<AccountRow>> {
         let wanted = [key(user_name), external_id.unwrap_or_default().to_owned()];
         let values = [tenant.into(), kind.into()].into_iter().chain(wanted.map(Into::into));
-        let found = self.reader.ask(Ask::FormerAccount, values.collect()).await?;
+        let found = self.reader.read(&FIND_FORMER, values.collect()).await?;
         found.first().map(|it| read(it)).transpose()
     }
 
     /// In how many other tenants of the app this account is not absent.
     pub async fn elsewhere(&self, app: &str, tenant: &str, account_id: &str) -> Result<u32> {
         let values = vec![app.into(), tenant.into(), account_id.into()];
-        let found = self.reader.ask(Ask::Elsewhere, values).await?;
+        let found = self.reader.read(&COUNT_ELSEWHERE, values).await?;
         found.first().map_or(Ok(0), |count| count.parse().context("a count of tenants"))
     }
 
-    /// The accounts of those whose resource is there, in the order of their SCIM ids.
+    /// The accounts whose resource exists, in the order of their SCIM ids.
     pub async fn accounts(
         &self,
         tenant: &str,
@@ -104,8 +105,8 @@ impl Store {
         text.iter().flat_map(|text| frame::split(text)).map(read).collect()
     }
 
-    /// How many people are connected, and how many have an account at all; those whose resource
-    /// is gone do not count.
+    /// How many users are connected, and how many have an account at all; users whose resource is
+    /// gone do not count.
     pub async fn connected(&self, tenant: &str) -> Result<(u64, u64)> {
         let row: SqliteRow = sqlx::query(
             "SELECT coalesce(sum(connected), 0), count(*) FROM account
@@ -120,13 +121,13 @@ impl Store {
 }
 
 /// The columns of which an account is made.
-pub(super) struct Found {
+pub(super) struct AccountColumns {
     pub(super) account_id: Option<String>,
     pub(super) membership: Option<String>,
     pub(super) data: Option<String>,
 }
 
-impl Found {
+impl AccountColumns {
     pub(super) fn account(self) -> Result<Option<Account>> {
         let Some(id) = self.account_id else { return Ok(None) };
         let membership = match self.membership.as_deref() {
@@ -152,7 +153,7 @@ pub(super) fn membership(of: Membership) -> &'static str {
 pub(super) fn read(record: &str) -> Result<AccountRow> {
     let columns: Columns = serde_json::from_str(record).context("an account's record")?;
     let (tenant, resource, kind, user_name, external_id, connected, protected, ..) = columns;
-    let found = Found { account_id: columns.7, membership: columns.8, data: columns.9 };
+    let found = AccountColumns { account_id: columns.7, membership: columns.8, data: columns.9 };
     Ok(AccountRow {
         tenant,
         resource,
@@ -165,7 +166,7 @@ pub(super) fn read(record: &str) -> Result<AccountRow> {
     })
 }
 
-pub(super) fn find() -> Statement {
+static FIND: LazyLock<Statement> = LazyLock::new(|| {
     let record = frame::record(&format!("new.n, {RECORD}"));
     Statement {
         columns: &["n", "tenant", "resource"],
@@ -176,9 +177,9 @@ pub(super) fn find() -> Statement {
         )
         .into(),
     }
-}
+});
 
-pub(super) fn find_former() -> Statement {
+static FIND_FORMER: LazyLock<Statement> = LazyLock::new(|| {
     let by = |condition: &str| {
         format!(
             "(SELECT {RECORD} FROM account a
@@ -199,9 +200,9 @@ pub(super) fn find_former() -> Statement {
         )
         .into(),
     }
-}
+});
 
-pub(super) fn count_elsewhere() -> Statement {
+static COUNT_ELSEWHERE: LazyLock<Statement> = LazyLock::new(|| {
     let record = frame::record("n, others");
     Statement {
         columns: &["n", "app", "tenant", "account_id"],
@@ -219,4 +220,4 @@ pub(super) fn count_elsewhere() -> Statement {
         )
         .into(),
     }
-}
+});

@@ -21,15 +21,15 @@ pub struct AppRow {
     pub endpoints: String,
     /// `when-done` or `when-recorded`.
     pub reply: String,
-    /// What its connector may take, a JSON object of what is set.
+    /// The limits of its connector, a JSON object of those that are set.
     pub limits: String,
     /// When it was made.
     pub created: String,
 }
 
 impl Store {
-    /// Makes or changes an app. Where somebody else decides from now on, it is for all its tenants:
-    /// none has a version of its own any more.
+    /// Inserts or updates an app. If its connector changes, it changes for all its tenants: none
+    /// keeps a connector for itself.
     pub async fn put_app(&self, app: &AppRow) -> Result<()> {
         let app = app.clone();
         self.writer
@@ -72,6 +72,23 @@ impl Store {
     /// Every app, by name.
     pub async fn apps(&self) -> Result<Vec<AppRow>> {
         let rows = sqlx::query("SELECT * FROM app ORDER BY name")
+            .fetch_all(&mut *self.pool.take().await?)
+            .await?;
+        rows.iter().map(app).collect()
+    }
+
+    /// The app of this name.
+    pub async fn app(&self, name: &str) -> Result<Option<AppRow>> {
+        let found = sqlx::query("SELECT * FROM app WHERE name = $1").bind(name);
+        let row = found.fetch_optional(&mut *self.pool.take().await?).await?;
+        row.as_ref().map(app).transpose()
+    }
+
+    /// The apps, by name, from the one after this name.
+    pub async fn app_page(&self, after: Option<&str>, limit: u32) -> Result<Vec<AppRow>> {
+        let rows = sqlx::query("SELECT * FROM app WHERE name > $1 ORDER BY name LIMIT $2 + 0")
+            .bind(after.unwrap_or_default())
+            .bind(limit)
             .fetch_all(&mut *self.pool.take().await?)
             .await?;
         rows.iter().map(app).collect()

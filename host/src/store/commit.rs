@@ -1,4 +1,4 @@
-//! The one way to write: everything that an operation changes, in one transaction.
+//! Commits: everything that an operation changes, written in one transaction.
 
 use std::fmt;
 
@@ -10,22 +10,22 @@ use super::member::MemberRow;
 use super::operation::{ExchangeRow, OperationRow};
 use super::resource::ResourceRow;
 
-/// What is written together, or not at all.
+/// Changes that are written together, or not at all.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
     /// The operation, inserted or replaced by its id.
     pub operation: Option<OperationRow>,
     /// Exchanges, inserted or replaced by operation and number.
     pub exchanges: Vec<ExchangeRow>,
-    /// What the journal says of the operations that are held for the operation's resource, where it
-    /// ends them.
+    /// The note of the operations that are held for the operation's resource and that it ends; none
+    /// if it does not end them.
     pub overtaking: Option<&'static str>,
     /// The resource.
     pub resource: Option<ResourceChange>,
-    /// Who leaves which group: group and member, in the tenant of the resource. Who is not in it
-    /// stays out, and nobody leaves a group and joins it at once.
+    /// Members that leave groups, as group and member, in the tenant of the resource. A resource that
+    /// is not a member is skipped. A commit does not both remove and add the same member.
     pub left: Vec<(String, String)>,
-    /// Who joins which group; whoever is in it already only gets the new `display`.
+    /// Members that join groups; one that is a member already only gets the new `display`.
     pub joined: Vec<MemberRow>,
     /// The account, inserted or replaced by tenant and resource.
     pub account: Option<AccountRow>,
@@ -42,7 +42,7 @@ impl Commit {
     }
 }
 
-/// What becomes of a resource.
+/// The change of a resource.
 #[derive(Clone, Debug)]
 pub enum ResourceChange {
     /// It is new.
@@ -82,18 +82,18 @@ impl ResourceChange {
 pub enum CommitError {
     /// Another resource of the tenant and kind has this `userName`.
     UserNameTaken,
-    /// The resource does not have the expected version any more, or somebody who was to join or be
-    /// joined is gone.
+    /// The resource does not have the expected version any more, or a group or member of the commit
+    /// is gone.
     Stale,
-    /// The database could not do it.
-    Accident(anyhow::Error),
+    /// The database failed.
+    Internal(anyhow::Error),
 }
 
 impl CommitError {
-    /// The error as an accident, where no answer to it is foreseen.
-    pub fn into_accident(self) -> anyhow::Error {
+    /// The error as an internal error, for callers that have no other answer to it.
+    pub fn into_internal(self) -> anyhow::Error {
         match self {
-            Self::Accident(error) => error,
+            Self::Internal(error) => error,
             other => anyhow::anyhow!("{other}"),
         }
     }
@@ -103,8 +103,10 @@ impl fmt::Display for CommitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UserNameTaken => f.write_str("the userName is taken"),
-            Self::Stale => f.write_str("what was to be changed has changed meanwhile"),
-            Self::Accident(error) => write!(f, "{error:#}"),
+            Self::Stale => {
+                f.write_str("the resource or a member has changed or was removed in the meantime")
+            }
+            Self::Internal(error) => write!(f, "{error:#}"),
         }
     }
 }
@@ -114,24 +116,24 @@ impl fmt::Display for CommitError {
 pub struct Receipt(pub(super) oneshot::Receiver<Result<(), CommitError>>);
 
 impl Receipt {
-    /// Waits until all of the commit is on disk, or nothing of it.
+    /// Waits until the commit is durable, or has failed with nothing of it written.
     pub async fn landed(self) -> Result<(), CommitError> {
-        let closed = |_| CommitError::Accident(anyhow::anyhow!("the store is closed"));
+        let closed = |_| CommitError::Internal(anyhow::anyhow!("the store is closed"));
         self.0.await.map_err(closed)?
     }
 }
 
 impl Store {
-    /// Writes all of it, or nothing; it is on disk when this returns.
+    /// Writes all of the commit, or nothing; it is durable when this returns.
     pub async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         self.enqueue(commit).await?.landed().await
     }
 
-    /// Has all of it written, or nothing.
+    /// Queues a commit; all of it is written, or nothing.
     ///
     /// Commits take effect in the order of their arrival here, so that one can build on another that
-    /// is not on disk yet. Those that wait at the same time share a transaction, and yet one that
-    /// fails does not touch the others.
+    /// is not durable yet. Commits that wait at the same time share a transaction, but one that fails
+    /// does not affect the others.
     pub async fn enqueue(&self, commit: Commit) -> Result<Receipt, CommitError> {
         self.writer.enqueue(commit).await
     }

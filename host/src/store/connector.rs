@@ -1,8 +1,8 @@
 //! Connectors: every version that was pushed, by digest.
 
 use anyhow::Result;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::Store;
 
@@ -17,7 +17,7 @@ pub struct ConnectorRow {
     pub version: String,
     /// Its manifest, a JSON object.
     pub manifest: String,
-    /// Who vouched for it when it was pushed.
+    /// The trusted key that signed it when it was pushed.
     pub signer: Option<String>,
     /// The component; empty in a list.
     pub component: Vec<u8>,
@@ -28,6 +28,24 @@ pub struct ConnectorRow {
     /// Bytes of its component.
     pub size: u64,
 }
+
+/// The apps and tenants that a version decides for, or that a rollback would lead back to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectorUsers {
+    /// The apps that it decides for, by name.
+    pub apps: Vec<String>,
+    /// The tenants that it decides for alone, by id.
+    pub tenants: Vec<String>,
+    /// The apps whose previous version it is, by name; an app that it decides for is not among them.
+    pub previous_of_apps: Vec<String>,
+    /// The tenants whose own previous version it is, by id; a tenant that it decides for is not
+    /// among them.
+    pub previous_of_tenants: Vec<String>,
+}
+
+/// The columns of a version in a list: all but its component.
+const LISTED: &str = "digest, name, version, manifest, signer, created, retired,
+    length(component) AS size";
 
 impl Store {
     /// Keeps a version; one that is there already stays as it is, but is whole again where it was
@@ -64,12 +82,100 @@ impl Store {
 
     /// Every version without its component, the oldest first.
     pub async fn connectors(&self) -> Result<Vec<ConnectorRow>> {
-        let rows = sqlx::query(
-            "SELECT digest, name, version, manifest, signer, created, retired,
-                 length(component) AS size
-             FROM connector ORDER BY created, digest",
-        );
+        let sql = format!("SELECT {LISTED} FROM connector ORDER BY created, digest");
+        let rows = sqlx::query(AssertSqlSafe(sql));
         rows.fetch_all(&mut *self.pool.take().await?).await?.iter().map(connector).collect()
+    }
+
+    /// The version of this digest without its component, retired or not.
+    pub async fn connector_row(&self, digest: &str) -> Result<Option<ConnectorRow>> {
+        let sql = format!("SELECT {LISTED} FROM connector WHERE digest = $1");
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(digest);
+        let row = found.fetch_optional(&mut *self.pool.take().await?).await?;
+        row.as_ref().map(connector).transpose()
+    }
+
+    /// The versions of these digests without their components, retired or not; unknown digests are
+    /// left out.
+    pub async fn connector_rows(&self, digests: &[&str]) -> Result<Vec<ConnectorRow>> {
+        let sql = format!(
+            "SELECT {LISTED} FROM connector WHERE digest IN (SELECT value FROM json_each($1))
+             ORDER BY created, digest"
+        );
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(serde_json::to_string(digests)?);
+        let rows = found.fetch_all(&mut *self.pool.take().await?).await?;
+        rows.iter().map(connector).collect()
+    }
+
+    /// The versions of this name without their components, retired or not; oldest first.
+    pub async fn connectors_named(&self, name: &str) -> Result<Vec<ConnectorRow>> {
+        let sql =
+            format!("SELECT {LISTED} FROM connector WHERE name = $1 ORDER BY created, digest");
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(name);
+        let rows = found.fetch_all(&mut *self.pool.take().await?).await?;
+        rows.iter().map(connector).collect()
+    }
+
+    /// The versions whose digest begins with this, without their components, retired or not; oldest
+    /// first.
+    pub async fn connectors_with_prefix(&self, prefix: &str) -> Result<Vec<ConnectorRow>> {
+        let sql = format!(
+            "SELECT {LISTED} FROM connector WHERE digest >= $1 AND digest < $2
+             ORDER BY created, digest"
+        );
+        // Digests are hexadecimal: all characters in them are less than a tilde.
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(prefix).bind(format!("{prefix}~"));
+        let rows = found.fetch_all(&mut *self.pool.take().await?).await?;
+        rows.iter().map(connector).collect()
+    }
+
+    /// The versions without their components, retired or not; oldest first, from the one after the
+    /// version of this digest.
+    pub async fn connector_page(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectorRow>> {
+        let after_this = match after {
+            None => "$1 IS NULL",
+            // Rows of connectors are never deleted.
+            Some(_) => {
+                "(created, digest) > (SELECT created, digest FROM connector WHERE digest = $1)"
+            }
+        };
+        let sql = format!(
+            "SELECT {LISTED} FROM connector WHERE {after_this}
+             ORDER BY created, digest LIMIT $2 + 0"
+        );
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(after).bind(limit);
+        let rows = found.fetch_all(&mut *self.pool.take().await?).await?;
+        rows.iter().map(connector).collect()
+    }
+
+    /// The apps and tenants that need this version.
+    pub async fn users_of(&self, digest: &str) -> Result<ConnectorUsers> {
+        let rows = sqlx::query(
+            "SELECT 'app' AS kind, name, connector IS $1 AS decides
+             FROM app WHERE connector = $1 OR previous = $1
+             UNION ALL
+             SELECT 'tenant', id, connector IS $1
+             FROM tenant WHERE connector = $1 OR previous = $1
+             ORDER BY kind, name",
+        )
+        .bind(digest)
+        .fetch_all(&mut *self.pool.take().await?)
+        .await?;
+        let mut users = ConnectorUsers::default();
+        for row in rows {
+            let list = match (row.try_get("kind")?, row.try_get("decides")?) {
+                ("app", true) => &mut users.apps,
+                ("app", false) => &mut users.previous_of_apps,
+                (_, true) => &mut users.tenants,
+                (_, false) => &mut users.previous_of_tenants,
+            };
+            list.push(row.try_get("name")?);
+        }
+        Ok(users)
     }
 
     /// Takes a version's component away; its name, version and manifest stay for the journal. Says
@@ -101,7 +207,7 @@ impl Store {
         Ok(row.try_get::<Option<String>, _>(0)?.map(|id| (id, count)))
     }
 
-    /// The component of this digest, and who vouched for it; none where it is retired.
+    /// The component of this digest, and its signer; none if it is retired.
     pub async fn component(&self, digest: &str) -> Result<Option<(Vec<u8>, Option<String>)>> {
         let found = sqlx::query(
             "SELECT component, signer FROM connector WHERE digest = $1 AND retired IS NULL",

@@ -66,6 +66,34 @@ impl Store {
         rows.fetch_all(&mut *self.pool.take().await?).await?.iter().map(credential).collect()
     }
 
+    /// The credential of this id.
+    pub async fn credential(&self, id: &str) -> Result<Option<CredentialRow>> {
+        let found = sqlx::query("SELECT * FROM credential WHERE id = $1").bind(id);
+        let row = found.fetch_optional(&mut *self.pool.take().await?).await?;
+        row.as_ref().map(credential).transpose()
+    }
+
+    /// The credentials of a tenant, or of the admin API if there is no tenant; oldest first.
+    pub async fn credentials_of(&self, tenant: Option<&str>) -> Result<Vec<CredentialRow>> {
+        let found = sqlx::query("SELECT * FROM credential WHERE tenant IS $1 ORDER BY created, id");
+        let rows = found.bind(tenant).fetch_all(&mut *self.pool.take().await?).await?;
+        rows.iter().map(credential).collect()
+    }
+
+    /// The credentials, by id, from the one after this id.
+    pub async fn credential_page(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<CredentialRow>> {
+        let rows = sqlx::query("SELECT * FROM credential WHERE id > $1 ORDER BY id LIMIT $2 + 0")
+            .bind(after.unwrap_or_default())
+            .bind(limit)
+            .fetch_all(&mut *self.pool.take().await?)
+            .await?;
+        rows.iter().map(credential).collect()
+    }
+
     /// Removes a credential, and says whether there was one.
     pub async fn revoke_credential(&self, id: &str) -> Result<bool> {
         let id = id.to_owned();

@@ -1,4 +1,4 @@
-//! The file: who may open it, how it is opened, and how it comes to the present schema.
+//! The database file: its lock, its connections, and its migrations.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -11,17 +11,18 @@ use sqlx::{ConnectOptions, SqlSafeStr};
 
 use super::filter;
 
-/// How long another muster that is just ending is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the lock is waited for, in case another muster is shutting down.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The right to use a database, held as long as it lives.
+/// The lock on a database, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock beside the database; an error that names it where somebody else has it.
+    /// Takes the lock file beside the database; the error names the database if another process has
+    /// the lock.
     pub(super) async fn take(database: &Path) -> Result<Self> {
         let path = beside(database);
         let file = File::options()
@@ -34,7 +35,7 @@ impl Lock {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file }),
-                Err(TryLockError::WouldBlock) if waited < PATIENCE => {
+                Err(TryLockError::WouldBlock) if waited < LOCK_TIMEOUT => {
                     let pause = Duration::from_millis(20);
                     tokio::time::sleep(pause).await;
                     waited += pause;
@@ -62,11 +63,11 @@ pub(super) async fn writer(path: &Path) -> Result<SqliteConnection> {
     let mut connection = options(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
-        // A 2xx means that it is on disk (design §7).
+        // A 2xx answer means that the change is durable.
         .synchronous(SqliteSynchronous::Full)
-        // What is written once is seldom written again soon, so fewer, larger checkpoints.
+        // A page is seldom written again soon, so checkpoints are fewer and larger.
         .pragma("wal_autocheckpoint", "10000")
-        // What is written is everywhere in the indexes: without their pages at hand, each is read.
+        // Writes touch pages all over the indexes, which are read again if they are not in the cache.
         .pragma("cache_size", "-16384")
         .pragma("temp_store", "MEMORY")
         .connect()
@@ -86,7 +87,7 @@ async fn keep_memory(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     sqlx::query("SELECT length(hex(zeroblob(2097152)))").execute(connection).await.map(drop)
 }
 
-/// One more connection that reads.
+/// Another connection, for reading.
 pub(super) async fn reader(path: &Path) -> Result<SqliteConnection> {
     let opening = || format!("cannot open the database {} for reading", path.display());
     options(path).read_only(true).connect().await.with_context(opening)

@@ -1,4 +1,4 @@
-//! What an operator reads when the disk does not take what is written.
+//! Errors of the disk, in the words that an operator reads.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ const FULL: i32 = 13;
 /// `SQLITE_IOERR`, in the lowest byte of all its kinds.
 const IO: i32 = 10;
 
-/// The disk does not take what the database writes. Nothing of it was written.
+/// The disk does not take the writes of the database. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskError {
     /// There is no room.
     Full,
-    /// It says no, and the database does not know why.
+    /// The disk fails for a reason that the database does not know.
     Refusing,
 }
 
 impl DiskError {
-    /// The disk's part in an error, where it has one.
+    /// The error of the disk that caused this error, if one did.
     pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
         let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
         match code & 0xff {
@@ -27,7 +27,7 @@ impl DiskError {
         }
     }
 
-    /// Says the disk's part in an error, where it has one.
+    /// Adds the error of the disk to an error that it caused.
     pub(super) fn told(error: anyhow::Error) -> anyhow::Error {
         match error.downcast_ref().and_then(Self::of) {
             Some(disk) => error.context(disk),
@@ -41,7 +41,7 @@ impl fmt::Display for DiskError {
         f.write_str(match self {
             Self::Full => "the host's disk is full",
             Self::Refusing => {
-                "the host's disk does not take what is written: it is full, at a quota, or failing"
+                "the host's disk does not take writes: it is full, at a quota, or failing"
             }
         })
     }

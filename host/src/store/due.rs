@@ -1,14 +1,15 @@
-//! What is open in the journal, and what of it is to be tried next: ids alone, since a journal is
-//! looked through each second and its documents are large.
+//! Open operations, and those of them that are due: ids alone, since the journal is searched each
+//! second and its documents are large.
 
 use anyhow::Result;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Store;
 
-/// Whose time has come.
+/// Operations whose date has come.
 pub(super) const DUE: &str = "due <= $2";
-/// What nobody dated is under way. If it stays so, whoever drove it met with an accident.
+/// Operations without a date are being attempted. One that stays so for long was abandoned by an
+/// internal error.
 pub(super) const ABANDONED: &str = "due IS NULL AND created < $2";
 
 /// The open operations of a tenant for which this is true, of each resource the oldest alone.
@@ -25,15 +26,15 @@ pub(super) fn first(condition: &str) -> String {
 }
 
 impl Store {
-    /// The ids of what is open, the oldest first, of all tenants.
+    /// The ids of the open operations of all tenants, oldest first.
     pub async fn unfinished(&self) -> Result<Vec<String>> {
         let sql = "SELECT id FROM operation WHERE state = 'open' AND state <> 'done' ORDER BY id";
         let rows = sqlx::query(sql).fetch_all(&mut *self.pool.take().await?).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
-    /// Which operations of a tenant are to be tried by `now`, those first that have waited longest,
-    /// of each resource the oldest alone. One without a date counts if it began before `abandoned`.
+    /// The operations of a tenant that are due at `now`, the longest waiting first, and only the
+    /// oldest of each resource. An operation without a date counts if it began before `abandoned`.
     pub async fn due(
         &self,
         tenant: &str,
@@ -53,7 +54,7 @@ impl Store {
         Ok(ids)
     }
 
-    /// Makes everything that is open due: after a restart nobody waits for a former life's dates.
+    /// Makes all open operations due: after a restart none waits for a date that was set before.
     pub async fn make_all_due(&self, now: &str) -> Result<()> {
         let now = now.to_owned();
         self.writer

@@ -1,12 +1,13 @@
 //! Filters as SQL conditions on a row `r` of `resource`.
 //!
-//! They mean what `scim::evaluate` says. What is a column is compared there, by index where it
-//! is equality; everything else is looked up in the document.
+//! They mean what `scim::evaluate` says. Attributes that have a column are compared by the column,
+//! and by its index for equality; all others are looked up in the document.
 
 use crate::scim::path::AttributePath;
 use crate::scim::{Error, Filter, Literal, Operator, ResourceType};
 
 mod comparison;
+mod condition;
 mod folding;
 mod narrow;
 mod sorting;
@@ -15,21 +16,14 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub(super) use condition::Condition;
 pub(super) use folding::{FOLDED, compare_folded};
-pub(super) use sorting::sort_key;
+pub(super) use sorting::{SortKey, sort_key};
 
-use super::reader::Bound;
 use crate::scim::evaluate::Comparison;
-use values::{Place, Scope, Values};
-
-/// A condition, and the values for its question marks.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Condition {
-    pub(super) sql: String,
-    pub(super) values: Vec<Bound>,
-    /// Whether an index leads to those who match.
-    pub(super) is_narrow: bool,
-}
+use condition::ConditionWriter;
+use narrow::address_in;
+use values::{Scope, ValueLocation};
 
 /// The condition that a resource of this type and tenant matches; `invalidFilter` if there is none.
 pub(super) fn condition(
@@ -38,44 +32,12 @@ pub(super) fn condition(
     tenant: &str,
 ) -> Result<Condition, Error> {
     filter.check(resource_type)?;
-    let mut writer = Writer { resource_type, tenant, condition: Condition::default(), elements: 0 };
+    let mut writer = ConditionWriter::new(resource_type, tenant);
     writer.filter(filter, &Scope::Resource)?;
     Ok(Condition { is_narrow: narrow::is_narrow(filter, resource_type), ..writer.condition })
 }
 
-/// The address without which the filter between the brackets of `emails[…]` does not hold.
-fn address_in(filter: &Filter) -> Option<&str> {
-    match filter {
-        Filter::Compare(path, Operator::Eq, Literal::String(address)) => {
-            let is_value = path.schema.is_none() && path.sub_attribute.is_none();
-            (is_value && path.attribute.eq_ignore_ascii_case("value")).then_some(address)
-        }
-        Filter::And(left, right) => address_in(left).or_else(|| address_in(right)),
-        _ => None,
-    }
-}
-
-/// Writes a condition from left to right, so that values are bound in their order.
-///
-/// NULL counts as false, and only below `not` it is made so.
-struct Writer<'t> {
-    resource_type: &'t ResourceType,
-    tenant: &'t str,
-    condition: Condition,
-    /// How many tables of values have a name already.
-    elements: usize,
-}
-
-impl<'t> Writer<'t> {
-    fn sql(&mut self, sql: &str) {
-        self.condition.sql.push_str(sql);
-    }
-
-    fn bind(&mut self, value: impl Into<Bound>) {
-        self.sql("?");
-        self.condition.values.push(value.into());
-    }
-
+impl<'t> ConditionWriter<'t> {
     fn filter(&mut self, filter: &Filter, scope: &Scope<'t>) -> Result<(), Error> {
         match filter {
             Filter::Present(path) => self.present(path, scope),
@@ -132,7 +94,7 @@ impl<'t> Writer<'t> {
         self.comparison(&values, &comparison)
     }
 
-    /// An attribute that nobody has, or whose values cannot be compared with anything but null.
+    /// Compares an attribute that no resource has, or whose values compare with null only.
     fn compare_nothing(
         &mut self,
         path: &AttributePath,
@@ -173,12 +135,12 @@ impl<'t> Writer<'t> {
             self.has_address(&address.to_lowercase());
             self.sql(" AND ");
         }
-        // One value that is not there is none to look into.
-        let is_lone = !values.are_many() && !matches!(values.place, Place::Whole);
+        // A single value that is absent is not looked into.
+        let is_lone = !values.are_many() && !matches!(values.location, ValueLocation::Whole);
         let mut result = Ok(());
         self.any(&values, |it| {
             if is_lone {
-                it.value(&values.place);
+                it.value(&values.location);
                 it.sql(" IS NOT NULL AND ");
             }
             result = it.filter(filter, &inner);
@@ -187,13 +149,5 @@ impl<'t> Writer<'t> {
             self.sql(")");
         }
         result
-    }
-
-    /// Writes that one of the values is so.
-    fn any(&mut self, values: &Values<'t>, condition: impl FnOnce(&mut Self)) {
-        self.sql("(");
-        let open = self.open(values);
-        condition(self);
-        self.sql(if open { "))" } else { ")" });
     }
 }

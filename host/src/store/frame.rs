@@ -5,8 +5,6 @@
 
 use anyhow::{Context, Result};
 
-use super::resource::StoredResource;
-
 /// Stands between the fields of a record.
 const FIELD: char = '\u{1f}';
 
@@ -64,11 +62,16 @@ pub(super) fn members(named: bool) -> String {
 }
 
 /// The records of a text.
-pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn split(text: &str) -> std::str::Split<'_, char> {
     text.split(RECORD)
 }
 
-/// The first field of a record, and what follows.
+/// The fields of a record.
+pub(super) fn fields(record: &str) -> impl Iterator<Item = &str> {
+    record.split(FIELD)
+}
+
+/// The first field of a record, and the rest.
 pub(super) fn first(record: &str) -> Result<(&str, &str)> {
     record.split_once(FIELD).context("a record of the database has too few fields")
 }
@@ -78,38 +81,4 @@ pub(super) fn first(record: &str) -> Result<(&str, &str)> {
 /// It comes as bytes, because SQLite copies a text once more to end it with a zero.
 pub(super) fn documents(column: &str) -> String {
     format!("CAST(group_concat({column}, '') AS BLOB)")
-}
-
-/// Puts heads, documents and what goes along together again.
-pub(super) struct Documents<'t> {
-    rest: &'t str,
-    related: Option<std::str::Split<'t, char>>,
-}
-
-impl<'t> Documents<'t> {
-    /// Of these texts; `related` is none where nothing was asked to go along.
-    pub(super) fn new(documents: &'t str, related: Option<&'t str>) -> Self {
-        Self { rest: documents, related: related.map(|related| related.split(RECORD)) }
-    }
-
-    /// The next resource, whose head this is, and its place in the order of lists.
-    pub(super) fn next(&mut self, head: &'t str) -> Result<(i64, StoredResource<&'t str>)> {
-        let mut fields = head.split(FIELD);
-        let mut field = || fields.next().context("a resource's head has too few fields");
-        let seq = field()?.parse().context("a resource's place")?;
-        let id = field()?;
-        let version = field()?.parse().context("a resource's version")?;
-        let departures = field()?.parse().context("a resource's departures")?;
-        let created = field()?;
-        let last_modified = field()?;
-        let length = field()?.parse().context("a document's length")?;
-        let (document, rest) =
-            self.rest.split_at_checked(length).context("a document is shorter than it says")?;
-        self.rest = rest;
-        let related = self.related.as_mut().and_then(Iterator::next).filter(|it| !it.is_empty());
-        Ok((
-            seq,
-            StoredResource { id, document, version, departures, created, last_modified, related },
-        ))
-    }
 }

@@ -1,15 +1,16 @@
-//! Who is in which group, a row each, so that one who joins costs the same in any group.
+//! The members of groups, one row each, so that adding a member costs the same in a group of any size.
+
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use sqlx::Row;
 
-use super::account::Found;
-use super::reader::{Ask, Bound};
-use super::statement::Statement;
+use super::account::AccountColumns;
+use super::statement::{Bound, Statement};
 use super::{Store, frame};
 use crate::decision::Account;
 
-/// Somebody in a group.
+/// A member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberRow {
     /// The tenant.
@@ -18,7 +19,7 @@ pub struct MemberRow {
     pub group: String,
     /// The member's id.
     pub member: String,
-    /// What the member is called, as it is served.
+    /// The `display` of the member, as it is served.
     pub display: Option<String>,
     /// `User` or `Group`: what the member is.
     pub kind: String,
@@ -33,14 +34,14 @@ pub struct Person {
     pub name: String,
     /// `User` or `Group`.
     pub kind: String,
-    /// The account, where the app knows one.
+    /// The account; none if there is no account in the app.
     pub account: Option<Account>,
     /// Whether it is in the group that was asked about.
     pub member: bool,
 }
 
 impl Store {
-    /// Everybody in the group, in the order of their ids.
+    /// The members of the group, in the order of their ids.
     pub async fn members(&self, tenant: &str, group: &str) -> Result<Vec<MemberRow>> {
         let text: Option<String> = sqlx::query(
             "SELECT json_group_array(json_array(m.member_id, m.display, m.kind))
@@ -63,8 +64,8 @@ impl Store {
         Ok(rows.into_iter().map(member).collect())
     }
 
-    /// Those of these who exist, users and groups, in no particular order; and whether they are in
-    /// this group.
+    /// The users and groups of these ids that exist, in no particular order, and whether each is a
+    /// member of this group.
     pub async fn people(
         &self,
         tenant: &str,
@@ -72,7 +73,7 @@ impl Store {
         ids: &[String],
     ) -> Result<Vec<Person>> {
         let values = vec![tenant.into(), group.map_or(Bound::Null, Bound::from), list(ids)?];
-        let found = self.reader.ask(Ask::People, values).await?;
+        let found = self.reader.read(&FIND_PEOPLE, values).await?;
         found.iter().map(|record| person(record)).collect()
     }
 }
@@ -86,11 +87,11 @@ fn person(record: &str) -> Result<Person> {
         (String, String, Option<String>, Option<String>, Option<String>, Option<String>, i64);
     let (id, kind, name, account_id, membership, data, member): Columns =
         serde_json::from_str(record).context("a person's record")?;
-    let account = Found { account_id, membership, data }.account()?;
+    let account = AccountColumns { account_id, membership, data }.account()?;
     Ok(Person { id, kind, name: name.unwrap_or_default(), account, member: member != 0 })
 }
 
-pub(super) fn find_people() -> Statement {
+static FIND_PEOPLE: LazyLock<Statement> = LazyLock::new(|| {
     let record = frame::record(
         "new.n, json_array(r.id, r.kind, coalesce(r.user_name, r.display_name),
                            a.account_id, a.membership, a.data, EXISTS (
@@ -109,4 +110,4 @@ pub(super) fn find_people() -> Statement {
         )
         .into(),
     }
-}
+});

@@ -1,4 +1,4 @@
-//! The journal: every event on its way from request to outcome, and the exchanges with the app.
+//! The journal: operations, each one event from request to outcome, and their exchanges with the app.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub struct OperationRow {
     pub context: String,
     /// The event as the connector is given it, JSON.
     pub event: String,
-    /// What came of it, JSON.
+    /// The outcome or refusal, JSON.
     pub answer: Option<String>,
     /// A sentence for people.
     pub note: Option<String>,
@@ -99,7 +99,7 @@ impl OperationState {
     }
 }
 
-/// One request to the app and what came of it.
+/// An exchange: one request to the app and its response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExchangeRow {
     /// The operation.
@@ -108,7 +108,7 @@ pub struct ExchangeRow {
     pub n: u32,
     /// The request, JSON.
     pub request: String,
-    /// What came back, JSON; none while it is awaited.
+    /// The response, JSON; none while it is awaited.
     pub response: Option<String>,
     /// When it was written.
     pub at: String,

@@ -1,5 +1,6 @@
 //! Lists: one page of a kind of resource, filtered, with the exact total.
 
+mod documents;
 mod order;
 mod select;
 
@@ -14,13 +15,13 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::filter::{self, Condition};
-use super::frame::Documents;
 use super::resource::{Related, StoredResource};
 use super::walk::{List, Moment, Place};
 use super::{Store, frame, pool};
 use crate::scim::{self, Filter, Literal, Operator, ResourceType, ScimType, Sort};
+use documents::Documents;
+pub(super) use order::Order;
 use order::SORTED_AT_MOST;
-pub(super) use order::{Key, Order};
 pub(super) use select::{Select, Window};
 
 /// Which page of which list.
@@ -28,17 +29,17 @@ pub(super) use select::{Select, Window};
 pub struct Query {
     /// The tenant.
     pub tenant: String,
-    /// What is listed.
+    /// The type of the listed resources.
     pub resource_type: Arc<ResourceType>,
-    /// Only what matches.
+    /// Only resources that match.
     pub filter: Option<Filter>,
-    /// In which order; by age where nothing is said.
+    /// The order; by age if there is none.
     pub sort: Option<Sort>,
     /// Where the page begins.
     pub start: Start,
     /// No more than so many; 0 asks for the total only.
     pub count: u64,
-    /// What is read along with each.
+    /// The related resources that are read along with each.
     pub related: Related,
 }
 
@@ -47,9 +48,9 @@ pub struct Query {
 pub enum Start {
     /// With the resource of this number, counted from 1; 0 is 1 (RFC 7644 §3.4.2.4).
     Index(u64),
-    /// After this place, or at the beginning of a walk (RFC 9865). Whatever is written meanwhile,
-    /// a walk sees once what is there all the time, and nothing twice unless what it is sorted by
-    /// changes.
+    /// After this place, or at the beginning of a walk (RFC 9865). Writes during a walk do not disturb
+    /// it: a resource that exists all the time is seen once, and none is seen twice unless its sort
+    /// value changes.
     After(Option<Bookmark>),
 }
 
@@ -105,22 +106,22 @@ impl Page {
 pub enum QueryError {
     /// The filter cannot be answered, and why.
     Unsupported(scim::Error),
-    /// The database could not do it.
-    Accident(anyhow::Error),
+    /// The database failed.
+    Internal(anyhow::Error),
 }
 
 impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unsupported(error) => error.fmt(f),
-            Self::Accident(error) => write!(f, "{error:#}"),
+            Self::Internal(error) => write!(f, "{error:#}"),
         }
     }
 }
 
 impl From<anyhow::Error> for QueryError {
     fn from(error: anyhow::Error) -> Self {
-        Self::Accident(error)
+        Self::Internal(error)
     }
 }
 
@@ -155,7 +156,8 @@ impl Store {
         }
     }
 
-    /// What identity providers ask before every create, together with whoever asks the same.
+    /// The lookup that identity providers make before every create, as a point read: lookups that wait
+    /// at the same time share a trip.
     async fn page_of_one(&self, query: &Query, user_name: &str) -> Result<Page> {
         let kind = &query.resource_type.name;
         let found = self.of_user_name(&query.tenant, kind, user_name, query.related).await?;
@@ -180,7 +182,7 @@ impl Store {
         };
         let skip = if after.is_some() { 0 } else { start - 1 };
         let window = Window { after: after.as_ref(), skip, limit: query.count };
-        let Found { page, last, .. } =
+        let FoundPage { page, last, .. } =
             self.select(query, condition.as_ref(), order, window).await?;
         let next = start.saturating_add(page.rows.len() as u64);
         if let (Some(after), Some((list, moment))) = (last, moment)
@@ -208,7 +210,7 @@ impl Store {
         condition: Option<&Condition>,
         order: &Order,
         window: Window<'_>,
-    ) -> Result<Found, QueryError> {
+    ) -> Result<FoundPage, QueryError> {
         let select = Select::of(query, condition, order, window);
         let mut connection = match condition.is_some() || order.key.is_some() {
             true => self.pool.take_bounded().await?,
@@ -230,7 +232,7 @@ impl Store {
     }
 }
 
-/// RFC 7644 §3.12: better a refusal than an answer that nobody waits for, or an empty one.
+/// RFC 7644 §3.12: better a refusal than an answer that comes too late, or an empty one.
 fn too_much_to_look_at() -> scim::Error {
     scim::Error::bad_request(
         ScimType::TooMany,
@@ -252,7 +254,7 @@ fn too_many_to_sort() -> scim::Error {
 
 /// A page as it was read, with the places of its resources.
 #[derive(Debug, Default)]
-struct Found {
+struct FoundPage {
     page: Page,
     /// The place of the last one in age.
     last: Option<i64>,
@@ -262,7 +264,7 @@ struct Found {
     keys: Option<Vec<Value>>,
 }
 
-impl Found {
+impl FoundPage {
     /// The page of at most so many, and where the next one begins.
     fn page_of(mut self, count: u64, after: Option<&Bookmark>) -> Page {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -280,10 +282,10 @@ impl Found {
 }
 
 /// The page in a row, and the places of its resources.
-fn read(row: &SqliteRow, related: Related, is_sorted: bool) -> Result<Found> {
+fn read(row: &SqliteRow, related: Related, is_sorted: bool) -> Result<FoundPage> {
     let total = u64::try_from(row.try_get::<i64, _>(0)?).context("a count")?;
     let Some(heads) = row.try_get::<Option<&str>, _>(1)? else {
-        return Ok(Found { page: Page { total, ..Page::default() }, ..Found::default() });
+        return Ok(FoundPage { page: Page { total, ..Page::default() }, ..FoundPage::default() });
     };
     let documents = std::str::from_utf8(row.try_get(2)?)?;
     let beside: &str = if related == Related::None { "" } else { row.try_get(3)? };
@@ -303,7 +305,7 @@ fn read(row: &SqliteRow, related: Related, is_sorted: bool) -> Result<Found> {
         rows.push(resource.map(|part| range(&text, part)));
     }
     let page = Page { total, next: None, text, rows };
-    Ok(Found { page, last: seqs.last().copied(), seqs, keys })
+    Ok(FoundPage { page, last: seqs.last().copied(), seqs, keys })
 }
 
 /// Where a part of the text is in it.

@@ -1,7 +1,7 @@
-//! Connections for pages and for what is read rarely, each used by one at a time.
+//! Connections for pages and rare reads, each used by one caller at a time.
 //!
-//! Not sqlx's own pool: that asks each connection whether it still lives whenever it comes back,
-//! which is one more trip to its thread, and a file does not go away.
+//! Not the pool of sqlx, which pings each connection that comes back: one more trip to its thread,
+//! though a file does not go away.
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -23,7 +23,7 @@ const STRETCH: i32 = 100_000;
 /// or a hundred conditions on ten thousand.
 const MOST_STRETCHES: u32 = 250;
 
-/// The connections that nobody uses just now.
+/// The idle connections.
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
     idle: flume::Receiver<Measured>,
@@ -61,8 +61,8 @@ impl Pool {
         self.take_for(u32::MAX).await
     }
 
-    /// The same for a query that a client has made up, which ends early where it would look at too
-    /// much: see [`is_too_much`].
+    /// The same for a query with a client's filter, which is interrupted if it looks at too much: see
+    /// [`is_too_much`].
     pub(super) async fn take_bounded(&self) -> Result<Taken> {
         self.take_for(MOST_STRETCHES).await
     }

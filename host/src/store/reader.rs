@@ -1,99 +1,42 @@
-//! Point reads: whoever asks at the same time is answered by one trip to the database.
+//! The connections for point reads: all reads that wait at the same time are answered by one trip to
+//! the database.
 
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-use sqlx::{Arguments, AssertSqlSafe, Connection, Row};
+use sqlx::{AssertSqlSafe, Connection, Row};
 use tokio::sync::oneshot;
 
-use super::statement::{self, Shape, Statement, Texts};
-use super::{account, database, frame, member, resource};
+use super::statement::{self, Bound, ReadKind, Shape, Statement, Texts};
+use super::{database, frame};
 
-/// How many connections answer. One waits for SQLite while another gathers questions.
+/// The number of connections. While one waits for SQLite, the other gathers reads.
 const READERS: usize = 2;
 
-/// No more questions go into one trip.
+/// The most reads in one trip.
 const MOST: usize = 64;
 
-/// What can be asked, by place in [`STATEMENTS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ask {
-    ResourceById,
-    ResourceByUserName,
-    Standing,
-    Account,
-    FormerAccount,
-    Elsewhere,
-    People,
-}
+/// The records that answer a point read, each without the number of the read.
+type Records = Vec<String>;
 
-/// In the order of [`Ask`].
-static STATEMENTS: LazyLock<[Statement; 7]> = LazyLock::new(|| {
-    [
-        resource::find_by_id(),
-        resource::find_by_user_name(),
-        resource::find_standing(),
-        account::find(),
-        account::find_former(),
-        account::count_elsewhere(),
-        member::find_people(),
-    ]
-});
-
-/// A value that a question owns.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Bound {
-    Null,
-    Text(String),
-    Integer(i64),
-    Real(f64),
-}
-
-impl From<&str> for Bound {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Bound {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl Bound {
-    /// Adds it to the values of a statement.
-    pub(super) fn bind(self, arguments: &mut SqliteArguments) {
-        let added = match self {
-            Self::Null => arguments.add(None::<i64>),
-            Self::Text(text) => arguments.add(text),
-            Self::Integer(number) => arguments.add(number),
-            Self::Real(number) => arguments.add(number),
-        };
-        added.expect("texts and numbers can always be bound");
-    }
-}
-
-/// The records that answer a question, each without its number.
-type Answer = Vec<String>;
-
-struct Question {
-    ask: Ask,
+/// A point read on its way to the database.
+struct PendingRead {
+    kind: ReadKind,
     values: Vec<Bound>,
-    answer: oneshot::Sender<Result<Answer>>,
+    reply: oneshot::Sender<Result<Records>>,
 }
 
-/// Takes questions to the database.
+/// Sends point reads to the database.
 #[derive(Clone, Debug)]
 pub(super) struct Reader {
-    questions: flume::Sender<Question>,
+    reads: flume::Sender<PendingRead>,
 }
 
 impl Reader {
     pub(super) async fn start(path: &Path) -> Result<Self> {
-        let (questions, waiting) = flume::bounded(1024);
+        let (reads, waiting) = flume::bounded(1024);
         for _ in 0..READERS {
             let desk = Desk {
                 connection: database::reader(path).await?,
@@ -102,91 +45,96 @@ impl Reader {
             };
             tokio::spawn(desk.serve());
         }
-        Ok(Self { questions })
+        Ok(Self { reads })
     }
 
-    /// The records that answer.
-    pub(super) async fn ask(&self, ask: Ask, values: Vec<Bound>) -> Result<Answer> {
-        let (answer, answered) = oneshot::channel();
-        let question = Question { ask, values, answer };
-        self.questions.send_async(question).await.ok().context("the store is closed")?;
-        answered.await.context("the store is closed")?
+    /// The records that the statement finds for these values: one for each of its columns after the
+    /// first.
+    pub(super) async fn read(
+        &self,
+        statement: &'static Statement,
+        values: Vec<Bound>,
+    ) -> Result<Records> {
+        debug_assert_eq!(values.len() + 1, statement.columns.len());
+        let (reply, replied) = oneshot::channel();
+        let read = PendingRead { kind: ReadKind(statement), values, reply };
+        self.reads.send_async(read).await.ok().context("the store is closed")?;
+        replied.await.context("the store is closed")?
     }
 }
 
-/// One connection and those who wait before it.
+/// One connection, and the reads that wait for it.
 struct Desk {
     connection: SqliteConnection,
-    waiting: flume::Receiver<Question>,
+    waiting: flume::Receiver<PendingRead>,
     texts: Texts,
 }
 
 impl Desk {
     async fn serve(mut self) {
         while let Ok(first) = self.waiting.recv_async().await {
-            let mut questions = vec![first];
-            questions.extend(self.waiting.try_iter().take(MOST - 1));
-            let answers = self.answer(&mut questions).await;
-            hand_out(questions, answers);
+            let mut reads = vec![first];
+            reads.extend(self.waiting.try_iter().take(MOST - 1));
+            let replies = self.answer(&mut reads).await;
+            hand_out(reads, replies);
         }
         self.connection.close().await.ok();
     }
 
-    async fn answer(&mut self, questions: &mut [Question]) -> Result<Vec<Answer>> {
-        let (shape, arguments) = lay_out(questions);
+    async fn answer(&mut self, reads: &mut [PendingRead]) -> Result<Vec<Records>> {
+        let (shape, arguments) = lay_out(reads);
         let columns = shape.len();
-        let text = AssertSqlSafe(self.texts.of(&*STATEMENTS, shape));
-        // One row is one message: nobody waits to hear that there is no second one.
+        let text = AssertSqlSafe(self.texts.of(shape));
+        // One row is one message: no second message has to say that there is no second row.
         let row = sqlx::query_with(text, arguments).fetch_optional(&mut self.connection).await?;
-        let row = row.context("a statement without an answer")?;
-        let mut answers: Vec<Answer> = questions.iter().map(|_| Vec::new()).collect();
+        let row = row.context("a point read returned no row")?;
+        let mut replies: Vec<Records> = reads.iter().map(|_| Vec::new()).collect();
         for column in 0..columns {
             let Some(records) = row.try_get::<Option<&str>, _>(column)? else { continue };
             for record in frame::split(records) {
                 let (n, fields) = frame::first(record)?;
-                let answer = answers.get_mut(n.parse::<usize>()?).context("nobody asked this")?;
-                answer.push(fields.to_owned());
+                let reply = replies.get_mut(n.parse::<usize>()?);
+                reply.context("a record for an unknown read")?.push(fields.to_owned());
             }
         }
-        Ok(answers)
+        Ok(replies)
     }
 }
 
-/// Takes the values of questions, kind by kind.
-fn lay_out(questions: &mut [Question]) -> (Shape, SqliteArguments) {
-    let mut shape = Shape::new();
+/// Takes the values of the reads, kind by kind.
+fn lay_out(reads: &mut [PendingRead]) -> (Shape, SqliteArguments) {
+    let mut kinds: Vec<ReadKind> = reads.iter().map(|read| read.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
     let mut arguments = SqliteArguments::default();
-    for (place, statement) in STATEMENTS.iter().enumerate() {
+    let mut shape = Shape::with_capacity(kinds.len());
+    for kind in kinds {
         let mut rows = 0;
-        for (n, question) in (0..).zip(questions.iter_mut()) {
-            if question.ask as usize == place {
-                Bound::Integer(n).bind(&mut arguments);
-                question.values.drain(..).for_each(|value| value.bind(&mut arguments));
-                rows += 1;
-            }
+        for (n, read) in (0..).zip(reads.iter_mut()).filter(|(_, read)| read.kind == kind) {
+            Bound::Integer(n).bind(&mut arguments);
+            read.values.drain(..).for_each(|value| value.bind(&mut arguments));
+            rows += 1;
         }
-        if rows > 0 {
-            let height = statement::height(rows);
-            let missing = (height - rows) * statement.columns.len();
-            (0..missing).for_each(|_| Bound::Null.bind(&mut arguments));
-            shape.push((place, height));
-        }
+        let height = statement::height(rows);
+        let missing = (height - rows) * kind.0.columns.len();
+        (0..missing).for_each(|_| Bound::Null.bind(&mut arguments));
+        shape.push((kind, height));
     }
     (shape, arguments)
 }
 
-fn hand_out(questions: Vec<Question>, answers: Result<Vec<Answer>>) {
-    match answers {
-        Ok(answers) => {
-            for (question, answer) in questions.into_iter().zip(answers) {
-                // Whoever does not wait any more needs no answer.
-                question.answer.send(Ok(answer)).ok();
+fn hand_out(reads: Vec<PendingRead>, replies: Result<Vec<Records>>) {
+    match replies {
+        Ok(replies) => {
+            for (read, records) in reads.into_iter().zip(replies) {
+                // It fails if the caller does not wait any more, and then it needs no answer.
+                read.reply.send(Ok(records)).ok();
             }
         }
         Err(error) => {
             let error = Arc::new(error);
-            for question in questions {
-                question.answer.send(Err(anyhow!("reading the database: {error:#}"))).ok();
+            for read in reads {
+                read.reply.send(Err(anyhow!("reading the database: {error:#}"))).ok();
             }
         }
     }

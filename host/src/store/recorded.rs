@@ -34,9 +34,9 @@ pub struct Recorded<'t> {
     pub context: &'t str,
     /// The event, JSON.
     pub event: &'t str,
-    /// What came of it, JSON.
+    /// The outcome or refusal, JSON.
     pub answer: &'t str,
-    /// What it took, JSON; empty where nobody knows.
+    /// What its decisions took, JSON; empty if it is unknown.
     pub used: &'t str,
     exchanges: &'t str,
 }
@@ -121,8 +121,8 @@ impl Store {
         Ok(row.try_get::<Option<String>, _>(0)?.map(RecordedPage))
     }
 
-    /// About how many operations the journal has of what is asked for: those that nobody decided
-    /// are among them, and those of tenants that are gone are not.
+    /// About how many operations match the filter: operations without a decision are counted, and
+    /// operations of removed tenants are not.
     pub async fn recorded_about(&self, filter: &RecordedFilter) -> Result<u64> {
         let of = match &filter.tenant {
             Some(_) => "= $3",

@@ -1,12 +1,14 @@
-//! Resources: documents as they are served, with what is searched and unique in columns beside.
+//! Resources: documents as they are served, with searched and unique attributes in columns.
+
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::account::{self, AccountRow};
-use super::reader::{Ask, Bound};
-use super::statement::Statement;
+use super::key::key;
+use super::statement::{Bound, Statement};
 use super::{Store, frame};
 
 /// A resource to be written.
@@ -55,12 +57,13 @@ pub struct StoredResource<T = String> {
     pub created: T,
     /// When it last changed.
     pub last_modified: T,
-    /// What was asked for by [`Related`]: a JSON array, each `$ref` a path below the base URL.
+    /// The related resources that [`Related`] names: a JSON array, each `$ref` a path below the base
+    /// URL.
     pub related: Option<T>,
 }
 
 impl<T> StoredResource<T> {
-    /// Counts all that changed about it, whoever changed it: what an entity tag says.
+    /// Counts all changes, also those without a new version: the value of the entity tag.
     pub fn revision(&self) -> i64 {
         self.version + self.departures
     }
@@ -88,7 +91,7 @@ pub struct Standing {
     pub account: Option<AccountRow>,
 }
 
-/// What is read along with a resource.
+/// The related resources that are read along with a resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Related {
     /// Nothing.
@@ -115,7 +118,7 @@ impl Related {
 }
 
 impl Store {
-    /// The resource of this id, and what goes along with it.
+    /// The resource of this id, with related resources.
     pub async fn resource(
         &self,
         tenant: &str,
@@ -123,11 +126,11 @@ impl Store {
         id: &str,
         related: Related,
     ) -> Result<Option<StoredResource>> {
-        let record = self.one(Ask::ResourceById, tenant, kind, id.to_owned(), related).await?;
+        let record = self.one(&FIND_BY_ID, tenant, kind, id.to_owned(), related).await?;
         record.map(|record| read(&record)).transpose()
     }
 
-    /// The resource of this id with its account, and what goes along with it.
+    /// The resource of this id with its account and with related resources.
     pub async fn standing(
         &self,
         tenant: &str,
@@ -135,7 +138,7 @@ impl Store {
         id: &str,
         related: Related,
     ) -> Result<Option<Standing>> {
-        let record = self.one(Ask::Standing, tenant, kind, id.to_owned(), related).await?;
+        let record = self.one(&FIND_STANDING, tenant, kind, id.to_owned(), related).await?;
         record.map(|record| stands(&record)).transpose()
     }
 
@@ -168,14 +171,13 @@ impl Store {
         user_name: &str,
         related: Related,
     ) -> Result<Option<StoredResource>> {
-        let record =
-            self.one(Ask::ResourceByUserName, tenant, kind, key(user_name), related).await?;
+        let record = self.one(&FIND_BY_USER_NAME, tenant, kind, key(user_name), related).await?;
         record.map(|record| read(&record)).transpose()
     }
 
     async fn one(
         &self,
-        ask: Ask,
+        statement: &'static Statement,
         tenant: &str,
         kind: &str,
         wanted: String,
@@ -183,7 +185,7 @@ impl Store {
     ) -> Result<Option<String>> {
         let values =
             vec![tenant.into(), kind.into(), wanted.into(), Bound::Integer(related.number())];
-        Ok(self.reader.ask(ask, values).await?.pop())
+        Ok(self.reader.read(statement, values).await?.pop())
     }
 }
 
@@ -224,20 +226,13 @@ fn stands(record: &str) -> Result<Standing> {
     Ok(Standing { resource: read(resource)?, account })
 }
 
-/// What a name is found by: upper and lower case do not differ.
-pub(super) fn key(name: &str) -> String {
-    name.to_lowercase()
-}
+static FIND_BY_ID: LazyLock<Statement> =
+    LazyLock::new(|| find("", "r.id = new.wanted AND r.kind = new.kind"));
 
-pub(super) fn find_by_id() -> Statement {
-    find("", "r.id = new.wanted AND r.kind = new.kind")
-}
+static FIND_BY_USER_NAME: LazyLock<Statement> =
+    LazyLock::new(|| find("", "r.kind = new.kind AND r.user_name_key = new.wanted"));
 
-pub(super) fn find_by_user_name() -> Statement {
-    find("", "r.kind = new.kind AND r.user_name_key = new.wanted")
-}
-
-pub(super) fn find_standing() -> Statement {
+static FIND_STANDING: LazyLock<Statement> = LazyLock::new(|| {
     let account = format!(
         "coalesce((
              SELECT {} FROM account a WHERE a.tenant = r.tenant AND a.resource = r.id
@@ -245,7 +240,7 @@ pub(super) fn find_standing() -> Statement {
         account::RECORD
     );
     find(&account, "r.id = new.wanted AND r.kind = new.kind")
-}
+});
 
 fn find(before: &str, condition: &str) -> Statement {
     let related = format!(
@@ -254,7 +249,7 @@ fn find(before: &str, condition: &str) -> Statement {
         frame::members(false),
         frame::members(true)
     );
-    // What is long stands last, so that nobody looks for fields in it.
+    // The document is long and stands last, so that it is not searched for fields.
     let record = frame::record(&format!(
         "new.n, {before} r.id, r.version, r.departures, r.created, r.last_modified, {related}, \
          r.document"

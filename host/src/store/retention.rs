@@ -1,4 +1,4 @@
-//! What the journal need not keep for ever.
+//! Retention: exchanges that the journal does not keep for ever.
 
 use anyhow::Result;
 use sqlx::sqlite::SqliteConnection;
@@ -40,9 +40,9 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get("tenant")?, row.try_get("app")?))).collect()
     }
 
-    /// Looks through so many operations, and forgets the exchanges of those that are over and whom
-    /// nobody can take up again: how many exchanges went, and the last operation that was looked at;
-    /// none where there are no more.
+    /// Looks through this many operations, and deletes the exchanges of those that are finished and
+    /// cannot be retried: the number of deleted exchanges, and the last operation of these; none if
+    /// there are no more operations.
     pub async fn forget_exchanges(
         &self,
         what: &Forgettable,
@@ -76,7 +76,8 @@ impl Store {
     }
 }
 
-/// What is over stays over: nobody can have taken it up since it was looked at.
+/// Deletes exchanges. The operations cannot have been retried since they were read: their states are
+/// final.
 async fn forget(connection: &mut SqliteConnection, operations: Vec<String>) -> Result<u64> {
     let places: Vec<String> = (1..=operations.len()).map(|n| format!("${n}")).collect();
     let sql = format!("DELETE FROM exchange WHERE operation IN ({})", places.join(", "));

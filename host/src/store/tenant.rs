@@ -1,8 +1,8 @@
 //! Tenants: one customer organisation's integration with an app each.
 
 use anyhow::Result;
-use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::Store;
 use crate::clock::rfc3339;
@@ -20,7 +20,7 @@ pub struct TenantRow {
     pub state: String,
     /// Settings over the app's, a JSON object.
     pub settings: String,
-    /// The disconnect under way, a JSON object.
+    /// The pending disconnect, a JSON object.
     pub plan: Option<String>,
     /// The digest of the connector that decides for it alone; none: the app's does.
     pub connector: Option<String>,
@@ -28,6 +28,17 @@ pub struct TenantRow {
     pub previous: Option<String>,
     /// When it was made.
     pub created: String,
+}
+
+/// Which tenants are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TenantFilter {
+    /// Only tenants of this app.
+    pub app: Option<String>,
+    /// Only tenants in this state.
+    pub state: Option<String>,
+    /// Only tenants whose id begins with this.
+    pub prefix: Option<String>,
 }
 
 impl Store {
@@ -51,15 +62,88 @@ impl Store {
         rows.iter().map(tenant).collect()
     }
 
-    /// Removes a tenant with its directory, accounts and credentials, and says whether there was
-    /// one. The journal stays; what was still open or held in it is dropped.
+    /// The tenant of this id.
+    pub async fn tenant(&self, id: &str) -> Result<Option<TenantRow>> {
+        let found = sqlx::query("SELECT * FROM tenant WHERE id = $1").bind(id);
+        let row = found.fetch_optional(&mut *self.pool.take().await?).await?;
+        row.as_ref().map(tenant).transpose()
+    }
+
+    /// The tenants that match, by id, from the one after this id.
+    pub async fn tenant_page(
+        &self,
+        filter: &TenantFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<TenantRow>> {
+        // An id with the prefix is less than the prefix with the greatest character after it.
+        let end = filter.prefix.as_ref().map(|prefix| format!("{prefix}{}", char::MAX));
+        let conditions = [
+            ("app = ", filter.app.as_deref()),
+            ("state = ", filter.state.as_deref()),
+            ("id >= ", filter.prefix.as_deref()),
+            ("id < ", end.as_deref()),
+            ("id > ", after),
+        ];
+        let mut sql = "SELECT * FROM tenant WHERE true".to_owned();
+        let mut values = Vec::new();
+        for (condition, value) in conditions {
+            if let Some(value) = value {
+                values.push(value);
+                sql += &format!(" AND {condition}${}", values.len());
+            }
+        }
+        sql += &format!(" ORDER BY id LIMIT ${} + 0", values.len() + 1);
+        let query = values
+            .into_iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, value| query.bind(value.to_owned()));
+        let rows = query.bind(limit).fetch_all(&mut *self.pool.take().await?).await?;
+        rows.iter().map(tenant).collect()
+    }
+
+    /// The tenants of an app, by id, from the one after this id.
+    pub async fn tenants_of(
+        &self,
+        app: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<TenantRow>> {
+        let filter = TenantFilter { app: Some(app.to_owned()), ..TenantFilter::default() };
+        self.tenant_page(&filter, after, limit).await
+    }
+
+    /// The tenants of an app that have a connector of their own, by id.
+    pub async fn tenants_with_own_connector(&self, app: &str) -> Result<Vec<TenantRow>> {
+        let found = sqlx::query(
+            "SELECT * FROM tenant WHERE app = $1 AND connector IS NOT NULL ORDER BY id",
+        );
+        let rows = found.bind(app).fetch_all(&mut *self.pool.take().await?).await?;
+        rows.iter().map(tenant).collect()
+    }
+
+    /// The number of tenants of an app.
+    pub async fn count_tenants_of(&self, app: &str) -> Result<u64> {
+        let found = sqlx::query("SELECT count(*) FROM tenant WHERE app = $1").bind(app);
+        let row = found.fetch_one(&mut *self.pool.take().await?).await?;
+        Ok(u64::try_from(row.try_get::<i64, _>(0)?)?)
+    }
+
+    /// Whether more than one tenant uses an app.
+    pub async fn is_shared(&self, app: &str) -> Result<bool> {
+        let found = sqlx::query("SELECT 1 FROM tenant WHERE app = $1 LIMIT 1 OFFSET 1").bind(app);
+        Ok(found.fetch_optional(&mut *self.pool.take().await?).await?.is_some())
+    }
+
+    /// Removes a tenant with its directory, accounts, credentials and jobs, and says whether there was
+    /// one. The journal stays; its open and held operations are dropped.
     pub async fn remove_tenant(&self, id: &str) -> Result<bool> {
         let (id, now) = (id.to_owned(), rfc3339(self.clock.now()));
         self.writer.run(|connection| Box::pin(remove(connection, id, now))).await
     }
 }
 
-async fn put(connection: &mut SqliteConnection, tenant: TenantRow) -> Result<()> {
+/// Inserts or updates a tenant in the caller's transaction; its app and its connectors stay.
+pub(super) async fn put(connection: &mut SqliteConnection, tenant: TenantRow) -> Result<()> {
     sqlx::query(
         r#"INSERT INTO tenant (id, app, dialect, state, settings, "plan", created)
            VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -100,7 +184,7 @@ async fn remove(connection: &mut SqliteConnection, id: String, now: String) -> R
     .bind(now)
     .execute(&mut *connection)
     .await?;
-    // Members and addresses go with the resources, credentials with the tenant.
+    // Members and addresses go with the resources, credentials and jobs with the tenant.
     for table in [
         "DELETE FROM resource WHERE tenant = $1",
         "DELETE FROM account WHERE tenant = $1",

@@ -10,12 +10,14 @@ use crate::decision::{Account, EventKind, Membership};
 mod commits;
 mod configuration;
 mod files;
+mod jobs;
 mod journal;
+mod lookups;
 mod members;
 mod pages;
 mod retention;
 
-/// A store in a directory of its own.
+/// A store in a temporary directory.
 struct Bench {
     store: Store,
     directory: TempDir,
@@ -107,7 +109,7 @@ fn group(tenant: &str, id: &str, name: &str) -> ResourceRow {
         display_name: Some(name.to_owned()),
         emails: Vec::new(),
         document: document.to_string(),
-        ..user(tenant, id, "nobody")
+        ..user(tenant, id, "unnamed")
     }
 }
 

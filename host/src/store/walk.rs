@@ -10,7 +10,7 @@ use super::commit::{Commit, ResourceChange};
 /// More places than this are not remembered.
 const MOST: usize = 4096;
 
-/// A list as somebody walks through it.
+/// A list that a client walks through.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct List {
     pub(super) tenant: String,

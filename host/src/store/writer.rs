@@ -17,18 +17,18 @@ mod entry;
 mod failure;
 
 use entry::MOST;
-use failure::Failure;
+use failure::WriteError;
 
 /// No more wait; who comes then waits to be let in.
 const QUEUE: usize = 1024;
 
-type Answer = oneshot::Sender<Result<(), CommitError>>;
+type CommitReply = oneshot::Sender<Result<(), CommitError>>;
 
 /// Something rare that is written in a transaction of its own.
 type Errand = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<()>> + Send>;
 
-enum Job {
-    Commit(Box<Commit>, Answer),
+enum WriteRequest {
+    Commit(Box<Commit>, CommitReply),
     Errand(Errand, oneshot::Sender<Result<()>>),
     Close(oneshot::Sender<Result<()>>),
 }
@@ -36,7 +36,7 @@ enum Job {
 /// Takes work to the writing connection.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
-    jobs: mpsc::Sender<Job>,
+    requests: mpsc::Sender<WriteRequest>,
 }
 
 impl Writer {
@@ -46,16 +46,16 @@ impl Writer {
         walks: Arc<Walks>,
     ) -> Result<Self> {
         entry::prepare(&mut connection).await.context("preparing to write")?;
-        let (jobs, waiting) = mpsc::channel(QUEUE);
+        let (requests, waiting) = mpsc::channel(QUEUE);
         let desk = Desk { connection, walks };
         tokio::spawn(desk.serve(waiting, lock));
-        Ok(Self { jobs })
+        Ok(Self { requests })
     }
 
     pub(super) async fn enqueue(&self, commit: Commit) -> Result<Receipt, CommitError> {
         let (answer, answered) = oneshot::channel();
-        let sent = self.jobs.send(Job::Commit(Box::new(commit), answer)).await;
-        sent.map_err(|_| CommitError::Accident(anyhow!("the store is closed")))?;
+        let sent = self.requests.send(WriteRequest::Commit(Box::new(commit), answer)).await;
+        sent.map_err(|_| CommitError::Internal(anyhow!("the store is closed")))?;
         Ok(Receipt(answered))
     }
 
@@ -75,7 +75,11 @@ impl Writer {
             })
         });
         let (answer, answered) = oneshot::channel();
-        self.jobs.send(Job::Errand(errand, answer)).await.ok().context("the store is closed")?;
+        self.requests
+            .send(WriteRequest::Errand(errand, answer))
+            .await
+            .ok()
+            .context("the store is closed")?;
         answered.await.context("the store is closed")??;
         result.await.context("the store is closed")
     }
@@ -83,7 +87,7 @@ impl Writer {
     /// Writes what waits, moves everything into the database file, and ends.
     pub(super) async fn close(&self) -> Result<()> {
         let (answer, answered) = oneshot::channel();
-        if self.jobs.send(Job::Close(answer)).await.is_err() {
+        if self.requests.send(WriteRequest::Close(answer)).await.is_err() {
             return Ok(());
         }
         answered.await.context("the store is closed")?
@@ -97,18 +101,18 @@ struct Desk {
 }
 
 impl Desk {
-    async fn serve(mut self, mut waiting: mpsc::Receiver<Job>, lock: Lock) {
-        let mut jobs = Vec::with_capacity(MOST);
-        while waiting.recv_many(&mut jobs, MOST).await > 0 {
+    async fn serve(mut self, mut waiting: mpsc::Receiver<WriteRequest>, lock: Lock) {
+        let mut requests = Vec::with_capacity(MOST);
+        while waiting.recv_many(&mut requests, MOST).await > 0 {
             let mut commits = Vec::new();
-            for job in jobs.drain(..) {
-                match job {
-                    Job::Commit(commit, answer) => commits.push((commit, answer)),
-                    Job::Errand(errand, answer) => {
+            for request in requests.drain(..) {
+                match request {
+                    WriteRequest::Commit(commit, answer) => commits.push((commit, answer)),
+                    WriteRequest::Errand(errand, answer) => {
                         self.write(std::mem::take(&mut commits)).await;
                         answer.send(self.errand(errand).await).ok();
                     }
-                    Job::Close(answer) => {
+                    WriteRequest::Close(answer) => {
                         self.write(std::mem::take(&mut commits)).await;
                         waiting.close();
                         let closed = self.close().await;
@@ -121,22 +125,22 @@ impl Desk {
             self.write(commits).await;
         }
         if let Err(error) = self.close().await {
-            tracing::warn!(error = format!("{error:#}"), "closing the database");
+            tracing::warn!(error = format!("{error:#}"), "store: closing the database failed");
         }
     }
 
     /// Writes commits and answers each.
-    async fn write(&mut self, waiting: Vec<(Box<Commit>, Answer)>) {
+    async fn write(&mut self, waiting: Vec<(Box<Commit>, CommitReply)>) {
         if waiting.is_empty() {
             return;
         }
-        let (commits, answers): (Vec<Box<Commit>>, Vec<Answer>) = waiting.into_iter().unzip();
+        let (commits, answers): (Vec<Box<Commit>>, Vec<CommitReply>) = waiting.into_iter().unzip();
         let results = match self.together(&commits).await {
             Ok(()) => commits.iter().map(|_| Ok(())).collect(),
             Err(failure) if commits.len() == 1 => vec![Err(failure.into())],
             Err(_) => self.one_by_one(&commits).await,
         };
-        // Before anybody hears of it, so that no page begins where a row is gone by now.
+        // Before the replies, so that no page begins at a place whose row is gone.
         self.walks.changed(commits.iter().map(|commit| &**commit));
         for (answer, result) in answers.into_iter().zip(results) {
             answer.send(result).ok();
@@ -144,7 +148,7 @@ impl Desk {
     }
 
     /// One statement, for when nothing goes wrong. It is a transaction by itself.
-    async fn together(&mut self, commits: &[Box<Commit>]) -> Result<(), Failure> {
+    async fn together(&mut self, commits: &[Box<Commit>]) -> Result<(), WriteError> {
         fail::fail_point!("journal");
         entry::write(&mut self.connection, commits).await?;
         fail::fail_point!("journal-done");
@@ -163,24 +167,27 @@ impl Desk {
         };
         let Err(failure) = written.await else { return results };
         self.undo().await;
-        let reason = CommitError::from(failure).into_accident();
+        let reason = CommitError::from(failure).into_internal();
         let disk: Option<DiskError> = reason.downcast_ref().copied();
         let again = || match disk {
             Some(disk) => disk.into(),
             None => anyhow!("{reason:#}"),
         };
-        commits.iter().map(|_| Err(CommitError::Accident(again()))).collect()
+        commits.iter().map(|_| Err(CommitError::Internal(again()))).collect()
     }
 
     /// One commit of several; the error is one that all of them share.
-    async fn alone(&mut self, commit: &[Box<Commit>]) -> Result<Result<(), CommitError>, Failure> {
-        match entry::write(&mut self.connection, commit).await.map_err(Failure::from) {
+    async fn alone(
+        &mut self,
+        commit: &[Box<Commit>],
+    ) -> Result<Result<(), CommitError>, WriteError> {
+        match entry::write(&mut self.connection, commit).await.map_err(WriteError::from) {
             Err(failure) if failure.is_shared() => Err(failure),
             written => Ok(written.map_err(CommitError::from)),
         }
     }
 
-    async fn conclude(&mut self) -> Result<(), Failure> {
+    async fn conclude(&mut self) -> Result<(), WriteError> {
         fail::fail_point!("journal");
         self.execute("COMMIT").await?;
         fail::fail_point!("journal-done");
@@ -201,7 +208,7 @@ impl Desk {
         let begun = self.execute("BEGIN IMMEDIATE").await.context("beginning to write");
         begun.map_err(DiskError::told)?;
         let done = match errand(&mut self.connection).await {
-            Ok(()) => self.conclude().await.map_err(|it| CommitError::from(it).into_accident()),
+            Ok(()) => self.conclude().await.map_err(|it| CommitError::from(it).into_internal()),
             Err(error) => Err(error),
         };
         if done.is_err() {

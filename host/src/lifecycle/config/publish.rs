@@ -94,6 +94,6 @@ impl Configuration {
 
     async fn publish_one(&self, change: ResourceChange) -> anyhow::Result<()> {
         let commit = Commit { resource: Some(change), ..Commit::default() };
-        self.store.commit(commit).await.map_err(CommitError::into_accident)
+        self.store.commit(commit).await.map_err(CommitError::into_internal)
     }
 }

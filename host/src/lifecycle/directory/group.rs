@@ -300,7 +300,7 @@ impl Directory {
             Ok(()) => landing.well(),
             Err(CommitError::Stale) => return Ok(None),
             Err(CommitError::UserNameTaken) => return Err(taken(&work.subject).into()),
-            Err(CommitError::Accident(error)) => return Err(error.into()),
+            Err(CommitError::Internal(error)) => return Err(error.into()),
         }
         Ok(Some(self.operations.written(work, Ended::Done, false, None)?))
     }

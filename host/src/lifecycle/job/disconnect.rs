@@ -278,7 +278,7 @@ impl Jobs {
             row.finished = Some(rfc3339(self.clock.now()));
             row.note = Some("the integration ended before it was done".to_owned());
             let commit = Commit { operation: Some(row), ..Commit::default() };
-            self.store.commit(commit).await.map_err(CommitError::into_accident)?;
+            self.store.commit(commit).await.map_err(CommitError::into_internal)?;
             self.operations.open().forget(&open.operation);
         }
         Ok(())

@@ -135,7 +135,7 @@ impl Operations {
             Err(CommitError::Stale) => {
                 Err(anyhow::anyhow!("the resource changed under its lane").into())
             }
-            Err(CommitError::Accident(error)) => Err(error.into()),
+            Err(CommitError::Internal(error)) => Err(error.into()),
         }
     }
 

@@ -30,7 +30,7 @@ impl Operations {
         };
         account.protected = protected;
         let commit = Commit { account: Some(account), ..Commit::default() };
-        Ok(self.store.commit(commit).await.map_err(CommitError::into_accident)?)
+        Ok(self.store.commit(commit).await.map_err(CommitError::into_internal)?)
     }
 
     /// Tries an operation again now: one that is open, failed or held.
@@ -55,7 +55,7 @@ impl Operations {
             row.note = Some("dropped by an operator".to_owned());
             row.finished = Some(rfc3339(operations.clock.now()));
             let commit = Commit { operation: Some(row), ..Commit::default() };
-            operations.store.commit(commit).await.map_err(CommitError::into_accident)?;
+            operations.store.commit(commit).await.map_err(CommitError::into_internal)?;
             operations.open.forget(&operation);
             Ok(())
         })
@@ -74,7 +74,7 @@ impl Operations {
         row.state = OperationState::Open;
         row.due = None;
         let commit = Commit { operation: Some(row), ..Commit::default() };
-        self.store.commit(commit).await.map_err(CommitError::into_accident)?;
+        self.store.commit(commit).await.map_err(CommitError::into_internal)?;
         let Some(mut work) = self.restore(operation).await? else { return Ok(()) };
         self.open.insert(&work);
         let asked = work.exchanges.len();
@@ -85,7 +85,7 @@ impl Operations {
             let mut commit =
                 Commit { operation: Some(work.row(OperationState::Open)?), ..Commit::default() };
             commit.exchanges.push(work.exchange(work.exchanges.len(), self.clock.now())?);
-            self.store.commit(commit).await.map_err(CommitError::into_accident)?;
+            self.store.commit(commit).await.map_err(CommitError::into_internal)?;
         }
         Ok(())
     }

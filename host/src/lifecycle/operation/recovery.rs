@@ -41,7 +41,7 @@ impl Operations {
         row.state = OperationState::Failed;
         row.note = Some(format!("it could not be taken up after a restart: {error:#}"));
         let commit = Commit { operation: Some(row), ..Commit::default() };
-        self.store.commit(commit).await.map_err(CommitError::into_accident)
+        self.store.commit(commit).await.map_err(CommitError::into_internal)
     }
 
     /// An open operation as the journal has it; none where it is finished.

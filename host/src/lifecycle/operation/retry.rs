@@ -128,7 +128,7 @@ impl Operations {
         row.attempts += 1;
         row.due = Some(rfc3339(self.clock.now() + AFTER_AN_ACCIDENT));
         let commit = Commit { operation: Some(row), ..Commit::default() };
-        self.store.commit(commit).await.map_err(CommitError::into_accident)
+        self.store.commit(commit).await.map_err(CommitError::into_internal)
     }
 
     /// Goes on with an operation whose sender has been answered.

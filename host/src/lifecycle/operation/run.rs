@@ -148,7 +148,7 @@ impl Operations {
             Ok(()) => {}
             Err(CommitError::UserNameTaken) => return Ok(Some(Ended::Taken)),
             Err(CommitError::Stale) => anyhow::bail!("the resource changed under its lane"),
-            Err(CommitError::Accident(error)) => return Err(error),
+            Err(CommitError::Internal(error)) => return Err(error),
         }
         work.journaled = true;
         self.open.insert(work);
@@ -238,7 +238,7 @@ impl Operations {
         // The app knows nothing of it, so if it gets no further it can begin anew.
         if work.passing && !work.journaled && work.resource.is_some() {
             let account = commit.account.clone();
-            let receipt = self.store.enqueue(commit).await.map_err(CommitError::into_accident)?;
+            let receipt = self.store.enqueue(commit).await.map_err(CommitError::into_internal)?;
             return Ok(Ended::Passing(receipt, account));
         }
         match self.store.commit(commit).await {
@@ -255,7 +255,7 @@ impl Operations {
                 return self.finish_anew(work, outcome).await;
             }
             Err(CommitError::Stale) => anyhow::bail!("the resource changed under its lane"),
-            Err(CommitError::Accident(error)) => return Err(error),
+            Err(CommitError::Internal(error)) => return Err(error),
         }
         self.open.remove(work);
         Ok(Ended::Done)
@@ -319,7 +319,7 @@ impl Operations {
         }
         match self.store.commit(commit).await {
             Ok(()) => {}
-            Err(CommitError::Accident(error)) => return Err(error),
+            Err(CommitError::Internal(error)) => return Err(error),
             Err(_) => anyhow::bail!("the journal refused an operation"),
         }
         work.journaled = true;

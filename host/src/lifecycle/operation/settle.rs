@@ -142,7 +142,7 @@ impl Operations {
         row.finished = (state == OperationState::Dropped).then(|| rfc3339(now));
         row.sealed = None;
         commit.operation = Some(row);
-        self.store.commit(commit).await.map_err(CommitError::into_accident)?;
+        self.store.commit(commit).await.map_err(CommitError::into_internal)?;
         self.open.remove(work);
         Ok(())
     }
@@ -165,7 +165,7 @@ impl Operations {
                 row.finished = Some(rfc3339(self.clock.now()));
                 row.note = Some("held, and overtaken: the integration has ended".to_owned());
                 let commit = Commit { operation: Some(row), ..Commit::default() };
-                self.store.commit(commit).await.map_err(CommitError::into_accident)?;
+                self.store.commit(commit).await.map_err(CommitError::into_internal)?;
             }
         }
     }
@@ -206,7 +206,7 @@ impl Operations {
         match self.store.commit(commit).await {
             Ok(()) => {}
             Err(CommitError::UserNameTaken) => return Err(taken(&work.subject).into()),
-            Err(error) => return Err(error.into_accident().into()),
+            Err(error) => return Err(error.into_internal().into()),
         }
         self.open.insert(&work);
         match accept {
@@ -242,7 +242,7 @@ impl Operations {
         progress.owed = false;
         operation.progress = serde_json::to_string(&progress)?;
         let commit = Commit { operation: Some(operation), ..Commit::default() };
-        self.store.commit(commit).await.map_err(CommitError::into_accident)?;
+        self.store.commit(commit).await.map_err(CommitError::into_internal)?;
         Ok(true)
     }
 }

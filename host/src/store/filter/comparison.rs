@@ -3,14 +3,15 @@
 use jiff::Timestamp;
 use serde_json::Number;
 
-use super::values::{Place, Values};
-use super::{Writer, folding};
+use super::condition::ConditionWriter;
+use super::folding;
+use super::values::{ValueLocation, Values};
 use crate::clock::rfc3339;
 use crate::scim::evaluate::{Comparison, Operand};
 use crate::scim::{Error, Operator};
-use crate::store::reader::Bound;
+use crate::store::statement::Bound;
 
-impl<'t> Writer<'t> {
+impl<'t> ConditionWriter<'t> {
     /// Writes that one of the values compares so (RFC 7644 §3.4.2.2).
     pub(super) fn comparison(
         &mut self,
@@ -18,7 +19,7 @@ impl<'t> Writer<'t> {
         comparison: &Comparison,
     ) -> Result<(), Error> {
         let exists = |it: &mut Self| {
-            it.value(&values.place);
+            it.value(&values.location);
             it.sql(" IS NOT NULL");
         };
         match (&comparison.operand, comparison.operator) {
@@ -34,7 +35,7 @@ impl<'t> Writer<'t> {
             (operand, Operator::Ne) if values.are_many() => self.some_differs(values, operand),
             // No value differs from everything (RFC 7643 §2.5).
             (operand, Operator::Ne) => {
-                self.one(&values.place, Operator::Eq, operand)?;
+                self.one(&values.location, Operator::Eq, operand)?;
                 self.sql(" IS NOT TRUE");
                 Ok(())
             }
@@ -43,11 +44,11 @@ impl<'t> Writer<'t> {
                     return Ok(());
                 }
                 if values.are_state() && *operand == Operand::Boolean(false) {
-                    // Whoever is inactive is in an index; who does not say it counts as active.
+                    // Inactive resources are in an index; without a value, a resource is active.
                     self.sql("r.active = 0 AND ");
                 }
                 let mut result = Ok(());
-                self.any(values, |it| result = it.one(&values.place, operator, operand));
+                self.any(values, |it| result = it.one(&values.location, operator, operand));
                 result
             }
         }
@@ -55,7 +56,7 @@ impl<'t> Writer<'t> {
 
     fn some_differs(&mut self, values: &Values<'t>, operand: &Operand) -> Result<(), Error> {
         let exists = |it: &mut Self| {
-            it.value(&values.place);
+            it.value(&values.location);
             it.sql(" IS NOT NULL");
         };
         self.sql("(");
@@ -65,14 +66,14 @@ impl<'t> Writer<'t> {
         self.any(values, |it| {
             exists(it);
             it.sql(" AND ");
-            result = it.one(&values.place, Operator::Eq, operand);
+            result = it.one(&values.location, Operator::Eq, operand);
             it.sql(" IS NOT TRUE");
         });
         self.sql(")");
         result
     }
 
-    /// `emails.value eq` has a table of its own.
+    /// Compares `emails.value eq` by the table of addresses.
     fn by_address(&mut self, values: &Values<'t>, operator: Operator, operand: &Operand) -> bool {
         let (Operator::Eq, Operand::Folded(address)) = (operator, operand) else { return false };
         if values.are_addresses() {
@@ -91,22 +92,29 @@ impl<'t> Writer<'t> {
     }
 
     /// Writes that this value compares so.
-    fn one(&mut self, place: &Place, operator: Operator, operand: &Operand) -> Result<(), Error> {
+    fn one(
+        &mut self,
+        location: &ValueLocation,
+        operator: Operator,
+        operand: &Operand,
+    ) -> Result<(), Error> {
         self.sql("(");
-        match (operand, place) {
-            (Operand::Folded(text), Place::Column { folded: Some(folded), .. }) => {
-                self.text(&Place::Column { sql: folded, folded: None }, operator, text);
+        match (operand, location) {
+            (Operand::Folded(text), ValueLocation::Column { folded: Some(folded), .. }) => {
+                self.text(&ValueLocation::Column { sql: folded, folded: None }, operator, text);
             }
-            (Operand::Folded(text), _) => self.folded(place, operator, text)?,
-            (Operand::Exact(text), _) => self.text(place, operator, text),
-            (Operand::Number(number), _) => self.ordered(place, operator, number_value(number)),
+            (Operand::Folded(text), _) => self.folded(location, operator, text)?,
+            (Operand::Exact(text), _) => self.text(location, operator, text),
+            (Operand::Number(number), _) => self.ordered(location, operator, number_value(number)),
             (Operand::Boolean(truth), _) => {
-                self.ordered(place, operator, Bound::Integer((*truth).into()));
+                self.ordered(location, operator, Bound::Integer((*truth).into()));
             }
-            (Operand::Instant(at), Place::Column { .. }) => self.column_at(place, operator, *at),
+            (Operand::Instant(at), ValueLocation::Column { .. }) => {
+                self.column_at(location, operator, *at)
+            }
             (Operand::Instant(at), _) => {
                 self.sql("round(unixepoch(");
-                self.value(place);
+                self.value(location);
                 self.sql(", 'subsec') * 1000) ");
                 self.sql(sign(operator));
                 self.sql(" ");
@@ -118,8 +126,8 @@ impl<'t> Writer<'t> {
         Ok(())
     }
 
-    fn ordered(&mut self, place: &Place, operator: Operator, operand: Bound) {
-        self.value(place);
+    fn ordered(&mut self, location: &ValueLocation, operator: Operator, operand: Bound) {
+        self.value(location);
         self.sql(" ");
         self.sql(sign(operator));
         self.sql(" ");
@@ -127,51 +135,51 @@ impl<'t> Writer<'t> {
     }
 
     /// Text in which case matters, or is equal on both sides already.
-    fn text(&mut self, place: &Place, operator: Operator, text: &str) {
+    fn text(&mut self, location: &ValueLocation, operator: Operator, text: &str) {
         match operator {
             Operator::Co => {
                 self.sql("instr(");
-                self.value(place);
+                self.value(location);
                 self.sql(", ");
                 self.bind(text);
                 self.sql(") > 0");
             }
             Operator::Sw => {
-                if matches!(place, Place::Column { .. }) {
-                    self.in_range_of(place, text);
+                if matches!(location, ValueLocation::Column { .. }) {
+                    self.in_range_of(location, text);
                 }
                 self.sql("substr(");
-                self.value(place);
+                self.value(location);
                 self.sql(", 1, length(");
                 self.bind(text);
                 self.sql(")) = ");
                 self.bind(text);
             }
-            Operator::Ew => self.ends_with(place, text),
-            _ => self.ordered(place, operator, text.into()),
+            Operator::Ew => self.ends_with(location, text),
+            _ => self.ordered(location, operator, text.into()),
         }
     }
 
     /// Narrows a column down to what can begin so, for an index.
-    fn in_range_of(&mut self, place: &Place, text: &str) {
-        self.ordered(place, Operator::Ge, text.into());
+    fn in_range_of(&mut self, location: &ValueLocation, text: &str) {
+        self.ordered(location, Operator::Ge, text.into());
         self.sql(" AND ");
         if let Some(end) = behind(text) {
-            self.ordered(place, Operator::Lt, end.into());
+            self.ordered(location, Operator::Lt, end.into());
             self.sql(" AND ");
         }
     }
 
-    fn ends_with(&mut self, place: &Place, text: &str) {
+    fn ends_with(&mut self, location: &ValueLocation, text: &str) {
         let length = Bound::Integer(i64::try_from(text.chars().count()).unwrap_or(i64::MAX));
         self.sql("length(");
-        self.value(place);
+        self.value(location);
         self.sql(") >= ");
         self.bind(length.clone());
         self.sql(" AND substr(");
-        self.value(place);
+        self.value(location);
         self.sql(", length(");
-        self.value(place);
+        self.value(location);
         self.sql(") - ");
         self.bind(length);
         self.sql(" + 1) = ");
@@ -179,8 +187,13 @@ impl<'t> Writer<'t> {
     }
 
     /// Text in which case does not matter; the operand is in lower case.
-    fn folded(&mut self, place: &Place, operator: Operator, text: &str) -> Result<(), Error> {
-        self.value(place);
+    fn folded(
+        &mut self,
+        location: &ValueLocation,
+        operator: Operator,
+        text: &str,
+    ) -> Result<(), Error> {
+        self.value(location);
         if !matches!(operator, Operator::Co | Operator::Sw | Operator::Ew) {
             self.sql(" COLLATE ");
             self.sql(folding::FOLDED);
@@ -199,7 +212,7 @@ impl<'t> Writer<'t> {
     }
 
     /// Columns hold moments to the millisecond, as text in the order of time.
-    fn column_at(&mut self, place: &Place, operator: Operator, at: Timestamp) {
+    fn column_at(&mut self, location: &ValueLocation, operator: Operator, at: Timestamp) {
         let exact = at.subsec_nanosecond() % 1_000_000 == 0;
         let floor = floor_to_millisecond(at);
         let operator = match (operator, exact) {
@@ -208,7 +221,7 @@ impl<'t> Writer<'t> {
             (Operator::Lt, false) => Operator::Le,
             (operator, _) => operator,
         };
-        self.ordered(place, operator, rfc3339(floor).into());
+        self.ordered(location, operator, rfc3339(floor).into());
     }
 }
 
@@ -216,7 +229,7 @@ impl<'t> Writer<'t> {
 fn behind(text: &str) -> Option<String> {
     let mut text = text.to_owned();
     while let Some(last) = text.pop() {
-        // What is not a character follows on one that is (U+D7FF).
+        // Code points that are no characters follow on one that is (U+D7FF).
         let next = (u32::from(last) + 1..).take(0x801).find_map(char::from_u32);
         if let Some(next) = next {
             text.push(next);

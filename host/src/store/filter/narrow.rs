@@ -1,6 +1,5 @@
 //! Which filters an index answers.
 
-use super::address_in;
 use crate::scim::path::AttributePath;
 use crate::scim::{Filter, Literal, Operator, ResourceType};
 
@@ -23,6 +22,18 @@ pub(super) fn is_narrow(filter: &Filter, resource_type: &ResourceType) -> bool {
             has_rows && address_in(filter).is_some()
         }
         Filter::Present(_) | Filter::Not(_) => false,
+    }
+}
+
+/// The address without which the filter between the brackets of `emails[…]` does not match.
+pub(super) fn address_in(filter: &Filter) -> Option<&str> {
+    match filter {
+        Filter::Compare(path, Operator::Eq, Literal::String(address)) => {
+            let is_value = path.schema.is_none() && path.sub_attribute.is_none();
+            (is_value && path.attribute.eq_ignore_ascii_case("value")).then_some(address)
+        }
+        Filter::And(left, right) => address_in(left).or_else(|| address_in(right)),
+        _ => None,
     }
 }
 

@@ -1,12 +1,26 @@
 //! What a list is sorted by (RFC 7644 §3.4.2.3): the value of an attribute, or of the primary or
 //! first of several.
 
-use super::values::{Place, Scope, Values};
-use super::{Condition, FOLDED, Writer};
+use super::condition::{Condition, ConditionWriter};
+use super::folding::FOLDED;
+use super::values::{Scope, ValueLocation, Values};
 use crate::scim::path::AttributePath;
 use crate::scim::{Attribute, AttributeType, Error, ResourceType};
-use crate::store::page::Key;
-use crate::store::reader::Bound;
+use crate::store::statement::Bound;
+
+/// What resources are sorted by: an expression over a row `r` that is never NULL.
+///
+/// RFC 7644 §3.4.2.3: a resource without a value is last if ascending and first if descending. So a
+/// missing value is the empty BLOB, which SQLite puts behind all texts and numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::store) struct SortKey {
+    pub(in crate::store) sql: String,
+    pub(in crate::store) values: Vec<Bound>,
+    /// How texts are compared, unless byte by byte.
+    pub(in crate::store) collation: Option<&'static str>,
+    /// Whether an index has this order.
+    pub(in crate::store) is_indexed: bool,
+}
 
 /// Columns that an index has in order, for every resource of a kind.
 const INDEXED: [(&str, &str); 2] =
@@ -18,8 +32,8 @@ pub(in crate::store) fn sort_key(
     path: &AttributePath,
     resource_type: &ResourceType,
     tenant: &str,
-) -> Result<Key, Error> {
-    let mut writer = Writer { resource_type, tenant, condition: Condition::default(), elements: 0 };
+) -> Result<SortKey, Error> {
+    let mut writer = ConditionWriter::new(resource_type, tenant);
     let compared = writer.compared(path, &Scope::Resource);
     let (values, attribute) = compared
         .map_err(|_| refused(path, "is made for each answer, and nothing can be sorted by it"))?
@@ -43,8 +57,13 @@ pub(in crate::store) fn sort_key(
     Ok(key_of(&sql, values, (ignores_case && !is_folded).then_some(FOLDED), false))
 }
 
-fn key_of(sql: &str, values: Vec<Bound>, collation: Option<&'static str>, is_indexed: bool) -> Key {
-    Key { sql: sql.to_owned(), values, collation, is_indexed }
+fn key_of(
+    sql: &str,
+    values: Vec<Bound>,
+    collation: Option<&'static str>,
+    is_indexed: bool,
+) -> SortKey {
+    SortKey { sql: sql.to_owned(), values, collation, is_indexed }
 }
 
 fn ignores_case(attribute: &Attribute) -> bool {
@@ -56,7 +75,7 @@ fn refused(path: &AttributePath, why: &str) -> Error {
     Error::invalid_path(format!("sortBy: {path} {why}"))
 }
 
-impl<'t> Writer<'t> {
+impl<'t> ConditionWriter<'t> {
     /// Writes the value of the attribute; whether upper and lower case are one in it already.
     fn sort_value(&mut self, values: &Values<'t>, attribute: &Attribute) -> bool {
         use AttributeType::{Binary, Reference, String};
@@ -74,8 +93,8 @@ impl<'t> Writer<'t> {
 
     fn sort_whole_value(&mut self, values: &Values<'t>, attribute: &Attribute) -> bool {
         let lists = values.lists().to_vec();
-        if let (Place::Column { folded: Some(folded), .. }, true) =
-            (&values.place, ignores_case(attribute))
+        if let (ValueLocation::Column { folded: Some(folded), .. }, true) =
+            (&values.location, ignores_case(attribute))
         {
             self.sql(folded);
             return true;
@@ -107,13 +126,13 @@ impl<'t> Writer<'t> {
 
     /// Moments are compared as such, whatever their offset; columns are in their order already.
     fn moment(&mut self, values: &Values<'t>, attribute: &Attribute) {
-        let is_written = matches!(values.place, Place::Json { .. });
+        let is_written = matches!(values.location, ValueLocation::Json { .. });
         if attribute.kind == AttributeType::DateTime && is_written {
             self.sql("round(unixepoch(");
-            self.value(&values.place);
+            self.value(&values.location);
             self.sql(", 'subsec') * 1000)");
         } else {
-            self.value(&values.place);
+            self.value(&values.location);
         }
     }
 }

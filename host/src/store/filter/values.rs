@@ -1,6 +1,6 @@
 //! Where the values of an attribute are: in a column, in the document, or in rows of members.
 
-use super::Writer;
+use super::condition::ConditionWriter;
 use crate::scim::evaluate::Target;
 use crate::scim::path::AttributePath;
 use crate::scim::{Attribute, AttributeType, Error};
@@ -34,7 +34,7 @@ impl Relation {
         }
     }
 
-    fn column(self, name: &str) -> Option<Place> {
+    fn column(self, name: &str) -> Option<ValueLocation> {
         let (sql, folded) = match (self, name) {
             // Ids are muster's own and have no upper case.
             (Self::Groups, "value") => ("m.group_id", Some("m.group_id")),
@@ -45,7 +45,7 @@ impl Relation {
             (Self::Members, "type") => ("m.kind", None),
             _ => return None,
         };
-        Some(Place::Column { sql, folded })
+        Some(ValueLocation::Column { sql, folded })
     }
 }
 
@@ -56,7 +56,7 @@ const GROUP_NAME_KEY: &str =
 
 /// Where one value is.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum ValueLocation {
     /// In this expression; where there is one, `folded` is the same in lower case.
     Column { sql: &'static str, folded: Option<&'static str> },
     /// At this path of a JSON text; the empty path is the value itself.
@@ -73,14 +73,14 @@ pub(super) struct Values<'t> {
     /// The lists that have to be gone through: JSON text, path, and the name of each value.
     lists: Vec<(String, String, String)>,
     relation: Option<Relation>,
-    pub(super) place: Place,
+    pub(super) location: ValueLocation,
     /// None for the whole of an extension.
     attribute: Option<&'t Attribute>,
 }
 
 impl<'t> Values<'t> {
-    fn at(place: Place, attribute: Option<&'t Attribute>) -> Self {
-        Self { lists: Vec::new(), relation: None, place, attribute }
+    fn at(location: ValueLocation, attribute: Option<&'t Attribute>) -> Self {
+        Self { lists: Vec::new(), relation: None, location, attribute }
     }
 
     /// Whether there can be more than one.
@@ -99,13 +99,15 @@ impl<'t> Values<'t> {
 
     /// Whether these are e-mail addresses of the resource, which have rows of their own.
     pub(super) fn are_addresses(&self) -> bool {
-        let is_value = matches!(&self.place, Place::Json { path, .. } if path == "$.\"value\"");
+        let is_value =
+            matches!(&self.location, ValueLocation::Json { path, .. } if path == "$.\"value\"");
         is_value && self.are_emails()
     }
 
     /// Whether these are the e-mails of the resource, of which the addresses have rows.
     pub(super) fn are_whole_addresses(&self) -> bool {
-        let is_whole = matches!(&self.place, Place::Json { path, .. } if path.is_empty());
+        let is_whole =
+            matches!(&self.location, ValueLocation::Json { path, .. } if path.is_empty());
         is_whole && self.are_emails()
     }
 
@@ -113,7 +115,7 @@ impl<'t> Values<'t> {
     pub(super) fn are_state(&self) -> bool {
         let is_active = |text: &str, path: &str| text == "r.document" && path == "$.\"active\"";
         self.lists.is_empty()
-            && matches!(&self.place, Place::Json { text, path } if is_active(text, path))
+            && matches!(&self.location, ValueLocation::Json { text, path } if is_active(text, path))
     }
 
     fn are_emails(&self) -> bool {
@@ -128,9 +130,9 @@ impl<'t> Values<'t> {
 
     /// Whether they are in this column, as they are compared.
     pub(super) fn are_column(&self, column: &str) -> bool {
-        match &self.place {
-            Place::Column { sql, folded } => folded.unwrap_or(sql) == column,
-            Place::Json { .. } | Place::Kind | Place::Whole => false,
+        match &self.location {
+            ValueLocation::Column { sql, folded } => folded.unwrap_or(sql) == column,
+            ValueLocation::Json { .. } | ValueLocation::Kind | ValueLocation::Whole => false,
         }
     }
 
@@ -142,23 +144,23 @@ impl<'t> Values<'t> {
     /// What names mean between brackets after this attribute.
     pub(super) fn scope(&self) -> Option<Scope<'t>> {
         let attribute = self.attribute?;
-        Some(match (&self.place, self.relation) {
-            (Place::Whole, Some(relation)) => Scope::Related(attribute, relation),
-            (Place::Whole, None) => Scope::Meta(attribute),
-            (Place::Json { text, path }, _) if path.is_empty() => {
+        Some(match (&self.location, self.relation) {
+            (ValueLocation::Whole, Some(relation)) => Scope::Related(attribute, relation),
+            (ValueLocation::Whole, None) => Scope::Meta(attribute),
+            (ValueLocation::Json { text, path }, _) if path.is_empty() => {
                 Scope::Element(attribute, text.clone())
             }
-            (Place::Json { text, path }, _) => {
+            (ValueLocation::Json { text, path }, _) => {
                 // Names of the schema have neither quotes nor backslashes.
                 Scope::Element(attribute, format!("json_extract({text}, '{path}')"))
             }
-            (Place::Column { sql, .. }, _) => Scope::Element(attribute, (*sql).to_owned()),
-            (Place::Kind, _) => return None,
+            (ValueLocation::Column { sql, .. }, _) => Scope::Element(attribute, (*sql).to_owned()),
+            (ValueLocation::Kind, _) => return None,
         })
     }
 }
 
-impl<'t> Writer<'t> {
+impl<'t> ConditionWriter<'t> {
     /// The values of a path without going into `value`.
     pub(super) fn named(
         &mut self,
@@ -178,7 +180,7 @@ impl<'t> Writer<'t> {
     ) -> Result<Option<(Values<'t>, &'t Attribute)>, Error> {
         let Some(target) = self.target(path, scope) else { return Ok(None) };
         let Some(compared) = target.compared() else { return Ok(None) };
-        // RFC 7643 §2.4: what is left out after a complex attribute is its `value`.
+        // RFC 7643 §2.4: a complex attribute without a sub-attribute stands for its `value`.
         let named = target.sub_attribute.or(target.attribute);
         let value = named.filter(|it| it.is_complex()).map(|_| compared);
         let steps = [target.attribute, target.sub_attribute, value];
@@ -234,8 +236,8 @@ impl<'t> Writer<'t> {
             Scope::Element(attribute, text) => {
                 let own = steps.first().is_some_and(|it| std::ptr::eq(*it, *attribute));
                 if own {
-                    let place = Place::Json { text: text.clone(), path: String::new() };
-                    return Ok(Some(Values::at(place, Some(attribute))));
+                    let location = ValueLocation::Json { text: text.clone(), path: String::new() };
+                    return Ok(Some(Values::at(location, Some(attribute))));
                 }
                 Ok(Some(self.in_json(text, "$".to_owned(), &steps)))
             }
@@ -244,7 +246,7 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// What is not in the document, or is in a column as well.
+    /// The values that are not in the document, or in a column as well.
     fn beside_the_document(&self, steps: &[&'t Attribute]) -> Result<Option<Values<'t>>, Error> {
         let kind = self.resource_type.name.as_str();
         let relation = match (kind, steps[0].name.as_str()) {
@@ -252,22 +254,24 @@ impl<'t> Writer<'t> {
             ("Group", "members") => Relation::Members,
             (_, "meta") => {
                 return match steps {
-                    [whole] => Ok(Some(Values::at(Place::Whole, Some(whole)))),
+                    [whole] => Ok(Some(Values::at(ValueLocation::Whole, Some(whole)))),
                     [.., sub] => meta(sub).map(Some),
                     [] => Ok(None),
                 };
             }
-            (_, name) => return Ok(column(name).map(|place| Values::at(place, Some(steps[0])))),
+            (_, name) => {
+                return Ok(column(name).map(|location| Values::at(location, Some(steps[0]))));
+            }
         };
         let values = match steps {
             [_, sub, ..] => related(relation, sub)?,
-            _ => Values::at(Place::Whole, Some(steps[0])),
+            _ => Values::at(ValueLocation::Whole, Some(steps[0])),
         };
         Ok(Some(Values { relation: Some(relation), ..values }))
     }
 
     fn in_json(&mut self, text: &str, path: String, steps: &[&'t Attribute]) -> Values<'t> {
-        let mut values = Values::at(Place::Whole, steps.last().copied());
+        let mut values = Values::at(ValueLocation::Whole, steps.last().copied());
         let (mut text, mut path) = (text.to_owned(), path);
         for attribute in steps {
             path = step(if path.is_empty() { "$" } else { &path }, &attribute.name);
@@ -282,12 +286,20 @@ impl<'t> Writer<'t> {
                 ));
             }
         }
-        values.place = Place::Json { text, path };
+        values.location = ValueLocation::Json { text, path };
         values
     }
 
+    /// Writes that the condition is true of one of the values.
+    pub(super) fn any(&mut self, values: &Values<'t>, condition: impl FnOnce(&mut Self)) {
+        self.sql("(");
+        let open = self.open(values);
+        condition(self);
+        self.sql(if open { "))" } else { ")" });
+    }
+
     /// Begins a condition on one of the values; whether there is a table to close after it.
-    pub(super) fn open(&mut self, values: &Values<'t>) -> bool {
+    fn open(&mut self, values: &Values<'t>) -> bool {
         if let Some(relation) = values.relation {
             self.sql(relation.condition());
             self.bind(self.tenant);
@@ -310,38 +322,38 @@ impl<'t> Writer<'t> {
     }
 
     /// Writes one value.
-    pub(super) fn value(&mut self, place: &Place) {
-        match place {
-            Place::Column { sql, .. } => self.sql(sql),
-            Place::Json { text, path } if path.is_empty() => self.sql(text),
-            Place::Json { text, path } => {
+    pub(super) fn value(&mut self, location: &ValueLocation) {
+        match location {
+            ValueLocation::Column { sql, .. } => self.sql(sql),
+            ValueLocation::Json { text, path } if path.is_empty() => self.sql(text),
+            ValueLocation::Json { text, path } => {
                 self.sql("json_extract(");
                 self.sql(text);
                 self.sql(", ");
                 self.bind(path.as_str());
                 self.sql(")");
             }
-            Place::Kind => self.bind(self.resource_type.name.as_str()),
-            Place::Whole => self.sql("TRUE"),
+            ValueLocation::Kind => self.bind(self.resource_type.name.as_str()),
+            ValueLocation::Whole => self.sql("TRUE"),
         }
     }
 
     /// RFC 7644 §3.4.2.2, `pr`: a value that is not empty, or a complex one with something in it.
     pub(super) fn is_not_empty(&mut self, values: &Values<'t>) {
-        match &values.place {
-            Place::Json { text, path } if values.is_complex() => {
+        match &values.location {
+            ValueLocation::Json { text, path } if values.is_complex() => {
                 self.sql("EXISTS (SELECT 1 FROM json_tree(");
                 self.sql(text);
                 self.sql(", ");
                 self.bind(if path.is_empty() { "$" } else { path.as_str() });
                 self.sql(") AS leaf WHERE leaf.atom <> '')");
             }
-            place if values.is_text() => {
-                self.value(place);
+            location if values.is_text() => {
+                self.value(location);
                 self.sql(" <> ''");
             }
-            place => {
-                self.value(place);
+            location => {
+                self.value(location);
                 self.sql(" IS NOT NULL");
             }
         }
@@ -353,7 +365,7 @@ fn step(path: &str, name: &str) -> String {
     format!("{path}.\"{name}\"")
 }
 
-fn column(name: &str) -> Option<Place> {
+fn column(name: &str) -> Option<ValueLocation> {
     let (sql, folded) = match name {
         "id" => ("r.id", None),
         "externalId" => ("r.external_id", None),
@@ -361,30 +373,31 @@ fn column(name: &str) -> Option<Place> {
         "displayName" => ("r.display_name", Some("r.display_name_key")),
         _ => return None,
     };
-    Some(Place::Column { sql, folded })
+    Some(ValueLocation::Column { sql, folded })
 }
 
 fn meta<'t>(attribute: &'t Attribute) -> Result<Values<'t>, Error> {
-    let place = match attribute.name.as_str() {
-        "created" => Place::Column { sql: "r.created", folded: None },
-        "lastModified" => Place::Column { sql: "r.last_modified", folded: None },
-        "version" => {
-            Place::Column { sql: "('W/\"' || (r.version + r.departures) || '\"')", folded: None }
-        }
-        "resourceType" => Place::Kind,
+    let location = match attribute.name.as_str() {
+        "created" => ValueLocation::Column { sql: "r.created", folded: None },
+        "lastModified" => ValueLocation::Column { sql: "r.last_modified", folded: None },
+        "version" => ValueLocation::Column {
+            sql: "('W/\"' || (r.version + r.departures) || '\"')",
+            folded: None,
+        },
+        "resourceType" => ValueLocation::Kind,
         name => return Err(unsupported("meta", name)),
     };
-    Ok(Values::at(place, Some(attribute)))
+    Ok(Values::at(location, Some(attribute)))
 }
 
 fn related<'t>(relation: Relation, attribute: &'t Attribute) -> Result<Values<'t>, Error> {
     let name = attribute.name.as_str();
     let parent = if relation == Relation::Groups { "groups" } else { "members" };
-    let place = relation.column(name).ok_or_else(|| unsupported(parent, name))?;
-    Ok(Values::at(place, Some(attribute)))
+    let location = relation.column(name).ok_or_else(|| unsupported(parent, name))?;
+    Ok(Values::at(location, Some(attribute)))
 }
 
-/// RFC 7644 §3.12: better a refusal than an empty list, which would say that nobody matches.
+/// RFC 7644 §3.12: better a refusal than an empty list, which would say that nothing matches.
 fn unsupported(attribute: &str, sub_attribute: &str) -> Error {
     Error::invalid_filter(format!(
         "{attribute}.{sub_attribute} is an address made for each answer and cannot be filtered by; \

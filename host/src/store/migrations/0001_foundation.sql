@@ -13,6 +13,9 @@ CREATE TABLE app (
     limits TEXT NOT NULL, -- JSON object: those that are set
     created TEXT NOT NULL
 );
+-- A version's apps and tenants are looked up before it is retired.
+CREATE INDEX app_connector ON app (connector) WHERE connector IS NOT NULL;
+CREATE INDEX app_previous ON app (previous) WHERE previous IS NOT NULL;
 
 -- One customer organisation's integration with an app.
 CREATE TABLE tenant (
@@ -21,11 +24,15 @@ CREATE TABLE tenant (
     dialect TEXT NOT NULL,
     state TEXT NOT NULL, -- connected, paused, disconnecting or disconnected
     settings TEXT NOT NULL, -- JSON object, over the app's
-    "plan" TEXT, -- JSON object: the disconnect under way
+    "plan" TEXT, -- JSON object: the pending disconnect
     connector TEXT, -- digest of the connector that decides for it alone; none: the app's
     previous TEXT, -- digest of the one before, where that was for it alone as well
     created TEXT NOT NULL
 );
+CREATE INDEX tenant_of_app ON tenant (app, id);
+CREATE INDEX tenant_in_state ON tenant (state, id);
+CREATE INDEX tenant_connector ON tenant (connector) WHERE connector IS NOT NULL;
+CREATE INDEX tenant_previous ON tenant (previous) WHERE previous IS NOT NULL;
 
 -- A token, of a tenant or of the admin API.
 CREATE TABLE credential (
@@ -39,6 +46,32 @@ CREATE TABLE credential (
     expires TEXT,
     last_used TEXT
 );
+CREATE INDEX credential_of_tenant ON credential (tenant);
+
+-- A long piece of work over many resources of a tenant, such as the end of its integration.
+CREATE TABLE job (
+    id TEXT NOT NULL PRIMARY KEY, -- in the order of time
+    kind TEXT NOT NULL, -- disconnect
+    tenant TEXT REFERENCES tenant (id) ON DELETE CASCADE, -- NULL: about more than one tenant
+    app TEXT, -- NULL: about more than one app
+    state TEXT NOT NULL, -- running, blocked, succeeded, cancelled or failed
+    parameters TEXT NOT NULL, -- JSON object: what was requested
+    preview TEXT, -- JSON: what was shown to the operator before the job began
+    total INTEGER NOT NULL, -- resources
+    done INTEGER NOT NULL, -- resources
+    failed INTEGER NOT NULL, -- resources
+    cursor TEXT, -- where it goes on after a restart
+    note TEXT, -- why it is blocked, or its result in a sentence
+    result TEXT, -- JSON
+    requested_by TEXT, -- the operator
+    created TEXT NOT NULL,
+    updated TEXT NOT NULL,
+    finished TEXT, -- when it reached a final state
+    CHECK ((finished IS NULL) = (state IN ('running', 'blocked')))
+);
+-- At most one unfinished job of a kind for a tenant.
+CREATE UNIQUE INDEX job_unfinished ON job (kind, tenant) WHERE finished IS NULL;
+CREATE INDEX job_of_tenant ON job (tenant, id);
 
 -- A version of a connector.
 CREATE TABLE connector (
@@ -46,11 +79,13 @@ CREATE TABLE connector (
     name TEXT NOT NULL,
     version TEXT NOT NULL,
     manifest TEXT NOT NULL, -- JSON object
-    signer TEXT, -- who vouched for it when it was pushed; none where nobody was asked for
+    signer TEXT, -- the trusted key that signed it when it was pushed; NULL: none was required
     created TEXT NOT NULL,
     retired TEXT, -- since when its component is gone, and only its name is left for the journal
     component BLOB NOT NULL -- empty once it is retired
 );
+CREATE INDEX connector_name ON connector (name);
+CREATE INDEX connector_order ON connector (created, digest);
 
 -- A SCIM resource as its tenant's identity provider sees it.
 CREATE TABLE resource (
@@ -101,7 +136,7 @@ CREATE TABLE email (
     PRIMARY KEY (tenant, address_key, resource)
 ) WITHOUT ROWID;
 
--- Somebody, or another group, being in a group.
+-- A user's or a group's membership in a group.
 CREATE TABLE member (
     tenant TEXT NOT NULL,
     group_id TEXT NOT NULL,
@@ -122,7 +157,7 @@ CREATE TABLE account (
     user_name TEXT NOT NULL, -- a group's displayName
     user_name_key TEXT NOT NULL,
     external_id TEXT,
-    account_id TEXT, -- the app's own id; none where the app knows nobody
+    account_id TEXT, -- the app's own id; NULL: there is no account in the app
     membership TEXT, -- active, suspended or absent; none as above
     data TEXT, -- JSON: the connector's notes; none as above
     connected INTEGER NOT NULL, -- whether muster manages it
@@ -190,8 +225,7 @@ CREATE TABLE operation (
 CREATE INDEX operation_of_tenant ON operation (tenant, id);
 CREATE INDEX operation_of_resource ON operation (tenant, resource, id);
 CREATE INDEX operation_undone ON operation (state, id) WHERE state <> 'done';
--- What is tried next is found by its date, for each tenant by itself, and only the oldest of a
--- resource.
+-- Due operations are found by date, tenant by tenant, and only the oldest one of a resource.
 CREATE INDEX operation_due ON operation (tenant, due, id) WHERE state = 'open';
 CREATE INDEX operation_open_of_resource ON operation (tenant, resource, id) WHERE state = 'open';
 -- Those of groups are few among those of people, and are looked through when a group is pushed.
@@ -212,6 +246,10 @@ CREATE TABLE exchange (
 -- the few of one address. It is not measured, so that plans never change by themselves.
 ANALYZE;
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('tenant', 'tenant_of_app', '50000 500 1'),
+    ('tenant', 'tenant_in_state', '50000 20000 1'),
+    ('job', 'job_of_tenant', '10000 5 1'),
+    ('job', 'job_unfinished', '100 50 1'),
     ('resource', 'resource_id', '1000000 200000 1'),
     ('resource', 'resource_order', '1000000 200000 100000 1'),
     ('resource', 'resource_user_name', '1000000 200000 100000 1'),

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::scim::{Error, ResourceType, Sort};
-use crate::store::filter;
-use crate::store::reader::Bound;
+use crate::store::filter::{self, SortKey};
+use crate::store::statement::Bound;
 
 /// No more resources than these are put in an order that no index has.
 pub(in crate::store) const SORTED_AT_MOST: u64 = 20_000;
@@ -13,22 +13,8 @@ pub(in crate::store) const SORTED_AT_MOST: u64 = 20_000;
 #[derive(Clone, Debug, Default)]
 pub(in crate::store) struct Order {
     /// What it is sorted by; by age where there is none.
-    pub(in crate::store) key: Option<Key>,
+    pub(in crate::store) key: Option<SortKey>,
     pub(in crate::store) descending: bool,
-}
-
-/// What resources are sorted by: an expression over a row `r` that is never NULL.
-///
-/// RFC 7644 §3.4.2.3: who has no value is last if ascending and first if descending. So no value
-/// is the empty BLOB, which SQLite puts behind all texts and numbers.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::store) struct Key {
-    pub(in crate::store) sql: String,
-    pub(in crate::store) values: Vec<Bound>,
-    /// How texts are compared, where not byte by byte.
-    pub(in crate::store) collation: Option<&'static str>,
-    /// Whether an index has this order.
-    pub(in crate::store) is_indexed: bool,
 }
 
 impl Order {
@@ -54,7 +40,7 @@ impl Order {
         let way = if self.descending { " DESC" } else { "" };
         match &self.key {
             None => format!(" ORDER BY {seq}{way}"),
-            Some(Key { collation, .. }) => {
+            Some(SortKey { collation, .. }) => {
                 let collation = collation.map(|it| format!(" COLLATE {it}")).unwrap_or_default();
                 format!(" ORDER BY {key}{collation}{way}, {seq}{way}")
             }
@@ -69,7 +55,7 @@ impl Order {
         (last_key, last_seq): (Option<&Value>, i64),
     ) -> (String, Vec<Bound>) {
         let sign = if self.descending { "<" } else { ">" };
-        let Some(Key { collation, .. }) = &self.key else {
+        let Some(SortKey { collation, .. }) = &self.key else {
             return (format!("{seq} {sign} ?"), vec![Bound::Integer(last_seq)]);
         };
         let collation = collation.map(|it| format!(" COLLATE {it}")).unwrap_or_default();

@@ -8,8 +8,8 @@ use super::order::{Order, SORTED_AT_MOST};
 use super::{Bookmark, Query};
 use crate::store::filter::Condition;
 use crate::store::frame;
-use crate::store::reader::Bound;
 use crate::store::resource::Related;
+use crate::store::statement::Bound;
 
 /// A statement that gives one row: the total, the records of the page, and what each is sorted by.
 #[derive(Default)]
@@ -30,7 +30,7 @@ pub(in crate::store) struct Window<'b> {
 }
 
 impl Window<'_> {
-    /// For `LIMIT ? + 0`: SQLite plans a statement anew whenever a bare `LIMIT ?` is bound.
+    /// For `LIMIT ? + 0`: SQLite plans a statement again whenever a bare `LIMIT ?` is bound.
     fn bounds(self) -> [Bound; 2] {
         [self.limit, self.skip].map(|it| Bound::Integer(i64::try_from(it).unwrap_or(i64::MAX)))
     }
@@ -63,7 +63,7 @@ impl Select {
         self
     }
 
-    /// What is shown of rows `r` that the condition after this describes; `total` is before it.
+    /// Adds the columns of the rows `r`, whose condition is added after this; `total` comes first.
     fn shown(
         self,
         total: &str,
@@ -92,7 +92,7 @@ impl Select {
     }
 }
 
-/// More than so many are too many to be found anew for each page.
+/// With more matches than this, finding all of them again for each page costs too much.
 const LONG: u64 = 10_000;
 
 /// The keys of a page as a JSON array, in which no value is null.
@@ -124,14 +124,14 @@ fn in_order(
             select.shown(total, of_kind(query), query, shown)
         }
     };
-    // Few who match are found anew by an index of their own; a plus keeps SQLite from going through
-    // everybody in order of age, in which the next of many is close by.
+    // Few matches are found again by the index of the condition: the plus keeps SQLite from going
+    // through all resources in order of age. With many matches, the next one is close in that order.
     let is_short = window.after.is_some_and(|it| it.total <= LONG);
     let seq = if is_short && condition.is_some_and(|it| it.is_narrow) { "+r.seq" } else { "r.seq" };
     let mut select =
         select.add(" FROM resource r WHERE r.tenant = ? AND r.kind = ?", of_kind(query));
     if !key.is_empty() {
-        // What an index without those who have no value needs to hear.
+        // SQLite uses the partial index only if the condition says this.
         select = select.add(&format!(" AND {key} IS NOT NULL"), []);
     }
     if let Some(after) = window.after {

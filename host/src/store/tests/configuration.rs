@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn app(name: &str) -> AppRow {
+pub(super) fn app(name: &str) -> AppRow {
     AppRow {
         name: name.to_owned(),
         connector: None,
@@ -15,7 +15,7 @@ fn app(name: &str) -> AppRow {
     }
 }
 
-fn tenant(id: &str, app: &str) -> TenantRow {
+pub(super) fn tenant(id: &str, app: &str) -> TenantRow {
     TenantRow {
         id: id.to_owned(),
         app: app.to_owned(),
@@ -39,7 +39,7 @@ pub(super) async fn apps_and_tenants(store: &Store) {
     }
 }
 
-fn credential(id: &str, tenant: Option<&str>) -> CredentialRow {
+pub(super) fn credential(id: &str, tenant: Option<&str>) -> CredentialRow {
     CredentialRow {
         id: id.to_owned(),
         tenant: tenant.map(str::to_owned),

@@ -1,4 +1,4 @@
-//! Files: what cannot be opened, and what is there after a restart.
+//! Files: those that cannot be opened, and their content after a restart.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ async fn two_cannot_use_one_file() {
 }
 
 #[tokio::test]
-async fn whatever_was_acknowledged_is_there_after_a_drop() {
+async fn every_acknowledged_commit_is_there_after_a_drop() {
     let bench = Bench::new().await;
     bench.users("acme", 50).await;
     let Bench { store, directory } = bench;
@@ -37,7 +37,7 @@ async fn a_closed_store_is_one_file_and_takes_no_more() {
     bench.store.close().await.unwrap();
     bench.store.close().await.unwrap();
     let result = bench.insert(user("acme", "u9", "late")).await;
-    assert!(matches!(result, Err(CommitError::Accident(_))), "{result:?}");
+    assert!(matches!(result, Err(CommitError::Internal(_))), "{result:?}");
     let log = bench.directory.path().join("muster.db-wal");
     assert_eq!(fs::metadata(log).map_or(0, |it| it.len()), 0);
 }
@@ -111,7 +111,7 @@ async fn a_full_disk_fails_every_commit_and_writes_none() {
     };
     let commits = [1, 2].map(|n| bench.store.commit(big(n)));
     for result in futures_util::future::join_all(commits).await {
-        let error = result.expect_err("there was room").into_accident();
+        let error = result.expect_err("there was room").into_internal();
         assert!(format!("{error:#}").contains("full"), "{error:#}");
     }
     limit("PRAGMA max_page_count = 1000000").await.unwrap();

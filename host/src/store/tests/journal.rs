@@ -86,7 +86,7 @@ async fn questions_of_all_kinds_are_answered_together() {
 }
 
 #[tokio::test]
-async fn whoever_returns_is_found_by_external_id_then_by_name() {
+async fn a_returning_user_is_found_by_external_id_then_by_name() {
     let bench = Bench::new().await;
     bench.users("acme", 3).await;
     for n in 0..3 {
@@ -249,7 +249,7 @@ async fn operations_are_listed_by_what_is_asked() {
 }
 
 #[tokio::test]
-async fn what_is_due_is_the_oldest_of_each_resource_and_whoever_waited_longest_first() {
+async fn due_operations_are_the_oldest_of_each_resource_and_the_longest_waiting_first() {
     let bench = Bench::new().await;
     let at = |minute: u32| format!("2026-11-22T08:{minute:02}:00.000Z");
     let add = async |id: &str, resource: &str, due: Option<u32>, created: u32| {
@@ -262,7 +262,7 @@ async fn what_is_due_is_the_oldest_of_each_resource_and_whoever_waited_longest_f
     add("o2", "second", Some(20), 0).await;
     add("o3", "first", Some(10), 0).await;
     add("o4", "abandoned", None, 5).await;
-    add("o5", "under way", None, 25).await;
+    add("o5", "pending", None, 25).await;
     let row = OperationRow { due: Some(at(1)), ..operation("o6", "globex", "first") };
     bench.store.commit(journaled(row)).await.unwrap();
     let due = async |limit| bench.store.due("acme", &at(30), &at(25), limit).await.unwrap();
@@ -273,7 +273,7 @@ async fn what_is_due_is_the_oldest_of_each_resource_and_whoever_waited_longest_f
 }
 
 #[tokio::test]
-async fn what_is_due_is_found_by_index_and_never_sorted() {
+async fn due_operations_are_found_by_index_and_never_sorted() {
     let bench = Bench::new().await;
     let mut connection = bench.store.pool.take().await.unwrap();
     for condition in [due::DUE, due::ABANDONED] {

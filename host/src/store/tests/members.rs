@@ -45,7 +45,7 @@ async fn members_and_groups_are_read_along() {
             "value": "g1", "$ref": "/Groups/g1", "display": "Staff \"A\"", "type": "direct",
         }])
     );
-    bench.store.commit(leaves(&row, &["u00002", "nobody"])).await.unwrap();
+    bench.store.commit(leaves(&row, &["u00002", "unknown"])).await.unwrap();
     assert_eq!(related(&bench, "User", "u00002", Related::Groups).await, serde_json::json!([]));
     let ids = ["u00000", "u00001", "u00002", "x"].map(str::to_owned);
     let people = bench.store.people("acme", Some("g1"), &ids).await.unwrap();
@@ -56,7 +56,7 @@ async fn members_and_groups_are_read_along() {
 }
 
 #[tokio::test]
-async fn whoever_is_deleted_leaves_all_groups_and_a_group_all_members() {
+async fn a_deleted_user_leaves_all_groups_and_a_deleted_group_all_members() {
     let bench = Bench::new().await;
     bench.users("acme", 3).await;
     let row = group("acme", "g1", "staff");
@@ -72,12 +72,12 @@ async fn whoever_is_deleted_leaves_all_groups_and_a_group_all_members() {
 }
 
 #[tokio::test]
-async fn nobody_joins_who_is_not_there() {
+async fn an_unknown_resource_does_not_join_a_group() {
     let bench = Bench::new().await;
     bench.users("acme", 1).await;
     let row = group("acme", "g1", "staff");
     bench.insert(row.clone()).await.unwrap();
-    let mut commit = joins(&["u00000", "nobody"]);
+    let mut commit = joins(&["u00000", "unknown"]);
     commit.resource = Some(next(row));
     let result = bench.store.commit(commit).await;
     assert!(matches!(result, Err(CommitError::Stale)), "{result:?}");
@@ -139,7 +139,7 @@ async fn people_are_users_and_groups_with_their_accounts() {
     let commit =
         Commit { account: Some(account("acme", "u00001", Some("a1"))), ..Commit::default() };
     bench.store.commit(commit).await.unwrap();
-    let ids = ["u00000", "u00001", "g1", "nobody"].map(str::to_owned);
+    let ids = ["u00000", "u00001", "g1", "unknown"].map(str::to_owned);
     let person = |id: &str, name: &str, kind: &str, account| Person {
         id: id.to_owned(),
         name: name.to_owned(),

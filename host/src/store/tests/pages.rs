@@ -27,7 +27,7 @@ async fn ids(bench: &Bench, query: &Query) -> (u64, Vec<String>) {
     (page.total, page.resources().map(|it| it.id.to_owned()).collect())
 }
 
-/// Walks through a list in steps, and gives what was seen.
+/// The resources that a walk through a list in steps has seen.
 async fn walk(bench: &Bench, filter: Option<&str>, step: u64) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
@@ -74,7 +74,7 @@ async fn pages_are_in_the_order_of_creation_and_bounded() {
 }
 
 #[tokio::test]
-async fn a_walk_sees_everybody_once() {
+async fn a_walk_sees_every_resource_once() {
     let bench = Bench::new().await;
     let all = users_in_order(&bench, 23).await;
     let filter = Some("userName co \"1\"");
@@ -99,7 +99,7 @@ async fn a_place_that_moved_is_forgotten() {
         let found = ids(&bench, &query(filter, 4, 3)).await;
         assert_eq!(found, (9, all[4..7].to_vec()), "{filter:?}");
     }
-    // Whoever stops to match makes a place in a filtered list move as well.
+    // A resource that stops matching moves the places in a filtered list as well.
     let mut second = user("acme", &all[1], "user1@example.com");
     second.emails.clear();
     second.document = format!("{{\"id\":\"{}\"}}", all[1]);
@@ -177,7 +177,7 @@ async fn what_clients_filter_by_is_indexed() {
             "e USING PRIMARY KEY (tenant=? AND address_key=?)",
         ),
         (
-            // clients.md 7.1: how Entra ID looks people up.
+            // How Entra ID looks users up.
             "User",
             "emails[type eq \"work\"].value eq \"a\"",
             "e USING PRIMARY KEY (tenant=? AND address_key=?)",
@@ -241,7 +241,7 @@ async fn a_sorted_page_without_a_filter_is_read_in_order() {
     }
 }
 
-/// A walk through many who match goes on from where it is; one through few finds them anew.
+/// A walk through many matches goes on from its place; a walk through few finds all of them again.
 #[tokio::test]
 async fn a_long_walk_with_a_filter_goes_on_in_order() {
     let bench = Bench::new().await;

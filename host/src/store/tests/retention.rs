@@ -1,4 +1,4 @@
-//! What is forgotten, and what is kept.
+//! Exchanges that are deleted, and exchanges that are kept.
 
 use super::*;
 use crate::store::Forgettable;
@@ -20,7 +20,7 @@ async fn note(bench: &Bench, id: &str, tenant: &str, state: OperationState, fini
 }
 
 #[tokio::test]
-async fn what_is_over_long_enough_is_forgotten_and_nothing_else() {
+async fn exchanges_of_operations_long_finished_are_deleted_and_no_others() {
     use OperationState::{Done, Dropped, Failed, Open, Refused};
     let bench = Bench::new().await;
     note(&bench, "01-done", "acme", Done, "03-01").await;

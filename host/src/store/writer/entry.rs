@@ -8,9 +8,10 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Type};
 
 use crate::store::account::{AccountRow, membership};
 use crate::store::commit::{Commit, ResourceChange};
+use crate::store::key::key;
 use crate::store::member::MemberRow;
 use crate::store::operation::{ExchangeRow, OperationRow};
-use crate::store::resource::{ResourceRow, key};
+use crate::store::resource::ResourceRow;
 
 /// No more commits go into one statement.
 pub(super) const MOST: usize = 256;
@@ -49,8 +50,8 @@ pub(super) async fn write(
     commits.iter().for_each(|commit| entries.commit(commit));
     entries.nothing(COLUMNS * (HEIGHTS[place] - commits.len()));
     let statement = AssertSqlSafe(Arc::clone(&STATEMENTS[place]));
-    // That the statement is done comes as one message. Whoever waits for what follows on it is
-    // woken once more.
+    // The end of the statement comes as one message. Waiting for the end of the stream after it would
+    // wake this task once more.
     connection.fetch_many(sqlx::query_with(statement, entries.0)).try_next().await.map(drop)
 }
 

@@ -124,7 +124,8 @@ WHEN NEW.change = 'update' BEGIN
         document = NEW.document
     WHERE tenant = NEW.tenant AND id = NEW.id AND kind = NEW.kind AND version = NEW.expected;
     SELECT RAISE(ABORT, 'stale') WHERE changes() = 0;
-    -- Apart, since SQLite writes each index anew whose columns are named, changed or not.
+    -- A statement of its own, since SQLite rewrites each index whose columns are named, even if they
+    -- do not change.
     UPDATE resource SET
         user_name = NEW.user_name, user_name_key = NEW.user_name_key,
         external_id = NEW.external_id, display_name = NEW.display_name,

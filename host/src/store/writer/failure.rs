@@ -1,64 +1,67 @@
-//! Why writing failed: an answer for one commit, or an accident of the database.
+//! Why writing failed: an error of one commit, or an internal error of the database.
 
 use anyhow::anyhow;
 use sqlx::error::ErrorKind;
 
-use crate::store::{CommitError, DiskError};
+use crate::store::commit::CommitError;
+use crate::store::disk::DiskError;
 
 /// What a trigger raises: `SQLITE_CONSTRAINT_TRIGGER`.
 const RAISED: &str = "1811";
 
 /// Why commits were not written.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum WriteError {
     /// A `userName` is taken.
     UserNameTaken,
-    /// Something is not what it was expected to be.
+    /// A resource does not have the expected version, or a member or group is gone.
     Stale,
-    /// A commit holds something that it must not.
-    Unfit(String),
+    /// A commit violates a constraint of the schema.
+    Invalid(String),
     /// The database cannot write at all.
-    Accident(sqlx::Error),
+    Internal(sqlx::Error),
 }
 
-impl Failure {
-    /// Whether no other commit would fare better: the disk is full, say.
+impl WriteError {
+    /// Whether every other commit would fail as well: the disk is full, say.
     pub(super) fn is_shared(&self) -> bool {
-        matches!(self, Self::Accident(_))
+        matches!(self, Self::Internal(_))
     }
 }
 
-impl From<sqlx::Error> for Failure {
+impl From<sqlx::Error> for WriteError {
     fn from(error: sqlx::Error) -> Self {
-        let Some(database) = error.as_database_error() else { return Self::Accident(error) };
+        let Some(database) = error.as_database_error() else { return Self::Internal(error) };
         match database.kind() {
-            // The index is told by its columns.
+            // SQLite names the columns of the index, not the index.
             ErrorKind::UniqueViolation if database.message().contains("user_name_key") => {
                 Self::UserNameTaken
             }
-            // Who joins, or the group, is gone.
+            // The member or the group is gone.
             ErrorKind::ForeignKeyViolation => Self::Stale,
             _ if database.message() == "stale" => Self::Stale,
             ErrorKind::UniqueViolation
             | ErrorKind::NotNullViolation
-            | ErrorKind::CheckViolation => Self::Unfit(database.message().to_owned()),
+            | ErrorKind::CheckViolation => Self::Invalid(database.message().to_owned()),
             _ if database.code().as_deref() == Some(RAISED) => {
-                Self::Unfit(database.message().to_owned())
+                Self::Invalid(database.message().to_owned())
             }
-            _ => Self::Accident(error),
+            _ => Self::Internal(error),
         }
     }
 }
 
-impl From<Failure> for CommitError {
-    fn from(failure: Failure) -> Self {
+impl From<WriteError> for CommitError {
+    fn from(failure: WriteError) -> Self {
         match failure {
-            Failure::UserNameTaken => Self::UserNameTaken,
-            Failure::Stale => Self::Stale,
-            Failure::Unfit(why) => Self::Accident(anyhow!("the database refuses it: {why}")),
-            Failure::Accident(error) => {
+            WriteError::UserNameTaken => Self::UserNameTaken,
+            WriteError::Stale => Self::Stale,
+            WriteError::Invalid(why) => {
+                Self::Internal(anyhow!("the database refuses the commit: {why}"))
+            }
+            WriteError::Internal(error) => {
                 let error = anyhow::Error::new(error).context("writing to the database");
-                Self::Accident(DiskError::told(error))
+                Self::Internal(DiskError::told(error))
             }
         }
     }

@@ -95,7 +95,7 @@ fn text() -> impl Strategy<Value = String> + Clone {
     select(TEXTS).prop_map(str::to_owned)
 }
 
-/// A user without an id; what is none is left out.
+/// A user without an id; attributes that are none are left out.
 fn user() -> impl Strategy<Value = Value> {
     let email = (text(), option::of(text()), option::of(any::<bool>())).prop_map(
         |(value, kind, primary)| json!({ "value": value, "type": kind, "primary": primary }),

@@ -1,0 +1,39 @@
+//! A condition while it is written, from left to right, so that values are bound in their order.
+
+use crate::scim::ResourceType;
+use crate::store::statement::Bound;
+
+/// A condition, and the values for its question marks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::store) struct Condition {
+    pub(in crate::store) sql: String,
+    pub(in crate::store) values: Vec<Bound>,
+    /// Whether an index leads to the matching resources.
+    pub(in crate::store) is_narrow: bool,
+}
+
+/// Writes a condition on resources of one type and tenant.
+///
+/// NULL counts as false. Only below `not` it has to become false.
+pub(super) struct ConditionWriter<'t> {
+    pub(super) resource_type: &'t ResourceType,
+    pub(super) tenant: &'t str,
+    pub(super) condition: Condition,
+    /// How many tables of values have a name already.
+    pub(super) elements: usize,
+}
+
+impl<'t> ConditionWriter<'t> {
+    pub(super) fn new(resource_type: &'t ResourceType, tenant: &'t str) -> Self {
+        Self { resource_type, tenant, condition: Condition::default(), elements: 0 }
+    }
+
+    pub(super) fn sql(&mut self, sql: &str) {
+        self.condition.sql.push_str(sql);
+    }
+
+    pub(super) fn bind(&mut self, value: impl Into<Bound>) {
+        self.sql("?");
+        self.condition.values.push(value.into());
+    }
+}

@@ -1,0 +1,31 @@
+//! Enum variants by the names that the database has for them.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use anyhow::{Context, Result, anyhow};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+/// The variant of this name; the error lists the names that there are.
+pub(super) fn named<T: Copy, const N: usize>(
+    what: &str,
+    all: [T; N],
+    name: impl Fn(T) -> &'static str,
+    text: &str,
+) -> Result<T> {
+    all.into_iter().find(|it| name(*it) == text).ok_or_else(|| {
+        let known = all.map(name).join(", ");
+        anyhow!("there is no {what} {text:?}: choose one of {known}")
+    })
+}
+
+/// The variant that a column names.
+pub(super) fn of_column<T>(row: &SqliteRow, column: &str) -> Result<T>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    let text: &str = row.try_get(column)?;
+    text.parse().map_err(|error| anyhow!("{error:#}")).with_context(|| format!("column {column}"))
+}
