@@ -102,7 +102,7 @@ impl Muster {
     }
 
     pub(crate) async fn tenant_with(&self, connector: &str, dialect: &str) -> Tenant {
-        let n = self.stage.host.config.snapshot().tenants.len();
+        let n = self.stage.host.store.count_tenants().await.unwrap();
         self.tenant_named(&format!("{connector}-{n}"), connector, dialect, &format!("org{n}")).await
     }
 

@@ -108,7 +108,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     .await?;
     host.versions.push_embedded().await?;
     let token = admin_token(&host, &data).await?;
-    announce(&host, address, &token);
+    announce(&host, address, &token).await?;
     let serving = http::serve(Arc::clone(&host), listener, config.patience(), stop_signal());
     match watch {
         None => serving.await,
@@ -132,7 +132,7 @@ fn trusted_keys(named: &[PathBuf], config: &Config) -> anyhow::Result<Keyring> {
 /// Makes the first admin token, in a file that only the operator can read.
 async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
     let path = data.join(TOKEN_FILE);
-    let known = host.config.snapshot().credentials.values().any(|token| token.row.tenant.is_none());
+    let known = !host.config.snapshot().operator_tokens.is_empty();
     if known && std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
         return Ok(path);
     }
@@ -149,22 +149,22 @@ async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-fn announce(host: &Host, address: SocketAddr, token: &Path) {
-    let registry = host.config.snapshot();
+async fn announce(host: &Host, address: SocketAddr, token: &Path) -> anyhow::Result<()> {
+    let apps = host.config.snapshot().apps.len();
+    let tenants = host.store.count_tenants().await?;
     anstream::println!(
-        "{STRONG}muster{STRONG:#} serves {NAME}{}{NAME:#} on {address}: {} apps, {} tenants; \
+        "{STRONG}muster{STRONG:#} serves {NAME}{}{NAME:#} on {address}: {apps} apps, {tenants} tenants; \
          the admin token is in {}",
         host.options.public_url,
-        registry.apps.len(),
-        registry.tenants.len(),
         token.display(),
     );
-    if registry.tenants.is_empty() {
+    if tenants == 0 {
         anstream::println!(
             "next: `muster app put NAME --connector roster`, then `muster tenant put NAME --app …`, \
              then `muster token add TENANT`"
         );
     }
+    Ok(())
 }
 
 /// Ready when the process is asked to stop.

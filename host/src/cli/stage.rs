@@ -1,6 +1,7 @@
 //! A whole house on loopback: a host, the sample app beside it, tenants on the embedded
 //! connectors. What `muster demo`, `muster dev` and the system tests stand on.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -182,17 +183,22 @@ impl Stage {
 
     /// Whether the settings of an app's connector have an organisation.
     fn knows_organizations(&self, app: &str) -> bool {
-        let registry = self.host.config.snapshot();
-        let connector = registry.apps.get(app).and_then(|app| app.connector.as_ref().ok());
+        let snapshot = self.host.config.snapshot();
+        let connector = snapshot.apps.get(app).and_then(|app| app.connector.as_ref().ok());
         connector.is_some_and(|it| it.manifest.settings["properties"]["organization"].is_object())
     }
 
     /// Ends every token that there is.
     pub async fn revoke_all(&self) -> anyhow::Result<()> {
-        for token in self.host.config.snapshot().credentials.values() {
-            self.host.store.revoke_credential(&token.row.id).await?;
+        let mut tenants = BTreeSet::new();
+        for token in self.host.store.credentials().await? {
+            self.host.store.revoke_credential(&token.id).await?;
+            tenants.extend(token.tenant);
         }
-        self.host.config.reload().await
+        for tenant in tenants {
+            self.host.config.reload_tenant(&tenant).await?;
+        }
+        self.host.config.reload_operator_tokens().await
     }
 
     /// A token for the admin API.

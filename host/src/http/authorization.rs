@@ -10,9 +10,10 @@ use axum::http::request::Parts;
 use super::answer::Refused;
 use crate::clock::rfc3339;
 use crate::lifecycle::presented::Presented;
-use crate::lifecycle::snapshot::{ConfigSnapshot, Tenant};
+use crate::lifecycle::snapshot::Tenant;
 use crate::lifecycle::{Credential, Host};
 use crate::scim::{self, Version};
+use crate::store::CredentialRow;
 
 /// The tenant in the URL, whose token was presented, and the version of SCIM that is spoken.
 pub(super) struct Caller(pub(super) Arc<Tenant>, pub(super) Version);
@@ -41,15 +42,16 @@ impl FromRequestParts<Arc<Host>> for Owned {
             Ok(path) => path.iter().find(|(name, _)| *name == "tenant").map(|(_, id)| id),
             Err(_) => tenant_as_sent(parts),
         };
-        let snapshot = host.config.snapshot();
         // An unknown tenant and a wrong token look alike.
-        let tenant = id.and_then(|id| snapshot.tenants.get(id)).ok_or_else(denied)?;
-        let token = presented(parts, host, &snapshot, Some(&tenant.id)).ok_or_else(denied)?;
+        let presented = presented(parts).ok_or_else(denied)?;
+        let tenant = host.config.tenant(id.ok_or_else(denied)?).await?.ok_or_else(denied)?;
+        let token = presented.id().and_then(|id| tenant.credential(id));
+        let owner = use_token(host, &presented, token).ok_or_else(denied)?.owner.clone();
         readable(&path)?;
         let agent = parts.headers.get(header::USER_AGENT);
         tenant.observations.note(agent.and_then(|it| it.to_str().ok()), parts.uri.query());
         let version = parts.extensions.get().copied().unwrap_or_default();
-        Ok(Self(Caller(Arc::clone(tenant), version), token.row.owner.clone()))
+        Ok(Self(Caller(tenant, version), owner))
     }
 }
 
@@ -57,7 +59,10 @@ impl FromRequestParts<Arc<Host>> for Operator {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
-        presented(parts, host, &host.config.snapshot(), None).ok_or_else(denied)?;
+        let presented = presented(parts).ok_or_else(denied)?;
+        let snapshot = host.config.snapshot();
+        let token = presented.id().and_then(|id| snapshot.operator_tokens.get(id));
+        use_token(host, &presented, token.map(Arc::as_ref)).ok_or_else(denied)?;
         readable(&RawPathParams::from_request_parts(parts, host).await)?;
         Ok(Self)
     }
@@ -81,22 +86,22 @@ fn readable(path: &Result<RawPathParams, RawPathParamsRejection>) -> Result<(), 
     }
 }
 
-/// The token that was presented, if it is good for the tenant; for the admin API where there is
-/// none.
-fn presented<'r>(
-    parts: &Parts,
+/// What the `Authorization` header presents.
+fn presented(parts: &Parts) -> Option<Presented> {
+    let header = parts.headers.get(header::AUTHORIZATION)?;
+    Presented::parse(header.to_str().ok()?)
+}
+
+/// The token, if it is the one that was presented and has not expired. Its use is noted.
+fn use_token<'t>(
     host: &Host,
-    snapshot: &'r ConfigSnapshot,
-    tenant: Option<&str>,
-) -> Option<&'r Credential> {
-    let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let presented = header.and_then(Presented::parse)?;
-    let credential = snapshot.credentials.get(presented.id()?)?;
+    presented: &Presented,
+    token: Option<&'t Credential>,
+) -> Option<&'t CredentialRow> {
     let now = host.clock.now();
-    let is_good = credential.row.tenant.as_deref() == tenant
-        && presented.matches(&credential.row, &rfc3339(now));
-    is_good.then(|| credential.note_use(now))?;
-    Some(credential)
+    let token = token.filter(|token| presented.matches(&token.row, &rfc3339(now)))?;
+    token.note_use(now);
+    Some(&token.row)
 }
 
 fn denied() -> Refused {

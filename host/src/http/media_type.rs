@@ -22,16 +22,17 @@ pub(super) async fn negotiate(
     request: Request,
     next: Next,
 ) -> Response {
-    let plain = match asked(request.headers()) {
+    let asked = asked(request.headers());
+    let mut response = next.run(request).await;
+    let plain = match asked {
         Asked::Scim => false,
         Asked::Json => true,
-        Asked::Anything => {
-            let registry = host.config.snapshot();
-            let tenant = registry.tenants.get(tenant(uri.path()));
-            tenant.is_some_and(|tenant| tenant.dialect() == Dialect::OneLogin)
-        }
+        // The tenant of an answered request is in memory.
+        Asked::Anything => host
+            .config
+            .loaded_tenant(tenant(uri.path()))
+            .is_some_and(|tenant| tenant.dialect() == Dialect::OneLogin),
     };
-    let mut response = next.run(request).await;
     if plain && response.headers().get(header::CONTENT_TYPE) == Some(&SCIM_JSON) {
         response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     }

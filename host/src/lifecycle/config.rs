@@ -17,6 +17,7 @@ mod publish;
 mod settings;
 mod signing;
 pub mod snapshot;
+mod tenant_cache;
 mod tenants;
 mod token_use;
 
@@ -43,6 +44,8 @@ use crate::connector::{Limits, Runtime, RuntimeConfig};
 use crate::store::Store;
 use connector_library::ConnectorLibrary;
 use snapshot::ConfigSnapshot;
+use tenant_cache::TenantCache;
+use token_use::TokenUses;
 
 /// Who is served, by what, and with which settings.
 #[derive(Debug)]
@@ -53,6 +56,8 @@ pub struct Configuration {
     key: HostKey,
     connectors: ConnectorLibrary,
     snapshot: ArcSwap<ConfigSnapshot>,
+    tenants: TenantCache,
+    token_uses: TokenUses,
     reloading: tokio::sync::Mutex<()>,
     changing: tokio::sync::Mutex<()>,
     tasks: Tasks,
@@ -83,15 +88,17 @@ impl Configuration {
             key,
             connectors,
             snapshot: ArcSwap::default(),
+            tenants: TenantCache::default(),
+            token_uses: TokenUses::default(),
             reloading: tokio::sync::Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             tasks,
         });
-        config.reload().await?;
+        config.load_all().await?;
         Ok(config)
     }
 
-    /// The configuration as of now.
+    /// The apps and operators' tokens as of now.
     pub fn snapshot(&self) -> Arc<ConfigSnapshot> {
         self.snapshot.load_full()
     }

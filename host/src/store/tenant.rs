@@ -128,6 +128,13 @@ impl Store {
         Ok(u64::try_from(row.try_get::<i64, _>(0)?)?)
     }
 
+    /// The number of tenants.
+    pub async fn count_tenants(&self) -> Result<u64> {
+        let found = sqlx::query("SELECT count(*) FROM tenant");
+        let row = found.fetch_one(&mut *self.pool.take().await?).await?;
+        Ok(u64::try_from(row.try_get::<i64, _>(0)?)?)
+    }
+
     /// Whether more than one tenant uses an app.
     pub async fn is_shared(&self, app: &str) -> Result<bool> {
         let found = sqlx::query("SELECT 1 FROM tenant WHERE app = $1 LIMIT 1 OFFSET 1").bind(app);

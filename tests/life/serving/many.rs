@@ -70,9 +70,11 @@ impl House {
             store.put_tenant(row).await.unwrap();
         }
         store.assign(&rows).await.unwrap();
-        host.config.reload().await.unwrap();
-        let registry = host.config.snapshot();
-        rows.iter().map(|row| Arc::clone(&registry.tenants[&row.id])).collect()
+        let mut tenants = Vec::new();
+        for row in &rows {
+            tenants.push(host.config.tenant(&row.id).await.unwrap().unwrap());
+        }
+        tenants
     }
 
     async fn join(&self, tenant: &Arc<Tenant>, n: usize) {

@@ -88,7 +88,7 @@ impl Player {
         let preview = preview.map_err(said)?;
         stage.host.jobs.disconnect(self.connector, Ending::Release).await.map_err(said)?;
         while stage.host.jobs.connected(self.connector).await?.0 > 0
-            || stage.host.config.state_of(self.connector).is_under_way()
+            || stage.host.config.state_of(self.connector).await?.is_under_way()
         {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

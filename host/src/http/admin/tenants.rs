@@ -28,11 +28,11 @@ pub(super) struct Disconnect {
 pub(super) async fn list(_: Operator, State(host): State<Arc<Host>>) -> Answered {
     let tenants = host.store.tenants().await?;
     let versions = host.versions.by_digest().await?;
-    let tenants = tenants
-        .iter()
-        .map(|row| view(&host, row, &versions))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    ok(&json!({ "tenants": tenants }))
+    let mut views = Vec::with_capacity(tenants.len());
+    for row in &tenants {
+        views.push(view(&host, row, &versions).await?);
+    }
+    ok(&json!({ "tenants": views }))
 }
 
 pub(super) async fn show(
@@ -40,7 +40,7 @@ pub(super) async fn show(
     State(host): State<Arc<Host>>,
     Path(tenant): Path<String>,
 ) -> Answered {
-    ok(&view(&host, &row(&host, &tenant).await?, &host.versions.by_digest().await?)?)
+    ok(&view(&host, &row(&host, &tenant).await?, &host.versions.by_digest().await?).await?)
 }
 
 pub(super) async fn put(
@@ -178,13 +178,13 @@ fn plan(row: &TenantRow) -> serde_json::Result<Option<DisconnectPlan>> {
     row.plan.as_deref().map(serde_json::from_str).transpose()
 }
 
-fn view(
+async fn view(
     host: &Host,
     row: &TenantRow,
     versions: &HashMap<String, ConnectorVersion>,
 ) -> anyhow::Result<Value> {
-    let registry = host.config.snapshot();
-    let tenant = registry.tenants.get(&row.id);
+    let tenant = host.config.tenant(&row.id).await?;
+    let tenant = tenant.as_ref();
     let base_url = tenant.map(|tenant| tenant.base_url.clone());
     let decides = tenant.and_then(|tenant| tenant.connector.as_ref().ok());
     let version = decides.and_then(|connector| versions.get(&connector.digest));

@@ -46,7 +46,7 @@ impl Configuration {
         spec.limits.limits().map_err(|error| scim::Error::new(422, error))?;
         let tenants = self.tenants_of(name).await?;
         fits(name, &connector.manifest, &spec.settings, &spec.endpoints, &tenants)?;
-        let before = self.store.apps().await?.into_iter().find(|app| app.name == name);
+        let before = self.store.app(name).await?;
         let (previous, created) = match before {
             Some(app) if app.connector.as_ref() == Some(&digest) => (app.previous, app.created),
             Some(app) => (app.connector, app.created),
@@ -64,14 +64,14 @@ impl Configuration {
                 created,
             })
             .await?;
-        Ok(self.reload().await?)
+        Ok(self.reload_app(name).await?)
     }
 
     /// Removes an app that no tenant uses any more.
     pub async fn remove_app(&self, name: &str) -> Result<(), Error> {
         let _one_at_a_time = self.lock().await;
         self.app_row(name).await?;
-        if let Some(tenant) = self.store.tenants().await?.iter().find(|tenant| tenant.app == name) {
+        if let Some(tenant) = self.store.tenants_of(name, None, 1).await?.first() {
             return Err(scim::Error::new(
                 409,
                 format!("app {name} is used by tenant {}; remove its tenants first", tenant.id),
@@ -79,20 +79,18 @@ impl Configuration {
             .into());
         }
         self.store.remove_app(name).await?;
-        Ok(self.reload().await?)
+        Ok(self.reload_app(name).await?)
     }
 
     pub(in crate::lifecycle) async fn tenants_of(
         &self,
         app: &str,
     ) -> anyhow::Result<Vec<TenantRow>> {
-        let mut tenants = self.store.tenants().await?;
-        tenants.retain(|tenant| tenant.app == app);
-        Ok(tenants)
+        self.store.tenants_of(app, None, u32::MAX).await
     }
 
     pub(in crate::lifecycle) async fn app_row(&self, app: &str) -> Result<AppRow, Error> {
-        let row = self.store.apps().await?.into_iter().find(|row| row.name == app);
+        let row = self.store.app(app).await?;
         row.ok_or_else(|| scim::Error::new(404, format!("no app {app}")).into())
     }
 }

@@ -1,6 +1,6 @@
-//! Building the snapshot of the configuration from the rows of the store.
+//! Building apps and tenants from the rows of the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -15,31 +15,64 @@ use crate::scim::{Schemas, Version};
 use crate::store::{AppRow, TenantRow};
 
 impl Configuration {
-    /// Reads the snapshot anew and puts it in place of the one before, in one step.
-    pub async fn reload(&self) -> anyhow::Result<()> {
+    /// Reads all apps and the operators' tokens. Tenants are loaded when they are first needed.
+    pub(super) async fn load_all(&self) -> anyhow::Result<()> {
         let _one_at_a_time = self.reloading.lock().await;
-        let tenants = self.store.tenants().await?;
         let mut snapshot = ConfigSnapshot::default();
         for row in self.store.apps().await? {
-            let shared = tenants.iter().filter(|tenant| tenant.app == row.name).count() > 1;
-            let app = self.app(&row, shared).await?;
+            let app = self.app(&row).await?;
             snapshot.apps.insert(row.name, Arc::new(app));
         }
-        for row in tenants {
-            let tenant = self.tenant_of(&snapshot, &row).await?;
-            self.publish(&tenant).await;
-            snapshot.tenants.insert(row.id, Arc::new(tenant));
-        }
-        let before = self.snapshot();
-        for row in self.store.credentials().await? {
-            snapshot.credentials.insert(row.id.clone(), Credential::new(row, &before));
-        }
+        snapshot.operator_tokens = self.load_operator_tokens().await?;
         self.snapshot.store(Arc::new(snapshot));
         Ok(())
     }
 
+    /// Puts an app to work as its row says now, in one step. Its tenants follow when they are next
+    /// needed.
+    pub async fn reload_app(&self, name: &str) -> anyhow::Result<()> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let mut snapshot = (**self.snapshot.load()).clone();
+        match self.store.app(name).await? {
+            Some(row) => snapshot.apps.insert(row.name.clone(), Arc::new(self.app(&row).await?)),
+            None => snapshot.apps.remove(name),
+        };
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// Puts the operators' tokens to work as they are stored now.
+    pub async fn reload_operator_tokens(&self) -> anyhow::Result<()> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let mut snapshot = (**self.snapshot.load()).clone();
+        snapshot.operator_tokens = self.load_operator_tokens().await?;
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// Puts a tenant to work as its row says now.
+    pub async fn reload_tenant(&self, id: &str) -> anyhow::Result<()> {
+        self.tenants.invalidate(id);
+        self.tenant(id).await?;
+        Ok(())
+    }
+
+    async fn load_operator_tokens(&self) -> anyhow::Result<HashMap<String, Arc<Credential>>> {
+        let rows = self.store.credentials_of(None).await?.into_iter();
+        let token = |row| self.token_uses.credential(row);
+        Ok(rows.map(|row| (row.id.clone(), Arc::new(token(row)))).collect())
+    }
+
+    /// Reads a tenant with its tokens, and brings the resources that its settings list up to date.
+    pub(super) async fn load_tenant(&self, id: &str) -> anyhow::Result<Option<Arc<Tenant>>> {
+        let Some(row) = self.store.tenant(id).await? else { return Ok(None) };
+        let tenant = self.tenant_of(&row).await?;
+        self.publish(&tenant).await;
+        Ok(Some(Arc::new(tenant)))
+    }
+
     /// A bad connector or endpoint is its app's trouble, and never keeps the host from starting.
-    async fn app(&self, row: &AppRow, shared: bool) -> anyhow::Result<App> {
+    async fn app(&self, row: &AppRow) -> anyhow::Result<App> {
         let connector = match &row.connector {
             None => Err("no connector has been promoted for this app".to_owned()),
             Some(digest) => {
@@ -59,7 +92,7 @@ impl Configuration {
             endpoint.largest_answer = limits.response;
         }
         if let Err(problem) = &connector {
-            tracing::warn!(app = row.name, problem, "the app cannot be served");
+            tracing::warn!(app = row.name, problem, "config: an app cannot be served");
         }
         Ok(App {
             name: row.name.clone(),
@@ -68,17 +101,14 @@ impl Configuration {
             reply: serde_json::from_value(Value::String(row.reply.clone()))
                 .with_context(|| format!("the reply of app {}", row.name))?,
             limits,
-            shared,
+            shared: self.store.is_shared(&row.name).await?,
             settings: serde_json::from_str(&row.settings)
                 .with_context(|| format!("the settings of app {}", row.name))?,
         })
     }
 
-    async fn tenant_of(
-        &self,
-        snapshot: &ConfigSnapshot,
-        row: &TenantRow,
-    ) -> anyhow::Result<Tenant> {
+    async fn tenant_of(&self, row: &TenantRow) -> anyhow::Result<Tenant> {
+        let snapshot = self.snapshot();
         let app = snapshot.apps.get(&row.app).with_context(|| {
             format!("tenant {} belongs to app {}, which is unknown", row.id, row.app)
         })?;
@@ -94,11 +124,11 @@ impl Configuration {
                 self.connectors.connector(digest).await.map_err(|error| format!("{error:#}"))
             }
         };
-        let observations =
-            self.snapshot().tenants.get(&row.id).map(|known| Arc::clone(&known.observations));
+        let credentials = self.store.credentials_of(Some(&row.id)).await?.into_iter();
         Ok(Tenant {
             id: row.id.clone(),
-            observations: observations.unwrap_or_default(),
+            observations: self.tenants.observations(&row.id),
+            credentials: credentials.map(|row| self.token_uses.credential(row)).collect(),
             app: Arc::clone(app),
             chosen: row.dialect.parse().map_err(|_| {
                 anyhow::anyhow!("tenant {} has the unknown dialect {}", row.id, row.dialect)

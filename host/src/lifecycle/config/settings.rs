@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
+use jsonschema::Validator;
 use serde_json::{Map, Value};
 
 use super::listed_resources;
@@ -32,9 +33,10 @@ pub(in crate::lifecycle) fn fits(
         )
         .into());
     }
+    let validator = SettingsValidator::of(manifest)?;
     for tenant in tenants {
         let own = serde_json::from_str(&tenant.settings)?;
-        check_settings(manifest, &merged(settings, own))?;
+        validator.check(&merged(settings, own))?;
     }
     Ok(())
 }
@@ -56,15 +58,30 @@ pub(crate) fn check_settings(
     manifest: &Manifest,
     settings: &Map<String, Value>,
 ) -> Result<(), scim::Error> {
-    let object = settings;
-    let settings = Value::Object(settings.clone());
-    let validator = settings_validator(&manifest.settings).map_err(|why| {
-        scim::Error::new(422, format!("the connector's schema of settings {why}"))
-    })?;
-    match validator.iter_errors(&settings).next() {
-        None => listed_resources::check(manifest, object),
-        Some(error) => {
-            Err(scim::Error::new(422, format!("settings{}: {error}", error.instance_path())))
+    SettingsValidator::of(manifest)?.check(settings)
+}
+
+/// A connector's schema of settings, compiled once for all that are checked.
+struct SettingsValidator<'m> {
+    manifest: &'m Manifest,
+    schema: Validator,
+}
+
+impl<'m> SettingsValidator<'m> {
+    fn of(manifest: &'m Manifest) -> Result<Self, scim::Error> {
+        let schema = settings_validator(&manifest.settings).map_err(|why| {
+            scim::Error::new(422, format!("the connector's schema of settings {why}"))
+        })?;
+        Ok(Self { manifest, schema })
+    }
+
+    fn check(&self, settings: &Map<String, Value>) -> Result<(), scim::Error> {
+        let value = Value::Object(settings.clone());
+        match self.schema.iter_errors(&value).next() {
+            None => listed_resources::check(self.manifest, settings),
+            Some(error) => {
+                Err(scim::Error::new(422, format!("settings{}: {error}", error.instance_path())))
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who is served: apps, tenants and credentials as one snapshot in memory, swapped when they change.
+//! Apps and tenants as requests are matched against them: parsed, with their connectors loaded.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -85,8 +85,10 @@ pub struct Tenant {
     pub connector: Result<Arc<Connector>, String>,
     /// How its identity provider speaks, as an operator said.
     pub(super) chosen: Dialect,
-    /// What was observations of it. Shared with the snapshot before, so that a reload forgets nothing.
+    /// What its identity provider was seen to send since the host started.
     pub observations: Arc<ClientObservations>,
+    /// Its tokens, expired ones included.
+    pub(super) credentials: Vec<Credential>,
     /// Where the integration stands.
     pub state: TenantState,
     /// The settings of app and tenant, merged, a JSON text.
@@ -109,6 +111,11 @@ impl Tenant {
         }
     }
 
+    /// The token of this id.
+    pub fn credential(&self, id: &str) -> Option<&Credential> {
+        self.credentials.iter().find(|credential| credential.row.id == id)
+    }
+
     /// The beginning of a reading of its requests.
     pub fn reading(&self) -> Reading {
         self.observations.reading(self.dialect())
@@ -123,13 +130,12 @@ impl Tenant {
     }
 }
 
-/// Everything that requests are matched against.
-#[derive(Debug, Default)]
+/// The apps and the operators' tokens, swapped as one when they change. Tenants are loaded when they
+/// are first needed.
+#[derive(Clone, Debug, Default)]
 pub struct ConfigSnapshot {
     /// By name.
     pub apps: BTreeMap<String, Arc<App>>,
-    /// By name.
-    pub tenants: HashMap<String, Arc<Tenant>>,
-    /// By token id.
-    pub credentials: HashMap<String, Credential>,
+    /// The tokens of the admin API, by id.
+    pub operator_tokens: HashMap<String, Arc<Credential>>,
 }

@@ -1,14 +1,12 @@
 //! Tenants and their tokens.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Configuration;
 use super::presented::{self, LIVE_TOKENS};
 use super::settings::{check_settings, merged, valid_name};
-use super::snapshot::{Tenant, TenantState};
+use super::snapshot::TenantState;
 use crate::clock::rfc3339;
 use crate::lifecycle::error::Error;
 use crate::scim::{self, Dialect};
@@ -60,14 +58,14 @@ impl Configuration {
         let _one_at_a_time = self.lock().await;
         let snapshot = self.snapshot();
         let app = self.app_row(&spec.app).await?;
-        let of_its_own = snapshot.tenants.get(id).map(|tenant| &tenant.connector);
-        let connector =
-            of_its_own.or_else(|| snapshot.apps.get(&spec.app).map(|app| &app.connector));
+        let served = self.tenant(id).await?;
+        let own = served.as_ref().map(|tenant| &tenant.connector);
+        let connector = own.or_else(|| snapshot.apps.get(&spec.app).map(|app| &app.connector));
         if let Some(Ok(connector)) = connector {
             let settings = serde_json::from_str(&app.settings)?;
             check_settings(&connector.manifest, &merged(&settings, spec.settings.clone()))?;
         }
-        let before = self.store.tenants().await?.into_iter().find(|tenant| tenant.id == id);
+        let before = self.store.tenant(id).await?;
         if let Some(before) = before.as_ref().filter(|before| before.app != spec.app) {
             return Err(scim::Error::new(
                 409,
@@ -92,8 +90,21 @@ impl Configuration {
             settings: Value::Object(spec.settings).to_string(),
             created: before.map_or_else(|| rfc3339(self.clock.now()), |before| before.created),
         };
+        let is_new = self.store.tenant(id).await?.is_none();
         self.store.put_tenant(&row).await?;
-        Ok(self.reload().await?)
+        if is_new {
+            self.share_app(&row.app).await?;
+        }
+        Ok(self.reload_tenant(id).await?)
+    }
+
+    /// Has an app know whether more than one tenant uses it now.
+    async fn share_app(&self, app: &str) -> anyhow::Result<()> {
+        let known = self.snapshot().apps.get(app).map(|app| app.shared);
+        if known == Some(self.store.is_shared(app).await?) {
+            return Ok(());
+        }
+        self.reload_app(app).await
     }
 
     /// Removes a tenant that was disconnected, with its directory and its tokens.
@@ -108,7 +119,8 @@ impl Configuration {
             .into());
         }
         self.store.remove_tenant(id).await?;
-        Ok(self.reload().await?)
+        self.tenants.remove(id);
+        Ok(self.share_app(&row.app).await?)
     }
 
     /// Connects, or pauses, a tenant.
@@ -120,22 +132,11 @@ impl Configuration {
             row.plan = None;
         }
         self.store.put_tenant(&row).await?;
-        Ok(self.reload().await?)
-    }
-
-    /// The tenant as it is served now; 404 if there is none.
-    pub(in crate::lifecycle) fn served(&self, id: &str) -> Result<Arc<Tenant>, scim::Error> {
-        let tenant = self.snapshot().tenants.get(id).cloned();
-        tenant.ok_or_else(|| scim::Error::new(404, format!("no tenant {id}")))
-    }
-
-    /// The state of a tenant's integration. One that is unknown is disconnected.
-    pub fn state_of(&self, id: &str) -> TenantState {
-        self.snapshot().tenants.get(id).map_or(TenantState::Disconnected, |tenant| tenant.state)
+        Ok(self.reload_tenant(id).await?)
     }
 
     pub(in crate::lifecycle) async fn tenant_row(&self, id: &str) -> Result<TenantRow, Error> {
-        let row = self.store.tenants().await?.into_iter().find(|row| row.id == id);
+        let row = self.store.tenant(id).await?;
         row.ok_or_else(|| scim::Error::new(404, format!("no tenant {id}")).into())
     }
 
@@ -169,7 +170,10 @@ impl Configuration {
                 last_used: None,
             })
             .await?;
-        self.reload().await?;
+        match tenant {
+            Some(id) => self.reload_tenant(id).await?,
+            None => self.reload_operator_tokens().await?,
+        }
         let base_url = match tenant {
             Some(id) => format!("{}/t/{id}/scim/v2", self.options.public_url),
             None => format!("{}/admin/v1", self.options.public_url),
@@ -178,11 +182,10 @@ impl Configuration {
     }
 
     async fn room_for_token(&self, tenant: &str, now: &str) -> Result<(), Error> {
-        let tokens = self.store.credentials().await?;
-        let live = tokens.iter().filter(|token| {
-            token.tenant.as_deref() == Some(tenant)
-                && token.expires.as_deref().is_none_or(|expires| expires > now)
-        });
+        let tokens = self.store.credentials_of(Some(tenant)).await?;
+        let live = tokens
+            .iter()
+            .filter(|token| token.expires.as_deref().is_none_or(|expires| expires > now));
         if live.count() < LIVE_TOKENS {
             return Ok(());
         }
@@ -209,12 +212,12 @@ impl Configuration {
 
     /// Ends a token at once.
     pub async fn revoke_token(&self, tenant: &str, id: &str) -> Result<(), Error> {
-        let tokens = self.store.credentials().await?;
-        if !tokens.iter().any(|t| t.id == id && t.tenant.as_deref() == Some(tenant)) {
+        let token = self.store.credential(id).await?;
+        if token.is_none_or(|token| token.tenant.as_deref() != Some(tenant)) {
             return Err(scim::Error::new(404, format!("tenant {tenant} has no token {id}")).into());
         }
         self.store.revoke_credential(id).await?;
-        Ok(self.reload().await?)
+        Ok(self.reload_tenant(tenant).await?)
     }
 }
 

@@ -1,8 +1,8 @@
 //! When tokens were last presented: noted in memory with each request, written once a minute.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,18 +12,48 @@ use super::credential::Credential;
 use crate::clock::rfc3339;
 use crate::store::CredentialRow;
 
-/// How often it is written: one transaction for all tokens, whoever calls how often.
+/// The interval of writing: one transaction for all tokens, however often they were presented.
 const ROUND: Duration = Duration::from_secs(60);
+
+/// The uses of tokens that are not stored yet, by token id. The second of the last use, or 0.
+#[derive(Debug, Default)]
+pub(super) struct TokenUses(Mutex<HashMap<String, Arc<AtomicI64>>>);
+
+impl TokenUses {
+    /// A token as it was read from the store.
+    pub(super) fn credential(&self, row: CredentialRow) -> Credential {
+        let used = Arc::clone(self.locked().entry(row.id.clone()).or_default());
+        Credential { row, used }
+    }
+
+    /// The last use of a token, if it is not stored yet.
+    fn noted(&self, token: &str) -> Option<String> {
+        let uses = self.locked();
+        moment(uses.get(token)?.load(Ordering::Relaxed))
+    }
+
+    /// Takes the uses, and forgets tokens that are not loaded any more.
+    fn take(&self) -> HashMap<String, String> {
+        let mut uses = self.locked();
+        let take = |(token, used): (&String, &Arc<AtomicI64>)| {
+            Some((token.clone(), moment(used.swap(0, Ordering::Relaxed))?))
+        };
+        let taken = uses.iter().filter_map(take).collect();
+        uses.retain(|_, used| Arc::strong_count(used) > 1);
+        taken
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashMap<String, Arc<AtomicI64>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Configuration {
     /// The tokens of a tenant, oldest first.
     pub async fn tokens(&self, tenant: &str) -> anyhow::Result<Vec<CredentialRow>> {
-        let mut tokens = self.store.credentials().await?;
-        tokens.retain(|token| token.tenant.as_deref() == Some(tenant));
-        let snapshot = self.snapshot();
+        let mut tokens = self.store.credentials_of(Some(tenant)).await?;
         for token in &mut tokens {
-            let known = snapshot.credentials.get(&token.id);
-            let noted = known.and_then(|known| moment(known.used.load(Ordering::Relaxed)));
+            let noted = self.token_uses.noted(&token.id);
             token.last_used = noted.or_else(|| token.last_used.take());
         }
         Ok(tokens)
@@ -39,19 +69,15 @@ impl Configuration {
                     () = config.tasks.stopped() => {}
                 }
                 if let Err(error) = config.write_token_uses().await {
-                    tracing::warn!(error = format!("{error:#}"), "when tokens were used is lost");
+                    let error = format!("{error:#}");
+                    tracing::warn!(error, "config: last uses of tokens could not be written");
                 }
             }
         });
     }
 
     async fn write_token_uses(&self) -> anyhow::Result<()> {
-        let snapshot = self.snapshot();
-        let take = |token: &Credential| {
-            Some((token.row.id.clone(), moment(token.used.swap(0, Ordering::Relaxed))?))
-        };
-        let uses: HashMap<String, String> =
-            snapshot.credentials.values().filter_map(take).collect();
+        let uses = self.token_uses.take();
         if uses.is_empty() { Ok(()) } else { self.store.credentials_used(uses).await }
     }
 }

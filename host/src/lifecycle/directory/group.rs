@@ -78,7 +78,7 @@ impl Directory {
         let key = lane::of_subject(&target.tenant.id, "Group", &change.subject());
         let fingerprint = change.fingerprint();
         let _lane = self.operations.lanes().enter(key.clone()).await;
-        let tenant = &self.now(target)?.tenant;
+        let tenant = &self.now(target).await?.tenant;
         match self.operations.settle(tenant, &key, Some(&fingerprint), deadline).await? {
             Settled::Clear => {}
             Settled::Joined(work, ended) => {
@@ -146,7 +146,7 @@ impl Directory {
     ) -> Result<Option<Written>, Error> {
         let key = lane::of_resource(&target.tenant.id, id);
         let (lane, underway) = self.operations.lanes().follow(key.clone()).await;
-        let target = &self.now(target)?;
+        let target = &self.now(target).await?;
         if self.operations.open().on(&key).is_empty() {
             let leaning = self.lean(target, id, &modification, &underway, deadline).await?;
             if let Some(decided) = leaning {

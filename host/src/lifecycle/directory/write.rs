@@ -172,7 +172,7 @@ impl Directory {
         let subject = change.subject();
         let key = lane::of_subject(&target.tenant.id, "User", &subject);
         let _lane = self.operations.lanes().enter(key.clone()).await;
-        let target = &self.now(target)?;
+        let target = &self.now(target).await?;
         let fingerprint = change.fingerprint();
         match self.operations.settle(&target.tenant, &key, Some(&fingerprint), deadline).await? {
             Settled::Clear => {}
@@ -238,12 +238,12 @@ impl Directory {
     /// Enters the resource's lane. The tenant may have been paused while others held it.
     async fn at(&self, target: &Target, id: &str) -> Result<(Lane<Arc<Standing>>, Target), Error> {
         let lane = self.operations.enter(&target.tenant, id).await;
-        Ok((lane, self.now(target)?))
+        Ok((lane, self.now(target).await?))
     }
 
     /// The same with the tenant as it is now.
-    pub(super) fn now(&self, target: &Target) -> Result<Target, Error> {
-        let tenant = self.config.served(&target.tenant.id)?;
+    pub(super) async fn now(&self, target: &Target) -> Result<Target, Error> {
+        let tenant = self.config.served(&target.tenant.id).await?;
         Ok(Target { tenant, ..target.clone() })
     }
 

@@ -107,7 +107,7 @@ impl Jobs {
         row.state = TenantState::Disconnecting.name().to_owned();
         row.plan = Some(serde_json::to_string(&plan)?);
         self.store.put_tenant(&row).await?;
-        self.config.reload().await?;
+        self.config.reload_tenant(id).await?;
         self.disconnect_in_background(id.to_owned(), plan.clone());
         Ok(plan)
     }
@@ -116,7 +116,8 @@ impl Jobs {
     pub(in crate::lifecycle) async fn resume_disconnects(self: &Arc<Self>) -> anyhow::Result<()> {
         for row in self.store.tenants().await? {
             let plan = plan_of(&row)?.filter(|plan| plan.stuck.is_none());
-            if let (TenantState::Disconnecting, Some(plan)) = (self.config.state_of(&row.id), plan)
+            if let (TenantState::Disconnecting, Some(plan)) =
+                (self.config.state_of(&row.id).await?, plan)
             {
                 self.disconnect_in_background(row.id, plan);
             }
@@ -184,7 +185,7 @@ impl Jobs {
         let stuck = Some(Stuck { since, left: pass.left, why });
         row.plan = Some(serde_json::to_string(&DisconnectPlan { stuck, ..plan.clone() })?);
         self.store.put_tenant(&row).await?;
-        self.config.reload().await
+        self.config.reload_tenant(id).await
     }
 
     /// One pass over everybody who is still connected.
@@ -219,7 +220,7 @@ impl Jobs {
         plan: &DisconnectPlan,
     ) -> Option<String> {
         let parted = async {
-            let tenant = self.config.served(tenant)?;
+            let tenant = self.config.served(tenant).await?;
             let _lane = self.operations.enter(&tenant, resource).await;
             if !self.pursues(&tenant.id, plan).await {
                 return Ok(());

@@ -55,8 +55,7 @@ impl Operations {
         if row.state != OperationState::Open {
             return Ok(None);
         }
-        let registry = self.config.snapshot();
-        let tenant = registry.tenants.get(&row.tenant).with_context(|| {
+        let tenant = self.config.tenant(&row.tenant).await?.with_context(|| {
             format!("operation {operation} belongs to tenant {}, which is unknown", row.tenant)
         })?;
         let connector = match &row.connector {
@@ -71,7 +70,7 @@ impl Operations {
         let account = self.store.account(&row.tenant, &row.resource).await?;
         let event: Event = serde_json::from_str(&row.event).context("a journaled event")?;
         let mut work = Work {
-            tenant: Arc::clone(tenant),
+            tenant: Arc::clone(&tenant),
             connector,
             kind: if row.resource_kind == "Group" { "Group" } else { "User" },
             subject: row.subject.clone(),

@@ -133,26 +133,25 @@ impl Versions {
             for tenant in &mut chosen {
                 tenant.connector = tenant.previous.take();
             }
-            self.store.assign(&chosen).await?;
-            self.config.reload().await?;
+            self.assign(&chosen).await?;
         }
         Ok(promoted)
     }
 
     async fn assign_to_app(&self, mut row: AppRow, digest: String) -> Result<(), Error> {
+        let name = row.name.clone();
         if row.connector.as_ref() != Some(&digest) {
             row.previous = row.connector.replace(digest);
             self.store.put_app(&row).await?;
         } else {
             // It decides already, but for those who have a version of their own.
-            let mut own = self.config.tenants_of(&row.name).await?;
-            own.retain(|tenant| tenant.connector.is_some());
+            let mut own = self.store.tenants_with_own_connector(&row.name).await?;
             for tenant in &mut own {
                 (tenant.connector, tenant.previous) = (None, None);
             }
             self.store.assign(&own).await?;
         }
-        Ok(self.config.reload().await?)
+        Ok(self.config.reload_app(&name).await?)
     }
 
     async fn assign_to(&self, mut chosen: Vec<TenantRow>, digest: &str) -> Result<(), Error> {
@@ -160,8 +159,16 @@ impl Versions {
         for tenant in &mut chosen {
             tenant.previous = tenant.connector.replace(digest.to_owned());
         }
-        self.store.assign(&chosen).await?;
-        Ok(self.config.reload().await?)
+        self.assign(&chosen).await
+    }
+
+    /// Writes which versions decide for these tenants, and puts that to work.
+    async fn assign(&self, tenants: &[TenantRow]) -> Result<(), Error> {
+        self.store.assign(tenants).await?;
+        for tenant in tenants {
+            self.config.reload_tenant(&tenant.id).await?;
+        }
+        Ok(())
     }
 
     /// What an operator is told.

@@ -49,7 +49,7 @@ pub struct PreviewedPerson {
 impl Jobs {
     /// What a disconnect would do. Nothing is changed, and nobody is called.
     pub async fn preview_disconnect(&self, id: &str, people: Ending) -> Result<Preview, Error> {
-        let tenant = self.config.served(id)?;
+        let tenant = self.config.served(id).await?;
         let mut preview = Preview {
             tenant: id.to_owned(),
             people,

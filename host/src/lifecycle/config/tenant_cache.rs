@@ -1,0 +1,95 @@
+//! Tenants in memory: loaded when they are first needed, dropped when they change or are long unused.
+//!
+//! Making or changing one of many tenants costs what it costs for one of few, and a tenant that is
+//! never asked for costs no memory. A tenant is built from one version of its app; if the app has
+//! changed since, the tenant is loaded again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quick_cache::sync::Cache;
+
+use super::Configuration;
+use super::client_observations::ClientObservations;
+use super::snapshot::{Tenant, TenantState};
+use crate::lifecycle::error::Error;
+use crate::scim;
+
+/// The most tenants that are kept in memory. Beyond, those that were not asked for lately go.
+const TENANTS: usize = 10_000;
+
+/// The tenants that are loaded.
+#[derive(Debug)]
+pub(super) struct TenantCache {
+    loaded: Cache<String, Arc<Tenant>>,
+    /// Kept for as long as the host runs, for tenants that were asked for.
+    observations: Mutex<HashMap<String, Arc<ClientObservations>>>,
+}
+
+impl Default for TenantCache {
+    fn default() -> Self {
+        Self { loaded: Cache::new(TENANTS), observations: Mutex::default() }
+    }
+}
+
+impl TenantCache {
+    /// What the tenant's identity provider was seen to send.
+    pub(super) fn observations(&self, tenant: &str) -> Arc<ClientObservations> {
+        let mut known = self.observations.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(tenant.to_owned()).or_default())
+    }
+
+    /// Forgets a tenant that was removed.
+    pub(super) fn remove(&self, tenant: &str) {
+        self.loaded.remove(tenant);
+        self.observations.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+    }
+
+    /// Has a tenant loaded again when it is next needed. A load that has begun before is not kept.
+    pub(super) fn invalidate(&self, tenant: &str) {
+        self.loaded.remove(tenant);
+    }
+}
+
+impl Configuration {
+    /// The tenant as it is served now.
+    pub async fn tenant(&self, id: &str) -> anyhow::Result<Option<Arc<Tenant>>> {
+        loop {
+            match self.tenants.loaded.get_value_or_guard_async(id).await {
+                Ok(tenant) if self.is_current(&tenant) => return Ok(Some(tenant)),
+                Ok(stale) => {
+                    self.tenants.loaded.remove_if(id, |known| Arc::ptr_eq(known, &stale));
+                }
+                Err(guard) => {
+                    let Some(tenant) = self.load_tenant(id).await? else { return Ok(None) };
+                    // Refused if the tenant was changed while it was read.
+                    if guard.insert(Arc::clone(&tenant)).is_ok() {
+                        return Ok(Some(tenant));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The tenant if it is in memory.
+    pub fn loaded_tenant(&self, id: &str) -> Option<Arc<Tenant>> {
+        self.tenants.loaded.peek(id)
+    }
+
+    /// The tenant as it is served now; 404 if there is none.
+    pub(in crate::lifecycle) async fn served(&self, id: &str) -> Result<Arc<Tenant>, Error> {
+        let tenant = self.tenant(id).await?;
+        tenant.ok_or_else(|| scim::Error::new(404, format!("no tenant {id}")).into())
+    }
+
+    /// The state of a tenant's integration. One that is unknown is disconnected.
+    pub async fn state_of(&self, id: &str) -> anyhow::Result<TenantState> {
+        Ok(self.tenant(id).await?.map_or(TenantState::Disconnected, |tenant| tenant.state))
+    }
+
+    /// Whether the tenant was built from its app as it is now.
+    fn is_current(&self, tenant: &Tenant) -> bool {
+        let snapshot = self.snapshot.load();
+        snapshot.apps.get(&tenant.app.name).is_some_and(|app| Arc::ptr_eq(app, &tenant.app))
+    }
+}
