@@ -144,7 +144,7 @@ async fn a_tenant_that_returns_manages_only_whom_it_meets_again() {
 /// A tenant whose app refuses to deactivate one of two, and whose disconnect is stuck with that.
 async fn stuck() -> (Muster, Tenant, Value) {
     let muster = Muster::start_with(StageConfig {
-        disconnect_pause: Duration::from_millis(20),
+        job_pause: Duration::from_millis(20),
         answer_within: Duration::from_secs(2),
         ..StageConfig::default()
     });
@@ -160,7 +160,7 @@ async fn stuck() -> (Muster, Tenant, Value) {
     let path = format!("/tenants/{}/disconnect", tenant.name);
     for _ in 0..600 {
         let progress = muster.admin("GET", &path, None).await.expect(200).body;
-        if !progress["plan"]["stuck"].is_null() {
+        if progress["job"]["state"] == "blocked" {
             return (muster, tenant, progress);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -177,16 +177,16 @@ fn statuses(muster: &Muster, tenant: &Tenant) -> Vec<String> {
 async fn a_disconnect_that_leads_nowhere_says_so_and_can_be_run_again() {
     let (muster, tenant, progress) = stuck().await;
     assert_eq!((&progress["state"], &progress["connected"]), (&json!("disconnecting"), &json!(1)));
-    assert_eq!(progress["plan"]["stuck"]["left"], 1);
-    let why = progress["plan"]["stuck"]["why"].as_str().unwrap();
+    assert_eq!(progress["job"]["failed"], 1);
+    let why = progress["job"]["note"].as_str().unwrap();
     assert!(why.contains("the last owner stays"), "{why}");
     let shown = muster.admin("GET", &format!("/tenants/{}", tenant.name), None).await.body;
-    assert_eq!(shown["disconnect"], progress["plan"]);
+    assert_eq!(shown["disconnect"], progress["job"]);
     assert_eq!(statuses(&muster, &tenant), ["Suspended", "Active"]);
 
     muster.stage.sample.heal();
     let again = disconnect(&muster, &tenant, json!({ "people": "deactivate" })).await;
-    assert_eq!(again["plan"]["stuck"], Value::Null);
+    assert_eq!(again["job"]["state"], "running");
     disconnected(&muster, &tenant).await;
     assert_eq!(statuses(&muster, &tenant), ["Suspended", "Suspended"]);
 }

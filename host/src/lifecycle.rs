@@ -26,7 +26,7 @@ pub use config::{
 };
 pub use directory::{Cursor, Directory, Performed, Target};
 pub use error::Error;
-pub use job::{DisconnectPlan, Ending, Jobs, Preview, PreviewedPerson, Stuck};
+pub use job::{Ending, Jobs, Preview, PreviewedPerson};
 pub use operation::{Operations, Written};
 pub(crate) use operation::{event, typed_view};
 pub use options::HostOptions;
@@ -83,7 +83,7 @@ impl Host {
         let (c, s, t) = parts();
         let versions = Versions::new(Arc::clone(&config), c, s, t);
         operations.recover().await?;
-        jobs.resume_disconnects().await?;
+        jobs.resume().await?;
         operations.keep_trying();
         config.keep_token_uses();
         operations.forget_in_time();

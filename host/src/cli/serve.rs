@@ -99,7 +99,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             compiler: super::this_program()?,
             answer_within: config.answer_within(),
             deciding_threads: config.deciding_threads(),
-            disconnect_pause: Duration::from_secs(15),
+            job_pause: Duration::from_secs(15),
             open_operations: config.open_operations(),
             trusted_keys: trusted_keys(&args.trusted_keys, &config)?,
         },

@@ -41,7 +41,7 @@ pub struct StageConfig {
     /// How long an identity provider waits at most.
     pub answer_within: Duration,
     /// How long a disconnect waits before it turns again to those who could not be let go.
-    pub disconnect_pause: Duration,
+    pub job_pause: Duration,
     /// How many operations of one tenant may be open.
     pub open_operations: usize,
     /// Whose connectors are loaded; anybody's where it is empty.
@@ -77,7 +77,7 @@ impl Default for StageConfig {
             compiled: None,
             reply: Reply::WhenDone,
             answer_within: Duration::from_secs(25),
-            disconnect_pause: Duration::from_secs(15),
+            job_pause: Duration::from_secs(15),
             open_operations: 10_000,
             trusted_keys: Keyring::default(),
             patience: Patience::default(),
@@ -105,7 +105,7 @@ impl Stage {
                 compiler: config.compiler,
                 answer_within: config.answer_within,
                 deciding_threads: 2,
-                disconnect_pause: config.disconnect_pause,
+                job_pause: config.job_pause,
                 open_operations: config.open_operations,
                 trusted_keys: config.trusted_keys,
             },

@@ -178,7 +178,7 @@ async fn disconnect(admin: &Admin, format: Format, args: &Disconnect) -> anyhow:
         return Ok(());
     }
     let mut progress = admin.post(&path, json!({ "people": args.people })).await?;
-    let goes_on = |it: &Value| it["state"] == "disconnecting" && it["plan"]["stuck"].is_null();
+    let goes_on = |it: &Value| it["job"]["state"] == "running";
     while !args.no_wait && goes_on(&progress) {
         if !format.json {
             let left = output::text(&progress["connected"]);
@@ -196,14 +196,14 @@ async fn disconnect(admin: &Admin, format: Format, args: &Disconnect) -> anyhow:
             output::text(left)
         );
     });
-    let stuck = &progress["plan"]["stuck"];
-    if !stuck.is_null() {
+    let job = &progress["job"];
+    if job["state"] == "blocked" {
         bail!(
             "the disconnect needs your decision, since {} people could not be let go ({}). \
              `muster operation list --tenant {name}` shows what was tried. Then run it again, \
              also with another --people, or call it off with `muster tenant connect {name}`",
-            output::text(&stuck["left"]),
-            output::text(&stuck["why"]),
+            output::text(&job["failed"]),
+            output::text(&job["note"]),
             name = args.name,
         );
     }

@@ -1,17 +1,29 @@
 //! Jobs: long work over many people of a tenant, previewed before it begins and resumed after a
 //! restart.
+//!
+//! A job is a row: what was requested, by whom, how far it is. The engine runs each job as a task
+//! that passes over the people until nobody is left, and writes its progress after each page, so
+//! that a kill at any moment costs at most the page under work. What a job does with each person is
+//! the matter of its kind; each kind's step can be repeated without harm.
 
 mod disconnect;
+mod engine;
+mod preview;
+mod running;
 
 use std::sync::Arc;
 
-pub use disconnect::{DisconnectPlan, Ending, Preview, PreviewedPerson, Stuck};
+pub use disconnect::Ending;
+pub use preview::{Preview, PreviewedPerson};
 
 use super::config::Configuration;
+use super::error::Error;
 use super::operation::Operations;
 use super::tasks::Tasks;
 use crate::clock::Clock;
-use crate::store::Store;
+use crate::scim;
+use crate::store::{JobFilter, JobRow, Store};
+use running::RunningJobs;
 
 /// The jobs of a host.
 #[derive(Debug)]
@@ -21,6 +33,7 @@ pub struct Jobs {
     clock: Clock,
     store: Store,
     tasks: Tasks,
+    running: RunningJobs,
 }
 
 impl Jobs {
@@ -31,6 +44,22 @@ impl Jobs {
         store: Store,
         tasks: Tasks,
     ) -> Arc<Self> {
-        Arc::new(Self { config, operations, clock, store, tasks })
+        Arc::new(Self { config, operations, clock, store, tasks, running: RunningJobs::default() })
+    }
+
+    /// The job of this id; 404 if there is none.
+    pub async fn job(&self, id: &str) -> Result<JobRow, Error> {
+        let job = self.store.job(id).await?;
+        job.ok_or_else(|| scim::Error::new(404, format!("no job {id}")).into())
+    }
+
+    /// The jobs that match, newest first, from the one before the job of this id.
+    pub async fn page(
+        &self,
+        filter: &JobFilter,
+        before: Option<&str>,
+        limit: u32,
+    ) -> anyhow::Result<Vec<JobRow>> {
+        self.store.job_page(filter, before, limit).await
     }
 }

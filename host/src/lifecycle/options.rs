@@ -20,8 +20,8 @@ pub struct HostOptions {
     pub answer_within: Duration,
     /// Threads for decisions of connectors that are not quick.
     pub deciding_threads: usize,
-    /// The pause between two passes of a disconnect over the people who are left.
-    pub disconnect_pause: Duration,
+    /// The shortest pause between two passes of a job over the people who are left.
+    pub job_pause: Duration,
     /// How many operations of one tenant may be open. Beyond, its identity provider must retry
     /// later.
     pub open_operations: usize,

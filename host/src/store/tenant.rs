@@ -20,8 +20,6 @@ pub struct TenantRow {
     pub state: String,
     /// Settings over the app's, a JSON object.
     pub settings: String,
-    /// The pending disconnect, a JSON object.
-    pub plan: Option<String>,
     /// The digest of the connector that decides for it alone; none: the app's does.
     pub connector: Option<String>,
     /// The digest of the one before, for a rollback, where that was for it alone as well.
@@ -152,17 +150,16 @@ impl Store {
 /// Inserts or updates a tenant in the caller's transaction; its app and its connectors stay.
 pub(super) async fn put(connection: &mut SqliteConnection, tenant: TenantRow) -> Result<()> {
     sqlx::query(
-        r#"INSERT INTO tenant (id, app, dialect, state, settings, "plan", created)
-           VALUES ($1, $2, $3, $4, $5, $6, $7)
+        "INSERT INTO tenant (id, app, dialect, state, settings, created)
+           VALUES ($1, $2, $3, $4, $5, $6)
            ON CONFLICT (id) DO UPDATE SET dialect = excluded.dialect, state = excluded.state,
-               settings = excluded.settings, "plan" = excluded."plan""#,
+               settings = excluded.settings",
     )
     .bind(tenant.id)
     .bind(tenant.app)
     .bind(tenant.dialect)
     .bind(tenant.state)
     .bind(tenant.settings)
-    .bind(tenant.plan)
     .bind(tenant.created)
     .execute(connection)
     .await?;
@@ -210,7 +207,6 @@ fn tenant(row: &SqliteRow) -> Result<TenantRow> {
         dialect: row.try_get("dialect")?,
         state: row.try_get("state")?,
         settings: row.try_get("settings")?,
-        plan: row.try_get("plan")?,
         connector: row.try_get("connector")?,
         previous: row.try_get("previous")?,
         created: row.try_get("created")?,

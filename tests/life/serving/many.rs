@@ -60,7 +60,6 @@ impl House {
                 dialect: "okta".to_owned(),
                 state: "connected".to_owned(),
                 settings: "{}".to_owned(),
-                plan: None,
                 connector: Some(digest),
                 previous: None,
                 created: next.created.clone(),

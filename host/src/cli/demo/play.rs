@@ -86,7 +86,7 @@ impl Player {
         let mark = stage.sample.log().len();
         let preview = stage.host.jobs.preview_disconnect(self.connector, Ending::Release).await;
         let preview = preview.map_err(said)?;
-        stage.host.jobs.disconnect(self.connector, Ending::Release).await.map_err(said)?;
+        stage.host.jobs.disconnect(self.connector, Ending::Release, None).await.map_err(said)?;
         while stage.host.jobs.connected(self.connector).await?.0 > 0
             || stage.host.config.state_of(self.connector).await?.is_under_way()
         {

@@ -11,7 +11,7 @@ use super::super::answer;
 use super::super::authorization::Operator;
 use super::{Answered, Spec, ok};
 use crate::lifecycle::snapshot::TenantState;
-use crate::lifecycle::{ConnectorVersion, DisconnectPlan, Ending, Host, TenantSpec, TokenSpec};
+use crate::lifecycle::{ConnectorVersion, Ending, Host, TenantSpec, TokenSpec};
 use crate::scim;
 use crate::store::TenantRow;
 
@@ -107,7 +107,7 @@ pub(super) async fn pause(
     State(host): State<Arc<Host>>,
     Path(tenant): Path<String>,
 ) -> Answered {
-    host.config.set_state(&tenant, TenantState::Paused).await?;
+    host.jobs.set_state(&tenant, TenantState::Paused).await?;
     show(Operator, State(host), Path(tenant)).await
 }
 
@@ -116,7 +116,7 @@ pub(super) async fn connect(
     State(host): State<Arc<Host>>,
     Path(tenant): Path<String>,
 ) -> Answered {
-    host.config.set_state(&tenant, TenantState::Connected).await?;
+    host.jobs.set_state(&tenant, TenantState::Connected).await?;
     show(Operator, State(host), Path(tenant)).await
 }
 
@@ -129,7 +129,7 @@ pub(super) async fn disconnect(
     if disconnect.preview {
         return ok(&host.jobs.preview_disconnect(&tenant, disconnect.people).await?);
     }
-    host.jobs.disconnect(&tenant, disconnect.people).await?;
+    host.jobs.disconnect(&tenant, disconnect.people, None).await?;
     disconnect_progress(Operator, State(host), Path(tenant)).await
 }
 
@@ -139,12 +139,12 @@ pub(super) async fn disconnect_progress(
     Path(tenant): Path<String>,
 ) -> Answered {
     let row = row(&host, &tenant).await?;
-    let plan = plan(&row)?;
+    let job = job(&host, &tenant).await?;
     let (connected, total) = host.jobs.connected(&tenant).await?;
     ok(&json!({
         "tenant": tenant,
         "state": row.state,
-        "plan": plan,
+        "job": job,
         "connected": connected,
         "total": total,
     }))
@@ -174,8 +174,22 @@ async fn row(host: &Host, tenant: &str) -> Result<TenantRow, super::Refused> {
     row.ok_or_else(|| scim::Error::new(404, format!("no tenant {tenant}")).into())
 }
 
-fn plan(row: &TenantRow) -> serde_json::Result<Option<DisconnectPlan>> {
-    row.plan.as_deref().map(serde_json::from_str).transpose()
+/// The newest disconnect of a tenant.
+async fn job(host: &Host, tenant: &str) -> anyhow::Result<Value> {
+    let Some(job) = host.jobs.newest_disconnect(tenant).await? else { return Ok(Value::Null) };
+    Ok(json!({
+        "id": job.id,
+        "kind": job.kind,
+        "state": job.state,
+        "parameters": serde_json::from_str::<Value>(&job.parameters)?,
+        "total": job.progress.total,
+        "done": job.progress.done,
+        "failed": job.progress.failed,
+        "note": job.note,
+        "created": job.created,
+        "updated": job.updated,
+        "finished": job.finished,
+    }))
 }
 
 async fn view(
@@ -195,7 +209,7 @@ async fn view(
         "version_of_its_own": row.connector.is_some(),
         "dialect": row.dialect,
         "state": row.state,
-        "disconnect": plan(row)?,
+        "disconnect": job(host, &row.id).await?,
         "settings": serde_json::from_str::<Value>(&row.settings)?,
         "base_url": base_url,
         "created": row.created,

@@ -84,7 +84,6 @@ impl Configuration {
                 || TenantState::Connected.name().to_owned(),
                 |before| before.state.clone(),
             ),
-            plan: before.as_ref().and_then(|before| before.plan.clone()),
             connector: before.as_ref().and_then(|before| before.connector.clone()),
             previous: before.as_ref().and_then(|before| before.previous.clone()),
             settings: Value::Object(spec.settings).to_string(),
@@ -123,16 +122,10 @@ impl Configuration {
         Ok(self.share_app(&row.app).await?)
     }
 
-    /// Connects, or pauses, a tenant.
-    pub async fn set_state(&self, id: &str, state: TenantState) -> Result<(), Error> {
-        let _one_at_a_time = self.lock().await;
-        let mut row = self.tenant_row(id).await?;
-        row.state = state.name().to_owned();
-        if state != TenantState::Disconnecting {
-            row.plan = None;
-        }
-        self.store.put_tenant(&row).await?;
-        Ok(self.reload_tenant(id).await?)
+    /// Writes a tenant's row and puts it to work.
+    pub(in crate::lifecycle) async fn write_tenant(&self, row: &TenantRow) -> anyhow::Result<()> {
+        self.store.put_tenant(row).await?;
+        self.reload_tenant(&row.id).await
     }
 
     pub(in crate::lifecycle) async fn tenant_row(&self, id: &str) -> Result<TenantRow, Error> {

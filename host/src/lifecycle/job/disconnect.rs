@@ -1,12 +1,14 @@
-//! The end of an integration is not the end of its people: first a plan, then a job that can be
-//! watched, interrupted and resumed.
+//! The end of an integration is not the end of its people: a disconnect lets each person go as the
+//! operator decided, and then ends the integration.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::Jobs;
+use super::engine::INTERNAL;
+use super::preview::Preview;
 use crate::clock::rfc3339;
 use crate::decision::EventKind;
 use crate::lifecycle::config::snapshot::TenantState;
@@ -15,19 +17,10 @@ use crate::lifecycle::operation::change::{Before, Change};
 use crate::lifecycle::operation::lane;
 use crate::lifecycle::operation::open::Open;
 use crate::scim;
-use crate::store::{AccountRow, Commit, CommitError, OperationState, Related, TenantRow};
-
-mod preview;
-
-pub use preview::{Preview, PreviewedPerson};
-
-/// How many people are let go at once.
-const AT_ONCE: usize = 16;
-const PAGE: u32 = 500;
-/// After so many passes in which nobody could be let go, an operator decides.
-const PASSES: u32 = 6;
-/// What an operator reads of an accident.
-const ACCIDENT: &str = "the host met with an accident; its log says more";
+use crate::store::{
+    AccountRow, Commit, CommitError, InsertJobError, JobFilter, JobKind, JobProgress, JobRow,
+    JobState, OperationState, Related, TenantRow,
+};
 
 /// What becomes of the people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,43 +29,10 @@ pub enum Ending {
     /// Accounts stay as they are, unmanaged.
     #[default]
     Release,
-    /// Everybody is deactivated.
+    /// Everyone is deactivated.
     Deactivate,
-    /// Everybody is removed.
+    /// Everyone is removed.
     Remove,
-}
-
-/// A disconnect under way, as it stands in the tenant's row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DisconnectPlan {
-    /// The batch that all its operations belong to.
-    pub batch: String,
-    /// What becomes of the people.
-    pub people: Ending,
-    /// How many there were.
-    pub total: u64,
-    /// Why it does not go on by itself: an operator runs it again, with the same ending for the
-    /// people or with another, or connects the tenant again.
-    #[serde(default)]
-    pub stuck: Option<Stuck>,
-}
-
-/// A disconnect that waits for an operator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stuck {
-    /// Since when.
-    pub since: String,
-    /// How many people could not be let go.
-    pub left: u64,
-    /// What stood in the way of one of them.
-    pub why: String,
-}
-
-/// What came of one pass over everybody.
-struct Pass {
-    left: u64,
-    /// What stood in the way of one of them.
-    why: Option<String>,
 }
 
 impl Ending {
@@ -85,189 +45,218 @@ impl Ending {
     }
 }
 
+/// The parameters of a disconnect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Disconnect {
+    people: Ending,
+}
+
+impl Disconnect {
+    fn of(job: &JobRow) -> anyhow::Result<Self> {
+        Ok(serde_json::from_str(&job.parameters)?)
+    }
+}
+
 impl Jobs {
-    /// Begins to disconnect. From this moment deprovisioning is held. One that is stuck begins
-    /// again, with those who are left.
+    /// Begins to disconnect a tenant. From this moment deprovisioning is held. A disconnect that
+    /// is blocked begins again with those who are left, with the same ending or another.
     pub async fn disconnect(
         self: &Arc<Self>,
         id: &str,
         people: Ending,
-    ) -> Result<DisconnectPlan, Error> {
-        let _one_at_a_time = self.config.lock().await;
-        let mut row = self.config.tenant_row(id).await?;
-        let plan = match plan_of(&row)? {
-            Some(plan) if plan.people == people && plan.stuck.is_none() => return Ok(plan),
-            Some(plan) if plan.people == people => DisconnectPlan { stuck: None, ..plan },
-            Some(plan) if plan.stuck.is_none() => return Err(other_plan(id, &plan).into()),
-            _ => {
-                let (_, total) = self.store.connected(id).await?;
-                DisconnectPlan { batch: self.clock.new_id(), people, total, stuck: None }
-            }
+        requested_by: Option<String>,
+    ) -> Result<JobRow, Error> {
+        let _changing = self.config.lock().await;
+        let mut tenant = self.config.tenant_row(id).await?;
+        tenant.state = TenantState::Disconnecting.name().to_owned();
+        let job = match self.unfinished_disconnect(id).await? {
+            Some(job) => self.disconnect_again(job, people, &tenant).await?,
+            None => self.begin_disconnect(people, &tenant, requested_by).await?,
         };
-        row.state = TenantState::Disconnecting.name().to_owned();
-        row.plan = Some(serde_json::to_string(&plan)?);
-        self.store.put_tenant(&row).await?;
         self.config.reload_tenant(id).await?;
-        self.disconnect_in_background(id.to_owned(), plan.clone());
-        Ok(plan)
+        Ok(job)
     }
 
-    /// Takes up the disconnects that a host before this one had begun.
-    pub(in crate::lifecycle) async fn resume_disconnects(self: &Arc<Self>) -> anyhow::Result<()> {
-        for row in self.store.tenants().await? {
-            let plan = plan_of(&row)?.filter(|plan| plan.stuck.is_none());
-            if let (TenantState::Disconnecting, Some(plan)) =
-                (self.config.state_of(&row.id).await?, plan)
-            {
-                self.disconnect_in_background(row.id, plan);
-            }
-        }
-        Ok(())
-    }
-
-    fn disconnect_in_background(self: &Arc<Self>, id: String, plan: DisconnectPlan) {
-        let jobs = Arc::clone(self);
-        self.tasks.spawn(async move { jobs.pursue(&id, &plan).await });
-    }
-
-    /// Passes over everybody until nobody is left, or until that leads nowhere.
-    async fn pursue(self: &Arc<Self>, id: &str, plan: &DisconnectPlan) {
-        let (mut least, mut in_vain) = (u64::MAX, 0);
-        while !self.tasks.are_stopping() && self.pursues(id, plan).await {
-            let Some(pass) = self.pass(id, plan).await else { return };
-            in_vain = if pass.left < least { 1 } else { in_vain + 1 };
-            least = least.min(pass.left);
-            tracing::warn!(tenant = id, left = pass.left, "a disconnect is not finished yet");
-            if in_vain >= PASSES {
-                match self.leave_to_an_operator(id, plan, pass).await {
-                    Ok(()) => return,
-                    Err(error) => accident(id, &error),
-                }
-            }
-            // Whoever could not be reached may be so after a longer while.
-            let pause = self.config.options().disconnect_pause * (1 << (in_vain - 1).min(PASSES));
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.tasks.stopped() => {}
-            }
-        }
-    }
-
-    /// One pass over everybody; none where everybody has been let go with it.
-    async fn pass(self: &Arc<Self>, id: &str, plan: &DisconnectPlan) -> Option<Pass> {
-        let passed = match self.let_go(id, plan).await {
-            Ok(pass) if pass.left > 0 => return Some(pass),
-            Ok(_) => self.part_for_good(id).await,
-            Err(error) => Err(error),
+    async fn begin_disconnect(
+        self: &Arc<Self>,
+        people: Ending,
+        tenant: &TenantRow,
+        requested_by: Option<String>,
+    ) -> Result<JobRow, Error> {
+        let now = rfc3339(self.clock.now());
+        let total = self.store.connected(&tenant.id).await?.0;
+        let job = JobRow {
+            id: self.clock.new_id(),
+            kind: JobKind::Disconnect,
+            tenant: Some(tenant.id.clone()),
+            app: Some(tenant.app.clone()),
+            state: JobState::Running,
+            parameters: serde_json::to_string(&Disconnect { people })?,
+            preview: None,
+            progress: JobProgress { total, ..JobProgress::default() },
+            note: None,
+            result: None,
+            requested_by,
+            created: now.clone(),
+            updated: now,
+            finished: None,
         };
-        let error = passed.err()?;
-        accident(id, &error);
-        Some(Pass { left: plan.total, why: Some(ACCIDENT.to_owned()) })
-    }
-
-    /// Stops a disconnect that leads nowhere, and writes down why. What is open goes on.
-    async fn leave_to_an_operator(
-        &self,
-        id: &str,
-        plan: &DisconnectPlan,
-        pass: Pass,
-    ) -> anyhow::Result<()> {
-        let _one_at_a_time = self.config.lock().await;
-        let rows = self.store.tenants().await?;
-        let row = rows.into_iter().find(|row| row.id == id).filter(|row| is_of(row, plan));
-        if self.tasks.are_stopping() {
-            return Ok(());
-        }
-        let Some(mut row) = row else { return Ok(()) };
-        let why = pass.why.unwrap_or_else(|| "somebody else came in between".to_owned());
-        tracing::error!(tenant = id, left = pass.left, why, "a disconnect needs an operator");
-        let since = rfc3339(self.clock.now());
-        let stuck = Some(Stuck { since, left: pass.left, why });
-        row.plan = Some(serde_json::to_string(&DisconnectPlan { stuck, ..plan.clone() })?);
-        self.store.put_tenant(&row).await?;
-        self.config.reload_tenant(id).await
-    }
-
-    /// One pass over everybody who is still connected.
-    async fn let_go(self: &Arc<Self>, id: &str, plan: &DisconnectPlan) -> anyhow::Result<Pass> {
-        let mut why = None;
-        let mut after: Option<String> = None;
-        loop {
-            let page = self.store.accounts(id, after.as_deref(), PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.resource.clone());
-            let mut parting = JoinSet::new();
-            for account in page.into_iter().filter(managed) {
-                if self.tasks.are_stopping() {
-                    break;
-                }
-                if parting.len() >= AT_ONCE {
-                    why = parting.join_next().await.and_then(Result::ok).flatten().or(why);
-                }
-                let (jobs, plan, id) = (Arc::clone(self), plan.clone(), id.to_owned());
-                parting.spawn(async move { jobs.part(&id, &account.resource, &plan).await });
+        match self.store.insert_job(&job, Some(tenant)).await {
+            Ok(()) => {}
+            Err(InsertJobError::Internal(error)) => return Err(error.into()),
+            Err(error @ InsertJobError::Unfinished { .. }) => {
+                return Err(scim::Error::new(409, error.to_string()).into());
             }
-            why = parting.join_all().await.into_iter().flatten().last().or(why);
         }
-        Ok(Pass { left: self.store.connected(id).await?.0, why })
+        self.run_in_background(job.id.clone());
+        Ok(job)
+    }
+
+    /// The same request again changes nothing; another ending is possible once the job is blocked.
+    async fn disconnect_again(
+        self: &Arc<Self>,
+        mut job: JobRow,
+        people: Ending,
+        tenant: &TenantRow,
+    ) -> Result<JobRow, Error> {
+        let now = Disconnect::of(&job)?.people;
+        if job.state == JobState::Running {
+            if now == people {
+                return Ok(job);
+            }
+            let (id, tenant) = (&job.id, &tenant.id);
+            return Err(scim::Error::new(
+                409,
+                format!(
+                    "tenant {tenant} is being disconnected already, with people: {now:?} (job {id})"
+                ),
+            )
+            .into());
+        }
+        job.state = JobState::Running;
+        job.parameters = serde_json::to_string(&Disconnect { people })?;
+        (job.note, job.progress.cursor, job.progress.failed) = (None, None, 0);
+        job.updated = rfc3339(self.clock.now());
+        self.store.update_job(&job, Some(tenant)).await?;
+        self.run_in_background(job.id.clone());
+        Ok(job)
+    }
+
+    /// The newest disconnect of a tenant, finished or not.
+    pub async fn newest_disconnect(&self, tenant: &str) -> anyhow::Result<Option<JobRow>> {
+        let filter = JobFilter {
+            tenant: Some(tenant.to_owned()),
+            kind: Some(JobKind::Disconnect),
+            ..JobFilter::default()
+        };
+        Ok(self.store.job_page(&filter, None, 1).await?.pop())
+    }
+
+    async fn unfinished_disconnect(&self, tenant: &str) -> anyhow::Result<Option<JobRow>> {
+        let newest = self.newest_disconnect(tenant).await?;
+        Ok(newest.filter(|job| !job.state.is_final()))
+    }
+
+    /// Connects or pauses a tenant. A disconnect that is not finished is cancelled with it.
+    pub async fn set_state(&self, id: &str, state: TenantState) -> Result<(), Error> {
+        let _changing = self.config.lock().await;
+        let mut tenant = self.config.tenant_row(id).await?;
+        tenant.state = state.name().to_owned();
+        if let Some(mut job) = self.unfinished_disconnect(id).await? {
+            job.note = Some(format!("cancelled: the tenant was set to {}", state.name()));
+            if self.end(&mut job, JobState::Cancelled, Some(&tenant)).await? {
+                return Ok(());
+            }
+        }
+        Ok(self.config.write_tenant(&tenant).await?)
+    }
+
+    /// The row of a tenant whose disconnect is cancelled: its deprovisioning stays held until an
+    /// operator connects it.
+    pub(super) async fn paused_row(&self, job: &JobRow) -> Result<Option<TenantRow>, Error> {
+        let tenant = self.config.tenant_row(job.tenant.as_deref().unwrap_or_default()).await?;
+        let is_disconnecting = tenant.state == TenantState::Disconnecting.name();
+        let paused = TenantState::Paused.name().to_owned();
+        Ok(is_disconnecting.then_some(TenantRow { state: paused, ..tenant }))
+    }
+
+    pub(super) async fn preview_of(&self, job: &JobRow) -> anyhow::Result<Preview> {
+        let people = Disconnect::of(job)?.people;
+        let tenant = job.tenant.as_deref().unwrap_or_default();
+        match self.preview_disconnect(tenant, people).await {
+            Ok(preview) => Ok(preview),
+            Err(Error::Client(error)) => anyhow::bail!("{}", error.detail),
+            Err(Error::Internal(error)) => Err(error),
+        }
     }
 
     /// Lets one person go; else says what stands in the way.
-    async fn part(
+    pub(super) async fn part(
         self: &Arc<Self>,
-        tenant: &str,
+        job: &JobRow,
         resource: &str,
-        plan: &DisconnectPlan,
+        stopped: &CancellationToken,
     ) -> Option<String> {
-        let parted = async {
-            let tenant = self.config.served(tenant).await?;
-            let _lane = self.operations.enter(&tenant, resource).await;
-            if !self.pursues(&tenant.id, plan).await {
-                return Ok(());
-            }
-            let key = lane::of_resource(&tenant.id, resource);
-            if plan.people == Ending::Release {
-                self.drop_open(&key).await?;
-            }
-            self.operations.make_way(&tenant, &key, None, self.config.deadline()).await?;
-            let before =
-                self.operations.standing(&tenant.id, "User", resource, Related::Groups).await?;
-            let Some(before) = before else { return Ok(()) };
-            // Who is protected is let go as they are.
-            let protected = before.account.as_ref().is_some_and(|account| account.protected);
-            let people = if protected { Ending::Release } else { plan.people };
-            let change = change(people, before, Some(plan.batch.clone()));
-            self.operations.carry_out(&tenant, change, self.config.deadline()).await?;
-            Ok::<(), Error>(())
-        };
-        match parted.await {
+        let tenant = job.tenant.as_deref().unwrap_or_default();
+        let parted = self.try_to_part(job, tenant, resource, stopped).await;
+        match parted {
             Ok(()) => None,
             Err(Error::Client(error)) => {
                 let status = error.status;
-                tracing::warn!(tenant, resource, status, "somebody could not be let go");
+                tracing::warn!(
+                    tenant,
+                    resource,
+                    status,
+                    "disconnect: a person could not be let go"
+                );
                 let open = self.operations.open().on(&lane::of_resource(tenant, resource));
-                Some(self.noted_of(open.first()).await.unwrap_or(error.detail))
+                Some(self.note_of(open.first()).await.unwrap_or(error.detail))
             }
             Err(Error::Internal(error)) => {
-                tracing::error!(tenant, resource, error = format!("{error:#}"), "an accident");
-                Some(ACCIDENT.to_owned())
+                let error = format!("{error:#}");
+                tracing::error!(tenant, resource, error, "disconnect: internal error");
+                Some(INTERNAL.to_owned())
             }
         }
     }
 
-    /// What the journal says of an operation that stands in the way: more than the answer to
-    /// whoever comes after it.
-    async fn noted_of(&self, open: Option<&Open>) -> Option<String> {
+    async fn try_to_part(
+        self: &Arc<Self>,
+        job: &JobRow,
+        tenant: &str,
+        resource: &str,
+        stopped: &CancellationToken,
+    ) -> Result<(), Error> {
+        let people = Disconnect::of(job)?.people;
+        let tenant = self.config.served(tenant).await?;
+        let _lane = self.operations.enter(&tenant, resource).await;
+        if stopped.is_cancelled() {
+            return Ok(());
+        }
+        let key = lane::of_resource(&tenant.id, resource);
+        if people == Ending::Release {
+            self.drop_open(&key).await?;
+        }
+        self.operations.make_way(&tenant, &key, None, self.config.deadline()).await?;
+        let before =
+            self.operations.standing(&tenant.id, "User", resource, Related::Groups).await?;
+        let Some(before) = before else { return Ok(()) };
+        // A protected person is let go with the account as it is.
+        let protected = before.account.as_ref().is_some_and(|account| account.protected);
+        let people = if protected { Ending::Release } else { people };
+        let change = change(people, before, Some(job.id.clone()));
+        self.operations.carry_out(&tenant, change, self.config.deadline()).await?;
+        Ok(())
+    }
+
+    /// What the journal says of an operation that stands in the way: more than the answer to a
+    /// request that comes after it.
+    async fn note_of(&self, open: Option<&Open>) -> Option<String> {
         let (row, _) = self.store.operation(&open?.operation).await.ok()??;
         row.note
     }
 
-    /// Whether this plan still is the tenant's: an operator may have connected it again.
-    async fn pursues(&self, id: &str, plan: &DisconnectPlan) -> bool {
-        self.config.tenant_row(id).await.is_ok_and(|row| is_of(&row, plan))
-    }
-
-    /// Whoever is let go is not deprovisioned by what is still open.
+    /// A person who is let go is not deprovisioned by an operation that is still open.
     async fn drop_open(&self, key: &str) -> anyhow::Result<()> {
         for open in self.operations.open().on(key) {
             let Some((mut row, _)) = self.store.operation(&open.operation).await? else { continue };
@@ -285,48 +274,50 @@ impl Jobs {
         Ok(())
     }
 
-    /// Everybody was let go; what was held meanwhile has lost its object.
-    async fn part_for_good(&self, id: &str) -> anyhow::Result<()> {
-        match self.config.set_state(id, TenantState::Disconnected).await {
-            Ok(()) => self.operations.drop_held(id).await,
-            Err(Error::Client(error)) => anyhow::bail!("{}", error.detail),
-            Err(Error::Internal(error)) => Err(error),
-        }
+    /// Ends the integration once everyone was let go. Each step can be repeated after a kill: the
+    /// job ends last.
+    pub(super) async fn conclude_disconnect(&self, id: &str) -> anyhow::Result<()> {
+        let Some(tenant) = self.disconnect_tenant(id).await? else { return Ok(()) };
+        // What was held in the meantime has lost its object.
+        self.operations.drop_held(&tenant).await?;
+        let _changing = self.config.lock().await;
+        let Some(mut job) = self.store.job(id).await? else { return Ok(()) };
+        job.progress = JobProgress {
+            done: job.progress.total,
+            failed: 0,
+            cursor: None,
+            total: job.progress.total,
+        };
+        job.note = Some(format!("{} people were let go", job.progress.total));
+        self.end(&mut job, JobState::Succeeded, None).await?;
+        Ok(())
     }
 
-    /// How many are still connected, and how many there are.
+    /// Disconnects the tenant of a job that is still running; none if it is not.
+    async fn disconnect_tenant(&self, id: &str) -> anyhow::Result<Option<String>> {
+        let _changing = self.config.lock().await;
+        let job = self.store.job(id).await?.filter(|job| job.state == JobState::Running);
+        let Some(job) = job else { return Ok(None) };
+        let tenant = job.tenant.unwrap_or_default();
+        let Some(mut row) = self.store.tenant(&tenant).await? else { return Ok(None) };
+        row.state = TenantState::Disconnected.name().to_owned();
+        self.config.write_tenant(&row).await?;
+        Ok(Some(tenant))
+    }
+
+    /// How many people of a tenant are connected, and how many there are.
     pub async fn connected(&self, tenant: &str) -> anyhow::Result<(u64, u64)> {
         self.store.connected(tenant).await
     }
 }
 
-/// The disconnect that a tenant is in.
-fn plan_of(row: &TenantRow) -> serde_json::Result<Option<DisconnectPlan>> {
-    row.plan.as_deref().map(serde_json::from_str).transpose()
-}
-
-fn is_of(row: &TenantRow, plan: &DisconnectPlan) -> bool {
-    row.state == TenantState::Disconnecting.name()
-        && matches!(plan_of(row), Ok(Some(now)) if now.batch == plan.batch)
-}
-
-fn accident(tenant: &str, error: &anyhow::Error) {
-    tracing::error!(tenant, error = format!("{error:#}"), "a disconnect");
-}
-
-fn other_plan(id: &str, plan: &DisconnectPlan) -> scim::Error {
-    let people = plan.people;
-    scim::Error::new(
-        409,
-        format!("tenant {id} is being disconnected already, with people: {people:?}"),
-    )
-}
-
-fn managed(account: &AccountRow) -> bool {
+/// Whether a person is managed by the integration.
+pub(super) fn is_managed(account: &AccountRow) -> bool {
     account.connected && account.kind == "User"
 }
 
-fn change(people: Ending, was: Before, batch: Option<String>) -> Change {
+/// What a person's end becomes.
+pub(super) fn change(people: Ending, was: Before, batch: Option<String>) -> Change {
     let mut after = was.resource.clone();
     let mut changes = Vec::new();
     if people == Ending::Deactivate {

@@ -24,7 +24,6 @@ CREATE TABLE tenant (
     dialect TEXT NOT NULL,
     state TEXT NOT NULL, -- connected, paused, disconnecting or disconnected
     settings TEXT NOT NULL, -- JSON object, over the app's
-    "plan" TEXT, -- JSON object: the pending disconnect
     connector TEXT, -- digest of the connector that decides for it alone; none: the app's
     previous TEXT, -- digest of the one before, where that was for it alone as well
     created TEXT NOT NULL

@@ -22,7 +22,6 @@ pub(super) fn tenant(id: &str, app: &str) -> TenantRow {
         dialect: "okta".to_owned(),
         state: "connected".to_owned(),
         settings: "{}".to_owned(),
-        plan: None,
         connector: None,
         previous: None,
         created: "2026-11-22T08:00:00.000Z".to_owned(),
@@ -59,11 +58,7 @@ async fn apps_and_tenants_are_made_and_changed() {
     apps_and_tenants(&bench.store).await;
     let changed = AppRow { connector: Some("d1".to_owned()), ..app("crm") };
     bench.store.put_app(&changed).await.unwrap();
-    let paused = TenantRow {
-        state: "paused".to_owned(),
-        plan: Some("{}".to_owned()),
-        ..tenant("acme", "crm")
-    };
+    let paused = TenantRow { state: "paused".to_owned(), ..tenant("acme", "crm") };
     bench.store.put_tenant(&paused).await.unwrap();
     let bench = bench.reopen().await;
     assert_eq!(bench.store.apps().await.unwrap(), [changed, app("wiki")]);

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ending, PAGE, change, managed};
+use super::Jobs;
+use super::disconnect::{Ending, change, is_managed};
+use super::engine::PAGE;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
-use crate::lifecycle::job::Jobs;
 use crate::lifecycle::operation::change::Before;
 use crate::lifecycle::operation::preview::PreviewedDecision;
 use crate::lifecycle::operation::typed_view;
@@ -17,7 +18,7 @@ use crate::store::{AccountRow, Related};
 const NAMED: usize = 100;
 
 /// What a disconnect would do, before it does anything.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Preview {
     /// The tenant.
     pub tenant: String,
@@ -34,7 +35,7 @@ pub struct Preview {
 }
 
 /// One person in a preview.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PreviewedPerson {
     /// The SCIM id.
     pub id: String,
@@ -63,7 +64,7 @@ impl Jobs {
             let page = self.store.accounts(id, after.as_deref(), PAGE).await?;
             let Some(last) = page.last() else { return Ok(preview) };
             after = Some(last.resource.clone());
-            for account in page.into_iter().filter(managed) {
+            for account in page.into_iter().filter(is_managed) {
                 self.preview_person(&tenant, account, &mut preview).await?;
             }
         }

@@ -1,0 +1,247 @@
+//! The engine: runs a job in passes over the people of its tenant, until it is finished, blocked,
+//! cancelled, or the host stops.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::Jobs;
+use super::disconnect::is_managed;
+use super::preview::Preview;
+use crate::clock::rfc3339;
+use crate::lifecycle::error::Error;
+use crate::scim;
+use crate::store::{AccountRow, JobKind, JobProgress, JobRow, JobState, TenantRow};
+
+/// People whose step is taken at the same time.
+const AT_ONCE: usize = 16;
+/// Accounts that are read at once. Progress is written after each page.
+pub(super) const PAGE: u32 = 500;
+/// After so many passes without progress, the job is blocked and an operator decides.
+const PASSES: u32 = 6;
+/// What an operator reads of an internal error.
+pub(super) const INTERNAL: &str = "internal error; see the server log";
+
+/// The result of one pass over the people.
+struct Pass {
+    /// How many are left.
+    left: u64,
+    /// What stood in the way of one of them.
+    why: Option<String>,
+}
+
+impl Jobs {
+    /// Inserts a job, together with its tenant's row, and runs it.
+    pub(super) fn run_in_background(self: &Arc<Self>, id: String) {
+        let stopped = self.running.start(&id);
+        let jobs = Arc::clone(self);
+        self.tasks.spawn(async move {
+            jobs.run(&id, &stopped).await;
+            jobs.running.ended(&id, &stopped);
+        });
+    }
+
+    /// Resumes the jobs that were running when the host stopped or was killed.
+    pub(in crate::lifecycle) async fn resume(self: &Arc<Self>) -> anyhow::Result<()> {
+        for job in self.store.unfinished_jobs().await? {
+            if job.state == JobState::Running {
+                self.run_in_background(job.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Cancels a job that is not finished. What it has done stays done.
+    pub async fn cancel(&self, id: &str) -> Result<JobRow, Error> {
+        let _changing = self.config.lock().await;
+        let mut job = self.job(id).await?;
+        let tenant = match job.kind {
+            JobKind::Disconnect => self.paused_row(&job).await?,
+        };
+        job.note = Some("cancelled by an operator; what it has done stays done".to_owned());
+        if !self.end(&mut job, JobState::Cancelled, tenant.as_ref()).await? {
+            let state = self.job(id).await?.state.name();
+            return Err(scim::Error::new(409, format!("job {id} is {state} and stays so")).into());
+        }
+        Ok(job)
+    }
+
+    /// Ends a job in a final state, together with its tenant's row. False if it has ended already.
+    pub(super) async fn end(
+        &self,
+        job: &mut JobRow,
+        state: JobState,
+        tenant: Option<&TenantRow>,
+    ) -> anyhow::Result<bool> {
+        let now = rfc3339(self.clock.now());
+        (job.state, job.finished, job.updated) = (state, Some(now.clone()), now);
+        let ended = self.store.update_job(job, tenant).await?;
+        if ended {
+            self.running.stop(&job.id);
+            if let Some(tenant) = tenant {
+                self.config.reload_tenant(&tenant.id).await?;
+            }
+            tracing::info!(job = job.id, state = state.name(), "job: ended");
+        }
+        Ok(ended)
+    }
+
+    async fn run(self: &Arc<Self>, id: &str, stopped: &CancellationToken) {
+        let (mut least, mut futile) = (u64::MAX, 0);
+        while !self.tasks.are_stopping() && !stopped.is_cancelled() {
+            let (left, why) = match self.pass_or_conclude(id, stopped).await {
+                Ok(None) => return,
+                Ok(Some(Pass { left, why })) => (left, why),
+                Err(error) => {
+                    tracing::error!(job = id, error = format!("{error:#}"), "job: internal error");
+                    (least, Some(INTERNAL.to_owned()))
+                }
+            };
+            futile = if left < least { 1 } else { futile + 1 };
+            least = least.min(left);
+            tracing::warn!(job = id, left, "job: people are left after a pass");
+            if futile >= PASSES && !self.tasks.are_stopping() {
+                match self.block(id, left, why).await {
+                    Ok(()) => return,
+                    Err(error) => {
+                        let error = format!("{error:#}");
+                        tracing::error!(job = id, error, "job: internal error");
+                    }
+                }
+            }
+            // Apps that cannot be reached now may answer after a longer pause.
+            let pause = self.config.options().job_pause * (1 << (futile - 1).min(PASSES));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.tasks.stopped() => {}
+                () = stopped.cancelled() => {}
+            }
+        }
+    }
+
+    /// One pass over the people; none if the job has ended.
+    async fn pass_or_conclude(
+        self: &Arc<Self>,
+        id: &str,
+        stopped: &CancellationToken,
+    ) -> anyhow::Result<Option<Pass>> {
+        let Some(mut job) = self.store.job(id).await? else { return Ok(None) };
+        if job.state != JobState::Running {
+            return Ok(None);
+        }
+        if job.preview.is_none() {
+            job = self.with_preview(job).await?;
+        }
+        let pass = self.pass(&mut job, stopped).await?;
+        if pass.left > 0 || self.tasks.are_stopping() || stopped.is_cancelled() {
+            return Ok(Some(pass));
+        }
+        match job.kind {
+            JobKind::Disconnect => self.conclude_disconnect(id).await?,
+        }
+        Ok(None)
+    }
+
+    /// The job with a preview of what it does, made before it does anything.
+    async fn with_preview(&self, mut job: JobRow) -> anyhow::Result<JobRow> {
+        let preview: Preview = match job.kind {
+            JobKind::Disconnect => self.preview_of(&job).await?,
+        };
+        job.progress.total = preview.total;
+        job.preview = Some(serde_json::to_string(&preview)?);
+        job.updated = rfc3339(self.clock.now());
+        anyhow::ensure!(self.store.update_job(&job, None).await?, "the job has ended");
+        Ok(job)
+    }
+
+    /// One pass over the people, from where the pass before was interrupted.
+    async fn pass(
+        self: &Arc<Self>,
+        job: &mut JobRow,
+        stopped: &CancellationToken,
+    ) -> anyhow::Result<Pass> {
+        let tenant = job.tenant.clone().unwrap_or_default();
+        let (mut why, mut failed) = (None, 0);
+        let mut cursor = job.progress.cursor.take();
+        loop {
+            let page = self.store.accounts(&tenant, cursor.as_deref(), PAGE).await?;
+            let Some(last) = page.last() else { break };
+            let next = Some(last.resource.clone());
+            for obstacle in self.steps(job, page, stopped).await {
+                failed += 1;
+                why = Some(obstacle);
+            }
+            if self.tasks.are_stopping() || stopped.is_cancelled() {
+                break;
+            }
+            cursor = next;
+            self.advance(job, &tenant, failed, cursor.clone()).await?;
+        }
+        let left = self.store.connected(&tenant).await?.0;
+        if cursor.is_some() && !self.tasks.are_stopping() && !stopped.is_cancelled() {
+            self.advance(job, &tenant, failed, None).await?;
+        }
+        Ok(Pass { left, why })
+    }
+
+    /// Takes the step for each person of a page. Returns what stood in the way of some.
+    async fn steps(
+        self: &Arc<Self>,
+        job: &JobRow,
+        page: Vec<AccountRow>,
+        stopped: &CancellationToken,
+    ) -> Vec<String> {
+        let mut obstacles = Vec::new();
+        let mut steps = JoinSet::new();
+        for account in page.into_iter().filter(is_managed) {
+            if self.tasks.are_stopping() || stopped.is_cancelled() {
+                break;
+            }
+            if steps.len() >= AT_ONCE {
+                obstacles.extend(steps.join_next().await.and_then(Result::ok).flatten());
+            }
+            let (jobs, job, stopped) = (Arc::clone(self), job.clone(), stopped.clone());
+            steps.spawn(async move {
+                match job.kind {
+                    JobKind::Disconnect => jobs.part(&job, &account.resource, &stopped).await,
+                }
+            });
+        }
+        obstacles.extend(steps.join_all().await.into_iter().flatten());
+        obstacles
+    }
+
+    /// Writes how far the job is.
+    async fn advance(
+        &self,
+        job: &mut JobRow,
+        tenant: &str,
+        failed: u64,
+        cursor: Option<String>,
+    ) -> anyhow::Result<()> {
+        let left = self.store.connected(tenant).await?.0;
+        let total = job.progress.total.max(left);
+        job.progress = JobProgress { total, done: total - left, failed, cursor };
+        self.store.advance_job(&job.id, &job.progress).await?;
+        Ok(())
+    }
+
+    /// Blocks a job that makes no progress, and writes down why. Operations that are open are
+    /// retried all the same.
+    async fn block(&self, id: &str, left: u64, why: Option<String>) -> anyhow::Result<()> {
+        let _changing = self.config.lock().await;
+        let Some(mut job) = self.store.job(id).await? else { return Ok(()) };
+        if job.state != JobState::Running {
+            return Ok(());
+        }
+        job.state = JobState::Blocked;
+        job.progress.failed = left;
+        job.note = Some(why.unwrap_or_else(|| "other changes came in between".to_owned()));
+        job.updated = rfc3339(self.clock.now());
+        let note = job.note.as_deref();
+        tracing::error!(job = id, left, note, "job: blocked, an operator must decide");
+        self.store.update_job(&job, None).await?;
+        Ok(())
+    }
+}
