@@ -38,6 +38,7 @@ impl Configuration {
             None => snapshot.apps.remove(name),
         };
         self.snapshot.store(Arc::new(snapshot));
+        self.tenants.invalidate_app(name);
         Ok(())
     }
 

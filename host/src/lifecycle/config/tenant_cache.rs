@@ -45,6 +45,12 @@ impl TenantCache {
         self.observations.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
     }
 
+    /// Drops the tenants that were built from an app as it was before, with the connectors that
+    /// only they hold.
+    pub(super) fn invalidate_app(&self, app: &str) {
+        self.loaded.retain(|_, tenant| tenant.app.name != app);
+    }
+
     /// Has a tenant loaded again when it is next needed. A load that has begun before is not kept.
     pub(super) fn invalidate(&self, tenant: &str) {
         self.loaded.remove(tenant);
