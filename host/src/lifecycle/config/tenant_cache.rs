@@ -68,8 +68,9 @@ impl Configuration {
                 }
                 Err(guard) => {
                     let Some(tenant) = self.load_tenant(id).await? else { return Ok(None) };
-                    // Refused if the tenant was changed while it was read.
-                    if guard.insert(Arc::clone(&tenant)).is_ok() {
+                    // Refused if the tenant was changed while it was read. If its app was, the next
+                    // round drops it.
+                    if guard.insert(Arc::clone(&tenant)).is_ok() && self.is_current(&tenant) {
                         return Ok(Some(tenant));
                     }
                 }
