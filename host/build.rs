@@ -1,7 +1,7 @@
 //! Builds the connectors that the host embeds, from source, for WebAssembly.
 //!
-//! They are built by a cargo of their own, in `<target>/connectors`, which debug and release builds
-//! share: the cargo that runs this script holds the lock of the target directory proper.
+//! A separate cargo builds them in `<target>/connectors`, which debug and release builds share: the
+//! cargo that runs this script holds the lock of the target directory itself.
 
 use std::env;
 use std::error::Error;
@@ -10,17 +10,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What `src/embedded.rs` includes.
+/// The connectors that `src/embedded.rs` includes.
 const CONNECTORS: [&str; 3] = ["roster", "two-state", "three-state"];
 const TARGET: &str = "wasm32-unknown-unknown";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let host = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
-    let workspace = host.parent().ok_or("the host stands in a workspace")?;
+    let workspace = host.parent().ok_or("the host is in a workspace")?;
     for path in ["wit", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }
-    // Not all of them: what npm and PyPI leave beside the others is none of this.
+    // Only these: npm and pip write files into the folders of the other connectors.
     for crate_name in CONNECTORS.iter().chain(&["sdk"]) {
         let path = workspace.join("connectors").join(crate_name);
         println!("cargo::rerun-if-changed={}", path.display());
@@ -28,10 +28,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
 
     if !target_is_installed(workspace)? {
-        // cargo prints this and fails; a status of our own would bury it in output.
+        // cargo prints this error and fails. An error status would bury it in output.
         println!(
-            "cargo::error=muster's connectors are built for WebAssembly, and this Rust toolchain \
-             has no such target. Run: rustup target add {TARGET}"
+            "cargo::error=muster's connectors are built for WebAssembly, but this Rust toolchain \
+             lacks the target. Run: rustup target add {TARGET}"
         );
         return Ok(());
     }
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let target = shared_target(&out)?;
     let status = build(workspace, &target)?.status()?;
     if !status.success() {
-        println!("cargo::error=the connectors do not build; what cargo said about them is below");
+        println!("cargo::error=the connectors do not build; cargo's output is below");
         return Err(format!("cargo build for {TARGET}: {status}").into());
     }
     for name in CONNECTORS {
@@ -55,8 +55,8 @@ fn variable(name: &str) -> Result<OsString, String> {
     env::var_os(name).ok_or_else(|| format!("cargo sets {name}"))
 }
 
-/// Asks the compiler where the target's standard library is, rather than rustup, which may not be
-/// what installed it.
+/// Asks the compiler for the target's standard library, and not rustup, which may not have
+/// installed it.
 fn target_is_installed(workspace: &Path) -> Result<bool, Box<dyn Error>> {
     let mut rustc = Command::new(variable("RUSTC")?);
     rustc.args(["--print", "target-libdir", "--target", TARGET]).current_dir(workspace);
@@ -67,11 +67,13 @@ fn target_is_installed(workspace: &Path) -> Result<bool, Box<dyn Error>> {
 
 /// `<target>/connectors`, from `<target>[/<triple>]/<profile>/build/<package>/out`.
 fn shared_target(out: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let build =
-        out.ancestors().find(|path| path.ends_with("build")).ok_or("OUT_DIR is elsewhere")?;
-    let mut target = build.ancestors().nth(2).ok_or("OUT_DIR is elsewhere")?;
+    let build = out
+        .ancestors()
+        .find(|path| path.ends_with("build"))
+        .ok_or("OUT_DIR has an unknown layout")?;
+    let mut target = build.ancestors().nth(2).ok_or("OUT_DIR has an unknown layout")?;
     if target.file_name() == Some(&variable("TARGET")?) {
-        target = target.parent().ok_or("OUT_DIR is elsewhere")?;
+        target = target.parent().ok_or("OUT_DIR has an unknown layout")?;
     }
     Ok(target.join("connectors"))
 }
@@ -86,13 +88,13 @@ fn build(workspace: &Path, target: &Path) -> Result<Command, String> {
     if workspace.join("Cargo.lock").exists() {
         cargo.arg("--locked");
     }
-    // What this script prints to standard output is read by the outer cargo.
+    // The outer cargo reads this script's standard output.
     cargo.stdin(Stdio::null()).stdout(Stdio::null());
     Ok(cargo)
 }
 
-/// Whether a variable is about the build that runs this script: its flags, profile and wrappers
-/// (clippy is one). What says how to reach registries and where things are installed stays.
+/// Whether a variable describes the build that runs this script: its flags, profile and wrappers
+/// (such as clippy). Variables about registries and installations are kept.
 fn is_outer(name: &str) -> bool {
     const KEPT: [&str; 7] = [
         "CARGO_HOME",

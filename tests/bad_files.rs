@@ -1,5 +1,5 @@
-//! Files that are no connectors for this host, pushed to one that runs: each is told why, and
-//! whoever decided goes on deciding. And machine code on its disk that somebody has changed.
+//! Invalid files that are pushed to a running host: the response says why, and the other connectors
+//! continue. Also machine code that was changed on the host's disk.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::support::guests::guest;
 use crate::support::house::House;
 
 #[tokio::test]
-async fn a_file_that_is_no_connector_is_told_why_and_changes_nothing() {
+async fn an_invalid_file_is_refused_with_the_reason_and_changes_nothing() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let before = muster.admin("GET", "/connectors", None).await.body;
@@ -25,7 +25,7 @@ async fn a_file_that_is_no_connector_is_told_why_and_changes_nothing() {
         (guest("other-version"), "built for interface 0.3.0"),
         (guest("other-shape"), "its types are not the interface's"),
         (guest("foreign-interface"), "imports `test:foreign/clock`"),
-        (describing("describe:....loop"), "computed longer"),
+        (describing("describe:....loop"), "exceeded its time limit"),
         (describing("describe:....trap"), "the connector crashed"),
         (describing("describe:....lies"), "`name` is \"Misbehaving!\""),
     ];
@@ -39,7 +39,7 @@ async fn a_file_that_is_no_connector_is_told_why_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_host_whose_machine_code_was_changed_compiles_it_anew_and_serves() {
+async fn a_host_whose_machine_code_was_changed_compiles_it_again_and_serves() {
     let house = House::of_roster().await;
     let files = house.compiled();
     let path = |name: &String| house.data.path().join("compiled").join(name);
@@ -54,7 +54,7 @@ async fn a_host_whose_machine_code_was_changed_compiles_it_anew_and_serves() {
     for (name, bytes) in files.iter().zip(&whole) {
         assert!(fs::read(path(name)).unwrap() == *bytes, "{name} is as it was");
     }
-    // Nothing was pushed or promoted for it.
+    // The app's version did not change.
     let shown = house.admin(&host, "GET", "/apps/people", Value::Null).await;
     assert!(shown["version"] == "roster@0.1.0" && shown["previous_version"].is_null(), "{shown}");
 }

@@ -1,5 +1,5 @@
-//! What was built for an earlier interface goes on deciding: components of their time, in
-//! `tests/fixtures/interfaces`.
+//! Compatibility with connectors that were built for earlier versions of the interface:
+//! `tests/fixtures/interfaces` has a component for each version.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{Muster, user};
 
-/// Each interface that was ever spoken, with a component that was built for it.
+/// The components, by the name of their file.
 fn components() -> Vec<(String, Vec<u8>)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/interfaces");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -22,11 +22,11 @@ fn components() -> Vec<(String, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn connectors_of_every_interface_go_on_deciding() {
+async fn connectors_for_every_version_of_the_interface_still_decide() {
     let muster = Muster::start().await;
     let components = components();
     let first = components.first().map(|(name, _)| name.as_str());
-    assert_eq!(first, Some("0.1.0-newsletter"), "the first interface is never forgotten");
+    assert_eq!(first, Some("0.1.0-newsletter"), "the first version of the interface is tested");
     for (n, (name, wasm)) in components.into_iter().enumerate() {
         let digest = muster.push(wasm).await.expect(201).body["digest"].clone();
         let (app, list) = (format!("letters-{n}"), format!("list-{n}"));
@@ -36,9 +36,9 @@ async fn connectors_of_every_interface_go_on_deciding() {
         let tenant = muster.plain_tenant(&app, &app).await;
         let id = muster.post(&tenant, "/Users", user("ann")).await.expect(201).id();
         muster.set_active(&tenant, &id, false).await.expect(200);
-        let (calls, place) = (muster.app_calls(&tenant).await, format!("/lists/{list}/readers/"));
-        let asked: Vec<_> = calls.iter().filter(|call| call.path.starts_with(&place)).collect();
-        let methods: Vec<_> = asked.iter().map(|call| call.method.as_str()).collect();
+        let (calls, path) = (muster.app_calls(&tenant).await, format!("/lists/{list}/readers/"));
+        let calls: Vec<_> = calls.iter().filter(|call| call.path.starts_with(&path)).collect();
+        let methods: Vec<_> = calls.iter().map(|call| call.method.as_str()).collect();
         assert_eq!(methods, ["PUT", "DELETE"], "{name}");
         let newest = format!("/operations?tenant={app}&limit=1");
         let newest = muster.admin("GET", &newest, None).await.expect(200).body;

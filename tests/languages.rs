@@ -1,8 +1,8 @@
-//! The same connector in every language: each must decide what the first one decides, to the
-//! letter, in each state, for each event, whatever the app answers.
+//! The same connector in every language: all must decide exactly as the first one does, for each
+//! state, event and response of the app.
 //!
-//! `CONNECTORS` lists the components; `.ci/languages` builds them and runs this, which `cargo test`
-//! by itself leaves out, since it has no npm and no PyPI.
+//! `CONNECTORS` lists the components. `.ci/languages` builds them and runs this test; plain
+//! `cargo test` leaves it out, since the builds need npm and PyPI.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -17,17 +17,17 @@ use muster::decision::{
     Unreachable, User,
 };
 
-/// Calls that an operation of this connector may make, and one more.
+/// A limit above the number of calls of any operation.
 const CALLS: usize = 4;
 
-/// What the app answers to a call.
+/// The app's response to a call.
 type Answer = Result<Response, Unreachable>;
 
-/// The files, the one that the others are compared with first.
+/// The files. The others are compared with the first one.
 fn files() -> Vec<PathBuf> {
-    let listed = env::var("CONNECTORS").expect("CONNECTORS lists components, with colons between");
+    let listed = env::var("CONNECTORS").expect("CONNECTORS lists components, separated by colons");
     let files: Vec<_> = listed.split(':').map(PathBuf::from).collect();
-    assert!(files.len() > 1, "CONNECTORS lists the first and what is compared with it");
+    assert!(files.len() > 1, "CONNECTORS lists at least two components");
     files
 }
 
@@ -55,7 +55,7 @@ fn context(settings: &str, account: Option<Account>) -> Context {
     }
 }
 
-/// People who are on the list, off it, or new to it.
+/// The accounts of users on the list, off the list, and without an account.
 fn accounts() -> Vec<Option<Account>> {
     let account = |id: &str, membership| {
         Some(Account { id: id.to_owned(), membership, data: r#"{"note":"é"}"#.to_owned() })
@@ -68,7 +68,7 @@ fn accounts() -> Vec<Option<Account>> {
     ]
 }
 
-/// People with and without what a connector may look at.
+/// Users with and without the attributes that the connector uses.
 fn people() -> Vec<User> {
     let ann = User {
         id: "u-1".to_owned(),
@@ -101,7 +101,7 @@ fn event(kind: EventKind, user: User) -> Event {
     }
 }
 
-/// Everything that an app may answer.
+/// All kinds of responses of an app.
 fn answers() -> Vec<Answer> {
     let answer = |status, body: &str| {
         Ok(Response { status, headers: Vec::new(), body: body.as_bytes().to_vec() })
@@ -150,7 +150,7 @@ fn fine() -> Answer {
     Ok(Response { status: 204, headers: Vec::new(), body: Vec::new() })
 }
 
-/// What an operation comes to: each request, and the end, as people would compare them.
+/// The requests of an operation and its result, as lines.
 async fn played(
     runtime: &Runtime,
     connector: &Arc<Connector>,
@@ -158,7 +158,7 @@ async fn played(
     event: &Arc<Event>,
     answers: &[Answer],
 ) -> Vec<String> {
-    let (mut exchanges, mut told) = (Vec::new(), Vec::new());
+    let (mut exchanges, mut lines) = (Vec::new(), Vec::new());
     for n in 0..CALLS {
         let question = Question {
             context: Arc::clone(context),
@@ -168,14 +168,14 @@ async fn played(
         let decided = runtime.decide(connector, question, Budget::default()).await;
         let answer = decided.answer.unwrap_or_else(|failure| panic!("{failure}: {answers:?}"));
         let Ok(Step::Call(request)) = answer else {
-            told.push(format!("{answer:?}"));
-            return told;
+            lines.push(format!("{answer:?}"));
+            return lines;
         };
-        told.push(line(&request));
+        lines.push(line(&request));
         let response = answers.get(n).cloned().unwrap_or_else(fine);
         exchanges.push(Exchange { request, response });
     }
-    panic!("it goes on for ever: {told:?}");
+    panic!("more than {CALLS} calls: {lines:?}");
 }
 
 fn line(request: &Request) -> String {
@@ -184,7 +184,7 @@ fn line(request: &Request) -> String {
     format!("{endpoint} {method} {path} {query:?} {headers:?} {body:?}")
 }
 
-/// Each event, for each person, in each state.
+/// Each event, for each user, in each state.
 fn cases() -> Vec<(Arc<Context>, Arc<Event>)> {
     let mut cases = Vec::new();
     for account in accounts() {
@@ -199,8 +199,8 @@ fn cases() -> Vec<(Arc<Context>, Arc<Event>)> {
     cases
 }
 
-/// Sees to it that all play an operation as the first one does; how many calls that makes.
-async fn alike(
+/// Checks that all connectors play an operation as the first one does, and returns its calls.
+async fn check_alike(
     runtime: &Runtime,
     connectors: &[(String, Arc<Connector>)],
     context: &Arc<Context>,
@@ -235,11 +235,12 @@ async fn every_language_decides_alike() {
     }
     let mut operations = 0;
     for (context, event) in cases() {
-        let calls = alike(&runtime, &connectors, &context, &event, &[fine()]).await;
+        let calls = check_alike(&runtime, &connectors, &context, &event, &[fine()]).await;
         for answer in answers().into_iter().filter(|_| calls > 0) {
-            alike(&runtime, &connectors, &context, &event, std::slice::from_ref(&answer)).await;
+            let once = std::slice::from_ref(&answer);
+            check_alike(&runtime, &connectors, &context, &event, once).await;
             if calls > 1 {
-                alike(&runtime, &connectors, &context, &event, &[fine(), answer]).await;
+                check_alike(&runtime, &connectors, &context, &event, &[fine(), answer]).await;
             }
             operations += 1;
         }
@@ -248,7 +249,7 @@ async fn every_language_decides_alike() {
 }
 
 #[tokio::test]
-async fn every_language_says_the_same_of_itself() {
+async fn every_language_has_the_same_manifest() {
     let runtime = runtime();
     let mut described = Vec::new();
     for file in files() {
@@ -261,7 +262,7 @@ async fn every_language_says_the_same_of_itself() {
 }
 
 #[tokio::test]
-async fn in_every_language_a_crash_and_a_wrong_replay_say_why() {
+async fn crashes_and_diverging_replays_are_explained_in_every_language() {
     let runtime = runtime();
     for file in files() {
         let connector = runtime.load(&fs::read(&file).unwrap()).await.unwrap();
@@ -275,7 +276,7 @@ async fn in_every_language_a_crash_and_a_wrong_replay_say_why() {
             }
         };
         let crash = ask(r#"{"list":""}"#, Vec::new()).await;
-        let words = crash.split_once("it last said: ").unwrap_or_else(|| panic!("{crash}")).1;
+        let words = crash.split_once("last message: ").unwrap_or_else(|| panic!("{crash}")).1;
         assert!(words.contains("an empty segment"), "{}: {words}", file.display());
         let request = Request {
             endpoint: "app".to_owned(),

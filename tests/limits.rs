@@ -57,7 +57,7 @@ async fn a_decision_has_no_more_memory_than_its_app_allows() {
     let tenant = limited(&muster, json!({ "memory": "1MiB" })).await;
     let answer = muster.post(&tenant, "/Users", user("ann")).await;
     assert!(answer.status >= 500, "{answer:?}");
-    assert!(note(&muster).await.contains("asked for more memory than it may have"));
+    assert!(note(&muster).await.contains("exceeded its memory limit"));
     put(&muster, json!({ "memory": "2MiB" })).await;
     muster.person(&tenant, "ann").await;
 }
@@ -97,7 +97,7 @@ async fn limits_are_shown_and_what_makes_no_sense_is_refused() {
     });
     assert_eq!(shown["limits"], limits);
     for (limit, because) in [
-        ("time=1h", "the limit `time` is 10ms to 5s"),
+        ("time=1h", "the limit `time` must be 10ms to 5s"),
         ("calls=many", "invalid type: string \"many\""),
         ("patience=1s", "unknown field `patience`"),
         ("time", "a name and a value, such as time=250ms"),

@@ -1,4 +1,4 @@
-//! What a connector cannot do, one test for each refusal; and what it can.
+//! The sandbox: one test for each limit and each denial, and tests of what a connector can do.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use tempfile::TempDir;
 use crate::support::guests::guest;
 
 mod cache;
+mod conversion;
+mod inline_decisions;
 mod loading;
-mod quickness;
-pub(crate) mod surgery;
+pub(crate) mod modified_modules;
 mod wasi;
-mod words;
 
 const KEY: [u8; 32] = [7; 32];
 
@@ -45,7 +45,7 @@ impl Sandbox {
         self.runtime.load(wasm).await.unwrap_err()
     }
 
-    /// Asks the connector to do this, and then whether others still can be asked.
+    /// Asks the connector to do this, and checks that the next decision works.
     async fn asked_to(&self, what: &str) -> Decided {
         let connector = self.misbehaving().await;
         let decided = self.runtime.decide(&connector, question(what), Budget::default()).await;
@@ -119,7 +119,7 @@ fn failure(decided: &Decided) -> &Failure {
     decided.answer.as_ref().unwrap_err()
 }
 
-/// The misbehaving connector with another word where `describe` looks.
+/// The misbehaving connector with another behaviour of `describe`.
 pub(crate) fn describing(what: &str) -> Vec<u8> {
     let mut wasm = guest("misbehaving");
     let word = b"describe:manifest";
@@ -144,14 +144,14 @@ async fn a_connector_that_allocates_without_end_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_connector_that_is_denied_memory_and_copes_may_go_on() {
+async fn a_connector_that_handles_denied_memory_continues() {
     let decided = Sandbox::new().asked_to("allocate-politely").await;
     let mebibytes: u32 = note(&decided).parse().unwrap();
     assert!((16..32).contains(&mebibytes), "{mebibytes}");
 }
 
 #[tokio::test]
-async fn a_decision_has_as_much_memory_as_it_is_given() {
+async fn a_decision_has_the_memory_of_its_budget() {
     let sandbox = Sandbox::new();
     let connector = sandbox.misbehaving().await;
     let ask = async |memory: usize| {
@@ -164,7 +164,7 @@ async fn a_decision_has_as_much_memory_as_it_is_given() {
 }
 
 #[tokio::test]
-async fn a_decision_computes_as_long_as_it_is_given() {
+async fn a_decision_has_the_time_of_its_budget() {
     let sandbox = Sandbox::new();
     let connector = sandbox.misbehaving().await;
     let budget = Budget { time: Duration::from_millis(300), ..Budget::default() };
@@ -180,10 +180,10 @@ async fn a_connector_that_recurses_without_end_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_connector_that_traps_fails_with_its_last_words() {
+async fn a_connector_that_traps_fails_with_its_last_message() {
     let decided = Sandbox::new().asked_to("panic").await;
     let Failure::Trap(text) = failure(&decided) else { panic!("{decided:?}") };
-    assert!(text.contains("it last said: panicked at"), "{text}");
+    assert!(text.contains("last message: panicked at"), "{text}");
     assert!(text.contains("as I was told"), "{text}");
     assert_eq!(decided.log.last().unwrap().level, Level::Error);
 }
@@ -199,7 +199,7 @@ async fn a_connector_that_reaches_out_of_its_memory_traps() {
 #[tokio::test]
 async fn a_connector_cannot_reach_a_host_it_was_not_granted() {
     let decided = Sandbox::new().asked_to("ungranted-endpoint").await;
-    let Failure::Nonsense(text) = failure(&decided) else { panic!("{decided:?}") };
+    let Failure::InvalidAnswer(text) = failure(&decided) else { panic!("{decided:?}") };
     assert!(text.contains("\"internet\""), "{text}");
 }
 
@@ -215,7 +215,7 @@ async fn a_connector_remembers_nothing_between_calls() {
 }
 
 #[tokio::test]
-async fn a_connector_that_floods_the_log_is_cut_off() {
+async fn a_connector_that_floods_the_log_keeps_its_first_lines() {
     let decided = Sandbox::new().asked_to("log-flood").await;
     assert_eq!(note(&decided), "flooded");
     assert_eq!(decided.log.len(), 64);
@@ -223,7 +223,7 @@ async fn a_connector_that_floods_the_log_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_connector_that_floods_the_log_still_has_its_last_words() {
+async fn a_connector_that_floods_the_log_and_traps_fails_with_its_last_message() {
     let decided = Sandbox::new().asked_to("log-and-panic").await;
     assert!(failure(&decided).to_string().contains("after all that"), "{decided:?}");
 }
@@ -237,16 +237,16 @@ async fn a_connector_that_returns_too_much_fails() {
 }
 
 #[tokio::test]
-async fn a_connector_that_answers_nonsense_fails() {
-    for (what, said) in [("nonsense-account", "id is empty"), ("nonsense-data", "no JSON")] {
+async fn a_connector_with_an_invalid_answer_fails() {
+    for (what, said) in [("nonsense-account", "id is empty"), ("nonsense-data", "not JSON")] {
         let decided = Sandbox::new().asked_to(what).await;
-        let Failure::Nonsense(text) = failure(&decided) else { panic!("{decided:?}") };
+        let Failure::InvalidAnswer(text) = failure(&decided) else { panic!("{decided:?}") };
         assert!(text.contains(said), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_connector_that_loops_delays_no_other_thread() {
+async fn a_connector_that_loops_does_not_delay_another_thread() {
     let sandbox = Sandbox::new();
     let connector = sandbox.misbehaving().await;
     let looping = sandbox.runtime.decide(&connector, question("loop"), Budget::default());
@@ -262,7 +262,7 @@ async fn a_connector_that_loops_delays_no_other_thread() {
 }
 
 #[tokio::test]
-async fn more_decisions_than_the_queue_holds_wait_for_their_turn() {
+async fn decisions_beyond_the_queues_length_wait() {
     let sandbox = Sandbox::new();
     let connector = sandbox.misbehaving().await;
     let ask = |_| sandbox.runtime.decide(&connector, question("done"), Budget::default());

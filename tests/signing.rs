@@ -1,4 +1,5 @@
-//! A host that was given keys loads nothing but what they signed, as an operator types it.
+//! Signed connectors on the command line: a host with trusted keys loads only connectors that these
+//! keys signed.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -9,12 +10,12 @@ use serde_json::Value;
 
 use crate::support::guests::guest;
 
-/// A folder with keys and connectors, and a host's data.
-struct Place {
+/// A folder with keys, connectors, and a host's data.
+struct Workspace {
     folder: tempfile::TempDir,
 }
 
-/// A host that ends with the test.
+/// A host, which is stopped at the end of the test.
 struct Serving {
     process: Child,
     url: String,
@@ -27,14 +28,14 @@ impl Drop for Serving {
     }
 }
 
-impl Place {
+impl Workspace {
     fn new() -> Self {
-        let place = Self { folder: tempfile::tempdir().unwrap() };
+        let workspace = Self { folder: tempfile::tempdir().unwrap() };
         for key in ["acme", "other"] {
-            place.succeeds(&["connector", "key", key]);
+            workspace.succeeds(&["connector", "key", key]);
         }
-        fs::write(place.path("next.wasm"), guest("roster-next")).unwrap();
-        place
+        fs::write(workspace.path("next.wasm"), guest("roster-next")).unwrap();
+        workspace
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -48,7 +49,7 @@ impl Place {
         command
     }
 
-    /// What it printed, and whether it went well.
+    /// The command's output, and whether it succeeded.
     fn run(&self, args: &[&str]) -> (String, bool) {
         let output = self.muster(args).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
@@ -57,15 +58,15 @@ impl Place {
 
     #[track_caller]
     fn succeeds(&self, args: &[&str]) -> String {
-        let (text, well) = self.run(args);
-        assert!(well, "{args:?}: {text}");
+        let (text, success) = self.run(args);
+        assert!(success, "{args:?}: {text}");
         text
     }
 
     #[track_caller]
     fn fails(&self, args: &[&str], why: &str) {
-        let (text, well) = self.run(args);
-        assert!(!well && text.contains(why), "{args:?}: {text}");
+        let (text, success) = self.run(args);
+        assert!(!success && text.contains(why), "{args:?}: {text}");
     }
 
     fn serve(&self, keys: &[&str]) -> Serving {
@@ -82,7 +83,7 @@ impl Place {
 }
 
 impl Serving {
-    /// Options that lead a command here.
+    /// The arguments, with options that address this host.
     fn options<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         [args, &["--url", &self.url, "--data", "data"]].concat()
     }
@@ -94,26 +95,26 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn nothing_is_loaded_but_what_a_trusted_key_signed() {
-    let place = Place::new();
-    let host = place.serve(&["acme.pub"]);
+fn only_connectors_signed_by_a_trusted_key_are_loaded() {
+    let workspace = Workspace::new();
+    let host = workspace.serve(&["acme.pub"]);
     let push = host.options(&["connector", "push", "next.wasm"]);
-    place.fails(&push, "it is not signed");
-    place.succeeds(&["connector", "sign", "next.wasm", "--key", "other.key"]);
-    place.fails(&push, "which this host does not trust");
+    workspace.fails(&push, "it is not signed");
+    workspace.succeeds(&["connector", "sign", "next.wasm", "--key", "other.key"]);
+    workspace.fails(&push, "which this host does not trust");
 
-    // What was signed is what is loaded.
+    // A file that was changed after it was signed is refused.
     let args = ["connector", "sign", "next.wasm", "--key", "acme.key", "--out", "signed.wasm"];
-    place.succeeds(&args);
-    let mut changed = fs::read(place.path("signed.wasm")).unwrap();
+    workspace.succeeds(&args);
+    let mut changed = fs::read(workspace.path("signed.wasm")).unwrap();
     let note = changed.windows(6).position(|text| text == b"Decide").unwrap();
     changed[note] = b'd';
-    fs::write(place.path("changed.wasm"), changed).unwrap();
-    place.fails(&host.options(&["connector", "push", "changed.wasm"]), "changed after acme (");
+    fs::write(workspace.path("changed.wasm"), changed).unwrap();
+    workspace.fails(&host.options(&["connector", "push", "changed.wasm"]), "changed after acme (");
 
-    let pushed = place.succeeds(&host.options(&["connector", "push", "signed.wasm"]));
+    let pushed = workspace.succeeds(&host.options(&["connector", "push", "signed.wasm"]));
     assert!(pushed.contains("signed by acme ("), "{pushed}");
-    let listed = place.succeeds(&host.options(&["connector", "list", "--json"]));
+    let listed = workspace.succeeds(&host.options(&["connector", "list", "--json"]));
     let listed: Value = serde_json::from_str(&listed).unwrap();
     let signers: Vec<&str> = listed["connectors"]
         .as_array()
@@ -125,41 +126,43 @@ fn nothing_is_loaded_but_what_a_trusted_key_signed() {
 }
 
 #[test]
-fn a_key_that_is_no_longer_trusted_ends_what_it_signed() {
-    let place = Place::new();
-    place.succeeds(&["connector", "sign", "next.wasm", "--key", "acme.key"]);
-    let host = place.serve(&["acme.pub", "other.pub"]);
-    place.succeeds(&host.options(&["connector", "push", "next.wasm"]));
+fn a_connector_whose_key_is_no_longer_trusted_is_refused() {
+    let workspace = Workspace::new();
+    workspace.succeeds(&["connector", "sign", "next.wasm", "--key", "acme.key"]);
+    let host = workspace.serve(&["acme.pub", "other.pub"]);
+    workspace.succeeds(&host.options(&["connector", "push", "next.wasm"]));
     let put = ["app", "put", "people", "--connector", "roster@0.2.0"];
-    place.succeeds(&host.options(&put));
-    place.succeeds(&host.options(&["app", "put", "staff", "--connector", "roster@0.1.0"]));
+    workspace.succeeds(&host.options(&put));
+    workspace.succeeds(&host.options(&["app", "put", "staff", "--connector", "roster@0.1.0"]));
     drop(host);
 
-    let host = place.serve(&["other.pub"]);
-    place.fails(&host.options(&put), "which this host does not trust");
-    place.succeeds(&host.options(&["app", "put", "staff", "--connector", "roster@0.1.0"]));
-    // The same version, signed by somebody who is trusted, takes its place.
-    place.succeeds(&["connector", "sign", "next.wasm", "--key", "other.key"]);
-    place.succeeds(&host.options(&["connector", "push", "next.wasm"]));
-    place.succeeds(&host.options(&put));
+    let host = workspace.serve(&["other.pub"]);
+    workspace.fails(&host.options(&put), "which this host does not trust");
+    workspace.succeeds(&host.options(&["app", "put", "staff", "--connector", "roster@0.1.0"]));
+    // The same version, signed by a trusted key, replaces it.
+    workspace.succeeds(&["connector", "sign", "next.wasm", "--key", "other.key"]);
+    workspace.succeeds(&host.options(&["connector", "push", "next.wasm"]));
+    workspace.succeeds(&host.options(&put));
 }
 
 #[test]
-fn keys_are_made_once_and_kept_from_others() {
-    let place = Place::new();
-    assert_eq!(mode(&place.path("acme.key")), 0o600);
-    let before = fs::read(place.path("acme.key")).unwrap();
-    place.fails(&["connector", "key", "acme"], "could not keep the key in acme.pub");
-    assert_eq!(fs::read(place.path("acme.key")).unwrap(), before);
-    // With one half gone, the other one is not written over either.
-    fs::remove_file(place.path("acme.pub")).unwrap();
-    place.fails(&["connector", "key", "acme"], "could not keep the key in acme.key");
-    assert!(!place.path("acme.pub").exists());
-    place
-        .fails(&["connector", "sign", "next.wasm", "--key", "other.pub"], "no private Ed25519 key");
-    fs::write(place.path("text.wasm"), "no wasm").unwrap();
+fn a_key_is_not_overwritten_and_only_its_owner_can_read_it() {
+    let workspace = Workspace::new();
+    assert_eq!(mode(&workspace.path("acme.key")), 0o600);
+    let before = fs::read(workspace.path("acme.key")).unwrap();
+    workspace.fails(&["connector", "key", "acme"], "could not keep the key in acme.pub");
+    assert_eq!(fs::read(workspace.path("acme.key")).unwrap(), before);
+    // If only one of the two files exists, it is not overwritten either.
+    fs::remove_file(workspace.path("acme.pub")).unwrap();
+    workspace.fails(&["connector", "key", "acme"], "could not keep the key in acme.key");
+    assert!(!workspace.path("acme.pub").exists());
+    workspace.fails(
+        &["connector", "sign", "next.wasm", "--key", "other.pub"],
+        "not a private Ed25519 key",
+    );
+    fs::write(workspace.path("text.wasm"), "no wasm").unwrap();
     let sign = ["connector", "sign", "text.wasm", "--key", "other.key"];
-    place.fails(&sign, "no whole WebAssembly file");
-    // A key that cannot be read keeps the host from starting: nothing is trusted by accident.
-    place.fails(&["serve", "--listen", "127.0.0.1:0", "--trusted-key", "none.pub"], "none.pub");
+    workspace.fails(&sign, "not a complete WebAssembly file");
+    // A host does not start without a key that it was given, since it would load unsigned files.
+    workspace.fails(&["serve", "--listen", "127.0.0.1:0", "--trusted-key", "none.pub"], "none.pub");
 }

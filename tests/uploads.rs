@@ -1,4 +1,4 @@
-//! A connector on its way to the host: whole, or not at all.
+//! Uploads of connectors: the whole file, or nothing.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ async fn connectors(muster: &Muster) -> Value {
     muster.admin("GET", "/connectors", None).await.expect(200).body
 }
 
-/// The head of a push of so many bytes.
+/// The head of an upload of this many bytes.
 async fn head(muster: &Muster, length: usize) -> String {
     let token = muster.stage.admin_token().await.unwrap().token;
     format!(
@@ -23,7 +23,7 @@ async fn head(muster: &Muster, length: usize) -> String {
     )
 }
 
-/// Sends bytes, says that no more follow, and waits for the last word.
+/// Sends bytes, closes the sending side, and returns the response.
 async fn sent(muster: &Muster, bytes: Vec<u8>) -> String {
     let address = muster.stage.url.trim_start_matches("http://").to_owned();
     let talk = move || {
@@ -38,7 +38,7 @@ async fn sent(muster: &Muster, bytes: Vec<u8>) -> String {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_cut_leaves_nothing() {
+async fn an_upload_that_is_cut_stores_nothing() {
     let muster = Muster::start().await;
     let (before, wasm) = (connectors(&muster).await, guest("roster-next"));
     let head = head(&muster, wasm.len()).await;
@@ -51,7 +51,7 @@ async fn an_upload_that_is_cut_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_not_what_its_sender_states_is_refused() {
+async fn an_upload_with_another_digest_than_stated_is_refused() {
     let muster = Muster::start().await;
     let (before, wasm) = (connectors(&muster).await, guest("roster-next"));
     let token = muster.stage.admin_token().await.unwrap().token;
@@ -62,7 +62,7 @@ async fn an_upload_that_is_not_what_its_sender_states_is_refused() {
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     let stated = stated(&wasm);
-    // Whole as WebAssembly all the same: only the digest tells.
+    // Complete as WebAssembly: only the digest shows the difference.
     let (longer, hexadecimal) = ([&wasm[..], &[0, 2, 1, b'x']].concat(), muster::connector::digest);
     for (sent, word) in [
         (&wasm[..wasm.len() - 1], hexadecimal(&wasm)),
@@ -77,7 +77,7 @@ async fn an_upload_that_is_not_what_its_sender_states_is_refused() {
     assert_eq!(connectors(&muster).await, before);
 
     assert_eq!(push(&stated, &wasm).await.0, 201);
-    // An algorithm that is not known says nothing.
+    // A digest with an unknown algorithm is ignored.
     assert_eq!(push("sha3-512=:AAAA:", &wasm).await.0, 200);
 }
 
@@ -88,7 +88,7 @@ fn stated(wasm: &[u8]) -> String {
 }
 
 #[test]
-fn the_command_line_states_what_it_sends() {
+fn the_command_line_states_the_digest() {
     let host = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", host.local_addr().unwrap());
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -1,8 +1,8 @@
-//! What a decision costs: one without calls, about a person of ordinary size.
+//! The cost of a decision without calls, about a user of ordinary size.
 //!
-//! `bare` is wasmtime with the same settings and nothing around it, in a loop that keeps every cache
-//! warm, or on a thread of its own that sleeps in between, as a connector's does; `muster` adds
-//! limits and checks, and the way to a connector's thread and back where the connector is not quick.
+//! `bare` is wasmtime with the same settings and nothing else: in a loop that keeps every cache
+//! warm, or on a thread that sleeps between decisions, as a connector thread does. `muster` adds
+//! limits, checks, and the way to a connector thread and back unless the connector decides inline.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
@@ -24,8 +24,8 @@ mod bare;
 
 use bare::Bare;
 
-/// Decisions under way at once, as with as many connections.
-const AT_ONCE: u64 = 16;
+/// Concurrent decisions.
+const CONCURRENT: u64 = 16;
 
 fn resource() -> String {
     let user = json!({
@@ -99,10 +99,10 @@ fn question() -> Question {
     Question { context: Arc::new(context), event: Arc::new(event), exchanges: Arc::new([]) }
 }
 
-/// The same on a thread that is asked through a queue, and how long it took there.
-struct Apart(flume::Sender<oneshot::Sender<Duration>>);
+/// [`Bare`] on a thread with a queue. Each decision returns its time on the thread.
+struct BareThread(flume::Sender<oneshot::Sender<Duration>>);
 
-impl Apart {
+impl BareThread {
     fn new(bare: Bare, question: Question) -> Self {
         let (queue, asked) = flume::unbounded::<oneshot::Sender<Duration>>();
         thread::spawn(move || {
@@ -122,8 +122,8 @@ impl Apart {
     }
 }
 
-/// How long a decision took, without the way there.
-async fn took(asked: &(Runtime, Arc<Connector>), question: &Question) -> Duration {
+/// The time of a decision, without the time in the queue.
+async fn elapsed(asked: &(Runtime, Arc<Connector>), question: &Question) -> Duration {
     let (runtime, connector) = asked;
     let decided = runtime.decide(connector, question.clone(), Budget::default()).await;
     assert!(matches!(decided.answer, Ok(Ok(Step::Done(Outcome { .. })))));
@@ -141,9 +141,9 @@ fn decision(criterion: &mut Criterion) {
     });
 
     let server = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let apart = Apart::new(bare, question.clone());
+    let thread = BareThread::new(bare, question.clone());
     group.bench_function("bare, on a thread", |bench| {
-        bench.iter_custom(|n| (0..n).map(|_| server.block_on(apart.decide())).sum::<Duration>());
+        bench.iter_custom(|n| (0..n).map(|_| server.block_on(thread.decide())).sum::<Duration>());
     });
 
     let cache = tempfile::tempdir().unwrap();
@@ -159,33 +159,33 @@ fn decision(criterion: &mut Criterion) {
         let connector = server.block_on(runtime.load(&module)).unwrap();
         (runtime, connector)
     };
-    let at_once = start(Limits::default());
-    group.bench_function("muster, where it is asked", |bench| {
-        bench.iter(|| server.block_on(took(&at_once, &question)));
+    let inline = start(Limits::default());
+    group.bench_function("muster, inline", |bench| {
+        bench.iter(|| server.block_on(elapsed(&inline, &question)));
     });
-    drop(at_once);
+    drop(inline);
 
-    // None is quick enough, so each goes to a thread.
-    let apart = start(Limits { quick: Duration::ZERO, ..Limits::default() });
-    let decide = async || took(&apart, &question).await;
-    group.bench_function("muster, on its thread", |bench| {
+    // No decision is fast enough to run inline.
+    let threaded = start(Limits { quick: Duration::ZERO, ..Limits::default() });
+    let decide = async || elapsed(&threaded, &question).await;
+    group.bench_function("muster, on a connector thread", |bench| {
         bench.iter_custom(|n| (0..n).map(|_| server.block_on(decide())).sum::<Duration>());
     });
-    group.bench_function("muster, one after another", |bench| {
+    group.bench_function("muster, sequential with the way to the thread", |bench| {
         bench.iter(|| server.block_on(decide()));
     });
-    group.bench_function("muster, 16 at once on 2 threads", |bench| {
+    group.bench_function("muster, 16 concurrent on 2 threads", |bench| {
         bench.iter_custom(|n| {
             let begun = Instant::now();
             let asking = async {
-                for _ in 0..n.div_ceil(AT_ONCE) {
-                    let batch = (0..AT_ONCE).map(|_| decide());
+                for _ in 0..n.div_ceil(CONCURRENT) {
+                    let batch = (0..CONCURRENT).map(|_| decide());
                     futures_util::future::join_all(batch).await;
                 }
             };
             server.block_on(asking);
             begun.elapsed() * u32::try_from(n).unwrap()
-                / u32::try_from(n.div_ceil(AT_ONCE) * AT_ONCE).unwrap()
+                / u32::try_from(n.div_ceil(CONCURRENT) * CONCURRENT).unwrap()
         });
     });
     group.finish();

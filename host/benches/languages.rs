@@ -1,9 +1,9 @@
-//! What a connector costs by the language that it is written in.
+//! The cost of a connector by its language.
 //!
-//! `.ci/languages` builds the newsletter in each of them; `cargo bench --bench languages -- FILE…`
-//! then puts them beside the first: how large the file is, what compiling it takes in the child
-//! process and loading it from the cache, what it holds, and what a decision in a fresh instance
-//! takes. Rounds of each take turns, so that all of them have the machine as it is.
+//! `.ci/languages` builds the newsletter in each language. `cargo bench --bench languages -- FILE…`
+//! compares the files with the first one: size, time to compile in the child process, time to load
+//! from the cache, resident memory, and time and memory of a decision in a fresh instance. The
+//! connectors take turns in rounds, so that all of them meet the same conditions.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 #![expect(clippy::print_stdout, reason = "it prints figures")]
@@ -19,23 +19,23 @@ use muster::decision::{Context, Event, EventKind, Subject, User};
 use tokio::runtime;
 
 const ROUNDS: usize = 10;
-/// Decisions of each in a round.
+/// Decisions of each connector in a round.
 const DECISIONS: usize = 100;
 
-/// A connector and what was found about it.
-struct Candidate {
+/// A connector and its measurements.
+struct Measured {
     name: String,
     bytes: usize,
     compiled: Duration,
     loaded: Duration,
-    /// Bytes that the process holds more of since it was loaded.
+    /// Bytes by which loading it increased the process's resident memory.
     resident: u64,
     memory: u64,
     decisions: Vec<Duration>,
     connector: Arc<Connector>,
 }
 
-impl Candidate {
+impl Measured {
     async fn load(runtime: &Runtime, fresh: &Runtime, file: &PathBuf) -> Self {
         let wasm = fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let begun = Instant::now();
@@ -66,7 +66,7 @@ impl Candidate {
         }
     }
 
-    /// So many of a hundred decisions took no longer.
+    /// The time that this percentage of the decisions did not exceed.
     fn percentile(&self, percent: usize) -> Duration {
         let mut sorted = self.decisions.clone();
         sorted.sort();
@@ -74,7 +74,7 @@ impl Candidate {
     }
 
     fn row(&self, first: &Self) -> Vec<String> {
-        let times = self.percentile(50).as_secs_f64() / first.percentile(50).as_secs_f64();
+        let ratio = self.percentile(50).as_secs_f64() / first.percentile(50).as_secs_f64();
         vec![
             self.name.clone(),
             mebibytes(self.bytes as u64),
@@ -84,7 +84,7 @@ impl Candidate {
             mebibytes(self.memory),
             format!("{:.1?}", self.percentile(50)),
             format!("{:.1?}", self.percentile(99)),
-            format!("{times:.1}"),
+            format!("{ratio:.1}"),
         ]
     }
 }
@@ -93,7 +93,7 @@ fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// Bytes of memory that this process holds.
+/// The process's resident memory in bytes.
 fn resident() -> u64 {
     let statm = fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
@@ -144,14 +144,14 @@ async fn compare(files: &[PathBuf]) {
         })
     };
     let (fresh, runtime) = (runtime().unwrap(), runtime().unwrap());
-    let mut candidates = Vec::new();
+    let mut connectors = Vec::new();
     for file in files {
-        candidates.push(Candidate::load(&runtime, &fresh, file).await);
+        connectors.push(Measured::load(&runtime, &fresh, file).await);
     }
     let question = question();
     for _ in 0..ROUNDS {
-        for candidate in &mut candidates {
-            candidate.decide(&runtime, &question).await;
+        for connector in &mut connectors {
+            connector.decide(&runtime, &question).await;
         }
     }
     let mut table = Table::new();
@@ -164,10 +164,10 @@ async fn compare(files: &[PathBuf]) {
         "memory",
         "decision",
         "p99",
-        "times",
+        "decision ÷ first",
     ]);
-    for candidate in &candidates {
-        table.add_row(candidate.row(&candidates[0]));
+    for connector in &connectors {
+        table.add_row(connector.row(&connectors[0]));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -179,7 +179,7 @@ fn main() {
     let files = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     let files: Vec<_> = files.map(PathBuf::from).collect();
     if files.is_empty() {
-        println!("no files: build them with .ci/languages, and name them behind `--`");
+        println!("no files: build them with .ci/languages and list them after `--`");
         return;
     }
     runtime::Builder::new_current_thread().build().unwrap().block_on(compare(&files));

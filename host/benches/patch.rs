@@ -1,11 +1,11 @@
-//! What a PATCH costs before anybody is asked about it: read, applied, and written out again.
+//! The cost of a PATCH before the connector is asked: parsing, applying and writing it.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use muster::scim::{Dialect, PatchRequest, Reading, Resource, Schemas, parse_json, patch};
 
-/// Somebody whom Okta made, as the directory holds them.
+/// A user that Okta created, as the directory stores it.
 const USER: &str = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"id":"0193c2f0-8a4e-7b57-9c61-5d2f0a3e6b11","externalId":"00u1dhhb1fkIGP7RL1d8","userName":"octavia.butler@example.com","name":{"familyName":"Butler","givenName":"Octavia","middleName":"Estelle"},"displayName":"Octavia Butler","title":"Writer","locale":"en-US","timezone":"America/Los_Angeles","active":true,"emails":[{"primary":true,"value":"octavia.butler@example.com","type":"work"},{"value":"octavia@home.example","type":"home"}],"phoneNumbers":[{"value":"+1 555 0100","type":"work"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"701984","costCenter":"4130","organization":"Universal Studios","division":"Theme Park","department":"Tour Operations"}}"#;
 
 /// Okta's deactivation.

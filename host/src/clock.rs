@@ -1,4 +1,4 @@
-//! Time and identifiers, made in one place so that they can be held still.
+//! The source of time and identifiers, which tests can hold still.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,12 +18,12 @@ impl Clock {
         Self::default()
     }
 
-    /// A clock that stands still until it is moved.
+    /// A clock that stands still until it is advanced.
     pub fn held_at(now: Timestamp) -> Self {
         Self { held: Some(Arc::new(AtomicI64::new(now.as_millisecond()))) }
     }
 
-    /// Moves a held clock forward; the machine's clock takes no notice.
+    /// Moves a held clock forward. No effect on the machine's clock.
     pub fn advance(&self, by: std::time::Duration) {
         if let Some(held) = &self.held {
             let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
@@ -31,7 +31,7 @@ impl Clock {
         }
     }
 
-    /// The present, to the millisecond.
+    /// The current time, in milliseconds.
     pub fn now(&self) -> Timestamp {
         let millis = match &self.held {
             Some(held) => held.load(Ordering::Relaxed),
@@ -40,21 +40,21 @@ impl Clock {
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
     }
 
-    /// A new identifier: unique, opaque, and ordered by the time of its making.
+    /// A new identifier: unique, opaque, and ordered by time.
     #[expect(clippy::disallowed_methods, reason = "the one place where identifiers are made")]
     pub fn new_id(&self) -> String {
         Uuid::now_v7().to_string()
     }
 }
 
-/// What the identifiers that were made at this moment or later are not less than.
+/// A lower bound of the identifiers that were made at this time or later.
 pub fn first_id_of(at: Timestamp) -> String {
     // RFC 9562 §5.7: an identifier begins with 48 bits of milliseconds since 1970.
     let millis = at.as_millisecond().clamp(0, (1 << 48) - 1);
     format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
 }
 
-/// Writes a moment as muster writes every moment: RFC 3339, UTC, milliseconds.
+/// Formats a time as muster does everywhere: RFC 3339, UTC, milliseconds.
 pub fn rfc3339(at: Timestamp) -> String {
     format!("{at:.3}")
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identifiers_lie_between_the_moments_around_them() {
+    fn identifiers_are_ordered_by_time() {
         let clock = Clock::system();
         let (before, id) = (clock.now(), clock.new_id());
         let later = before + jiff::SignedDuration::from_hours(1);

@@ -1,8 +1,9 @@
-//! Running connectors: the sandbox, and nothing of what a decision is for.
+//! The connector runtime: loads connectors and asks them for decisions.
 //!
-//! A connector is compiled in a process of its own, and every decision runs in a fresh instance,
-//! within limits, on a thread of its own kind unless it is known to be quick. wasmtime is named here
-//! and nowhere else.
+//! A connector is compiled in a child process. Each decision runs in a fresh instance within
+//! limits, on a connector thread, or on the calling thread if the connector's recent decisions were
+//! fast (`inline_eligibility.rs`). The module knows nothing of operations, and is the only one that
+//! uses wasmtime.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,196 +24,200 @@ mod artifact;
 mod bindings;
 mod cache;
 mod compiler;
+mod convert;
 mod engine;
 mod failure;
-mod gate;
+mod inline_eligibility;
 mod limits;
 mod load_error;
 mod log;
 mod manifest;
-mod quickness;
 mod sandbox;
 mod sections;
 mod signature;
 mod threads;
+mod validate;
 mod wasi;
-mod words;
 
 pub use compiler::compile_main;
 pub use failure::Failure;
-pub use gate::{Interfaces, Unfit, component, interfaces};
 pub use limits::{Budget, Limits};
 pub use load_error::LoadError;
 pub use log::{Level, LogLine};
 pub use manifest::{
-    EndpointName, Features, LifecycleChange, Manifest, MembershipModel, Reached, Succession,
+    EndpointName, Features, LifecycleChange, Manifest, ManifestChanges, MembershipModel, Reached,
     Transition, settings_validator,
 };
-pub use signature::{Keyring, PublicKey, SigningKey, Untrusted, differ_in_signatures_alone};
+pub use signature::{Keyring, PublicKey, SigningKey, Untrusted, equal_but_for_signatures};
+pub use validate::{Interfaces, InvalidComponent, interfaces, valid_component};
 
 use bindings::ConnectorPre;
-use cache::Cache;
+use cache::ArtifactCache;
 use compiler::Compiler;
-use quickness::Quickness;
-use sandbox::{Run, Sandbox};
+use inline_eligibility::InlineEligibility;
+use sandbox::{Sandbox, SandboxRun};
 use threads::Threads;
 
-/// What a runtime needs to know.
+/// The configuration of a [`Runtime`].
 #[derive(Clone)]
 pub struct RuntimeConfig {
-    /// The program that compiles when run as `<compiler> compile-connector`: muster itself, by an
-    /// absolute path.
+    /// The absolute path of the program that compiles when run as `<compiler> compile-connector`:
+    /// muster itself.
     pub compiler: PathBuf,
     /// The directory of compiled connectors.
     pub cache: PathBuf,
-    /// Seals the cache's files, so that nobody else's machine code is run.
+    /// Authenticates the cache's files, so that only machine code written by this host is run.
     pub key: [u8; 32],
-    /// How many decisions run at once on threads of their own; as many of connectors that have
-    /// lately been quick run beside them, where they are asked for.
+    /// The number of connector threads. As many decisions again may run on the calling threads.
     pub threads: usize,
-    /// What loading a connector may take.
+    /// Limits of loading a connector, and of deciding on the calling thread.
     pub limits: Limits,
 }
 
-/// Loads connectors and asks them.
+/// Loads connectors and asks them for decisions.
 pub struct Runtime {
     linker: Linker<Sandbox>,
-    /// Where connectors decide.
+    /// The threads on which connectors decide.
     threads: Threads,
-    /// How many may decide where they are asked, at the same time.
-    at_once: Semaphore,
-    /// Where connectors are compiled: one at a time, since a compilation may be costly.
+    /// Limits the decisions that run on calling threads at the same time.
+    inline_permits: Semaphore,
+    /// The thread that compiles: one connector at a time, since a compilation may be costly.
     loader: Threads,
-    foundry: Arc<Foundry>,
+    compilation: Arc<Compilation>,
     limits: Limits,
 }
 
-/// Where machine code comes from.
-struct Foundry {
+/// Turns a connector's file into machine code, by the cache or the compiler.
+struct Compilation {
     engine: Engine,
-    cache: Cache,
+    cache: ArtifactCache,
     compiler: Compiler,
 }
 
-/// A connector, checked, compiled and tried.
+/// A connector that was validated and compiled, and has described itself.
 pub struct Connector {
     /// The SHA-256 of its file, in hexadecimal.
     pub digest: String,
-    /// What it says about itself.
+    /// What `describe` returned.
     pub manifest: Manifest,
     ready: ConnectorPre<Sandbox>,
-    quickness: Quickness,
+    inline_eligibility: InlineEligibility,
 }
 
-/// What a connector is asked. All of it is shared: nothing is copied but into the sandbox.
+/// The arguments of `decide`. They are shared, and copied only into the sandbox.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// What is known beside the event.
+    /// The operation's context.
     pub context: Arc<Context>,
-    /// What happened.
+    /// The event.
     pub event: Arc<Event>,
-    /// The requests that were asked for so far, and what came of them.
+    /// The operation's exchanges so far, in order.
     pub exchanges: Arc<[Exchange]>,
 }
 
-/// What a connector answered, and what it took.
+/// A connector's answer to a [`Question`], with its log and its use of resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decided {
     /// The next step, the connector's refusal, or the connector's failure.
     pub answer: Result<Result<Step, Refusal>, Failure>,
-    /// What it logged.
+    /// The lines that it logged, within the limits.
     pub log: Vec<LogLine>,
-    /// Lines that it logged beyond the limits.
+    /// The number of lines beyond the limits, which were dropped.
     pub log_dropped: u32,
     /// The most bytes of memory that it held.
     pub memory_peak: u64,
-    /// How long it took, without waiting for its turn.
+    /// How long it ran, without the time in the queue.
     pub elapsed: Duration,
 }
 
-/// A place on a connector's thread for questions that are in no hurry.
-pub struct Aside<'a> {
+/// Asks questions of low priority on a connector thread; see [`Runtime::in_background`].
+pub struct BackgroundDecider<'a> {
     budget: Budget,
-    give_way: &'a dyn Fn(),
+    run_queued: &'a dyn Fn(),
 }
 
-impl Aside<'_> {
-    /// Asks for the next step, after everybody who is in a hurry. It blocks.
+impl BackgroundDecider<'_> {
+    /// Asks for the next step, after running all queued decisions. Blocks.
     pub fn decide(&self, connector: &Connector, question: &Question) -> Decided {
-        (self.give_way)();
+        (self.run_queued)();
         connector.decide(question, &self.budget)
     }
 }
 
 impl Runtime {
-    /// Starts the engine, its threads and its clock.
+    /// Starts the engine, its threads and its clock. Fails without a thread, a cache directory or
+    /// the engine's address space.
     pub fn new(config: RuntimeConfig) -> anyhow::Result<Self> {
         let RuntimeConfig { compiler, cache, key, threads, limits } = config;
         anyhow::ensure!(threads > 0, "connectors need at least one thread");
-        // As many again decide where they are asked.
+        // As many decisions again may run on calling threads.
         let engine = engine::for_running(u32::try_from(2 * threads)?)?;
-        let cache = Cache::open(&cache, key, &engine)?;
+        let cache = ArtifactCache::open(&cache, key, &engine)?;
         let compiler = Compiler { program: compiler, time: limits.compilation };
         Ok(Self {
             linker: sandbox::linker(&engine)?,
             threads: Threads::start("connector", threads)?,
-            at_once: Semaphore::new(threads),
+            inline_permits: Semaphore::new(threads),
             loader: Threads::start("connector-loader", 1)?,
-            foundry: Arc::new(Foundry { engine, cache, compiler }),
+            compilation: Arc::new(Compilation { engine, cache, compiler }),
             limits,
         })
     }
 
-    /// Makes a connector of a file, a module or a component: checks and compiles it in a process
-    /// of its own, unless that was done before, and asks it to describe itself.
+    /// Loads a connector's file, a module or a component: validates and compiles it in a child
+    /// process unless the cache has it, and calls its `describe`.
     pub async fn load(&self, wasm: &[u8]) -> Result<Arc<Connector>, LoadError> {
         let (size, limit) = (wasm.len(), self.limits.file);
         if size > limit {
             return Err(LoadError::TooLarge { size, limit });
         }
-        let (foundry, wasm) = (Arc::clone(&self.foundry), wasm.to_vec());
-        // The loader's thread knows nothing of what its caller is about.
+        let (compilation, wasm) = (Arc::clone(&self.compilation), wasm.to_vec());
+        // The loader's thread does not have the caller's span.
         let span = Span::current();
-        let compile = move || span.in_scope(|| foundry.component(&wasm));
+        let compile = move || span.in_scope(|| compilation.component(&wasm));
         let (digest, component) = self.loader.run(compile).await?;
         let ready = self.linked(&component);
         let ready = ready.map_err(|error| LoadError::Unlinkable(format!("{error:#}")))?;
         let manifest = self.describe(ready.clone()).await.inspect_err(|_| self.forget(&digest))?;
-        let quickness = Quickness::new(self.limits.quick);
-        Ok(Arc::new(Connector { digest, manifest, ready, quickness }))
+        let inline_eligibility = InlineEligibility::new(self.limits.quick);
+        Ok(Arc::new(Connector { digest, manifest, ready, inline_eligibility }))
     }
 
-    /// Asks for the next step of an operation, in a fresh sandbox: here and now where the connector
-    /// has lately been quick, and on a thread of the connectors' else.
+    /// Asks for the next step of an operation, in a fresh sandbox: on the calling thread if the
+    /// connector's recent decisions were fast, on a connector thread otherwise.
     pub async fn decide(
         &self,
         connector: &Arc<Connector>,
         question: Question,
         budget: Budget,
     ) -> Decided {
-        if let Some(decided) = self.decide_at_once(connector, &question, &budget) {
+        if let Some(decided) = self.decide_inline(connector, &question, &budget) {
             return decided;
         }
         let connector = Arc::clone(connector);
         self.threads.run(move || connector.decide(&question, &budget)).await
     }
 
-    /// None where the connector is not known to be quick, and where it was not quick this time: it
-    /// is a pure function, so nothing has happened, and it is asked again where it has its time.
-    fn decide_at_once(
+    /// Decides on the calling thread. None if the connector is not eligible, or was interrupted
+    /// because it took too long: it is a pure function, so the interrupted decision had no effect
+    /// and is repeated on a connector thread.
+    fn decide_inline(
         &self,
         connector: &Connector,
         question: &Question,
         budget: &Budget,
     ) -> Option<Decided> {
-        let _place = connector.quickness.is_proven().then(|| self.at_once.try_acquire().ok())??;
-        let time = budget.time.min(quickness::PATIENCE);
-        let decided = connector.decide(question, &Budget { time, ..*budget });
-        let cut_short = decided.answer == Err(Failure::Deadline);
-        if cut_short {
-            connector.quickness.refute();
+        if !connector.inline_eligibility.is_eligible() {
+            return None;
         }
-        (!cut_short || time == budget.time).then_some(decided)
+        let _permit = self.inline_permits.try_acquire().ok()?;
+        let time = budget.time.min(inline_eligibility::TIME_LIMIT);
+        let decided = connector.decide(question, &Budget { time, ..*budget });
+        let interrupted = decided.answer == Err(Failure::Deadline);
+        if interrupted {
+            connector.inline_eligibility.revoke();
+        }
+        (!interrupted || time == budget.time).then_some(decided)
     }
 
     fn linked(&self, component: &Component) -> wasmtime::Result<ConnectorPre<Sandbox>> {
@@ -221,58 +226,60 @@ impl Runtime {
         linker.instantiate_pre(component).and_then(ConnectorPre::new)
     }
 
-    /// Asks many questions that are in no hurry, such as those of a replay. Decisions that somebody
-    /// waits for go before each of them.
-    pub async fn aside<T: Send + 'static>(
+    /// Runs `work`, which asks many questions of low priority, such as those of a replay. The
+    /// queued decisions of operations run before each of these questions.
+    pub async fn in_background<T: Send + 'static>(
         &self,
         budget: Budget,
-        work: impl FnOnce(&Aside<'_>) -> T + Send + 'static,
+        work: impl FnOnce(&BackgroundDecider<'_>) -> T + Send + 'static,
     ) -> T {
-        self.threads.run_unhurried(move |give_way| work(&Aside { budget, give_way })).await
+        self.threads
+            .run_in_background(move |run_queued| work(&BackgroundDecider { budget, run_queued }))
+            .await
     }
 
-    /// Forgets what is kept of a connector's file on disk. A connector that is loaded stays.
+    /// Removes a connector's machine code from the cache on disk. A loaded connector stays loaded.
     pub fn forget(&self, digest: &str) {
-        self.foundry.cache.remove(digest);
+        self.compilation.cache.remove(digest);
     }
 
-    /// The trial: only an instance proves that the connector's types are the interface's.
+    /// Calls `describe`. Only an instance proves that the connector's types are the interface's.
     async fn describe(&self, ready: ConnectorPre<Sandbox>) -> Result<Manifest, LoadError> {
-        let trial = move || {
-            let text = sandbox::run(&ready, &Budget::default(), None, words::describe).result;
-            Manifest::parse(&text.map_err(LoadError::Trial)?).map_err(LoadError::Manifest)
+        let describe = move || {
+            let text = sandbox::run(&ready, &Budget::default(), None, convert::describe).result;
+            Manifest::parse(&text.map_err(LoadError::Describe)?).map_err(LoadError::Manifest)
         };
-        self.threads.run(trial).await
+        self.threads.run(describe).await
     }
 }
 
 impl Connector {
     fn decide(&self, question: &Question, budget: &Budget) -> Decided {
-        let ask = |guest: &_, store: &mut _| words::decide(guest, store, question);
+        let ask = |guest: &_, store: &mut _| convert::decide(guest, store, question);
         let run = sandbox::run(&self.ready, budget, Some(&question.context), ask);
-        let Run { result, log, memory_peak, elapsed } = run;
-        self.quickness.note(elapsed);
+        let SandboxRun { result, log, memory_peak, elapsed } = run;
+        self.inline_eligibility.record(elapsed);
         let answer = result.and_then(|answer| answer::checked(answer, &self.manifest));
         Decided { answer, log: log.lines, log_dropped: log.dropped, memory_peak, elapsed }
     }
 }
 
-impl Foundry {
-    /// A file's digest and its machine code: kept from before, or compiled now. It blocks.
+impl Compilation {
+    /// A file's digest and its machine code, from the cache or compiled now. Blocks.
     fn component(&self, wasm: &[u8]) -> Result<(String, Component), LoadError> {
         let digest = digest(wasm);
-        let component = match self.kept(&digest) {
+        let component = match self.cached(&digest) {
             Some(component) => component,
             None => self.compiled(&digest, wasm)?,
         };
         Ok((digest, component))
     }
 
-    fn kept(&self, digest: &str) -> Option<Component> {
+    fn cached(&self, digest: &str) -> Option<Component> {
         match self.cache.find(digest)?.component(&self.engine) {
             Ok(component) => Some(component),
             Err(error) => {
-                tracing::warn!(digest, %error, "a compiled connector does not fit any more");
+                tracing::warn!(digest, %error, "connector: cached machine code does not load");
                 self.cache.remove(digest);
                 None
             }
@@ -280,14 +287,14 @@ impl Foundry {
     }
 
     fn compiled(&self, digest: &str, wasm: &[u8]) -> Result<Component, LoadError> {
-        // It takes a second or more, and somebody may be waiting for it.
-        tracing::info!(digest, kib = wasm.len() >> 10, "compiling a connector");
+        // A compilation takes a second or more, and a command or a start may be waiting for it.
+        tracing::info!(digest, kib = wasm.len() >> 10, "connector: compiling");
         let begun = Instant::now();
         let artifact = self.compiler.compile(wasm)?;
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(digest, millis, "compiled");
-        if let Err(error) = self.cache.keep(digest, &artifact) {
-            tracing::warn!(digest, %error, "could not keep a compiled connector");
+        tracing::info!(digest, millis, "connector: compiled");
+        if let Err(error) = self.cache.insert(digest, &artifact) {
+            tracing::warn!(digest, %error, "connector: could not cache machine code");
         }
         let component = artifact.component(&self.engine);
         component.map_err(|error| LoadError::Unlinkable(format!("{error:#}")))
@@ -299,9 +306,9 @@ pub fn digest(wasm: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(wasm))
 }
 
-impl fmt::Debug for Aside<'_> {
+impl fmt::Debug for BackgroundDecider<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Aside").field("budget", &self.budget).finish_non_exhaustive()
+        f.debug_struct("BackgroundDecider").field("budget", &self.budget).finish_non_exhaustive()
     }
 }
 

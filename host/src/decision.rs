@@ -1,7 +1,7 @@
-//! The words of `wit/types.wit` as Rust types: what goes into a decision and what comes out.
+//! The types of `wit/types.wit` in Rust: the arguments and the results of a decision.
 //!
-//! Plain data with no behaviour beyond (de)serialisation, since the journal, the sandbox and the
-//! outbound client all speak it, and do not know each other.
+//! They are plain data that can be serialised. The journal, the sandbox and the outbound client
+//! share them without knowing each other.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,39 +27,39 @@ pub enum Visibility {
     Gone,
 }
 
-/// A person's or a group's presence in the app.
+/// The account of a user or a group in the app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// The app's own id.
+    /// The app's id.
     pub id: String,
-    /// The state it is in.
+    /// The account's state.
     pub membership: Membership,
     /// The connector's notes, a JSON text.
     pub data: String,
 }
 
-/// What is known beside the event; the same at every step of an operation.
+/// The context of an operation, which is the same for each of its decisions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
     /// The operation's id.
     pub operation: String,
     /// The tenant.
     pub tenant: String,
-    /// When the operation began, RFC 3339 in UTC.
+    /// The time when the operation began, RFC 3339 in UTC.
     pub now: String,
-    /// Randomness, the same at every step.
+    /// A random number, the same for each decision of the operation.
     pub seed: u64,
     /// The settings of app and tenant, a JSON text.
     pub settings: String,
     /// The SCIM resource before the event, a JSON text.
     pub before: Option<String>,
-    /// The account, where one is known.
+    /// The account, if one is known.
     pub account: Option<Account>,
-    /// In how many other tenants of the app this account is a member.
+    /// The number of the app's other tenants in which this account is a member.
     pub elsewhere: u32,
 }
 
-/// What happened, in the order of `wit/types.wit`.
+/// The kind of an event, in the order of `wit/types.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each is documented in wit/types.wit")]
@@ -93,7 +93,7 @@ impl EventKind {
         }
     }
 
-    /// Whether the event takes a person's access away, and so must never be lost.
+    /// Whether the event removes a user's access, and so must never be lost.
     pub fn deprovisions(self) -> bool {
         matches!(self, Self::Deactivate | Self::Delete)
     }
@@ -122,43 +122,43 @@ pub struct Group {
     pub external_id: Option<String>,
 }
 
-/// Somebody who joined or left a group.
+/// A member that joined or left a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The SCIM id.
     pub id: String,
     /// A user's `userName`, or a nested group's `displayName`.
     pub name: String,
-    /// The member's own account, where one is known.
+    /// The member's own account, if one is known.
     pub account: Option<Account>,
 }
 
-/// Whom an event is about.
+/// The user or group that an event is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
-    /// A person.
+    /// A user.
     User(User),
     /// A group.
     Group(Group),
 }
 
-/// What happened, and to whom.
+/// A change of a user or a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// What happened.
+    /// The kind of change.
     pub kind: EventKind,
-    /// The resource after the event, as typed view.
+    /// The resource after the event, as a typed view.
     pub subject: Subject,
     /// The resource after the event, canonical SCIM JSON.
     pub resource: String,
-    /// The attributes that differ from before.
+    /// The names of the changed attributes.
     pub changes: Vec<String>,
-    /// A stand-in for the password, where the connector takes passwords.
+    /// A placeholder for the password, if the connector takes passwords.
     pub password: Option<String>,
-    /// Who joined the group.
+    /// The members that joined the group.
     pub joined: Vec<Member>,
-    /// Who left the group.
+    /// The members that left the group.
     pub left: Vec<Member>,
 }
 
@@ -180,7 +180,7 @@ pub struct Request {
     pub body: Option<Vec<u8>>,
 }
 
-/// What the app answered.
+/// The app's response to a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {
     /// The HTTP status.
@@ -202,27 +202,27 @@ pub enum Unreachable {
     Connection,
     /// The answer was larger than the app's limit.
     TooLarge,
-    /// The app is left alone for a while.
+    /// The app failed too often recently, and gets no requests for a while.
     CircuitOpen,
 }
 
-/// One request and what came of it.
+/// A request to the app and its response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
-    /// What was asked.
+    /// The request.
     pub request: Request,
-    /// What came back.
+    /// The response, or the reason why there is none.
     pub response: Result<Response, Unreachable>,
 }
 
-/// What came of an event.
+/// The connector's result of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The account as it is now.
+    /// The account after the operation; none if there is none.
     pub account: Option<Account>,
-    /// What the identity provider sees afterwards.
+    /// Whether the identity provider still sees the resource.
     pub visibility: Visibility,
-    /// One sentence for people.
+    /// One sentence for the people who read the journal.
     pub note: String,
 }
 
@@ -230,7 +230,7 @@ pub struct Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// Perform this request and ask again.
+    /// The host performs this request and asks for the next step.
     Call(Request),
     /// The operation is finished.
     Done(Outcome),
@@ -240,33 +240,33 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
-    /// The app says no for good.
+    /// The app rejects the change.
     Rejected(String),
-    /// Somebody else in the app has this name or address.
+    /// Another account in the app has this name or address.
     Conflict(String),
-    /// It must not be done.
+    /// The change is not allowed.
     Forbidden(String),
-    /// The app has no such thing.
+    /// The app does not support the change.
     Unsupported(String),
-    /// The app cannot be reached or asks to wait, if known for so many seconds.
+    /// The app cannot be reached or asks to wait, for this many seconds if known.
     RetryLater(Option<u32>),
     /// The app's settings or credentials are wrong.
     Misconfigured(String),
 }
 
-/// Bodies in the journal: readable text where they are text, `{"base64": …}` where not.
+/// Bodies in the journal: plain text if they are UTF-8, `{"base64": …}` otherwise.
 mod body {
     use base64::{Engine, prelude::BASE64_STANDARD};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[derive(Serialize, Deserialize)]
     #[serde(untagged)]
-    enum Body {
+    enum JournalBody {
         Text(String),
         Bytes { base64: String },
     }
 
-    impl Body {
+    impl JournalBody {
         fn of(bytes: &[u8]) -> Self {
             match std::str::from_utf8(bytes) {
                 Ok(text) => Self::Text(text.to_owned()),
@@ -286,29 +286,29 @@ mod body {
         body: &Option<Vec<u8>>,
         s: S,
     ) -> Result<S::Ok, S::Error> {
-        body.as_deref().map(Body::of).serialize(s)
+        body.as_deref().map(JournalBody::of).serialize(s)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         d: D,
     ) -> Result<Option<Vec<u8>>, D::Error> {
-        Option::<Body>::deserialize(d)?.map(Body::bytes).transpose()
+        Option::<JournalBody>::deserialize(d)?.map(JournalBody::bytes).transpose()
     }
 
     pub(super) mod required {
-        use super::{Body, Deserialize, Deserializer, Serialize, Serializer};
+        use super::{Deserialize, Deserializer, JournalBody, Serialize, Serializer};
 
         pub(in super::super) fn serialize<S: Serializer>(
             body: &[u8],
             s: S,
         ) -> Result<S::Ok, S::Error> {
-            Body::of(body).serialize(s)
+            JournalBody::of(body).serialize(s)
         }
 
         pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
             d: D,
         ) -> Result<Vec<u8>, D::Error> {
-            Body::deserialize(d)?.bytes()
+            JournalBody::deserialize(d)?.bytes()
         }
     }
 }

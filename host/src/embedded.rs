@@ -1,15 +1,15 @@
-//! The connectors that come with the host; `build.rs` builds them.
+//! The connectors that are embedded in the host; `build.rs` builds them.
 
-/// A connector that comes with the host.
+/// An embedded connector.
 #[derive(Clone, Copy, Debug)]
 pub struct Embedded {
-    /// Its name, as its manifest has it.
+    /// The name in its manifest.
     pub name: &'static str,
     /// The core module, not yet a component.
     pub wasm: &'static [u8],
 }
 
-/// All of them.
+/// All embedded connectors.
 pub const CONNECTORS: [Embedded; 3] = [
     Embedded { name: "roster", wasm: include_bytes!(concat!(env!("OUT_DIR"), "/roster.wasm")) },
     Embedded {

@@ -1,4 +1,4 @@
-//! What an app's connector may take of the host, as an operator sets it for each app.
+//! The limits of an app's connector, as an operator sets them.
 
 use std::time::Duration;
 
@@ -9,24 +9,23 @@ use serde_json::{Value, json};
 
 use crate::connector::Budget;
 
-/// Limits as an operator writes them. What is left out is as [`AppLimits::default`] says.
+/// Limits as an operator writes them. A missing limit has the value of [`AppLimits::default`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsSpec {
-    /// How long a decision may compute, such as `250ms`: 10 ms to 5 s.
+    /// The computing time of a decision, such as `250ms`: 10 ms to 5 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// Memory of a decision, such as `48MiB`: 1 MiB to 64 MiB.
+    /// The memory of a decision, such as `48MiB`: 1 MiB to 64 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<ByteSize>,
-    /// Calls of an operation: 1 to 1024.
+    /// The calls of an operation: 1 to 1024.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls: Option<usize>,
-    /// The body of a response, such as `256KiB`: 1 KiB to 8 MiB.
+    /// The size of a response's body, such as `256KiB`: 1 KiB to 8 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<ByteSize>,
-    /// How long the exchanges of an operation that is over are kept, such as `90d`: 1 day to 10
-    /// years.
+    /// How long the exchanges of a finished operation are kept, such as `90d`: 1 day to 10 years.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exchanges: Option<String>,
 }
@@ -34,13 +33,13 @@ pub struct LimitsSpec {
 /// The limits of an app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AppLimits {
-    /// What a decision may take.
+    /// The time and memory of a decision.
     pub decision: Budget,
-    /// Calls of an operation.
+    /// The calls of an operation.
     pub calls: usize,
-    /// Bytes of a response's body.
+    /// The bytes of a response's body.
     pub response: usize,
-    /// How long the exchanges of an operation that is over are kept.
+    /// How long the exchanges of a finished operation are kept.
     pub exchanges: Duration,
 }
 
@@ -52,24 +51,24 @@ impl Default for AppLimits {
             decision: Budget::default(),
             calls: 256,
             response: 1 << 20,
-            // Whoever audits looks at a year.
+            // A year for audits, and some time to make them.
             exchanges: 400 * DAY,
         }
     }
 }
 
 impl LimitsSpec {
-    /// The limits that this means. An error says which is wrong, and what it may be.
+    /// The limits with defaults filled in. An error names the wrong limit and its range.
     pub fn limits(&self) -> Result<AppLimits, String> {
         let default = AppLimits::default();
         let time = self.time.as_deref().map(|text| duration("time", text, "250ms")).transpose()?;
-        let kept = self.exchanges.as_deref().map(|text| duration("exchanges", text, "90d"));
+        let exchanges = self.exchanges.as_deref().map(|text| duration("exchanges", text, "90d"));
         let memory = self.memory.map_or(default.decision.memory, bytes);
         let limits = AppLimits {
             decision: Budget { time: time.unwrap_or(default.decision.time), memory },
             calls: self.calls.unwrap_or(default.calls),
             response: self.response.map_or(default.response, bytes),
-            exchanges: kept.transpose()?.unwrap_or(default.exchanges),
+            exchanges: exchanges.transpose()?.unwrap_or(default.exchanges),
         };
         limits.check()?;
         Ok(limits)
@@ -80,24 +79,24 @@ impl AppLimits {
     fn check(&self) -> Result<(), String> {
         let Self { decision: Budget { time, memory }, calls, response, exchanges } = self;
         let within = |name: &str, fits: bool, range: &str| {
-            if fits { Ok(()) } else { Err(format!("the limit `{name}` is {range}")) }
+            if fits { Ok(()) } else { Err(format!("the limit `{name}` must be {range}")) }
         };
         let times = Duration::from_millis(10)..=Duration::from_secs(5);
         within("time", times.contains(time), "10ms to 5s")?;
-        within("memory", (1 << 20..=Budget::MOST_MEMORY).contains(memory), "1MiB to 64MiB")?;
+        within("memory", (1 << 20..=Budget::MAX_MEMORY).contains(memory), "1MiB to 64MiB")?;
         within("calls", (1..=1024).contains(calls), "1 to 1024")?;
         within("response", (1 << 10..=8 << 20).contains(response), "1KiB to 8MiB")?;
         within("exchanges", (DAY..=3653 * DAY).contains(exchanges), "1d to 3653d")
     }
 
-    /// All of them, as people write them.
-    pub fn shown(&self) -> Value {
+    /// All limits as JSON, in the notation of [`LimitsSpec`].
+    pub fn to_json(&self) -> Value {
         json!({
-            "time": written(self.decision.time),
+            "time": format_time(self.decision.time),
             "memory": size(self.decision.memory),
             "calls": self.calls,
             "response": size(self.response),
-            "exchanges": written(self.exchanges),
+            "exchanges": format_time(self.exchanges),
         })
     }
 }
@@ -110,15 +109,15 @@ fn size(bytes: usize) -> String {
     ByteSize::b(bytes as u64).to_string()
 }
 
-fn duration(name: &str, text: &str, such: &str) -> Result<Duration, String> {
-    let wrong = || format!("the limit `{name}` is a time such as {such}, and not {text:?}");
+fn duration(name: &str, text: &str, example: &str) -> Result<Duration, String> {
+    let wrong = || format!("the limit `{name}` must be a time such as {example}, not {text:?}");
     let span: Span = text.parse().map_err(|_| wrong())?;
-    // No limit is about the days on which clocks are changed.
+    // A limit has no date, and so no changes of the clock.
     let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
     Duration::try_from(length).map_err(|_| wrong())
 }
 
-fn written(time: Duration) -> String {
+fn format_time(time: Duration) -> String {
     let (days, rest) = (time.as_secs() / DAY.as_secs(), time.as_millis() % DAY.as_millis());
     if days > 0 && rest == 0 {
         return format!("{days}d");
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_set_is_as_connectors_are_promised() {
+    fn the_defaults_are_those_in_the_interface() {
         assert_eq!(limits(json!({})), Ok(AppLimits::default()));
         let promised = include_str!("../../wit/lifecycle.wit");
         let AppLimits { decision, calls, .. } = AppLimits::default();
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_read_as_people_write_them_and_shown_so() {
+    fn limits_are_read_and_shown_in_the_same_notation() {
         let wanted = json!({
             "time": "1s 500ms", "memory": "48MiB", "calls": 3, "response": "4 KiB",
             "exchanges": "90d",
@@ -172,20 +171,20 @@ mod tests {
             "time": "1s 500ms", "memory": "48.0 MiB", "calls": 3, "response": "4.0 KiB",
             "exchanges": "90d",
         });
-        assert_eq!(read.shown(), shown);
+        assert_eq!(read.to_json(), shown);
         assert_eq!(limits(shown), Ok(read));
     }
 
     #[test]
-    fn a_limit_that_makes_no_sense_is_refused_with_what_it_may_be() {
-        refused(json!({"time": "soon"}), "`time` is a time such as 250ms, and not \"soon\"");
-        refused(json!({"time": "1ms"}), "`time` is 10ms to 5s");
-        refused(json!({"time": "-1s"}), "`time` is");
-        refused(json!({"memory": "65MiB"}), "`memory` is 1MiB to 64MiB");
+    fn an_invalid_limit_is_refused_with_its_range() {
+        refused(json!({"time": "soon"}), "`time` must be a time such as 250ms, not \"soon\"");
+        refused(json!({"time": "1ms"}), "`time` must be 10ms to 5s");
+        refused(json!({"time": "-1s"}), "`time` must be");
+        refused(json!({"memory": "65MiB"}), "`memory` must be 1MiB to 64MiB");
         refused(json!({"memory": "much"}), "much");
-        refused(json!({"calls": 0}), "`calls` is 1 to 1024");
-        refused(json!({"response": 1}), "`response` is 1KiB to 8MiB");
-        refused(json!({"exchanges": "1h"}), "`exchanges` is 1d to");
+        refused(json!({"calls": 0}), "`calls` must be 1 to 1024");
+        refused(json!({"response": 1}), "`response` must be 1KiB to 8MiB");
+        refused(json!({"exchanges": "1h"}), "`exchanges` must be 1d to");
         refused(json!({"exchange": "1d"}), "unknown field `exchange`");
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::sandbox::surgery::armed;
+use crate::sandbox::modified_modules::slow_to_compile;
 use crate::support::guests::guest;
 use crate::support::house::House;
 
@@ -49,7 +49,7 @@ async fn a_host_killed_while_it_compiles_takes_the_compiler_with_it() {
     let (before, host) = (house.compiled(), house.start(None));
     let versions = house.versions(&host).await;
     let id = host.child.id();
-    let push = house.push(&host, armed(&guest("misbehaving")));
+    let push = house.push(&host, slow_to_compile(&guest("misbehaving")));
     let killed = async {
         eventually("nothing is compiled", || !children(id).is_empty()).await;
         let compiler = children(id).remove(0);

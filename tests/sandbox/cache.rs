@@ -1,4 +1,4 @@
-//! Compiled connectors on disk.
+//! The on-disk cache of compiled connectors.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -18,20 +18,20 @@ fn only_file(sandbox: &Sandbox) -> PathBuf {
 }
 
 #[tokio::test]
-async fn a_connector_that_is_compiled_is_not_compiled_again() {
+async fn a_compiled_connector_is_not_compiled_again() {
     let sandbox = Sandbox::new();
     sandbox.misbehaving().await;
-    // Without time for a compilation, only what was kept can be loaded.
-    let hurried = Limits { compilation: Duration::ZERO, ..Limits::default() };
-    let again = runtime(sandbox.cache.path(), KEY, hurried);
+    // Without time for a compilation, only cached connectors can be loaded.
+    let no_time = Limits { compilation: Duration::ZERO, ..Limits::default() };
+    let again = runtime(sandbox.cache.path(), KEY, no_time);
     again.load(&guest("misbehaving")).await.unwrap();
-    let stranger = runtime(sandbox.cache.path(), [8; 32], hurried);
-    let error = stranger.load(&guest("misbehaving")).await.unwrap_err();
+    let other_key = runtime(sandbox.cache.path(), [8; 32], no_time);
+    let error = other_key.load(&guest("misbehaving")).await.unwrap_err();
     assert!(matches!(error, LoadError::TooCostly(_)), "sealed with another key: {error:?}");
 }
 
 #[tokio::test]
-async fn a_connector_whose_cache_file_was_tampered_with_is_compiled_anew() {
+async fn a_connector_whose_cache_file_was_changed_is_compiled_again() {
     let sandbox = Sandbox::new();
     sandbox.misbehaving().await;
     let file = only_file(&sandbox);
@@ -41,7 +41,7 @@ async fn a_connector_whose_cache_file_was_tampered_with_is_compiled_anew() {
     for bad in [&flipped[..], &good[..good.len() - 1], &good[..20], b""] {
         fs::write(&file, bad).unwrap();
         let connector = sandbox.misbehaving().await;
-        assert!(fs::read(&file).unwrap() == good, "it was written anew");
+        assert!(fs::read(&file).unwrap() == good, "it was written again");
         let decided = sandbox.runtime.decide(&connector, question("done"), Budget::default()).await;
         assert_eq!(note(&decided), "done");
     }
@@ -61,7 +61,7 @@ async fn a_connector_cannot_be_given_the_compiled_code_of_another() {
 }
 
 #[tokio::test]
-async fn compiled_connectors_are_their_owners_alone() {
+async fn only_the_owner_can_read_compiled_connectors() {
     let sandbox = Sandbox::new();
     let mode = fs::metadata(sandbox.cache.path()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);

@@ -1,16 +1,16 @@
-//! What is refused when it is loaded, and what the integrator reads.
+//! Files that are refused when they are loaded, and the messages for their authors.
 
 use std::time::{Duration, Instant};
 
-use muster::connector::{Budget, Limits, LoadError, Unfit};
+use muster::connector::{Budget, InvalidComponent, Limits, LoadError};
 use wit_component::ComponentEncoder;
 
-use super::surgery::{armed, bloated};
+use super::modified_modules::{slow_to_compile, with_initial_memory};
 use super::{KEY, Sandbox, describing, note, question, runtime};
 use crate::support::guests::guest;
 
 #[tokio::test]
-async fn a_file_that_is_no_wasm_is_refused() {
+async fn a_file_that_is_not_webassembly_is_refused() {
     let sandbox = Sandbox::new();
     for garbage in [
         &b""[..],
@@ -20,7 +20,10 @@ async fn a_file_that_is_no_wasm_is_refused() {
         b"\x7fELF\x02\x01\x01\0",
     ] {
         let error = sandbox.load_error(garbage).await;
-        assert!(matches!(error, LoadError::Unfit(Unfit::NoWasm)), "{error:?}");
+        assert!(
+            matches!(error, LoadError::InvalidComponent(InvalidComponent::NotWebAssembly)),
+            "{error:?}"
+        );
     }
 }
 
@@ -30,21 +33,27 @@ async fn a_file_that_is_damaged_is_refused() {
     let mut wasm = guest("misbehaving");
     wasm.truncate(wasm.len() / 2);
     let error = sandbox.load_error(&wasm).await;
-    assert!(matches!(error, LoadError::Unfit(Unfit::Broken(_))), "{error:?}");
-    let whole_but_senseless = b"\0asm\x0d\0\x01\0\x07\x03abc";
-    let error = sandbox.load_error(whole_but_senseless).await;
-    assert!(matches!(error, LoadError::Unfit(Unfit::Broken(_))), "{error:?}");
+    assert!(
+        matches!(error, LoadError::InvalidComponent(InvalidComponent::Malformed(_))),
+        "{error:?}"
+    );
+    let complete_but_invalid = b"\0asm\x0d\0\x01\0\x07\x03abc";
+    let error = sandbox.load_error(complete_but_invalid).await;
+    assert!(
+        matches!(error, LoadError::InvalidComponent(InvalidComponent::Malformed(_))),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_file_that_is_too_large_is_refused() {
     let sandbox = Sandbox::within(Limits { file: 1000, ..Limits::default() });
     let error = sandbox.load_error(&guest("misbehaving")).await;
-    assert!(error.to_string().contains("1000 at most"), "{error}");
+    assert!(error.to_string().contains("the limit is 1000"), "{error}");
 }
 
 #[tokio::test]
-async fn a_component_is_taken_as_a_module_is() {
+async fn a_component_is_loaded_like_a_module() {
     let encoder = ComponentEncoder::default().module(&guest("misbehaving"));
     let component = encoder.unwrap().encode().unwrap();
     let sandbox = Sandbox::new();
@@ -54,13 +63,13 @@ async fn a_component_is_taken_as_a_module_is() {
 }
 
 #[tokio::test]
-async fn a_component_of_another_world_is_refused() {
+async fn a_component_without_the_interface_is_refused() {
     let error = Sandbox::new().load_error(&guest("other-world")).await;
     assert!(error.to_string().contains("it exports `greet`"), "{error}");
 }
 
 #[tokio::test]
-async fn a_module_that_is_no_component_is_refused() {
+async fn a_module_without_exports_is_refused() {
     let error = Sandbox::new().load_error(b"\0asm\x01\0\0\0").await;
     assert!(error.to_string().contains("exports nothing"), "{error}");
 }
@@ -68,18 +77,18 @@ async fn a_module_that_is_no_component_is_refused() {
 #[tokio::test]
 async fn a_connector_of_another_interface_version_is_refused() {
     let error = Sandbox::new().load_error(&guest("other-version")).await;
-    let said = "built for interface 0.3.0, this host speaks 0.1";
+    let said = "built for interface 0.3.0, and this host supports 0.1";
     assert!(error.to_string().contains(said), "{error}");
 }
 
 #[tokio::test]
-async fn a_connector_whose_functions_are_of_another_shape_is_refused() {
+async fn a_connector_whose_functions_have_other_types_is_refused() {
     let error = Sandbox::new().load_error(&guest("other-shape")).await;
     assert!(error.to_string().contains("its types are not the interface's"), "{error}");
 }
 
 #[tokio::test]
-async fn a_connector_with_foreign_imports_is_refused_and_they_are_named() {
+async fn a_connector_with_forbidden_imports_is_refused_and_they_are_named() {
     let sandbox = Sandbox::new();
     let error = sandbox.load_error(&guest("foreign-interface")).await;
     assert!(error.to_string().contains("imports `test:foreign/clock`"), "{error}");
@@ -88,13 +97,13 @@ async fn a_connector_with_foreign_imports_is_refused_and_they_are_named() {
 }
 
 #[tokio::test]
-async fn a_connector_that_costs_too_much_to_compile_is_refused_and_delays_nobody() {
+async fn a_connector_that_takes_too_long_to_compile_is_refused_and_delays_no_decision() {
     let sandbox = Sandbox::new();
     sandbox.misbehaving().await;
     let limits = Limits { compilation: Duration::from_secs(1), ..Limits::default() };
     let runtime = runtime(sandbox.cache.path(), KEY, limits);
     let connector = runtime.load(&guest("misbehaving")).await.unwrap();
-    let bomb = armed(&guest("misbehaving"));
+    let bomb = slow_to_compile(&guest("misbehaving"));
     let loading = runtime.load(&bomb);
     let begun = Instant::now();
     let decisions = async {
@@ -108,25 +117,27 @@ async fn a_connector_that_costs_too_much_to_compile_is_refused_and_delays_nobody
 }
 
 #[tokio::test]
-async fn a_connector_that_begins_with_more_memory_than_it_may_have_is_refused() {
-    let error = Sandbox::new().load_error(&bloated(&guest("misbehaving"), 513)).await;
+async fn a_connector_whose_initial_memory_exceeds_the_limit_is_refused() {
+    let error = Sandbox::new().load_error(&with_initial_memory(&guest("misbehaving"), 513)).await;
     assert!(
-        error.to_string().contains("describe itself, the connector asked for more memory"),
+        error
+            .to_string()
+            .contains("its `describe` failed: the connector exceeded its memory limit"),
         "{error}"
     );
 }
 
 #[tokio::test]
-async fn a_connector_that_cannot_describe_itself_is_refused() {
+async fn a_connector_whose_describe_fails_is_refused() {
     let sandbox = Sandbox::new();
     for (what, said) in [
-        ("describe:....loop", "asked to describe itself, the connector computed longer"),
-        ("describe:....trap", "asked to describe itself, the connector crashed"),
-        ("describe:....lies", "the connector's manifest is wrong: `name` is \"Misbehaving!\""),
+        ("describe:....loop", "its `describe` failed: the connector exceeded its time limit"),
+        ("describe:....trap", "its `describe` failed: the connector crashed"),
+        ("describe:....lies", "the connector's manifest is invalid: `name` is \"Misbehaving!\""),
     ] {
         let error = sandbox.load_error(&describing(what)).await;
         assert!(error.to_string().contains(said), "{error}");
     }
     let kept = std::fs::read_dir(sandbox.cache.path()).unwrap().count();
-    assert_eq!(kept, 0, "no machine code is kept of what is refused");
+    assert_eq!(kept, 0, "no machine code of a refused connector is kept");
 }

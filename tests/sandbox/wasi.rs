@@ -1,4 +1,5 @@
-//! What a connector finds of a system that was built for one: nothing, the same each time.
+//! The null WASI: a connector that imports WASI has no access to a system, and decides the same
+//! each time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +9,12 @@ use muster::connector::{Budget, Decided, Failure, Level};
 use super::{Sandbox, failure, note, question};
 use crate::support::guests::guest;
 
-/// What the connector that was built for a system answers, asked to do this; twice the same.
+/// The decision of the connector with WASI, asked to do this. It is made twice and must be the
+/// same.
 async fn asked_to(what: &str) -> Decided {
     let sandbox = Sandbox::new();
     let connector = sandbox.runtime.load(&guest("with-wasi")).await.unwrap();
-    // Time enough on a busy machine: it is for other limits to end it.
+    // Enough time on a busy machine, so that other limits apply.
     let budget = Budget { time: Duration::from_secs(5), ..Budget::default() };
     let decided = sandbox.runtime.decide(&connector, question(what), budget).await;
     let again = sandbox.runtime.decide(&connector, question(what), budget).await;
@@ -27,7 +29,7 @@ fn crash(decided: &Decided) -> &str {
 }
 
 #[tokio::test]
-async fn a_connector_finds_no_files() {
+async fn a_connector_has_no_files() {
     assert_eq!(note(&asked_to("files").await), "0");
 }
 
@@ -37,24 +39,24 @@ async fn a_connector_is_denied_sockets() {
 }
 
 #[tokio::test]
-async fn a_connector_finds_no_environment_no_arguments_and_no_terminal() {
+async fn a_connector_has_no_environment_no_arguments_and_no_terminal() {
     assert_eq!(note(&asked_to("environment").await), "[] [] None false");
 }
 
 #[tokio::test]
-async fn a_connector_has_nothing_to_read() {
+async fn a_connectors_stdin_is_empty() {
     assert_eq!(note(&asked_to("stdin").await), "true");
 }
 
 #[tokio::test]
-async fn a_connectors_clock_stands_where_its_operation_began() {
+async fn a_connectors_clock_stands_still_at_the_start_of_the_operation() {
     let began = "1795338000.000000000 1795338000000000000";
     assert_eq!(note(&asked_to("clock").await), began);
     assert_eq!(note(&asked_to("sleep").await), "[0, 1] 0");
 }
 
 #[tokio::test]
-async fn a_connectors_randomness_follows_its_operation() {
+async fn a_connectors_randomness_follows_the_operations_seed() {
     let sandbox = Sandbox::new();
     let connector = sandbox.runtime.load(&guest("with-wasi")).await.unwrap();
     let mut other = question("random");
@@ -64,7 +66,7 @@ async fn a_connectors_randomness_follows_its_operation() {
 }
 
 #[tokio::test]
-async fn a_connector_that_describes_itself_has_no_time_and_no_randomness() {
+async fn describe_has_a_fixed_time_and_fixed_randomness() {
     let sandbox = Sandbox::new();
     let connector = sandbox.runtime.load(&guest("with-wasi")).await.unwrap();
     let description = "Was built for a system: 0, 16294208416658607535.";
@@ -72,7 +74,7 @@ async fn a_connector_that_describes_itself_has_no_time_and_no_randomness() {
 }
 
 #[tokio::test]
-async fn what_a_connector_prints_is_in_its_log() {
+async fn the_output_of_a_connector_is_in_its_log() {
     let decided = asked_to("print").await;
     let lines = decided.log.iter().map(|line| format!("{}: {}", line.level, line.message));
     let lines: Vec<_> = lines.collect();
@@ -80,37 +82,40 @@ async fn what_a_connector_prints_is_in_its_log() {
 }
 
 #[tokio::test]
-async fn a_connector_that_floods_its_output_is_cut_off() {
+async fn a_connector_that_floods_its_output_keeps_the_first_lines() {
     let decided = asked_to("print-flood").await;
     assert_eq!(note(&decided), "flooded");
     assert_eq!((decided.log.len(), decided.log_dropped), (64, 10_000 + 1 - 64));
 }
 
 #[tokio::test]
-async fn a_connector_that_hoards_handles_is_stopped() {
+async fn a_connector_with_too_many_handles_is_stopped() {
     assert_eq!(note(&asked_to("handles").await), "dropped");
     let decided = asked_to("handle-flood").await;
-    assert!(crash(&decided).starts_with("it held 1024 handles of its system"), "{decided:?}");
+    assert!(
+        crash(&decided).starts_with("it exceeded the limit of 1024 WASI handles"),
+        "{decided:?}"
+    );
 }
 
 #[tokio::test]
-async fn a_connector_that_asks_for_endless_randomness_is_stopped() {
+async fn a_connector_that_requests_too_many_random_bytes_is_stopped() {
     let decided = asked_to("random-flood").await;
     let said = "it asked for 1099511627776 random bytes at once, in `";
     assert!(crash(&decided).starts_with(said), "{decided:?}");
 }
 
 #[tokio::test]
-async fn a_connector_that_exits_fails_with_its_last_words() {
+async fn a_connector_that_exits_fails_with_its_last_message() {
     let decided = asked_to("exit").await;
     let text = crash(&decided);
     assert!(text.starts_with("it called `exit`, in `"), "{text}");
-    assert!(text.ends_with("; it last said: good-bye"), "{text}");
+    assert!(text.ends_with("; last message: good-bye"), "{text}");
     assert_eq!(decided.log.last().unwrap().level, Level::Info);
 }
 
 #[tokio::test]
-async fn a_connector_of_another_wasi_is_refused_and_it_is_named() {
+async fn a_connector_for_another_version_of_wasi_is_refused_and_the_import_is_named() {
     let mut wasm = guest("with-wasi");
     for at in 0..wasm.len() - 5 {
         if wasm[at..].starts_with(b"0.2.6") {

@@ -1,4 +1,4 @@
-//! wasmtime as it is: the settings of muster's sandbox, and nothing around them.
+//! wasmtime with the settings of muster's sandbox and nothing else, as a baseline for benchmarks.
 
 use muster::decision::{self, Context, Event, EventKind, Subject};
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -24,7 +24,7 @@ pub(crate) struct Bare {
     connector: bindings::ConnectorPre<Silent>,
 }
 
-/// A host that hears no log.
+/// A host that ignores the log.
 struct Silent;
 
 impl types::Host for Silent {}
@@ -34,7 +34,7 @@ impl log::Host for Silent {
 }
 
 impl Bare {
-    /// Compiles a module, here and now.
+    /// Compiles a module in this process.
     pub(crate) fn new(module: &[u8]) -> anyhow::Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_memories(72)
@@ -60,7 +60,7 @@ impl Bare {
         Ok(Self { engine, connector: bindings::ConnectorPre::new(connector)? })
     }
 
-    /// The next step in a fresh instance, before anything was exchanged. A refusal is an error.
+    /// The first step of an operation, in a fresh instance. A refusal is an error.
     pub(crate) fn decide(&self, context: &Context, event: &Event) -> anyhow::Result<types::Step> {
         let mut store = Store::new(&self.engine, Silent);
         store.set_epoch_deadline(1);
@@ -126,13 +126,13 @@ fn account(account: &decision::Account) -> types::AccountParam<'_> {
     types::AccountParam { id, membership, data }
 }
 
-/// Of the events that benchmarks are about.
+/// The kind of an event. Only the events of benchmarks are supported.
 fn kind(kind: EventKind) -> types::EventKind {
     match kind {
         EventKind::Create => types::EventKind::Create,
         EventKind::Activate => types::EventKind::Activate,
         EventKind::Deactivate => types::EventKind::Deactivate,
         EventKind::GroupUpdate => types::EventKind::GroupUpdate,
-        other => panic!("no benchmark is about {}", other.name()),
+        other => panic!("no benchmark has the event {}", other.name()),
     }
 }

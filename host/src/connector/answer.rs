@@ -1,4 +1,7 @@
-//! Whether an answer keeps the interface's rules. Types are checked by the engine; this is the rest.
+//! Validation of connectors' answers.
+//!
+//! The engine checks their types. This module checks the rules that `wit/types.wit` states in
+//! words: names, sizes and forms. An answer that passes can be journalled and performed.
 
 use http::{HeaderName, HeaderValue, Method};
 use serde::de::IgnoredAny;
@@ -17,14 +20,14 @@ const NOTE_BYTES: usize = 1024;
 /// Bytes of a request's path.
 const PATH_BYTES: usize = 8 * 1024;
 
-/// An answer that keeps the rules, with what is merely too long cut off.
+/// The valid answer, with notes and refusal texts shortened to their limit.
 pub(super) fn checked(
     mut answer: Result<Step, Refusal>,
     manifest: &Manifest,
 ) -> Result<Result<Step, Refusal>, Failure> {
     let bytes = weight(&answer);
     if bytes > ANSWER_BYTES {
-        let text = format!("it is {bytes} bytes, and {ANSWER_BYTES} at most are taken");
+        let text = format!("it has {bytes} bytes; the limit is {ANSWER_BYTES}");
         return Err(Failure::TooMuch(text));
     }
     match &mut answer {
@@ -42,7 +45,7 @@ pub(super) fn checked(
         }
         Err(Refusal::RetryLater(_)) => Ok(()),
     }
-    .map_err(Failure::Nonsense)?;
+    .map_err(Failure::InvalidAnswer)?;
     Ok(answer)
 }
 
@@ -50,12 +53,12 @@ fn check_request(request: &Request, manifest: &Manifest) -> Result<(), String> {
     let Request { endpoint, method, path, .. } = request;
     if !manifest.calls(endpoint) {
         return Err(format!(
-            "it calls the endpoint {endpoint:?}, which its manifest does not name"
+            "it calls the endpoint {endpoint:?}, which its manifest does not list"
         ));
     }
     let token = Method::from_bytes(method.as_bytes()).is_ok();
     if !token || method.chars().any(|c| c.is_ascii_lowercase()) {
-        return Err(format!("{method:?} is no HTTP method in upper case"));
+        return Err(format!("{method:?} is not an HTTP method in upper case"));
     }
     if !path.starts_with('/') {
         return Err(format!("the path {path:?} does not begin with `/`"));
@@ -64,19 +67,19 @@ fn check_request(request: &Request, manifest: &Manifest) -> Result<(), String> {
         return Err(format!("a path of {} bytes is longer than {PATH_BYTES}", path.len()));
     }
     if path.contains(|c: char| !c.is_ascii_graphic() || matches!(c, '?' | '#')) {
-        return Err(format!("the path {path:?} holds a character that is not percent-encoded"));
+        return Err(format!("the path {path:?} contains a character that must be percent-encoded"));
     }
     request.headers.iter().try_for_each(|(name, value)| check_header(name, value))
 }
 
 fn check_header(name: &str, value: &str) -> Result<(), String> {
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
-        return Err(format!("{name:?} is no name of a header"));
+        return Err(format!("{name:?} is not a valid header name"));
     }
-    // The value is not repeated: it may be personal.
+    // The message leaves out the value, which may be personal data.
     match HeaderValue::from_str(value) {
         Ok(_) => Ok(()),
-        Err(_) => Err(format!("the header {name:?} has a value that no header can have")),
+        Err(_) => Err(format!("the header {name:?} has an invalid value")),
     }
 }
 
@@ -97,14 +100,14 @@ fn check_account(account: &Account, model: MembershipModel) -> Result<(), String
         return Err(format!("the account's id has {} bytes, more than {ID_BYTES}", id.len()));
     }
     if model == MembershipModel::TwoState && *membership == Membership::Suspended {
-        return Err("the account is suspended, which a two-state app has not".to_owned());
+        return Err("the account is suspended, a state that a two-state app lacks".to_owned());
     }
     if data.len() > DATA_BYTES {
         return Err(format!("the account's data has {} bytes, more than {DATA_BYTES}", data.len()));
     }
     match serde_json::from_str::<IgnoredAny>(data) {
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("the account's data is no JSON: {error}")),
+        Err(error) => Err(format!("the account's data is not JSON: {error}")),
     }
 }
 
@@ -125,7 +128,7 @@ fn weight(answer: &Result<Step, Refusal>) -> usize {
             let account = outcome.account.as_ref().map_or(0, |a| a.id.len() + a.data.len());
             account + outcome.note.len()
         }
-        // The host copies no more of it than it copies at all, and cuts it.
+        // The limit on copied bytes bounds it, and `cut` shortens it.
         Err(_) => 0,
     }
 }

@@ -1,14 +1,14 @@
-//! Machine code that came out of our own compiler.
+//! Machine code that this host's own compiler wrote.
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// A compiled connector. There is one only from the compiler's process, and from a cache entry
-/// whose seal was found whole.
+/// A compiled connector. Its only sources are the compiler's process and cache entries with a valid
+/// seal.
 pub(super) struct Artifact(Vec<u8>);
 
 impl Artifact {
-    /// Vouches for these bytes: whoever calls it knows that our compiler wrote them.
+    /// Trusts these bytes. The caller guarantees that this host's compiler wrote them.
     pub(super) fn trusted(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
@@ -17,11 +17,11 @@ impl Artifact {
         &self.0
     }
 
-    /// The component, ready to be linked. An error means that another engine compiled it.
+    /// The component, ready to be linked. Fails if an engine with other settings compiled it.
     pub(super) fn component(&self, engine: &Engine) -> wasmtime::Result<Component> {
-        #[expect(unsafe_code, reason = "machine code can be believed, and not checked")]
-        // SAFETY: the bytes must be what wasmtime's compiler wrote, unchanged. They are: see
-        // `trusted`, which the compiler's caller and the cache's seal alone make use of.
+        #[expect(unsafe_code, reason = "machine code cannot be checked, only trusted")]
+        // SAFETY: the bytes must be unchanged output of wasmtime's compiler. `trusted` is called
+        // only with the compiler's output and with cache entries whose seal was verified.
         unsafe {
             Component::deserialize(engine, &self.0)
         }

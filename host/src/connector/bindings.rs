@@ -1,6 +1,6 @@
-//! The interface of `wit/` as wasmtime sees it.
+//! wasmtime's bindings of the interface in `wit/`.
 //!
-//! What goes in borrows, so that a text is copied once: into the sandbox's memory.
+//! Arguments are borrowed, so that a text is copied only once: into the sandbox's memory.
 
 mod generated {
     wasmtime::component::bindgen!({

@@ -1,5 +1,7 @@
-//! Compiled connectors on disk, each sealed with the host's key: machine code that anybody else
-//! wrote there must not run.
+//! The on-disk cache of compiled connectors.
+//!
+//! Each file begins with a seal, an HMAC under the host's key. A file whose seal does not verify is
+//! removed and never run.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,19 +19,19 @@ use super::artifact::Artifact;
 
 /// Bytes of a seal, at the beginning of each file.
 const SEAL_BYTES: usize = 32;
-/// How the name of a file begins that is not whole yet.
+/// The prefix of the names of files that are being written.
 const UNFINISHED: &str = ".unfinished-";
 
 /// The cache of one engine.
-pub(super) struct Cache {
+pub(super) struct ArtifactCache {
     directory: PathBuf,
     key: [u8; 32],
-    /// What must be the same for an artifact to fit, in the name of each file.
+    /// Identifies the engine's settings and version; part of each file's name.
     engine: String,
 }
 
-impl Cache {
-    /// Opens the directory, and makes it where it is not there; only its owner may look inside.
+impl ArtifactCache {
+    /// Opens the directory, creating it if necessary, with mode 0700.
     pub(super) fn open(directory: &Path, key: [u8; 32], engine: &Engine) -> anyhow::Result<Self> {
         let open = || -> io::Result<()> {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
@@ -43,7 +45,7 @@ impl Cache {
         Ok(Self { directory: directory.to_owned(), key, engine })
     }
 
-    /// What is kept of the file of this digest. What somebody else wrote is not taken, and gone.
+    /// The artifact of the file with this digest. A file with an invalid seal is removed.
     pub(super) fn find(&self, digest: &str) -> Option<Artifact> {
         let name = self.name(digest);
         let mut sealed = fs::read(self.directory.join(&name)).ok()?;
@@ -51,19 +53,19 @@ impl Cache {
             .split_at_checked(SEAL_BYTES)
             .is_some_and(|(seal, bytes)| self.seal(&name, bytes).verify_slice(seal).is_ok());
         if !whole {
-            tracing::warn!(file = name, "a compiled connector was damaged or tampered with");
+            tracing::warn!(file = name, "connector: cached machine code was damaged or changed");
             self.remove(digest);
             return None;
         }
         Some(Artifact::trusted(sealed.split_off(SEAL_BYTES)))
     }
 
-    /// Keeps an artifact, at once and whole or not at all.
-    pub(super) fn keep(&self, digest: &str, artifact: &Artifact) -> anyhow::Result<()> {
+    /// Writes an artifact atomically: the whole file, or none.
+    pub(super) fn insert(&self, digest: &str, artifact: &Artifact) -> anyhow::Result<()> {
         let name = self.name(digest);
         let seal = self.seal(&name, artifact.bytes()).finalize().into_bytes();
         let mut file = Builder::new().prefix(UNFINISHED).tempfile_in(&self.directory)?;
-        // Whoever sweeps sees by it that somebody is at work.
+        // `sweep` leaves locked files alone.
         file.as_file().lock()?;
         file.write_all(&seal)?;
         file.write_all(artifact.bytes())?;
@@ -72,7 +74,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Forgets what is kept of a file.
+    /// Removes the artifact of the file with this digest.
     pub(super) fn remove(&self, digest: &str) {
         remove(&self.directory.join(self.name(digest)));
     }
@@ -81,18 +83,18 @@ impl Cache {
         format!("{digest}-{}.cwasm", self.engine)
     }
 
-    /// The name is under the seal too: one connector's code shall not pass for another's.
+    /// Covers the name too, so that one connector's code cannot replace another's.
     fn seal(&self, name: &str, artifact: &[u8]) -> Hmac<Sha256> {
         let mac = Hmac::new_from_slice(&self.key).expect("HMAC takes a key of any length");
         mac.chain_update(name).chain_update([0]).chain_update(artifact)
     }
 }
 
-/// Removes what was being written when a host was killed.
+/// Removes the files that were being written when a host was killed.
 fn sweep(directory: &Path) {
     for file in fs::read_dir(directory).into_iter().flatten().flatten() {
         let unfinished = file.file_name().to_string_lossy().starts_with(UNFINISHED);
-        // Another process may be writing it just now: the directory can be shared.
+        // Hosts can share the directory, and another one may be writing this file.
         if unfinished && File::open(file.path()).is_ok_and(|file| file.try_lock().is_ok()) {
             remove(&file.path());
         }
@@ -101,6 +103,6 @@ fn sweep(directory: &Path) {
 
 fn remove(path: &Path) {
     if let Err(error) = fs::remove_file(path) {
-        tracing::warn!(file = %path.display(), %error, "could not remove a compiled connector");
+        tracing::warn!(file = %path.display(), %error, "connector: could not remove cached machine code");
     }
 }

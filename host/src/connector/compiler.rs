@@ -1,7 +1,7 @@
-//! Compiling, in a process of its own.
+//! Compiling connectors in a child process.
 //!
-//! A compiler at work on a stranger's file can be made to take minutes and gigabytes. The child
-//! takes them from itself: it has limits, no environment, and nothing of the server's.
+//! A hostile file can make a compiler take minutes and gigabytes. The child process limits its own
+//! time, memory and output, and has no environment and none of the server's handles.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -14,56 +14,56 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::artifact::Artifact;
-use super::limits::Effort;
+use super::limits::CompilationLimits;
 use super::load_error::LoadError;
 
+mod anonymous_file;
 mod child;
-mod scratch;
 
+use anonymous_file::anonymous_file;
 pub use child::compile_main;
-use scratch::scratch;
 
-/// How often the child is looked after.
-const LOOK: Duration = Duration::from_millis(5);
-/// Threads that compile. Functions are compiled one by one, so as many cores would help, and would be
-/// taken from those who are served.
+/// How often the child's status is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// Compiling threads. More would compile faster, and would take processors from requests.
 const THREADS: &str = "2";
-/// Bytes of the child's complaints that are read.
-const COMPLAINT_BYTES: u64 = 64 * 1024;
+/// Bytes of the child's stderr that are read.
+const STDERR_BYTES: u64 = 64 * 1024;
 
-/// Where and how long to compile.
+/// Runs the compiler's process.
 pub(super) struct Compiler {
     /// The program with the subcommand `compile-connector`.
     pub(super) program: PathBuf,
-    /// How long it may take with a small file.
+    /// The time limit for a small file; [`CompilationLimits`] has a factor for large ones.
     pub(super) time: Duration,
 }
 
 impl Compiler {
-    /// Checks and compiles a connector's file. It blocks.
+    /// Validates and compiles a connector's file. Blocks.
     pub(super) fn compile(&self, wasm: &[u8]) -> Result<Artifact, LoadError> {
-        // Files and not pipes: none of the three ever waits for us, and the kernel bounds them.
-        let file = || scratch().context("could not prepare a compilation");
-        let (mut input, mut output, mut complaints) = (file()?, file()?, file()?);
+        // Files rather than pipes: the child never waits for the host to read, and the kernel
+        // limits their size.
+        let file = || anonymous_file().context("could not prepare a compilation");
+        let (mut input, mut output, mut stderr) = (file()?, file()?, file()?);
         input.write_all(wasm).context("could not prepare a compilation")?;
         input.rewind().context("could not prepare a compilation")?;
-        let child = self.start(&input, &output, &complaints);
+        let child = self.start(&input, &output, &stderr);
         let child = child.with_context(|| format!("could not run {}", self.program.display()))?;
-        let effort = Effort::of(wasm.len() as u64);
-        let time = self.time * effort.patience;
+        let limits = CompilationLimits::of(wasm.len() as u64);
+        let time = self.time * limits.time_factor;
         let status = wait(child, time).context("could not wait for the compiler")?;
-        let complaints = read(&mut complaints, COMPLAINT_BYTES)?;
+        let stderr = read(&mut stderr, STDERR_BYTES)?;
         match status {
             None => Err(LoadError::TooCostly(format!("{} s in all", time.as_secs_f32()))),
             Some(status) if status.success() => {
-                // What our own compiler wrote, into a file that has no name.
+                // Only the compiler could write to this file, which has no name.
                 Ok(Artifact::trusted(read(&mut output, u64::MAX)?))
             }
-            Some(status) => Err(complaint(status, &complaints, &effort)),
+            Some(status) => Err(load_error(status, &stderr, &limits)),
         }
     }
 
-    fn start(&self, input: &File, output: &File, complaints: &File) -> std::io::Result<Child> {
+    fn start(&self, input: &File, output: &File, stderr: &File) -> std::io::Result<Child> {
         Command::new(&self.program)
             .arg("compile-connector")
             .env_clear()
@@ -71,12 +71,12 @@ impl Compiler {
             .current_dir("/")
             .stdin(input.try_clone()?)
             .stdout(output.try_clone()?)
-            .stderr(complaints.try_clone()?)
+            .stderr(stderr.try_clone()?)
             .spawn()
     }
 }
 
-/// Waits for the child to end, and ends it when its time is over.
+/// Waits for the child, and kills it when its time is over: none then.
 fn wait(mut child: Child, time: Duration) -> std::io::Result<Option<ExitStatus>> {
     let begun = Instant::now();
     loop {
@@ -88,7 +88,7 @@ fn wait(mut child: Child, time: Duration) -> std::io::Result<Option<ExitStatus>>
             child.wait()?;
             return Ok(None);
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -99,24 +99,24 @@ fn read(file: &mut File, limit: u64) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What the child's end says about the file.
-fn complaint(status: ExitStatus, complaints: &[u8], effort: &Effort) -> LoadError {
+/// The error that the child's exit status and stderr stand for.
+fn load_error(status: ExitStatus, stderr: &[u8], limits: &CompilationLimits) -> LoadError {
     if status.code() == Some(child::REFUSED.into())
-        && let Ok(unfit) = serde_json::from_slice(complaints)
+        && let Ok(invalid) = serde_json::from_slice(stderr)
     {
-        return LoadError::Unfit(unfit);
+        return LoadError::InvalidComponent(invalid);
     }
-    let text = String::from_utf8_lossy(complaints);
+    let text = String::from_utf8_lossy(stderr);
     let out_of_memory = text.lines().any(|line| line.starts_with("memory allocation of"));
     match status.signal() {
         Some(child::SIGXCPU) => {
-            LoadError::TooCostly(format!("{} s of processor time", effort.cpu_seconds))
+            LoadError::TooCostly(format!("{} s of processor time", limits.cpu_seconds))
         }
         Some(child::SIGXFSZ) => {
-            LoadError::TooCostly(format!("{} MiB of machine code", effort.output >> 20))
+            LoadError::TooCostly(format!("{} MiB of machine code", limits.output >> 20))
         }
         Some(child::SIGABRT) if out_of_memory => {
-            LoadError::TooCostly(format!("{} MiB of memory", effort.memory >> 20))
+            LoadError::TooCostly(format!("{} MiB of memory", limits.memory >> 20))
         }
         _ => LoadError::Compiler(format!("{status}: {}", text.trim())),
     }

@@ -1,4 +1,5 @@
-//! The WebAssembly engine: one for each process, the same settings in the compiler's and ours.
+//! The WebAssembly engines: one in the host and one in the compiler's process, with the same
+//! settings.
 
 use std::thread;
 use std::time::Duration;
@@ -8,15 +9,15 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 use super::limits::{INSTANCES, MEMORIES, RESERVED_BYTES, STACK_BYTES, TABLE_ELEMENTS};
 
-/// How often a running decision is looked at.
+/// How often a running decision's time is checked.
 pub(super) const TICK: Duration = Duration::from_millis(10);
-/// Memories beyond those in use, so that as many connectors find one that is theirs already. Until
-/// one is written to, it is address space and nothing more.
+/// Memories beyond those in use: as many connectors find a memory that already has their initial
+/// image. A memory that was never written to takes address space only.
 const WARM: u32 = 1024;
-/// Bytes of a memory that stay when its instance goes: more than a decision mostly writes.
+/// Bytes of a memory that stay resident after its instance: more than most decisions write.
 const KEPT_BYTES: usize = 256 * 1024;
 
-/// The engine that compiles. It never runs anything, and so has no pool.
+/// The engine that compiles. It runs no instances and needs no pool.
 pub(super) fn for_compiling() -> anyhow::Result<Engine> {
     Ok(Engine::new(&settings())?)
 }
@@ -30,18 +31,19 @@ pub(super) fn for_running(threads: u32) -> anyhow::Result<Engine> {
     Ok(engine)
 }
 
-/// What decides the machine code and its meaning: the same for both engines, or nothing loads.
+/// The settings that determine the machine code. Both engines must have the same ones, or the code
+/// does not load.
 fn settings() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES)
         .memory_reservation(RESERVED_BYTES as u64)
-        // Every access is checked by an instruction, so no memory's end is guarded by pages. To
-        // guard it anew for each instance would interrupt every processor (ARCHITECTURE.md).
+        // Each memory access is checked by an instruction rather than by guard pages: protecting
+        // the pages for each instance would interrupt every processor (ARCHITECTURE.md).
         .memory_guard_size(0)
         .signals_based_traps(false)
-        // The same input gives the same output, on every machine.
+        // The same input gives the same output on every machine.
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false);
     config
@@ -56,23 +58,23 @@ fn pool(threads: u32) -> PoolingAllocationConfig {
         .max_memories_per_component(MEMORIES)
         .total_memories(threads * MEMORIES + WARM)
         .max_unused_warm_slots(WARM)
-        // What one decision may have of it is the sandbox's to say.
+        // The sandbox enforces the limit of each decision.
         .max_memory_size(RESERVED_BYTES)
         .max_tables_per_component(INSTANCES)
         .total_tables(threads * INSTANCES)
         .table_elements(TABLE_ELEMENTS)
-        // The kernel tells which pages were written, and only those are reset, in place: half the
-        // cost of a fresh instance. Before Linux 6.7 it does not, and all that is kept is reset.
+        // The kernel reports which pages were written, and only those are reset, in place: half the
+        // cost of a fresh instance. Linux before 6.7 cannot, and all resident pages are reset.
         .pagemap_scan(Enabled::Auto)
         .linear_memory_keep_resident(KEPT_BYTES)
         .table_keep_resident(KEPT_BYTES);
     pool
 }
 
-/// Moves the engine's epoch on, for as long as the engine lives.
+/// Advances the engine's epoch for as long as the engine lives.
 ///
-/// It ticks whether or not something runs: to wake a sleeping clock for each decision would cost
-/// each decision more than a hundred wake-ups a second cost the machine.
+/// It also ticks while no decision runs: waking a sleeping clock for each decision would cost more
+/// than a hundred wake-ups a second.
 fn start_ticking(engine: &Engine) -> anyhow::Result<()> {
     let engine = engine.weak();
     let tick = move || {

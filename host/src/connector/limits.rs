@@ -1,7 +1,7 @@
-//! What a connector may cost.
+//! The limits of connectors.
 //!
-//! What `wit/lifecycle.wit` promises to connectors is a constant; what an operator may turn is in
-//! [`Budget`], and what a host may, in [`Limits`].
+//! The limits that `wit/lifecycle.wit` promises always are constants. An operator sets a [`Budget`]
+//! for each app, and a host has its [`Limits`].
 
 use std::time::Duration;
 
@@ -11,59 +11,58 @@ pub(super) const LOG_LINES: usize = 64;
 pub(super) const LOG_BYTES: usize = 16 * 1024;
 /// Bytes that a decision may return, counting text and bodies.
 pub(super) const ANSWER_BYTES: usize = 1024 * 1024;
-/// Bytes that the host copies out of a sandbox at once. Twice the answer, since lists cost the
-/// host more than the text in them.
+/// Bytes that the host copies out of a sandbox at once. Twice the answer, since a list costs the
+/// host more than the text in it.
 pub(super) const COPY_BYTES: usize = 2 * ANSWER_BYTES;
 /// Bytes of WebAssembly stack.
 pub(super) const STACK_BYTES: usize = 512 * 1024;
-/// Address space set aside for each linear memory: the most that [`Budget::memory`] can be.
+/// Address space reserved for each linear memory: the maximum of [`Budget::memory`].
 pub(super) const RESERVED_BYTES: usize = 64 * 1024 * 1024;
 /// Elements of each table.
 pub(super) const TABLE_ELEMENTS: usize = 10_000;
-/// Core instances, tables and memories in one component. A connector in Rust or JavaScript has a
-/// few, one in Python some forty.
+/// Core instances and tables in one component. A connector in Rust or JavaScript has a few, one in
+/// Python about forty.
 pub(super) const INSTANCES: u32 = 48;
 /// Memories in one component.
 pub(super) const MEMORIES: u32 = 4;
 
-/// What compiling a file may take, by the file's size. What a compiler leaves of a connector is
-/// small, and so is an engine for JavaScript; a file in which all of Python lies is not, and takes
-/// half a minute where a small one takes a second.
-pub(super) struct Effort {
+/// The limits of compiling a file, by its size. A connector in Rust, C or JavaScript is small and
+/// compiles in a second; one in Python contains the interpreter and takes half a minute.
+pub(super) struct CompilationLimits {
     /// Seconds of processor time.
     pub(super) cpu_seconds: u64,
-    /// Bytes of address space: a large connector takes 400 MiB, and more is mapped and not used.
+    /// Bytes of address space. A large connector uses 400 MiB and maps more.
     pub(super) memory: u64,
-    /// Bytes of machine code: twelve times the largest file of its kind.
+    /// Bytes of machine code: twelve times the largest file of this size class.
     pub(super) output: u64,
-    /// How many times [`Limits::compilation`] it may take in all.
-    pub(super) patience: u32,
+    /// The wall-clock limit, as a multiple of [`Limits::compilation`].
+    pub(super) time_factor: u32,
 }
 
-impl Effort {
-    /// For a file of so many bytes.
+impl CompilationLimits {
+    /// The limits for a file of this many bytes.
     pub(super) fn of(file: u64) -> Self {
         let memory = 2 << 30;
         if file <= 4 << 20 {
-            Self { cpu_seconds: 30, memory, output: 48 << 20, patience: 1 }
+            Self { cpu_seconds: 30, memory, output: 48 << 20, time_factor: 1 }
         } else {
-            Self { cpu_seconds: 150, memory, output: 384 << 20, patience: 5 }
+            Self { cpu_seconds: 150, memory, output: 384 << 20, time_factor: 5 }
         }
     }
 }
 
-/// What one decision may take.
+/// The time and memory of one decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// How long it may compute.
+    /// Computing time.
     pub time: Duration,
-    /// Bytes of linear memory, in all memories together; at most [`Budget::MOST_MEMORY`].
+    /// Bytes of linear memory, summed over all memories; at most [`Budget::MAX_MEMORY`].
     pub memory: usize,
 }
 
 impl Budget {
-    /// The most memory that any decision can have.
-    pub const MOST_MEMORY: usize = RESERVED_BYTES;
+    /// The maximum of [`memory`](Self::memory), in bytes.
+    pub const MAX_MEMORY: usize = RESERVED_BYTES;
 }
 
 impl Default for Budget {
@@ -72,16 +71,15 @@ impl Default for Budget {
     }
 }
 
-/// What loading a connector may take, and how long it may take to be quick.
+/// The limits of loading a connector, and the threshold of deciding on the calling thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Bytes of a connector's file.
     pub file: usize,
-    /// How long compiling a file of up to 4 MiB may take, whatever it waits for; five times that for
-    /// a larger one.
+    /// Wall-clock time for compiling a file of up to 4 MiB; five times as much for a larger file.
     pub compilation: Duration,
-    /// A connector that has lately taken no longer to decide does so on the thread that asks. One in
-    /// Rust or C takes some 20 microseconds, one in JavaScript half a millisecond.
+    /// A connector whose recent decisions took no longer than this decides on the calling thread. A
+    /// decision in Rust or C takes about 20 microseconds, one in JavaScript half a millisecond.
     pub quick: Duration,
 }
 

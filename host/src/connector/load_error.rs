@@ -1,34 +1,34 @@
-//! Why a file does not become a connector, told to whoever built it.
+//! Errors of loading a connector, written for the connector's author.
 
 use std::fmt;
 
 use super::failure::Failure;
-use super::gate::Unfit;
+use super::validate::InvalidComponent;
 
-/// Why a connector cannot be loaded. Each reads as a sentence that says what to do.
+/// Why a connector cannot be loaded. Each message says what is wrong and what to do.
 #[derive(Debug)]
 pub enum LoadError {
-    /// The file has more bytes than are taken.
+    /// The file is too large.
     TooLarge {
-        /// Its bytes.
+        /// The file's bytes.
         size: usize,
-        /// The most that are taken.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// The file is no connector for this host.
-    Unfit(Unfit),
-    /// Compiling it would take more than a compilation may: how much that is.
+    /// The file is not a connector for this host.
+    InvalidComponent(InvalidComponent),
+    /// The compilation exceeded a limit, which is named.
     TooCostly(String),
-    /// The compiler itself failed on it.
+    /// The compiler failed on the file.
     Compiler(String),
-    /// Compiled, it cannot be given the interface, or not within the limits.
+    /// The compiled component cannot be linked, or not within the limits.
     Unlinkable(String),
-    /// It did not survive being asked for its manifest.
-    Trial(Failure),
-    /// Its manifest cannot be read, or contradicts itself.
+    /// `describe` failed.
+    Describe(Failure),
+    /// The manifest cannot be read, or contradicts itself.
     Manifest(String),
-    /// Something went wrong that the file has no part in.
-    Accident(anyhow::Error),
+    /// An error that the file did not cause.
+    Internal(anyhow::Error),
 }
 
 impl fmt::Display for LoadError {
@@ -36,20 +36,20 @@ impl fmt::Display for LoadError {
         match self {
             Self::TooLarge { size, limit } => write!(
                 f,
-                "the file has {size} bytes, and {limit} at most are taken; build it in release \
-                 mode, without debug information"
+                "the file has {size} bytes; the limit is {limit}. Build it in release mode, \
+                 without debug information"
             ),
-            Self::Unfit(unfit) => unfit.fmt(f),
-            Self::TooCostly(what) => {
-                write!(f, "compiling the connector takes more than {what}; make it smaller")
+            Self::InvalidComponent(invalid) => invalid.fmt(f),
+            Self::TooCostly(limit) => {
+                write!(f, "compiling the connector takes more than {limit}; make it smaller")
             }
-            Self::Compiler(what) => write!(f, "the compiler failed on the connector: {what}"),
-            Self::Unlinkable(what) => {
-                write!(f, "the connector does not fit into the sandbox: {what}")
+            Self::Compiler(why) => write!(f, "the compiler failed on the connector: {why}"),
+            Self::Unlinkable(why) => {
+                write!(f, "the connector does not fit into the sandbox: {why}")
             }
-            Self::Trial(failure) => write!(f, "asked to describe itself, {failure}"),
-            Self::Manifest(what) => write!(f, "the connector's manifest is wrong: {what}"),
-            Self::Accident(error) => write!(f, "{error:#}"),
+            Self::Describe(failure) => write!(f, "its `describe` failed: {failure}"),
+            Self::Manifest(why) => write!(f, "the connector's manifest is invalid: {why}"),
+            Self::Internal(error) => write!(f, "{error:#}"),
         }
     }
 }
@@ -58,6 +58,6 @@ impl std::error::Error for LoadError {}
 
 impl From<anyhow::Error> for LoadError {
     fn from(error: anyhow::Error) -> Self {
-        Self::Accident(error)
+        Self::Internal(error)
     }
 }

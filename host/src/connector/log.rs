@@ -1,4 +1,4 @@
-//! What a connector logs while it decides: bounded, and attached to the operation.
+//! The log of a decision: bounded, and attached to the operation.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use super::bindings::log;
 use super::limits::{LOG_BYTES, LOG_LINES};
 use super::sandbox::Sandbox;
 
-/// How much a line matters.
+/// The level of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "each says it all")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Level {
     Debug,
     Info,
@@ -22,24 +22,24 @@ pub enum Level {
 /// A line that a connector logged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
-    /// How much it matters.
+    /// Its level.
     pub level: Level,
-    /// What it says.
+    /// Its text.
     pub message: String,
 }
 
-/// The log of one call.
+/// The log of one decision.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(super) struct DecisionLog {
     pub(super) lines: Vec<LogLine>,
     pub(super) dropped: u32,
     bytes: usize,
-    /// The last words among the lines that were dropped: the SDK logs a panic's text last, and the
-    /// text shall not be lost to a connector that talked too much before.
-    unkept: Option<LogLine>,
+    /// The last of the most severe dropped lines. The SDK logs a panic's message last, and the
+    /// message must survive even if the connector filled its log before.
+    last_dropped: Option<LogLine>,
 }
 
-impl Log {
+impl DecisionLog {
     pub(super) fn add(&mut self, level: Level, mut message: String) {
         let bytes = self.bytes.saturating_add(message.len());
         if self.lines.len() < LOG_LINES && bytes <= LOG_BYTES {
@@ -48,16 +48,16 @@ impl Log {
         } else {
             self.dropped = self.dropped.saturating_add(1);
             message.truncate(message.floor_char_boundary(1024));
-            if self.unkept.as_ref().is_none_or(|line| line.level <= level) {
-                self.unkept = Some(LogLine { level, message });
+            if self.last_dropped.as_ref().is_none_or(|line| line.level <= level) {
+                self.last_dropped = Some(LogLine { level, message });
             }
         }
     }
 
-    /// The gravest line, and the last of those: after an error of its own, an interpreter that
-    /// dies of it has a lot to say about itself.
-    pub(super) fn last_words(&self) -> Option<&str> {
-        let lines = self.lines.iter().chain(&self.unkept);
+    /// The last of the most severe lines. The level decides first, because an interpreter that
+    /// crashes prints many lines about itself after the connector's error.
+    pub(super) fn last_message(&self) -> Option<&str> {
+        let lines = self.lines.iter().chain(&self.last_dropped);
         lines.max_by_key(|line| line.level).map(|line| line.message.as_str())
     }
 }
@@ -90,31 +90,31 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(messages: &[&str], kept: usize, dropped: u32, last_words: &str) {
-        let mut log = Log::default();
+    fn check(messages: &[&str], kept: usize, dropped: u32, last_message: &str) {
+        let mut log = DecisionLog::default();
         for message in messages {
             log.add(Level::Info, (*message).to_owned());
         }
-        let told = (log.lines.len(), log.dropped, log.last_words());
-        assert_eq!(told, (kept, dropped, Some(last_words)));
+        let actual = (log.lines.len(), log.dropped, log.last_message());
+        assert_eq!(actual, (kept, dropped, Some(last_message)));
     }
 
     #[test]
-    fn the_last_words_are_the_gravest() {
-        let mut log = Log::default();
-        for (level, said, last_words) in [
+    fn the_last_message_is_the_last_of_the_most_severe() {
+        let mut log = DecisionLog::default();
+        for (level, message, last_message) in [
             (Level::Info, "hello", "hello"),
             (Level::Error, "oh no", "oh no"),
             (Level::Warn, "in my stack", "oh no"),
             (Level::Error, "good-bye", "good-bye"),
         ] {
-            log.add(level, said.to_owned());
-            assert_eq!(log.last_words(), Some(last_words));
+            log.add(level, message.to_owned());
+            assert_eq!(log.last_message(), Some(last_message));
         }
     }
 
     #[test]
-    fn a_log_keeps_64_lines_and_16_kib_and_the_last_words() {
+    fn a_log_keeps_64_lines_and_16_kib_and_the_last_message() {
         check(&["a", "b"], 2, 0, "b");
         check(&["line"; 64], 64, 0, "line");
         check(&[&["line"; 64][..], &["panicked"]].concat(), 64, 1, "panicked");

@@ -1,4 +1,4 @@
-//! What a connector says about itself: the JSON that `describe` in `wit/lifecycle.wit` returns.
+//! The manifest: the JSON that `describe` returns, as `wit/lifecycle.wit` defines it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 use crate::decision::EventKind;
 use crate::scim::Additions;
 
+mod changes;
 mod settings;
-mod succession;
 
+pub use changes::{LifecycleChange, ManifestChanges};
 pub use settings::settings_validator;
-pub use succession::{LifecycleChange, Succession};
 
 /// Bytes of a manifest.
 const MANIFEST_BYTES: usize = 64 * 1024;
 /// Characters of a name.
 const NAME: usize = 64;
-/// Bytes of a sentence for people.
+/// Bytes of a description or of a lifecycle text.
 const TEXT_BYTES: usize = 1024;
 
 /// A connector's manifest.
@@ -32,20 +32,20 @@ pub struct Manifest {
     pub version: Version,
     /// One sentence.
     pub description: String,
-    /// What the app can represent.
+    /// The states of an account in the app.
     pub membership: MembershipModel,
-    /// What becomes of a membership with each event. An event that is not there is unsupported.
+    /// The effect of each event on a membership. An event without an entry is unsupported.
     pub lifecycle: BTreeMap<EventKind, Transition>,
-    /// A JSON Schema for the settings of an app and its tenants; without one, there are none.
+    /// A JSON Schema for the settings of an app and its tenants. The default allows no settings.
     #[serde(default = "no_settings")]
     pub settings: Value,
-    /// What the connector calls.
+    /// The endpoints that the connector calls.
     #[serde(default)]
     pub endpoints: Vec<EndpointName>,
-    /// What the connector supports beside people.
+    /// What the connector supports in addition to users.
     #[serde(default)]
     pub features: Features,
-    /// What it adds to the standard schemas of SCIM.
+    /// Additions to the standard schemas of SCIM.
     #[serde(default, skip_serializing_if = "Additions::is_empty")]
     pub scim: Additions,
 }
@@ -60,7 +60,7 @@ pub enum MembershipModel {
     TwoState,
 }
 
-/// What an event does to a membership, for people to read before anyone is provisioned.
+/// The effect of an event on a membership, which customers read before they provision anyone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Transition {
@@ -80,11 +80,11 @@ pub enum Reached {
     Suspended,
     /// Not in the organisation.
     Absent,
-    /// Whatever it was.
+    /// The same state as before.
     Unchanged,
 }
 
-/// Something that a connector calls, by a name that the operator gives an address.
+/// An endpoint that a connector calls by name. The operator configures its address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointName {
@@ -94,21 +94,21 @@ pub struct EndpointName {
     pub description: String,
 }
 
-/// What a connector supports beside people.
+/// What a connector supports in addition to users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Features {
-    /// Group events are asked about.
+    /// The connector decides about group events.
     pub groups: bool,
-    /// Passwords are passed on, as stand-ins.
+    /// The connector receives passwords, as placeholders.
     pub password: bool,
 }
 
 impl Manifest {
-    /// Reads what `describe` returned. An error says what in it is wrong.
+    /// Parses the text that `describe` returned. An error says what is wrong.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MANIFEST_BYTES {
-            return Err(format!("it has {} bytes, at most {MANIFEST_BYTES} are read", text.len()));
+            return Err(format!("it has {} bytes; the limit is {MANIFEST_BYTES}", text.len()));
         }
         let manifest: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         manifest.check()?;
@@ -124,7 +124,7 @@ impl Manifest {
         check_name("`name`", &self.name)?;
         check_text("`description`", &self.description)?;
         if self.lifecycle.is_empty() {
-            return Err("`lifecycle` names no event, so there is nothing to ask it".to_owned());
+            return Err("`lifecycle` lists no event".to_owned());
         }
         for (&event, transition) in &self.lifecycle {
             self.check_transition(event, transition)?;
@@ -134,7 +134,7 @@ impl Manifest {
             check_name("an endpoint's `name`", &endpoint.name)?;
             check_text(&format!("endpoint `{}`", endpoint.name), &endpoint.description)?;
             if !names.insert(&endpoint.name) {
-                return Err(format!("endpoint `{}` is there twice", endpoint.name));
+                return Err(format!("endpoint `{}` is listed twice", endpoint.name));
             }
         }
         settings_validator(&self.settings).map_err(|why| format!("`settings` {why}"))?;
@@ -147,7 +147,9 @@ impl Manifest {
             let known = self.settings.get("properties").and_then(|it| it.get(&added.setting));
             if known.is_none() {
                 let (name, setting) = (&added.name, &added.setting);
-                return Err(format!("{name} is listed in `{setting}`, which `settings` has not"));
+                return Err(format!(
+                    "{name} needs the setting `{setting}`, which `settings` lacks"
+                ));
             }
         }
         self.scim.check()
@@ -158,7 +160,7 @@ impl Manifest {
         check_text(&format!("`lifecycle.{name}`"), &transition.text)?;
         let reached = transition.membership;
         if self.membership == MembershipModel::TwoState && reached == Reached::Suspended {
-            return Err(format!("`{name}` leads to `suspended`, which a two-state app has not"));
+            return Err(format!("`{name}` leads to `suspended`, which a two-state app lacks"));
         }
         if contradicts(event, reached) {
             let reached = json!(reached);
@@ -174,7 +176,7 @@ impl Manifest {
     }
 }
 
-/// What no app can mean by these words.
+/// Whether the state contradicts the event's meaning in every app.
 fn contradicts(event: EventKind, reached: Reached) -> bool {
     match event {
         EventKind::Activate => matches!(reached, Reached::Suspended | Reached::Absent),
@@ -192,8 +194,8 @@ fn check_name(what: &str, name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || name.len() > NAME || !name.chars().all(allowed) {
         return Err(format!(
-            "{what} is {name:?}, but is made of lower-case letters, digits and hyphens, \
-             at least one and at most {NAME}"
+            "{what} is {name:?}; it must consist of 1 to {NAME} lower-case letters, digits and \
+             hyphens"
         ));
     }
     Ok(())
@@ -201,10 +203,10 @@ fn check_name(what: &str, name: &str) -> Result<(), String> {
 
 fn check_text(what: &str, text: &str) -> Result<(), String> {
     if text.trim().is_empty() {
-        return Err(format!("{what} has no text for people"));
+        return Err(format!("{what} has no text"));
     }
     if text.len() > TEXT_BYTES {
-        return Err(format!("{what} has a text of {} bytes, at most {TEXT_BYTES}", text.len()));
+        return Err(format!("{what} has {} bytes; the limit is {TEXT_BYTES}", text.len()));
     }
     Ok(())
 }

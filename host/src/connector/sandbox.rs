@@ -1,4 +1,4 @@
-//! One call of a connector: a fresh instance, its limits, and what is left when it is over.
+//! The sandbox of one call: a fresh instance with its limits, which is dropped after the call.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,34 +10,34 @@ use super::bindings::{Connector, ConnectorPre, types};
 use super::engine::TICK;
 use super::failure::Failure;
 use super::limits::{Budget, COPY_BYTES, INSTANCES, MEMORIES, TABLE_ELEMENTS};
-use super::log::Log;
+use super::log::DecisionLog;
 use super::wasi::Wasi;
 use crate::decision::Context;
 
-/// What the host keeps beside a running connector.
+/// The host's state of a running instance.
 pub(super) struct Sandbox {
-    pub(super) log: Log,
+    pub(super) log: DecisionLog,
     pub(super) wasi: Wasi,
-    memory: Memory,
+    memory: MemoryLimiter,
     ticks: u32,
 }
 
-/// What a call came to.
-pub(super) struct Run<T> {
+/// The result of a call, with its log and its use of resources.
+pub(super) struct SandboxRun<T> {
     pub(super) result: Result<T, Failure>,
-    pub(super) log: Log,
+    pub(super) log: DecisionLog,
     pub(super) memory_peak: u64,
     pub(super) elapsed: Duration,
 }
 
-/// Asks a fresh instance something, and throws the instance away. Without a context, what it is
-/// asked depends on nothing.
+/// Calls a function of a fresh instance within the budget, and drops the instance. `context` is the
+/// operation's, and none for `describe`, which has no operation.
 pub(super) fn run<T>(
     connector: &ConnectorPre<Sandbox>,
     budget: &Budget,
     context: Option<&Arc<Context>>,
     ask: impl FnOnce(&Connector, &mut Store<Sandbox>) -> wasmtime::Result<T>,
-) -> Run<T> {
+) -> SandboxRun<T> {
     let begun = Instant::now();
     let mut store = Store::new(connector.engine(), Sandbox::new(budget, context));
     store.limiter(|sandbox| &mut sandbox.memory);
@@ -48,25 +48,25 @@ pub(super) fn run<T>(
         Ok(instance) => ask(&instance, &mut store),
         Err(error) => Err(error.context("its types are not the interface's")),
     };
-    store.data_mut().end_lines();
+    store.data_mut().flush_lines();
     let result = result.map_err(|error| Failure::of(&error, store.data()));
     let Sandbox { log, memory, .. } = store.into_data();
-    Run { result, log, memory_peak: memory.peak as u64, elapsed: begun.elapsed() }
+    SandboxRun { result, log, memory_peak: memory.peak as u64, elapsed: begun.elapsed() }
 }
 
 impl Sandbox {
     fn new(budget: &Budget, context: Option<&Arc<Context>>) -> Self {
         let ticks = budget.time.as_nanos().div_ceil(TICK.as_nanos());
         Self {
-            log: Log::default(),
+            log: DecisionLog::default(),
             wasi: Wasi::of(context),
-            memory: Memory { limit: budget.memory, held: 0, peak: 0, denied: false },
+            memory: MemoryLimiter { limit: budget.memory, held: 0, peak: 0, denied: false },
             ticks: u32::try_from(ticks).unwrap_or(u32::MAX),
         }
     }
 
-    /// Counts the ticks that the connector itself lived through, rather than comparing two times:
-    /// where the machine is busy elsewhere, that is not the connector's fault.
+    /// Counts the clock ticks that the connector sees rather than comparing two times, so that a
+    /// busy machine counts less against the connector.
     fn tick(&mut self) -> UpdateDeadline {
         match self.ticks.checked_sub(1) {
             Some(left) => {
@@ -81,23 +81,23 @@ impl Sandbox {
         self.memory.denied
     }
 
-    pub(super) fn last_words(&self) -> Option<&str> {
-        self.log.last_words()
+    pub(super) fn last_message(&self) -> Option<&str> {
+        self.log.last_message()
     }
 }
 
-/// The interface's types have no functions, and so nothing to do.
+/// The interface `types` has no functions.
 impl types::Host for Sandbox {}
 
-/// Bytes of all linear memories of an instance together.
-struct Memory {
+/// Counts and limits the bytes of an instance's linear memories, summed over all of them.
+struct MemoryLimiter {
     limit: usize,
     held: usize,
     peak: usize,
     denied: bool,
 }
 
-impl ResourceLimiter for Memory {
+impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(
         &mut self,
         current: usize,
@@ -136,7 +136,7 @@ impl ResourceLimiter for Memory {
     }
 }
 
-/// What every connector can import: the log.
+/// The linker with the imports of every connector: the log.
 pub(super) fn linker(
     engine: &wasmtime::Engine,
 ) -> wasmtime::Result<wasmtime::component::Linker<Sandbox>> {

@@ -1,9 +1,9 @@
-//! The sections that a WebAssembly file is made of, module or component alike.
+//! The sections of a WebAssembly file, module or component.
 
 /// Bytes before the first section: the magic number, version and layer.
 const PREAMBLE: usize = 8;
 
-/// A section: its number, what it holds, and where in the file it begins.
+/// A section: its id, its content, and its offset in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Section<'w> {
     pub(super) id: u8,
@@ -11,8 +11,8 @@ pub(super) struct Section<'w> {
     pub(super) at: usize,
 }
 
-/// The sections in their order; none where they do not fill the file, as they do not where half of
-/// it was uploaded.
+/// The sections in their order. None if they do not fill the file exactly, for example because the
+/// upload was cut.
 pub(super) fn sections(wasm: &[u8]) -> Option<Vec<Section<'_>>> {
     let mut rest = wasm.get(PREAMBLE..)?;
     let mut sections = Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn custom(name: &str, content: &[u8]) -> Vec<u8> {
     section
 }
 
-/// A number of seven bits in each byte, the lowest first, and what follows it.
+/// A LEB128 number (seven bits in each byte, the lowest first), and the bytes after it.
 fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let digits = bytes.iter().take(5).position(|byte| byte & 0x80 == 0)? + 1;
     let (number, rest) = bytes.split_at(digits);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_whole_when_its_sections_fill_it() {
+    fn a_file_is_whole_if_its_sections_fill_it() {
         check(b"", true);
         check(b"\x01\x00", true);
         check(b"\x01\x02ab\x02\x01c", true);

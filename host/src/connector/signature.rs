@@ -1,9 +1,9 @@
-//! Signatures of connectors: who vouches for a file, and whom a host believes.
+//! Signatures of connectors, and the keys that a host trusts.
 //!
-//! A signature is a custom section at the end of the file, so that it goes wherever the file goes:
-//! through a registry, into a folder, onto another host. It holds the public key and the Ed25519
-//! signature (RFC 8032) of the SHA-256 of everything before the first signature. A file may have
-//! several, of different keys.
+//! A signature is a custom section at the end of the file, so that it stays with the file in a
+//! registry, a folder or on another host. It holds the public key and the Ed25519 signature
+//! (RFC 8032) of the SHA-256 of everything before the first signature. A file may have several
+//! signatures by different keys.
 
 use std::fmt;
 use std::path::Path;
@@ -22,13 +22,13 @@ use super::sections::{custom, sections};
 
 /// The name of the section.
 const SECTION: &str = "muster:signature";
-/// What is signed begins with this, so that no signature of something else is one.
+/// The prefix of signed messages, so that a signature made for another purpose is not valid here.
 const DOMAIN: &[u8] = b"muster connector signature 1\n";
 
 /// Signs connectors.
 pub struct SigningKey(ed25519_dalek::SigningKey);
 
-/// Whose signatures are believed.
+/// A named public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
     name: String,
@@ -39,14 +39,14 @@ pub struct PublicKey {
 #[derive(Clone, Debug, Default)]
 pub struct Keyring(Vec<PublicKey>);
 
-/// Why nobody who is trusted vouches for a file.
+/// Why a file has no valid signature by a trusted key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Untrusted {
     /// It has no signature.
     Unsigned,
-    /// It has none by a trusted key; the fingerprints of those that signed it.
+    /// It has signatures by unknown keys only; their fingerprints.
     Unknown(Vec<String>),
-    /// A trusted key is named, and did not sign what the file holds.
+    /// It has a signature by a trusted key that is not valid for its content; the key.
     Forged(String),
 }
 
@@ -55,30 +55,30 @@ impl SigningKey {
     pub fn generate() -> anyhow::Result<Self> {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *bytes)
-            .map_err(|error| anyhow::anyhow!("could not draw a key: {error}"))?;
+            .map_err(|error| anyhow::anyhow!("could not generate a key: {error}"))?;
         Ok(Self(ed25519_dalek::SigningKey::from_bytes(&bytes)))
     }
 
-    /// Reads what [`to_pem`](Self::to_pem) wrote, or OpenSSL: PKCS #8.
+    /// Reads PKCS #8 in PEM, as [`to_pem`](Self::to_pem) and OpenSSL write it.
     pub fn from_pem(text: &str) -> anyhow::Result<Self> {
         let key = ed25519_dalek::SigningKey::from_pkcs8_pem(text);
-        key.map(Self).context("this is no private Ed25519 key in PEM (PKCS #8)")
+        key.map(Self).context("not a private Ed25519 key in PEM (PKCS #8)")
     }
 
     /// PKCS #8 in PEM.
     pub fn to_pem(&self) -> anyhow::Result<Zeroizing<String>> {
-        self.0.to_pkcs8_pem(LineEnding::LF).context("a key is always written")
+        self.0.to_pkcs8_pem(LineEnding::LF).context("could not write the key as PEM")
     }
 
-    /// The key that others know it by.
+    /// The public key, under this name.
     pub fn public(&self, name: &str) -> PublicKey {
         PublicKey { name: name.to_owned(), key: self.0.verifying_key() }
     }
 
-    /// The file with this key's signature at its end, in place of one that it had.
+    /// The file with this key's signature at its end. It replaces an earlier signature of this key.
     pub fn sign(&self, wasm: &[u8]) -> anyhow::Result<Vec<u8>> {
         let Signed { content, signatures } =
-            Signed::read(wasm).context("it is no whole WebAssembly file")?;
+            Signed::read(wasm).context("not a complete WebAssembly file")?;
         let own = self.0.verifying_key();
         let signature = self.0.sign(&message(content));
         let mut signed = content.to_vec();
@@ -92,14 +92,14 @@ impl SigningKey {
 }
 
 impl PublicKey {
-    /// Reads a key from PEM (`SubjectPublicKeyInfo`), to be called by this name.
+    /// Reads a key from PEM (`SubjectPublicKeyInfo`), and gives it this name.
     pub fn from_pem(name: &str, text: &str) -> anyhow::Result<Self> {
         let key = VerifyingKey::from_public_key_pem(text);
-        let key = key.context("this is no public Ed25519 key in PEM")?;
+        let key = key.context("not a public Ed25519 key in PEM")?;
         Ok(Self { name: name.to_owned(), key })
     }
 
-    /// Reads a key from a file; the file's name without its ending is the key's.
+    /// Reads a key from a file. The key's name is the file's name without its extension.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path);
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -110,10 +110,10 @@ impl PublicKey {
 
     /// `SubjectPublicKeyInfo` in PEM.
     pub fn to_pem(&self) -> anyhow::Result<String> {
-        self.key.to_public_key_pem(LineEnding::LF).context("a key is always written")
+        self.key.to_public_key_pem(LineEnding::LF).context("could not write the key as PEM")
     }
 
-    /// What people compare: the beginning of the key's SHA-256.
+    /// The first 8 bytes of the key's SHA-256 in hexadecimal, for people to compare.
     pub fn fingerprint(&self) -> String {
         fingerprint(self.key.as_bytes())
     }
@@ -137,12 +137,12 @@ impl Keyring {
         Self(keys.into_iter().collect())
     }
 
-    /// Whether nobody is named, so that everybody is believed.
+    /// Whether it has no keys. Such a host does not require signatures.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Who of those that are trusted signed a file.
+    /// The trusted key that signed the file.
     pub fn signer(&self, wasm: &[u8]) -> Result<&PublicKey, Untrusted> {
         let Some(Signed { content, signatures }) = Signed::read(wasm) else {
             return Err(Untrusted::Unsigned);
@@ -173,38 +173,38 @@ impl fmt::Display for Untrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unsigned => f.write_str(
-                "it is not signed, and this host loads nothing but what a trusted key signed; \
-                 `muster connector sign` signs it",
+                "it is not signed, and this host loads only connectors signed by a trusted key; \
+                 sign it with `muster connector sign`",
             ),
             Self::Unknown(keys) => write!(
                 f,
-                "it is signed by {}, which this host does not trust; an operator may add the key \
+                "it is signed by {}, which this host does not trust; an operator can add the key \
                  to `trusted_keys`",
                 keys.join(", ")
             ),
             Self::Forged(by) => {
-                write!(f, "it was changed after {by} signed it; get it again from whoever made it")
+                write!(f, "it was changed after {by} signed it; get the file from its author again")
             }
         }
     }
 }
 
-/// Whether two files are the same but for who signed them.
-pub fn differ_in_signatures_alone(one: &[u8], other: &[u8]) -> bool {
+/// Whether two files are the same except for their signatures.
+pub fn equal_but_for_signatures(one: &[u8], other: &[u8]) -> bool {
     match (Signed::read(one), Signed::read(other)) {
         (Some(one), Some(other)) => one.content == other.content,
         _ => false,
     }
 }
 
-/// A file taken apart.
+/// A file, split into its content and its signatures.
 struct Signed<'w> {
     content: &'w [u8],
     signatures: Vec<([u8; PUBLIC_KEY_LENGTH], [u8; SIGNATURE_LENGTH])>,
 }
 
 impl<'w> Signed<'w> {
-    /// Signatures are the last sections; one that stands elsewhere is part of what is signed.
+    /// Signatures are the last sections. A signature section elsewhere is part of the content.
     fn read(wasm: &'w [u8]) -> Option<Self> {
         let (mut end, mut signatures) = (wasm.len(), Vec::new());
         for section in sections(wasm)?.into_iter().rev() {

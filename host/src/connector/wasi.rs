@@ -1,9 +1,9 @@
-//! The null WASI: what a connector finds that was built for a system, where there is none.
+//! The null WASI: the imports of WASI 0.2, without access to any system.
 //!
-//! Toolchains link WASI 0.2 whether or not it is used, and their runtimes ask it things as they
-//! start. A connector that imports it gets no files, no sockets, no environment and no arguments;
-//! a clock that stands where its operation began, and randomness that follows the operation's
-//! seed, so that the same question is still answered alike; and what it prints goes into its log.
+//! Toolchains link WASI 0.2 whether or not it is used, and their runtimes call it when they start.
+//! A connector that imports it has no files, sockets, environment or arguments. Its clock stands
+//! still at the start of the operation, its randomness follows the operation's seed, and its output
+//! goes into its log. So the same question still has the same answer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,40 +16,40 @@ use super::sandbox::Sandbox;
 use crate::decision::Context;
 
 mod clock;
-mod nothing;
 mod random;
 mod stdio;
+mod unavailable;
 
 use random::Random;
-use stdio::{Input, Lines, Output};
+use stdio::{Input, LineBuffer, Output};
 
-/// The packages of WASI that are there. Those that toolchains link by themselves; a connector that
-/// imports others, such as `wasi:http`, was written to do what it cannot do here.
+/// The available packages of WASI: those that toolchains link by themselves. A connector that
+/// imports another one, such as `wasi:http`, was written for something that it cannot do here.
 const PACKAGES: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
 /// Handles that a connector may hold at once. Each costs the host some memory.
 const HANDLES: u32 = 1024;
 
-/// What one call finds of a system.
+/// The state of WASI during one call.
 pub(super) struct Wasi {
-    /// The question's, and none where the connector describes itself.
+    /// The operation's context; none during `describe`.
     context: Option<Arc<Context>>,
     random: Random,
-    stdout: Lines,
-    stderr: Lines,
+    stdout: LineBuffer,
+    stderr: LineBuffer,
     handles: u32,
 }
 
-/// Something to wait for. It has always happened already.
+/// An event to wait for. It is always ready.
 struct Pollable;
 
-/// What there is nothing of: a file, a socket, a network, a terminal, an error of theirs.
-struct Nothing;
+/// The type of all resources that do not exist here: files, sockets, networks, terminals, errors.
+struct Unavailable;
 
-/// What a connector asked of its system that ends it.
+/// A call that ends the connector.
 #[derive(Debug)]
 pub(super) struct Fatal(String);
 
-/// Whether an import is one that this finds something for, by its full name.
+/// Whether an import, by its full name, is available.
 pub(super) fn offers(import: &str) -> bool {
     interface(import).is_some()
 }
@@ -61,8 +61,8 @@ fn interface(import: &str) -> Option<&str> {
     (version.starts_with("0.2.") && PACKAGES.contains(&package)).then_some(interface)
 }
 
-/// Gives a component what it imports of WASI. It is told by the component's own types, so that
-/// every version of 0.2 finds all its functions.
+/// Links the component's imports of WASI. It follows the component's own types, so that it has the
+/// functions of every version of 0.2.
 pub(super) fn link(linker: &mut Linker<Sandbox>, component: &Component) -> wasmtime::Result<()> {
     let engine = linker.engine().clone();
     for (name, import) in component.component_type().imports(&engine) {
@@ -73,12 +73,12 @@ pub(super) fn link(linker: &mut Linker<Sandbox>, component: &Component) -> wasmt
             match export.ty {
                 ComponentItem::Resource(_) => linked.resource(item, resource(item), dropped)?,
                 ComponentItem::ComponentFunc(function) => {
-                    let given = clock::link(&mut linked, interface, item)?
+                    let is_linked = clock::link(&mut linked, interface, item)?
                         || random::link(&mut linked, interface, item)?
                         || stdio::link(&mut linked, interface, item)?
                         || link_others(&mut linked, interface, item)?;
-                    if !given {
-                        nothing::link(&mut linked, interface, item, &function)?;
+                    if !is_linked {
+                        unavailable::link(&mut linked, interface, item, &function)?;
                     }
                 }
                 _ => {}
@@ -98,43 +98,41 @@ fn link_others(
         ("io/poll", "[method]pollable.ready") => {
             linked.func_wrap(item, |_, (_,): (Resource<Pollable>,)| Ok((true,)))?;
         }
-        // Whoever waits goes on at once: no time passes here.
+        // All events are ready at once, since no time passes.
         ("io/poll", "poll") => {
             linked.func_wrap(item, |_, (waiting,): (Vec<Resource<Pollable>>,)| {
                 Ok(((0..).take(waiting.len()).collect::<Vec<u32>>(),))
             })?;
         }
         ("sockets/instance-network", "instance-network") => {
-            linked.func_wrap(item, |store, ()| handle::<Nothing>(store, 0))?;
+            linked.func_wrap(item, |store, ()| handle::<Unavailable>(store, 0))?;
         }
         _ => return Ok(false),
     }
     Ok(true)
 }
 
-/// The same name means the same thing in all of WASI.
+/// The host's type of a resource. A resource's name is unique in WASI.
 fn resource(name: &str) -> ResourceType {
     match name {
         "input-stream" => ResourceType::host::<Input>(),
         "output-stream" => ResourceType::host::<Output>(),
         "pollable" => ResourceType::host::<Pollable>(),
-        _ => ResourceType::host::<Nothing>(),
+        _ => ResourceType::host::<Unavailable>(),
     }
 }
 
-/// A handle for the connector, with what it stands for.
+/// A new handle for the connector. `rep` identifies what it refers to.
 fn handle<T: 'static>(
     mut store: StoreContextMut<'_, Sandbox>,
-    meaning: u32,
+    rep: u32,
 ) -> wasmtime::Result<(Resource<T>,)> {
     let handles = &mut store.data_mut().wasi.handles;
     if *handles == HANDLES {
-        return Err(fatal(&format!(
-            "it held {HANDLES} handles of its system, and wanted one more"
-        )));
+        return Err(fatal(&format!("it exceeded the limit of {HANDLES} WASI handles")));
     }
     *handles += 1;
-    Ok((Resource::new_own(meaning),))
+    Ok((Resource::new_own(rep),))
 }
 
 fn dropped(mut store: StoreContextMut<'_, Sandbox>, _: u32) -> wasmtime::Result<()> {
@@ -143,18 +141,18 @@ fn dropped(mut store: StoreContextMut<'_, Sandbox>, _: u32) -> wasmtime::Result<
     Ok(())
 }
 
-fn fatal(what: &str) -> wasmtime::Error {
-    wasmtime::Error::new(Fatal(what.to_owned()))
+fn fatal(why: &str) -> wasmtime::Error {
+    wasmtime::Error::new(Fatal(why.to_owned()))
 }
 
 impl Wasi {
-    /// What a call finds that is asked in this context.
+    /// The state for a call with this context.
     pub(super) fn of(context: Option<&Arc<Context>>) -> Self {
         Self {
             context: context.cloned(),
             random: Random::seeded(context.map_or(0, |context| context.seed)),
-            stdout: Lines::default(),
-            stderr: Lines::default(),
+            stdout: LineBuffer::default(),
+            stderr: LineBuffer::default(),
             handles: 0,
         }
     }
@@ -178,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_toolchains_link_is_offered_and_nothing_beside() {
+    fn only_the_packages_that_toolchains_link_are_offered() {
         check("wasi:cli/stdout@0.2.0", Some("cli/stdout"));
         check("wasi:filesystem/types@0.2.12", Some("filesystem/types"));
         check("wasi:sockets/tcp@0.2.6", Some("sockets/tcp"));

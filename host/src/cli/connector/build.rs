@@ -73,7 +73,7 @@ pub(super) async fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     };
     let left = build(&project)?;
     let wasm = fs::read(&left).with_context(|| format!("reading {}", left.display()))?;
-    let wasm = connector::component(&wasm).with_context(|| left.display().to_string())?;
+    let wasm = connector::valid_component(&wasm).with_context(|| left.display().to_string())?;
     let loaded = cache.load_bytes(&left.display().to_string(), &wasm).await?;
     let connector = &loaded.connector;
     let manifest = &connector.manifest;

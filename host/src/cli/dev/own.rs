@@ -119,7 +119,7 @@ impl Own<'_> {
         let Pushed { digest, manifest, .. } = pushed;
         let endpoints = manifest.endpoints.iter().map(|it| it.name.as_str());
         self.stage.app_with(&manifest.name, digest, self.settings()?, endpoints).await?;
-        let changes = before.map(|before| manifest.succeeding(&before.manifest));
+        let changes = before.map(|before| manifest.changes_since(&before.manifest));
         let mut versions = self.stage.host.versions.by_digest().await?;
         Ok(Promoted {
             app: manifest.name.clone(),

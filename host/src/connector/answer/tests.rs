@@ -1,4 +1,4 @@
-//! Answers that keep the rules, and what is said of those that do not.
+//! Valid answers, and the messages about invalid ones.
 
 use serde_json::json;
 
@@ -55,7 +55,7 @@ fn check(answer: Result<Result<Step, Refusal>, Failure>, said: &str) {
 }
 
 #[test]
-fn an_answer_that_keeps_the_rules_is_left_as_it_is() {
+fn a_valid_answer_is_unchanged() {
     assert_eq!(call(|_| ()), Ok(Ok(Step::Call(request()))));
     assert_eq!(done(|_, _| ()), Ok(Ok(Step::Done(outcome()))));
     let later = Err(Refusal::RetryLater(Some(3)));
@@ -63,31 +63,31 @@ fn an_answer_that_keeps_the_rules_is_left_as_it_is() {
 }
 
 #[test]
-fn a_request_that_breaks_the_rules_is_nonsense() {
-    check(call(|r| r.endpoint = "internet".to_owned()), "which its manifest does not name");
-    check(call(|r| r.method = "Post".to_owned()), "no HTTP method in upper case");
-    check(call(|r| r.method = String::new()), "no HTTP method in upper case");
-    check(call(|r| r.method = "GET /".to_owned()), "no HTTP method in upper case");
+fn a_request_that_breaks_the_rules_is_an_invalid_answer() {
+    check(call(|r| r.endpoint = "internet".to_owned()), "which its manifest does not list");
+    check(call(|r| r.method = "Post".to_owned()), "not an HTTP method in upper case");
+    check(call(|r| r.method = String::new()), "not an HTTP method in upper case");
+    check(call(|r| r.method = "GET /".to_owned()), "not an HTTP method in upper case");
     check(call(|r| r.path = "users".to_owned()), "does not begin with `/`");
-    check(call(|r| r.path = "/a b".to_owned()), "not percent-encoded");
-    check(call(|r| r.path = "/é".to_owned()), "not percent-encoded");
-    check(call(|r| r.path = "/a?b=c".to_owned()), "not percent-encoded");
+    check(call(|r| r.path = "/a b".to_owned()), "must be percent-encoded");
+    check(call(|r| r.path = "/é".to_owned()), "must be percent-encoded");
+    check(call(|r| r.path = "/a?b=c".to_owned()), "must be percent-encoded");
     check(call(|r| r.path = format!("/{}", "a".repeat(9000))), "longer than 8192");
-    check(call(|r| r.headers[0].0 = "a:".to_owned()), "no name of a header");
-    check(call(|r| r.headers[0].1 = "a\r\nHost: b".to_owned()), "that no header can have");
+    check(call(|r| r.headers[0].0 = "a:".to_owned()), "not a valid header name");
+    check(call(|r| r.headers[0].1 = "a\r\nHost: b".to_owned()), "has an invalid value");
 }
 
 #[test]
-fn an_account_that_breaks_the_rules_is_nonsense() {
+fn an_account_that_breaks_the_rules_is_an_invalid_answer() {
     check(done(|_, a| a.id.clear()), "id is empty");
     check(done(|_, a| a.id = "x".repeat(513)), "513 bytes");
-    check(done(|_, a| a.data = "{".to_owned()), "data is no JSON");
+    check(done(|_, a| a.data = "{".to_owned()), "data is not JSON");
     check(done(|_, a| a.data = format!("\"{}\"", "x".repeat(16 * 1024))), "16386 bytes");
-    check(done(|_, a| a.membership = Membership::Suspended), "a two-state app has not");
+    check(done(|_, a| a.membership = Membership::Suspended), "a two-state app lacks");
 }
 
 #[test]
-fn a_note_too_long_is_cut_between_characters() {
+fn a_long_note_is_cut_between_characters() {
     let Ok(Ok(Step::Done(cut))) = done(|o, _| o.note = "a".to_owned() + &"é".repeat(1000)) else {
         panic!("it was refused");
     };
@@ -98,7 +98,7 @@ fn a_note_too_long_is_cut_between_characters() {
 
 #[test]
 fn an_answer_of_more_than_a_mebibyte_is_too_much() {
-    check(call(|r| r.body = Some(vec![0; 1024 * 1024])), "1048576 at most");
-    check(call(|r| r.query[0].1 = "x".repeat(1024 * 1024)), "1048576 at most");
+    check(call(|r| r.body = Some(vec![0; 1024 * 1024])), "the limit is 1048576");
+    check(call(|r| r.query[0].1 = "x".repeat(1024 * 1024)), "the limit is 1048576");
     assert!(call(|r| r.body = Some(vec![0; 1000 * 1024])).is_ok());
 }

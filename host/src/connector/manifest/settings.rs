@@ -1,17 +1,19 @@
-//! The JSON Schema of a connector's settings. It was written by a stranger, and the host follows it:
-//! so what it may lead to is bounded before.
+//! The JSON Schema of a connector's settings.
+//!
+//! The schema comes with an uploaded file, and the host evaluates it. So the schema's size with all
+//! its references, its depth and its patterns are bounded before it is compiled.
 
 use jsonschema::{PatternOptions, Validator};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-/// Values in a schema, each counted as often as references lead to it.
+/// Values in a schema. A value counts once for each reference to it.
 const VALUES: usize = 10_000;
-/// How deep values and references may lie in each other.
+/// Nesting depth of values and references.
 const DEPTH: usize = 96;
 /// Regular expressions in a schema.
 const PATTERNS: usize = 64;
-/// The dialects that are spoken: those in which nothing but `$id` moves references elsewhere.
+/// The supported dialects: those in which only `$id` changes the base of references.
 const DIALECTS: [&str; 4] = [
     "https://json-schema.org/draft/2020-12/schema",
     "https://json-schema.org/draft/2019-09/schema",
@@ -21,39 +23,39 @@ const DIALECTS: [&str; 4] = [
 /// Bytes of each regular expression, compiled.
 const PATTERN_BYTES: usize = 2 << 20;
 
-/// What checks settings by this schema. An error says what in the schema is wrong.
+/// The validator of settings by this schema. An error says what is wrong in the schema.
 ///
-/// References lead to places in the schema itself and never in a circle, and patterns are those
-/// that take linear time.
+/// References must stay within the schema and must not form a cycle. Patterns are regular
+/// expressions that match in linear time.
 pub fn settings_validator(schema: &Value) -> Result<Validator, String> {
     match schema.get("type") {
         Some(Value::String(kind)) if kind == "object" => {}
-        _ => return Err("is no JSON Schema of `\"type\": \"object\"`".to_owned()),
+        _ => return Err("is not a JSON Schema with `\"type\": \"object\"`".to_owned()),
     }
-    let mut walk = Walk { schema, values: 0, patterns: 0 };
+    let mut walk = SchemaWalk { schema, values: 0, patterns: 0 };
     walk.value(schema, 0)?;
     let patterns = PatternOptions::regex().size_limit(PATTERN_BYTES);
     let options = jsonschema::options().with_pattern_options(patterns);
     options.build(schema).map_err(|error| {
         let place = error.instance_path();
-        format!("is no JSON Schema: {error} (at `{place}`)")
+        format!("is not a JSON Schema: {error} (at `{place}`)")
     })
 }
 
-struct Walk<'s> {
+struct SchemaWalk<'s> {
     schema: &'s Value,
     values: usize,
     patterns: usize,
 }
 
-impl<'s> Walk<'s> {
+impl<'s> SchemaWalk<'s> {
     fn value(&mut self, value: &'s Value, depth: usize) -> Result<(), String> {
         self.values += 1;
         if self.values > VALUES {
-            return Err(format!("comes to more than {VALUES} values with all its references"));
+            return Err(format!("has more than {VALUES} values with all its references"));
         }
         if depth > DEPTH {
-            return Err(format!("lies more than {DEPTH} deep, or refers to itself"));
+            return Err(format!("is nested more than {DEPTH} deep, or refers to itself"));
         }
         match value {
             Value::Object(object) => self.object(object, depth),
@@ -68,25 +70,28 @@ impl<'s> Walk<'s> {
                 ("$ref", Value::String(place)) => {
                     let found = self.referred(place).ok_or_else(|| {
                         format!(
-                            "refers to {place:?}; only places in it, as `#/$defs/x`, are followed"
+                            "refers to {place:?}; only references within it, such as `#/$defs/x`, \
+                             are supported"
                         )
                     })?;
                     self.value(found, depth + 1)?;
                 }
-                // What they mean depends on the way there, and so would the cost.
+                // Their target, and so the cost, depends on the path to them.
                 ("$dynamicRef" | "$recursiveRef", Value::String(_)) => {
-                    return Err(format!("has a `{key}`, which is not followed"));
+                    return Err(format!("has a `{key}`, which is not supported"));
                 }
-                // References below it would start there.
+                // It changes the base of the references below it.
                 ("$id", Value::String(_)) if depth > 0 => {
-                    return Err("has an `$id` within it; only the whole schema may".to_owned());
+                    return Err(
+                        "has an `$id` within it; only the whole schema may have one".to_owned()
+                    );
                 }
                 ("$schema", Value::String(dialect))
                     if depth > 0 || !DIALECTS.contains(&dialect.trim_end_matches('#')) =>
                 {
                     return Err(format!(
-                        "is in the dialect {dialect:?}; leave `$schema` out, or let the whole \
-                         schema say {:?}",
+                        "is in the dialect {dialect:?}; leave `$schema` out, or set it to {:?} for \
+                         the whole schema",
                         DIALECTS[0]
                     ));
                 }
@@ -129,7 +134,7 @@ mod tests {
         }
     }
 
-    /// Each of so many definitions has twice what the next one has.
+    /// A schema in which each of so many definitions refers twice to the next one.
     fn doubling(times: usize) -> Value {
         let mut definitions = Map::new();
         for n in 0..times {
@@ -140,9 +145,9 @@ mod tests {
         json!({ "$defs": definitions, "$ref": "#/$defs/d0" })
     }
 
-    /// In draft 4, `id` moves references elsewhere.
+    /// In draft 4, `id` changes the base of references.
     #[test]
-    fn no_dialect_leads_past_what_is_counted() {
+    fn unsupported_dialects_are_refused() {
         let old = json!("http://json-schema.org/draft-04/schema#");
         check(json!({ "$schema": old, "$ref": "#" }), Err("in the dialect"));
         check(json!({ "properties": { "x": { "$schema": old } } }), Err("in the dialect"));
@@ -150,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_may_refer_to_places_in_itself() {
+    fn a_schema_may_refer_to_its_own_parts() {
         let name = json!({ "type": "string", "pattern": "^[a-z]+$" });
         check(
             json!({ "$defs": { "a/b": name }, "properties": {
@@ -165,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_leads_nowhere_else() {
+    fn a_schema_cannot_refer_to_anything_else() {
         for place in [
             "http://127.0.0.1:1/schema",
             "file:///etc/passwd",
@@ -173,7 +178,7 @@ mod tests {
             "#name",
             "#/$defs/none",
         ] {
-            check(json!({ "$ref": place }), Err("only places in it"));
+            check(json!({ "$ref": place }), Err("only references within it"));
         }
         let inner = json!({ "$id": "http://127.0.0.1:1/", "$ref": "#/a" });
         check(json!({ "a": {}, "properties": { "x": inner } }), Err("`$id` within it"));
@@ -182,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_leads_to_an_end() {
+    fn a_schema_has_no_cycles_and_a_bounded_size() {
         check(json!({ "$ref": "#" }), Err("refers to itself"));
         let [a, b] = ["#/$defs/b", "#/$defs/a"].map(|place| json!({ "$ref": place }));
         check(json!({ "$defs": { "a": a, "b": b } }), Err("refers to itself"));
@@ -193,23 +198,23 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_one() {
-        check(json!({ "properties": 5 }), Err("is no JSON Schema"));
-        check(json!({ "required": [1] }), Err("is no JSON Schema"));
+    fn a_schema_must_be_a_json_schema_of_an_object() {
+        check(json!({ "properties": 5 }), Err("is not a JSON Schema"));
+        check(json!({ "required": [1] }), Err("is not a JSON Schema"));
         assert!(settings_validator(&json!({ "type": "array" })).is_err());
         assert!(settings_validator(&json!(true)).is_err());
     }
 
     #[test]
-    fn a_pattern_takes_linear_time() {
+    fn a_pattern_matches_in_linear_time() {
         let pattern = |it: &str| json!({ "properties": { "x": { "pattern": it } } });
         let mut catastrophic = pattern("^(a+)+$");
         check(catastrophic.clone(), Ok(()));
         catastrophic["type"] = json!("object");
         let settings = json!({ "x": format!("{}!", "a".repeat(1 << 16)) });
         assert!(!settings_validator(&catastrophic).unwrap().is_valid(&settings));
-        check(pattern("^(?=.*a)(a|aa)+$"), Err("is no JSON Schema"));
-        check(pattern(r"((\w{50}){50}){50}"), Err("is no JSON Schema"));
+        check(pattern("^(?=.*a)(a|aa)+$"), Err("is not a JSON Schema"));
+        check(pattern(r"((\w{50}){50}){50}"), Err("is not a JSON Schema"));
         let many: Map<String, Value> = (0..65).map(|n| (format!("p{n}"), json!({}))).collect();
         check(json!({ "patternProperties": many }), Err("more than 64 patterns"));
     }

@@ -1,4 +1,4 @@
-//! Manifests that are taken, and what is said of those that are not.
+//! Valid manifests, and the messages about invalid ones.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn good() -> Value {
     })
 }
 
-/// A good manifest, one value of which is another, read anew.
+/// Parses the good manifest with one value replaced.
 fn changed(pointer: &str, value: Value) -> Result<Manifest, String> {
     let mut manifest = good();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -58,20 +58,20 @@ fn settings_endpoints_and_features_may_be_left_out() {
 }
 
 #[test]
-fn a_bad_manifest_is_told_what_is_wrong() {
+fn the_error_about_a_bad_manifest_says_what_is_wrong() {
     check("/name", json!("Roster"), "lower-case letters");
     check("/name", json!(""), "lower-case letters");
-    check("/name", json!("a".repeat(65)), "at most 64");
+    check("/name", json!("a".repeat(65)), "1 to 64");
     check("/version", json!("1.2"), "unexpected end of input");
     check("/description", json!(" "), "`description` has no text");
     check("/membership", json!("four-state"), "unknown variant `four-state`");
-    check("/lifecycle", json!({}), "names no event");
+    check("/lifecycle", json!({}), "lists no event");
     check("/lifecycle/promote", json!({}), "unknown variant `promote`");
     check("/endpoints/0/name", json!("App"), "an endpoint's `name`");
     let twice = json!([{ "name": "a", "description": "A." }, { "name": "a", "description": "B." }]);
-    check("/endpoints", twice, "`a` is there twice");
-    check("/settings", json!(true), "`settings` is no JSON Schema");
-    check("/settings", json!({ "type": "array" }), "`settings` is no JSON Schema");
+    check("/endpoints", twice, "`a` is listed twice");
+    check("/settings", json!(true), "`settings` is not a JSON Schema");
+    check("/settings", json!({ "type": "array" }), "`settings` is not a JSON Schema");
     check("/feature", json!({}), "unknown field `feature`");
     check("/description", json!("x".repeat(2000)), "2000 bytes");
 }
@@ -79,7 +79,7 @@ fn a_bad_manifest_is_told_what_is_wrong() {
 #[test]
 fn a_lifecycle_that_contradicts_itself_is_refused() {
     let to = |membership: &str| json!({ "membership": membership, "text": "So it is." });
-    check("/lifecycle/deactivate", to("suspended"), "a two-state app has not");
+    check("/lifecycle/deactivate", to("suspended"), "a two-state app lacks");
     check("/lifecycle/deactivate", to("active"), "contradicts the event");
     check("/lifecycle/delete", to("active"), "contradicts the event");
     check("/lifecycle/activate", to("absent"), "contradicts the event");

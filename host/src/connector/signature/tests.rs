@@ -1,4 +1,4 @@
-//! Who is believed, and who is not.
+//! Signatures that are trusted, and signatures that are not.
 
 use super::*;
 
@@ -38,7 +38,7 @@ fn a_trusted_signature_is_found_among_others() {
 }
 
 #[test]
-fn without_a_trusted_signature_nothing_is_loaded() {
+fn a_file_without_a_trusted_signature_is_refused() {
     check(WASM, &[("acme", 1)], Err("is not signed"));
     check(b"no wasm", &[("acme", 1)], Err("is not signed"));
     let signed = key(1).sign(WASM).unwrap();
@@ -48,33 +48,33 @@ fn without_a_trusted_signature_nothing_is_loaded() {
 }
 
 #[test]
-fn what_was_changed_after_it_was_signed_is_nobodys() {
+fn a_file_that_was_changed_after_it_was_signed_is_refused() {
     let signed = key(1).sign(WASM).unwrap();
     for place in [10, 11, signed.len() - 1] {
         let mut changed = signed.clone();
         changed[place] ^= 1;
         check(&changed, &[("acme", 1)], Err("changed after acme"));
     }
-    // A section that is added behind the signature makes it one of the signed content's own.
+    // With a section added after it, the signature is part of the content.
     let longer = [signed.as_slice(), &custom("more", b"x")].concat();
     check(&longer, &[("acme", 1)], Err("is not signed"));
-    // A signature of the same key over something else does not count.
+    // A signature of the same key for another file is not valid.
     let other = key(1).sign(b"\0asm\x01\0\0\0").unwrap();
     let moved = [WASM, &other[8..]].concat();
     check(&moved, &[("acme", 1)], Err("changed after acme"));
 }
 
 #[test]
-fn who_signed_a_file_changes_nothing_in_it() {
+fn signatures_do_not_change_a_files_content() {
     let (one, other) = (key(1).sign(WASM).unwrap(), key(2).sign(WASM).unwrap());
-    assert!(differ_in_signatures_alone(&one, &other));
-    assert!(differ_in_signatures_alone(WASM, &other));
-    assert!(!differ_in_signatures_alone(b"\0asm\x01\0\0\0", &one));
-    assert!(!differ_in_signatures_alone(b"", b""));
+    assert!(equal_but_for_signatures(&one, &other));
+    assert!(equal_but_for_signatures(WASM, &other));
+    assert!(!equal_but_for_signatures(b"\0asm\x01\0\0\0", &one));
+    assert!(!equal_but_for_signatures(b"", b""));
 }
 
 #[test]
-fn keys_are_written_and_read_as_openssl_has_them() {
+fn keys_are_written_and_read_in_the_format_of_openssl() {
     let pem = key(1).to_pem().unwrap();
     assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
     let public = key(1).public("acme");
@@ -83,7 +83,7 @@ fn keys_are_written_and_read_as_openssl_has_them() {
     assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----\n"));
     assert_eq!(PublicKey::from_pem("acme", &pem).unwrap(), public);
     let error = format!("{:#}", SigningKey::from_pem(&pem).unwrap_err());
-    assert!(error.contains("no private Ed25519 key"), "{error}");
+    assert!(error.contains("not a private Ed25519 key"), "{error}");
     let drawn = SigningKey::generate().unwrap().public("").fingerprint();
     assert_ne!(drawn, SigningKey::generate().unwrap().public("").fingerprint());
 }

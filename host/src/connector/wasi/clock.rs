@@ -1,5 +1,5 @@
-//! A clock that stands: at the time when the operation began, or at the beginning of 1970 where
-//! there is no operation.
+//! The clocks of WASI. They stand still at the start of the operation, or at the beginning of 1970
+//! during `describe`.
 
 use jiff::Timestamp;
 use wasmtime::component::{ComponentType, LinkerInstance, Lower};
@@ -7,7 +7,7 @@ use wasmtime::component::{ComponentType, LinkerInstance, Lower};
 use super::{Wasi, handle};
 use crate::connector::sandbox::Sandbox;
 
-/// What both clocks say of themselves: a millisecond, in which a time is written.
+/// The resolution of both clocks: a millisecond, the precision of an operation's time.
 const RESOLUTION: Datetime = Datetime { seconds: 0, nanoseconds: 1_000_000 };
 
 #[derive(Clone, Copy, ComponentType, Lower)]
@@ -17,7 +17,7 @@ struct Datetime {
     nanoseconds: u32,
 }
 
-/// Gives a function of `wasi:clocks`, where it is one.
+/// Links a function of `wasi:clocks`. False if the item is not one.
 pub(super) fn link(
     linked: &mut LinkerInstance<'_, Sandbox>,
     interface: &str,

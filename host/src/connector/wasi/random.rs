@@ -1,5 +1,5 @@
-//! Randomness that follows the operation's seed: the same each time the operation is asked about.
-//! It hides nothing from the connector, which knows the seed.
+//! The randomness of WASI, which follows the operation's seed: the same for each decision of an
+//! operation. It is not secret, since the connector knows the seed.
 
 use wasmtime::component::LinkerInstance;
 
@@ -7,10 +7,10 @@ use super::fatal;
 use crate::connector::limits::COPY_BYTES;
 use crate::connector::sandbox::Sandbox;
 
-/// `SplitMix64`: a state that is counted up, and mixed into a number.
+/// `SplitMix64`: a counter whose values are mixed into numbers.
 pub(super) struct Random(u64);
 
-/// Gives a function of `wasi:random`, where it is one.
+/// Links a function of `wasi:random`. False if the item is not one.
 pub(super) fn link(
     linked: &mut LinkerInstance<'_, Sandbox>,
     interface: &str,
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_as_many_as_were_asked_for_and_no_more_than_are_copied() {
+    fn as_many_bytes_are_returned_as_requested_up_to_the_copy_limit() {
         let mut random = Random::seeded(7);
         for length in [0, 1, 8, 9] {
             assert_eq!(random.bytes(length).unwrap().len() as u64, length);

@@ -1,18 +1,18 @@
-//! What a connector prints, line by line into its log: stdout as `info`, stderr as `warn`. Nothing
-//! can be read from stdin.
+//! The standard streams of WASI. Each line that a connector prints goes into its log: stdout as
+//! `info`, stderr as `warn`. stdin is empty.
 
 use wasmtime::component::{ComponentType, LinkerInstance, Lower, Resource};
 
-use super::{Nothing, Pollable, handle};
-use crate::connector::log::{Level, Log};
+use super::{Pollable, Unavailable, handle};
+use crate::connector::log::{DecisionLog, Level};
 use crate::connector::sandbox::Sandbox;
 
-/// Bytes that a connector is told to write at once.
-const AT_ONCE: u64 = 4096;
-/// Bytes after which a line is taken to be one, though it goes on.
+/// Bytes that a connector may write at once.
+const WRITE_BYTES: u64 = 4096;
+/// Bytes after which a longer line is split.
 const LINE_BYTES: usize = 4096;
 
-/// What handles of streams stand for.
+/// What the handles of streams refer to.
 const STDOUT: u32 = 1;
 const STDERR: u32 = 2;
 
@@ -22,25 +22,25 @@ pub(super) struct Input;
 /// A stream to write to.
 pub(super) struct Output;
 
-/// The last line that was begun.
+/// The current line, up to its end.
 #[derive(Default)]
-pub(super) struct Lines(Vec<u8>);
+pub(super) struct LineBuffer(Vec<u8>);
 
-/// The error of a stream; there is none here, only its type.
+/// The error type of streams. No function here returns one.
 #[derive(ComponentType, Lower)]
 #[component(variant)]
 enum StreamError {
     #[component(name = "last-operation-failed")]
-    #[expect(dead_code, reason = "the type has it, and nothing here fails")]
-    LastOperationFailed(Resource<Nothing>),
+    #[expect(dead_code, reason = "part of the type; nothing here fails")]
+    LastOperationFailed(Resource<Unavailable>),
     #[component(name = "closed")]
-    #[expect(dead_code, reason = "the type has it, and what is written to is never closed")]
+    #[expect(dead_code, reason = "part of the type; output is never closed")]
     Closed,
 }
 
 type Streamed<T> = (Result<T, StreamError>,);
 
-/// Gives a function of the standard streams, where it is one.
+/// Links a function of the standard streams. False if the item is not one.
 pub(super) fn link(
     linked: &mut LinkerInstance<'_, Sandbox>,
     interface: &str,
@@ -62,12 +62,13 @@ pub(super) fn link(
     Ok(true)
 }
 
-/// What is not here is closed: reading, and writing what is not there.
+/// Links a method of streams. The other methods, such as reading, are unavailable and report a
+/// closed stream.
 fn link_method(linked: &mut LinkerInstance<'_, Sandbox>, method: &str) -> wasmtime::Result<bool> {
     match method {
         "[method]output-stream.check-write" => {
             linked.func_wrap(method, |_, (_,): (Resource<Output>,)| -> wasmtime::Result<_> {
-                let room: Streamed<u64> = (Ok(AT_ONCE),);
+                let room: Streamed<u64> = (Ok(WRITE_BYTES),);
                 Ok(room)
             })?;
         }
@@ -113,19 +114,19 @@ impl Sandbox {
         }
     }
 
-    /// Logs what was printed last and not ended.
-    pub(in crate::connector) fn end_lines(&mut self) {
+    /// Logs the last lines, which have no line end.
+    pub(in crate::connector) fn flush_lines(&mut self) {
         self.wasi.stdout.end(&mut self.log, Level::Info);
         self.wasi.stderr.end(&mut self.log, Level::Warn);
     }
 }
 
-impl Lines {
-    /// Logs the line, unless nothing is in it.
-    fn end(&mut self, log: &mut Log, level: Level) {
+impl LineBuffer {
+    /// Logs the line unless it is empty.
+    fn end(&mut self, log: &mut DecisionLog, level: Level) {
         let line = String::from_utf8_lossy(&self.0);
         let line = line.trim_end();
-        // A panic in Rust recommends a variable that nobody can set here.
+        // A panic in Rust recommends an environment variable that cannot be set here.
         if !line.is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE=1`") {
             log.add(level, line.to_owned());
         }

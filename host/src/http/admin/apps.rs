@@ -88,7 +88,7 @@ fn view(row: &AppRow, versions: &HashMap<String, ConnectorVersion>) -> anyhow::R
         "settings": serde_json::from_str::<Value>(&row.settings)?,
         "endpoints": endpoints,
         "reply": row.reply,
-        "limits": limits.map_or(Value::Null, |limits| limits.shown()),
+        "limits": limits.map_or(Value::Null, |limits| limits.to_json()),
         "created": row.created,
     }))
 }

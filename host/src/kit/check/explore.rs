@@ -374,6 +374,6 @@ fn kind_of_failure(failure: &Failure) -> (Kind, bool) {
         }
         Failure::Trap(_) => (Kind::Crash, false),
         Failure::TooMuch(_) => (Kind::TooMuch, false),
-        Failure::Nonsense(_) => (Kind::Nonsense, false),
+        Failure::InvalidAnswer(_) => (Kind::Nonsense, false),
     }
 }

@@ -1,7 +1,7 @@
 //! Whose connectors are loaded: anybody's, or those alone that trusted keys signed.
 
 use super::connector_library::ConnectorLibrary;
-use crate::connector::{Untrusted, differ_in_signatures_alone};
+use crate::connector::{Untrusted, equal_but_for_signatures};
 use crate::embedded;
 use crate::lifecycle::error::Error;
 use crate::scim;
@@ -38,7 +38,7 @@ impl ConnectorLibrary {
         before: &str,
     ) -> anyhow::Result<bool> {
         let kept = self.store.component(before).await?;
-        Ok(kept.is_some_and(|(kept, _)| differ_in_signatures_alone(wasm, &kept)))
+        Ok(kept.is_some_and(|(kept, _)| equal_but_for_signatures(wasm, &kept)))
     }
 
     fn vouched(&self, wasm: &[u8]) -> Result<Option<String>, Untrusted> {

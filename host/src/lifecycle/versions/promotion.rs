@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Versions;
-use crate::connector::{Connector, Succession};
+use crate::connector::{Connector, ManifestChanges};
 use crate::lifecycle::config::ConnectorVersion;
 use crate::lifecycle::config::fits;
 use crate::lifecycle::error::Error;
@@ -61,7 +61,7 @@ pub struct Promoted {
     /// Tenants that had a version of their own until now.
     pub ended: Vec<String>,
     /// What changes with it.
-    pub changes: Succession,
+    pub changes: ManifestChanges,
 }
 
 impl Versions {
@@ -183,10 +183,10 @@ impl Versions {
         let changes = match &before {
             // What cannot be loaded any more cannot be compared, and can be followed.
             Some(before) => match self.config.connectors().connector(before).await {
-                Ok(before) => connector.manifest.succeeding(&before.manifest),
-                Err(_) => Succession::default(),
+                Ok(before) => connector.manifest.changes_since(&before.manifest),
+                Err(_) => ManifestChanges::default(),
             },
-            None => Succession::default(),
+            None => ManifestChanges::default(),
         };
         let own = tenants.iter().filter(|it| chosen.is_empty() && it.connector.is_some());
         Ok(Promoted {

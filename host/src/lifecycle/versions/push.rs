@@ -125,7 +125,7 @@ impl Versions {
         let signer = self.config.connectors().signer(&wasm)?;
         match self.config.connectors().runtime().load(&wasm).await {
             Ok(connector) => Ok(Admitted { wasm, signer, connector }),
-            Err(LoadError::Accident(error)) => Err(error.into()),
+            Err(LoadError::Internal(error)) => Err(error.into()),
             Err(error) => Err(scim::Error::new(422, error.to_string()).into()),
         }
     }

@@ -20,7 +20,7 @@ pub use timing::Timing;
 
 use super::Versions;
 use crate::clock::first_id_of;
-use crate::connector::{Aside, Budget, Connector, Failure};
+use crate::connector::{BackgroundDecider, Budget, Connector, Failure};
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{RecordedFilter, RecordedPage};
@@ -182,14 +182,14 @@ impl Versions {
             page.decisions().map(|recorded| Past::read(recorded?)).collect()
         });
         let past = read.await??;
-        let tried = self.config.connectors().runtime().aside(plan.budget, move |aside| {
+        let tried = self.config.connectors().runtime().in_background(plan.budget, move |decider| {
             let mut tally = Tally::default();
             tally.forgotten = past.iter().filter(|past| past.is_none()).count() as u64;
             for (n, past) in past.into_iter().flatten().enumerate() {
                 if tally.endless >= ENDLESS {
                     break;
                 }
-                try_one(&plan, aside, past, n % plan.timed == 0, &mut tally);
+                try_one(&plan, decider, past, n % plan.timed == 0, &mut tally);
             }
             tally
         });
@@ -198,7 +198,13 @@ impl Versions {
 }
 
 /// Decides one operation again, step by step, as far as it goes as it went.
-fn try_one(plan: &Plan, aside: &Aside<'_>, mut past: Past, timed: bool, tally: &mut Tally) {
+fn try_one(
+    plan: &Plan,
+    decider: &BackgroundDecider<'_>,
+    mut past: Past,
+    timed: bool,
+    tally: &mut Tally,
+) {
     let features = &plan.candidate.manifest.features;
     if !features.groups && past.is_of_group() {
         return tally.count(&past, Verdict::not_asked());
@@ -206,7 +212,7 @@ fn try_one(plan: &Plan, aside: &Aside<'_>, mut past: Past, timed: bool, tally: &
     past.fit(features);
     let mut verdict = Verdict::Alike;
     for n in 0..=past.exchanges.len() {
-        let decided = aside.decide(&plan.candidate, &past.question(n));
+        let decided = decider.decide(&plan.candidate, &past.question(n));
         tally.endless += u64::from(decided.answer == Err(Failure::Deadline));
         verdict = past.compare(n, &decided.answer);
         if verdict != Verdict::Alike {
@@ -214,7 +220,7 @@ fn try_one(plan: &Plan, aside: &Aside<'_>, mut past: Past, timed: bool, tally: &
         }
     }
     if let (true, Some(active)) = (timed && verdict.is_alike(), &plan.active) {
-        tally.laps.extend(TimedDecision::run(aside, active, &plan.candidate, &past));
+        tally.laps.extend(TimedDecision::run(decider, active, &plan.candidate, &past));
     }
     tally.count(&past, verdict);
 }

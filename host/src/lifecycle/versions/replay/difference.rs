@@ -207,7 +207,7 @@ fn kind_of(failure: &Failure) -> &'static str {
         Failure::Stack => "nests its calls deeper than its stack",
         Failure::Trap(_) => "crashes",
         Failure::TooMuch(_) => "returns more than it may",
-        Failure::Nonsense(_) => "breaks the interface's rules",
+        Failure::InvalidAnswer(_) => "breaks the interface's rules",
     }
 }
 

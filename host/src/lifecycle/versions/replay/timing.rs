@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::recorded::Past;
-use crate::connector::{Aside, Connector};
+use crate::connector::{BackgroundDecider, Connector};
 
 /// How often each is asked.
 const ROUNDS: usize = 3;
@@ -46,7 +46,7 @@ pub struct Timing {
 impl TimedDecision {
     /// Asks both for the last step of a decision; none where one of them fails.
     pub(super) fn run(
-        aside: &Aside<'_>,
+        decider: &BackgroundDecider<'_>,
         active: &Connector,
         candidate: &Connector,
         past: &Past,
@@ -55,7 +55,7 @@ impl TimedDecision {
         let mut best = [Duration::MAX; 2];
         for _ in 0..ROUNDS {
             for (best, connector) in best.iter_mut().zip([active, candidate]) {
-                let decided = aside.decide(connector, &question);
+                let decided = decider.decide(connector, &question);
                 decided.answer.ok()?.ok();
                 *best = decided.elapsed.min(*best);
             }

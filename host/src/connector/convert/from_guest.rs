@@ -1,4 +1,4 @@
-//! What a connector answers.
+//! The results of `decide`.
 
 use crate::connector::bindings::types;
 use crate::decision::{Account, Membership, Outcome, Refusal, Request, Step, Visibility};

@@ -1,5 +1,5 @@
-//! What a connector is given. It borrows; the bindings want lists as slices, so whoever calls
-//! holds the lists.
+//! The arguments of `decide`. They borrow from the host's types. The bindings take lists as slices,
+//! so the caller holds the lists ([`Lists`]).
 
 use crate::connector::bindings::types;
 use crate::decision::{

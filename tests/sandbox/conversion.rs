@@ -1,4 +1,4 @@
-//! Every word of a decision, into the sandbox and out of it again.
+//! Every field and variant of a decision, converted into the sandbox and back.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ fn response() -> Response {
     Response { status: 201, headers, body: vec![0, 255] }
 }
 
-/// What the connector sees of a question, as its own Rust prints it.
+/// The arguments as the connector sees them, in Rust's debug format.
 async fn seen(
     sandbox: &Sandbox,
     context: Context,
@@ -47,7 +47,7 @@ async fn seen(
 }
 
 #[tokio::test]
-async fn a_connector_sees_all_that_it_is_given() {
+async fn a_connector_sees_all_arguments() {
     let sandbox = Sandbox::new();
     let mut context = context(String::new());
     context.before = Some("é".to_owned());
@@ -55,7 +55,7 @@ async fn a_connector_sees_all_that_it_is_given() {
     context.elsewhere = 3;
     let mut event = event();
     event.changes = vec!["title".to_owned()];
-    event.password = Some("stand-in".to_owned());
+    event.password = Some("placeholder".to_owned());
     let exchange = Exchange { request: request(), response: Ok(response()) };
     let seen = seen(&sandbox, context, event, vec![exchange]).await;
     let context = "Context { operation: \"op-1\", tenant: \"acme\", \
@@ -65,7 +65,7 @@ async fn a_connector_sees_all_that_it_is_given() {
     let event = "Event { kind: EventKind::Create, subject: Subject::User(User { id: \"u-1\", \
         user-name: \"ada\", external-id: None, display-name: Some(\"Ada L\"), \
         given-name: Some(\"Ada\"), family-name: Some(\"L\"), email: Some(\"ada@example.com\"), \
-        active: true }), resource: \"{}\", changes: [\"title\"], password: Some(\"stand-in\"), \
+        active: true }), resource: \"{}\", changes: [\"title\"], password: Some(\"placeholder\"), \
         joined: [], left: [] }";
     let exchanges = "[Exchange { request: Request { endpoint: \"app\", method: \"POST\", \
         path: \"/users\", query: [(\"dry\", \"no\")], \
@@ -76,7 +76,7 @@ async fn a_connector_sees_all_that_it_is_given() {
 }
 
 #[tokio::test]
-async fn a_connector_sees_groups_and_who_joined_and_left() {
+async fn a_connector_sees_groups_and_their_changed_members() {
     let sandbox = Sandbox::new();
     let mut event = event();
     event.kind = EventKind::GroupUpdate;
@@ -138,7 +138,7 @@ async fn a_connector_sees_why_there_is_no_response() {
 }
 
 #[tokio::test]
-async fn a_request_is_asked_for_and_its_exchange_is_given_back() {
+async fn a_request_is_returned_and_its_exchange_is_an_argument_of_the_next_decision() {
     let sandbox = Sandbox::new();
     let connector = sandbox.misbehaving().await;
     let first =
@@ -151,7 +151,7 @@ async fn a_request_is_asked_for_and_its_exchange_is_given_back() {
 }
 
 #[tokio::test]
-async fn an_account_comes_back_as_it_was_given() {
+async fn an_account_is_returned_unchanged() {
     let sandbox = Sandbox::new();
     let connector = sandbox.misbehaving().await;
     for membership in [Membership::Active, Membership::Suspended, Membership::Absent] {
@@ -165,7 +165,7 @@ async fn an_account_comes_back_as_it_was_given() {
 }
 
 #[tokio::test]
-async fn each_refusal_comes_out_as_it_is() {
+async fn each_refusal_is_returned_unchanged() {
     let sandbox = Sandbox::new();
     let connector = sandbox.misbehaving().await;
     for (what, refusal) in [

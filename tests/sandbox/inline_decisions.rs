@@ -1,5 +1,5 @@
-//! Where a connector decides: on the thread that asks only while it has lately been quick, and never
-//! so that others wait for it.
+//! Decisions on the calling thread: only if the connector's recent decisions were fast, and never
+//! so that other requests wait.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ struct Sandbox {
 }
 
 impl Sandbox {
-    /// With a connector that has decided often enough, and never so slowly that it would count.
-    async fn with_a_quick_connector() -> Self {
+    /// With a connector that is eligible, by a limit that counts every decision as fast.
+    async fn with_an_eligible_connector() -> Self {
         let cache = tempfile::tempdir().unwrap();
         let limits = Limits { quick: Duration::from_secs(60), ..Limits::default() };
         let compiler = env!("CARGO_BIN_EXE_muster").into();
@@ -42,7 +42,7 @@ impl Sandbox {
         note(&self.runtime.decide(&self.connector, question(what), budget).await).to_owned()
     }
 
-    /// Keeps the thread busy until what is returned is dropped.
+    /// Keeps the connector thread busy until the returned sender is dropped.
     async fn busy(&self) -> (mpsc::Sender<()>, JoinHandle<()>) {
         let (release, released) = mpsc::channel::<()>();
         let (begun, is_begun) = tokio::sync::oneshot::channel();
@@ -51,15 +51,16 @@ impl Sandbox {
             begun.send(()).ok();
             released.recv().ok();
         };
-        let busy = tokio::spawn(async move { runtime.aside(Budget::default(), |_| wait()).await });
+        let busy =
+            tokio::spawn(async move { runtime.in_background(Budget::default(), |_| wait()).await });
         is_begun.await.unwrap();
         (release, busy)
     }
 }
 
 #[tokio::test]
-async fn a_connector_that_has_been_quick_waits_for_no_thread() {
-    let sandbox = Sandbox::with_a_quick_connector().await;
+async fn an_eligible_connector_does_not_wait_for_a_thread() {
+    let sandbox = Sandbox::with_an_eligible_connector().await;
     let (release, busy) = sandbox.busy().await;
     assert_eq!(sandbox.asked_to("done").await, "done");
     assert_eq!(sandbox.asked_to("remember").await, "1");
@@ -69,12 +70,15 @@ async fn a_connector_that_has_been_quick_waits_for_no_thread() {
 }
 
 #[tokio::test]
-async fn a_connector_that_turns_slow_has_all_its_time_and_decides_apart_from_then_on() {
-    let sandbox = Sandbox::with_a_quick_connector().await;
+async fn a_connector_that_becomes_slow_has_its_full_time_and_then_waits_for_a_thread() {
+    let sandbox = Sandbox::with_an_eligible_connector().await;
     assert_eq!(sandbox.asked_to("compute").await, "computed");
     let (release, busy) = sandbox.busy().await;
     let mut asked = pin!(sandbox.asked_to("done"));
-    assert!(timeout(Duration::from_millis(100), &mut asked).await.is_err(), "it waits its turn");
+    assert!(
+        timeout(Duration::from_millis(100), &mut asked).await.is_err(),
+        "it waits for the thread"
+    );
     drop(release);
     assert_eq!(asked.await, "done");
     busy.await.unwrap();

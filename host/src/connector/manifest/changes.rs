@@ -1,4 +1,4 @@
-//! What changes where one version of a connector follows another.
+//! The differences between the manifests of two versions of a connector.
 
 use std::collections::BTreeSet;
 
@@ -8,30 +8,30 @@ use serde_json::Value;
 use super::{Manifest, Transition};
 use crate::decision::EventKind;
 
-/// What an operator reads before one version follows another.
+/// The changes that an operator reads before replacing one version by another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Succession {
-    /// What the later one asks for, and the earlier one did not.
+pub struct ManifestChanges {
+    /// Endpoints, features, settings and schemas that only the later version asks for.
     pub asks: Vec<String>,
-    /// Where their lifecycle tables differ.
+    /// The rows in which the lifecycle tables differ.
     pub lifecycle: Vec<LifecycleChange>,
 }
 
-/// A row of the lifecycle table that is another one.
+/// A changed row of the lifecycle table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LifecycleChange {
     /// The event.
     pub event: EventKind,
-    /// What it led to; none where it was unsupported.
+    /// The earlier version's transition; none if it did not support the event.
     pub before: Option<Transition>,
-    /// What it leads to; none where it is unsupported.
+    /// The later version's transition; none if it does not support the event.
     pub after: Option<Transition>,
 }
 
 impl Manifest {
-    /// What changes where this one follows another.
-    pub fn succeeding(&self, before: &Self) -> Succession {
-        Succession { asks: self.asks_beyond(before), lifecycle: self.lifecycle_since(before) }
+    /// The changes from an earlier version's manifest to this one.
+    pub fn changes_since(&self, before: &Self) -> ManifestChanges {
+        ManifestChanges { asks: self.asks_beyond(before), lifecycle: self.lifecycle_since(before) }
     }
 
     fn asks_beyond(&self, before: &Self) -> Vec<String> {
@@ -95,9 +95,9 @@ mod tests {
     #[track_caller]
     fn check(change: impl FnOnce(&mut Value), asks: &[&str], lifecycle: &[EventKind]) {
         let (before, after) = (manifest(|_| {}), manifest(change));
-        let succession = after.succeeding(&before);
-        assert_eq!(succession.asks, asks);
-        let events: Vec<EventKind> = succession.lifecycle.iter().map(|it| it.event).collect();
+        let changes = after.changes_since(&before);
+        assert_eq!(changes.asks, asks);
+        let events: Vec<EventKind> = changes.lifecycle.iter().map(|it| it.event).collect();
         assert_eq!(events, lifecycle);
     }
 

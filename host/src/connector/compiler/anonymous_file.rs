@@ -1,11 +1,11 @@
-//! Files without a name, for what goes to and comes from the compiler.
+//! Files without a name, for the compiler's input and output.
 
 use std::fs::File;
 use std::io;
 
-/// A file that is gone with its last handle, whoever is killed. In memory where that can be, so
-/// that a full disk keeps nobody from compiling.
-pub(super) fn scratch() -> io::Result<File> {
+/// A file that disappears with its last handle, even if the process is killed. It is in memory on
+/// Linux, so that connectors can be compiled while the disk is full.
+pub(super) fn anonymous_file() -> io::Result<File> {
     in_memory().or_else(|_| tempfile::tempfile())
 }
 

@@ -1,5 +1,7 @@
-//! What a function says that stands for something that is not there, told by what it can say: no
-//! entries, none, or that it is denied. One that can only succeed ends the connector.
+//! Functions of WASI that are not available.
+//!
+//! Each returns what its result type allows: an empty list, none, or an error such as
+//! `access-denied`. A function whose type allows only success ends the connector.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::types::{ComponentFunc, Type};
@@ -8,35 +10,36 @@ use wasmtime::component::{LinkerInstance, Val};
 use super::fatal;
 use crate::connector::sandbox::Sandbox;
 
-/// How WASI's interfaces say that something is not permitted, or not to be had.
+/// The error codes of WASI's interfaces for something denied or unsupported, in order of
+/// preference.
 const DENIED: [&str; 4] = ["access-denied", "access", "not-supported", "unsupported"];
 
-/// Gives a function of nothing.
+/// Links a function that is not available.
 pub(super) fn link(
     linked: &mut LinkerInstance<'_, Sandbox>,
     interface: &str,
     item: &str,
     function: &ComponentFunc,
 ) -> wasmtime::Result<()> {
-    let said: Option<Vec<Val>> = function.results().map(|result| nothing(&result)).collect();
-    let name = format!("it called `wasi:{interface}#{item}`, of which a connector has nothing");
+    let values: Option<Vec<Val>> = function.results().map(|result| empty(&result)).collect();
+    let why = format!("it called `wasi:{interface}#{item}`, which connectors cannot use");
     linked.func_new(item, move |mut store, _, parameters, results| {
-        let said = said.as_ref().ok_or_else(|| fatal(&name))?;
-        results.clone_from_slice(said);
-        parameters.iter().try_for_each(|parameter| give_back(&mut store, parameter))
+        let values = values.as_ref().ok_or_else(|| fatal(&why))?;
+        results.clone_from_slice(values);
+        parameters.iter().try_for_each(|parameter| drop_handles(&mut store, parameter))
     })
 }
 
-/// Handles that were lent must be back when a call ends.
-fn give_back(store: &mut StoreContextMut<'_, Sandbox>, parameter: &Val) -> wasmtime::Result<()> {
+/// The handles in a parameter. Borrowed handles must be dropped before the call returns.
+fn drop_handles(store: &mut StoreContextMut<'_, Sandbox>, parameter: &Val) -> wasmtime::Result<()> {
     match parameter {
         Val::Resource(handle) => handle.resource_drop(store),
-        Val::List(values) => values.iter().try_for_each(|value| give_back(store, value)),
+        Val::List(values) => values.iter().try_for_each(|value| drop_handles(store, value)),
         _ => Ok(()),
     }
 }
 
-fn nothing(result: &Type) -> Option<Val> {
+fn empty(result: &Type) -> Option<Val> {
     match result {
         Type::List(_) => Some(Val::List(Vec::new())),
         Type::Option(_) => Some(Val::Option(None)),
@@ -51,10 +54,10 @@ fn nothing(result: &Type) -> Option<Val> {
 fn denied(error: &Type) -> Option<Val> {
     match error {
         Type::Enum(error) => {
-            let said = DENIED.into_iter().find(|word| error.names().any(|name| name == *word))?;
-            Some(Val::Enum(said.to_owned()))
+            let code = DENIED.into_iter().find(|code| error.names().any(|name| name == *code))?;
+            Some(Val::Enum(code.to_owned()))
         }
-        // That of streams.
+        // The error of streams.
         Type::Variant(error) => {
             let closed = error.cases().any(|case| case.name == "closed" && case.ty.is_none());
             closed.then(|| Val::Variant("closed".to_owned(), None))
