@@ -1,4 +1,4 @@
-//! A connector for an app with a list of readers: a person is on it, or not.
+//! A connector for a newsletter: a user is on the app's list of readers, or not.
 
 use muster_connector::{
     Account, App, Connector, Context, Decision, Membership, Outcome, Refusal, Request, Stop,
@@ -15,11 +15,11 @@ pub struct Newsletter;
 
 muster_connector::export!(Newsletter, manifest: "manifest.json");
 
-/// What an operator may set, as `manifest.json` describes it.
+/// The settings, which `manifest.json` describes.
 #[derive(Debug, Deserialize)]
 pub struct Settings {
     /// The name of the list.
-    #[serde(default = "staff")]
+    #[serde(default = "default_list")]
     pub list: String,
 }
 
@@ -40,7 +40,7 @@ impl Connector for Newsletter {
         };
         let after = put(app, &context.settings, event)?;
         if after.id != before.id {
-            take_off(app, &context.settings, before)?;
+            remove(app, &context.settings, before)?;
         }
         Ok(Outcome::new(after, "Brought the list up to date."))
     }
@@ -54,8 +54,8 @@ impl Connector for Newsletter {
         let Some(account) = &context.account else {
             return Ok(context.unchanged("Never was on the list."));
         };
-        take_off(app, &context.settings, account)?;
-        Ok(Outcome::new(account.clone().with(Membership::Absent), "Taken off the list."))
+        remove(app, &context.settings, account)?;
+        Ok(Outcome::new(account.clone().with_membership(Membership::Absent), "Taken off the list."))
     }
 
     fn delete(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
@@ -63,31 +63,31 @@ impl Connector for Newsletter {
     }
 }
 
-/// The account of somebody who is on the list.
+/// The account of a user who is on the list.
 fn reader(context: &Context<Settings>) -> Option<&Account> {
     context.account.as_ref().filter(|account| account.membership == Membership::Active)
 }
 
-/// Puts a person on the list, or tells it what they are called now: the app does not mind which.
+/// Adds a user to the list, or updates their name: for the app it is the same request.
 fn put(app: &mut App, settings: &Settings, event: &UserEvent) -> Result<Account, Stop> {
     let address = event.address().ok_or_else(|| {
         Refusal::Rejected("The person has no e-mail address, which the list needs.".to_owned())
     })?;
     let name = event.user.display_name.as_deref().unwrap_or(&event.user.user_name);
-    app.send(Request::put("app", place(settings, address)).json(&json!({ "name": name })))?;
+    app.send(Request::put("app", reader_path(settings, address)).json(&json!({ "name": name })))?;
     Ok(Account::new(address, Membership::Active))
 }
 
-/// Takes a person off the list. That they are not on it (404) is just as well.
-fn take_off(app: &mut App, settings: &Settings, account: &Account) -> Result<(), Stop> {
-    app.ask(Request::delete("app", place(settings, &account.id)))?.found()?;
+/// Removes a user from the list. 404 means that they are not on it, and is fine.
+fn remove(app: &mut App, settings: &Settings, account: &Account) -> Result<(), Stop> {
+    app.ask(Request::delete("app", reader_path(settings, &account.id)))?.found()?;
     Ok(())
 }
 
-fn place(settings: &Settings, address: &str) -> String {
+fn reader_path(settings: &Settings, address: &str) -> String {
     path(["lists", &settings.list, "readers", address])
 }
 
-fn staff() -> String {
+fn default_list() -> String {
     "staff".to_owned()
 }

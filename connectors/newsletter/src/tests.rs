@@ -1,7 +1,7 @@
-//! Each event in each state, with the app's answers, as a table.
+//! Each event in each state, with the app's responses, as tables.
 
 use muster_connector::testing::{
-    About, Answer, Given, context, defaults, manifest, person, reply, script,
+    Answer, TestContext, TestPerson, context, defaults, manifest, person, reply, script,
 };
 use muster_connector::{Account, EventKind, Membership, Refusal};
 use serde_json::json;
@@ -11,22 +11,22 @@ use super::{Newsletter, Settings};
 const PUT: &str = r#"PUT /lists/staff/readers/ann%40example.com {"name":"Ann"}"#;
 const DELETE: &str = "DELETE /lists/staff/readers/ann%40example.com";
 
-fn ann() -> About {
+fn ann() -> TestPerson {
     person("ann@example.com").named("Ann")
 }
 
-fn on_the_list() -> Given {
+fn on_the_list() -> TestContext {
     context().account(Account::new("ann@example.com", Membership::Active))
 }
 
-fn off_the_list() -> Given {
+fn off_the_list() -> TestContext {
     context().account(Account::new("ann@example.com", Membership::Absent))
 }
 
 #[track_caller]
 fn check(
-    given: &Given,
-    who: &About,
+    given: &TestContext,
+    who: &TestPerson,
     kind: EventKind,
     calls: &[(&str, Answer)],
     becomes: Option<Membership>,
@@ -36,19 +36,24 @@ fn check(
 }
 
 #[track_caller]
-fn refused(given: &Given, who: &About, kind: EventKind, calls: &[(&str, Answer)]) -> Refusal {
+fn refused(
+    given: &TestContext,
+    who: &TestPerson,
+    kind: EventKind,
+    calls: &[(&str, Answer)],
+) -> Refusal {
     script(&Newsletter, given, &who.event(kind), calls).unwrap_err()
 }
 
 #[test]
-fn the_manifest_is_what_a_host_takes() {
+fn the_manifest_is_valid_and_has_the_defaults_of_the_settings() {
     let settings = defaults(&manifest::<Newsletter>()["settings"]);
     let Settings { list } = serde_json::from_value(json!({})).unwrap();
     assert_eq!(settings, json!({ "list": list }));
 }
 
 #[test]
-fn whoever_joins_is_put_on_the_list() {
+fn a_new_user_is_added_to_the_list() {
     let active = Some(Membership::Active);
     check(&context(), &ann(), EventKind::Create, &[(PUT, reply(204, ""))], active);
     check(&off_the_list(), &ann(), EventKind::Create, &[(PUT, reply(204, ""))], active);
@@ -69,7 +74,7 @@ fn the_list_is_kept_up_to_date() {
 }
 
 #[test]
-fn whoever_leaves_is_taken_off_and_may_return() {
+fn a_user_who_leaves_is_removed_and_may_return() {
     let (active, absent) = (Some(Membership::Active), Some(Membership::Absent));
     for kind in [EventKind::Deactivate, EventKind::Delete] {
         check(&on_the_list(), &ann().inactive(), kind, &[(DELETE, reply(204, ""))], absent);
@@ -81,11 +86,11 @@ fn whoever_leaves_is_taken_off_and_may_return() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused() {
-    let nameless = person("ann").without_email();
-    let refusal = refused(&context(), &nameless, EventKind::Create, &[]);
+fn a_change_that_the_app_cannot_make_is_refused() {
+    let unreachable = person("ann").without_email();
+    let refusal = refused(&context(), &unreachable, EventKind::Create, &[]);
     assert!(matches!(refusal, Refusal::Rejected(_)), "{refusal:?}");
-    // An app that is not there is asked again: nobody who leaves is forgotten.
+    // The host retries later, so that a user who leaves is removed in the end.
     let refusal =
         refused(&on_the_list(), &ann(), EventKind::Deactivate, &[(DELETE, reply(503, ""))]);
     assert_eq!(refusal, Refusal::RetryLater(None));
@@ -100,7 +105,7 @@ fn an_operator_may_choose_the_list() {
 }
 
 #[test]
-fn what_the_connector_does_not_know_is_unsupported() {
+fn an_event_without_a_method_is_unsupported() {
     let refusal = refused(&on_the_list(), &ann(), EventKind::Password, &[]);
     assert!(matches!(refusal, Refusal::Unsupported(_)), "{refusal:?}");
 }

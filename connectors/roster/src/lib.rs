@@ -1,7 +1,7 @@
-//! The roster connector: the directory itself is the app's user list.
+//! The roster connector, for apps that read their users from muster's directory and have no
+//! accounts of their own.
 //!
-//! For teams that read their people from muster in place of keeping accounts of their own. It asks
-//! nobody anything; a person's account is their SCIM id.
+//! It makes no calls. A user's account has the SCIM id.
 
 use muster_connector::{
     Account, App, Connector, Context, Decision, GroupEvent, Membership, NoSettings, Outcome,
@@ -17,19 +17,19 @@ impl Connector for Roster {
     type Settings = NoSettings;
 
     fn create(&self, _: &mut App, _: &Context, event: &UserEvent) -> Decision {
-        Ok(listed(event, "On the roster"))
+        Ok(user_entry(event, "On the roster"))
     }
 
     fn update(&self, _: &mut App, _: &Context, event: &UserEvent) -> Decision {
-        Ok(listed(event, "Still on the roster"))
+        Ok(user_entry(event, "Still on the roster"))
     }
 
     fn activate(&self, _: &mut App, _: &Context, event: &UserEvent) -> Decision {
-        Ok(listed(event, "On the roster again"))
+        Ok(user_entry(event, "On the roster again"))
     }
 
     fn deactivate(&self, _: &mut App, _: &Context, event: &UserEvent) -> Decision {
-        Ok(listed(event, "Kept on the roster"))
+        Ok(user_entry(event, "Kept on the roster"))
     }
 
     fn delete(&self, _: &mut App, _: &Context, _: &UserEvent) -> Decision {
@@ -37,11 +37,11 @@ impl Connector for Roster {
     }
 
     fn group_create(&self, _: &mut App, _: &Context, event: &GroupEvent) -> Decision {
-        Ok(kept(event))
+        Ok(group_entry(event))
     }
 
     fn group_update(&self, _: &mut App, _: &Context, event: &GroupEvent) -> Decision {
-        Ok(kept(event))
+        Ok(group_entry(event))
     }
 
     fn group_delete(&self, _: &mut App, _: &Context, _: &GroupEvent) -> Decision {
@@ -49,7 +49,7 @@ impl Connector for Roster {
     }
 }
 
-fn listed(event: &UserEvent, what: &str) -> Outcome {
+fn user_entry(event: &UserEvent, what: &str) -> Outcome {
     let (membership, state) = match event.user.active {
         true => (Membership::Active, "active"),
         false => (Membership::Suspended, "suspended"),
@@ -57,7 +57,7 @@ fn listed(event: &UserEvent, what: &str) -> Outcome {
     Outcome::new(Account::new(&event.user.id, membership), format!("{what}, {state}."))
 }
 
-fn kept(event: &GroupEvent) -> Outcome {
+fn group_entry(event: &GroupEvent) -> Outcome {
     Outcome::new(Account::new(&event.group.id, Membership::Active), "The group is on the roster.")
 }
 
@@ -68,13 +68,18 @@ mod tests {
         Release, Update,
     };
     use muster_connector::Membership::{Active, Suspended};
-    use muster_connector::testing::{About, context, group, manifest, person, script};
+    use muster_connector::testing::{TestPerson, context, group, manifest, person, script};
     use muster_connector::{EventKind, Refusal, Visibility};
 
     use super::*;
 
     #[track_caller]
-    fn check(kind: EventKind, who: &About, before: Option<Membership>, after: Option<Membership>) {
+    fn check(
+        kind: EventKind,
+        who: &TestPerson,
+        before: Option<Membership>,
+        after: Option<Membership>,
+    ) {
         let context = match before {
             Some(membership) => context().account(Account::new("scim-1", membership)),
             None => context(),
@@ -87,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_on_the_roster_as_the_identity_provider_says() {
+    fn a_user_has_an_entry_with_the_state_that_the_identity_provider_sets() {
         let (ann, away) = (person("ann@example.com"), person("ann@example.com").inactive());
         for before in [None, Some(Active), Some(Suspended)] {
             check(Create, &ann, before, Some(Active));
@@ -102,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_kept_as_they_are() {
+    fn a_group_has_an_entry_until_it_is_deleted() {
         let group = group("Engineers").joined("ann", Account::new("scim-1", Active));
         for (kind, account) in
             [(GroupCreate, Some("scim-g")), (GroupUpdate, Some("scim-g")), (GroupDelete, None)]
@@ -113,13 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_not_its_business() {
+    fn passwords_are_unsupported() {
         let refusal = script(&Roster, &context(), &person("ann").event(Password), &[]).unwrap_err();
         assert!(matches!(refusal, Refusal::Unsupported(_)), "{refusal:?}");
     }
 
     #[test]
-    fn the_manifest_is_sound() {
+    fn the_manifest_is_valid() {
         assert_eq!(manifest::<Roster>()["version"], env!("CARGO_PKG_VERSION"));
     }
 }

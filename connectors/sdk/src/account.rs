@@ -1,4 +1,4 @@
-//! Accounts, and the outcomes that carry them.
+//! Accounts and outcomes.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,35 +12,36 @@ impl Account {
     }
 
     /// The same account in another state.
-    pub fn with(self, membership: Membership) -> Self {
+    pub fn with_membership(self, membership: Membership) -> Self {
         Self { membership, ..self }
     }
 
-    /// Keeps notes with the account: JSON of at most 16 KiB, given back with every event.
+    /// The same account with these notes: JSON of at most 16 KiB, which later events about the same
+    /// user or group include.
     ///
     /// # Panics
     ///
-    /// When the value is no JSON: a map whose keys are not strings.
-    pub fn noting<T: Serialize>(self, notes: &T) -> Self {
+    /// If the value cannot be written as JSON, such as a map whose keys are not strings.
+    pub fn with_notes<T: Serialize>(self, notes: &T) -> Self {
         Self { data: serde_json::to_string(notes).expect("the notes are JSON"), ..self }
     }
 
-    /// The notes; none where there are none, or of another shape.
+    /// The notes; none if there are none, or if they have another shape.
     pub fn notes<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_str(&self.data).ok()
     }
 }
 
 impl Outcome {
-    /// The operation is finished: the account as it is now, and a sentence for the journal.
+    /// The outcome of a finished operation: the account afterwards, and a sentence for the journal.
     ///
-    /// `note` says what was done and why; it is shortened to 1 KiB. Without an account the person is
-    /// absent.
+    /// `note` says what was done and why, and is shortened to 1 KiB. Without an account, the user
+    /// is absent.
     pub fn new(account: impl Into<Option<Account>>, note: impl Into<String>) -> Self {
         Self { account: account.into(), visibility: Visibility::Present, note: note.into() }
     }
 
-    /// The same outcome, after which the identity provider no longer finds the resource (404).
+    /// The same outcome, with the resource removed from the identity provider's view: it reads 404.
     pub fn gone(self) -> Self {
         Self { visibility: Visibility::Gone, ..self }
     }

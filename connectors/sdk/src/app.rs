@@ -1,4 +1,4 @@
-//! The app, as a decision sees it: what it answered so far, and what it is to be asked next.
+//! The app as a decision sees it: the recorded responses, and the next request.
 
 use std::fmt::Write;
 use std::vec;
@@ -6,21 +6,21 @@ use std::vec;
 use crate::bindings::muster::connector::types::Exchange;
 use crate::{Request, Response, Stop};
 
-/// The app: give it a request, and go on with the answer.
+/// The app: takes requests and returns responses.
 ///
-/// There is no connection behind it. Each request is compared with what the journal recorded for
-/// this operation: where the journal has the answer, it is returned at once; where it does not, the
-/// method ends there (that is what `?` does), muster performs the request, writes the answer down,
-/// and asks the connector again from the beginning. So a method reads as straight-line code, and
-/// survives a crash between any two of its calls.
+/// There is no connection behind it. Each request is compared with the journal of the operation. If
+/// the journal has a response, it is returned at once. If not, the method ends there (by `?`);
+/// muster performs the request, records the response, and calls the method again from its
+/// beginning. So a method reads as straight-line code, and continues after a crash between any two
+/// of its calls.
 ///
 /// # Panics
 ///
-/// A method that asks for something other than what the journal recorded at the same place is no
-/// pure function of its arguments, or has changed since. It must not go on, since the next answers
-/// belong to other questions: [`send`](Self::send) and [`ask`](Self::ask) panic with a sentence such
-/// as `asked for PUT /x where the journal has POST /y`. muster fails this one operation with that
-/// sentence; no refusal fits, because neither the app nor its settings nor the admin is at fault.
+/// [`send`](Self::send) and [`ask`](Self::ask) panic if the request differs from the recorded one,
+/// with a sentence such as `asked for PUT /x where the journal has POST /y`. The method is then not
+/// a pure function of its arguments, or it was changed, and the recorded responses do not belong to
+/// its requests. muster fails this one operation with that sentence. It is not a refusal, since the
+/// cause is neither the app nor its settings.
 pub struct App {
     recorded: vec::IntoIter<Exchange>,
     asked: usize,
@@ -32,33 +32,33 @@ impl App {
         Self { recorded: exchanges.into_iter(), asked: 0, wanted: None }
     }
 
-    /// Performs a request that has to succeed, and returns its answer of the 200s.
+    /// Performs a request that must succeed, and returns its 2xx response.
     ///
-    /// | the app | becomes |
+    /// | response | refusal |
     /// |---|---|
-    /// | no answer; 408, 425, 429, 500 and above; 403 with `Retry-After` | [`RetryLater`](crate::Refusal::RetryLater), with `Retry-After` where it is in seconds |
-    /// | an answer beyond 1 MiB, or the limit that the operator sets; 3xx | [`Misconfigured`](crate::Refusal::Misconfigured) |
+    /// | none; 408, 425, 429, 500 and above; 403 with `Retry-After` | [`RetryLater`](crate::Refusal::RetryLater), with the seconds of `Retry-After` if given |
+    /// | larger than 1 MiB, or than the limit that the operator sets; 3xx | [`Misconfigured`](crate::Refusal::Misconfigured) |
     /// | 401, 403 | `Misconfigured` |
     /// | 409 | [`Conflict`](crate::Refusal::Conflict) |
     /// | 501 | [`Unsupported`](crate::Refusal::Unsupported) |
     /// | any other 4xx | [`Rejected`](crate::Refusal::Rejected) |
     ///
-    /// Each text names the request and what the app said: `message`, `error`, `detail`,
-    /// `errorSummary` or `title` of its JSON, or its plain text.
+    /// Each text names the request and quotes the app: `message`, `error`, `detail`, `errorSummary`
+    /// or `title` of its JSON, or its plain text.
     ///
-    /// Why 403 is `Misconfigured`: nearly always the credentials lack a permission. The operator can
-    /// mend that and the operation then goes on, whereas a 403 of muster's own would make an identity
-    /// provider believe that *its* token is wrong, and stop for everybody. A connector that knows its
-    /// app to answer 403 about one person asks with [`ask`](Self::ask) and refuses with
+    /// 403 is `Misconfigured` because nearly always the credentials lack a permission. The operator
+    /// can grant it, and the operation continues. A 403 to the identity provider would make it
+    /// believe that *its* token is wrong, and stop provisioning for all users. If the app answers
+    /// 403 about one user, use [`ask`](Self::ask) and refuse with
     /// [`Forbidden`](crate::Refusal::Forbidden).
     pub fn send(&mut self, request: Request) -> Result<Response, Stop> {
         Ok(self.ask(request)?.success()?)
     }
 
-    /// Performs a request and returns the answer to be looked at, whatever its status.
+    /// Performs a request and returns its response with a status of 2xx, 3xx or 4xx.
     ///
-    /// Only what the connector can do nothing about stops it, as in [`send`](Self::send): an app
-    /// that cannot be reached or asks to wait, and 401. So what remains is 2xx, 3xx and 4xx.
+    /// As in [`send`](Self::send), an app that cannot be reached or asks to wait, 401 and 501 end
+    /// the decision with a refusal, since the connector cannot do anything about them.
     pub fn ask(&mut self, request: Request) -> Result<Response, Stop> {
         if self.wanted.is_some() {
             return Err(Stop::WAIT);
@@ -74,7 +74,7 @@ impl App {
         Ok(Response::of(exchange)?)
     }
 
-    /// The request that nothing is recorded for; none when the decision got to its end.
+    /// The request without a recorded response; none if the decision is complete.
     pub(crate) fn finish(self) -> Option<Request> {
         let left = self.recorded.len();
         assert!(
@@ -87,7 +87,7 @@ impl App {
     }
 }
 
-/// What differs, without the values: they may hold personal data.
+/// The parts that differ, without their values, which may be personal data.
 fn divergence(asked: &Request, recorded: &Request) -> String {
     let mut text = format!("asked for {asked} where the journal has {recorded}");
     if (&asked.method, &asked.path) == (&recorded.method, &recorded.path) {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_divergence_is_told_in_one_sentence_without_values() {
+    fn a_divergence_is_described_in_one_sentence_without_values() {
         let recorded = Request::post("app", "/y").query("secret", "1");
         let (x, y) = (Request::put("app", "/x"), Request::post("app", "/y"));
         diverges(&x, &recorded, "asked for PUT /x where the journal has POST /y");
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "call 2: asked for PUT /x where the journal has POST /y")]
-    fn a_replay_that_asks_for_something_else_does_not_go_on() {
+    fn a_replay_with_another_request_panics() {
         let (first, recorded) = (Request::get("app", "/"), Request::post("app", "/y"));
         let mut app = App::new(vec![exchange(first.clone()), exchange(recorded)]);
         app.ask(first).unwrap();
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "ended after 1 calls where the journal has 2")]
-    fn a_replay_that_ends_early_is_no_answer() {
+    fn a_replay_that_ends_early_panics() {
         let first = Request::get("app", "/");
         let mut app = App::new(vec![exchange(first.clone()), exchange(first.clone())]);
         app.ask(first).unwrap();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_was_asked_for_is_made_though_the_author_dropped_it() {
+    fn a_request_is_made_even_if_the_method_ignores_its_stop() {
         let mut app = App::new(Vec::new());
         let (first, second) = (Request::get("app", "/1"), Request::get("app", "/2"));
         assert_eq!(app.ask(first.clone()).unwrap_err(), Stop::WAIT);

@@ -1,4 +1,4 @@
-//! What wit-bindgen makes of `wit/`; only the SDK and its macro name it.
+//! wit-bindgen's bindings of `wit/`, for the SDK and its macro only.
 
 wit_bindgen::generate!({
     path: "../../wit",

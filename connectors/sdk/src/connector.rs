@@ -1,31 +1,31 @@
-//! What an author implements: one method for each kind of event.
+//! The trait that a connector implements: one method for each kind of event.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::{App, Context, GroupEvent, Outcome, Refusal, Stop, UserEvent};
 
-/// What a method of [`Connector`] answers: what came of the event, or why it stopped there.
+/// The result of a method of [`Connector`]: the outcome, or the reason why it stopped.
 ///
 /// `?` works on everything in this crate that can stop a decision, and on a [`Refusal`].
 pub type Decision = Result<Outcome, Stop>;
 
-/// A connector: for each event, what it means in the app.
+/// A connector: what each event means in the app.
 ///
-/// A method is asked from its beginning after every call to the app, with one more recorded answer
-/// (see [`App`]); it must do the same each time it is given the same. What a connector does not
-/// implement is refused as unsupported, except [`release`](Self::release), which leaves the account
-/// as it is. Only events in the manifest's `lifecycle` are asked about at all.
+/// A method is called from its beginning after every call to the app, with one more recorded
+/// response (see [`App`]). It must return the same for the same arguments. A method that is not
+/// implemented refuses the event as unsupported, except [`release`](Self::release), which leaves
+/// the account as it is. A method is called only for events that the manifest's `lifecycle` lists.
 pub trait Connector {
     /// The settings of app and tenant, as the manifest's JSON Schema describes them.
     ///
-    /// [`NoSettings`] for a connector that has none. Settings that do not fit refuse every event as
-    /// misconfigured, with the field's name.
+    /// Use [`NoSettings`] if there are none. If the settings cannot be deserialised, every event is
+    /// refused as misconfigured, with the field's name.
     type Settings: DeserializeOwned;
 
-    /// A person joins; `event.user.active` tells whether they may sign in.
+    /// A user joins; `event.user.active` says whether they may sign in.
     ///
-    /// With `context.account` where they have been here before.
+    /// `context.account` is the account of a user who is returning.
     fn create(
         &self,
         app: &mut App,
@@ -36,7 +36,7 @@ pub trait Connector {
         unsupported("creating people")
     }
 
-    /// A person's attributes changed; whether they are active did not.
+    /// A user's attributes changed, and `active` did not.
     fn update(
         &self,
         app: &mut App,
@@ -47,7 +47,7 @@ pub trait Connector {
         unsupported("updating people")
     }
 
-    /// A person may sign in again. `event.changes` lists what else changed.
+    /// A user may sign in again. `event.changes` lists the changed attributes.
     fn activate(
         &self,
         app: &mut App,
@@ -58,7 +58,7 @@ pub trait Connector {
         unsupported("activating people")
     }
 
-    /// A person may no longer sign in. `event.changes` lists what else changed.
+    /// A user may no longer sign in. `event.changes` lists the changed attributes.
     fn deactivate(
         &self,
         app: &mut App,
@@ -69,7 +69,7 @@ pub trait Connector {
         unsupported("deactivating people")
     }
 
-    /// The identity provider deleted the person.
+    /// The identity provider deleted the user.
     fn delete(
         &self,
         app: &mut App,
@@ -80,7 +80,7 @@ pub trait Connector {
         unsupported("deleting people")
     }
 
-    /// The integration ended for this person. Unless implemented, the account stays as it is.
+    /// muster stops managing this user. By default the account stays as it is.
     fn release(
         &self,
         app: &mut App,
@@ -91,9 +91,9 @@ pub trait Connector {
         Ok(context.unchanged("The integration ended; the account stays as it is."))
     }
 
-    /// The password changed; `event.password` is a stand-in for it.
+    /// The password changed; `event.password` is a placeholder for it.
     ///
-    /// Asked only where the manifest's `features.password` is true.
+    /// Called only if the manifest's `features.password` is true.
     fn password(
         &self,
         app: &mut App,
@@ -104,7 +104,7 @@ pub trait Connector {
         unsupported("setting passwords")
     }
 
-    /// A group was pushed, with the members in `event.joined`.
+    /// A group was created, with the members in `event.joined`.
     fn group_create(
         &self,
         app: &mut App,
@@ -142,11 +142,11 @@ fn unsupported(what: &str) -> Decision {
     Err(Refusal::Unsupported(format!("The connector does not support {what}.")).into())
 }
 
-/// The settings of a connector that has none.
+/// The settings type of a connector without settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct NoSettings {}
 
-/// The manifest that [`export!`](crate::export) was given.
+/// The manifest that was passed to [`export!`](crate::export).
 pub trait Manifest {
     /// The manifest's text, JSON.
     const MANIFEST: &'static str;

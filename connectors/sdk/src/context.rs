@@ -1,26 +1,27 @@
-//! What is known beside the event itself.
+//! The context of a decision.
 
 use serde_json::Value;
 
 use crate::bindings::muster::connector::types;
 use crate::{Account, NoSettings, Outcome, Refusal};
 
-/// What is known beside the event itself; the same each time an operation is asked about.
+/// What a decision may depend on in addition to the event. It is the same for each decision of an
+/// operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context<Settings = NoSettings> {
-    /// The operation's id, unique for ever.
+    /// The operation's id, which is never used again.
     pub operation: String,
     /// The tenant: one customer organisation's integration with the app.
     pub tenant: String,
-    /// When the operation began, in RFC 3339 with UTC.
+    /// The time when the operation began, RFC 3339 in UTC.
     pub now: String,
-    /// Randomness for whoever needs it.
+    /// A random number, the same for each decision of the operation.
     pub seed: u64,
     /// The settings of app and tenant.
     pub settings: Settings,
-    /// The account, where one is known. On create: of a person who was here before.
+    /// The account, if one is known. On `create`, the account of a user who is returning.
     pub account: Option<Account>,
-    /// In how many other tenants of the same app this very account is a member.
+    /// The number of the app's other tenants in which this same account is a member.
     pub elsewhere: u32,
     before: Option<String>,
 }
@@ -45,7 +46,7 @@ impl<Settings> Context<Settings> {
         })
     }
 
-    /// The SCIM resource as it stood before the event, parsed each time; none for a create.
+    /// The SCIM resource before the event; none for a create. Each call parses it.
     pub fn before(&self) -> Option<Value> {
         self.before.as_deref().and_then(|text| serde_json::from_str(text).ok())
     }

@@ -1,11 +1,11 @@
-//! From the world's `decide` to the author's method, and back.
+//! The interface's `decide`, in terms of the author's methods.
 
 use crate::bindings::muster::connector::types::{self, EventKind, Exchange, Refusal, Step};
 use crate::event::Event;
 use crate::{App, Connector, Context, Decision, GroupEvent, UserEvent};
 
-/// How long a note may be, in bytes: `wit/types.wit`, `outcome`.
-const NOTE: usize = 1024;
+/// Bytes of a note: `wit/types.wit`, `outcome`.
+const NOTE_BYTES: usize = 1024;
 
 /// Asks a connector for the next step of an operation.
 pub fn decide<C: Connector>(
@@ -15,7 +15,7 @@ pub fn decide<C: Connector>(
     exchanges: Vec<Exchange>,
 ) -> Result<Step, Refusal> {
     #[cfg(target_arch = "wasm32")]
-    crate::log::panics();
+    crate::log::log_panics();
 
     let context = Context::read(context)?;
     let mut app = App::new(exchanges);
@@ -31,7 +31,7 @@ pub fn decide<C: Connector>(
             shorten(&mut outcome.note);
             Ok(Step::Done(outcome))
         }
-        Err(stop) => Err(stop.into_refusal().expect("a decision waits only for a wanted answer")),
+        Err(stop) => Err(stop.into_refusal().expect("a decision waits only if it made a request")),
     }
 }
 
@@ -50,7 +50,7 @@ fn user<C: Connector>(
         EventKind::Release => connector.release(app, context, event),
         EventKind::Password => connector.password(app, context, event),
         EventKind::GroupCreate | EventKind::GroupUpdate | EventKind::GroupDelete => {
-            unreachable!("a group event about a person")
+            unreachable!("a group event about a user")
         }
     }
 }
@@ -65,13 +65,14 @@ fn group<C: Connector>(
         EventKind::GroupCreate => connector.group_create(app, context, event),
         EventKind::GroupUpdate => connector.group_update(app, context, event),
         EventKind::GroupDelete => connector.group_delete(app, context, event),
-        _ => unreachable!("a person's event about a group"),
+        _ => unreachable!("a user event about a group"),
     }
 }
 
 fn shorten(note: &mut String) {
-    if note.len() > NOTE {
-        let end = (0..=NOTE - 3).rev().find(|at| note.is_char_boundary(*at)).unwrap_or_default();
+    if note.len() > NOTE_BYTES {
+        let end =
+            (0..=NOTE_BYTES - 3).rev().find(|at| note.is_char_boundary(*at)).unwrap_or_default();
         note.truncate(end);
         note.push('…');
     }

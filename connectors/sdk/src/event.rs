@@ -1,15 +1,15 @@
-//! Events as connectors see them: about a person, or about a group.
+//! Events about users and about groups.
 
 use std::cell::OnceCell;
 
 use serde_json::Value;
 
 use crate::bindings::muster::connector::types;
-use crate::{Group, Member, User};
+use crate::{Group, Member, Refusal, User};
 
 pub use crate::bindings::muster::connector::types::EventKind;
 
-/// The SCIM resource after an event, and what differs from before.
+/// The SCIM resource after an event, and the names of its changed attributes.
 #[derive(Clone, Debug)]
 struct Document {
     text: String,
@@ -23,7 +23,7 @@ impl Document {
     }
 
     fn value(&self) -> &Value {
-        // The host sends nothing but JSON; an author's fixture that is none has no attributes.
+        // The host always sends JSON. In a test, invalid JSON has no attributes.
         self.parsed.get_or_init(|| serde_json::from_str(&self.text).unwrap_or_default())
     }
 
@@ -40,7 +40,7 @@ impl Document {
     }
 }
 
-/// `urn:…:User:department` in its schema and its attribute.
+/// Splits `urn:…:User:department` into the schema and the attribute.
 fn split(path: &str) -> (Option<&str>, &str) {
     match path.rsplit_once(':') {
         Some((schema, attribute)) => (Some(schema), attribute),
@@ -48,29 +48,37 @@ fn split(path: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// What happened to a person.
+/// A change of a user.
 #[derive(Clone, Debug)]
 pub struct UserEvent {
-    /// What happened; the method that is asked tells it already.
+    /// The kind of change; each kind has its own method.
     pub kind: EventKind,
-    /// The person after the event.
+    /// The user after the event.
     pub user: User,
-    /// A stand-in for the password that was set; see
-    /// [`password`](crate::Connector::password). It belongs in a JSON or form body, where muster
-    /// replaces it as the request leaves.
+    /// A placeholder for the password that was set; see
+    /// [`password`](crate::Connector::password). In a JSON or form body, muster replaces it by the
+    /// password when it sends the request.
     pub password: Option<String>,
     document: Document,
 }
 
 impl UserEvent {
-    /// The person's e-mail address; their `userName` where it is one and there is no other.
+    /// The user's e-mail address; if there is none, the `userName` if it contains `@`.
     pub fn address(&self) -> Option<&str> {
         let user_name = Some(self.user.user_name.as_str()).filter(|name| name.contains('@'));
         self.user.email.as_deref().or(user_name)
     }
 
-    /// The whole SCIM resource, canonical: the schema's own names and types, whatever the identity
-    /// provider sent. It is parsed when it is first asked for.
+    /// The user's [address](Self::address), for an app that identifies people by it. Without one it
+    /// is [`Refusal::Rejected`].
+    pub fn required_address(&self) -> Result<&str, Refusal> {
+        self.address().ok_or_else(|| {
+            Refusal::Rejected("The app knows people by their e-mail address: there is none.".into())
+        })
+    }
+
+    /// The whole SCIM resource in canonical form, with the names and types of the schema. The first
+    /// call parses it.
     pub fn resource(&self) -> &Value {
         self.document.value()
     }
@@ -81,34 +89,34 @@ impl UserEvent {
         self.document.attribute(path)
     }
 
-    /// The top-level attributes that differ from before, extensions as `urn:attribute`; empty on
+    /// The top-level attributes that changed; those of extensions as `urn:attribute`. Empty for a
     /// create.
     pub fn changes(&self) -> &[String] {
         &self.document.changes
     }
 
-    /// Whether the attribute differs from before; of `name.givenName`, whether `name` does.
+    /// Whether the attribute changed. For `name.givenName`, whether `name` changed.
     pub fn changed(&self, path: &str) -> bool {
         self.document.changed(path)
     }
 }
 
-/// What happened to a group.
+/// A change of a group.
 #[derive(Clone, Debug)]
 pub struct GroupEvent {
-    /// What happened; the method that is asked tells it already.
+    /// The kind of change; each kind has its own method.
     pub kind: EventKind,
     /// The group after the event.
     pub group: Group,
-    /// Who joined; at most 100, a larger change arrives as several events.
+    /// The members that joined, at most 100. A larger change arrives as several events.
     pub joined: Vec<Member>,
-    /// Who left; at most 100, as above.
+    /// The members that left, at most 100, as above.
     pub left: Vec<Member>,
     document: Document,
 }
 
 impl GroupEvent {
-    /// The whole SCIM resource, canonical, without its members.
+    /// The whole SCIM resource in canonical form, without the members.
     pub fn resource(&self) -> &Value {
         self.document.value()
     }
@@ -118,18 +126,18 @@ impl GroupEvent {
         self.document.attribute(path)
     }
 
-    /// The top-level attributes that differ from before.
+    /// The top-level attributes that changed.
     pub fn changes(&self) -> &[String] {
         &self.document.changes
     }
 
-    /// Whether the attribute differs from before.
+    /// Whether the attribute changed.
     pub fn changed(&self, path: &str) -> bool {
         self.document.changed(path)
     }
 }
 
-/// An event, sorted by whom it is about.
+/// An event about a user or a group.
 pub(crate) enum Event {
     User(UserEvent),
     Group(GroupEvent),

@@ -1,23 +1,23 @@
-//! The guide: what a connector meets beyond its first five minutes, a chapter each.
+//! The guide: a chapter for each topic beyond a first connector.
 //!
 //! | | |
 //! |---|---|
-//! | [`settings`] | what operators may turn, for an app and for each of its tenants |
-//! | [`requests`] | endpoints, why there are no secrets, and looking at what the app says |
-//! | [`refusing`] | what stops an operation, and who is told |
-//! | [`returning`] | people who were here before, and people who are elsewhere too |
-//! | [`scanning`] | people whom the app has already: looking through it for one of them |
-//! | [`groups`] | group push onto teams, roles, or whatever the app has |
-//! | [`passwords`] | passing on what the connector never sees |
-//! | [`trying`] | tests, from a table to last month's real decisions |
+//! | [`settings`] | settings of an app and of each of its tenants |
+//! | [`requests`] | endpoints, credentials, and responses of the app |
+//! | [`refusals`] | why an operation stops, and what the identity provider reads |
+//! | [`existing_accounts`] | linking accounts that the app already has |
+//! | [`returning_people`] | people who come back, and people in several organisations |
+//! | [`groups`] | groups as teams, roles or something else |
+//! | [`passwords`] | passwords, which a connector sets without seeing them |
+//! | [`testing`] | tests, from tables to the recorded decisions of a host |
 //!
-//! Every example here is compiled and run by the SDK's own tests.
+//! The SDK's own tests compile and run every example.
 
+pub mod existing_accounts;
 pub mod groups;
 pub mod passwords;
-pub mod refusing;
+pub mod refusals;
 pub mod requests;
-pub mod returning;
-pub mod scanning;
+pub mod returning_people;
 pub mod settings;
-pub mod trying;
+pub mod testing;

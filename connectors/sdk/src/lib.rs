@@ -1,12 +1,12 @@
-//! Write a muster connector: what a change in a person's life means in your app.
+//! The Rust SDK for muster connectors.
 //!
-//! A connector is a pure function. muster gives it an event (somebody joined, changed, left) and
-//! everything that is known about it; the connector answers with the next request to the app, or
-//! with what came of it. muster holds the addresses, the credentials, the retries and the journal;
-//! the connector holds nothing, so it can crash, be killed, be replaced and be asked again at any
-//! moment without anything being lost or done twice.
+//! A connector decides what a change of a user means in an app. It is a pure function: muster gives
+//! it an event (a user joined, changed or left) with its context, and the connector returns the
+//! next request to the app, or the outcome. muster keeps the addresses, the credentials, the
+//! retries and the journal. A connector keeps no state, so it can be stopped, replaced and asked
+//! again at any time, and nothing is lost or done twice.
 //!
-//! # A first connector in five minutes
+//! # A first connector
 //!
 //! ```toml
 //! [lib]
@@ -18,7 +18,7 @@
 //! serde_json = "1"
 //! ```
 //!
-//! The app is a newsletter. People are on its list or not, so it has two states:
+//! The app is a newsletter. A user is on its list or not, so the app has two states:
 //!
 //! ```
 //! use muster_connector::{
@@ -56,8 +56,8 @@
 //!             return Ok(Outcome::new(None, "Never was on the list."));
 //!         };
 //!         let reader = path(["lists", &context.settings.list, "readers", &account.id]);
-//!         app.ask(Request::delete("app", reader))?.found()?; // 404 is fine: off the list already
-//!         Ok(Outcome::new(account.clone().with(Membership::Absent), "Taken off the list."))
+//!         app.ask(Request::delete("app", reader))?.found()?; // 404: already off the list
+//!         Ok(Outcome::new(account.clone().with_membership(Membership::Absent), "Taken off the list."))
 //!     }
 //!
 //!     fn delete(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
@@ -87,35 +87,35 @@
 //! # assert_eq!(outcome.account.unwrap().membership, Membership::Absent);
 //! ```
 //!
-//! Beside `Cargo.toml` stands `manifest.json`. It says what the connector is, what each event comes
-//! to in words for the customer, which settings an operator may give, and what it calls:
+//! The file `manifest.json`, next to `Cargo.toml`, describes the connector: its name, the effect of
+//! each event in words for the customer, its settings, and the endpoints that it calls:
 //!
 //! ```json
 #![doc = include_str!("../manifest.json")]
 //! ```
 //!
-//! `cargo test` tests it natively (see [`testing`]), and
-//! `cargo build --release --target wasm32-unknown-unknown` builds what a host loads.
+//! `cargo test` tests it natively (see [`testing`]).
+//! `cargo build --release --target wasm32-unknown-unknown` builds the file that a host loads.
 //!
-//! `muster connector new` makes such a project, with the SDK in it.
+//! `muster connector new` creates such a project, with the SDK in it.
 //!
-//! # What to know beyond that
+//! # Next steps
 //!
-//! The [`guide`] has a chapter for each of settings, requests, refusing, people who come back,
-//! groups, passwords, and trying it all. In short:
+//! The [`guide`] has a chapter on each of settings, requests, refusals, existing accounts, people who
+//! come back, groups, passwords and testing. In short:
 //!
-//! - **Straight-line code.** [`App::send`] returns an answer that the journal already has, or ends
-//!   the method there. Do the same each time: no clock but [`Context::now`], no randomness but
-//!   [`Context::seed`], no `HashMap` in a body.
-//! - **Failures.** `?` turns what the app says into the refusal that fits ([`App::send`] has the
-//!   table). Look at a status yourself with [`App::ask`]; refuse with `Err(Refusal::…)?`.
-//! - **Notes.** [`Account::noting`] keeps what the connector wants to know again with every later
-//!   event about the same person.
-//! - **People in several organisations.** [`Context::elsewhere`] counts the other tenants in which
-//!   the same account is a member. Removing somebody here must not lock them out there.
-//! - **Attributes of the app's own.** The manifest's `scim` adds schemas: muster checks them, shows
-//!   them to identity providers, and passes them on in `event.resource`.
-//! - **Panics** end one operation. Their message and place are logged.
+//! - **Straight-line code.** [`App::send`] returns a response that the journal already has, or ends
+//!   the method there. A method must do the same each time: the only clock is [`Context::now`], the
+//!   only randomness is [`Context::seed`], and a body must not contain a `HashMap`.
+//! - **Errors of the app.** `?` turns a response into the refusal that fits it; see the table of
+//!   [`App::send`]. [`App::ask`] returns the response instead. `Err(Refusal::…)?` refuses.
+//! - **Notes.** [`Account::with_notes`] keeps data of the connector for later events about the same
+//!   user.
+//! - **Users in several organisations.** [`Context::elsewhere`] counts the other tenants in which
+//!   the same account is a member. Removing a user here must not lock them out there.
+//! - **The app's own attributes.** The manifest's `scim` adds schemas. muster validates them, shows
+//!   them to identity providers, and includes their attributes in `event.resource`.
+//! - **Panics** fail one operation. Their message and place are logged.
 
 mod account;
 mod app;
@@ -137,6 +137,7 @@ mod teams;
 mod template;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+mod unsent;
 
 pub use account::{Account, Membership, Outcome, Visibility};
 pub use app::App;
@@ -148,14 +149,20 @@ pub use profile::Profile;
 pub use request::{Request, path};
 pub use response::{Response, id_in};
 pub use stop::Stop;
-pub use teams::{Place, Teams};
+pub use teams::{Organization, Teams};
 pub use template::Template;
+pub use unsent::UnsentFields;
 
-/// Makes a [`Connector`] what a host can load: `export!(MyConnector, manifest: "manifest.json");`
+/// Runs the example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;
+
+/// Exports a [`Connector`] for a host to load: `export!(MyConnector, manifest: "manifest.json");`
 ///
-/// The connector is a unit struct, the manifest's path is relative to the crate's `Cargo.toml`.
-/// Nothing is exported unless the target is WebAssembly, so that the crate also builds, tests and
-/// links natively.
+/// The connector is a unit struct. The manifest's path is relative to the crate's `Cargo.toml`. The
+/// functions are exported only for WebAssembly targets, so that the crate can also be built and
+/// tested natively.
 #[macro_export]
 macro_rules! export {
     ($connector:ident, manifest: $manifest:literal) => {

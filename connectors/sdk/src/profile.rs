@@ -1,20 +1,27 @@
-//! Which of the app's fields hold which of a person's attributes, as an operator can set it.
+//! The mapping from a user's attributes to the app's fields.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::UserEvent;
+use crate::{UnsentFields, UserEvent};
 
-/// The app's fields, each with the attribute of the person that it holds.
+/// The app's fields of an account, each with the user's attribute that it holds.
 ///
-/// An attribute is a SCIM path as in [`UserEvent::attribute`], or `email`, the person's
-/// [address](UserEvent::address). `displayName` is made from the name where the identity provider sent none. In settings
-/// it is an object: `{"email": "email", "name": "displayName", "title": "title"}`.
+/// An attribute is a SCIM path as in [`UserEvent::attribute`], or `email`, the user's
+/// [address](UserEvent::address). `displayName` is derived from the name if the identity provider
+/// sent none. In settings it is an object, so that an operator can change it:
+/// `{"email": "email", "name": "displayName", "title": "title"}`. This object is also the default.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Profile(BTreeMap<String, String>);
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self::new([("email", "email"), ("name", "displayName"), ("title", "title")])
+    }
+}
 
 impl Profile {
     /// A profile of these fields and attributes.
@@ -22,7 +29,7 @@ impl Profile {
         Self(fields.into_iter().map(|(field, path)| (field.into(), path.into())).collect())
     }
 
-    /// The person in the app's fields; what the person has not is left out.
+    /// All fields that the user has a value for.
     pub fn all(&self, event: &UserEvent) -> Map<String, Value> {
         self.0
             .iter()
@@ -30,12 +37,12 @@ impl Profile {
             .collect()
     }
 
-    /// The fields whose attribute changed with this event, or earlier and is still `unsent`; null
-    /// where the person no longer has it.
-    pub fn changed(&self, event: &UserEvent, unsent: &BTreeSet<String>) -> Map<String, Value> {
+    /// The fields that changed with this event, and the `unsent` ones. A field is null if the user
+    /// no longer has the attribute.
+    pub fn changed(&self, event: &UserEvent, unsent: &UnsentFields) -> Map<String, Value> {
         self.0
             .iter()
-            .filter(|(field, path)| unsent.contains(*field) || changed(event, path))
+            .filter(|(field, path)| unsent.contains(field) || changed(event, path))
             .map(|(field, path)| (field.clone(), value(event, path).unwrap_or_default()))
             .collect()
     }

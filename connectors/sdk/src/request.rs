@@ -50,7 +50,8 @@ impl Request {
         self
     }
 
-    /// Adds a header. `host`, `authorization`, `cookie` and `idempotency-key` are muster's own.
+    /// Adds a header. muster sets `host`, `authorization`, `cookie` and `idempotency-key` itself,
+    /// and refuses them here.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -58,12 +59,12 @@ impl Request {
 
     /// Sets a JSON body, and its content type.
     ///
-    /// The same value must give the same text each time: use structs, `json!`, `Vec` and `BTreeMap`,
-    /// not `HashMap`.
+    /// The same value must give the same text each time: use structs, `json!`, `Vec` and
+    /// `BTreeMap`, not `HashMap`.
     ///
     /// # Panics
     ///
-    /// When the value is no JSON: a map whose keys are not strings.
+    /// If the value cannot be written as JSON, such as a map whose keys are not strings.
     pub fn json<T: Serialize + ?Sized>(mut self, body: &T) -> Self {
         self.body = Some(serde_json::to_vec(body).expect("the body can be written as JSON"));
         self.header("content-type", "application/json")
@@ -84,7 +85,7 @@ impl Display for Request {
     }
 }
 
-/// Makes a path of segments, each percent-encoded.
+/// A path of these segments, each percent-encoded.
 ///
 /// ```
 /// use muster_connector::path;
@@ -94,7 +95,7 @@ impl Display for Request {
 ///
 /// # Panics
 ///
-/// When a segment is empty: `DELETE /users/` is not what anybody meant by deleting one user.
+/// If a segment is empty, since `DELETE /users/` could delete more than one user.
 pub fn path<S: AsRef<str>>(segments: impl IntoIterator<Item = S>) -> String {
     let mut path = String::new();
     for segment in segments {
@@ -106,7 +107,7 @@ pub fn path<S: AsRef<str>>(segments: impl IntoIterator<Item = S>) -> String {
     path
 }
 
-/// Percent-encodes all but RFC 3986 §2.3's unreserved characters.
+/// Percent-encodes everything except the unreserved characters of RFC 3986 §2.3.
 pub(crate) fn encode(text: &str) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut encoded = String::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! What the app answered, and what each status means to the operation.
+//! Responses of the app, and the refusal that each status becomes.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,30 +6,30 @@ use serde_json::Value;
 use crate::Refusal;
 use crate::bindings::muster::connector::types::{Exchange, Unreachable};
 
-/// How much of what the app said is passed on, in characters.
-const SAID: usize = 300;
+/// Characters of the app's message in a refusal.
+const MESSAGE_LENGTH: usize = 300;
 
-/// An answer of the app.
+/// A response of the app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Names in lower case, and values.
     pub headers: Vec<(String, String)>,
-    /// At most 1 MiB, unless the operator limits it otherwise.
+    /// At most 1 MiB, unless an operator sets another limit.
     pub body: Vec<u8>,
-    /// The request, as a refusal names it.
-    asked: String,
+    /// The request's method and path, for refusals.
+    request: String,
 }
 
 impl Response {
-    /// The answer; or the refusal, where no connector can make anything of it.
+    /// The response, or a refusal if a connector cannot do anything about it.
     pub(crate) fn of(exchange: Exchange) -> Result<Self, Refusal> {
-        let asked = exchange.request.to_string();
+        let request = exchange.request.to_string();
         let response = match exchange.response {
             Ok(response) => response,
             Err(Unreachable::TooLarge) => {
-                let text = format!("The app's answer to {asked} is larger than muster takes.");
+                let text = format!("The app's answer to {request} is larger than muster takes.");
                 return Err(Refusal::Misconfigured(text));
             }
             Err(Unreachable::Timeout | Unreachable::Connection | Unreachable::CircuitOpen) => {
@@ -37,20 +37,20 @@ impl Response {
             }
         };
         let (status, headers, body) = (response.status, response.headers, response.body);
-        let response = Self { status, headers, body, asked };
+        let response = Self { status, headers, body, request };
         match response.status {
             401 => {
                 Err(Refusal::Misconfigured(response.sentence("does not accept the credentials of")))
             }
             501 => Err(Refusal::Unsupported(response.sentence("does not support"))),
-            // Some apps tell their secondary rate limits with 403.
+            // Some apps answer 403 when a secondary rate limit is exceeded.
             403 if response.header("retry-after").is_some() => Err(response.later()),
             408 | 425 | 429 | 500.. => Err(response.later()),
             _ => Ok(response),
         }
     }
 
-    /// The answer, if it is one of the 200s; otherwise the refusal that [`App::send`] describes.
+    /// The response if its status is 2xx; otherwise the refusal that [`App::send`] describes.
     ///
     /// [`App::send`]: crate::App::send
     pub fn success(self) -> Result<Self, Refusal> {
@@ -63,28 +63,29 @@ impl Response {
         }
     }
 
-    /// As [`success`](Self::success), but none where there is no such thing (404, 410).
+    /// As [`success`](Self::success), but none for 404 and 410.
     pub fn found(self) -> Result<Option<Self>, Refusal> {
         if matches!(self.status, 404 | 410) { Ok(None) } else { self.success().map(Some) }
     }
 
     /// The body as JSON.
     ///
-    /// What cannot be read is [`Refusal::Misconfigured`]: the address is not the app's API, or the
-    /// connector is not made for this version of it. The operation waits for an operator.
+    /// Another body is [`Refusal::Misconfigured`]: the endpoint is not the app's API, or the
+    /// connector does not fit its version. The operation stays open for the operator.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Refusal> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let status = self.status;
             let text =
-                format!("The app's answer {status} to {} cannot be read: {error}.", self.asked);
+                format!("The app's answer {status} to {} cannot be read: {error}.", self.request);
             Refusal::Misconfigured(text)
         })
     }
 
-    /// The elements of the array in this field of the body; of the body itself where it is empty.
+    /// The elements of the array in this field of the body. If `field` is empty, the body itself is
+    /// the array.
     ///
-    /// An answer without such an array is [`Refusal::Misconfigured`], since it would otherwise read
-    /// as "there is none".
+    /// A body without this array is [`Refusal::Misconfigured`] rather than an empty list, since an
+    /// empty list means that the app has no such entry.
     pub fn entries(&self, field: &str) -> Result<Vec<Value>, Refusal> {
         let mut body: Value = self.json()?;
         let list = if field.is_empty() { Some(&mut body) } else { body.get_mut(field) };
@@ -92,9 +93,26 @@ impl Response {
             Some(Value::Array(entries)) => Ok(entries),
             _ => Err(Refusal::Misconfigured(format!(
                 "The app's answer to {} has no list {field:?}.",
-                self.asked
+                self.request
             ))),
         }
+    }
+
+    /// Among the [entries](Self::entries) of `list`, the first whose `field` is `text`, ignoring
+    /// ASCII case.
+    ///
+    /// Use it after a look-up by e-mail address: a search may also return similar addresses, and an
+    /// account should be linked only for exactly this one.
+    pub fn entry_with(
+        &self,
+        list: &str,
+        field: &str,
+        text: &str,
+    ) -> Result<Option<Value>, Refusal> {
+        let same = |entry: &Value| {
+            entry[field].as_str().is_some_and(|value| value.eq_ignore_ascii_case(text))
+        };
+        Ok(self.entries(list)?.into_iter().find(same))
     }
 
     /// The value of a header, by its lower-case name.
@@ -103,18 +121,18 @@ impl Response {
     }
 
     fn later(&self) -> Refusal {
-        // RFC 9110 §10.2.3 allows a date too; a connector has no clock to compare it with.
+        // RFC 9110 §10.2.3 also allows a date, but a connector has no clock to compare it with.
         Refusal::RetryLater(self.header("retry-after").and_then(|value| value.trim().parse().ok()))
     }
 
     fn sentence(&self, verb: &str) -> String {
-        let said = said(&self.body);
-        let colon = if said.is_empty() { "." } else { ": " };
-        format!("The app {verb} {} ({}){colon}{said}", self.asked, self.status)
+        let message = app_message(&self.body);
+        let colon = if message.is_empty() { "." } else { ": " };
+        format!("The app {verb} {} ({}){colon}{message}", self.request, self.status)
     }
 }
 
-/// The id in a JSON object of the app's, be it text or number.
+/// The id in a JSON object of the app, a string or a number, as text.
 pub fn id_in(object: &Value, field: &str) -> Result<String, Refusal> {
     match object.get(field) {
         Some(Value::String(id)) if !id.is_empty() => Ok(id.clone()),
@@ -123,8 +141,8 @@ pub fn id_in(object: &Value, field: &str) -> Result<String, Refusal> {
     }
 }
 
-/// What the app said, shortened: the message in its JSON, or its text unless that is a web page.
-fn said(body: &[u8]) -> String {
+/// The app's message, shortened: the message in its JSON, or its text unless that is a web page.
+fn app_message(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let message = match serde_json::from_str::<Value>(&text) {
         Ok(json) => message(&json).map(str::to_owned),
@@ -132,13 +150,13 @@ fn said(body: &[u8]) -> String {
         Err(_) => Some(text.into_owned()),
     };
     let words = message.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    match words.char_indices().nth(SAID) {
+    match words.char_indices().nth(MESSAGE_LENGTH) {
         Some((end, _)) => format!("{}…", &words[..end]),
         None => words,
     }
 }
 
-/// The message in an error document; the common places, most telling first.
+/// The message in an error document. The field names are common ones, the most specific first.
 fn message(json: &Value) -> Option<&str> {
     match json {
         Value::String(text) => Some(text),
@@ -172,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_is_a_refusal_of_its_kind() {
+    fn every_status_becomes_its_refusal() {
         use Refusal::{Conflict, Misconfigured, Rejected, RetryLater, Unsupported};
         let retry = ("retry-after", "17");
         check(429, &[retry], "", &RetryLater(Some(17)));
@@ -192,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_is_worth_another_try_but_a_huge_one_is_not() {
+    fn a_missing_response_is_retried_and_an_oversized_one_is_not() {
         let of = |unreachable| {
             let request = Request::get("app", "/x");
             Response::of(Exchange { request, response: Err(unreachable) }).unwrap_err()
@@ -206,9 +224,10 @@ mod tests {
     }
 
     #[test]
-    fn what_the_app_said_is_found_wherever_apps_put_it() {
-        let check =
-            |body: &str, expected: &str| assert_eq!(said(body.as_bytes()), expected, "{body}");
+    fn the_apps_message_is_found_in_common_error_documents() {
+        let check = |body: &str, expected: &str| {
+            assert_eq!(app_message(body.as_bytes()), expected, "{body}");
+        };
         check(r#"{"message":"taken"}"#, "taken");
         check(r#"{"error":{"code":7,"message":"taken"}}"#, "taken");
         check(r#"{"error":"taken"}"#, "taken");
@@ -219,11 +238,22 @@ mod tests {
         check("plain\n  words", "plain words");
         check("<html>Bad Gateway</html>", "");
         check("", "");
-        assert_eq!(said("ü".repeat(400).as_bytes()), format!("{}…", "ü".repeat(300)));
+        assert_eq!(app_message("ü".repeat(400).as_bytes()), format!("{}…", "ü".repeat(300)));
     }
 
     #[test]
-    fn found_is_none_for_what_is_not_there() {
+    fn an_entry_is_found_by_its_exact_text_in_any_case() {
+        let body =
+            r#"{"users":[{"id":8,"mail":"joann@x.example"},{"id":7,"mail":"Ann@x.example"}]}"#;
+        let response = answer(200, &[], body).unwrap();
+        let found = response.entry_with("users", "mail", "ann@x.example").unwrap();
+        assert_eq!(found.unwrap()["id"], 7);
+        assert_eq!(response.entry_with("users", "mail", "x.example"), Ok(None));
+        assert!(response.entry_with("people", "mail", "ann@x.example").is_err());
+    }
+
+    #[test]
+    fn found_is_none_for_404_and_410() {
         assert_eq!(answer(404, &[], "").unwrap().found(), Ok(None));
         assert_eq!(answer(410, &[], "").unwrap().found(), Ok(None));
         assert!(answer(200, &[], "").unwrap().found().unwrap().is_some());
@@ -231,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn json_that_does_not_fit_names_the_request_and_the_field() {
+    fn the_refusal_of_unexpected_json_names_the_request_and_the_error() {
         let response = answer(200, &[], r#"{"name":"Ann"}"#).unwrap();
         let id = response.json::<std::collections::BTreeMap<String, u64>>().unwrap_err();
         let Refusal::Misconfigured(text) = id else { panic!("{id:?}") };

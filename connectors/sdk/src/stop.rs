@@ -1,19 +1,19 @@
-//! Why a decision goes no further.
+//! The reason why a decision stops.
 
 use crate::Refusal;
 
-/// Why a decision goes no further: it refuses, or it waits for the app's answer.
+/// The reason why a decision stops: it refuses, or it waits for the app's response.
 ///
-/// An author passes it on with `?`. Whoever drops it in place of passing it on gains nothing: a
-/// call that was asked for is made whatever the method answers afterwards.
+/// Return it with `?`. Ignoring it has no effect: the request is made, whatever the method returns
+/// afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop(Option<Refusal>);
 
 impl Stop {
-    /// The app has been asked something that is not answered yet.
+    /// A request has no response yet.
     pub(crate) const WAIT: Self = Self(None);
 
-    /// Why the operation cannot be finished; none where the decision only waits for the app.
+    /// The refusal; none if the decision waits for the app.
     pub fn refusal(&self) -> Option<&Refusal> {
         self.0.as_ref()
     }

@@ -1,4 +1,4 @@
-//! Group push onto the teams of an app, where teams are a plain REST collection.
+//! Groups as teams of an app, if the app's teams are a plain REST collection.
 
 #[cfg(test)]
 mod tests;
@@ -11,9 +11,9 @@ use crate::{
     Template, id_in, log,
 };
 
-/// How an app keeps teams; in settings, an object of these fields, each with its default.
+/// The teams API of an app. In settings, it is an object of these fields, each with a default.
 ///
-/// The paths may use `{organization}`, and `{team}` and `{member}` for the app's ids.
+/// The paths may contain `{organization}`, and `{team}` and `{member}` for the app's ids.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Teams {
@@ -23,11 +23,12 @@ pub struct Teams {
     pub team: Template,
     /// `PUT` adds a member here, `DELETE` removes it.
     pub member: Template,
-    /// The field, and the look-up's parameter, that holds the name.
+    /// The field that holds the name, which is also the look-up's parameter.
     pub name: String,
     /// The field that holds the id.
     pub id: String,
-    /// The field of the look-up's answer that holds the teams; empty where the answer is the array.
+    /// The field of the look-up's response that holds the teams; empty if the response is the
+    /// array.
     pub list: String,
 }
 
@@ -44,50 +45,55 @@ impl Default for Teams {
     }
 }
 
-/// What is noted with the account of a group, which tells it from a person's.
+/// The notes of a group's account, which distinguish it from a user's account.
 #[derive(Serialize, Deserialize)]
 struct Notes {
     team: String,
 }
 
 impl Teams {
-    /// Creates the team, or takes over the one of the same name, and adds who joined.
-    pub fn create(&self, app: &mut App, place: Place<'_>, event: &GroupEvent) -> Decision {
-        let (id, how) = self.find_or_create(app, place, event)?;
-        self.carry(app, place, &id, event)?;
+    /// Creates the team, or takes over the one with the same name, and adds the members.
+    pub fn create(
+        &self,
+        app: &mut App,
+        organization: Organization<'_>,
+        event: &GroupEvent,
+    ) -> Decision {
+        let (id, how) = self.find_or_create(app, organization, event)?;
+        self.update_members(app, organization, &id, event)?;
         let name = &event.group.display_name;
         Ok(Outcome::new(account(&id, name), format!("{how} the team {name}.")))
     }
 
-    /// Renames the team where its name changed, and adds and removes members.
+    /// Renames the team if its name changed, and adds and removes members.
     ///
-    /// `known` is the group's account; without one the team is created.
+    /// `known` is the group's account. Without one, the team is created.
     pub fn update(
         &self,
         app: &mut App,
-        place: Place<'_>,
+        organization: Organization<'_>,
         known: Option<&Account>,
         event: &GroupEvent,
     ) -> Decision {
-        let Some(known) = known else { return self.create(app, place, event) };
+        let Some(known) = known else { return self.create(app, organization, event) };
         let name = &event.group.display_name;
         if event.changed("displayName") {
             let body = Map::from_iter([(self.name.clone(), Value::from(name.as_str()))]);
-            let path = self.team.fill(&[place.organization(), ("team", &known.id)])?;
-            let answer = app.ask(Request::patch(place.endpoint, path).json(&body))?;
-            answer.found()?.ok_or_else(|| vanished(name, &known.id))?;
+            let path = self.team.fill(&[organization.value(), ("team", &known.id)])?;
+            let response = app.ask(Request::patch(organization.endpoint, path).json(&body))?;
+            response.found()?.ok_or_else(|| vanished(name, &known.id))?;
         }
-        self.carry(app, place, &known.id, event)?;
+        self.update_members(app, organization, &known.id, event)?;
         let (joined, left) = (event.joined.len(), event.left.len());
         let note = format!("Updated the team {name}: {joined} joined, {left} left.");
         Ok(Outcome::new(account(&known.id, name), note))
     }
 
-    /// Deletes the team; one that is gone already is fine.
+    /// Deletes the team, unless it has been deleted already.
     pub fn delete(
         &self,
         app: &mut App,
-        place: Place<'_>,
+        organization: Organization<'_>,
         known: Option<&Account>,
         event: &GroupEvent,
     ) -> Decision {
@@ -95,43 +101,43 @@ impl Teams {
         let Some(known) = known else {
             return Ok(Outcome::new(None, format!("The app never had a team for {name}.")));
         };
-        let path = self.team.fill(&[place.organization(), ("team", &known.id)])?;
-        app.ask(Request::delete(place.endpoint, path))?.found()?;
+        let path = self.team.fill(&[organization.value(), ("team", &known.id)])?;
+        app.ask(Request::delete(organization.endpoint, path))?.found()?;
         Ok(Outcome::new(None, format!("Deleted the team {name}.")))
     }
 
     fn find_or_create(
         &self,
         app: &mut App,
-        place: Place<'_>,
+        organization: Organization<'_>,
         event: &GroupEvent,
     ) -> Result<(String, &str), Stop> {
         let name = event.group.display_name.as_str();
-        let path = self.teams.fill(&[place.organization()])?;
+        let path = self.teams.fill(&[organization.value()])?;
         let body = Map::from_iter([(self.name.clone(), Value::from(name))]);
-        let answer = app.ask(Request::post(place.endpoint, path.as_str()).json(&body))?;
-        if answer.status != 409 {
-            let created = answer.success()?.json::<Value>()?;
+        let response = app.ask(Request::post(organization.endpoint, path.as_str()).json(&body))?;
+        if response.status != 409 {
+            let created = response.success()?.json::<Value>()?;
             return Ok((id_in(&created, &self.id)?, "Created"));
         }
-        let list = app.send(Request::get(place.endpoint, path).query(&self.name, name))?;
+        let list = app.send(Request::get(organization.endpoint, path).query(&self.name, name))?;
         match list.entries(&self.list)?.iter().find(|team| team[&self.name] == name) {
             Some(team) => Ok((id_in(team, &self.id)?, "Took over")),
-            None => Err(answer.success().expect_err("409 is no success").into()),
+            None => Err(response.success().expect_err("409 is not a success").into()),
         }
     }
 
-    fn carry(
+    fn update_members(
         &self,
         app: &mut App,
-        place: Place<'_>,
+        organization: Organization<'_>,
         team: &str,
         event: &GroupEvent,
     ) -> Result<(), Stop> {
         for (account, member) in present(&event.joined) {
-            let path = self.path_of(place, team, account)?;
-            let answer = app.ask(Request::put(place.endpoint, path))?;
-            answer.found()?.ok_or_else(|| {
+            let path = self.member_path(organization, team, account)?;
+            let response = app.ask(Request::put(organization.endpoint, path))?;
+            response.found()?.ok_or_else(|| {
                 let (group, person) = (&event.group.display_name, &member.name);
                 Refusal::Rejected(format!(
                     "The app has no team {team} ({group}) any more, or no account {} ({person}).",
@@ -139,38 +145,44 @@ impl Teams {
                 ))
             })?;
         }
-        // Also somebody who is out of the organisation: they must not come back into the team.
-        for account in event.left.iter().filter_map(|member| person(member)) {
-            let path = self.path_of(place, team, account)?;
-            app.ask(Request::delete(place.endpoint, path))?.found()?;
+        // Including absent users, who must not be in the team when they return.
+        for account in event.left.iter().filter_map(|member| user_account(member)) {
+            let path = self.member_path(organization, team, account)?;
+            app.ask(Request::delete(organization.endpoint, path))?.found()?;
         }
         Ok(())
     }
 
-    fn path_of(&self, place: Place<'_>, team: &str, member: &Account) -> Result<String, Refusal> {
-        self.member.fill(&[place.organization(), ("team", team), ("member", &member.id)])
+    fn member_path(
+        &self,
+        organization: Organization<'_>,
+        team: &str,
+        member: &Account,
+    ) -> Result<String, Refusal> {
+        self.member.fill(&[organization.value(), ("team", team), ("member", &member.id)])
     }
 }
 
-/// Where in the app an organisation's teams are.
+/// An organisation in the app, which teams belong to.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
-    /// The endpoint's name.
+pub struct Organization<'a> {
+    /// The name of the endpoint to call.
     pub endpoint: &'a str,
     /// The organisation's name or id in the app.
-    pub organization: &'a str,
+    pub id: &'a str,
 }
 
-impl<'a> Place<'a> {
-    fn organization(self) -> (&'static str, &'a str) {
-        ("organization", self.organization)
+impl<'a> Organization<'a> {
+    /// The value for a [`Template`].
+    fn value(self) -> (&'static str, &'a str) {
+        ("organization", self.id)
     }
 }
 
 /// The members that can join a team, with their accounts.
 fn present(members: &[Member]) -> impl Iterator<Item = (&Account, &Member)> {
     members.iter().filter_map(|member| {
-        let account = person(member)?;
+        let account = user_account(member)?;
         if account.membership == Membership::Absent {
             log::info(format!("Left out {}, who is not in the organisation.", member.name));
             return None;
@@ -179,8 +191,8 @@ fn present(members: &[Member]) -> impl Iterator<Item = (&Account, &Member)> {
     })
 }
 
-/// The account of a member whom the app knows as a person.
-fn person(member: &Member) -> Option<&Account> {
+/// The account of a member that is a user in the app.
+fn user_account(member: &Member) -> Option<&Account> {
     let Some(account) = &member.account else {
         log::info(format!("Left out {}, who has no account in the app.", member.name));
         return None;
@@ -193,10 +205,10 @@ fn person(member: &Member) -> Option<&Account> {
 }
 
 fn account(id: &str, name: &str) -> Account {
-    Account::new(id, Membership::Active).noting(&json!({ "team": name }))
+    Account::new(id, Membership::Active).with_notes(&json!({ "team": name }))
 }
 
-// The journal hands over who joined and left, not who is in: a team made anew would stay empty.
+// An event has the members that joined and left, not all members. A new team would lack the others.
 fn vanished(name: &str, id: &str) -> Refusal {
     Refusal::Rejected(format!(
         "The app has no team {id} ({name}) any more. Unlink the pushed group and push it again."

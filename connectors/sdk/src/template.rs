@@ -1,13 +1,13 @@
-//! Paths that an operator can set.
+//! Path templates, which an operator can set.
 
 use serde::Deserialize;
 
 use crate::Refusal;
 use crate::request::encode;
 
-/// A path with places to fill, such as `/organizations/{organization}/members/{user}`.
+/// A path with parameters, such as `/organizations/{organization}/members/{user}`.
 ///
-/// It deserialises from a string, so it can stand in a connector's settings.
+/// It deserialises from a string, so that it can be part of a connector's settings.
 ///
 /// ```
 /// use muster_connector::Template;
@@ -27,10 +27,10 @@ impl Template {
         Self(text.into())
     }
 
-    /// The path, each value percent-encoded into its place.
+    /// The path with the parameters replaced by these values, percent-encoded.
     ///
-    /// An unknown place, or a value that is empty, is [`Refusal::Misconfigured`]: a path with a hole
-    /// in it addresses something else.
+    /// An unknown parameter or an empty value is [`Refusal::Misconfigured`], since the path would
+    /// address something else.
     pub fn fill(&self, values: &[(&str, &str)]) -> Result<String, Refusal> {
         let mut path = String::new();
         let mut rest = self.0.as_str();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_filled_or_refused() {
+    fn parameters_are_filled_or_refused() {
         check("/users", Ok("/users"));
         check("/{a}/{b}/{a}", Ok("/x%20y/%C3%A9/x%20y"));
         check("/{c}", Err("The path /{c} in the settings has an unknown place {c}."));

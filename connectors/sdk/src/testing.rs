@@ -1,7 +1,7 @@
-//! Tests of a connector's decisions: `cargo test`, tables, no mocks.
+//! Native tests of a connector's decisions, as tables and without mocks.
 //!
-//! A decision is a function, so a test gives it a [`context`], an event about a [`person`] or a
-//! [`group`], and the app's answers, and looks at what it asked for and what came of it.
+//! A decision is a pure function. A test passes a [`context`], an event about a [`person`] or a
+//! [`group`], and the app's responses, and checks the requests and the outcome.
 //!
 //! ```
 //! use muster_connector::testing::{context, person, reply, script};
@@ -19,7 +19,7 @@
 //!         let body = serde_json::json!({ "name": event.user.user_name });
 //!         let guest = app.send(Request::post("app", "/guests").json(&body))?;
 //!         let id = id_in(&guest.json()?, "id")?;
-//!         Ok(Outcome::new(Account::new(id, Membership::Active), "Wrote them down."))
+//!         Ok(Outcome::new(Account::new(id, Membership::Active), "Entered."))
 //!     }
 //! }
 //!
@@ -43,59 +43,63 @@ use crate::decide::decide;
 use crate::log::Level;
 use crate::{Connector, Outcome, Refusal, Request};
 
-mod given;
+mod fixtures;
 mod manifest;
 
-pub use given::{About, AboutGroup, Given, context, group, person};
+pub use fixtures::{TestContext, TestGroup, TestPerson, context, group, person};
 pub use manifest::{defaults, manifest};
 
 pub use crate::bindings::muster::connector::types::Unreachable;
 
-/// What the app answers to one request.
+/// The app's response to a request, or the reason why there is none.
 pub type Answer = Result<types::Response, Unreachable>;
 
-/// How many calls one operation may make: `wit/lifecycle.wit`, `decide`.
+/// The calls of an operation: `wit/lifecycle.wit`, `decide`.
 const CALLS: usize = 256;
 
 thread_local! {
     static LOG: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Where log lines go natively.
+/// Collects a log line.
 pub(crate) fn record(level: Level, message: &str) {
     LOG.with_borrow_mut(|log| log.push((level, message.to_owned())));
 }
 
-/// An answer with this status and body.
+/// A response with this status and body.
 pub fn reply(status: u16, body: impl AsRef<[u8]>) -> Answer {
     Ok(types::Response { status, headers: Vec::new(), body: body.as_ref().to_vec() })
 }
 
-/// An answer with this status, one header (its name in lower case), and no body.
+/// A response with this status, one header (its name in lower case), and no body.
 pub fn reply_with(status: u16, header: &str, value: &str) -> Answer {
     let headers = vec![(header.to_owned(), value.to_owned())];
     Ok(types::Response { status, headers, body: Vec::new() })
 }
 
-/// How an operation went.
+/// A played operation.
 #[derive(Clone, Debug)]
 pub struct Played {
-    /// What the app was asked, in order.
+    /// The requests to the app, in order.
     pub requests: Vec<Request>,
-    /// What came of it.
+    /// The outcome or the refusal.
     pub result: Result<Outcome, Refusal>,
-    /// What the last decision logged.
+    /// The log of the last decision.
     pub log: Vec<(Level, String)>,
 }
 
-/// Plays an operation to its end, as muster would, with the app's answers made up by `answer`.
+/// Plays an operation to its end as a host does. `answer` is the app: it returns the response to
+/// each request.
 ///
-/// Then it plays every part of it again, and panics where the connector decides otherwise than the
-/// first time: a connector is a pure function. It panics also after 256 calls.
+/// Then it repeats every decision.
+///
+/// # Panics
+///
+/// If a repeated decision differs, since a connector is a pure function, and after 256 calls.
 #[track_caller]
 pub fn play<C: Connector>(
     connector: &C,
-    context: &Given,
+    context: &TestContext,
     event: &Event,
     mut answer: impl FnMut(&Request) -> Answer,
 ) -> Played {
@@ -121,36 +125,41 @@ pub fn play<C: Connector>(
             None => result.clone().map(Step::Done),
         };
         let again = step(&exchanges[..known]);
-        assert_eq!(again, expected, "asked again after {known} calls, it decides otherwise");
+        assert_eq!(again, expected, "repeated after {known} calls, the decision differs");
     }
     let requests = exchanges.into_iter().map(|exchange| exchange.request).collect();
     Played { requests, result, log }
 }
 
-/// Plays an operation in which the app is asked exactly this, and answers so.
+/// Plays an operation with exactly these requests and responses, and returns its result.
 ///
-/// A request is written as [`line()`] writes it. Panics when another one is made, or fewer.
+/// A request is written in the format of [`line()`].
+///
+/// # Panics
+///
+/// If the connector makes another request, more requests, or fewer.
 #[track_caller]
 pub fn script(
     connector: &impl Connector,
-    context: &Given,
+    context: &TestContext,
     event: &Event,
     exchanges: &[(&str, Answer)],
 ) -> Result<Outcome, Refusal> {
     let mut next = exchanges.iter();
     let played = play(connector, context, event, |request| {
         let asked = line(request);
-        let (expected, answer) = next.next().unwrap_or_else(|| panic!("one call more: {asked}"));
+        let (expected, answer) =
+            next.next().unwrap_or_else(|| panic!("unexpected request: {asked}"));
         assert_eq!(asked, *expected);
         answer.clone()
     });
     if let Some((line, _)) = next.next() {
-        panic!("never asked: {line}, but ended with {:?}", played.result);
+        panic!("missing request: {line}; the result is {:?}", played.result);
     }
     played.result
 }
 
-/// A request in one line: method, path, query not encoded, body; JSON with its names sorted.
+/// A request in one line: method, path, unencoded query, body. The names in a JSON body are sorted.
 ///
 /// `GET /users?email=ann@example.com`, `POST /users {"email":"ann@example.com","name":"Ann"}`
 pub fn line(request: &Request) -> String {
@@ -166,7 +175,7 @@ pub fn line(request: &Request) -> String {
     line
 }
 
-/// The same value with its names sorted, whatever order `serde_json` was built to keep.
+/// The same value with its names sorted, independent of `serde_json`'s features.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Array(values) => values.into_iter().map(sorted).collect(),

@@ -1,8 +1,8 @@
-//! The three-state connector: in the app, an account is active, suspended or not there.
+//! The three-state connector, for apps in which an account is active, suspended or absent.
 //!
-//! For any app with a small REST API in which an organisation has accounts that can be suspended. A
-//! leaver's account is suspended, a returner's resumed. An account that the organisation already has
-//! for the same address is linked, and at first left as it is but for its state.
+//! It works with any small REST API in which an organisation has accounts that can be suspended.
+//! Deactivation suspends the account and activation resumes it. An account that the organisation
+//! already has for the same address is linked; only its state is changed then.
 
 mod person;
 mod settings;
@@ -10,7 +10,8 @@ mod settings;
 mod tests;
 
 use muster_connector::{
-    App, Connector, Context, Decision, GroupEvent, Membership, Outcome, Place, UserEvent,
+    App, Connector, Context, Decision, GroupEvent, Membership, Organization, Outcome, UnsentFields,
+    UserEvent,
 };
 
 use person::Person;
@@ -28,32 +29,33 @@ impl Connector for ThreeState {
     fn create(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
         let mut person = Person { app, context, event };
         match &context.account {
-            None => person.make(),
-            Some(account) => person.take_back(account),
+            None => person.create_account(),
+            Some(account) => person.restore(account),
         }
     }
 
     fn update(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
         let mut person = Person { app, context, event };
-        let Some(account) = &context.account else { return person.make() };
+        let Some(account) = &context.account else { return person.create_account() };
         match person.push(account)? {
-            Some(note) => Ok(Outcome::new(person.settled(account, account.membership), note)),
-            None => person.make_again(),
+            Some(note) => Ok(Outcome::new(UnsentFields::cleared(account), note)),
+            None => person.recreate_account(),
         }
     }
 
     fn activate(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
         let mut person = Person { app, context, event };
-        let Some(account) = &context.account else { return person.make() };
-        if !person.set(&account.id, Membership::Active)? {
-            return person.make_again();
+        let Some(account) = &context.account else { return person.create_account() };
+        if !person.set_state(&account.id, Membership::Active)? {
+            return person.recreate_account();
         }
         match person.push(account)? {
             Some(note) => {
                 let note = format!("Resumed the account. {note}");
-                Ok(Outcome::new(person.settled(account, Membership::Active), note))
+                let account = UnsentFields::cleared(account).with_membership(Membership::Active);
+                Ok(Outcome::new(account, note))
             }
-            None => person.make_again(),
+            None => person.recreate_account(),
         }
     }
 
@@ -80,7 +82,7 @@ impl Connector for ThreeState {
         context: &Context<Settings>,
         event: &GroupEvent,
     ) -> Decision {
-        context.settings.teams.create(app, place(context), event)
+        context.settings.teams.create(app, target(context), event)
     }
 
     fn group_update(
@@ -89,7 +91,7 @@ impl Connector for ThreeState {
         context: &Context<Settings>,
         event: &GroupEvent,
     ) -> Decision {
-        context.settings.teams.update(app, place(context), context.account.as_ref(), event)
+        context.settings.teams.update(app, target(context), context.account.as_ref(), event)
     }
 
     fn group_delete(
@@ -98,7 +100,7 @@ impl Connector for ThreeState {
         context: &Context<Settings>,
         event: &GroupEvent,
     ) -> Decision {
-        context.settings.teams.delete(app, place(context), context.account.as_ref(), event)
+        context.settings.teams.delete(app, target(context), context.account.as_ref(), event)
     }
 }
 
@@ -106,6 +108,6 @@ pub(crate) fn organization(context: &Context<Settings>) -> &str {
     context.settings.organization.as_deref().unwrap_or(&context.tenant)
 }
 
-fn place(context: &Context<Settings>) -> Place<'_> {
-    Place { endpoint: "app", organization: organization(context) }
+fn target(context: &Context<Settings>) -> Organization<'_> {
+    Organization { endpoint: "app", id: organization(context) }
 }

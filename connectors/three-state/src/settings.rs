@@ -1,13 +1,14 @@
-//! How an operator describes the app; the defaults are in `manifest.json` too, in words.
+//! The settings, by which an operator describes the app. `manifest.json` has the same defaults.
 
 use muster_connector::{Profile, Teams, Template};
 use serde::Deserialize;
 
-/// The settings. Paths may use `{organization}`, and `{account}` for the app's id of an account.
+/// The settings. Paths may contain `{organization}`, and `{account}` for the app's id of an
+/// account.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The organisation's name or id in the app; the tenant's where none is given.
+    /// The organisation's name or id in the app. The default is the tenant's id.
     pub organization: Option<String>,
     /// `POST` creates an account here, `GET ?email=` looks one up.
     pub accounts: Template,
@@ -17,13 +18,13 @@ pub struct Settings {
     pub suspend: Template,
     /// `POST` resumes an account here.
     pub resume: Template,
-    /// What the app calls things.
+    /// The names of the app's fields and states.
     pub fields: Fields,
     /// The app's fields of an account, each with the attribute that it holds.
     pub profile: Profile,
-    /// Whether an account of the same address is linked.
+    /// Whether an existing account of the same address is linked. If not, it is a conflict.
     pub link_existing: bool,
-    /// What becomes of the account of somebody who is deleted.
+    /// Whether the account of a deleted user is deleted or suspended.
     pub on_delete: OnDelete,
     /// The app's teams.
     pub teams: Teams,
@@ -35,7 +36,7 @@ pub struct Settings {
 pub struct Fields {
     /// An account's id.
     pub id: String,
-    /// An account's e-mail address; also the look-up's parameter.
+    /// An account's e-mail address, which is also the look-up's parameter.
     pub email: String,
     /// An account's state.
     pub status: String,
@@ -43,11 +44,11 @@ pub struct Fields {
     pub active: String,
     /// The state of an account that cannot.
     pub suspended: String,
-    /// The accounts that a look-up found; empty where the answer is the array itself.
+    /// The accounts that a look-up found; empty if the response is the array itself.
     pub accounts: String,
 }
 
-/// What becomes of the account of somebody who is deleted.
+/// Whether the account of a deleted user is deleted or suspended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnDelete {
@@ -66,11 +67,7 @@ impl Default for Settings {
             suspend: Template::new("/organizations/{organization}/accounts/{account}/suspend"),
             resume: Template::new("/organizations/{organization}/accounts/{account}/resume"),
             fields: Fields::default(),
-            profile: Profile::new([
-                ("email", "email"),
-                ("name", "displayName"),
-                ("title", "title"),
-            ]),
+            profile: Profile::default(),
             link_existing: true,
             on_delete: OnDelete::Delete,
             teams: Teams::default(),

@@ -1,11 +1,12 @@
-//! Every event in every state, with the app's answers, as tables.
+//! Every event in every state, with the app's responses, as tables.
 
 use muster_connector::EventKind::{
     Activate, Create, Deactivate, Delete, GroupCreate, GroupDelete, GroupUpdate, Password, Release,
     Update,
 };
 use muster_connector::testing::{
-    About, Answer, Given, context, defaults, group, manifest, person, reply, reply_with, script,
+    Answer, TestContext, TestPerson, context, defaults, group, manifest, person, reply, reply_with,
+    script,
 };
 use muster_connector::{Account, Connector, EventKind, Membership, Refusal, Visibility};
 use serde_json::{Value, json};
@@ -24,29 +25,35 @@ const SUSPEND: &str = "POST /organizations/acme/accounts/7/suspend";
 const RESUME: &str = "POST /organizations/acme/accounts/7/resume";
 const DELETE: &str = "DELETE /organizations/acme/accounts/7";
 
-fn ann() -> About {
+fn ann() -> TestPerson {
     person("ann@example.com").named("Ann")
 }
 
-fn promoted() -> About {
+fn promoted() -> TestPerson {
     ann().with("title", "Lead").changed("title")
 }
 
-fn active() -> Given {
+fn active() -> TestContext {
     context().account(Account::new("7", Membership::Active))
 }
 
-fn suspended() -> Given {
+fn suspended() -> TestContext {
     context().account(Account::new("7", Membership::Suspended))
 }
 
-fn with(settings: Value, given: Given) -> Given {
+fn with(settings: Value, given: TestContext) -> TestContext {
     given.settings(settings)
 }
 
-/// What came of an event: `active`, `suspended` or `none`, and the note.
+/// Compares the outcome of an event: `active`, `suspended` or `none`, and the note.
 #[track_caller]
-fn check(given: &Given, who: &About, kind: EventKind, calls: &[(&str, Answer)], expected: &str) {
+fn check(
+    given: &TestContext,
+    who: &TestPerson,
+    kind: EventKind,
+    calls: &[(&str, Answer)],
+    expected: &str,
+) {
     let outcome = script(&ThreeState, given, &who.event(kind), calls).unwrap();
     let membership = outcome.account.as_ref().map_or("none", |account| {
         assert_eq!(account.id, "7");
@@ -62,8 +69,8 @@ fn check(given: &Given, who: &About, kind: EventKind, calls: &[(&str, Answer)], 
 
 #[track_caller]
 fn refuse(
-    given: &Given,
-    who: &About,
+    given: &TestContext,
+    who: &TestPerson,
     kind: EventKind,
     calls: &[(&str, Answer)],
     expected: &Refusal,
@@ -91,7 +98,7 @@ fn found(status: &str) -> Answer {
 }
 
 #[test]
-fn somebody_new_gets_an_account_in_the_state_that_they_are_in() {
+fn a_new_user_gets_an_account_in_their_state() {
     for kind in [Create, Update] {
         let made = "active: Made an account.";
         check(&context(), &ann(), kind, &[(MAKE, reply(201, MADE))], made);
@@ -104,7 +111,7 @@ fn somebody_new_gets_an_account_in_the_state_that_they_are_in() {
 }
 
 #[test]
-fn the_organisations_own_account_of_the_same_address_is_linked() {
+fn the_organisations_account_of_the_same_address_is_linked() {
     let linked = "active: Linked the account of the same address.";
     let calls = [(MAKE, taken()), (FIND, found("active"))];
     check(&context(), &ann(), Create, &calls, linked);
@@ -116,7 +123,7 @@ fn the_organisations_own_account_of_the_same_address_is_linked() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_a_conflict_where_nothing_can_be_linked() {
+fn a_taken_address_is_a_conflict_if_no_account_can_be_linked() {
     let text = "The app sees a conflict in POST /organizations/acme/accounts (409): taken";
     let conflict = Refusal::Conflict(text.into());
     let strict = with(json!({ "link_existing": false }), context());
@@ -129,7 +136,7 @@ fn an_address_that_is_taken_is_a_conflict_where_nothing_can_be_linked() {
 }
 
 #[test]
-fn an_account_is_updated_with_what_changed_in_either_state() {
+fn the_changed_fields_of_an_account_are_sent_in_either_state() {
     let updated = "Updated the account.";
     check(&active(), &promoted(), Update, &[(UPDATE_TITLE, ok())], &format!("active: {updated}"));
     let calls = [(UPDATE_TITLE, ok())];
@@ -140,7 +147,7 @@ fn an_account_is_updated_with_what_changed_in_either_state() {
 }
 
 #[test]
-fn a_leaver_is_suspended_and_nothing_else_is_asked() {
+fn a_deactivated_user_is_suspended_without_other_calls() {
     let done = "suspended: Suspended the account.";
     for given in [active(), suspended()] {
         let who = promoted().inactive();
@@ -160,7 +167,7 @@ fn a_leaver_is_suspended_and_nothing_else_is_asked() {
 }
 
 #[test]
-fn a_returner_is_resumed_and_told_what_changed_meanwhile() {
+fn a_returning_user_is_resumed_and_unsent_changes_are_sent() {
     let same = "active: Resumed the account. Nothing that the app keeps has changed.";
     check(&suspended(), &ann(), Activate, &[(RESUME, ok())], same);
     let gone = promoted().inactive().event(Deactivate);
@@ -172,7 +179,7 @@ fn a_returner_is_resumed_and_told_what_changed_meanwhile() {
 }
 
 #[test]
-fn somebody_who_was_here_before_gets_their_account_back() {
+fn a_user_who_is_created_again_gets_their_account_back() {
     for given in [active(), suspended()] {
         let back = "active: Resumed and updated the account from before.";
         check(&given, &ann(), Create, &[(RESUME, ok()), (UPDATE_ALL, ok())], back);
@@ -183,7 +190,7 @@ fn somebody_who_was_here_before_gets_their_account_back() {
 }
 
 #[test]
-fn an_account_that_vanished_is_made_again() {
+fn an_account_that_disappeared_is_created_again() {
     let again = "active: The account was gone from the app. Made an account.";
     let made = || (MAKE, reply(201, MADE));
     check(&suspended(), &ann(), Create, &[(RESUME, missing()), made()], again);
@@ -194,7 +201,7 @@ fn an_account_that_vanished_is_made_again() {
 }
 
 #[test]
-fn deletion_deletes_or_suspends_as_settings_say() {
+fn deletion_deletes_or_suspends_by_the_settings() {
     for given in [active(), suspended()] {
         check(&given, &ann(), Delete, &[(DELETE, reply(204, ""))], "none: Deleted the account 7.");
         let gone = "none: The account 7 was gone from the app already.";
@@ -218,7 +225,7 @@ fn release_and_password_leave_the_app_alone() {
 }
 
 #[test]
-fn what_the_app_says_is_passed_on() {
+fn the_apps_errors_become_refusals() {
     let wait = [(SUSPEND, reply_with(429, "retry-after", "9"))];
     refuse(&active(), &ann(), Deactivate, &wait, &Refusal::RetryLater(Some(9)));
     let down = [(RESUME, reply(502, "<html>"))];
@@ -247,7 +254,7 @@ fn paths_and_names_come_from_settings() {
 }
 
 #[test]
-fn groups_become_teams_with_the_suspended_in_them() {
+fn groups_become_teams_including_suspended_members() {
     let teams = "/organizations/acme/teams";
     let ann = Account::new("7", Membership::Suspended);
     let pushed = group("Eng").joined("ann", ann.clone()).joined("bob", None);
@@ -272,7 +279,7 @@ fn groups_become_teams_with_the_suspended_in_them() {
 }
 
 #[test]
-fn the_manifest_is_sound_and_promises_the_settings_own_defaults() {
+fn the_manifest_is_valid_and_has_the_defaults_of_the_settings() {
     let manifest = manifest::<ThreeState>();
     assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
     let promised: <ThreeState as Connector>::Settings =

@@ -1,9 +1,9 @@
-//! The two-state connector: in the app, a person is in an organisation or not.
+//! The two-state connector, for apps in which a user is in an organisation or not.
 //!
-//! For any app with a small REST API in which people have one account and belong to organisations.
-//! A leaver is taken out of this organisation and keeps the account, which may be in others. Where
-//! somebody has an account already, first contact links it and leaves it as it is: the account is
-//! that person's, not this organisation's.
+//! It works with any small REST API in which users have one account and belong to organisations.
+//! Deactivation removes the user from this organisation and keeps the account, which may be in
+//! others. An existing account with the same address is linked and not changed, since it belongs to
+//! the user and not to this organisation.
 
 mod person;
 mod settings;
@@ -11,10 +11,11 @@ mod settings;
 mod tests;
 
 use muster_connector::{
-    App, Connector, Context, Decision, GroupEvent, Membership, Outcome, Place, Request, UserEvent,
+    App, Connector, Context, Decision, GroupEvent, Membership, Organization, Outcome, Request,
+    UserEvent,
 };
 
-use person::{Person, Pushed, settled};
+use person::{Person, Pushed, active};
 
 pub use settings::{DeleteAccount, Fields, Settings, UpdateProfile};
 
@@ -42,15 +43,17 @@ impl Connector for TwoState {
             None => Ok(context.unchanged("Not active: kept in mind, and not added.")),
             Some(account) if account.membership == Membership::Absent => {
                 let note = "Not a member: the change waits for the person's return.";
-                Ok(Outcome::new(person.remembering(account), note))
+                Ok(Outcome::new(person.with_changes_noted(account), note))
             }
             Some(account) => match person.push(account)? {
-                Pushed::Vanished => person.join_anew("The account was gone from the app; "),
-                Pushed::Nothing => {
-                    let note = "Nothing that the app keeps has changed.";
-                    Ok(Outcome::new(settled(account), note))
+                Pushed::Vanished => {
+                    person.join_with_new_account("The account was gone from the app; ")
                 }
-                Pushed::Done(note) => Ok(Outcome::new(settled(account), note)),
+                Pushed::Unchanged => {
+                    let note = "Nothing that the app keeps has changed.";
+                    Ok(Outcome::new(active(account), note))
+                }
+                Pushed::Done(note) => Ok(Outcome::new(active(account), note)),
             },
         }
     }
@@ -72,8 +75,8 @@ impl Connector for TwoState {
         let mut person = Person { app, context, event };
         let left = person.leave()?;
         match &left.account {
-            Some(account) if person.unused(account)? => {
-                let path = person.user(&account.id)?;
+            Some(account) if person.is_unused(account)? => {
+                let path = person.user_path(&account.id)?;
                 person.app.ask(Request::delete("app", path))?.found()?;
                 let note =
                     "Taken out of the organisation; the account was in no other, and is deleted.";
@@ -89,7 +92,7 @@ impl Connector for TwoState {
         context: &Context<Settings>,
         event: &GroupEvent,
     ) -> Decision {
-        context.settings.teams.create(app, place(context), event)
+        context.settings.teams.create(app, target(context), event)
     }
 
     fn group_update(
@@ -98,7 +101,7 @@ impl Connector for TwoState {
         context: &Context<Settings>,
         event: &GroupEvent,
     ) -> Decision {
-        context.settings.teams.update(app, place(context), context.account.as_ref(), event)
+        context.settings.teams.update(app, target(context), context.account.as_ref(), event)
     }
 
     fn group_delete(
@@ -107,7 +110,7 @@ impl Connector for TwoState {
         context: &Context<Settings>,
         event: &GroupEvent,
     ) -> Decision {
-        context.settings.teams.delete(app, place(context), context.account.as_ref(), event)
+        context.settings.teams.delete(app, target(context), context.account.as_ref(), event)
     }
 }
 
@@ -115,6 +118,6 @@ pub(crate) fn organization(context: &Context<Settings>) -> &str {
     context.settings.organization.as_deref().unwrap_or(&context.tenant)
 }
 
-fn place(context: &Context<Settings>) -> Place<'_> {
-    Place { endpoint: "app", organization: organization(context) }
+fn target(context: &Context<Settings>) -> Organization<'_> {
+    Organization { endpoint: "app", id: organization(context) }
 }

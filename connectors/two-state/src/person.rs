@@ -1,89 +1,83 @@
-//! What is done about one person in the app, a few calls at a time.
-
-use std::collections::BTreeSet;
+//! The decisions about one user, a few calls to the app at a time.
 
 use muster_connector::{
     Account, App, Context, Decision, Membership, Outcome, Refusal, Request, Response, Stop,
-    Template, UserEvent, id_in, log,
+    Template, UnsentFields, UserEvent, id_in, log,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{DeleteAccount, Settings, UpdateProfile, organization};
 
-/// What is noted with an account.
-#[derive(Default, Serialize, Deserialize)]
-struct Notes {
-    /// The fields whose changes have not been pushed, since the person was no member.
-    unsent: BTreeSet<String>,
-}
+const VANISHED: &str = "The account was gone from the app; ";
 
-/// A person, with what happened to them and the app to carry it to.
+/// A user, with the event about them and the app.
 pub(crate) struct Person<'a> {
     pub(crate) app: &'a mut App,
     pub(crate) context: &'a Context<Settings>,
     pub(crate) event: &'a UserEvent,
 }
 
-/// What became of a profile.
+/// The result of pushing a profile.
 pub(crate) enum Pushed {
-    Nothing,
+    /// No field of the profile has changed.
+    Unchanged,
+    /// Pushed, or not pushed for a reason: a sentence for the note.
     Done(&'static str),
+    /// The app no longer has the account.
     Vanished,
 }
 
 impl Person<'_> {
-    /// Adds the person to the organisation, with the account that they have or a new one.
+    /// Adds the user to the organisation, with the known account or a new one.
     pub(crate) fn join(&mut self) -> Decision {
-        let Some(account) = &self.context.account else { return self.join_anew("") };
+        let Some(account) = &self.context.account else { return self.join_with_new_account("") };
         if self.put_member(&account.id)?.found()?.is_none() {
-            return self.join_anew("The account was gone from the app; ");
+            return self.join_with_new_account(VANISHED);
         }
         let again = format!("Added to {} again.", organization(self.context));
         let note = match self.push(account)? {
             Pushed::Done(note) => format!("{again} {note}"),
-            Pushed::Nothing => again,
-            Pushed::Vanished => return self.join_anew("The account was gone from the app; "),
+            Pushed::Unchanged => again,
+            Pushed::Vanished => return self.join_with_new_account(VANISHED),
         };
-        Ok(Outcome::new(settled(account), note))
+        Ok(Outcome::new(active(account), note))
     }
 
-    /// Adds the person with the account of their address, which is made where there is none.
-    pub(crate) fn join_anew(&mut self, before: &str) -> Decision {
+    /// Adds the user with the account of their address, which is created if there is none.
+    pub(crate) fn join_with_new_account(&mut self, before: &str) -> Decision {
         let (id, how) = match self.find()? {
             Some(id) => (id, "linked the account of the same address"),
-            None => self.make()?,
+            None => self.create_account()?,
         };
         self.put_member(&id)?.success()?;
-        let account = settled(&Account::new(id, Membership::Active));
+        let account = active(&Account::new(id, Membership::Active));
         let note = format!("{before}{how}, and added it to {}.", organization(self.context));
-        Ok(Outcome::new(account, sentence(&note)))
+        Ok(Outcome::new(account, capitalized(&note)))
     }
 
-    /// Takes the person out of the organisation. The account stays.
+    /// Removes the user from the organisation. The account stays.
     pub(crate) fn leave(&mut self) -> Decision {
         let Some(account) = &self.context.account else {
             return Ok(Outcome::new(None, "Has no account in the app: nothing to take away."));
         };
         let path = self.path(&self.context.settings.member, &account.id)?;
-        let was = self.app.ask(Request::delete("app", path))?.found()?;
-        let how = if was.is_some() { "Taken out of" } else { "Was already out of" };
+        let removed = self.app.ask(Request::delete("app", path))?.found()?;
+        let how = if removed.is_some() { "Taken out of" } else { "Was already out of" };
         let stays = match self.context.elsewhere {
             0 => "the account stays".to_owned(),
             1 => "the account stays, and is in 1 other organisation".to_owned(),
             n => format!("the account stays, and is in {n} other organisations"),
         };
         let note = format!("{how} {}; {stays}.", organization(self.context));
-        Ok(Outcome::new(self.remembering(account).with(Membership::Absent), note))
+        Ok(Outcome::new(self.with_changes_noted(account).with_membership(Membership::Absent), note))
     }
 
-    /// Pushes what changed with this event and what is unsent from earlier ones.
+    /// Pushes the fields that changed with this event, and the unsent ones of earlier events.
     pub(crate) fn push(&mut self, account: &Account) -> Result<Pushed, Stop> {
         let Settings { profile, update_profile, .. } = &self.context.settings;
-        let unsent = account.notes::<Notes>().unwrap_or_default().unsent;
-        let changed = profile.changed(self.event, &unsent);
+        let changed = profile.changed(self.event, &UnsentFields::of(account));
         if changed.is_empty() {
-            return Ok(Pushed::Nothing);
+            return Ok(Pushed::Unchanged);
         }
         let shared = "The profile stays: the account is in other organisations too.";
         match update_profile {
@@ -93,56 +87,51 @@ impl Person<'_> {
                 return Ok(Pushed::Done(shared));
             }
             UpdateProfile::UnlessShared => {
-                let Some(user) = self.look_at(account)? else { return Ok(Pushed::Vanished) };
-                if self.others(&user).unwrap_or(0) > 0 {
+                let Some(user) = self.user(account)? else { return Ok(Pushed::Vanished) };
+                if self.other_organizations(&user).unwrap_or(0) > 0 {
                     return Ok(Pushed::Done(shared));
                 }
             }
         }
-        let request = Request::patch("app", self.user(&account.id)?).json(&changed);
+        let request = Request::patch("app", self.user_path(&account.id)?).json(&changed);
         Ok(match self.app.ask(request)?.found()? {
             Some(_) => Pushed::Done("Updated the profile."),
             None => Pushed::Vanished,
         })
     }
 
+    /// The id of the account with the user's address.
     fn find(&mut self) -> Result<Option<String>, Stop> {
         let Settings { fields, users, .. } = &self.context.settings;
-        let email = self.event.address().ok_or_else(|| {
-            Refusal::Rejected("The app knows people by their e-mail address: there is none.".into())
-        })?;
+        let email = self.event.required_address()?;
         let path = users.fill(&[("organization", organization(self.context))])?;
         let found = self.app.send(Request::get("app", path).query(&fields.email, email))?;
-        // A search may find similar addresses; an account is linked for exactly this one.
-        let same = |user: &&Value| {
-            user[&fields.email].as_str().is_some_and(|it| it.eq_ignore_ascii_case(email))
-        };
-        let found = found.entries(&fields.users)?;
-        Ok(found.iter().find(same).map(|user| id_in(user, &fields.id)).transpose()?)
+        let user = found.entry_with(&fields.users, &fields.email, email)?;
+        Ok(user.map(|user| id_in(&user, &fields.id)).transpose()?)
     }
 
-    fn make(&mut self) -> Result<(String, &'static str), Stop> {
+    fn create_account(&mut self) -> Result<(String, &'static str), Stop> {
         let Settings { fields, users, profile, .. } = &self.context.settings;
         let path = users.fill(&[("organization", organization(self.context))])?;
         let request = Request::post("app", path).json(&profile.all(self.event));
-        let made = self.app.ask(request)?;
-        // An earlier attempt may have made it without our hearing of it.
-        if made.status == 409
+        let response = self.app.ask(request)?;
+        // An earlier request whose response was lost may have created the account.
+        if response.status == 409
             && let Some(id) = self.find()?
         {
             return Ok((id, "linked the account of the same address"));
         }
-        Ok((id_in(&made.success()?.json()?, &fields.id)?, "made an account"))
+        Ok((id_in(&response.success()?.json()?, &fields.id)?, "made an account"))
     }
 
-    /// Whether the account is to be deleted with its person.
-    pub(crate) fn unused(&mut self, account: &Account) -> Result<bool, Stop> {
+    /// Whether the account should be deleted when the user is.
+    pub(crate) fn is_unused(&mut self, account: &Account) -> Result<bool, Stop> {
         let Settings { delete_account, fields, .. } = &self.context.settings;
         if *delete_account == DeleteAccount::Never || self.context.elsewhere > 0 {
             return Ok(false);
         }
-        let Some(user) = self.look_at(account)? else { return Ok(false) };
-        let others = self.others(&user);
+        let Some(user) = self.user(account)? else { return Ok(false) };
+        let others = self.other_organizations(&user);
         if others.is_none() && !fields.organizations.is_empty() {
             log::warn(format!(
                 "A person has no field {:?}: the account stays.",
@@ -152,16 +141,17 @@ impl Person<'_> {
         Ok(others == Some(0) || fields.organizations.is_empty())
     }
 
-    /// In how many other organisations the app has this person; none where it does not say.
-    fn others(&self, user: &Value) -> Option<usize> {
+    /// The number of other organisations that the user is in, by the app; none if it does not say.
+    fn other_organizations(&self, user: &Value) -> Option<usize> {
         let name = |it: &Value| it.get("id").unwrap_or(it).as_str().map(str::to_owned);
         let ours = Some(organization(self.context));
         let all = user[&self.context.settings.fields.organizations].as_array()?;
         Some(all.iter().filter(|it| name(it).as_deref() != ours).count())
     }
 
-    fn look_at(&mut self, account: &Account) -> Result<Option<Value>, Stop> {
-        let path = self.user(&account.id)?;
+    /// The user as the app has them; none if the app no longer has the account.
+    fn user(&mut self, account: &Account) -> Result<Option<Value>, Stop> {
+        let path = self.user_path(&account.id)?;
         let found = self.app.ask(Request::get("app", path))?.found()?;
         Ok(found.map(|user| user.json()).transpose()?)
     }
@@ -171,7 +161,7 @@ impl Person<'_> {
         self.app.ask(Request::put("app", path))
     }
 
-    pub(crate) fn user(&self, id: &str) -> Result<String, Refusal> {
+    pub(crate) fn user_path(&self, id: &str) -> Result<String, Refusal> {
         self.path(&self.context.settings.user, id)
     }
 
@@ -179,21 +169,18 @@ impl Person<'_> {
         template.fill(&[("organization", organization(self.context)), ("user", id)])
     }
 
-    /// The account, with what changed noted as unsent.
-    pub(crate) fn remembering(&self, account: &Account) -> Account {
-        let mut notes: Notes = account.notes().unwrap_or_default();
-        let changed = self.context.settings.profile.changed(self.event, &notes.unsent);
-        notes.unsent.extend(changed.into_iter().map(|(field, _)| field));
-        account.clone().noting(&notes)
+    /// The account, with the changed fields noted as unsent.
+    pub(crate) fn with_changes_noted(&self, account: &Account) -> Account {
+        UnsentFields::noted(account, &self.context.settings.profile, self.event)
     }
 }
 
-/// The account of a member about whom nothing is left to tell the app.
-pub(crate) fn settled(account: &Account) -> Account {
-    account.clone().with(Membership::Active).noting(&Notes::default())
+/// The account of a member, with no unsent changes.
+pub(crate) fn active(account: &Account) -> Account {
+    UnsentFields::cleared(account).with_membership(Membership::Active)
 }
 
-fn sentence(text: &str) -> String {
+fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

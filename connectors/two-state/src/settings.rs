@@ -1,27 +1,27 @@
-//! How an operator describes the app; the defaults are in `manifest.json` too, in words.
+//! The settings, by which an operator describes the app. `manifest.json` has the same defaults.
 
 use muster_connector::{Profile, Teams, Template};
 use serde::Deserialize;
 
-/// The settings. Paths may use `{organization}`, and `{user}` for the app's id of a person.
+/// The settings. Paths may contain `{organization}`, and `{user}` for the app's id of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The organisation's name or id in the app; the tenant's where none is given.
+    /// The organisation's name or id in the app. The default is the tenant's id.
     pub organization: Option<String>,
-    /// `POST` creates a person here, `GET ?email=` looks one up.
+    /// `POST` creates a user here, `GET ?email=` looks one up.
     pub users: Template,
-    /// `GET`, `PATCH` and `DELETE` of a person.
+    /// `GET`, `PATCH` and `DELETE` of a user.
     pub user: Template,
-    /// `PUT` adds a person to the organisation here, `DELETE` removes them.
+    /// `PUT` adds a user to the organisation here, `DELETE` removes them.
     pub member: Template,
-    /// What the app calls things.
+    /// The names of the app's fields.
     pub fields: Fields,
-    /// The app's fields of a person, each with the attribute that it holds.
+    /// The app's fields of a user, each with the attribute that it holds.
     pub profile: Profile,
-    /// Whether later changes are pushed to the person's account.
+    /// Whether later changes are pushed to the user's account.
     pub update_profile: UpdateProfile,
-    /// Whether an account goes with the person.
+    /// Whether an account is deleted with its user.
     pub delete_account: DeleteAccount,
     /// The app's teams.
     pub teams: Teams,
@@ -31,33 +31,34 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fields {
-    /// A person's id.
+    /// A user's id.
     pub id: String,
-    /// A person's e-mail address; also the look-up's parameter.
+    /// A user's e-mail address, which is also the look-up's parameter.
     pub email: String,
-    /// The people that a look-up found; empty where the answer is the array itself.
+    /// The users that a look-up found; empty if the response is the array itself.
     pub users: String,
-    /// A person's organisations: names or ids, or objects with an `id`.
+    /// A user's organisations: names or ids, or objects with an `id`. Empty if the app does not
+    /// say.
     pub organizations: String,
 }
 
-/// Whether changes of a person's attributes are pushed to their account.
+/// Whether changes of a user's attributes are pushed to their account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpdateProfile {
-    /// Unless the account is in another organisation as well: none of them owns it then.
+    /// Unless the account is in another organisation as well, and so belongs to none of them.
     UnlessShared,
-    /// Also if other organisations have the same account.
+    /// Even if other organisations have the same account.
     Always,
-    /// People keep their own profile.
+    /// Users keep their own profile.
     Never,
 }
 
-/// Whether an account is deleted when its person is.
+/// Whether an account is deleted when its user is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeleteAccount {
-    /// The person only leaves the organisation.
+    /// The user only leaves the organisation.
     Never,
     /// If the account is in no other organisation.
     WhenUnused,
@@ -71,11 +72,7 @@ impl Default for Settings {
             user: Template::new("/users/{user}"),
             member: Template::new("/organizations/{organization}/members/{user}"),
             fields: Fields::default(),
-            profile: Profile::new([
-                ("email", "email"),
-                ("name", "displayName"),
-                ("title", "title"),
-            ]),
+            profile: Profile::default(),
             update_profile: UpdateProfile::UnlessShared,
             delete_account: DeleteAccount::Never,
             teams: Teams::default(),

@@ -1,11 +1,12 @@
-//! Every event in every state, with the app's answers, as tables.
+//! Every event in every state, with the app's responses, as tables.
 
 use muster_connector::EventKind::{
     Activate, Create, Deactivate, Delete, GroupCreate, GroupDelete, GroupUpdate, Password, Release,
     Update,
 };
 use muster_connector::testing::{
-    About, Answer, Given, context, defaults, group, manifest, person, reply, reply_with, script,
+    Answer, TestContext, TestPerson, context, defaults, group, manifest, person, reply, reply_with,
+    script,
 };
 use muster_connector::{Account, Connector, EventKind, Membership, Refusal, Visibility};
 use serde_json::{Value, json};
@@ -24,29 +25,35 @@ const LOOK: &str = "GET /users/7";
 const HERE: &str = r#"{"id":"7","organizations":["acme"]}"#;
 const SHARED: &str = r#"{"id":"7","organizations":[{"id":"acme"},{"id":"other"}]}"#;
 
-fn ann() -> About {
+fn ann() -> TestPerson {
     person("ann@example.com").named("Ann")
 }
 
-fn promoted() -> About {
+fn promoted() -> TestPerson {
     ann().with("title", "Lead").changed("title")
 }
 
-fn member() -> Given {
+fn member() -> TestContext {
     context().account(Account::new("7", Membership::Active))
 }
 
-fn absent() -> Given {
+fn absent() -> TestContext {
     context().account(Account::new("7", Membership::Absent))
 }
 
-fn with(settings: Value, given: Given) -> Given {
+fn with(settings: Value, given: TestContext) -> TestContext {
     given.settings(settings)
 }
 
-/// What came of an event: `active`, `absent` or `none`, and the note.
+/// Compares the outcome of an event: `active`, `absent` or `none`, and the note.
 #[track_caller]
-fn check(given: &Given, who: &About, kind: EventKind, calls: &[(&str, Answer)], expected: &str) {
+fn check(
+    given: &TestContext,
+    who: &TestPerson,
+    kind: EventKind,
+    calls: &[(&str, Answer)],
+    expected: &str,
+) {
     let outcome = script(&TwoState, given, &who.event(kind), calls).unwrap();
     let membership = outcome.account.as_ref().map_or("none", |account| {
         assert_eq!(account.id, "7");
@@ -62,8 +69,8 @@ fn check(given: &Given, who: &About, kind: EventKind, calls: &[(&str, Answer)], 
 
 #[track_caller]
 fn refuse(
-    given: &Given,
-    who: &About,
+    given: &TestContext,
+    who: &TestPerson,
     kind: EventKind,
     calls: &[(&str, Answer)],
     expected: &Refusal,
@@ -81,7 +88,7 @@ fn missing() -> Answer {
 }
 
 #[test]
-fn somebody_new_to_the_app_gets_an_account_and_joins() {
+fn a_new_user_gets_an_account_and_joins() {
     let calls = [(FIND, reply(200, NONE)), (MAKE, reply(201, MADE)), (ADD, ok())];
     let made = "active: Made an account, and added it to acme.";
     check(&context(), &ann(), Create, &calls, made);
@@ -103,7 +110,7 @@ fn somebody_new_to_the_app_gets_an_account_and_joins() {
 }
 
 #[test]
-fn an_account_of_exactly_the_same_address_is_linked_and_not_rewritten() {
+fn an_account_of_exactly_the_same_address_is_linked_and_not_changed() {
     let linked = "active: Linked the account of the same address, and added it to acme.";
     check(&context(), &ann(), Create, &[(FIND, reply(200, FOUND)), (ADD, ok())], linked);
     let attempt = [
@@ -116,7 +123,7 @@ fn an_account_of_exactly_the_same_address_is_linked_and_not_rewritten() {
 }
 
 #[test]
-fn an_address_that_only_somebody_else_can_have_is_a_conflict() {
+fn an_address_that_the_app_has_but_does_not_find_is_a_conflict() {
     let calls = [
         (FIND, reply(200, NONE)),
         (MAKE, reply(409, r#"{"message":"taken"}"#)),
@@ -127,7 +134,7 @@ fn an_address_that_only_somebody_else_can_have_is_a_conflict() {
 }
 
 #[test]
-fn somebody_inactive_is_kept_in_mind() {
+fn an_inactive_user_is_not_added() {
     let kept = "Not active: kept in mind, and not added.";
     check(&context(), &ann().inactive(), Create, &[], &format!("none: {kept}"));
     check(&context(), &promoted().inactive(), Update, &[], &format!("none: {kept}"));
@@ -137,7 +144,7 @@ fn somebody_inactive_is_kept_in_mind() {
 }
 
 #[test]
-fn a_member_is_updated_with_what_changed() {
+fn the_changed_fields_of_a_member_are_sent() {
     let patch = r#"PATCH /users/7 {"title":"Lead"}"#;
     let updated = [(LOOK, reply(200, HERE)), (patch, reply(200, HERE))];
     check(&member(), &promoted(), Update, &updated, "active: Updated the profile.");
@@ -149,7 +156,7 @@ fn a_member_is_updated_with_what_changed() {
 }
 
 #[test]
-fn an_account_that_others_share_keeps_its_profile() {
+fn a_shared_account_keeps_its_profile() {
     let stays = "active: The profile stays: the account is in other organisations too.";
     check(&member(), &promoted(), Update, &[(LOOK, reply(200, SHARED))], stays);
     check(&member().elsewhere(1), &promoted(), Update, &[], stays);
@@ -161,7 +168,7 @@ fn an_account_that_others_share_keeps_its_profile() {
 }
 
 #[test]
-fn an_account_that_vanished_is_found_or_made_again() {
+fn an_account_that_disappeared_is_found_or_created_again() {
     let again = [
         (LOOK, missing()),
         (FIND, reply(200, NONE)),
@@ -179,7 +186,7 @@ fn an_account_that_vanished_is_found_or_made_again() {
 }
 
 #[test]
-fn a_leaver_leaves_this_organisation_only() {
+fn a_deactivated_user_leaves_this_organisation_only() {
     let taken = [(REMOVE, ok())];
     for kind in [Deactivate, Delete] {
         let who = ann().inactive();
@@ -197,7 +204,7 @@ fn a_leaver_leaves_this_organisation_only() {
 }
 
 #[test]
-fn an_account_is_deleted_only_where_settings_say_so_and_nobody_else_has_it() {
+fn an_account_is_deleted_only_if_the_settings_say_so_and_no_other_organisation_has_it() {
     let given = |given| with(json!({ "delete_account": "when-unused" }), given);
     let nowhere = r#"{"id":"7","organizations":[]}"#;
     let deleted = [(REMOVE, ok()), (LOOK, reply(200, nowhere)), ("DELETE /users/7", ok())];
@@ -211,13 +218,13 @@ fn an_account_is_deleted_only_where_settings_say_so_and_nobody_else_has_it() {
     let others = "absent: Taken out of acme; the account stays, and is in 1 other organisation.";
     check(&given(member().elsewhere(1)), &ann(), Delete, &[(REMOVE, ok())], others);
     check(&given(member()), &ann().inactive(), Deactivate, &[(REMOVE, ok())], stays);
-    let untold = json!({ "delete_account": "when-unused", "fields": { "organizations": "" } });
+    let unknown = json!({ "delete_account": "when-unused", "fields": { "organizations": "" } });
     let deleted = [(REMOVE, ok()), (LOOK, reply(200, r#"{"id":"7"}"#)), ("DELETE /users/7", ok())];
-    check(&with(untold, member()), &ann(), Delete, &deleted, note);
+    check(&with(unknown, member()), &ann(), Delete, &deleted, note);
 }
 
 #[test]
-fn a_returner_is_added_again_and_what_changed_meanwhile_is_pushed() {
+fn a_returning_user_is_added_again_and_unsent_changes_are_sent() {
     check(&absent(), &ann(), Activate, &[(ADD, ok())], "active: Added to acme again.");
     check(&absent(), &ann(), Create, &[(ADD, ok())], "active: Added to acme again.");
 
@@ -248,7 +255,7 @@ fn release_and_password_leave_the_app_alone() {
 }
 
 #[test]
-fn what_the_app_says_is_passed_on() {
+fn the_apps_errors_become_refusals() {
     let remove = |answer| [(REMOVE, answer)];
     let later = Refusal::RetryLater(Some(9));
     let wait = remove(reply_with(429, "retry-after", "9"));
@@ -300,7 +307,7 @@ fn paths_and_names_come_from_settings() {
 fn groups_become_teams() {
     let teams = "/organizations/acme/teams";
     let ann = || Account::new("7", Membership::Active);
-    let team = || ann().noting(&json!({ "team": "Other" }));
+    let team = || ann().with_notes(&json!({ "team": "Other" }));
     let pushed = group("Eng").joined("ann", ann()).joined("bob", None).joined("Other", team());
     let outcome = script(
         &TwoState,
@@ -333,7 +340,7 @@ fn groups_become_teams() {
 }
 
 #[test]
-fn the_manifest_is_sound_and_promises_the_settings_own_defaults() {
+fn the_manifest_is_valid_and_has_the_defaults_of_the_settings() {
     let manifest = manifest::<TwoState>();
     assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
     let promised: <TwoState as Connector>::Settings =

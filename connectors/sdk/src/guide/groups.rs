@@ -1,16 +1,16 @@
-//! Group push onto teams, roles, or whatever the app has.
+//! Groups as teams, roles or something else.
 //!
-//! A group is asked about where the manifest's `features.groups` is true and its `lifecycle` has the
-//! events. It has an account of its own, whose id is the team's; who joined and who left comes with
-//! each event, at most a hundred at a time, each with the account that the person has in the app.
+//! muster calls the methods for groups if the manifest's `features.groups` is true and its
+//! `lifecycle` lists the events. A group has an account, whose id is the team's id. Each event has
+//! the members that joined and left, at most 100 of each, with their accounts in the app.
 //!
-//! Where teams are a plain collection, [`Teams`](crate::Teams) does it all:
+//! If the app's teams are a plain REST collection, use [`Teams`](crate::Teams):
 //!
 //! ```
 //! use muster_connector::testing::{context, group, reply, script};
 //! use muster_connector::{
 //!     Account, App, Connector, Context, Decision, EventKind, GroupEvent, Membership, NoSettings,
-//!     Outcome, Request, Teams, Place, path,
+//!     Organization, Teams,
 //! };
 //!
 //! struct Board;
@@ -19,13 +19,13 @@
 //!     type Settings = NoSettings;
 //!
 //!     fn group_create(&self, app: &mut App, context: &Context, event: &GroupEvent) -> Decision {
-//!         let place = Place { endpoint: "app", organization: &context.tenant };
-//!         Teams::default().create(app, place, event)
+//!         let organization = Organization { endpoint: "app", id: &context.tenant };
+//!         Teams::default().create(app, organization, event)
 //!     }
 //!
 //!     fn group_update(&self, app: &mut App, context: &Context, event: &GroupEvent) -> Decision {
-//!         let place = Place { endpoint: "app", organization: &context.tenant };
-//!         Teams::default().update(app, place, context.account.as_ref(), event)
+//!         let organization = Organization { endpoint: "app", id: &context.tenant };
+//!         Teams::default().update(app, organization, context.account.as_ref(), event)
 //!     }
 //! }
 //!
@@ -42,8 +42,7 @@
 //! assert_eq!(outcome.unwrap().account.unwrap().id, "t1");
 //! ```
 //!
-//! Where they are something else, it is a method like any other. Here a group is a role, and nobody
-//! has to make it:
+//! Otherwise write the methods yourself. Here a group is a role, which need not be created:
 //!
 //! ```
 //! # use muster_connector::testing::{context, group, reply, script};
@@ -57,7 +56,7 @@
 //!     fn group_update(&self, app: &mut App, _: &Context, event: &GroupEvent) -> Decision {
 //!         let role = &event.group.display_name;
 //!         for member in &event.joined {
-//!             // Whoever has no account yet gets the role when they join.
+//!             // A user without an account gets the role later, when they join.
 //!             let Some(account) = &member.account else { continue };
 //!             app.send(Request::put("app", path(["people", &account.id, "roles", role])))?;
 //!         }
@@ -65,7 +64,7 @@
 //!             let Some(account) = &member.account else { continue };
 //!             app.ask(Request::delete("app", path(["people", &account.id, "roles", role])))?.found()?;
 //!         }
-//!         Ok(Outcome::new(Account::new(role, Membership::Active), "Everybody has their role."))
+//!         Ok(Outcome::new(Account::new(role, Membership::Active), "Assigned the role."))
 //!     }
 //! }
 //! # let event = group("editor").left("ann", Account::new("7", Membership::Active));

@@ -1,8 +1,9 @@
-//! Passing on what the connector never sees.
+//! Passwords, which a connector sets without seeing them.
 //!
-//! Where the manifest's `features.password` is true, a password that an identity provider sets comes
-//! as a stand-in: put it where the password belongs, and the host puts the password there as the
-//! request leaves. The stand-in is worth nothing to anybody else, and the journal has nothing more.
+//! If the manifest's `features.password` is true, an event with a password contains a placeholder
+//! for it. Use the placeholder in a request in place of the password, and the host replaces it when
+//! it sends the request. The placeholder has no other use, and only the placeholder is in the
+//! journal.
 //!
 //! ```
 //! use muster_connector::testing::{context, person, reply, script};
@@ -19,10 +20,10 @@
 //!
 //!     fn password(&self, app: &mut App, context: &Context, event: &UserEvent) -> Decision {
 //!         let (Some(account), Some(password)) = (&context.account, &event.password) else {
-//!             return Ok(context.unchanged("Nobody is there to have a password."));
+//!             return Ok(context.unchanged("Has no account."));
 //!         };
-//!         let place = path(["people", &account.id, "password"]);
-//!         app.send(Request::put("app", place).json(&json!({ "password": password })))?;
+//!         let path = path(["people", &account.id, "password"]);
+//!         app.send(Request::put("app", path).json(&json!({ "password": password })))?;
 //!         Ok(context.unchanged("Set the password."))
 //!     }
 //! }
@@ -32,10 +33,10 @@
 //!     &Board,
 //!     &given,
 //!     &person("ann").event(EventKind::Password),
-//!     &[(r#"PUT /people/7/password {"password":"stand-in"}"#, reply(204, ""))],
+//!     &[(r#"PUT /people/7/password {"password":"placeholder"}"#, reply(204, ""))],
 //! );
 //! assert_eq!(outcome.unwrap().note, "Set the password.");
 //! ```
 //!
-//! A new person's password comes with `create`, in the same field. Only JSON and forms can carry it,
-//! and only in a body: in a path or a header it would end in somebody's log.
+//! The password of a new user comes with `create`, in the same field. The host replaces a
+//! placeholder only in JSON and form bodies, since paths and headers end up in logs.

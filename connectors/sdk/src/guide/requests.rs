@@ -1,9 +1,9 @@
-//! Endpoints, why there are no secrets, and looking at what the app says.
+//! Requests: endpoints, credentials, and responses of the app.
 //!
-//! A request names an **endpoint**, and has a path. Where the endpoint is, and what signs in there,
-//! is the operator's: the host adds the address and the credentials as the request leaves, so a
-//! connector can neither lose a secret nor call anybody else. An app with two APIs has two
-//! endpoints, each named in the manifest:
+//! A request has an **endpoint** and a path. An operator configures the endpoint's address and
+//! credentials, and the host adds both when it sends the request. So a connector can neither leak a
+//! secret nor call any other server. An app with two APIs has two endpoints, which the manifest
+//! lists:
 //!
 //! ```json
 //! "endpoints": [
@@ -12,9 +12,9 @@
 //! ]
 //! ```
 //!
-//! [`App::send`](crate::App::send) returns an answer of the 200s, and stops the operation with the
-//! refusal that fits where the app says anything else. Where one of those answers is no failure, ask
-//! with [`App::ask`](crate::App::ask) and look:
+//! [`App::send`](crate::App::send) returns a 2xx response, and stops the operation with a fitting
+//! refusal for any other. If another status is expected, use [`App::ask`](crate::App::ask) and
+//! check it:
 //!
 //! ```
 //! use muster_connector::testing::{context, person, reply, script};
@@ -33,7 +33,7 @@
 //!         let name = &event.user.user_name;
 //!         let answer = app.ask(Request::post("app", "/people").json(&json!({ "name": name })))?;
 //!         let id = if answer.status == 409 {
-//!             // They are there already: link them, and leave them as they are.
+//!             // The user has an account already: link it and leave it as it is.
 //!             let found = app.send(Request::get("app", "/people").query("name", name))?;
 //!             id_in(&found.json::<Value>()?, "id")?
 //!         } else {
@@ -58,12 +58,14 @@
 //! assert_eq!(outcome.unwrap().account.unwrap().id, "7");
 //! ```
 //!
-//! - [`path`](crate::path) encodes its segments; what a person's name holds cannot lead elsewhere.
-//! - A request may reach the app twice, where the host was killed at the wrong moment. Each carries
-//!   an `Idempotency-Key`; where the app has none, prefer `PUT`, or look before you `POST`.
-//! - An operation makes at most 256 calls, and a decision takes at most 100 ms of computing and 32 MiB
-//!   of memory, unless an operator sets other limits for an app. Waiting for the app is not counted,
-//!   since nobody waits in the sandbox.
-//! - Between two calls a method begins anew: do the same each time. There is no clock but
-//!   [`Context::now`](crate::Context::now) and no randomness but
-//!   [`Context::seed`](crate::Context::seed); a `HashMap` in a body has no order.
+//! - [`path`](crate::path) encodes its segments, so that a user's name cannot change the path.
+//! - A request may reach the app twice if the host is killed while the request is sent. Each
+//!   request has an `Idempotency-Key` header; if the app does not support it, prefer `PUT`, or look
+//!   for the resource before `POST`.
+//! - An operation makes at most 256 calls, and a decision has 100 ms of computing time and 32 MiB
+//!   of memory, unless an operator sets other limits for an app. Waiting for the app does not
+//!   count: the sandbox does not exist in the meantime.
+//! - A method is called from its beginning after each call and must do the same each time. The only
+//!   clock is [`Context::now`](crate::Context::now), and the only randomness is
+//!   [`Context::seed`](crate::Context::seed). A body must not contain a `HashMap`, which has no
+//!   order.

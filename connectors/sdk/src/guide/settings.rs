@@ -1,7 +1,7 @@
-//! What operators may turn, for an app and for each of its tenants.
+//! Settings of an app and of each of its tenants.
 //!
-//! The manifest describes the settings as a JSON Schema, which the host checks when an operator
-//! saves them, and shows. The connector reads them into a type of its own:
+//! The manifest describes the settings by a JSON Schema. The host shows it, and checks settings
+//! when an operator saves them. The connector deserialises them into its own type:
 //!
 //! ```
 //! use muster_connector::testing::{context, defaults, person, script};
@@ -37,22 +37,22 @@
 //!     type Settings = Settings;
 //!
 //!     fn create(&self, _: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
-//!         // Where nothing is set, the tenant's own name will do.
-//!         let place = context.settings.organization.as_ref().unwrap_or(&context.tenant);
+//!         // The default is the tenant's own name.
+//!         let organization = context.settings.organization.as_ref().unwrap_or(&context.tenant);
 //!         let seat = match context.settings.seats {
 //!             Seats::Full => "a full seat",
-//!             Seats::ReadOnly => "a seat to read",
+//!             Seats::ReadOnly => "a read-only seat",
 //!         };
 //!         let account = Account::new(&event.user.id, Membership::Active);
-//!         Ok(Outcome::new(account, format!("Has {seat} in {place}.")))
+//!         Ok(Outcome::new(account, format!("Has {seat} in {organization}.")))
 //!     }
 //! }
 //!
 //! let ann = person("ann").event(EventKind::Create);
 //! let given = context().settings(json!({ "seats": "read-only" }));
-//! assert_eq!(script(&Board, &given, &ann, &[]).unwrap().note, "Has a seat to read in acme.");
+//! assert_eq!(script(&Board, &given, &ann, &[]).unwrap().note, "Has a read-only seat in acme.");
 //!
-//! // The manifest promises defaults, and the type has them: a test holds one to the other.
+//! // The manifest and the type both have defaults, and a test should compare them.
 //! let schema = json!({
 //!     "type": "object",
 //!     "properties": {
@@ -63,12 +63,13 @@
 //! assert_eq!(defaults(&schema), json!({ "seats": "full" }));
 //! ```
 //!
-//! - A tenant's settings lie over its app's. So what is different for each customer, such as the
-//!   organisation, is a tenant's setting, and what all share, such as field names, is the app's.
-//! - Give each setting a `default` and a `description`: operators read them where they set them.
-//! - Settings that the type cannot read refuse every event as misconfigured, with the field's name;
-//!   with a good schema, that never happens.
-//! - Paths, profiles and teams of apps with a plain REST API are settings that the SDK has ready:
-//!   [`Template`](crate::Template), [`Profile`](crate::Profile), [`Teams`](crate::Teams).
-//! - Roles and entitlements that can be granted are a setting too: the manifest's `scim` names the
-//!   resource type and the setting that lists its resources, and identity providers import them.
+//! - A tenant's settings override its app's settings. Use a tenant's settings for what differs by
+//!   customer, such as the organisation, and the app's for what all tenants share, such as field
+//!   names.
+//! - Give each setting a `default` and a `description`, which operators read when they set it.
+//! - If the settings cannot be deserialised, every event is refused as misconfigured, with the
+//!   field's name. A schema that matches the type prevents this.
+//! - The SDK has types for settings of apps with a plain REST API: [`Template`](crate::Template)
+//!   for paths, [`Profile`](crate::Profile) for fields, and [`Teams`](crate::Teams).
+//! - Roles and entitlements are settings too: the manifest's `scim` names a resource type and the
+//!   setting that lists its resources, and identity providers import them.

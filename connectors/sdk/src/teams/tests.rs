@@ -1,23 +1,23 @@
-//! Group push, with the app's answers, as tables.
+//! Group events, with the app's responses, as tables.
 
 use super::*;
 use crate::EventKind::{GroupCreate, GroupUpdate};
-use crate::testing::{AboutGroup, Answer, context, group, reply, script};
+use crate::testing::{Answer, TestGroup, context, group, reply, script};
 use crate::{Connector, Context, EventKind, NoSettings};
 
 struct Plain;
 
-const PLACE: Place<'_> = Place { endpoint: "app", organization: "acme" };
+const ACME: Organization<'_> = Organization { endpoint: "app", id: "acme" };
 
 impl Connector for Plain {
     type Settings = NoSettings;
 
     fn group_create(&self, app: &mut App, _: &Context, event: &GroupEvent) -> Decision {
-        Teams::default().create(app, PLACE, event)
+        Teams::default().create(app, ACME, event)
     }
 
     fn group_update(&self, app: &mut App, given: &Context, event: &GroupEvent) -> Decision {
-        Teams::default().update(app, PLACE, given.account.as_ref(), event)
+        Teams::default().update(app, ACME, given.account.as_ref(), event)
     }
 }
 
@@ -30,7 +30,7 @@ const ADD: &str = "PUT /organizations/acme/teams/t1/members/7";
 fn check(
     known: Option<Account>,
     kind: EventKind,
-    group: &AboutGroup,
+    group: &TestGroup,
     calls: &[(&str, Answer)],
     expected: Result<&str, Refusal>,
 ) {
@@ -50,7 +50,7 @@ fn team() -> Account {
 }
 
 #[test]
-fn a_team_of_the_same_name_is_taken_over() {
+fn a_team_with_the_same_name_is_taken_over() {
     let found = r#"{"teams":[{"id":"t0","name":"Engine"},{"id":"t1","name":"Eng"}]}"#;
     let eng = group("Eng").joined("ann", ann());
     let calls = [(CREATE, reply(409, "taken")), (FIND, reply(200, found)), (ADD, reply(204, ""))];
@@ -68,7 +68,7 @@ fn a_group_without_a_team_gets_one_with_its_next_change() {
 }
 
 #[test]
-fn a_team_that_vanished_is_told_and_not_made_anew_without_its_members() {
+fn a_team_that_disappeared_is_reported_and_not_recreated_without_its_members() {
     let calls = [(RENAME, reply(404, ""))];
     let text = "The app has no team t1 (Eng) any more. \
                 Unlink the pushed group and push it again.";
@@ -81,16 +81,16 @@ fn a_team_that_vanished_is_told_and_not_made_anew_without_its_members() {
 }
 
 #[test]
-fn those_whom_the_app_cannot_know_are_left_out() {
-    let out = ann().with(Membership::Absent);
+fn members_without_an_account_in_the_organisation_are_left_out() {
+    let out = ann().with_membership(Membership::Absent);
     let eng = group("Eng").joined("bob", None).joined("cy", out).joined("Ops", team());
     let none = "Updated the team Eng: 3 joined, 0 left.";
     check(Some(team()), GroupUpdate, &eng, &[], Ok(none));
 }
 
 #[test]
-fn who_left_is_taken_out_also_while_absent_from_the_organisation() {
-    let out = ann().with(Membership::Absent);
+fn a_member_who_left_is_removed_even_if_absent_from_the_organisation() {
+    let out = ann().with_membership(Membership::Absent);
     let eng = group("Eng").left("bob", None).left("cy", out).left("Ops", team());
     let calls = [("DELETE /organizations/acme/teams/t1/members/7", reply(404, ""))];
     let left = "Updated the team Eng: 0 joined, 3 left.";

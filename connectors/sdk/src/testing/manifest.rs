@@ -1,4 +1,4 @@
-//! What a manifest must hold, checked before a host does.
+//! Validation of a manifest in a native test.
 
 use serde_json::{Map, Value};
 
@@ -17,17 +17,21 @@ const EVENTS: [&str; 10] = [
     "group-delete",
 ];
 
-/// The connector's manifest, after checking that a host would take it.
+/// The connector's manifest, after the checks that a host makes when it loads the connector.
 ///
 /// # Panics
 ///
-/// With a sentence on what is wrong: see `describe` in `wit/lifecycle.wit`.
+/// If the manifest is invalid, with a message on what is wrong. `describe` in `wit/lifecycle.wit`
+/// has the rules.
 #[track_caller]
 pub fn manifest<C: Manifest>() -> Value {
     let manifest: Value = serde_json::from_str(C::MANIFEST).expect("the manifest is JSON");
     let name = text(&manifest, "name");
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    assert!(name.len() <= 64 && name.chars().all(plain), "the name {name:?} is not plain");
+    assert!(
+        name.len() <= 64 && name.chars().all(plain),
+        "the name {name:?} is not made of lower-case letters, digits and hyphens"
+    );
     let version: Vec<&str> = text(&manifest, "version").splitn(3, '.').collect();
     assert_eq!(version.len(), 3, "the version is not semantic");
     text(&manifest, "description");
@@ -35,11 +39,12 @@ pub fn manifest<C: Manifest>() -> Value {
     assert!(["three-state", "two-state"].contains(&membership), "no such model: {membership}");
     for (event, entry) in object(&manifest, "lifecycle") {
         assert!(EVENTS.contains(&event.as_str()), "no such event: {event}");
-        let becomes = text(entry, "membership");
-        let possible = ["active", "suspended", "absent", "unchanged"].contains(&becomes);
-        assert!(possible, "{event} cannot lead to {becomes}");
-        assert!(membership == "three-state" || becomes != "suspended", "{event} cannot suspend");
-        assert!(text(entry, "text").ends_with('.'), "the text of {event} is no sentence");
+        let state = text(entry, "membership");
+        let known = ["active", "suspended", "absent", "unchanged"].contains(&state);
+        assert!(known, "{event} leads to an unknown state: {state}");
+        let suspends = state == "suspended";
+        assert!(membership == "three-state" || !suspends, "{event} suspends in a two-state app");
+        assert!(text(entry, "text").ends_with('.'), "the text of {event} is not a sentence");
     }
     assert_eq!(object(&manifest, "settings").get("type"), Some(&Value::from("object")));
     for endpoint in manifest["endpoints"].as_array().expect("endpoints is a list") {
@@ -47,14 +52,14 @@ pub fn manifest<C: Manifest>() -> Value {
         text(endpoint, "description");
     }
     for feature in ["groups", "password"] {
-        assert!(manifest["features"][feature].is_boolean(), "features.{feature} is no boolean");
+        assert!(manifest["features"][feature].is_boolean(), "features.{feature} is not a boolean");
     }
     manifest
 }
 
-/// The defaults that a manifest's settings promise, as one object.
+/// The defaults in a schema of settings, as one object.
 ///
-/// A test compares it with the settings' own defaults, so that the promise is kept.
+/// A test should compare it with the defaults of the settings' type.
 pub fn defaults(schema: &Value) -> Value {
     if let Some(default) = schema.get("default") {
         return default.clone();
@@ -74,5 +79,5 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 #[track_caller]
 fn object<'a>(value: &'a Value, name: &str) -> &'a Map<String, Value> {
-    value[name].as_object().unwrap_or_else(|| panic!("{name} is no object"))
+    value[name].as_object().unwrap_or_else(|| panic!("{name} is not an object"))
 }

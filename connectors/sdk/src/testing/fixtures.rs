@@ -1,4 +1,4 @@
-//! Builders for what a decision is given.
+//! Builders of a decision's arguments.
 
 use serde_json::{Map, Value, json};
 
@@ -7,13 +7,13 @@ use crate::bindings::muster::connector::types::{
     Context, Event, EventKind, Group, Member, Subject, User,
 };
 
-/// A context under construction; see [`context`].
+/// A builder of a context; see [`context`].
 #[derive(Clone, Debug)]
-pub struct Given(Context);
+pub struct TestContext(Context);
 
-/// A context of the tenant `acme`: no settings, no account, nothing elsewhere.
-pub fn context() -> Given {
-    Given(Context {
+/// A context of the tenant `acme`, without settings, account and other tenants.
+pub fn context() -> TestContext {
+    TestContext(Context {
         operation: "operation-1".to_owned(),
         tenant: "acme".to_owned(),
         now: "2026-10-05T12:00:00Z".to_owned(),
@@ -25,19 +25,19 @@ pub fn context() -> Given {
     })
 }
 
-impl Given {
+impl TestContext {
     /// With these settings.
     #[expect(clippy::needless_pass_by_value, reason = "called with json!({…})")]
     pub fn settings(self, settings: Value) -> Self {
         Self(Context { settings: settings.to_string(), ..self.0 })
     }
 
-    /// With this account known.
+    /// With this account.
     pub fn account(self, account: Account) -> Self {
         Self(Context { account: Some(account), ..self.0 })
     }
 
-    /// With the account a member in so many other tenants of the app.
+    /// With an account that is a member in this many other tenants of the app.
     pub fn elsewhere(self, elsewhere: u32) -> Self {
         Self(Context { elsewhere, ..self.0 })
     }
@@ -53,16 +53,16 @@ impl Given {
     }
 }
 
-/// A person that an event is about; see [`person`].
+/// A builder of events about a user; see [`person`].
 #[derive(Clone, Debug)]
-pub struct About {
+pub struct TestPerson {
     user: User,
     attributes: Map<String, Value>,
     changes: Vec<String>,
 }
 
-/// An active person of this user name, which is also the e-mail address; the SCIM id is `scim-1`.
-pub fn person(user_name: &str) -> About {
+/// An active user with this user name, which is also the e-mail address. The SCIM id is `scim-1`.
+pub fn person(user_name: &str) -> TestPerson {
     let user = User {
         id: "scim-1".to_owned(),
         user_name: user_name.to_owned(),
@@ -73,10 +73,10 @@ pub fn person(user_name: &str) -> About {
         email: Some(user_name.to_owned()),
         active: true,
     };
-    About { user, attributes: Map::new(), changes: Vec::new() }
+    TestPerson { user, attributes: Map::new(), changes: Vec::new() }
 }
 
-impl About {
+impl TestPerson {
     /// With this display name.
     pub fn named(mut self, name: &str) -> Self {
         self.user.display_name = Some(name.to_owned());
@@ -95,19 +95,20 @@ impl About {
         self
     }
 
-    /// With an attribute of the SCIM resource; an extension's is an object under its URN.
+    /// With an attribute of the SCIM resource. Attributes of an extension are an object under its
+    /// URN.
     pub fn with(mut self, attribute: &str, value: impl Into<Value>) -> Self {
         self.attributes.insert(attribute.to_owned(), value.into());
         self
     }
 
-    /// This attribute differs from before.
+    /// With this attribute changed by the event.
     pub fn changed(mut self, attribute: &str) -> Self {
         self.changes.push(attribute.to_owned());
         self
     }
 
-    /// What happened to the person.
+    /// An event of this kind about the user.
     pub fn event(&self, kind: EventKind) -> Event {
         let user = &self.user;
         let mut resource = self.attributes.clone();
@@ -122,48 +123,48 @@ impl About {
             subject: Subject::User(user.clone()),
             resource: Value::Object(resource).to_string(),
             changes: self.changes.clone(),
-            password: (kind == EventKind::Password).then(|| "stand-in".to_owned()),
+            password: (kind == EventKind::Password).then(|| "placeholder".to_owned()),
             joined: Vec::new(),
             left: Vec::new(),
         }
     }
 }
 
-/// A group that an event is about; see [`group`].
+/// A builder of events about a group; see [`group`].
 #[derive(Clone, Debug)]
-pub struct AboutGroup {
+pub struct TestGroup {
     group: Group,
     changes: Vec<String>,
     joined: Vec<Member>,
     left: Vec<Member>,
 }
 
-/// A group of this name; the SCIM id is `scim-g`.
-pub fn group(name: &str) -> AboutGroup {
+/// A group with this name. The SCIM id is `scim-g`.
+pub fn group(name: &str) -> TestGroup {
     let group = Group { id: "scim-g".to_owned(), display_name: name.to_owned(), external_id: None };
-    AboutGroup { group, changes: Vec::new(), joined: Vec::new(), left: Vec::new() }
+    TestGroup { group, changes: Vec::new(), joined: Vec::new(), left: Vec::new() }
 }
 
-impl AboutGroup {
-    /// This attribute differs from before; `displayName` for a rename.
+impl TestGroup {
+    /// With this attribute changed by the event: `displayName` for a rename.
     pub fn changed(mut self, attribute: &str) -> Self {
         self.changes.push(attribute.to_owned());
         self
     }
 
-    /// Somebody joined.
+    /// With a member that joined.
     pub fn joined(mut self, name: &str, account: impl Into<Option<Account>>) -> Self {
         self.joined.push(member(name, account.into()));
         self
     }
 
-    /// Somebody left.
+    /// With a member that left.
     pub fn left(mut self, name: &str, account: impl Into<Option<Account>>) -> Self {
         self.left.push(member(name, account.into()));
         self
     }
 
-    /// What happened to the group.
+    /// An event of this kind about the group.
     pub fn event(&self, kind: EventKind) -> Event {
         let group = &self.group;
         Event {

@@ -1,9 +1,9 @@
-//! People who were here before, and people who are elsewhere too.
+//! People who come back, and people in several organisations.
 //!
-//! The host remembers an account when its person leaves: [`Context::account`] is given on `create`
-//! to a person who comes back, with the id and the notes that the connector left there. Whether that
-//! means a new account or the old one is the connector's to decide; the old one is nearly always
-//! what people expect:
+//! The host remembers an account when its user leaves. When the user comes back,
+//! [`Context::account`] on `create` is this account, with its id and the connector's notes. The
+//! connector decides whether to use it again or to create a new one. People nearly always expect to
+//! get their account back:
 //!
 //! ```
 //! use muster_connector::testing::{context, person, reply, script};
@@ -14,7 +14,7 @@
 //! use serde::{Deserialize, Serialize};
 //! use serde_json::{Value, json};
 //!
-//! /// What is kept with each account.
+//! /// The notes of an account.
 //! #[derive(Serialize, Deserialize)]
 //! struct Notes {
 //!     seat: String,
@@ -29,18 +29,18 @@
 //!         if let Some(account) = &context.account {
 //!             let notes: Option<Notes> = account.notes();
 //!             let seat = notes.map_or_else(|| "full".to_owned(), |notes| notes.seat);
-//!             let place = path(["people", &account.id]);
+//!             let path = path(["people", &account.id]);
 //!             let body = json!({ "active": true, "seat": seat });
-//!             if app.ask(Request::patch("app", place).json(&body))?.found()?.is_some() {
-//!                 let account = account.clone().with(Membership::Active);
+//!             if app.ask(Request::patch("app", path).json(&body))?.found()?.is_some() {
+//!                 let account = account.clone().with_membership(Membership::Active);
 //!                 return Ok(Outcome::new(account, format!("Welcome back, to a {seat} seat.")));
 //!             }
-//!             // Somebody has deleted the account by hand: they begin anew.
+//!             // The account was deleted in the app: create a new one.
 //!         }
 //!         let body = json!({ "name": event.user.user_name, "seat": "full" });
 //!         let made = app.send(Request::post("app", "/people").json(&body))?;
 //!         let account = Account::new(id_in(&made.json::<Value>()?, "id")?, Membership::Active);
-//!         Ok(Outcome::new(account.noting(&Notes { seat: "full".to_owned() }), "Has a full seat."))
+//!         Ok(Outcome::new(account.with_notes(&Notes { seat: "full".to_owned() }), "Has a full seat."))
 //!     }
 //!
 //!     fn delete(&self, app: &mut App, context: &Context, _: &UserEvent) -> Decision {
@@ -48,18 +48,18 @@
 //!             return Ok(context.unchanged("Never was on the board."));
 //!         };
 //!         if context.elsewhere > 0 {
-//!             // Other customers have the same account: it is theirs too.
-//!             let account = account.clone().with(Membership::Absent);
+//!             // The user is in other customers' organisations with the same account.
+//!             let account = account.clone().with_membership(Membership::Absent);
 //!             return Ok(Outcome::new(account, "Left; the account is in other organisations too."));
 //!         }
 //!         let body = json!({ "active": false });
-//!         let place = path(["people", &account.id]);
-//!         app.ask(Request::patch("app", place).json(&body))?.found()?;
-//!         Ok(Outcome::new(account.clone().with(Membership::Absent), "Switched the account off."))
+//!         let path = path(["people", &account.id]);
+//!         app.ask(Request::patch("app", path).json(&body))?.found()?;
+//!         Ok(Outcome::new(account.clone().with_membership(Membership::Absent), "Deactivated."))
 //!     }
 //! }
 //!
-//! let before = Account::new("7", Membership::Absent).noting(&Notes { seat: "read-only".into() });
+//! let before = Account::new("7", Membership::Absent).with_notes(&Notes { seat: "read-only".into() });
 //! let outcome = script(
 //!     &Board,
 //!     &context().account(before),
@@ -73,7 +73,9 @@
 //! assert_eq!(outcome.unwrap().account.unwrap().membership, Membership::Absent);
 //! ```
 //!
-//! An outcome without an account says that the app knows nobody: the trace is gone, and whoever
-//! comes back is new.
+//! After an outcome without an account, the host forgets the account: a user who comes back is new.
+//!
+//! Changes of an absent user cannot be sent to every app. [`UnsentFields`](crate::UnsentFields)
+//! notes them with the account, so that they can be sent when the user comes back.
 //!
 //! [`Context::account`]: crate::Context::account

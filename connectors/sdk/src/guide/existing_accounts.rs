@@ -1,10 +1,11 @@
-//! Who is in the app already: looking through it for one person.
+//! Existing accounts: linking accounts that the app already has.
 //!
-//! Before muster came, somebody made accounts by hand. Whoever `create`s without looking makes
-//! second ones, so look first, by what the app holds to be one person: mostly the address. An app
-//! that can be asked for an address is asked once. One that only lists is looked through, page by
-//! page; each page is a call like any other, so a host that is killed in the middle goes on with the
-//! page after.
+//! An app usually has accounts that were created before muster managed it. To avoid a second
+//! account, look for the user in the app first, by what identifies a user there, usually the e-mail
+//! address. If the app has a look-up by address, make one request and use
+//! [`Response::entry_with`](crate::Response::entry_with). If it only lists accounts, read the list
+//! page by page. Each page is a call, so a host that is killed in between continues with the next
+//! page.
 //!
 //! ```
 //! use muster_connector::testing::{context, person, reply, script};
@@ -14,24 +15,24 @@
 //! };
 //! use serde_json::{Value, json};
 //!
-//! /// More pages than this are not looked through: the limit of calls would end it as well, and say
-//! /// less.
+//! /// The most pages to read. Without this limit, the limit of calls would end the operation with a
+//! /// less helpful message.
 //! const PAGES: u32 = 100;
 //!
 //! struct Board;
 //!
-//! /// The account with this address, among all that the app lists.
+//! /// The id of the only account with this address.
 //! fn find(app: &mut App, address: &str) -> Result<Option<String>, Stop> {
 //!     let mut found = None;
 //!     for page in 1..=PAGES {
 //!         let request = Request::get("app", "/people").query("page", page.to_string());
 //!         let people = app.send(request)?.entries("people")?;
-//!         let theirs = |it: &&Value| {
-//!             it["mail"].as_str().is_some_and(|mail| mail.eq_ignore_ascii_case(address))
+//!         let same = |person: &&Value| {
+//!             person["mail"].as_str().is_some_and(|mail| mail.eq_ignore_ascii_case(address))
 //!         };
-//!         for one in people.iter().filter(theirs) {
-//!             if found.replace(id_in(one, "id")?).is_some() {
-//!                 // Which of them it is, is not for a connector to guess.
+//!         for person in people.iter().filter(same) {
+//!             if found.replace(id_in(person, "id")?).is_some() {
+//!                 // A connector should not guess which of them is the user's.
 //!                 return Err(Refusal::Conflict(format!("two accounts have {address}")).into());
 //!             }
 //!         }
@@ -46,15 +47,15 @@
 //!     type Settings = NoSettings;
 //!
 //!     fn create(&self, app: &mut App, _: &Context, event: &UserEvent) -> Decision {
-//!         let address = event.user.email.as_deref().unwrap_or(&event.user.user_name);
+//!         let address = event.required_address()?;
 //!         if let Some(id) = find(app, address)? {
 //!             let account = Account::new(id, Membership::Active);
-//!             return Ok(Outcome::new(account, "Was there already; linked."));
+//!             return Ok(Outcome::new(account, "Linked the existing account."));
 //!         }
 //!         let request = Request::post("app", "/people").json(&json!({ "mail": address }));
 //!         let made = app.send(request)?.json::<Value>()?;
 //!         let account = Account::new(id_in(&made, "id")?, Membership::Active);
-//!         Ok(Outcome::new(account, "Made an account."))
+//!         Ok(Outcome::new(account, "Created an account."))
 //!     }
 //! }
 //!
@@ -71,8 +72,8 @@
 //! assert_eq!(outcome.unwrap().account.unwrap().id, "2");
 //! ```
 //!
-//! Look to the end where the app does not promise that an address is one person's. Keep no list
-//! between operations: there is nothing to keep it in, and tomorrow it is wrong.
+//! Read all pages unless the app guarantees that an address is unique. A connector has no state, so
+//! it cannot keep the list for the next operation, which might need a newer one anyway.
 //!
-//! What this is not: a connector is asked about one person at a time, and interface 0.1 has no
-//! question for a list of all accounts.
+//! A connector is asked about one user at a time. Interface 0.1 has no function that lists all
+//! accounts of an app.

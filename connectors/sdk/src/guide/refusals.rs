@@ -1,8 +1,8 @@
-//! What stops an operation, and who is told.
+//! Refusals: why an operation stops, and what the identity provider reads.
 //!
 //! A [`Refusal`](crate::Refusal) becomes a SCIM error with its text as `detail`, and the directory
-//! stays as it was. `app.send` and `?` choose the fitting one by themselves; a connector that knows
-//! better says so:
+//! does not change. `app.send` and `?` choose the refusal by the response's status. A connector can
+//! refuse more specifically:
 //!
 //! ```
 //! use muster_connector::testing::{context, person, reply, script};
@@ -33,13 +33,13 @@
 //!             let why = "The last owner of a board cannot leave it; name another one first.";
 //!             return Err(Refusal::Forbidden(why.to_owned()).into());
 //!         }
-//!         answer.found()?; // 404 is fine: they are gone.
-//!         Ok(Outcome::new(account.clone().with(Membership::Absent), "Left the board."))
+//!         answer.found()?; // 404: the user has already left.
+//!         Ok(Outcome::new(account.clone().with_membership(Membership::Absent), "Left the board."))
 //!     }
 //! }
 //!
-//! let nobody = person("ann").without_email().event(EventKind::Create);
-//! assert!(matches!(script(&Board, &context(), &nobody, &[]), Err(Refusal::Rejected(_))));
+//! let unreachable = person("ann").without_email().event(EventKind::Create);
+//! assert!(matches!(script(&Board, &context(), &unreachable, &[]), Err(Refusal::Rejected(_))));
 //!
 //! let owner = context().account(Account::new("7", Membership::Active));
 //! let leaver = person("ann").inactive().event(EventKind::Deactivate);
@@ -48,15 +48,15 @@
 //! assert!(script(&Board, &owner, &leaver, &call(404)).is_ok());
 //! ```
 //!
-//! | refusal | the identity provider is told | and then |
+//! | refusal | response to the identity provider | what happens next |
 //! |---|---|---|
-//! | `Rejected` | 400 `invalidValue` | its admin mends the person |
-//! | `Conflict` | 409 `uniqueness` | it looks for a match |
-//! | `Forbidden` | 403 | nobody may, for a reason |
-//! | `Unsupported` | 501 | the app has no such thing |
-//! | `RetryLater` | to come back, in the form that it understands | the host tries again by itself |
-//! | `Misconfigured` | 500 | the operation waits for the operator, and then goes on |
+//! | `Rejected` | 400 `invalidValue` | its admin corrects the user |
+//! | `Conflict` | 409 `uniqueness` | it looks for a matching user |
+//! | `Forbidden` | 403 | its admin reads the reason |
+//! | `Unsupported` | 501 | its admin reads the reason |
+//! | `RetryLater` | retry later, in the form that it understands | the host also retries by itself |
+//! | `Misconfigured` | 500 | the operation stays open until an operator corrects the settings |
 //!
-//! Somebody who leaves is never given up: whatever takes access away stays open until it is done or
-//! an operator decides, also where the app says no. So say `Ok` only where the person is out, and
-//! never because the app did not answer.
+//! The host never gives up an event that removes access: the operation stays open until it is done
+//! or an operator decides, even if the app rejects it. So return `Ok` only if the user no longer
+//! has access, and never because the app did not answer.
