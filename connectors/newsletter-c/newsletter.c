@@ -1,4 +1,4 @@
-/* A connector for an app with a list of readers: a person is on it, or not. */
+/* A connector for a newsletter: a user is on the app's list of readers, or not. */
 
 #include "muster/muster.h"
 
@@ -12,138 +12,138 @@ static const uint8_t MANIFEST[] = {
 #embed "manifest.json"
 };
 
-/* What a decision is about, and what it comes to. */
+/* The arguments of a decision, and its outcome. */
 typedef struct {
 	app_t *app;
-	const account_t *account; /* NULL where none is known. */
+	const account_t *account; /* NULL if none is known. */
 	const user_t *user;
-	text_t list; /* Its name, which an operator may set. */
+	text_t list; /* The list's name, a setting. */
 	outcome_t outcome;
-} life_t;
+} decision_t;
 
-/* The operation is finished: the account as it is now, and a sentence for the journal. */
-static bool done(life_t *life, const account_t *account, text_t note)
+/* The operation is finished: the account afterwards, and a sentence for the journal. */
+static bool done(decision_t *decision, const account_t *account, text_t note)
 {
-	life->outcome.account.is_some = account != NULL;
+	decision->outcome.account.is_some = account != NULL;
 	if (account)
-		life->outcome.account.val = *account;
-	life->outcome.visibility = MUSTER_CONNECTOR_TYPES_VISIBILITY_PRESENT;
-	life->outcome.note = note;
+		decision->outcome.account.val = *account;
+	decision->outcome.visibility = MUSTER_CONNECTOR_TYPES_VISIBILITY_PRESENT;
+	decision->outcome.note = note;
 	return true;
 }
 
-static bool unchanged(life_t *life, text_t note)
+static bool unchanged(decision_t *decision, text_t note)
 {
-	return done(life, life->account, note);
+	return done(decision, decision->account, note);
 }
 
-static text_t place(const life_t *life, text_t address)
+static text_t reader_path(const decision_t *decision, text_t address)
 {
-	return PATH(TEXT("lists"), life->list, TEXT("readers"), address);
+	return PATH(TEXT("lists"), decision->list, TEXT("readers"), address);
 }
 
-/* Puts a person on the list, or tells it what they are called now: the app does not mind which. */
-static bool put(life_t *life, account_t *reader)
+/* Adds a user to the list, or updates their name: for the app it is the same request. */
+static bool put(decision_t *decision, account_t *reader)
 {
-	const user_t *user = life->user;
+	const user_t *user = decision->user;
 	bool has_address = user->email.is_some || contains(user->user_name, '@');
 	if (!has_address)
-		return app_refuses(life->app, REJECTED,
+		return app_refuses(decision->app, REJECTED,
 			TEXT("The person has no e-mail address, which the list needs."));
 	text_t address = user->email.is_some ? user->email.val : user->user_name;
 	text_t name = user->display_name.is_some ? user->display_name.val : user->user_name;
-	request_t put = request(TEXT("PUT"), TEXT("app"), place(life, address));
+	request_t put = request(TEXT("PUT"), TEXT("app"), reader_path(decision, address));
 	set_json(&put, JOIN(TEXT("{\"name\":"), quoted(name), TEXT("}")));
 	*reader = (account_t){.id = address, .membership = ACTIVE, .data = TEXT("null")};
-	return app_send(life->app, put);
+	return app_send(decision->app, put);
 }
 
-/* Takes a person off the list. That they are not on it is just as well. */
-static bool take_off(life_t *life, const account_t *reader)
+/* Removes a user from the list. 404 means that they are not on it, and is fine. */
+static bool remove_reader(decision_t *decision, const account_t *reader)
 {
 	const response_t *answer;
-	request_t delete = request(TEXT("DELETE"), TEXT("app"), place(life, reader->id));
-	if (!app_ask(life->app, delete, &answer))
+	request_t delete = request(TEXT("DELETE"), TEXT("app"), reader_path(decision, reader->id));
+	if (!app_ask(decision->app, delete, &answer))
 		return false;
 	bool gone = answer->status == 404 || answer->status == 410;
-	return gone || app_succeeds(life->app, answer);
+	return gone || app_succeeds(decision->app, answer);
 }
 
-static bool create(life_t *life)
+static bool create(decision_t *decision)
 {
 	account_t reader;
-	if (!life->user->active)
-		return unchanged(life, TEXT("Not active yet, and so not on the list."));
-	return put(life, &reader) && done(life, &reader, TEXT("Put on the list."));
+	if (!decision->user->active)
+		return unchanged(decision, TEXT("Not active yet, and so not on the list."));
+	return put(decision, &reader) && done(decision, &reader, TEXT("Put on the list."));
 }
 
-static bool update(life_t *life)
+static bool update(decision_t *decision)
 {
-	const account_t *before = life->account;
+	const account_t *before = decision->account;
 	account_t after;
 	if (!before || before->membership != ACTIVE)
-		return unchanged(life, TEXT("Not on the list; what changed is pushed on return."));
-	if (!put(life, &after))
+		return unchanged(decision, TEXT("Not on the list; what changed is pushed on return."));
+	if (!put(decision, &after))
 		return false;
-	if (!same(after.id, before->id) && !take_off(life, before))
+	if (!same(after.id, before->id) && !remove_reader(decision, before))
 		return false;
-	return done(life, &after, TEXT("Brought the list up to date."));
+	return done(decision, &after, TEXT("Brought the list up to date."));
 }
 
-static bool activate(life_t *life)
+static bool activate(decision_t *decision)
 {
 	account_t reader;
-	return put(life, &reader) && done(life, &reader, TEXT("Put back on the list."));
+	return put(decision, &reader) && done(decision, &reader, TEXT("Put back on the list."));
 }
 
-static bool leave(life_t *life)
+static bool leave(decision_t *decision)
 {
-	if (!life->account)
-		return unchanged(life, TEXT("Never was on the list."));
-	account_t left = *life->account;
+	if (!decision->account)
+		return unchanged(decision, TEXT("Never was on the list."));
+	account_t left = *decision->account;
 	left.membership = ABSENT;
-	return take_off(life, life->account) && done(life, &left, TEXT("Taken off the list."));
+	return remove_reader(decision, decision->account) && done(decision, &left, TEXT("Taken off the list."));
 }
 
-/* Reads what an operator may set, as manifest.json describes it. */
-static bool read_settings(life_t *life, text_t settings)
+/* Reads the settings, which manifest.json describes. */
+static bool read_settings(decision_t *decision, text_t settings)
 {
 	json_t json = {.at = settings.ptr, .end = settings.ptr + settings.len};
-	life->list = TEXT("staff");
+	decision->list = TEXT("staff");
 	for (json_open(&json, '{'); json_more(&json, '}');) {
 		if (same(json_name(&json), TEXT("list")))
-			life->list = json_string(&json);
+			decision->list = json_string(&json);
 		else
 			json_skip(&json);
 	}
-	return json_done(&json) || app_refuses(life->app, MISCONFIGURED,
+	return json_done(&json) || app_refuses(decision->app, MISCONFIGURED,
 		TEXT("The connector cannot read its settings."));
 }
 
-static bool decide(life_t *life, const event_t *event)
+static bool decide(decision_t *decision, const event_t *event)
 {
 	switch (event->kind) {
 	case MUSTER_CONNECTOR_TYPES_EVENT_KIND_CREATE:
-		return create(life);
+		return create(decision);
 	case MUSTER_CONNECTOR_TYPES_EVENT_KIND_UPDATE:
-		return update(life);
+		return update(decision);
 	case MUSTER_CONNECTOR_TYPES_EVENT_KIND_ACTIVATE:
-		return activate(life);
+		return activate(decision);
 	case MUSTER_CONNECTOR_TYPES_EVENT_KIND_DEACTIVATE:
 	case MUSTER_CONNECTOR_TYPES_EVENT_KIND_DELETE:
-		return leave(life);
+		return leave(decision);
 	case MUSTER_CONNECTOR_TYPES_EVENT_KIND_RELEASE:
-		return unchanged(life, TEXT("The integration ended; the account stays as it is."));
+		return unchanged(decision, TEXT("The integration ended; the account stays as it is."));
 	case MUSTER_CONNECTOR_TYPES_EVENT_KIND_PASSWORD:
-		return app_refuses(life->app, UNSUPPORTED,
+		return app_refuses(decision->app, UNSUPPORTED,
 			TEXT("The connector does not support setting passwords."));
 	default:
-		return app_refuses(life->app, UNSUPPORTED,
+		return app_refuses(decision->app, UNSUPPORTED,
 			TEXT("The connector does not support groups."));
 	}
 }
 
-/* The world's two questions. The answer to the second is true with a step, false with a refusal. */
+/* The interface's two functions. The second returns true with a step, false with a refusal. */
 
 void exports_muster_connector_lifecycle_describe(connector_string_t *manifest)
 {
@@ -154,12 +154,12 @@ bool exports_muster_connector_lifecycle_decide(context_t *context, event_t *even
 	exchanges_t *exchanges, muster_connector_types_step_t *step, refusal_t *refusal)
 {
 	app_t app = {.recorded = *exchanges};
-	life_t life = {.app = &app};
-	life.account = context->account.is_some ? &context->account.val : NULL;
-	life.user = &event->subject.val.user;
-	if (read_settings(&life, context->settings) && decide(&life, event)) {
+	decision_t decision = {.app = &app};
+	decision.account = context->account.is_some ? &context->account.val : NULL;
+	decision.user = &event->subject.val.user;
+	if (read_settings(&decision, context->settings) && decide(&decision, event)) {
 		step->tag = MUSTER_CONNECTOR_TYPES_STEP_DONE;
-		step->val.done = life.outcome;
+		step->val.done = decision.outcome;
 	}
 	app_ends(&app);
 	if (app.state == WAITS) {

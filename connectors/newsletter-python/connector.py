@@ -1,4 +1,4 @@
-"""A connector for an app with a list of readers: a person is on it, or not."""
+"""A connector for a newsletter: a user is on the app's list of readers, or not."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ class Newsletter(Connector):
             return context.unchanged("Not on the list; what changed is pushed on return.")
         after = put(app, context, event)
         if after.id != before.id:
-            take_off(app, context, before)
+            remove(app, context, before)
         return Outcome(after, "Brought the list up to date.")
 
     def activate(self, app: App, context: Context, event: UserEvent) -> Outcome:
@@ -37,7 +37,7 @@ class Newsletter(Connector):
         account = context.account
         if account is None:
             return context.unchanged("Never was on the list.")
-        take_off(app, context, account)
+        remove(app, context, account)
         return Outcome(replace(account, membership="absent"), "Taken off the list.")
 
     def delete(self, app: App, context: Context, event: UserEvent) -> Outcome:
@@ -45,20 +45,20 @@ class Newsletter(Connector):
 
 
 def put(app: App, context: Context, event: UserEvent) -> Account:
-    """Puts a person on the list, or tells it what they are called now: the app does not mind."""
+    """Adds a user to the list, or updates their name: for the app it is the same request."""
     if event.address is None:
         raise Rejected("The person has no e-mail address, which the list needs.")
     name = event.user.display_name or event.user.user_name
-    app.send(Request.put("app", place(context, event.address), json={"name": name}))
+    app.send(Request.put("app", reader_path(context, event.address), json={"name": name}))
     return Account(event.address, "active")
 
 
-def take_off(app: App, context: Context, account: Account) -> None:
-    """Takes a person off the list. That they are not on it (404) is just as well."""
-    app.ask(Request.delete("app", place(context, account.id))).found()
+def remove(app: App, context: Context, account: Account) -> None:
+    """Removes a user from the list. 404 means that they are not on it, and is fine."""
+    app.ask(Request.delete("app", reader_path(context, account.id))).found()
 
 
-def place(context: Context, address: str) -> str:
+def reader_path(context: Context, address: str) -> str:
     return path("lists", context.settings["list"], "readers", address)
 
 

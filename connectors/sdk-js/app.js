@@ -1,13 +1,13 @@
-// The app, as a decision sees it: what it answered so far, and what it is to be asked next.
+// The app as a decision sees it: the recorded responses, and the next request.
 
 import { Refusal } from "./refusal.js";
 import { Request, sameBytes } from "./request.js";
 import { Response } from "./response.js";
 
-/** Thrown where the app has been asked something that is not answered yet. */
+/** Thrown if a request has no response yet. */
 class Waiting extends Refusal {
   constructor() {
-    super("waiting for the app; whoever catches this gains nothing, the request is made");
+    super("waiting for the app; do not catch this, since the request is made in any case");
   }
 }
 
@@ -44,7 +44,7 @@ export class App {
     return Response.of(exchange);
   }
 
-  /** The request that nothing is recorded for; null when the decision got to its end. */
+  /** The request without a recorded response; null if the decision is complete. */
   finish() {
     if (!this.#wanted && this.#asked < this.#recorded.length) {
       throw new Error(
@@ -55,7 +55,7 @@ export class App {
   }
 }
 
-/** What differs, without the values: they may hold personal data. */
+/** The parts that differ, without their values, which may be personal data. */
 function diverges(asked, recorded) {
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const parts = [

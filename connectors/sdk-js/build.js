@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // Builds the connector in the current folder: `muster-connector [OUTPUT]`.
 //
-// It checks the types, puts everything in one file (build/component.js, where a trace's lines can
-// be looked up), and leaves a component. Everything that it uses is in the project's package.json.
+// It checks the types, bundles everything into build/component.js, to which the line numbers of
+// stack traces refer, and writes a component. The tools that it uses are in the project's
+// package.json.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -26,7 +27,7 @@ function json(file) {
   }
 }
 
-/** A package of the project, whatever kind of module it is. */
+/** A package of the project, an ES module or a CommonJS module. */
 async function tool(name) {
   try {
     return await import(pathToFileURL(require.resolve(name)).href);
@@ -35,12 +36,12 @@ async function tool(name) {
   }
 }
 
-/** Beside this file in a project, and in muster's own repository. */
+/** The interface: next to this file or two folders above, as in projects and in muster's repository. */
 function wit() {
   const found = ["./wit", "../../wit"]
     .map((folder) => fileURLToPath(new URL(folder, import.meta.url)))
     .find((folder) => existsSync(join(folder, "world.wit")));
-  return found ?? fail("the interface (a folder `wit`) is not where it belongs");
+  return found ?? fail("the interface is missing: there is no folder `wit` in the project");
 }
 
 function checkTypes() {
@@ -75,14 +76,14 @@ async function bundled(main, manifest) {
     mainFields: ["module", "main"],
     target: "es2023",
     write: false,
-  }).catch(() => process.exit(1)); // esbuild has said why.
+  }).catch(() => process.exit(1)); // esbuild has printed the error.
   return outputFiles[0].text;
 }
 
 const { main, name } = json("package.json");
 const manifest = json("manifest.json");
 if (typeof main !== "string") {
-  fail('package.json says with "main" which file exports the connector');
+  fail('package.json has no "main", the file that exports the connector');
 }
 checkTypes();
 const jsSource = await bundled(main, manifest);

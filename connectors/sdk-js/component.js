@@ -1,4 +1,5 @@
-// What a host loads: the interface, around a connector. Only `build.js` imports it.
+// The component that a host loads: the interface, implemented by a connector. Only `build.js`
+// imports it.
 
 import hosts from "muster:connector/log@0.1.0";
 

@@ -1,4 +1,4 @@
-// From the world's `decide` to the author's function, and back.
+// The interface's `decide`, in terms of the author's functions.
 
 import { App } from "./app.js";
 import { about, contextOf } from "./event.js";
@@ -7,9 +7,9 @@ import { Refusal, Unsupported } from "./refusal.js";
 import { decoded, encoded } from "./utf8.js";
 
 /** Bytes of a note: `wit/types.wit`, `outcome`. */
-const NOTE = 1024;
+const NOTE_BYTES = 1024;
 
-/** What a handler is called for each kind of event, and what it does in words. */
+/** The handler of each kind of event, and what it does in words. */
 const HANDLERS = {
   create: ["create", "creating people"],
   update: ["update", "updating people"],
@@ -30,17 +30,17 @@ const DEFAULTS = {
 
 export function connector(handlers) {
   const known = Object.values(HANDLERS).map(([name]) => name);
-  const stranger = Object.keys(handlers).find((name) => !known.includes(name));
-  if (stranger !== undefined) {
-    throw new TypeError(`a connector has no handler "${stranger}"; it has ${known.join(", ")}`);
+  const unknown = Object.keys(handlers).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`a connector has no handler "${unknown}"; it has ${known.join(", ")}`);
   }
   return { ...DEFAULTS, ...handlers };
 }
 
-/** The next step of an operation. A refusal is thrown, as the interface has it. */
+/** The next step of an operation. Throws a refusal, in the form of the interface. */
 export function decide(handlers, manifest, rawContext, rawEvent, exchanges) {
   const app = new App(exchanges);
-  const answer = asked(() => {
+  const answer = outcomeOf(() => {
     const [name, what] = HANDLERS[rawEvent.kind];
     if (!handlers[name]) {
       throw new Unsupported(`The connector does not support ${what}.`);
@@ -57,30 +57,30 @@ export function decide(handlers, manifest, rawContext, rawEvent, exchanges) {
   return answer;
 }
 
-/** What a handler answers or refuses. What else it throws ends the operation, and is logged. */
-function asked(handler) {
+/** A handler's result or refusal. Any other error is logged, and fails the operation. */
+function outcomeOf(handler) {
   try {
     return handler();
   } catch (thrown) {
     if (thrown instanceof Refusal) {
       return thrown;
     }
-    log.error(told(thrown));
+    log.error(described(thrown));
     throw thrown;
   }
 }
 
-function told(thrown) {
+function described(thrown) {
   const [place] = String(thrown?.stack ?? "").match(/\bat .+/) ?? [];
   return place ? `${thrown}, ${place}` : String(thrown);
 }
 
 function stepOf(outcome) {
   if (typeof outcome?.then === "function") {
-    throw new TypeError("a handler is no async function: app.send waits for nothing");
+    throw new TypeError("a handler must not be an async function; app.send is synchronous");
   }
   if (typeof outcome?.note !== "string") {
-    throw new TypeError("a handler returns { account, note }, and note is a sentence");
+    throw new TypeError("a handler returns { account, note }, where note is a sentence");
   }
   const { account = null, note, gone = false } = outcome;
   const val = { account: rawAccount(account), visibility: gone ? "gone" : "present", note: cut(note) };
@@ -95,13 +95,13 @@ function rawAccount(account) {
   return { id, membership, data: JSON.stringify(notes) };
 }
 
-/** At most as many bytes as are kept, and no broken letter at the end. */
+/** The note, shortened to the limit between two characters. */
 function cut(note) {
   const bytes = encoded(note);
-  if (bytes.length <= NOTE) {
+  if (bytes.length <= NOTE_BYTES) {
     return note;
   }
-  let end = NOTE - 3;
+  let end = NOTE_BYTES - 3;
   while ((bytes[end] & 0xc0) === 0x80) {
     end -= 1;
   }

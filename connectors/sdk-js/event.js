@@ -1,6 +1,6 @@
-// What happened and what is known beside it, as handlers see them.
+// Events and contexts, as handlers receive them.
 
-/** What happened to a person or to a group. */
+/** An event about a user or a group. */
 export function about(raw) {
   const { kind, subject, changes, password, joined, left } = raw;
   const event = new Event(raw);
@@ -8,11 +8,17 @@ export function about(raw) {
     return Object.assign(event, { kind, user: subject.val, changes, password });
   }
   const members = (raws) => raws.map((member) => ({ ...member, account: accountOf(member.account) }));
-  const [those, others] = [members(joined), members(left)];
-  return Object.assign(event, { kind, group: subject.val, changes, joined: those, left: others });
+  const group = subject.val;
+  return Object.assign(event, {
+    kind,
+    group,
+    changes,
+    joined: members(joined),
+    left: members(left),
+  });
 }
 
-/** What is known beside the event. Settings that nobody made have the manifest's defaults. */
+/** The context of a decision. Settings that are not set have the manifest's defaults. */
 export function contextOf(raw, manifest) {
   const account = accountOf(raw.account);
   const settings = completed(manifest.settings ?? {}, JSON.parse(raw.settings));
@@ -38,7 +44,7 @@ class Event {
     return this.#parsed;
   }
 
-  /** The person's address; their `userName` where it is one and there is no other. */
+  /** The user's e-mail address; if there is none, the `userName` if it contains `@`. */
   get address() {
     const { email, userName } = this.user ?? {};
     return email ?? (userName?.includes("@") ? userName : null);
@@ -60,7 +66,7 @@ class Event {
   }
 }
 
-/** `urn:…:User:department` in its schema and its attribute. */
+/** Splits `urn:…:User:department` into the schema and the attribute. */
 function split(path) {
   const colon = path.lastIndexOf(":");
   return colon < 0 ? [null, path] : [path.slice(0, colon), path.slice(colon + 1)];

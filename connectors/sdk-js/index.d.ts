@@ -1,82 +1,86 @@
 /**
- * Connectors for muster: for each change in a person's life, what the app is to be asked, and what
- * that comes to.
+ * The SDK for muster connectors: what a change of a user means in an app.
  */
 
-/** What a handler answers: what came of the event. */
+/** The result of an operation, which a handler returns. */
 export interface Outcome {
-  /** The account as it is now; none where the person has none. */
+  /** The account after the operation. Without an account, the user is absent. */
   account?: Account | null;
   /** One sentence for the people who read the journal: what was done, and why. */
   note: string;
-  /** The identity provider no longer finds the resource (404). */
+  /** Removes the resource from the identity provider's view: it reads 404. */
   gone?: boolean;
 }
 
-/** A person's or a group's presence in the app. */
+/** The account of a user or a group in the app. */
 export interface Account {
   /** The app's own id, at most 512 bytes. */
   id: string;
   membership: Membership;
-  /** Notes of the connector's own: JSON of at most 16 KiB, given back with every event. */
+  /** The connector's own notes: JSON of at most 16 KiB, included in later events. */
   notes?: any;
 }
 
-/** In the organisation and able to sign in, in it and not able to, or not in it. */
+/**
+ * `active`: in the organisation, and able to sign in. `suspended`: in the organisation, and not
+ * able to sign in. `absent`: not in the organisation. /
 export type Membership = "active" | "suspended" | "absent";
 
-/** What is known beside the event; the same each time an operation is asked about. */
+/**
+ * What a decision may depend on in addition to the event. It is the same for each decision of an
+ * operation.
+ */
 export interface Context<Settings> {
-  /** The operation's id, unique for ever. */
+  /** The operation's id, which is never used again. */
   operation: string;
   /** The tenant: one customer organisation's integration with the app. */
   tenant: string;
-  /** When the operation began, in RFC 3339 with UTC. `Date.now()` says the same. */
+  /** The time when the operation began, RFC 3339 in UTC. `Date.now()` is the same time. */
   now: string;
-  /** Randomness for whoever needs it; `Math.random()` follows it. */
+  /** A random number, the same for each decision of the operation. `Math.random()` follows it. */
   seed: number;
   /** The settings of app and tenant, with the manifest's defaults. */
   settings: Settings;
-  /** The SCIM resource as it stood before the event; none for a create. */
+  /** The SCIM resource before the event; null for a create. */
   before: any | null;
-  /** The account, where one is known. On create: of a person who was here before. */
+  /** The account, if one is known. On `create`, the account of a user who is returning. */
   account: Account | null;
-  /** In how many other tenants of the same app this very account is a member. */
+  /** The number of the app's other tenants in which this same account is a member. */
   elsewhere: number;
   /** An outcome that leaves the account as it is. */
   unchanged(note: string): Outcome;
 }
 
 interface Event {
-  /** The whole SCIM resource, canonical. */
+  /** The whole SCIM resource in canonical form. */
   readonly resource: any;
-  /** The top-level attributes that differ from before; empty on create. */
+  /** The top-level attributes that changed; empty for a create. */
   changes: string[];
   /** An attribute, by its SCIM path: `title`, `name.givenName`, `urn:…:User:department`. */
   attribute(path: string): any;
-  /** Whether the attribute differs from before; of `name.givenName`, whether `name` does. */
+  /** Whether the attribute changed. For `name.givenName`, whether `name` changed. */
   changed(path: string): boolean;
 }
 
-/** What happened to a person. */
+/** A change of a user. */
 export interface UserEvent extends Event {
   kind: string;
-  /** The person after the event. */
+  /** The user after the event. */
   user: User;
-  /** The person's e-mail address; their `userName` where it is one and there is no other. */
+  /** The user's e-mail address; if there is none, the `userName` if it contains `@`. */
   readonly address: string | null;
-  /** A stand-in for the password that was set; it belongs in a JSON or form body. */
+  /** A placeholder for the password that was set, to be used in a JSON or form body. */
   password: string | null;
 }
 
-/** What happened to a group. */
+/** A change of a group. */
 export interface GroupEvent extends Event {
   kind: string;
   /** The group after the event. */
   group: Group;
-  /** Who joined; at most 100, a larger change arrives as several events. */
+  /** The members that joined, at most 100. A larger change arrives as several events. */
   joined: Member[];
-  /** Who left; at most 100, as above. */
+  /** The members that left, at most 100, as above. */
   left: Member[];
 }
 
@@ -99,7 +103,7 @@ export interface Group {
   externalId: string | null;
 }
 
-/** Somebody who joined or left a group. */
+/** A member that joined or left a group. */
 export interface Member {
   id: string;
   name: string;
@@ -109,26 +113,26 @@ export interface Member {
 type Handler<Settings, E> = (app: App, context: Context<Settings>, event: E) => Outcome;
 
 /**
- * One function for each kind of event. It is asked from its beginning after every call to the app,
- * with one more recorded answer, and does the same each time it is given the same. What has no
- * function is refused as unsupported, except `release`, which leaves the account as it is.
- */
+ * One function for each kind of event. A function is called from its beginning after every call to
+ * the app, with one more recorded response, and must return the same for the same arguments. An
+ * event without a function is refused as unsupported, except `release`, which leaves the account as
+ * it is. /
 export interface Handlers<Settings> {
-  /** A person joins; `event.user.active` tells whether they may sign in. */
+  /** A user joins; `event.user.active` says whether they may sign in. */
   create?: Handler<Settings, UserEvent>;
-  /** A person's attributes changed; whether they are active did not. */
+  /** A user's attributes changed, and `active` did not. */
   update?: Handler<Settings, UserEvent>;
-  /** A person may sign in again. */
+  /** A user may sign in again. */
   activate?: Handler<Settings, UserEvent>;
-  /** A person may no longer sign in. */
+  /** A user may no longer sign in. */
   deactivate?: Handler<Settings, UserEvent>;
-  /** The identity provider deleted the person. */
+  /** The identity provider deleted the user. */
   delete?: Handler<Settings, UserEvent>;
-  /** The integration ended for this person. */
+  /** muster stops managing this user. */
   release?: Handler<Settings, UserEvent>;
-  /** The password changed; `event.password` is a stand-in for it. */
+  /** The password changed; `event.password` is a placeholder for it. */
   password?: Handler<Settings, UserEvent>;
-  /** A group was pushed, with the members in `event.joined`. */
+  /** A group was created, with the members in `event.joined`. */
   groupCreate?: Handler<Settings, GroupEvent>;
   /** A group's name, attributes or members changed. */
   groupUpdate?: Handler<Settings, GroupEvent>;
@@ -136,22 +140,22 @@ export interface Handlers<Settings> {
   groupDelete?: Handler<Settings, GroupEvent>;
 }
 
-/** A connector, which is what a project's main file exports as `default`. */
+/** A connector. A project's main file exports it as `default`. */
 export function connector<Settings = Record<string, any>>(handlers: Handlers<Settings>): object;
 
-/** The app: give it a request, and go on with the answer. */
+/** The app: takes requests and returns responses. */
 export interface App {
   /**
-   * Performs a request that has to succeed, and returns its answer of the 200s. Anything else
-   * refuses the event in the way that fits: 409 as `Conflict`, 429 and 5xx as `RetryLater`, 401 and
-   * 403 as `Misconfigured`, any other 4xx as `Rejected`, each with what the app said.
+   * Performs a request that must succeed, and returns its 2xx response. Any other response refuses
+   * the event: 409 as `Conflict`, 429 and 5xx as `RetryLater`, 401 and 403 as `Misconfigured`, any
+   * other 4xx as `Rejected`, each with the app's message.
    */
   send(request: Request): Response;
-  /** The same, but what the app answers with 3xx and 4xx (beside 401) is to be looked at. */
+  /** The same, but 3xx and 4xx responses (except 401) are returned too. */
   ask(request: Request): Response;
 }
 
-/** What a request has beside its method and path. */
+/** The parts of a request in addition to its method and path. */
 export interface RequestOptions {
   query?: Record<string, string | number | boolean> | [string, string][];
   headers?: Record<string, string> | [string, string][];
@@ -176,46 +180,46 @@ export class Request {
 /** A path of segments, each percent-encoded. An empty segment is an error. */
 export function path(...segments: (string | number)[]): string;
 
-/** An answer of the app. */
+/** A response of the app. */
 export class Response {
   readonly status: number;
   /** Names in lower case, and values. */
   readonly headers: [string, string][];
   readonly body: Uint8Array;
-  /** The answer, if it is one of the 200s; throws the refusal that fits otherwise. */
+  /** The response if its status is 2xx. Throws the refusal that fits otherwise. */
   success(): Response;
-  /** As `success`, but null where there is no such thing (404, 410). */
+  /** As `success`, but null for 404 and 410. */
   found(): Response | null;
   text(): string;
-  /** The body as JSON. What cannot be read is `Misconfigured`. */
+  /** The body as JSON. Another body is `Misconfigured`. */
   json(): any;
-  /** The array in this field of the body; the body itself where the field is empty. */
+  /** The array in this field of the body. If the field is empty, the body itself is the array. */
   entries(field: string): any[];
   /** The value of a header, by its lower-case name. */
   header(name: string): string | undefined;
 }
 
-/** The id in a JSON object of the app's, be it text or number. */
+/** The id in a JSON object of the app, a string or a number, as text. */
 export function idIn(object: any, field: string): string;
 
 /** Why an operation cannot be finished: throw it. Its message becomes the SCIM error's detail. */
 export abstract class Refusal extends Error {}
-/** The app says no for good. 400. */
+/** The app rejects the change. 400. */
 export class Rejected extends Refusal {}
-/** Somebody else in the app has this name or address. 409. */
+/** Another account in the app has this name or address. 409. */
 export class Conflict extends Refusal {}
-/** It must not be done, to a protected account for instance. 403. */
+/** The change is not allowed, for example because the account is protected. 403. */
 export class Forbidden extends Refusal {}
-/** The app has no such thing. 501. */
+/** The app does not support the change. 501. */
 export class Unsupported extends Refusal {}
-/** The app cannot be reached, or asks to wait: if known, for so many seconds. */
+/** The app cannot be reached, or asks to wait, for this many seconds if known. */
 export class RetryLater extends Refusal {
   constructor(seconds?: number | null);
 }
-/** The app's settings or credentials are wrong. 500; the operation waits for the operator. */
+/** The app's settings or credentials are wrong. 500; the operation stays open for the operator. */
 export class Misconfigured extends Refusal {}
 
-/** Lines for the people who operate the connector; `console` writes them too. */
+/** Log lines for the people who operate the connector; `console` writes them too. */
 export const log: {
   debug(...values: unknown[]): void;
   info(...values: unknown[]): void;

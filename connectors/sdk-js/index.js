@@ -1,4 +1,4 @@
-// What a connector is written with. Nothing in it needs WebAssembly: it runs in Node as well.
+// The SDK's interface for connectors. It does not need WebAssembly and also runs in Node.
 
 export { connector } from "./connector.js";
 export { log } from "./log.js";

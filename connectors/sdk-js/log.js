@@ -1,8 +1,8 @@
-// Lines for the people who operate the connector: 64 lines and 16 KiB for each decision.
+// Log lines for the people who operate the connector: 64 lines and 16 KiB for each decision.
 
 let write = () => {};
 
-/** Where lines go. In Node they go nowhere. */
+/** Sets the destination of lines. Without one, as in Node, lines are dropped. */
 export function logTo(sink) {
   write = sink;
 }

@@ -1,4 +1,5 @@
-// Why an operation cannot be finished. Each becomes a SCIM error whose `detail` is the text.
+// Refusals: why an operation cannot be finished. Each becomes a SCIM error with the text as
+// `detail`.
 
 export class Refusal extends Error {
   get name() {
@@ -6,35 +7,35 @@ export class Refusal extends Error {
   }
 }
 
-/** The app says no for good. 400 `invalidValue`. */
+/** The app rejects the change. 400 `invalidValue`. */
 export class Rejected extends Refusal {
   raw() {
     return { tag: "rejected", val: this.message };
   }
 }
 
-/** Somebody else in the app has this name or address. 409 `uniqueness`. */
+/** Another account in the app has this name or address. 409 `uniqueness`. */
 export class Conflict extends Refusal {
   raw() {
     return { tag: "conflict", val: this.message };
   }
 }
 
-/** It must not be done, to a protected account for instance. 403. */
+/** The change is not allowed, for example because the account is protected. 403. */
 export class Forbidden extends Refusal {
   raw() {
     return { tag: "forbidden", val: this.message };
   }
 }
 
-/** The app has no such thing. 501. */
+/** The app does not support the change. 501. */
 export class Unsupported extends Refusal {
   raw() {
     return { tag: "unsupported", val: this.message };
   }
 }
 
-/** The app cannot be reached, or asks to wait: if known, for so many seconds. */
+/** The app cannot be reached, or asks to wait, for this many seconds if known. */
 export class RetryLater extends Refusal {
   constructor(seconds = null) {
     super("The app cannot be reached, or asks to wait.");
@@ -46,7 +47,7 @@ export class RetryLater extends Refusal {
   }
 }
 
-/** The app's settings or credentials are wrong. 500; the operation waits for the operator. */
+/** The app's settings or credentials are wrong. 500; the operation stays open for the operator. */
 export class Misconfigured extends Refusal {
   raw() {
     return { tag: "misconfigured", val: this.message };

@@ -38,7 +38,7 @@ export class Request {
     return new Request("DELETE", endpoint, path, options);
   }
 
-  /** As the interface has it. */
+  /** The request in the form of the interface. */
   raw() {
     return this.#raw;
   }
@@ -69,7 +69,7 @@ function texts([name, value]) {
   return [`${name}`, `${value}`];
 }
 
-/** Percent-encodes all but RFC 3986 §2.3's unreserved characters. */
+/** Percent-encodes everything except the unreserved characters of RFC 3986 §2.3. */
 function encode(text) {
   const hexadecimal = (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`;
   return encodeURIComponent(text).replace(/[!'()*]/g, hexadecimal);

@@ -1,14 +1,14 @@
-// What the app answered, and what each status means to the operation.
+// Responses of the app, and the refusal that each status becomes.
 
 import { Conflict, Misconfigured, Rejected, RetryLater, Unsupported } from "./refusal.js";
 import { decoded } from "./utf8.js";
 
-/** How much of what the app said is passed on, in characters. */
-const SAID = 300;
-/** How much of it is looked at: a megabyte of it would take longer than a decision may. */
-const LOOKED_AT = 8192;
+/** Characters of the app's message in a refusal. */
+const MESSAGE_LENGTH = 300;
+/** Characters of a body that are searched for words: a megabyte would exceed the time limit. */
+const SEARCHED = 8192;
 
-/** Where apps put their message, most telling first. */
+/** The fields of error documents that hold a message, the most specific first. */
 const MESSAGES =
   ["message", "errorSummary", "detail", "error_description", "error", "errors", "title"];
 
@@ -22,7 +22,7 @@ export class Response {
     this.#asked = asked;
   }
 
-  /** The answer; or the refusal, where no connector can make anything of it. */
+  /** The response. Throws a refusal if a connector cannot do anything about it. */
   static of({ request, response }) {
     const asked = `${request.method} ${request.path}`;
     if (response.tag === "err") {
@@ -39,7 +39,7 @@ export class Response {
     if (status === 501) {
       throw new Unsupported(answer.#sentence("does not support"));
     }
-    // Some apps tell their secondary rate limits with 403.
+    // Some apps answer 403 when a secondary rate limit is exceeded.
     const limited = status === 403 && answer.header("retry-after") !== undefined;
     if (limited || [408, 425, 429].includes(status) || status >= 500) {
       throw answer.#later();
@@ -98,13 +98,13 @@ export class Response {
   }
 
   #later() {
-    // RFC 9110 §10.2.3 allows a date too; a connector has no clock to compare it with.
+    // RFC 9110 §10.2.3 also allows a date, but a connector has no clock to compare it with.
     const after = this.header("retry-after")?.trim() ?? "";
     return new RetryLater(/^\d{1,9}$/.test(after) ? Number(after) : null);
   }
 
   #sentence(verb) {
-    const words = said(this.text());
+    const words = appMessage(this.text());
     return `The app ${verb} ${this.#asked} (${this.status})${words === "" ? "." : `: ${words}`}`;
   }
 }
@@ -117,16 +117,17 @@ export function idIn(object, field) {
   throw new Misconfigured(`The app's answer has no id ${JSON.stringify(field)}.`);
 }
 
-/** What the app said, shortened: the message in its JSON, or its text unless that is a web page. */
-function said(text) {
+/** The app's message, shortened: the message in its JSON, or its text unless that is a web page. */
+function appMessage(text) {
   let words = text.trimStart().startsWith("<") ? "" : text;
   try {
     words = message(JSON.parse(text)) ?? "";
   } catch {
-    // No JSON: the text itself.
+    // Not JSON: the text itself.
   }
-  const letters = [...words.slice(0, LOOKED_AT).split(/\s+/).filter(Boolean).join(" ")];
-  return letters.length > SAID ? `${letters.slice(0, SAID).join("")}…` : letters.join("");
+  const letters = [...words.slice(0, SEARCHED).split(/\s+/).filter(Boolean).join(" ")];
+  const cut = letters.length > MESSAGE_LENGTH;
+  return cut ? `${letters.slice(0, MESSAGE_LENGTH).join("")}…` : letters.join("");
 }
 
 function message(json) {

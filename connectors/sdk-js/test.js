@@ -1,4 +1,4 @@
-// What the example connector does not use. `node --test`
+// Tests of what the example connector does not use. Run them with `node --test`.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -40,7 +40,7 @@ function asked(handlers, given = {}) {
   return decide(of, manifest, context(given.context), event(given.event), exchanges);
 }
 
-test("text and bytes are those of every other engine", () => {
+test("text is encoded and decoded as in other engines", () => {
   for (const text of ["", "plain", "é\u2028🦀", "\ud800 alone", "ü".repeat(20_000)]) {
     assert.deepEqual(encoded(text), new TextEncoder().encode(text));
     assert.equal(decoded(encoded(text)), text.toWellFormed());
@@ -55,7 +55,7 @@ test("text and bytes are those of every other engine", () => {
   }
 });
 
-test("requests are what was asked for", () => {
+test("requests have the given parts", () => {
   const text = (request) => new TextDecoder().decode(request.raw().body);
   const form = Request.post("app", "/x", { form: { a: "1 2", "b&": "é'" } });
   assert.equal(text(form), "a=1%202&b%26=%C3%A9%27");
@@ -69,7 +69,7 @@ test("requests are what was asked for", () => {
   assert.throws(() => path("users", undefined), /an empty segment/);
 });
 
-test("answers are read, or the app is misconfigured", () => {
+test("responses are parsed, or refused as misconfigured", () => {
   const of = (body) => new Response(answer(200, body), "GET /x");
   assert.deepEqual(of('{"users":[1]}').entries("users"), [1]);
   assert.deepEqual(of("[1]").entries(""), [1]);
@@ -99,7 +99,7 @@ test("attributes are found by their SCIM path", () => {
   assert.equal(asked({ create: note }).val.note, expected);
 });
 
-test("settings that nobody made have the manifest's defaults", () => {
+test("settings that are not set have the manifest's defaults", () => {
   const manifest = {
     settings: {
       properties: {
@@ -134,13 +134,13 @@ test("groups have members with accounts and notes", () => {
   assert.equal(val.visibility, "gone");
 });
 
-test("a request that was asked for is made though its author caught it", () => {
+test("a request is made even if the handler catches the exception", () => {
   const create = (app) => {
     for (const number of [1, 2]) {
       try {
         app.send(Request.get("app", `/${number}`));
       } catch {
-        // It gains nothing.
+        // Catching it has no effect.
       }
     }
     return { note: "Done." };
@@ -148,8 +148,8 @@ test("a request that was asked for is made though its author caught it", () => {
   assert.equal(asked({ create }).val.path, "/1");
 });
 
-test("a handler that answers nonsense says so", () => {
-  assert.throws(() => asked({ create: async () => {} }), /no async function/);
+test("an invalid handler or result is an error", () => {
+  assert.throws(() => asked({ create: async () => {} }), /not be an async function/);
   assert.throws(() => asked({ create: () => {} }), /returns \{ account, note \}/);
   assert.throws(() => connector({ craete: () => {} }), /no handler "craete"/);
   const long = asked({ create: () => ({ note: "é".repeat(600) }) }).val.note;

@@ -1,28 +1,29 @@
-// Text and its bytes. The engine in a component has no `TextEncoder`; what it has runs natively.
+// UTF-8 encoding and decoding. The engine in a component has no `TextEncoder`. The functions used
+// here are native ones, which are fast.
 
-/** Characters that a function is called with at once. */
-const AT_ONCE = 8192;
+/** Bytes that are converted with one call. */
+const CHUNK = 8192;
 
 export function encoded(text) {
   const bytes = unescape(encodeURIComponent(text.toWellFormed()));
   return Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
 }
 
-/** What is no UTF-8 becomes U+FFFD. */
+/** The text of these bytes. Invalid UTF-8 becomes U+FFFD. */
 export function decoded(bytes) {
   let text = "";
-  for (let at = 0; at < bytes.length; at += AT_ONCE) {
-    text += String.fromCharCode(...bytes.slice(at, at + AT_ONCE));
+  for (let at = 0; at < bytes.length; at += CHUNK) {
+    text += String.fromCharCode(...bytes.slice(at, at + CHUNK));
   }
   try {
     return decodeURIComponent(escape(text));
   } catch {
-    return mended(bytes);
+    return repaired(bytes);
   }
 }
 
-/** Unicode 17 §3.9.6: each longest beginning of a character that goes wrong is one replacement. */
-function mended(bytes) {
+/** Unicode 17 §3.9.6: each maximal prefix of an invalid sequence becomes one replacement. */
+function repaired(bytes) {
   let text = "";
   let at = 0;
   while (at < bytes.length) {
@@ -38,7 +39,7 @@ function mended(bytes) {
   return text;
 }
 
-/** Its bits, how many bytes follow, and between what the next one lies: table 3-7. */
+/** The lead byte's bits, the number of bytes after it, and the range of the next one: table 3-7. */
 function lead(byte) {
   if (byte < 0x80) return [byte, 0, 0, 0];
   if (byte >= 0xc2 && byte <= 0xdf) return [byte & 0x1f, 1, 0x80, 0xbf];

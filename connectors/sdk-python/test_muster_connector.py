@@ -1,4 +1,4 @@
-"""What the example connector does not use. `python -m unittest discover`"""
+"""Tests of what the example connector does not use. Run them with `python -m unittest discover`."""
 
 import json
 import unittest
@@ -39,7 +39,7 @@ def event() -> UserEvent:
 
 
 class Requests(unittest.TestCase):
-    def test_are_what_was_asked_for(self) -> None:
+    def test_have_the_given_parts(self) -> None:
         form = Request.post("app", "/x", form={"a": "1 2", "b&": "é'"})
         self.assertEqual(form.body, b"a=1%202&b%26=%C3%A9%27")
         self.assertEqual(Request.get("app", "/x", query={"page": 2}).query, [("page", "2")])
@@ -50,7 +50,7 @@ class Requests(unittest.TestCase):
 
 
 class Answers(unittest.TestCase):
-    def test_are_read_or_the_app_is_misconfigured(self) -> None:
+    def test_are_parsed_or_refused_as_misconfigured(self) -> None:
         self.assertEqual(answer('{"users":[1]}').entries("users"), [1])
         self.assertEqual(answer("[1]").entries(""), [1])
         with self.assertRaisesRegex(Misconfigured, 'answer to GET /x has no list "users"'):
@@ -76,7 +76,7 @@ class Events(unittest.TestCase):
 
 
 class Settings(unittest.TestCase):
-    def test_that_nobody_made_have_the_manifests_defaults(self) -> None:
+    def test_that_are_not_set_have_the_manifests_defaults(self) -> None:
         fields = {"properties": {"id": {"default": "id"}, "name": {}}}
         schema = {"properties": {"list": {"default": "staff"}, "fields": fields, "plain": {}}}
         made = completed(schema, {"fields": {"name": "n"}})
@@ -84,7 +84,7 @@ class Settings(unittest.TestCase):
 
 
 class Decisions(unittest.TestCase):
-    def test_make_a_request_that_was_asked_for_though_its_author_caught_it(self) -> None:
+    def test_make_a_request_even_if_the_method_catches_the_exception(self) -> None:
         class Stubborn(Connector):
             def create(self, app: App, context: Context, event: UserEvent) -> Outcome:
                 for number in (1, 2):
@@ -98,7 +98,7 @@ class Decisions(unittest.TestCase):
         decide(Stubborn(), app, context(), event())
         self.assertEqual(str(app.finish()), "GET /1")
 
-    def test_ask_again_where_there_was_no_answer(self) -> None:
+    def test_retry_later_without_a_response(self) -> None:
         request = Request.get("app", "/x")
         with self.assertRaises(RetryLater):
             App([Exchange(request, "unreachable")]).ask(request)
@@ -113,7 +113,7 @@ class Decisions(unittest.TestCase):
             def create(self, app: App, context: Context, event: UserEvent) -> Outcome:
                 return None  # type: ignore[return-value]
 
-        with self.assertRaisesRegex(TypeError, "create returns an Outcome"):
+        with self.assertRaisesRegex(TypeError, "create must return an Outcome"):
             decide(Forgetful(), App([]), context(), event())
 
 

@@ -1,4 +1,5 @@
-/* The app: what it answered so far, what that means, and what it is to be asked next. */
+/* The app as a decision sees it: the recorded responses, the refusals that they become, and the next
+ * request. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,8 @@
 #define RETRY_LATER MUSTER_CONNECTOR_TYPES_REFUSAL_RETRY_LATER
 #define UNSUPPORTED MUSTER_CONNECTOR_TYPES_REFUSAL_UNSUPPORTED
 
-/* How much of what the app said is passed on, in characters. */
-#define SAID 300
+/* Characters of the app's message in a refusal. */
+#define MESSAGE_LENGTH 300
 
 typedef connector_list_tuple2_string_string_t pairs_t;
 typedef connector_tuple2_string_string_t pair_t;
@@ -49,8 +50,9 @@ static text_t name_of(const request_t *request)
 	return JOIN(request->method, TEXT(" "), request->path);
 }
 
-/* A decision that is no function of its arguments must not go on: the answers that the journal has
- * belong to other questions. What differs is named without its values, which may be personal. */
+/* Fails if the request differs from the recorded one: the decision is then not a pure function, and
+ * the recorded responses do not belong to its requests. The message leaves out values, which may be
+ * personal data. */
 static void check(const app_t *app, const request_t *recorded)
 {
 	const request_t *asked = &app->request;
@@ -79,7 +81,7 @@ bool app_refuses(app_t *app, uint8_t way, text_t sentence)
 {
 	app->state = REFUSES;
 	app->refusal.tag = way;
-	app->refusal.val.rejected = sentence; /* All ways but one hold a text. */
+	app->refusal.val.rejected = sentence; /* All but one of the refusals hold a text. */
 	return false;
 }
 
@@ -91,14 +93,14 @@ static bool retry_later(app_t *app, connector_option_u32_t seconds)
 	return false;
 }
 
-/* Where apps put their message, most telling first. */
+/* The fields of error documents that hold a message, the most specific first. */
 static const text_t MESSAGES[] = {
 	TEXT("message"), TEXT("errorSummary"), TEXT("detail"), TEXT("error_description"),
 	TEXT("error"), TEXT("errors"), TEXT("title"),
 };
 #define PLACES (sizeof(MESSAGES) / sizeof(MESSAGES[0]))
 
-/* Finds the message in an error document; false where there is none. */
+/* Finds the message in an error document; false if there is none. */
 static bool message(json_t *json, text_t *found)
 {
 	switch (json_kind(json)) {
@@ -140,21 +142,21 @@ static bool message(json_t *json, text_t *found)
 	}
 }
 
-/* What the app said, shortened: the message in its JSON, or its text unless that is a web page. */
-static text_t said(const response_t *answer)
+/* The app's message, shortened: the message in its JSON, or its text unless that is a web page. */
+static text_t app_message(const response_t *answer)
 {
 	text_t text = decoded(answer->body.ptr, answer->body.len), found = {0};
 	json_t json = {.at = text.ptr, .end = text.ptr + text.len};
 	bool any = message(&json, &found);
 	if (json_done(&json))
-		return any ? words(found, SAID) : (text_t){0};
-	text_t plain = words(text, SAID);
+		return any ? words(found, MESSAGE_LENGTH) : (text_t){0};
+	text_t plain = words(text, MESSAGE_LENGTH);
 	return plain.len > 0 && plain.ptr[0] == '<' ? (text_t){0} : plain;
 }
 
 static bool refuses(app_t *app, const response_t *answer, uint8_t way, text_t verb)
 {
-	text_t words = said(answer);
+	text_t words = app_message(answer);
 	text_t colon = words.len > 0 ? TEXT("): ") : TEXT(").");
 	return app_refuses(app, way, JOIN(TEXT("The app "), verb, TEXT(" "), name_of(&app->request),
 		TEXT(" ("), number(answer->status), colon, words));
@@ -168,7 +170,7 @@ static const text_t *header(const response_t *answer, text_t name)
 	return NULL;
 }
 
-/* RFC 9110 section 10.2.3 allows a date too; a connector has no clock to compare it with. */
+/* RFC 9110 section 10.2.3 also allows a date, but a connector has no clock to compare it with. */
 static connector_option_u32_t seconds(const text_t *value)
 {
 	connector_option_u32_t none = {0};
@@ -187,7 +189,7 @@ static connector_option_u32_t seconds(const text_t *value)
 bool app_ask(app_t *app, request_t request, const response_t **answer)
 {
 	if (app->state != GOES_ON)
-		return false; /* Whoever was told to stop and goes on gains nothing. */
+		return false; /* The decision has stopped; further requests have no effect. */
 	app->request = request;
 	if (app->asked == app->recorded.len) {
 		app->state = WAITS;
@@ -209,7 +211,7 @@ bool app_ask(app_t *app, request_t request, const response_t **answer)
 		return refuses(app, there, MISCONFIGURED, TEXT("does not accept the credentials of"));
 	if (status == 501)
 		return refuses(app, there, UNSUPPORTED, TEXT("does not support"));
-	/* Some apps tell their secondary rate limits with 403. */
+	/* Some apps answer 403 when a secondary rate limit is exceeded. */
 	if (status == 408 || status == 425 || status == 429 || status >= 500 ||
 		(status == 403 && after))
 		return retry_later(app, seconds(after));

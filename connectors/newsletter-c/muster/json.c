@@ -4,7 +4,7 @@
 
 #include "muster.h"
 
-/* How deep arrays and objects may lie in each other: the stack ends somewhere. */
+/* Nesting depth of arrays and objects, so that the stack does not overflow. */
 #define DEPTH 127
 
 static const char HEX[] = "0123456789abcdef";
@@ -32,7 +32,7 @@ text_t quoted(text_t text)
 	return json.text;
 }
 
-/* From here on nothing comes. */
+/* Marks the text as broken, and ends the reading. */
 static void give_up(json_t *json)
 {
 	json->broken = true;
@@ -87,7 +87,7 @@ text_t json_name(json_t *json)
 	return name;
 }
 
-/* Four hexadecimal digits; more than 0xFFFF where there are none. */
+/* Four hexadecimal digits; a value above 0xFFFF if there are none. */
 static uint32_t unit(json_t *json)
 {
 	uint32_t value = 0;
@@ -102,7 +102,7 @@ static uint32_t unit(json_t *json)
 	return value;
 }
 
-/* What follows a backslash. */
+/* Reads an escape sequence after its backslash. */
 static void escape(json_t *json, builder_t *text)
 {
 	static const char LETTERS[] = "\"\\/bfnrt", MEANT[] = "\"\\/\b\f\n\r\t";
@@ -118,7 +118,7 @@ static void escape(json_t *json, builder_t *text)
 		bool pair = low >= 0xDC00 && low < 0xE000;
 		point = pair ? 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00) : UINT32_MAX;
 	}
-	/* Half a pair is no character. */
+	/* A lone surrogate is not a character. */
 	if (point > 0x10FFFF || (point >= 0xD800 && point < 0xE000))
 		give_up(json);
 	else

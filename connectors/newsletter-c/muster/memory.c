@@ -1,4 +1,4 @@
-/* Memory, which is given and never taken back: the sandbox ends with the decision. */
+/* An allocator without deallocation: the sandbox ends with the decision. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,11 +7,11 @@
 
 #define PAGE 65536
 
-/* Where the linker's data end. */
+/* The end of the linker's data. */
 extern uint8_t __heap_base;
 static uintptr_t used = (uintptr_t)&__heap_base;
 
-/* malloc, realloc and free are what the bindings ask for. */
+/* The bindings call malloc, realloc and free. */
 void *malloc(size_t size)
 {
 	uint64_t begin = ((uint64_t)used + 15) & ~(uint64_t)15;
@@ -25,7 +25,7 @@ void *malloc(size_t size)
 	return (void *)(uintptr_t)begin;
 }
 
-/* It takes along what lies behind the old, which means nothing to anybody. */
+/* Copies up to `size` bytes from the old block. Bytes past its end are arbitrary and not used. */
 void *realloc(void *old, size_t size)
 {
 	void *moved = malloc(size);

@@ -1,7 +1,7 @@
-/* What a connector in C is written with, over the bindings that wit-bindgen makes of wit/.
+/* The library for connectors in C, on top of wit-bindgen's bindings of wit/.
  *
- * Nothing is freed: every decision has a sandbox of its own, which ends with it. So a text may
- * stand in any number of places, and one that came as an argument may be returned. */
+ * Memory is never freed: every decision has its own sandbox, which ends with the decision. So a
+ * text may be used in any number of places, and a text from an argument may be returned. */
 #ifndef MUSTER_H
 #define MUSTER_H
 
@@ -22,20 +22,20 @@ typedef muster_connector_types_response_t response_t;
 typedef muster_connector_types_user_t user_t;
 typedef exports_muster_connector_lifecycle_list_exchange_t exchanges_t;
 
-/* text.c: UTF-8 with a length. There may be a zero in it, and there is none after it. */
+/* text.c: UTF-8 with a length. A text may contain a zero, and does not end with one. */
 
 typedef connector_string_t text_t;
 
 #define TEXT(literal) ((text_t){(uint8_t *)("" literal), sizeof(literal) - 1})
 #define TEXTS(...) ((const text_t[]){__VA_ARGS__}), sizeof((text_t[]){__VA_ARGS__}) / sizeof(text_t)
-/* The texts, one after the other. */
+/* The texts, joined. */
 #define JOIN(...) join(TEXTS(__VA_ARGS__))
-/* A path of segments, each percent-encoded. An empty one fails: `DELETE /users/` is not what
- * anybody means by deleting one user. */
+/* A path of segments, each percent-encoded. An empty segment fails the decision, since
+ * `DELETE /users/` could delete more than one user. */
 #define PATH(...) path(TEXTS(__VA_ARGS__))
 
-/* Ends the decision at once: the operation fails with this sentence, which an operator reads. It is
- * for what is nobody's fault but the connector's. */
+/* Ends the decision at once: the operation fails with this sentence, which an operator reads. Use it
+ * for errors in the connector. */
 [[noreturn]] void fail(text_t sentence);
 
 text_t join(const text_t *texts, size_t count);
@@ -43,9 +43,9 @@ text_t path(const text_t *segments, size_t count);
 text_t number(uint32_t value);
 bool same(text_t one, text_t other);
 bool contains(text_t text, uint8_t byte);
-/* These bytes as text: what is no UTF-8 in them becomes U+FFFD. */
+/* The text of these bytes. Invalid UTF-8 becomes U+FFFD. */
 text_t decoded(const uint8_t *bytes, size_t len);
-/* The words of a text with one space between them, shortened to so many characters. */
+/* The words of a text with one space between them, shortened to `most` characters. */
 text_t words(text_t text, size_t most);
 
 /* A text that grows. */
@@ -65,7 +65,7 @@ void add_character(builder_t *to, uint32_t point);
  *         text_t name = json_name(&json);
  *         ... json_string(&json), json_skip(&json), or json_open(&json, ...) again
  *     }
- *     if (!json_done(&json)) ... it was none, and what was read is worth nothing
+ *     if (!json_done(&json)) ... the text is not JSON; ignore what was read
  */
 typedef struct {
 	const uint8_t *at, *end;
@@ -75,7 +75,7 @@ typedef struct {
 
 /* A text as a JSON string. */
 text_t quoted(text_t text);
-/* The first character of what comes next, which tells its kind; 0 where nothing does. */
+/* The first character of the next value, which identifies its kind; 0 at the end. */
 uint8_t json_kind(json_t *json);
 void json_open(json_t *json, uint8_t bracket);
 bool json_more(json_t *json, uint8_t bracket);
@@ -84,10 +84,9 @@ text_t json_string(json_t *json);
 void json_skip(json_t *json);
 bool json_done(json_t *json);
 
-/* app.c: the app, as a decision sees it. There is no connection behind it: each request is compared
- * with what the journal has at this place. Where the journal has the answer, it is there at once;
- * where it does not, the decision stops, muster performs the request, writes the answer down, and
- * asks again from the beginning. */
+/* app.c: the app as a decision sees it. There is no connection behind it: each request is compared
+ * with the journal. If the journal has a response, it is returned at once. If not, the decision
+ * stops; muster performs the request, records the response, and asks again from the beginning. */
 typedef struct {
 	exchanges_t recorded;
 	size_t asked;
@@ -99,18 +98,18 @@ typedef struct {
 request_t request(text_t method, text_t endpoint, text_t path);
 void set_json(request_t *request, text_t body);
 
-/* Each of these is false where the decision stops, since it waits or refuses. Then return. */
+/* Each of these functions returns false if the decision stops: it waits or refuses. Return then. */
 
-/* Performs a request that has to succeed. */
+/* Performs a request that must succeed. */
 bool app_send(app_t *app, request_t request);
-/* Performs a request; the answer is one of the 200s, 300s or 400s, and to be looked at. */
+/* Performs a request and returns its response with a status of 2xx, 3xx or 4xx. */
 bool app_ask(app_t *app, request_t request, const response_t **answer);
-/* Goes on where the answer is one of the 200s. */
+/* Continues if the response is 2xx, and refuses otherwise. */
 bool app_succeeds(app_t *app, const response_t *answer);
-/* Refuses, in one of refusal_t's ways (MUSTER_CONNECTOR_TYPES_REFUSAL_...). */
+/* Refuses; `way` is one of MUSTER_CONNECTOR_TYPES_REFUSAL_... */
 bool app_refuses(app_t *app, uint8_t way, text_t sentence);
 
-/* To be called when everything is decided: the journal must not have more than was asked for. */
+/* Must be called at the end of a decision. Fails if the journal has more requests. */
 void app_ends(const app_t *app);
 
 #endif

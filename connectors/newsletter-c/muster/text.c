@@ -1,4 +1,4 @@
-/* Texts: made, compared, encoded for a path, and decoded from whatever an app sends. */
+/* Texts: building, comparing, encoding for a path, and decoding from an app's bytes. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +91,7 @@ text_t path(const text_t *segments, size_t count)
 			fail(JOIN(TEXT("an empty segment after "), path.text));
 		for (size_t at = 0; at < segments[n].len; at++) {
 			uint8_t byte = segments[n].ptr[at];
-			/* RFC 3986 section 2.3: what need not be encoded. */
+			/* RFC 3986 section 2.3: the unreserved characters. */
 			if (between(byte | 0x20, 'a', 'z') || between(byte, '0', '9') ||
 				contains(TEXT("-._~"), byte)) {
 				add_byte(&path, byte);
@@ -105,8 +105,8 @@ text_t path(const text_t *segments, size_t count)
 	return path.text;
 }
 
-/* The next character, and how many bytes it has. Unicode 17 section 3.9.6: what begins as UTF-8 and
- * goes wrong is one replacement, as far as it went well. */
+/* Reads the next character, and returns its length in bytes. Unicode 17 section 3.9.6: each maximal
+ * prefix of an invalid sequence becomes one replacement. */
 static size_t character(const uint8_t *at, const uint8_t *end, uint32_t *point)
 {
 	uint8_t lead = at[0];
@@ -159,7 +159,7 @@ text_t words(text_t text, size_t most)
 		}
 		size_t more = apart ? 2 : 1;
 		if (count + more > most) {
-			/* A space may be the last character that there is room for. */
+			/* The space may be the last character within the limit. */
 			if (apart && count < most)
 				add_byte(&words, ' ');
 			add(&words, TEXT("…"));

@@ -1,11 +1,11 @@
-// A connector for an app with a list of readers: a person is on it, or not.
+// A connector for a newsletter: a user is on the app's list of readers, or not.
 
 import { Rejected, Request, connector, path } from "muster-connector";
 
 /** @import { Account, App, Context, UserEvent } from "muster-connector" */
 
 /**
- * What an operator may set, as `manifest.json` describes it.
+ * The settings, which `manifest.json` describes.
  * @typedef {{ list: string }} Settings
  */
 
@@ -25,7 +25,7 @@ export default connector(
       }
       const account = put(app, context, event);
       if (account.id !== before.id) {
-        takeOff(app, context, before);
+        remove(app, context, before);
       }
       return { account, note: "Brought the list up to date." };
     },
@@ -45,12 +45,12 @@ function leave(app, context) {
   if (!account) {
     return context.unchanged("Never was on the list.");
   }
-  takeOff(app, context, account);
+  remove(app, context, account);
   return { account: { ...account, membership: "absent" }, note: "Taken off the list." };
 }
 
 /**
- * Puts a person on the list, or tells it what they are called now: the app does not mind which.
+ * Adds a user to the list, or updates their name: for the app it is the same request.
  * @param {App} app @param {Context<Settings>} context @param {UserEvent} event
  * @returns {Account}
  */
@@ -60,19 +60,19 @@ function put(app, context, event) {
     throw new Rejected("The person has no e-mail address, which the list needs.");
   }
   const name = user.displayName ?? user.userName;
-  app.send(Request.put("app", place(context, address), { json: { name } }));
+  app.send(Request.put("app", readerPath(context, address), { json: { name } }));
   return { id: address, membership: "active" };
 }
 
 /**
- * Takes a person off the list. That they are not on it (404) is just as well.
+ * Removes a user from the list. 404 means that they are not on it, and is fine.
  * @param {App} app @param {Context<Settings>} context @param {Account} account
  */
-function takeOff(app, context, account) {
-  app.ask(Request.delete("app", place(context, account.id))).found();
+function remove(app, context, account) {
+  app.ask(Request.delete("app", readerPath(context, account.id))).found();
 }
 
 /** @param {Context<Settings>} context @param {string} address */
-function place(context, address) {
+function readerPath(context, address) {
   return path("lists", context.settings.list, "readers", address);
 }

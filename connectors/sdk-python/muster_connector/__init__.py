@@ -1,7 +1,6 @@
-"""Connectors for muster: for each change in a person's life, what the app is to be asked, and what
-that comes to.
+"""The SDK for muster connectors: what a change of a user means in an app.
 
-Nothing in it needs WebAssembly, beside `muster_connector.component`.
+Only `muster_connector.component` needs WebAssembly.
 """
 
 from .app import App

@@ -1,7 +1,7 @@
 """Builds the connector in the current folder: `python -m muster_connector [OUTPUT]`.
 
-`connector.py` names it: `connector = Newsletter()`. All that it imports, and they import, becomes
-part of the component, so that nothing can be imported later on.
+`connector.py` defines it: `connector = Newsletter()`. The component contains all modules that are
+imported during the build; a decision cannot import others.
 """
 
 import json
@@ -32,17 +32,18 @@ def manifest() -> dict:
 
 
 def wit() -> Path:
-    """Beside this package in a project, and in muster's own repository."""
+    """The interface: next to this package, or two folders above as in projects and in muster's
+    repository."""
     for folder in (SDK / "wit", SDK.parent.parent / "wit"):
         if (folder / "world.wit").exists():
             return folder
-    fail("the interface (a folder `wit`) is not where it belongs")
+    fail("the interface is missing: there is no folder `wit` in the project")
 
 
 def main() -> None:
     described = manifest()
     if not Path("connector.py").exists():
-        fail("connector.py, which names the connector, is not in this folder")
+        fail("this folder has no connector.py, which defines the connector")
     tool = Path(sys.executable).with_name("componentize-py")
     if not tool.exists():
         fail("componentize-py is not installed; run: pip install -r requirements.txt")
@@ -53,7 +54,7 @@ def main() -> None:
     output = sys.argv[1] if len(sys.argv) > 1 else f"{described.get('name', 'connector')}.wasm"
     command = [tool, "-q", "-d", wit(), "-w", "connector", "componentize", "component"]
     command += ["-p", build, "-p", ".", "-p", SDK, "-o", output]
-    # What the project has installed beside is found through the environment's name.
+    # componentize-py finds the project's packages by the name of its environment.
     environment = {**os.environ, "VIRTUAL_ENV": sys.prefix}
     if subprocess.run(command, env=environment).returncode != 0:
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""The app, as a decision sees it: what it answered so far, and what it is to be asked next."""
+"""The app as a decision sees it: the recorded responses, and the next request."""
 
 from dataclasses import dataclass
 
@@ -8,24 +8,24 @@ from .response import Response
 
 
 class Waiting(Refusal):
-    """The app has been asked something that is not answered yet. Whoever catches this gains
-    nothing: the request is made."""
+    """A request has no response yet. Catching this has no effect: the request is made in any
+    case."""
 
 
 @dataclass
 class Exchange:
-    """One request and what came of it: an answer, or why there is none."""
+    """A request to the app, and its response or the reason why there is none."""
 
     request: Request
     answer: Response | str
 
 
 class App:
-    """The app: give it a request, and go on with the answer.
+    """The app: takes requests and returns responses.
 
-    There is no connection behind it. Where the journal has the answer, it is returned at once;
-    where it does not, the method ends there, muster performs the request, writes the answer down,
-    and asks the connector again from the beginning.
+    There is no connection behind it. If the journal has a response, it is returned at once. If not,
+    the method ends there; muster performs the request, records the response, and calls the method
+    again from its beginning.
     """
 
     def __init__(self, exchanges: list[Exchange]) -> None:
@@ -34,16 +34,15 @@ class App:
         self._wanted: Request | None = None
 
     def send(self, request: Request) -> Response:
-        """Performs a request that has to succeed, and returns its answer of the 200s.
+        """Performs a request that must succeed, and returns its 2xx response.
 
-        Anything else refuses the event in the way that fits: 409 as `Conflict`, 429 and 5xx as
-        `RetryLater`, 401 and 403 as `Misconfigured`, any other 4xx as `Rejected`, each with what
-        the app said.
+        Any other response refuses the event: 409 as `Conflict`, 429 and 5xx as `RetryLater`, 401
+        and 403 as `Misconfigured`, any other 4xx as `Rejected`, each with the app's message.
         """
         return self.ask(request).success()
 
     def ask(self, request: Request) -> Response:
-        """The same, but what the app answers with 3xx and 4xx (beside 401) is to be looked at."""
+        """The same, but 3xx and 4xx responses (except 401) are returned too."""
         if self._wanted is not None:
             raise Waiting
         if self._asked == len(self._recorded):
@@ -61,7 +60,7 @@ class App:
         return exchange.answer.checked()
 
     def finish(self) -> Request | None:
-        """The request that nothing is recorded for; None when the decision got to its end."""
+        """The request without a recorded response; None if the decision is complete."""
         if self._wanted is None and self._asked < len(self._recorded):
             known = len(self._recorded)
             raise RuntimeError(f"ended after {self._asked} calls where the journal has {known}")
@@ -69,7 +68,7 @@ class App:
 
 
 def diverges(asked: Request, recorded: Request) -> str | None:
-    """What differs, without the values: they may hold personal data."""
+    """The parts that differ, without their values, which may be personal data."""
     parts = {
         "endpoint": asked.endpoint == recorded.endpoint,
         "query": asked.query == recorded.query,

@@ -1,4 +1,5 @@
-"""What a host loads: the interface, around a connector. Only a build imports it."""
+"""The component that a host loads: the interface, implemented by a connector. Only a build imports
+it."""
 
 import json
 import traceback
@@ -36,7 +37,7 @@ REFUSALS = {
 
 
 def lifecycle(connector: Connector, manifest: str) -> type:
-    """The class by whose name the toolchain finds the interface."""
+    """The class that implements the interface. The toolchain finds it by its name."""
     settings = json.loads(manifest).get("settings", {})
 
     class Lifecycle:
@@ -51,7 +52,7 @@ def lifecycle(connector: Connector, manifest: str) -> type:
             except Err:
                 raise
             except BaseException as error:
-                log.log(log.Level.ERROR, told(error))
+                log.log(log.Level.ERROR, described(error))
                 raise
 
     return Lifecycle
@@ -81,8 +82,8 @@ def step(
     return wit.Step_Done(raw_outcome(answer))
 
 
-def told(error: BaseException) -> str:
-    """What went wrong, and where: `ValueError: no, at create (newsletter.py:12)`."""
+def described(error: BaseException) -> str:
+    """The error and its place: `ValueError: no, at create (newsletter.py:12)`."""
     what = "".join(traceback.format_exception_only(error)).strip()
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
@@ -97,7 +98,7 @@ def raw_refusal(refusal: Refusal) -> wit.Refusal:
     for kind, raw in REFUSALS.items():
         if isinstance(refusal, kind):
             return raw(str(refusal))
-    raise TypeError(f"{type(refusal).__name__} is no refusal that muster knows")
+    raise TypeError(f"{type(refusal).__name__} is not one of muster's refusals")
 
 
 def raw_outcome(outcome: Outcome) -> wit.Outcome:
@@ -111,7 +112,7 @@ def raw_outcome(outcome: Outcome) -> wit.Outcome:
 
 
 def cut(note: str) -> str:
-    """At most as many bytes as are kept, and no broken letter at the end."""
+    """The note, shortened to the limit between two characters."""
     raw = note.encode()
     return note if len(raw) <= NOTE else f"{raw[: NOTE - 3].decode(errors='ignore')}…"
 
@@ -157,5 +158,5 @@ def exchange_of(raw: wit.Exchange) -> Exchange:
 
 
 def word(case: Any) -> Any:
-    """`group-create` of `GROUP_CREATE`."""
+    """`group-create` for `GROUP_CREATE`."""
     return case.name.lower().replace("_", "-")

@@ -1,4 +1,4 @@
-"""What an author implements: one method for each kind of event."""
+"""The class that a connector implements: one method for each kind of event."""
 
 from typing import Any, NoReturn
 
@@ -8,43 +8,43 @@ from .refusal import Refusal, Unsupported
 
 
 class Connector:
-    """A connector: for each event, what it means in the app.
+    """A connector: what each event means in the app.
 
-    A method is asked from its beginning after every call to the app, with one more recorded answer;
-    it must do the same each time it is given the same. What a connector does not implement is
-    refused as unsupported, except `release`, which leaves the account as it is.
+    A method is called from its beginning after every call to the app, with one more recorded
+    response, and must return the same for the same arguments. A method that is not implemented
+    refuses the event as unsupported, except `release`, which leaves the account as it is.
     """
 
     def create(self, app: App, context: Context, event: UserEvent) -> Outcome:
-        """A person joins; `event.user.active` tells whether they may sign in."""
+        """A user joins; `event.user.active` says whether they may sign in."""
         unsupported("creating people")
 
     def update(self, app: App, context: Context, event: UserEvent) -> Outcome:
-        """A person's attributes changed; whether they are active did not."""
+        """A user's attributes changed, and `active` did not."""
         unsupported("updating people")
 
     def activate(self, app: App, context: Context, event: UserEvent) -> Outcome:
-        """A person may sign in again."""
+        """A user may sign in again."""
         unsupported("activating people")
 
     def deactivate(self, app: App, context: Context, event: UserEvent) -> Outcome:
-        """A person may no longer sign in."""
+        """A user may no longer sign in."""
         unsupported("deactivating people")
 
     def delete(self, app: App, context: Context, event: UserEvent) -> Outcome:
-        """The identity provider deleted the person."""
+        """The identity provider deleted the user."""
         unsupported("deleting people")
 
     def release(self, app: App, context: Context, event: UserEvent) -> Outcome:
-        """The integration ended for this person."""
+        """muster stops managing this user."""
         return context.unchanged("The integration ended; the account stays as it is.")
 
     def password(self, app: App, context: Context, event: UserEvent) -> Outcome:
-        """The password changed; `event.password` is a stand-in for it."""
+        """The password changed; `event.password` is a placeholder for it."""
         unsupported("setting passwords")
 
     def group_create(self, app: App, context: Context, event: GroupEvent) -> Outcome:
-        """A group was pushed, with the members in `event.joined`."""
+        """A group was created, with the members in `event.joined`."""
         unsupported("groups")
 
     def group_update(self, app: App, context: Context, event: GroupEvent) -> Outcome:
@@ -63,18 +63,18 @@ def unsupported(what: str) -> NoReturn:
 def decide(
     connector: Connector, app: App, context: Context, event: UserEvent | GroupEvent
 ) -> Outcome | Refusal:
-    """What the connector's method answers, or refuses."""
+    """The result of the connector's method, or its refusal."""
     try:
         outcome: Any = getattr(connector, event.kind.replace("-", "_"))(app, context, event)
     except Refusal as refusal:
         return refusal
     if not isinstance(outcome, Outcome):
-        raise TypeError(f"{event.kind} returns an Outcome, and not {type(outcome).__name__}")
+        raise TypeError(f"{event.kind} must return an Outcome, not {type(outcome).__name__}")
     return outcome
 
 
 def completed(schema: dict[str, Any], given: Any) -> Any:
-    """Settings, with the manifest's defaults where nobody made them."""
+    """The settings, with the manifest's defaults for those that are not set."""
     if given is None:
         given = schema.get("default")
     if "properties" not in schema or not isinstance(given, dict | None):

@@ -1,54 +1,59 @@
-"""What happened, what is known beside it, and what came of it."""
+"""Events, contexts and outcomes."""
 
 import json
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import Any, Literal
 
-#: In the organisation and able to sign in, in it and not able to, or not in it.
+#: `active`: in the organisation, and able to sign in. `suspended`: in the organisation, and not able
+#: to sign in. `absent`: not in the organisation.
 Membership = Literal["active", "suspended", "absent"]
 
 
 @dataclass(frozen=True)
 class Account:
-    """A person's or a group's presence in the app."""
+    """The account of a user or a group in the app."""
 
     #: The app's own id, at most 512 bytes.
     id: str
     membership: Membership
-    #: Notes of the connector's own: JSON of at most 16 KiB, given back with every event.
+    #: The connector's own notes: JSON of at most 16 KiB, included in later events.
     notes: Any = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an event: the account as it is now, and a sentence for the journal."""
+    """The result of an operation: the account afterwards, and a sentence for the journal.
+
+    Without an account, the user is absent.
+    """
 
     account: Account | None
     note: str
-    #: The identity provider no longer finds the resource (404).
+    #: Removes the resource from the identity provider's view: it reads 404.
     gone: bool = False
 
 
 @dataclass(frozen=True)
 class Context:
-    """What is known beside the event; the same each time an operation is asked about."""
+    """What a decision may depend on in addition to the event. It is the same for each decision of
+    an operation."""
 
-    #: The operation's id, unique for ever.
+    #: The operation's id, which is never used again.
     operation: str
     #: The tenant: one customer organisation's integration with the app.
     tenant: str
-    #: When the operation began, in RFC 3339 with UTC. `time.time()` says the same.
+    #: The time when the operation began, RFC 3339 in UTC. `time.time()` is the same time.
     now: str
-    #: Randomness for whoever needs it.
+    #: A random number, the same for each decision of the operation.
     seed: int
     #: The settings of app and tenant, with the manifest's defaults.
     settings: dict[str, Any]
-    #: The SCIM resource as it stood before the event; none for a create.
+    #: The SCIM resource before the event; None for a create.
     before: dict[str, Any] | None
-    #: The account, where one is known. On create: of a person who was here before.
+    #: The account, if one is known. On `create`, the account of a user who is returning.
     account: Account | None
-    #: In how many other tenants of the same app this very account is a member.
+    #: The number of the app's other tenants in which this same account is a member.
     elsewhere: int
 
     def unchanged(self, note: str) -> Outcome:
@@ -81,7 +86,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Member:
-    """Somebody who joined or left a group."""
+    """A member that joined or left a group."""
 
     id: str
     name: str
@@ -91,13 +96,13 @@ class Member:
 @dataclass(frozen=True)
 class _Event:
     kind: str
-    #: The top-level attributes that differ from before; empty on create.
+    #: The top-level attributes that changed; empty for a create.
     changes: list[str]
     _text: str
 
     @cached_property
     def resource(self) -> dict[str, Any]:
-        """The whole SCIM resource, canonical."""
+        """The whole SCIM resource in canonical form."""
         return json.loads(self._text)
 
     def attribute(self, path: str) -> Any:
@@ -107,7 +112,7 @@ class _Event:
         return reduce(inside, attribute.split("."), within)
 
     def changed(self, path: str) -> bool:
-        """Whether the attribute differs from before; of `name.givenName`, whether `name` does."""
+        """Whether the attribute changed. For `name.givenName`, whether `name` changed."""
         schema, attribute = split(path)
         top = attribute.split(".")[0]
         return any(split(change) == (schema, top) for change in self.changes)
@@ -115,29 +120,29 @@ class _Event:
 
 @dataclass(frozen=True)
 class UserEvent(_Event):
-    """What happened to a person."""
+    """A change of a user."""
 
-    #: The person after the event.
+    #: The user after the event.
     user: User
-    #: A stand-in for the password that was set; it belongs in a JSON or form body.
+    #: A placeholder for the password that was set, to be used in a JSON or form body.
     password: str | None
 
     @property
     def address(self) -> str | None:
-        """The person's e-mail address; their `userName` where it is one and there is no other."""
+        """The user's e-mail address; if there is none, the `userName` if it contains `@`."""
         name = self.user.user_name
         return self.user.email or (name if "@" in name else None)
 
 
 @dataclass(frozen=True)
 class GroupEvent(_Event):
-    """What happened to a group."""
+    """A change of a group."""
 
     #: The group after the event.
     group: Group
-    #: Who joined; at most 100, a larger change arrives as several events.
+    #: The members that joined, at most 100. A larger change arrives as several events.
     joined: list[Member]
-    #: Who left; at most 100, as above.
+    #: The members that left, at most 100, as above.
     left: list[Member]
 
 
@@ -146,6 +151,6 @@ def inside(value: Any, name: str) -> Any:
 
 
 def split(path: str) -> tuple[str | None, str]:
-    """`urn:…:User:department` in its schema and its attribute."""
+    """Splits `urn:…:User:department` into the schema and the attribute."""
     schema, colon, attribute = path.rpartition(":")
     return (schema if colon else None, attribute)

@@ -1,28 +1,28 @@
-"""Why an operation cannot be finished. Each becomes a SCIM error whose `detail` is the text."""
+"""Refusals: why an operation cannot be finished. Each becomes a SCIM error with its text."""
 
 
 class Refusal(Exception):
-    """Why an operation cannot be finished: raise one of those below."""
+    """Why an operation cannot be finished. Raise one of its subclasses."""
 
 
 class Rejected(Refusal):
-    """The app says no for good. 400 `invalidValue`."""
+    """The app rejects the change. 400 `invalidValue`."""
 
 
 class Conflict(Refusal):
-    """Somebody else in the app has this name or address. 409 `uniqueness`."""
+    """Another account in the app has this name or address. 409 `uniqueness`."""
 
 
 class Forbidden(Refusal):
-    """It must not be done, to a protected account for instance. 403."""
+    """The change is not allowed, for example because the account is protected. 403."""
 
 
 class Unsupported(Refusal):
-    """The app has no such thing. 501."""
+    """The app does not support the change. 501."""
 
 
 class RetryLater(Refusal):
-    """The app cannot be reached, or asks to wait: if known, for so many seconds."""
+    """The app cannot be reached, or asks to wait, for this many seconds if known."""
 
     def __init__(self, seconds: int | None = None) -> None:
         super().__init__("The app cannot be reached, or asks to wait.")
@@ -30,4 +30,4 @@ class RetryLater(Refusal):
 
 
 class Misconfigured(Refusal):
-    """The app's settings or credentials are wrong. 500; the operation waits for the operator."""
+    """The app's settings or credentials are wrong. 500; the operation stays open for the operator."""

@@ -10,7 +10,7 @@ class Request:
     """A request to the app, at an endpoint that the manifest names.
 
     `json` is a JSON body, `form` a form body, `body` any other. The same value must give the same
-    text each time, so let no set stand in it.
+    text each time, so it must not contain a set.
     """
 
     def __init__(

@@ -1,19 +1,19 @@
-"""What the app answered, and what each status means to the operation."""
+"""Responses of the app, and the refusal that each status becomes."""
 
 import json
 from typing import Any, Self
 
 from .refusal import Conflict, Misconfigured, Rejected, RetryLater, Unsupported
 
-#: How much of what the app said is passed on, in characters.
-SAID = 300
+#: Characters of the app's message in a refusal.
+MESSAGE_LENGTH = 300
 
-#: Where apps put their message, most telling first.
+#: The fields of error documents that hold a message, the most specific first.
 MESSAGES = ("message", "errorSummary", "detail", "error_description", "error", "errors", "title")
 
 
 class Response:
-    """An answer of the app."""
+    """A response of the app."""
 
     def __init__(
         self, asked: str, status: int, headers: list[tuple[str, str]], body: bytes
@@ -25,19 +25,19 @@ class Response:
         self.body = body
 
     def checked(self) -> Self:
-        """The answer; or the refusal, where no connector can make anything of it."""
+        """The response. Raises a refusal if a connector cannot do anything about it."""
         if self.status == 401:
             raise Misconfigured(self._sentence("does not accept the credentials of"))
         if self.status == 501:
             raise Unsupported(self._sentence("does not support"))
-        # Some apps tell their secondary rate limits with 403.
+        # Some apps answer 403 when a secondary rate limit is exceeded.
         limited = self.status == 403 and self.header("retry-after") is not None
         if limited or self.status in (408, 425, 429) or self.status >= 500:
             raise self._later()
         return self
 
     def success(self) -> Self:
-        """The answer, if it is one of the 200s; raises the refusal that fits otherwise."""
+        """The response if its status is 2xx. Raises the refusal that fits otherwise."""
         if 200 <= self.status < 300:
             return self
         if 300 <= self.status < 400:
@@ -49,7 +49,7 @@ class Response:
         raise Rejected(self._sentence("refused"))
 
     def found(self) -> Self | None:
-        """As `success`, but None where there is no such thing (404, 410)."""
+        """As `success`, but None for 404 and 410."""
         return None if self.status in (404, 410) else self.success()
 
     def text(self) -> str:
@@ -57,7 +57,7 @@ class Response:
         return self.body.decode(errors="replace")
 
     def json(self) -> Any:
-        """The body as JSON. What cannot be read is `Misconfigured`."""
+        """The body as JSON. Another body is `Misconfigured`."""
         try:
             return json.loads(self.body)
         except ValueError as error:
@@ -65,7 +65,7 @@ class Response:
             raise Misconfigured(text) from None
 
     def entries(self, field: str) -> list[Any]:
-        """The list in this field of the body; the body itself where the field is empty."""
+        """The list in this field of the body. If the field is empty, the body itself is the list."""
         body = self.json()
         entries = body.get(field) if field and isinstance(body, dict) else body
         if not isinstance(entries, list):
@@ -77,18 +77,18 @@ class Response:
         return next((value for known, value in self.headers if known == name), None)
 
     def _later(self) -> RetryLater:
-        # RFC 9110 §10.2.3 allows a date too; a connector has no clock to compare it with.
+        # RFC 9110 §10.2.3 also allows a date, but a connector has no clock to compare it with.
         after = (self.header("retry-after") or "").strip()
         seconds = after.isascii() and after.isdigit() and len(after) < 10
         return RetryLater(int(after) if seconds else None)
 
     def _sentence(self, verb: str) -> str:
-        said = what_it_said(self.text())
-        return f"The app {verb} {self._asked} ({self.status}){f': {said}' if said else '.'}"
+        words = app_message(self.text())
+        return f"The app {verb} {self._asked} ({self.status}){f': {words}' if words else '.'}"
 
 
 def id_in(entry: Any, field: str) -> str:
-    """The id in a JSON object of the app's, be it text or number."""
+    """The id in a JSON object of the app, a string or a number, as text."""
     found = entry.get(field) if isinstance(entry, dict) else None
     if isinstance(found, str | int) and not isinstance(found, bool) and found != "":
         return str(found)
@@ -99,14 +99,14 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def what_it_said(text: str) -> str:
-    """What the app said, shortened: its message, or its text unless that is a web page."""
+def app_message(text: str) -> str:
+    """The app's message, shortened: the message in its JSON, or its text unless it is a web page."""
     try:
         words = message(json.loads(text)) or ""
     except ValueError:
         words = "" if text.lstrip().startswith("<") else text
     words = " ".join(words.split())
-    return words if len(words) <= SAID else f"{words[:SAID]}…"
+    return words if len(words) <= MESSAGE_LENGTH else f"{words[:MESSAGE_LENGTH]}…"
 
 
 def message(value: Any) -> str | None:
