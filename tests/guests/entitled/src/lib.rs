@@ -1,5 +1,4 @@
-//! A connector of an app with badges, roles, entitlements and profiles, which its manifest adds to
-//! SCIM's own schemas.
+//! A connector whose manifest adds badges, roles, entitlements and profiles to SCIM's own schemas.
 
 use muster_connector::{
     Account, App, Connector, Context, Decision, Membership, Outcome, UserEvent,
@@ -10,7 +9,7 @@ struct Entitled;
 
 muster_connector::export!(Entitled, manifest: "manifest.json");
 
-/// What the settings list is served by muster.
+/// The settings list resources that muster serves; the connector does not use them.
 #[derive(Default, Deserialize)]
 struct Lists {}
 

@@ -1,5 +1,5 @@
-//! A connector as it should be, but for the one fault that its settings name, such as
-//! `{"fault":"leaver-stays"}`: what the conformance kit is to find.
+//! A correct connector with one fault, which its settings name: `{"fault":"leaver-stays"}`. The
+//! conformance kit must find it.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "connector" });
 
@@ -40,7 +40,7 @@ impl Guest for Faulty {
 
     fn decide(context: Context, event: Event, exchanges: Vec<Exchange>) -> Result<Step, Refusal> {
         set_hook(Box::new(|panic| log(Level::Error, &panic.to_string())));
-        // {"fault":"…"}: the fourth thing between quotation marks.
+        // {"fault":"…"}: the fourth part when split at quotation marks.
         let fault = context.settings.split('"').nth(3).unwrap_or_default().to_owned();
         let mut app = App { fault, exchanges, asked: 0 };
         match decide(&mut app, &context, &event) {
@@ -53,7 +53,7 @@ impl Guest for Faulty {
 
 export!(Faulty);
 
-/// Why a decision goes no further.
+/// Why a decision stops.
 enum Stop {
     Call(Request),
     Refused(Refusal),
@@ -61,7 +61,7 @@ enum Stop {
 
 type Answer = Result<Response, Unreachable>;
 
-/// The app, with what it answered so far.
+/// The app, with its recorded responses.
 struct App {
     fault: String,
     exchanges: Vec<Exchange>,
@@ -85,7 +85,7 @@ impl App {
         match self.fault.as_str() {
             "request" => request.path.push_str("/.."),
             "header" => request.headers.push(("authorization".to_owned(), "me".to_owned())),
-            // It depends on how often it was asked, and so is no function of its arguments.
+            // The path depends on the number of recorded exchanges, so the decision is not pure.
             "undetermined" => request.path = format!("{path}/{}", self.exchanges.len()),
             "too-much" => request.body = Some(vec![b' '; 1 << 20]),
             _ => {}
@@ -101,7 +101,7 @@ impl App {
         Ok(recorded.response.clone())
     }
 
-    /// Asks for something that must be done, and stops where it is not.
+    /// Performs a request that must succeed, and stops if it does not.
     fn send(&mut self, method: &str, path: &str, body: Option<String>) -> Result<Response, Stop> {
         match self.ask(method, path, body)? {
             Ok(response) if (200..300).contains(&response.status) => Ok(response),
@@ -110,7 +110,7 @@ impl App {
     }
 }
 
-/// What a no means.
+/// The refusal for an unsuccessful response.
 fn refusal(no: &Answer) -> Refusal {
     let status = match no {
         Ok(response) => response.status,
@@ -264,7 +264,7 @@ fn outcome(app: &App, id: &str, membership: Membership) -> Outcome {
     Outcome { account: Some(account), visibility: Visibility::Present, note: note.to_owned() }
 }
 
-/// Nothing in it has an address, so the stack that it fills is the sandbox's and not its own.
+/// No local variable has an address, so it fills the sandbox's stack and not the one in memory.
 #[inline(never)]
 fn recurse(n: u64) -> u64 {
     if n == 0 { 0 } else { recurse(n.wrapping_mul(5) | 1).rotate_left(1) ^ n }

@@ -1,4 +1,4 @@
-//! A connector that wants to know the time.
+//! A connector that imports a foreign interface, a clock.
 
 wit_bindgen::generate!({
     path: "../../../wit",

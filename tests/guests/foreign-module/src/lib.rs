@@ -1,4 +1,4 @@
-//! A connector whose module wants a function that no interface names.
+//! A connector whose module imports a function that belongs to no interface.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "connector" });
 

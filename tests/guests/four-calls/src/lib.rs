@@ -1,5 +1,6 @@
-//! Makes four teams, one after the other, for each person who joins, for the tests that kill the
-//! host between any two of them. Whoever is deactivated goes out of sight, after one call.
+//! A connector that creates four teams, one after the other, for each new user, for the tests that
+//! kill the host between two calls. A deactivated user disappears for the identity provider, after
+//! one call.
 
 use muster_connector::{
     Account, App, Connector, Context, Decision, Membership, NoSettings, Outcome, Request, UserEvent,
@@ -25,6 +26,6 @@ impl Connector for FourCalls {
 
     fn deactivate(&self, app: &mut App, _: &Context, _: &UserEvent) -> Decision {
         app.send(Request::get("app", "/organizations/calls/teams"))?;
-        Ok(Outcome::new(None, "Nobody is to see them any more.").gone())
+        Ok(Outcome::new(None, "Removed from view.").gone())
     }
 }

@@ -1,4 +1,4 @@
-//! A connector that does whatever its settings say, such as `{"do":"loop"}`.
+//! A connector that does what its settings say: `{"do":"loop"}`.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "connector" });
 
@@ -11,10 +11,10 @@ use exports::muster::connector::lifecycle::{Context, Event, Exchange, Guest, Ref
 use muster::connector::log::{Level, log};
 use muster::connector::types::{Account, Membership, Outcome, Request, Visibility};
 
-/// What `describe` does. It is asked without arguments, so tests write another word into the file.
+/// The behaviour of `describe`, which has no arguments. Tests replace it in the compiled file.
 static DESCRIBE: [u8; 17] = *b"describe:manifest";
 
-/// Tests write another one into the file: there is room behind it.
+/// The manifest, with room for a longer one. Tests replace it in the compiled file.
 static MANIFEST: [u8; 4096] = with_room(
     r#"{
     "name": "misbehaving",
@@ -33,7 +33,7 @@ struct Misbehaving;
 
 impl Guest for Misbehaving {
     fn describe() -> String {
-        // Volatile, or the compiler would know what is in it.
+        // Volatile, so that the compiler does not assume the value.
         match unsafe { read_volatile(&DESCRIBE) } {
             [.., b'l', b'o', b'o', b'p'] => forever(),
             [.., b't', b'r', b'a', b'p'] => panic!("no description"),
@@ -44,7 +44,7 @@ impl Guest for Misbehaving {
 
     fn decide(context: Context, event: Event, exchanges: Vec<Exchange>) -> Result<Step, Refusal> {
         set_hook(Box::new(|panic| log(Level::Error, &panic.to_string())));
-        // {"do":"…"}: the fourth thing between quotation marks.
+        // {"do":"…"}: the fourth part when split at quotation marks.
         match context.settings.split('"').nth(3).unwrap_or_default() {
             "done" => done("done"),
             "loop" => forever(),
@@ -109,7 +109,7 @@ impl Guest for Misbehaving {
 
 export!(Misbehaving);
 
-/// Volatile, as above.
+/// The manifest. Volatile, as above.
 fn manifest() -> String {
     String::from_utf8(unsafe { read_volatile(&MANIFEST) }.to_vec()).unwrap()
 }
@@ -152,7 +152,7 @@ fn forever() -> ! {
     }
 }
 
-/// It takes much longer than a decision that is quick, and ends.
+/// Takes much longer than a fast decision, and ends.
 fn compute() {
     (0..400_000_000_u64).for_each(|n| {
         black_box(n);
@@ -165,7 +165,7 @@ fn allocate() -> ! {
     }
 }
 
-/// Takes what there is, gives it back, and tells how many MiB it was.
+/// Allocates all available memory, frees it, and returns the number of MiB.
 fn allocate_politely() -> String {
     let mut held: Vec<Vec<u8>> = Vec::with_capacity(1000);
     loop {
@@ -177,7 +177,7 @@ fn allocate_politely() -> String {
     }
 }
 
-/// Nothing in it has an address, so the stack that it fills is the sandbox's and not its own.
+/// No local variable has an address, so it fills the sandbox's stack and not the one in memory.
 #[inline(never)]
 fn recurse(n: u64) -> u64 {
     if n == 0 { 0 } else { recurse(n.wrapping_mul(5) | 1).rotate_left(1) ^ n }

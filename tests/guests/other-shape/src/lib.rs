@@ -1,4 +1,4 @@
-//! A connector that says it is of our interface, and whose functions are not.
+//! A component that exports the interface's name with functions of other types.
 
 wit_bindgen::generate!({
     inline: "

@@ -1,4 +1,4 @@
-//! A connector for an interface that is still to come.
+//! A connector for a later, unsupported version of the interface.
 
 wit_bindgen::generate!({
     inline: "

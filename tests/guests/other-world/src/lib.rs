@@ -1,4 +1,4 @@
-//! A component, and no connector.
+//! A component that is not a connector.
 
 wit_bindgen::generate!({
     inline: "

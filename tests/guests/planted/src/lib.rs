@@ -1,5 +1,5 @@
-//! The roster connector, but that people of certain names are treated otherwise, for the tests that
-//! try a candidate on the past.
+//! The roster connector with other decisions for users with certain names, for the tests that
+//! replay recorded decisions with a candidate.
 
 use muster_connector::{
     Account, App, Connector, Context, Decision, Membership, NoSettings, Outcome, Refusal, Request,
@@ -53,7 +53,7 @@ fn listed(event: &UserEvent, what: &str) -> Outcome {
     Outcome::new(Account::new(&event.user.id, membership), format!("{what}, {state}."))
 }
 
-/// Some milliseconds of nothing.
+/// Computes for some milliseconds.
 fn slowly() -> u64 {
     (0..2_000_000).fold(0, |sum, n| std::hint::black_box(sum ^ n))
 }

@@ -1,5 +1,5 @@
-//! A connector that asks its system for what its settings name, such as `{"do":"clock"}`. What it
-//! imports is what toolchains import by themselves, in the version that one of them is at.
+//! A connector that uses the part of WASI that its settings name: `{"do":"clock"}`. Its imports are
+//! those of toolchains that link WASI by themselves, in the version of one of them.
 
 wit_bindgen::generate!({
     path: ["../../../wit", "wasi.wit"],
@@ -56,7 +56,7 @@ impl Guest for WithWasi {
     }
 
     fn decide(context: Context, _: Event, _: Vec<Exchange>) -> Result<Step, Refusal> {
-        // {"do":"…"}: the fourth thing between quotation marks.
+        // {"do":"…"}: the fourth part when split at quotation marks.
         let note = match context.settings.split('"').nth(3).unwrap_or_default() {
             "files" => format!("{:?}", preopens::get_directories().len()),
             "sockets" => {
