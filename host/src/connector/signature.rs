@@ -4,6 +4,9 @@
 //! registry, a folder or on another host. It holds the public key and the Ed25519 signature
 //! (RFC 8032) of the SHA-256 of everything before the first signature. A file may have several
 //! signatures by different keys.
+//!
+//! The trusted keys are checked each time a file is loaded, so that removing a key stops what it has
+//! signed. Connectors that come with the host are trusted with the host.
 
 use std::fmt;
 use std::path::Path;

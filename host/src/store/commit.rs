@@ -1,4 +1,7 @@
 //! Commits: everything that an operation changes, written in one transaction.
+//!
+//! Callers hand over a whole [`Commit`] and never a connection: they state what must be true together,
+//! and the writer owns the transaction and shares it among all commits that wait at the same time.
 
 use std::fmt;
 

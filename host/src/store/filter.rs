@@ -2,6 +2,12 @@
 //!
 //! They mean what `scim::evaluate` says. Attributes that have a column are compared by the column,
 //! and by its index for equality; all others are looked up in the document.
+//!
+//! What clients filter by has an index (`what_clients_filter_by_is_indexed`). Any other filter is
+//! answered as long as SQLite needs no more steps than for one condition on a million documents, and
+//! refused with `tooMany` beyond: steps and not seconds, so that a busy machine refuses no request.
+//! `meta.location` and `$ref` cannot be filtered by (`invalidFilter`), since they are made for each
+//! answer.
 
 use crate::scim::path::AttributePath;
 use crate::scim::{Error, Filter, Literal, Operator, ResourceType};

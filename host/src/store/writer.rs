@@ -1,4 +1,9 @@
 //! The one connection that writes: everything that waits goes into one transaction.
+//!
+//! A commit is a row of a temporary view, and triggers on the view (`entry.sql`) carry it out. Each
+//! statement that ends costs a message between threads, so a batch of commits is one `INSERT`: one
+//! round trip, one transaction, rows taking effect one after the other. If the batch fails, each
+//! commit is inserted by itself and fails by itself.
 
 use std::sync::Arc;
 

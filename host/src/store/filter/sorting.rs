@@ -1,5 +1,9 @@
-//! What a list is sorted by (RFC 7644 §3.4.2.3): the value of an attribute, or of the primary or
-//! first of several.
+//! Sort keys of a list (RFC 7644 §3.4.2.3): the value of an attribute, or of its primary or first
+//! element.
+//!
+//! `userName` and `meta.lastModified` are ordered by an index, for any number of resources. Any other
+//! attribute orders up to 20,000 matches; beyond, the query is refused with `tooMany`, since a tenant
+//! is not put in memory for it. Texts are compared by their first 256 characters.
 
 use super::condition::{Condition, ConditionWriter};
 use super::folding::FOLDED;
