@@ -1,4 +1,7 @@
-//! One keep-alive connection of HTTP/1.1: just enough of a client to cost little beside a server.
+//! A minimal HTTP/1.1 client: one keep-alive connection, one request at a time.
+//!
+//! The load generator shares the processors with the servers that it measures, so the client does
+//! as little as possible: no allocation for each header, no chunked responses.
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
@@ -13,13 +16,13 @@ use tokio::net::TcpStream;
 pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) path: String,
-    /// JSON; nothing where it is empty.
+    /// JSON; empty for a request without a body.
     pub(crate) body: String,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
-pub(crate) struct Answer<'c> {
+pub(crate) struct Response<'c> {
     pub(crate) status: u16,
     pub(crate) body: &'c [u8],
 }
@@ -28,21 +31,21 @@ pub(crate) struct Answer<'c> {
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
-    /// The headers of every request.
+    /// Headers sent with every request.
     headers: String,
-    /// What stands before every path.
+    /// Prepended to every path.
     prefix: String,
     sent: Vec<u8>,
     received: Vec<u8>,
     filled: usize,
 }
 
-/// What an answer's head says.
+/// The parsed head of a response, with offsets into the received bytes.
 struct Head {
     status: u16,
-    /// Where the answer ends.
+    /// End of the response.
     end: usize,
-    /// Where its body begins.
+    /// Start of the body.
     body: usize,
 }
 
@@ -52,16 +55,16 @@ impl Request {
     }
 }
 
-impl Answer<'_> {
+impl Response<'_> {
     /// The body as JSON.
     pub(crate) fn json(&self) -> anyhow::Result<Value> {
-        serde_json::from_slice(self.body).context("the answer is no JSON")
+        serde_json::from_slice(self.body).context("the response is not JSON")
     }
 
-    /// An error unless this is the status.
+    /// Returns the response if it has this status, and an error otherwise.
     pub(crate) fn expect(self, status: u16) -> anyhow::Result<Self> {
         let body = String::from_utf8_lossy(&self.body[..self.body.len().min(1000)]);
-        ensure!(self.status == status, "{} instead of {status}: {body}", self.status);
+        ensure!(self.status == status, "status {} instead of {status}: {body}", self.status);
         Ok(self)
     }
 }
@@ -81,7 +84,7 @@ impl Connection {
         Ok(Self { stream, headers, prefix, sent: Vec::new(), received, filled: 0 })
     }
 
-    pub(crate) async fn send(&mut self, request: &Request) -> anyhow::Result<Answer<'_>> {
+    pub(crate) async fn send(&mut self, request: &Request) -> anyhow::Result<Response<'_>> {
         let Request { method, path, body } = request;
         self.sent.clear();
         write!(self.sent, "{method} {}{path} HTTP/1.1\r\n{}", self.prefix, self.headers)?;
@@ -95,7 +98,7 @@ impl Connection {
         write!(self.sent, "\r\n{body}")?;
         self.write().await.with_context(|| format!("sending {method} {path}"))?;
         let head = self.read().await.with_context(|| format!("reading {method} {path}"))?;
-        Ok(Answer { status: head.status, body: &self.received[head.body..head.end] })
+        Ok(Response { status: head.status, body: &self.received[head.body..head.end] })
     }
 
     async fn write(&mut self) -> anyhow::Result<()> {
@@ -112,14 +115,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads one answer to its end. There is never more than one under way.
+    /// Reads one response. At most one request is pending on a connection.
     async fn read(&mut self) -> anyhow::Result<Head> {
         self.filled = 0;
         let mut head = None;
         loop {
             self.stream.readable().await?;
             match self.stream.try_read(&mut self.received[self.filled..]) {
-                Ok(0) => bail!("the server hung up"),
+                Ok(0) => bail!("the server closed the connection"),
                 Ok(read) => self.filled += read,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(error) => return Err(error.into()),
@@ -130,33 +133,38 @@ impl Connection {
             match head {
                 Some(head) if self.filled >= head.end => return Ok(head),
                 Some(Head { end, .. }) if self.received.len() < end => self.received.resize(end, 0),
-                None if self.filled == self.received.len() => bail!("an answer without an end"),
+                None if self.filled == self.received.len() => {
+                    bail!("the head of the response is too long")
+                }
                 _ => {}
             }
         }
     }
 }
 
-/// The head of an answer, once all of it is there.
+/// Parses the head of a response. Returns `None` until all of it is received.
 fn parse(received: &[u8]) -> anyhow::Result<Option<Head>> {
     let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);
     };
     let head = std::str::from_utf8(&received[..end])?;
     let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("no status")?;
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .context("the response has no status")?;
     let mut length = 0;
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         if name.eq_ignore_ascii_case("content-length") {
             length = value.trim().parse()?;
         }
-        ensure!(!name.eq_ignore_ascii_case("transfer-encoding"), "the answer is chunked");
+        ensure!(!name.eq_ignore_ascii_case("transfer-encoding"), "the response is chunked");
     }
     let body = end + 4;
     Ok(Some(Head { status: status.parse()?, end: body + length, body }))
 }
 
-/// A text with everything in it that a query string must not hold written as `%XX`.
+/// Percent-encodes a text for a query string.
 pub(crate) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len() + 16);
     for byte in text.bytes() {

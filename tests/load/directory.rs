@@ -1,4 +1,4 @@
-//! Who is in a server's directory, as far as the generator knows.
+//! The users of one server, as the load generator knows them: ids, names, and which were used last.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,21 +10,23 @@ pub(crate) struct Person {
     number: usize,
 }
 
-/// A group that is joined by one after the other.
+/// A group to which users are added one by one.
 #[derive(Debug)]
 struct Group {
     id: String,
-    /// The place among the people of who joins next.
+    /// Index of the user that is added next.
     next: usize,
 }
 
-/// Users of one server.
+/// The users of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     people: Mutex<Vec<Person>>,
+    /// Number of user names given out.
     named: AtomicUsize,
+    /// Number of PATCH requests prepared.
     patched: AtomicUsize,
-    /// How many there are before anything grows.
+    /// Number of users to choose from; users created since the last count are left out.
     population: AtomicUsize,
     group: Mutex<Option<Group>>,
 }
@@ -34,61 +36,63 @@ impl Person {
         user_name(self.number)
     }
 
-    /// Id and name, as a member is told.
+    /// Id and display name, as a group member refers to the user.
     fn member(&self) -> (String, String) {
         (self.id.clone(), self.name())
     }
 }
 
 impl Directory {
-    /// How many were there when the population was last counted.
+    /// The number of users at the last count.
     pub(crate) fn population(&self) -> usize {
         self.population.load(Ordering::Relaxed)
     }
 
-    /// Counts the population.
+    /// Counts the users; [`population`](Self::population) is this number from now on.
     pub(crate) fn count(&self) -> usize {
         let count = self.people().len();
         self.population.store(count, Ordering::Relaxed);
         count
     }
 
-    /// One of the population.
-    pub(crate) fn anybody(&self, random: u64) -> Person {
-        let place = random % self.population() as u64;
-        self.people()[place as usize].clone()
+    /// The user that a random number selects.
+    pub(crate) fn random_person(&self, random: u64) -> Person {
+        let index = random % self.population() as u64;
+        self.people()[index as usize].clone()
     }
 
-    /// The next one of the population, and what becomes of `active`.
+    /// The next user to PATCH, and the new value of `active`: false in the first pass over all
+    /// users, true in the second, and so on.
     pub(crate) fn next_to_patch(&self) -> (Person, bool) {
         let n = self.patched.fetch_add(1, Ordering::Relaxed);
         let active = n / self.population() % 2 == 1;
         (self.people()[n % self.population()].clone(), active)
     }
 
-    /// The number in the name of the next new user.
+    /// The number of the next new user.
     pub(crate) fn next_name(&self) -> usize {
         self.named.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A user was made.
-    pub(crate) fn arrived(&self, number: usize, id: String) {
+    /// Records a created user.
+    pub(crate) fn add(&self, number: usize, id: String) {
         self.people().push(Person { id, number });
     }
 
-    /// Ids and names of the first so many.
+    /// Ids and names of the first `count` users.
     pub(crate) fn first(&self, count: usize) -> Vec<(String, String)> {
         self.people().iter().take(count).map(Person::member).collect()
     }
 
-    /// From now on people join this group, in which the first so many are.
+    /// Adds users to this group from now on. The first `members` users are members already.
     pub(crate) fn open_group(&self, id: String, members: usize) {
-        *self.group.lock().expect("nobody panics with it") = Some(Group { id, next: members });
+        *self.group.lock().expect("no thread panics while it holds the lock") =
+            Some(Group { id, next: members });
     }
 
-    /// The group that is joined, and who joins it next; none when all did.
+    /// The current group and the user to add next; `None` when all users are members.
     pub(crate) fn next_to_join(&self) -> Option<(String, (String, String))> {
-        let mut group = self.group.lock().expect("nobody panics with it");
+        let mut group = self.group.lock().expect("no thread panics while it holds the lock");
         let group = group.as_mut()?;
         let person = self.people().get(group.next)?.member();
         group.next += 1;
@@ -96,11 +100,11 @@ impl Directory {
     }
 
     fn people(&self) -> std::sync::MutexGuard<'_, Vec<Person>> {
-        self.people.lock().expect("nobody panics with it")
+        self.people.lock().expect("no thread panics while it holds the lock")
     }
 }
 
-/// The name of the user of this number.
+/// The `userName` of the user with this number.
 pub(crate) fn user_name(number: usize) -> String {
     format!("person{number}@load.example")
 }

@@ -1,5 +1,7 @@
-//! The generator: as many requests as a server answers, from a number of connections.
+//! The load generator: sends requests over a number of connections, each as fast as the server
+//! answers.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,50 +12,71 @@ use tokio::task::JoinSet;
 
 use crate::connection::{Connection, Request};
 use crate::directory::Directory;
-use crate::operation::{Operation, Seat, id, join};
+use crate::operation::{ClientState, Operation, add_members, resource_id};
 use crate::process::Process;
 
 /// Members that one request adds while a group is filled.
 const CHUNK: usize = 5000;
-/// How long after its end a slice may still be waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the responses may take after the end of a time slice.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The programs that are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    Muster,
+    /// The reference server, which only stores: an upper limit for this machine.
+    Limit,
+    /// The reference server with a decision and a row of a journal for each write.
+    Baseline,
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Muster => "muster",
+            Self::Limit => "limit",
+            Self::Baseline => "baseline",
+        })
+    }
+}
 
 /// A server under load.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// What it is called in progress and reports.
-    pub(crate) name: &'static str,
+    pub(crate) program: Program,
     pub(crate) process: Process,
-    /// What stands before `/Users`.
+    /// The base path of SCIM, before `/Users`.
     pub(crate) prefix: String,
     pub(crate) token: String,
     pub(crate) directory: Arc<Directory>,
-    /// Removed when the process is gone.
+    /// Removed after the process has ended.
     pub(crate) _folder: TempDir,
 }
 
-/// How long something is done.
+/// When the generator stops sending.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Until {
-    After(Duration),
+    /// After this time.
+    Elapsed(Duration),
+    /// After this number of requests.
     Requests(usize),
 }
 
-/// What was done in what time.
+/// The number of requests, the time that they took, and the processor time of the server.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Throughput {
     requests: usize,
-    took: Duration,
+    elapsed: Duration,
     processor: Duration,
 }
 
-impl Pace {
+impl Throughput {
     /// Requests per second.
     pub(crate) fn rate(self) -> f64 {
-        self.requests as f64 / self.took.as_secs_f64()
+        self.requests as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// Microseconds of processor time that each request took from the server.
+    /// Processor time of the server for each request, in microseconds.
     pub(crate) fn micros(self) -> f64 {
         self.processor.as_secs_f64() * 1e6 / self.requests as f64
     }
@@ -63,10 +86,10 @@ impl Server {
     pub(crate) async fn connect(&self) -> anyhow::Result<Connection> {
         Connection::open(self.process.address, &self.prefix, &self.token)
             .await
-            .with_context(|| self.name)
+            .with_context(|| self.program)
     }
 
-    /// Makes users until there are so many, and counts them.
+    /// Creates users until there are `users`, and counts them.
     pub(crate) async fn fill(&self, users: usize, connections: usize) -> anyhow::Result<()> {
         let missing = users.saturating_sub(self.directory.count());
         if missing > 0 {
@@ -76,53 +99,57 @@ impl Server {
         Ok(())
     }
 
-    /// Makes a group of the first so many users, which those behind them join from now on.
+    /// Creates a group of the first `members` users; later `Group` operations add the users after
+    /// them. Returns its id.
     pub(crate) async fn open_group(&self, members: usize) -> anyhow::Result<String> {
         let mut connection = self.connect().await?;
-        let body = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Everybody","members":[]}"#;
+        let body = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Everyone","members":[]}"#;
         let request = Request { method: "POST", path: "/Groups".to_owned(), body: body.to_owned() };
-        let group = id(connection.send(&request).await?.expect(201)?.body)?;
+        let group = resource_id(connection.send(&request).await?.expect(201)?.body)?;
         let path = format!("/Groups/{group}");
         for people in self.directory.first(members).chunks(CHUNK) {
-            let request = Request { method: "PATCH", path: path.clone(), body: join(people) };
+            let request =
+                Request { method: "PATCH", path: path.clone(), body: add_members(people) };
             connection.send(&request).await?.expect(204)?;
         }
         self.directory.open_group(group.clone(), members);
         Ok(group)
     }
 
-    /// Reads one answer whole.
+    /// Sends one request and checks the whole response, which [`drive`](Self::drive) does not.
     pub(crate) async fn check(&self, operation: Operation) -> anyhow::Result<()> {
         let mut connection = self.connect().await?;
-        let turn = operation.turn(&self.directory, &mut Seat::new(0)).context("nobody is left")?;
-        let answer = connection.send(&turn.request).await?;
-        operation.check(&self.directory, &answer).with_context(|| format!("{operation}"))?;
-        operation.heard(&self.directory, &turn, answer)
+        let mut client = ClientState::new(0);
+        let prepared =
+            operation.prepare(&self.directory, &mut client).context("no user is left")?;
+        let response = connection.send(&prepared.request).await?;
+        operation.check(&self.directory, &response).with_context(|| format!("{operation}"))?;
+        operation.record(&self.directory, &prepared, response)
     }
 
-    /// Sends one request after the other on each connection.
+    /// Sends requests over `connections` connections, one after another on each.
     pub(crate) async fn drive(
         &self,
         operation: Operation,
         connections: usize,
         until: Until,
-    ) -> anyhow::Result<Pace> {
-        let mut seats = Vec::new();
+    ) -> anyhow::Result<Throughput> {
+        let mut clients = Vec::new();
         for number in 0..connections {
-            seats.push((self.connect().await?, Seat::new(number)));
+            clients.push((self.connect().await?, ClientState::new(number)));
         }
         let (slice, requests) = match until {
-            Until::After(slice) => (slice, usize::MAX),
+            Until::Elapsed(slice) => (slice, usize::MAX),
             Until::Requests(requests) => (Duration::from_secs(600), requests),
         };
         let before = self.process.processor_time()?;
         let begun = Instant::now();
         let left = Arc::new(AtomicUsize::new(requests));
         let mut tasks = JoinSet::new();
-        for (connection, seat) in seats {
+        for (connection, client) in clients {
             let directory = Arc::clone(&self.directory);
             let left = Arc::clone(&left);
-            tasks.spawn(repeat(connection, seat, directory, operation, begun + slice, left));
+            tasks.spawn(repeat(connection, client, directory, operation, begun + slice, left));
         }
         let mut requests = 0;
         let all = async {
@@ -131,19 +158,19 @@ impl Server {
             }
             anyhow::Ok(())
         };
-        let done = tokio::time::timeout(slice + PATIENCE, all).await;
-        done.context("no answer comes").flatten().with_context(|| {
-            format!("{}: {operation} over {connections} connections", self.name)
+        let done = tokio::time::timeout(slice + TIMEOUT, all).await;
+        done.context("no response before the timeout").flatten().with_context(|| {
+            format!("{}: {operation} over {connections} connections", self.program)
         })?;
-        ensure!(requests > 0, "{}: nobody is left for {operation}", self.name);
+        ensure!(requests > 0, "{}: no user is left for {operation}", self.program);
         let processor = self.process.processor_time()?.saturating_sub(before);
-        Ok(Pace { requests, took: begun.elapsed(), processor })
+        Ok(Throughput { requests, elapsed: begun.elapsed(), processor })
     }
 }
 
 async fn repeat(
     mut connection: Connection,
-    mut seat: Seat,
+    mut client: ClientState,
     directory: Arc<Directory>,
     operation: Operation,
     end: Instant,
@@ -154,9 +181,9 @@ async fn repeat(
     while Instant::now() < end
         && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     {
-        let Some(turn) = operation.turn(&directory, &mut seat) else { break };
-        let answer = connection.send(&turn.request).await?;
-        operation.heard(&directory, &turn, answer)?;
+        let Some(prepared) = operation.prepare(&directory, &mut client) else { break };
+        let response = connection.send(&prepared.request).await?;
+        operation.record(&directory, &prepared, response)?;
         done += 1;
     }
     Ok(done)

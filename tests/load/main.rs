@@ -1,18 +1,20 @@
-//! The load run: muster's release binary beside the smallest program that does the same.
+//! The load benchmark: throughput of muster's release binary, compared with a reference server.
 //!
-//! `cargo bench --bench load` prints requests per second of both and their ratio. Both run as
-//! processes of their own, at the same time, and are driven in turns by the same generator, so that
-//! what else the machine does falls on both. Ratios are the result; the figures are this machine's.
+//! `cargo bench --bench load` prints requests per second of muster, of the reference server in its
+//! two configurations (*limit* and *baseline*, see `reference.rs`), and their ratios. All of them
+//! run as separate processes at the same time, and one load generator drives them in turns, so that
+//! other work on the machine affects all alike. The ratios are the result: absolute figures depend
+//! on the machine. `README.md` in this folder explains every column.
 
 #[path = "../support/bare.rs"]
 mod bare;
 mod connection;
 mod directory;
 mod generator;
-mod limit;
 mod measure;
 mod operation;
 mod process;
+mod reference;
 mod report;
 mod start;
 
@@ -25,55 +27,56 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::measure::Plan;
 
-/// No run takes longer.
+/// A run that takes longer is aborted.
 const LONGEST_RUN: Duration = Duration::from_secs(1800);
 
-/// Measures muster beside the smallest program that does the same.
+/// Measures the throughput of muster, compared with a minimal reference server.
 #[derive(Debug, Parser)]
 struct Args {
-    /// How many users there are; once for each population.
+    /// Number of users; give it once for each population to measure.
     #[arg(long, default_values_t = [10_000, 100_000])]
     users: Vec<usize>,
-    /// How many requests are under way at once.
+    /// Number of connections, each with one request at a time.
     #[arg(long, default_value_t = 16)]
     connections: usize,
-    /// How often each operation is measured; the median counts.
+    /// Measurements of each operation; the median is reported.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// How long each time.
+    /// Seconds for each measurement.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
-    /// Only these operations: get, filter, list, patch, post, group.
+    /// Measure only these operations: get, filter, list, patch, post, group.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Print one JSON object.
+    /// Print the results as one JSON object.
     #[arg(long)]
     json: bool,
-    /// Says that cargo measures, and does not test.
+    /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
-    /// Be the limit, with the database in this folder.
+    /// Run as the reference server, with the database in this folder.
     #[arg(long, hide = true, value_name = "DIR")]
-    serve_limit: Option<PathBuf>,
-    /// As the limit, ask a sandbox and keep a journal.
+    serve_reference: Option<PathBuf>,
+    /// As the reference server, decide each write with a connector and journal it.
     #[arg(long, hide = true)]
-    work: bool,
+    with_decisions: bool,
 }
 
 fn main() -> anyhow::Result<()> {
-    // `cargo test --benches` runs this too, with arguments of its own, and waits for nothing here.
+    // `cargo test --benches` runs this program too, with other arguments; it must do nothing then.
     let given = |name: &str| std::env::args().any(|argument| argument == name);
-    if given("--test") || !given("--bench") && !given("--serve-limit") {
+    if given("--test") || !given("--bench") && !given("--serve-reference") {
         return Ok(());
     }
     let args = Args::parse();
-    if let Some(folder) = args.serve_limit {
-        return limit::serve(&folder, args.work);
+    if let Some(folder) = args.serve_reference {
+        return reference::serve(&folder, args.with_decisions);
     }
     let json = args.json;
-    // One thread drives both servers: the less the generator takes, the more it says of them.
+    // One thread drives all servers: the load generator shares the processors with them, and
+    // distorts the figures less if it is small.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(undisturbed(args))?;
+    let report = runtime.block_on(run_until_signal(args))?;
     if json {
         report.print_json();
     } else {
@@ -82,8 +85,8 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends early when asked to, in order, so that no process and no folder stays behind.
-async fn undisturbed(args: Args) -> anyhow::Result<report::Report> {
+/// Runs the benchmark. A signal ends it in order, so that no process and no folder is left behind.
+async fn run_until_signal(args: Args) -> anyhow::Result<report::Report> {
     let operations = operation::Operation::named(&args.only)?;
     let plan = Plan {
         users: args.users,

@@ -1,27 +1,28 @@
-//! The run: populations, operations, groups, memory, in that order.
+//! The sequence of measurements: for each population, fill the servers, measure each operation and
+//! the memory, then compare a small group with a large one.
 
 use std::time::{Duration, Instant};
 
-use crate::generator::{Pace, Server, Until};
+use crate::generator::{Program, Server, Throughput, Until};
 use crate::operation::Operation;
-use crate::report::{Figures, Grown, Load, Report, Starting};
+use crate::report::{GroupGrowth, OperationResult, PopulationResult, Report, Startup};
 use crate::start;
 
-/// Members of the group that `group` adds to.
+/// Members of the group to which the operation `group` adds.
 const GROUP: usize = 10_000;
-/// Members of a small and of a large group.
+/// Members of the small and of the large group.
 const SMALL: usize = 10;
 const LARGE: usize = 100_000;
-/// Members that are added to each of the two at a time: few, so that the small one stays small.
+/// Members added to each group per measurement: few, so that the small group stays small.
 const ADDED: usize = 500;
-/// How often that is done; the median counts.
+/// Measurements of each group; the median is reported.
 const ADDITIONS: usize = 8;
-/// What a server does before it is measured.
+/// How long an operation runs before it is measured.
 const WARM_UP: Duration = Duration::from_millis(250);
-/// Connections over which users are made.
+/// Connections that create the users.
 const FILLING: usize = 32;
 
-/// What is to be measured.
+/// The options of a run.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) users: Vec<usize>,
@@ -31,12 +32,11 @@ pub(crate) struct Plan {
     pub(crate) operations: Vec<Operation>,
 }
 
-/// The servers, each with the same people.
+/// The servers, each with the same users.
 struct Servers {
     muster: Server,
     limit: Server,
-    /// The limit, asking a sandbox and keeping a journal.
-    working: Server,
+    baseline: Server,
 }
 
 pub(crate) async fn run(plan: &Plan) -> anyhow::Result<Report> {
@@ -45,102 +45,113 @@ pub(crate) async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let most = plan.users.iter().copied().max();
     for &users in &plan.users {
         progress("starting");
-        let fresh = start::muster().await?;
-        let starting = Starting { took: fresh.start, idle: fresh.idle };
-        report.starting.get_or_insert(starting);
+        let started = start::muster().await?;
+        let startup = Startup { elapsed: started.startup, idle: started.idle };
+        report.startup.get_or_insert(startup);
         let servers = Servers {
-            muster: fresh.server,
-            limit: start::limit("limit")?,
-            working: start::limit("working")?,
+            muster: started.server,
+            limit: start::reference(Program::Limit)?,
+            baseline: start::reference(Program::Baseline)?,
         };
-        let load = population(plan, &servers, users).await?;
-        report.loads.push(load);
+        report.populations.push(measure_population(plan, &servers, users).await?);
         if Some(users) == most && plan.operations.contains(&Operation::Group) {
-            report.grown = grown(plan, &servers, users).await?;
+            report.group_growth = measure_group_growth(plan, &servers, users).await?;
         }
     }
-    report.took = begun.elapsed();
+    report.elapsed = begun.elapsed();
     Ok(report)
 }
 
-async fn population(plan: &Plan, servers: &Servers, users: usize) -> anyhow::Result<Load> {
-    let Servers { muster, limit, working } = servers;
-    for server in [limit, working, muster] {
-        progress(&format!("{users} users: filling {}", server.name));
+async fn measure_population(
+    plan: &Plan,
+    servers: &Servers,
+    users: usize,
+) -> anyhow::Result<PopulationResult> {
+    let Servers { muster, limit, baseline } = servers;
+    for server in [limit, baseline, muster] {
+        progress(&format!("{users} users: filling {}", server.program));
         server.fill(users, FILLING).await?;
     }
     let filled = muster.process.memory()?;
     let mut operations = Vec::new();
-    // What makes the population grow comes last.
+    // Operations that create users or groups come last.
     let (keep, grow): (Vec<_>, Vec<_>) =
         plan.operations.iter().partition(|operation| operation.keeps_population());
     for operation in keep.into_iter().chain(grow) {
-        let mut figures = Figures::of(operation);
+        let mut result = OperationResult::new(operation);
         for round in 0..plan.rounds {
-            let mut turns = [muster, limit, working];
+            let mut turns = [muster, limit, baseline];
             turns.rotate_left(round % 3);
-            // Nobody decides about what is only read.
-            for server in turns.into_iter().filter(|it| operation.writes() || it.name != "working")
-            {
-                let pace = slice(plan, server, operation, users).await?;
-                let (rate, micros) = (pace.rate(), pace.micros());
-                let name = server.name;
-                progress(&format!("{users} users: {operation} {name} {rate:.0}/s, {micros:.0} µs"));
-                figures.rounds_of(name).push(pace);
+            for server in turns {
+                let program = server.program;
+                // A connector decides about writes only: for reads, limit and baseline are the same.
+                if program == Program::Baseline && !operation.writes() {
+                    continue;
+                }
+                let throughput = measure_slice(plan, server, operation, users).await?;
+                let (rate, micros) = (throughput.rate(), throughput.micros());
+                let line =
+                    format!("{users} users: {operation} {program} {rate:.0}/s, {micros:.0} µs");
+                progress(&line);
+                result.rounds_of(program).push(throughput);
             }
         }
-        operations.push(figures);
+        operations.push(result);
     }
-    Ok(Load { users, operations, filled, after: muster.process.memory()? })
+    Ok(PopulationResult { users, operations, filled, after: muster.process.memory()? })
 }
 
-/// One operation on one server, over a slice of time.
-async fn slice(
+/// Measures one operation on one server for one time slice.
+async fn measure_slice(
     plan: &Plan,
     server: &Server,
     operation: Operation,
     users: usize,
-) -> anyhow::Result<Pace> {
+) -> anyhow::Result<Throughput> {
     if operation == Operation::Group {
-        // Those who were made since are the ones who join.
+        // The users created here are added to the group.
         let group = GROUP.min(users);
         server.fill(group + 2 * GROUP, FILLING).await?;
         server.open_group(group).await?;
     }
     server.check(operation).await?;
-    server.drive(operation, plan.connections, Until::After(WARM_UP)).await?;
-    server.drive(operation, plan.connections, Until::After(plan.slice)).await
+    server.drive(operation, plan.connections, Until::Elapsed(WARM_UP)).await?;
+    server.drive(operation, plan.connections, Until::Elapsed(plan.slice)).await
 }
 
-/// Members added to a small and to a large group, by turns.
-async fn grown(plan: &Plan, servers: &Servers, users: usize) -> anyhow::Result<Vec<Grown>> {
+/// Measures adding members to a small and to a large group, in turns.
+async fn measure_group_growth(
+    plan: &Plan,
+    servers: &Servers,
+    users: usize,
+) -> anyhow::Result<Vec<GroupGrowth>> {
     let large = LARGE.min(users);
-    let mut all = Vec::new();
+    let mut results = Vec::new();
     for server in [&servers.muster, &servers.limit] {
-        progress(&format!("{}: filling a group of {large}", server.name));
+        progress(&format!("{}: filling a group of {large}", server.program));
         server.fill(large + ADDED * 2 * (ADDITIONS + 1), FILLING).await?;
         let group = server.open_group(large).await?;
-        let mut joined = large;
+        let mut members = large;
         for connections in [1, plan.connections] {
-            let mut grown = Grown { server: server.name, connections, large, ..Grown::default() };
+            let mut growth = GroupGrowth::new(server.program, connections, large);
             for addition in 0..=ADDITIONS {
                 let add = || server.drive(Operation::Group, connections, Until::Requests(ADDED));
                 server.open_group(SMALL).await?;
                 let at_small = add().await?.rate();
-                server.directory.open_group(group.clone(), joined);
-                joined += ADDED;
+                server.directory.open_group(group.clone(), members);
+                members += ADDED;
                 let at_large = add().await?.rate();
                 if addition > 0 {
-                    grown.small.push(at_small);
-                    grown.large_rates.push(at_large);
+                    growth.small_rates.push(at_small);
+                    growth.large_rates.push(at_large);
                 }
             }
-            all.push(grown);
+            results.push(growth);
         }
     }
-    Ok(all)
+    Ok(results)
 }
 
-fn progress(what: &str) {
-    anstream::eprintln!("load: {what}");
+fn progress(text: &str) {
+    anstream::eprintln!("load: {text}");
 }

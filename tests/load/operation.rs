@@ -1,61 +1,61 @@
-//! What is measured, as an identity provider sends it.
+//! The operations that are measured, with the requests of real identity providers.
 
 use std::fmt;
 
 use anyhow::{Context, ensure};
 
-use crate::connection::{Answer, Request, encoded};
+use crate::connection::{Request, Response, encoded};
 use crate::directory::{Directory, user_name};
 
 /// Resources on a page.
 const PAGE: usize = 100;
 
-/// What identity providers do.
+/// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// A user by id, at random.
+    /// Reads a random user by id.
     Get,
-    /// A user by `userName`, at random, as Okta looks for somebody.
+    /// Finds a random user by `userName`, with the query that Okta sends.
     Filter,
-    /// A page of 100 users; each connection walks from the first page to the last.
+    /// Lists a page of 100 users; each connection goes from the first page to the last.
     List,
-    /// `active`, by Okta's `replace` without a path; false, and the next time true, for each user.
+    /// Sets `active` with Okta's `replace` without a path: false for each user, then true.
     Patch,
-    /// A new user, with Okta's body.
+    /// Creates a user with Okta's request body.
     Post,
-    /// One more member of one group, another one each time.
+    /// Adds a member to one group, a different user each time.
     Group,
 }
 
-/// Where a connection stands.
+/// The state of one connection between its requests.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct ClientState {
     random: u64,
-    /// The number of the next page's first user.
+    /// `startIndex` of the next page.
     next: usize,
 }
 
-/// A request and what is known of it.
-pub(crate) struct Turn {
+/// A request that is ready to be sent.
+pub(crate) struct PreparedRequest {
     pub(crate) request: Request,
-    /// The number of the user that it makes.
-    makes: Option<usize>,
+    /// The number of the user that it creates, if it creates one.
+    creates: Option<usize>,
 }
 
 impl Operation {
     pub(crate) const ALL: [Self; 6] =
         [Self::Get, Self::Filter, Self::List, Self::Patch, Self::Post, Self::Group];
 
-    /// The operations of these names; all without.
+    /// The operations with these names; all operations if there are no names.
     pub(crate) fn named(names: &[String]) -> anyhow::Result<Vec<Self>> {
         let find = |name: &String| {
             let found = Self::ALL.into_iter().find(|operation| operation.to_string() == *name);
-            found.with_context(|| format!("no operation is named {name}"))
+            found.with_context(|| format!("there is no operation {name}"))
         };
         if names.is_empty() { Ok(Self::ALL.into()) } else { names.iter().map(find).collect() }
     }
 
-    /// The ratio to the limit that is to be reached.
+    /// The ratio of muster to the limit that is the goal.
     pub(crate) fn goal(self) -> f64 {
         match self {
             Self::Get | Self::Filter | Self::Group => 0.5,
@@ -63,17 +63,17 @@ impl Operation {
         }
     }
 
-    /// Whether users and groups stay as many as they are.
+    /// Whether the operation leaves the number of users and groups unchanged.
     pub(crate) fn keeps_population(self) -> bool {
         !matches!(self, Self::Post | Self::Group)
     }
 
-    /// Whether it changes anything, so that a connector decides about it.
+    /// Whether the operation changes data, so that a connector decides about it.
     pub(crate) fn writes(self) -> bool {
         matches!(self, Self::Patch | Self::Post | Self::Group)
     }
 
-    fn status(self) -> u16 {
+    fn expected_status(self) -> u16 {
         match self {
             Self::Get | Self::Filter | Self::List | Self::Patch => 200,
             Self::Post => 201,
@@ -81,18 +81,24 @@ impl Operation {
         }
     }
 
-    /// The next request; none where nobody is left whom it could be about.
-    pub(crate) fn turn(self, directory: &Directory, seat: &mut Seat) -> Option<Turn> {
-        let mut makes = None;
+    /// The next request; `None` if no user is left for it.
+    pub(crate) fn prepare(
+        self,
+        directory: &Directory,
+        client: &mut ClientState,
+    ) -> Option<PreparedRequest> {
+        let mut creates = None;
         let request = match self {
-            Self::Get => Request::get(format!("/Users/{}", directory.anybody(seat.random()).id)),
+            Self::Get => {
+                Request::get(format!("/Users/{}", directory.random_person(client.random()).id))
+            }
             Self::Filter => {
-                let name = directory.anybody(seat.random()).name();
+                let name = directory.random_person(client.random()).name();
                 let filter = encoded(&format!("userName eq \"{name}\""));
                 Request::get(format!("/Users?filter={filter}&startIndex=1&count={PAGE}"))
             }
             Self::List => {
-                let start = seat.page(directory.population());
+                let start = client.page(directory.population());
                 Request::get(format!("/Users?startIndex={start}&count={PAGE}"))
             }
             Self::Patch => {
@@ -103,44 +109,56 @@ impl Operation {
             }
             Self::Post => {
                 let n = directory.next_name();
-                makes = Some(n);
+                creates = Some(n);
                 Request { method: "POST", path: "/Users".to_owned(), body: user(n) }
             }
             Self::Group => {
                 let (group, person) = directory.next_to_join()?;
-                Request { method: "PATCH", path: format!("/Groups/{group}"), body: join(&[person]) }
+                Request {
+                    method: "PATCH",
+                    path: format!("/Groups/{group}"),
+                    body: add_members(&[person]),
+                }
             }
         };
-        Some(Turn { request, makes })
+        Some(PreparedRequest { request, creates })
     }
 
-    /// Takes note of an answer; an error where it is not the right one.
-    pub(crate) fn heard(
+    /// Records a created user. A response with another status than expected is an error.
+    pub(crate) fn record(
         self,
         directory: &Directory,
-        turn: &Turn,
-        answer: Answer<'_>,
+        prepared: &PreparedRequest,
+        response: Response<'_>,
     ) -> anyhow::Result<()> {
-        let answer = answer.expect(self.status())?;
-        if let Some(n) = turn.makes {
-            directory.arrived(n, id(answer.body)?);
+        let response = response.expect(self.expected_status())?;
+        if let Some(n) = prepared.creates {
+            directory.add(n, resource_id(response.body)?);
         }
         Ok(())
     }
 
-    /// Reads an answer whole, which is too much to do with each.
-    pub(crate) fn check(self, directory: &Directory, answer: &Answer<'_>) -> anyhow::Result<()> {
+    /// Parses a response and checks its contents. Too expensive to do for every response.
+    pub(crate) fn check(
+        self,
+        directory: &Directory,
+        response: &Response<'_>,
+    ) -> anyhow::Result<()> {
         match self {
             Self::Get | Self::Patch | Self::Post => {
-                let user = answer.json()?;
+                let user = response.json()?;
                 ensure!(user["active"].is_boolean() && user["userName"].is_string(), "{user}");
             }
             Self::Filter | Self::List => {
-                let list = answer.json()?;
+                let list = response.json()?;
                 let expected = if self == Self::List { directory.population() } else { 1 };
                 let found = list["Resources"].as_array().map_or(0, Vec::len);
-                ensure!(list["totalResults"] == expected, "{} results", list["totalResults"]);
-                ensure!(found == expected.min(PAGE), "{found} resources on a page");
+                ensure!(
+                    list["totalResults"] == expected,
+                    "totalResults is {}, not {expected}",
+                    list["totalResults"]
+                );
+                ensure!(found == expected.min(PAGE), "a page of {found} resources");
             }
             Self::Group => {}
         }
@@ -161,12 +179,12 @@ impl fmt::Display for Operation {
     }
 }
 
-impl Seat {
+impl ClientState {
     pub(crate) fn new(number: usize) -> Self {
         Self { random: 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(number as u64 + 1), next: 1 }
     }
 
-    /// Xorshift: the same numbers in every run.
+    /// A pseudo-random number (xorshift), the same sequence in every run.
     fn random(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -174,6 +192,7 @@ impl Seat {
         self.random
     }
 
+    /// The `startIndex` of the next whole page, from the first again after the last.
     fn page(&mut self, population: usize) -> usize {
         let start = if self.next + PAGE > population + 1 { 1 } else { self.next };
         self.next = start + PAGE;
@@ -181,7 +200,7 @@ impl Seat {
     }
 }
 
-/// Okta's body of a new user (its recorded conversation, with other names).
+/// The body of Okta's create request, from its recorded conversation, with other names.
 fn user(n: usize) -> String {
     let name = user_name(n);
     format!(
@@ -189,8 +208,8 @@ fn user(n: usize) -> String {
     )
 }
 
-/// The body that adds people to a group.
-pub(crate) fn join(people: &[(String, String)]) -> String {
+/// The body of a PATCH that adds members to a group; each is an id and a display name.
+pub(crate) fn add_members(people: &[(String, String)]) -> String {
     let members: Vec<_> = people
         .iter()
         .map(|(id, name)| format!(r#"{{"value":"{id}","display":"{name}"}}"#))
@@ -204,9 +223,9 @@ fn operations(operations: &str) -> String {
     )
 }
 
-/// The id in a resource, found without reading all of it.
-pub(crate) fn id(resource: &[u8]) -> anyhow::Result<String> {
+/// The id of a resource, found without parsing the whole document.
+pub(crate) fn resource_id(resource: &[u8]) -> anyhow::Result<String> {
     let text = std::str::from_utf8(resource)?;
-    let (_, rest) = text.split_once(r#""id":""#).context("a resource without an id")?;
-    rest.split_once('"').map(|(id, _)| id.to_owned()).context("an id without an end")
+    let (_, rest) = text.split_once(r#""id":""#).context("the resource has no id")?;
+    rest.split_once('"').map(|(id, _)| id.to_owned()).context("the id of the resource is cut off")
 }

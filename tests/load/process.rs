@@ -1,7 +1,8 @@
-//! A server as a child process, ended whatever happens.
+//! A server in a child process, which ends with the benchmark, however the benchmark ends.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -9,53 +10,68 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
-/// How long a server may take to start, and to end when it is asked to.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server may take to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A child process that serves. It is killed when it is dropped.
+/// A child process that serves HTTP. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub(crate) address: SocketAddr,
-    /// The limit ends when this is closed, even where the benchmark was killed.
+    /// The reference server ends when this is closed, even if the benchmark was killed.
     _stdin: Option<ChildStdin>,
 }
 
-/// Memory in use, in bytes.
+/// Memory of a process, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
     pub(crate) resident: u64,
-    /// The most that there ever was.
+    /// The highest resident size so far.
     pub(crate) peak: u64,
 }
 
 impl Process {
-    /// Starts it and waits for the line that ends in its address, or has `on ADDRESS:` in it.
-    pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
+    /// Starts `muster serve` with this data directory and no other configuration. An error if it
+    /// does not listen before the timeout.
+    pub(crate) fn serve(data: &Path, timeout: Duration) -> anyhow::Result<Self> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("MUSTER_")) {
+                command.env_remove(name);
+            }
+        }
+        // The data directory holds no `muster.toml` that the host would read.
+        command.current_dir(data).env("MUSTER_LOG", "warn");
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        Self::start(command, timeout)
+    }
+
+    /// Starts a command and waits for the line of output that contains `on ADDRESS`.
+    pub(crate) fn start(mut command: Command, timeout: Duration) -> anyhow::Result<Self> {
         let begun = Instant::now();
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("starting {command:?}"))?;
         let stdout = child.stdout.take().context("a child without an output")?;
         let stdin = child.stdin.take();
-        // Replaced below; from here on the child is killed on every way out.
+        // The address is set below. From here on, every return kills the child.
         let mut process =
             Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), _stdin: stdin };
-        let (said, hear) = mpsc::channel();
-        // Reads on to the end, so that the server never writes into the void.
+        let (sender, output) = mpsc::channel();
+        // Reads all output until the server ends, so that its pipe never fills up.
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                said.send(line).ok();
+                sender.send(line).ok();
             }
         });
-        while let Some(left) = PATIENCE.checked_sub(begun.elapsed()) {
-            let line = hear.recv_timeout(left).context("the server did not say where it is")?;
+        while let Some(left) = timeout.checked_sub(begun.elapsed()) {
+            let line = output.recv_timeout(left).context("the server did not print its address")?;
             if let Some(address) = address(&line) {
                 process.address = address;
                 return Ok(process);
             }
         }
-        bail!("the server did not say where it is")
+        bail!("the server did not print its address")
     }
 
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
@@ -64,51 +80,55 @@ impl Process {
         let kibibytes = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             let number = line.and_then(|line| line.split_whitespace().next());
-            number.and_then(|number| number.parse::<u64>().ok()).context("no such line in status")
+            number
+                .and_then(|number| number.parse::<u64>().ok())
+                .context("/proc/PID/status lacks a line")
         };
         Ok(Memory { resident: kibibytes("VmRSS:")? << 10, peak: kibibytes("VmHWM:")? << 10 })
     }
 
-    /// How long it has had a processor so far, its threads together and the kernel included.
+    /// Processor time of all its threads so far, in user mode and in the kernel.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
         let path = format!("/proc/{}/stat", self.child.id());
         let stat = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-        // The name may hold spaces; behind its end, these are the 12th and the 13th field.
-        let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
+        // The process name may contain spaces; utime and stime are fields 12 and 13 after it.
+        let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat has no process name")?;
         let mut fields = fields.split_whitespace().skip(11).map(str::parse::<u64>);
-        let mut ticks = || fields.next().context("no processor time in stat")?.map_err(Into::into);
+        let mut ticks =
+            || fields.next().context("/proc/PID/stat has no processor time")?.map_err(Into::into);
         let [user, kernel]: [anyhow::Result<u64>; 2] = [ticks(), ticks()];
         Ok(Duration::from_millis(10 * (user? + kernel?)))
     }
 
-    /// Asks it to finish what it accepted, and waits until it is gone.
+    /// Stops the server in order (SIGTERM) and waits for its end.
     pub(crate) fn stop(mut self) -> anyhow::Result<()> {
         Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < STOP_TIMEOUT {
             if self.child.try_wait()?.is_some() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        bail!("the server does not end when it is asked to")
+        bail!("the server did not stop after SIGTERM")
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only where it has ended already.
+        // Both fail only if the process has ended already.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
+/// The address in a line such as `muster serves http://… on 127.0.0.1:8080`.
 fn address(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once(" on ")?;
     rest.split_whitespace().next()?.trim_end_matches(':').parse().ok()
 }
 
-/// A folder for a server's data, on a disk where `TMPDIR` says so.
+/// A temporary folder for a server's data. `TMPDIR` chooses the disk.
 pub(crate) fn folder() -> anyhow::Result<TempDir> {
     Ok(tempfile::Builder::new().prefix("muster-load-").tempdir()?)
 }

@@ -1,142 +1,154 @@
-//! What was found, as a table or as JSON.
+//! The results, and their output as tables or as JSON.
 
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
-use crate::generator::Pace;
+use crate::generator::{Program, Throughput};
 use crate::operation::Operation;
 use crate::process::Memory;
 
-/// Everything that was found.
+/// All results of a run.
 #[derive(Default)]
 pub(crate) struct Report {
     pub(crate) connections: usize,
-    pub(crate) loads: Vec<Load>,
-    pub(crate) grown: Vec<Grown>,
-    pub(crate) starting: Option<Starting>,
-    pub(crate) took: Duration,
+    pub(crate) populations: Vec<PopulationResult>,
+    pub(crate) group_growth: Vec<GroupGrowth>,
+    pub(crate) startup: Option<Startup>,
+    pub(crate) elapsed: Duration,
 }
 
 /// Muster just after its start.
-pub(crate) struct Starting {
-    pub(crate) took: Duration,
+pub(crate) struct Startup {
+    /// From the start of the process to the first response.
+    pub(crate) elapsed: Duration,
     pub(crate) idle: Memory,
 }
 
-/// All operations on one population.
-pub(crate) struct Load {
+/// The results of all operations with one number of users.
+pub(crate) struct PopulationResult {
     pub(crate) users: usize,
-    pub(crate) operations: Vec<Figures>,
-    /// Muster's memory when the users were there, and after everything.
+    pub(crate) operations: Vec<OperationResult>,
+    /// Muster's memory after the users were created, before the measurements.
     pub(crate) filled: Memory,
+    /// Muster's memory after the measurements.
     pub(crate) after: Memory,
 }
 
-/// One operation, a figure for each round.
-pub(crate) struct Figures {
+/// The throughput of one operation, in each round.
+pub(crate) struct OperationResult {
     pub(crate) operation: Operation,
-    muster: Vec<Pace>,
-    limit: Vec<Pace>,
-    /// None of what is only read.
-    working: Vec<Pace>,
+    muster: Vec<Throughput>,
+    limit: Vec<Throughput>,
+    /// Empty for reads.
+    baseline: Vec<Throughput>,
 }
 
-/// Members added to a small and to a large group, per second.
-#[derive(Default)]
-pub(crate) struct Grown {
-    pub(crate) server: &'static str,
-    pub(crate) connections: usize,
-    pub(crate) large: usize,
-    pub(crate) small: Vec<f64>,
+/// Members added per second to a small and to a large group.
+pub(crate) struct GroupGrowth {
+    program: Program,
+    connections: usize,
+    /// Members of the large group.
+    large: usize,
+    pub(crate) small_rates: Vec<f64>,
     pub(crate) large_rates: Vec<f64>,
 }
 
-impl Figures {
-    /// Before the first round.
-    pub(crate) fn of(operation: Operation) -> Self {
-        Self { operation, muster: Vec::new(), limit: Vec::new(), working: Vec::new() }
+impl OperationResult {
+    /// No rounds yet.
+    pub(crate) fn new(operation: Operation) -> Self {
+        Self { operation, muster: Vec::new(), limit: Vec::new(), baseline: Vec::new() }
     }
 
-    /// The figures of the server of this name.
-    pub(crate) fn rounds_of(&mut self, name: &str) -> &mut Vec<Pace> {
-        match name {
-            "muster" => &mut self.muster,
-            "limit" => &mut self.limit,
-            _ => &mut self.working,
+    pub(crate) fn rounds_of(&mut self, program: Program) -> &mut Vec<Throughput> {
+        match program {
+            Program::Muster => &mut self.muster,
+            Program::Limit => &mut self.limit,
+            Program::Baseline => &mut self.baseline,
         }
     }
 }
 
-impl Grown {
-    /// What an addition to the large group costs, in additions to the small one.
-    fn ratio(&self) -> f64 {
-        median(self.small.iter().zip(&self.large_rates).map(|(small, large)| small / large))
+impl GroupGrowth {
+    /// No measurements yet.
+    pub(crate) fn new(program: Program, connections: usize, large: usize) -> Self {
+        Self { program, connections, large, small_rates: Vec::new(), large_rates: Vec::new() }
+    }
+
+    /// The cost of adding to the large group, divided by the cost of adding to the small one.
+    fn cost_ratio(&self) -> f64 {
+        median(self.small_rates.iter().zip(&self.large_rates).map(|(small, large)| small / large))
     }
 }
 
 impl Report {
     pub(crate) fn print_table(&self) {
         anstream::println!(
-            "muster (release, MUSTER_LOG=warn, each write decided in a sandbox and durable) beside \
-             the limit\n(axum and SQLite, group commit, durable; no SCIM, sandbox, journal or \
-             tokens), and beside the limit\nworking (with a decision of bare wasmtime and a row of \
-             a journal for each write): requests per\nsecond over {} connections, and what each \
-             takes of a processor; medians; the run took {:.0} s\n",
+            "Requests per second over {} connections, and processor time of the server for each \
+             request\n(medians; the run took {:.0} s).\n\
+             muster: release build, MUSTER_LOG=warn; a sandboxed connector decides each write, and \
+             it is durable.\n\
+             limit: axum and SQLite, durable, with group commit; no SCIM, sandbox, journal or \
+             tokens.\n\
+             baseline: the limit with a decision by bare wasmtime and a journal row for each \
+             write.\n",
             self.connections,
-            self.took.as_secs_f64()
+            self.elapsed.as_secs_f64()
         );
         let mut table = table(&[
             "users",
             "operation",
             "muster",
             "limit",
-            "ratio",
+            "muster ÷ limit",
             "goal",
-            "working",
-            "its ratio",
-            "µs",
+            "baseline with decision and journal",
+            "baseline ÷ limit",
+            "muster ÷ baseline",
+            "muster µs",
             "limit µs",
-            "working µs",
+            "baseline µs",
         ]);
-        for load in &self.loads {
-            for figures in &load.operations {
+        for population in &self.populations {
+            for result in &population.operations {
                 table.add_row([
-                    grouped(load.users as f64),
-                    figures.operation.to_string(),
-                    grouped(middle(&figures.muster, Pace::rate)),
-                    grouped(middle(&figures.limit, Pace::rate)),
-                    hundredths(ratio(&figures.muster, &figures.limit)),
-                    format!("≥ {:.1}", figures.operation.goal()),
-                    grouped(middle(&figures.working, Pace::rate)),
-                    hundredths(ratio(&figures.working, &figures.limit)),
-                    grouped(middle(&figures.muster, Pace::micros)),
-                    grouped(middle(&figures.limit, Pace::micros)),
-                    grouped(middle(&figures.working, Pace::micros)),
+                    grouped(population.users as f64),
+                    result.operation.to_string(),
+                    grouped(median_of(&result.muster, Throughput::rate)),
+                    grouped(median_of(&result.limit, Throughput::rate)),
+                    hundredths(ratio(&result.muster, &result.limit)),
+                    format!("≥ {:.1}", result.operation.goal()),
+                    grouped(median_of(&result.baseline, Throughput::rate)),
+                    hundredths(ratio(&result.baseline, &result.limit)),
+                    hundredths(ratio(&result.muster, &result.baseline)),
+                    grouped(median_of(&result.muster, Throughput::micros)),
+                    grouped(median_of(&result.limit, Throughput::micros)),
+                    grouped(median_of(&result.baseline, Throughput::micros)),
                 ]);
             }
         }
         anstream::println!("{table}\n");
-        self.print_grown();
+        self.print_group_growth();
         self.print_memory();
     }
 
-    fn print_grown(&self) {
-        if self.grown.is_empty() {
+    fn print_group_growth(&self) {
+        if self.group_growth.is_empty() {
             return;
         }
-        anstream::println!("members added per second to a group of 10 and to a large one\n");
-        let columns = ["server", "connections", "large", "at 10", "at large", "cost ratio", "goal"];
+        anstream::println!("Members added per second to a group of 10 and to a large group.\n");
+        let columns =
+            ["server", "connections", "large group", "at 10", "at large", "cost ratio", "goal"];
         let mut table = table(&columns);
-        for grown in &self.grown {
+        for growth in &self.group_growth {
             table.add_row([
-                grown.server.to_owned(),
-                grown.connections.to_string(),
-                grouped(grown.large as f64),
-                grouped(median(grown.small.iter().copied())),
-                grouped(median(grown.large_rates.iter().copied())),
-                hundredths(grown.ratio()),
+                growth.program.to_string(),
+                growth.connections.to_string(),
+                grouped(growth.large as f64),
+                grouped(median(growth.small_rates.iter().copied())),
+                grouped(median(growth.large_rates.iter().copied())),
+                hundredths(growth.cost_ratio()),
                 "≤ 1.5".to_owned(),
             ]);
         }
@@ -144,81 +156,82 @@ impl Report {
     }
 
     fn print_memory(&self) {
-        if let Some(Starting { took, idle }) = &self.starting {
+        if let Some(Startup { elapsed, idle }) = &self.startup {
             anstream::println!(
-                "start to first answer, connectors compiled: {} ms (goal: < 300)\n\
-                 memory, idle with three connectors: {:.1} MB (goal: < 60)",
-                took.as_millis(),
+                "start to first response, with compiled connectors in the cache: {} ms (goal: < \
+                 300)\nmemory, idle with three connectors: {:.1} MB (goal: < 60)",
+                elapsed.as_millis(),
                 megabytes(idle.resident)
             );
         }
-        for load in &self.loads {
+        for population in &self.populations {
             anstream::println!(
-                "memory with {} users: {:.1} MB; after all of the above: {:.1} MB, at most {:.1} MB",
-                grouped(load.users as f64),
-                megabytes(load.filled.resident),
-                megabytes(load.after.resident),
-                megabytes(load.after.peak)
+                "memory with {} users: {:.1} MB; after the measurements: {:.1} MB; peak: {:.1} MB",
+                grouped(population.users as f64),
+                megabytes(population.filled.resident),
+                megabytes(population.after.resident),
+                megabytes(population.after.peak)
             );
         }
     }
 
     pub(crate) fn print_json(&self) {
-        let starting = self.starting.as_ref();
+        let startup = self.startup.as_ref();
         let report = json!({
             "connections": self.connections,
             "log": "warn",
-            "seconds": self.took.as_secs_f64(),
-            "loads": self.loads.iter().map(load).collect::<Vec<_>>(),
-            "group_growth": self.grown.iter().map(growth).collect::<Vec<_>>(),
-            "start_ms": starting.map(|starting| starting.took.as_secs_f64() * 1e3),
-            "idle_memory_bytes": starting.map(|starting| starting.idle.resident),
+            "seconds": self.elapsed.as_secs_f64(),
+            "populations": self.populations.iter().map(population_json).collect::<Vec<_>>(),
+            "group_growth": self.group_growth.iter().map(growth_json).collect::<Vec<_>>(),
+            "start_ms": startup.map(|startup| startup.elapsed.as_secs_f64() * 1e3),
+            "idle_memory_bytes": startup.map(|startup| startup.idle.resident),
         });
         anstream::println!("{report}");
     }
 }
 
-fn load(load: &Load) -> Value {
-    let operation = |figures: &Figures| {
+fn population_json(population: &PopulationResult) -> Value {
+    let operation = |result: &OperationResult| {
         json!({
-            "operation": figures.operation.to_string(),
-            "muster": middle(&figures.muster, Pace::rate),
-            "limit": middle(&figures.limit, Pace::rate),
-            "working": middle(&figures.working, Pace::rate),
-            "ratio": ratio(&figures.muster, &figures.limit),
-            "working_ratio": ratio(&figures.working, &figures.limit),
-            "goal": figures.operation.goal(),
+            "operation": result.operation.to_string(),
+            "muster": median_of(&result.muster, Throughput::rate),
+            "limit": median_of(&result.limit, Throughput::rate),
+            "baseline": median_of(&result.baseline, Throughput::rate),
+            "muster_to_limit": ratio(&result.muster, &result.limit),
+            "baseline_to_limit": ratio(&result.baseline, &result.limit),
+            "muster_to_baseline": ratio(&result.muster, &result.baseline),
+            "goal": result.operation.goal(),
             "processor_micros": {
-                "muster": middle(&figures.muster, Pace::micros),
-                "limit": middle(&figures.limit, Pace::micros),
-                "working": middle(&figures.working, Pace::micros),
+                "muster": median_of(&result.muster, Throughput::micros),
+                "limit": median_of(&result.limit, Throughput::micros),
+                "baseline": median_of(&result.baseline, Throughput::micros),
             },
             "rounds": {
-                "muster": rates(&figures.muster),
-                "limit": rates(&figures.limit),
-                "working": rates(&figures.working),
+                "muster": rates(&result.muster),
+                "limit": rates(&result.limit),
+                "baseline": rates(&result.baseline),
             },
         })
     };
     json!({
-        "users": load.users,
-        "operations": load.operations.iter().map(operation).collect::<Vec<_>>(),
+        "users": population.users,
+        "operations": population.operations.iter().map(operation).collect::<Vec<_>>(),
         "memory_bytes": {
-            "filled": load.filled.resident,
-            "after": load.after.resident,
-            "peak": load.after.peak,
+            "filled": population.filled.resident,
+            "after": population.after.resident,
+            "peak": population.after.peak,
         },
     })
 }
 
-fn growth(grown: &Grown) -> Value {
+fn growth_json(growth: &GroupGrowth) -> Value {
     json!({
-        "server": grown.server,
-        "connections": grown.connections,
-        "large": grown.large,
-        "at_10": median(grown.small.iter().copied()),
-        "at_large": median(grown.large_rates.iter().copied()),
-        "cost_ratio": grown.ratio(),
+        "server": growth.program.to_string(),
+        "connections": growth.connections,
+        "large": growth.large,
+        "at_10": median(growth.small_rates.iter().copied()),
+        "at_large": median(growth.large_rates.iter().copied()),
+        "cost_ratio": growth.cost_ratio(),
     })
 }
 
@@ -231,20 +244,21 @@ fn table(columns: &[&str]) -> Table {
     table
 }
 
-/// Of one round each, since what else the machine does changes from round to round.
-fn ratio(one: &[Pace], other: &[Pace]) -> f64 {
+/// The median of the ratios of each round. The load of the machine changes from round to round, so
+/// only figures of the same round are compared.
+fn ratio(one: &[Throughput], other: &[Throughput]) -> f64 {
     median(one.iter().zip(other).map(|(one, other)| one.rate() / other.rate()))
 }
 
-fn rates(rounds: &[Pace]) -> Vec<f64> {
-    rounds.iter().map(|pace| pace.rate()).collect()
+fn rates(rounds: &[Throughput]) -> Vec<f64> {
+    rounds.iter().map(|round| round.rate()).collect()
 }
 
-fn middle(rounds: &[Pace], of: impl Fn(Pace) -> f64) -> f64 {
-    median(rounds.iter().map(|pace| of(*pace)))
+fn median_of(rounds: &[Throughput], figure: impl Fn(Throughput) -> f64) -> f64 {
+    median(rounds.iter().map(|round| figure(*round)))
 }
 
-/// The one in the middle; between the two in the middle where there is none.
+/// The median; NaN of no figures.
 fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_unstable_by(f64::total_cmp);
@@ -256,12 +270,12 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
     }
 }
 
-/// A ratio; nothing where there is none.
+/// A ratio with two decimals; empty for NaN.
 fn hundredths(ratio: f64) -> String {
     if ratio.is_nan() { String::new() } else { format!("{ratio:.2}") }
 }
 
-/// A whole number with commas between its thousands; nothing where there is none.
+/// A whole number with thousands separators; empty for NaN.
 fn grouped(number: f64) -> String {
     if number.is_nan() {
         return String::new();

@@ -1,12 +1,18 @@
-//! The limit: the smallest program that does the same, written as well as one reasonably can.
+//! The reference server: a minimal program with the durability of muster, tuned as well as is
+//! reasonable.
 //!
-//! axum and SQLite by direct bindings: WAL, synchronous FULL, group commit by one writing thread, a
-//! reading connection for each of axum's threads. Documents are stored as they are served, what is
-//! looked for is indexed, members are rows. No SCIM, no sandbox, no journal, no tokens, no tenants.
-//! Told to work, it asks a sandbox and keeps a journal as well.
+//! axum and SQLite through direct bindings: WAL, `synchronous = FULL`, group commit in one writer
+//! thread, and a read connection for each of axum's threads. Documents are stored as they are
+//! served, `userName` is indexed, members are rows. It understands only the requests of this
+//! benchmark: no SCIM, no sandbox, no journal, no tokens, no tenants.
+//!
+//! It runs in two configurations. As the *limit* it only stores, which shows how fast a durable
+//! server can be on this machine. As the *baseline* it also decides each write with the same
+//! connector as muster and writes an account and a journal row (`decision.rs`), which shows how much
+//! of the distance between muster and the limit is work that muster must do.
 
+mod decision;
 mod reader;
-mod working;
 mod writer;
 
 use std::io::Read;
@@ -22,26 +28,26 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post};
 use muster::clock::{Clock, rfc3339};
-use muster::decision::{Account, EventKind, Member as Joined, Membership};
+use muster::decision::{Account, EventKind, Member, Membership};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use url::form_urlencoded;
 
+use decision::{ChangedResource, Decider, JournalRecord};
 use reader::Reader;
-use working::{Happened, Record, Working};
-use writer::{Member, Write, Writer};
+use writer::{NewMember, Write, Writer};
 
-/// What every request needs.
-struct Limit {
+/// The state that all requests share.
+struct Reference {
     database: PathBuf,
     writer: Writer,
     clock: Clock,
     users: AtomicU64,
-    /// None where it only does what cannot be left out.
-    working: Option<Working>,
+    /// `None` in the configuration *limit*.
+    decider: Option<Decider>,
 }
 
-/// A new user, as sent.
+/// A new user in a request.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NewUser<'b> {
@@ -100,27 +106,27 @@ struct Active {
     active: bool,
 }
 
-/// Serves until standard input ends, with the database in this folder.
-pub(crate) fn serve(folder: &Path, work: bool) -> anyhow::Result<()> {
+/// Serves until standard input is closed, with the database in this folder.
+pub(crate) fn serve(folder: &Path, with_decisions: bool) -> anyhow::Result<()> {
     std::thread::spawn(|| {
-        // Whoever started this holds the other end, and is gone when it closes.
+        // The benchmark holds the other end: when it closes, the benchmark has ended.
         std::io::stdin().read_to_end(&mut Vec::new()).ok();
         std::process::exit(0);
     });
-    let database = folder.join("limit.db");
+    let database = folder.join("reference.db");
     let writer = Writer::start(&database)?;
-    let working = work.then(Working::new).transpose()?;
+    let decider = with_decisions.then(Decider::new).transpose()?;
     let users = AtomicU64::new(0);
-    let limit = Limit { database, writer, clock: Clock::system(), users, working };
+    let server = Reference { database, writer, clock: Clock::system(), users, decider };
     let router = Router::new()
         .route("/Users", get(list).post(create))
         .route("/Users/{id}", get(read).patch(activate))
         .route("/Groups", post(create_group))
-        .route("/Groups/{id}", patch(join))
-        .with_state(Arc::new(limit));
+        .route("/Groups/{id}", patch(add_members))
+        .with_state(Arc::new(server));
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-        anstream::println!("limit serves on {}", listener.local_addr()?);
+        anstream::println!("reference server on {}", listener.local_addr()?);
         let listener = axum::serve::ListenerExt::tap_io(listener, |connection| {
             connection.set_nodelay(true).ok();
         });
@@ -129,13 +135,13 @@ pub(crate) fn serve(folder: &Path, work: bool) -> anyhow::Result<()> {
 }
 
 async fn read(
-    State(limit): State<Arc<Limit>>,
+    State(server): State<Arc<Reference>>,
     extract::Path(id): extract::Path<String>,
 ) -> Response {
-    found(Reader::with(&limit.database, |reader| reader.by_id(&id)))
+    found(Reader::with(&server.database, |reader| reader.by_id(&id)))
 }
 
-async fn list(State(limit): State<Arc<Limit>>, RawQuery(query): RawQuery) -> Response {
+async fn list(State(server): State<Arc<Reference>>, RawQuery(query): RawQuery) -> Response {
     let (mut start, mut count, mut name) = (1, 100, None);
     for (key, value) in form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()) {
         match &*key {
@@ -148,18 +154,18 @@ async fn list(State(limit): State<Arc<Limit>>, RawQuery(query): RawQuery) -> Res
             _ => {}
         }
     }
-    let page = Reader::with(&limit.database, |reader| match name {
+    let page = Reader::with(&server.database, |reader| match name {
         Some(name) => reader.by_name(&name),
-        None => reader.page(limit.users.load(Ordering::Relaxed), start, count),
+        None => reader.page(server.users.load(Ordering::Relaxed), start, count),
     });
     found(page.map(Some))
 }
 
-async fn create(State(limit): State<Arc<Limit>>, body: Bytes) -> Response {
+async fn create(State(server): State<Arc<Reference>>, body: Bytes) -> Response {
     let Ok(new) = serde_json::from_slice::<NewUser<'_>>(&body) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let (id, now) = (limit.clock.new_id(), rfc3339(limit.clock.now()));
+    let (id, now) = (server.clock.new_id(), rfc3339(server.clock.now()));
     let meta = Meta {
         resource_type: "User",
         created: &now,
@@ -177,8 +183,8 @@ async fn create(State(limit): State<Arc<Limit>>, body: Bytes) -> Response {
     let Ok(document) = serde_json::to_string(&user) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let record = limit.decided(|| {
-        Ok(Happened {
+    let record = server.decide(|| {
+        Ok(ChangedResource {
             kind: EventKind::Create,
             before: None,
             after: document.clone(),
@@ -189,13 +195,13 @@ async fn create(State(limit): State<Arc<Limit>>, body: Bytes) -> Response {
     });
     let record = match record {
         Ok(record) => record,
-        Err(error) => return accident(&error),
+        Err(error) => return internal_error(&error),
     };
     let user_name = user_name.to_lowercase();
     let user = Write::User { id: id.to_owned(), user_name, document: document.clone() };
-    match limit.writer.write(user, record).await {
+    match server.writer.write(user, record).await {
         Ok(_) => {
-            limit.users.fetch_add(1, Ordering::Relaxed);
+            server.users.fetch_add(1, Ordering::Relaxed);
             json(StatusCode::CREATED, document)
         }
         Err(_) => StatusCode::CONFLICT.into_response(),
@@ -203,7 +209,7 @@ async fn create(State(limit): State<Arc<Limit>>, body: Bytes) -> Response {
 }
 
 async fn activate(
-    State(limit): State<Arc<Limit>>,
+    State(server): State<Arc<Reference>>,
     extract::Path(id): extract::Path<String>,
     body: Bytes,
 ) -> Response {
@@ -213,67 +219,70 @@ async fn activate(
     let Some(Change { value: Active { active } }) = operations.into_iter().next() else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let record = limit.decided(|| {
-        let before = Reader::with(&limit.database, |reader| reader.by_id(&id))?;
-        working::activation(before.unwrap_or_default(), active)
+    let record = server.decide(|| {
+        let before = Reader::with(&server.database, |reader| reader.by_id(&id))?;
+        decision::activation(before.unwrap_or_default(), active)
     });
     let record = match record {
         Ok(record) => record,
-        Err(error) => return accident(&error),
+        Err(error) => return internal_error(&error),
     };
-    let now = rfc3339(limit.clock.now());
-    found(limit.writer.write(Write::Active { id, active, now }, record).await)
+    let now = rfc3339(server.clock.now());
+    found(server.writer.write(Write::Active { id, active, now }, record).await)
 }
 
-async fn create_group(State(limit): State<Arc<Limit>>) -> Response {
-    let id = limit.clock.new_id();
-    match limit.writer.write(Write::Group { id: id.clone() }, None).await {
+async fn create_group(State(server): State<Arc<Reference>>) -> Response {
+    let id = server.clock.new_id();
+    match server.writer.write(Write::Group { id: id.clone() }, None).await {
         Ok(_) => json(StatusCode::CREATED, format!(r#"{{"id":"{id}"}}"#)),
-        Err(error) => accident(&error.into()),
+        Err(error) => internal_error(&error.into()),
     }
 }
 
-async fn join(
-    State(limit): State<Arc<Limit>>,
+async fn add_members(
+    State(server): State<Arc<Reference>>,
     extract::Path(group): extract::Path<String>,
     body: Bytes,
 ) -> Response {
-    let Ok(Patch { operations }) = serde_json::from_slice::<Patch<Vec<Member>>>(&body) else {
+    let Ok(Patch { operations }) = serde_json::from_slice::<Patch<Vec<NewMember>>>(&body) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let members: Vec<Member> = operations.into_iter().flat_map(|change| change.value).collect();
+    let members: Vec<NewMember> = operations.into_iter().flat_map(|change| change.value).collect();
     let record = match members.as_slice() {
-        [member] => limit.decided(|| Ok(working::joining(&group, vec![limit.joined(member)?]))),
-        // A group is filled before it is measured.
+        [member] => {
+            server.decide(|| Ok(decision::membership_change(&group, vec![server.member(member)?])))
+        }
+        // Many members at once fill a group before the measurement.
         _ => Ok(None),
     };
     let record = match record {
         Ok(record) => record,
-        Err(error) => return accident(&error),
+        Err(error) => return internal_error(&error),
     };
-    match limit.writer.write(Write::Members { group, members }, record).await {
+    match server.writer.write(Write::Members { group, members }, record).await {
         Ok(_) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => accident(&error.into()),
+        Err(error) => internal_error(&error.into()),
     }
 }
 
-impl Limit {
-    /// The decision on what happened, where anybody is asked.
-    fn decided(
+impl Reference {
+    /// Decides about a change; `None` in the configuration *limit*, which then does not load the
+    /// resource either.
+    fn decide(
         &self,
-        happened: impl FnOnce() -> anyhow::Result<Happened>,
-    ) -> anyhow::Result<Option<Record>> {
-        let Some(working) = &self.working else { return Ok(None) };
-        working.decide(happened()?).map(Some)
+        change: impl FnOnce() -> anyhow::Result<ChangedResource>,
+    ) -> anyhow::Result<Option<JournalRecord>> {
+        let Some(decider) = &self.decider else { return Ok(None) };
+        decider.decide(change()?).map(Some)
     }
 
-    /// Somebody who joins, who must be there.
-    fn joined(&self, Member { value, display }: &Member) -> anyhow::Result<Joined> {
+    /// A new member for the connector, with its account. The user must exist.
+    fn member(&self, NewMember { value, display }: &NewMember) -> anyhow::Result<Member> {
         let known = Reader::with(&self.database, |reader| reader.by_id(value))?;
-        known.context("nobody of this id")?;
+        known.context("no user has this id")?;
         let (id, membership) = (value.clone(), Membership::Active);
         let account = Account { id: id.clone(), membership, data: "null".to_owned() };
-        Ok(Joined { id, name: display.clone().unwrap_or_default(), account: Some(account) })
+        Ok(Member { id, name: display.clone().unwrap_or_default(), account: Some(account) })
     }
 }
 
@@ -281,11 +290,11 @@ fn found(document: rusqlite::Result<Option<String>>) -> Response {
     match document {
         Ok(Some(document)) => json(StatusCode::OK, document),
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
-        Err(error) => accident(&error.into()),
+        Err(error) => internal_error(&error.into()),
     }
 }
 
-fn accident(error: &anyhow::Error) -> Response {
+fn internal_error(error: &anyhow::Error) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response()
 }
 

@@ -1,4 +1,5 @@
-//! Reads of the limit: in the thread that answers, over a connection of its own.
+//! Reads of the reference server, in the thread that handles the request, over a database connection
+//! for each thread.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -9,7 +10,7 @@ thread_local! {
     static READER: RefCell<Option<Reader>> = const { RefCell::new(None) };
 }
 
-/// One thread's connection, with its statements prepared.
+/// The database connection of one thread, with prepared statements.
 pub(super) struct Reader {
     by_id: Statement<'static>,
     by_name: Statement<'static>,
@@ -29,7 +30,7 @@ impl Reader {
     }
 
     fn open(database: &Path) -> rusqlite::Result<Self> {
-        // As old as its thread, which is as old as the process.
+        // Leaked on purpose: its thread lives as long as the process.
         let connection: &'static Connection = Box::leak(Box::new(Connection::open(database)?));
         connection.execute_batch("PRAGMA query_only = ON; PRAGMA mmap_size = 1073741824")?;
         Ok(Self {
@@ -44,7 +45,7 @@ impl Reader {
         self.by_id.query_row([id], |row| row.get(0)).optional()
     }
 
-    /// A list of the one user of this name, or of nobody.
+    /// A list with the user of this name, or an empty list.
     pub(super) fn by_name(&mut self, name: &str) -> rusqlite::Result<String> {
         let mut rows = self.by_name.query([name])?;
         Ok(match rows.next()? {
@@ -53,7 +54,7 @@ impl Reader {
         })
     }
 
-    /// A page. Nobody leaves, so a user's place is known by its number.
+    /// A page. Users are never deleted, so `seq` is the position of a user in the list.
     pub(super) fn page(&mut self, total: u64, start: u32, count: u32) -> rusqlite::Result<String> {
         let mut documents = String::with_capacity(1024 * count as usize);
         let mut found = 0;

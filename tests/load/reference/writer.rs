@@ -1,4 +1,4 @@
-//! Writes of the limit: one thread takes everything that waits into one transaction.
+//! Writes of the reference server: one thread writes all waiting requests in one transaction.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -7,10 +7,10 @@ use rusqlite::{Connection, OptionalExtension, Result, Statement};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::working::Record;
+use super::decision::JournalRecord;
 
-/// No more go into one transaction.
-const MOST: usize = 256;
+/// Writes in one transaction at most.
+const MAX_BATCH: usize = 256;
 
 const SCHEMA: &str = "
     CREATE TABLE user (
@@ -28,8 +28,8 @@ const SCHEMA: &str = "
         display TEXT,
         PRIMARY KEY (team, user)
     ) WITHOUT ROWID;
-    -- What follows is written where the limit works. What is looked for in muster's journal and
-    -- accounts is indexed here too.
+    -- Written in the configuration `baseline` only, with the same indexes as muster's journal and
+    -- accounts.
     CREATE TABLE operation (
         id TEXT NOT NULL PRIMARY KEY,
         tenant TEXT NOT NULL,
@@ -60,35 +60,35 @@ const SCHEMA: &str = "
     CREATE INDEX account_in_app ON account (account_id, tenant);
 ";
 
-/// What is written.
+/// A write.
 pub(super) enum Write {
     User { id: String, user_name: String, document: String },
     Active { id: String, active: bool, now: String },
     Group { id: String },
-    Members { group: String, members: Vec<Member> },
+    Members { group: String, members: Vec<NewMember> },
 }
 
-/// Somebody who joins a group.
+/// A new member in a request.
 #[derive(Deserialize)]
-pub(super) struct Member {
+pub(super) struct NewMember {
     pub(super) value: String,
     pub(super) display: Option<String>,
 }
 
-/// A write, what is recorded of it, and who waits.
-type Waiting = (Write, Option<Record>, oneshot::Sender<Written>);
+/// A write, its journal record, and the channel for its result.
+type QueuedWrite = (Write, Option<JournalRecord>, oneshot::Sender<Written>);
 
-/// The document, where there is a new one.
+/// The changed document, if the write changes one.
 type Written = Result<Option<String>>;
 
-/// The way to the writing thread.
+/// The queue of the writer thread.
 #[derive(Clone)]
 pub(super) struct Writer {
-    waiting: Sender<Waiting>,
+    queue: Sender<QueuedWrite>,
 }
 
 impl Writer {
-    /// Makes the database and starts the thread.
+    /// Creates the database and starts the thread.
     pub(super) fn start(database: &Path) -> Result<Self> {
         let connection = Connection::open(database)?;
         connection.execute_batch(
@@ -96,33 +96,34 @@ impl Writer {
              PRAGMA wal_autocheckpoint = 4000; PRAGMA mmap_size = 1073741824;",
         )?;
         connection.execute_batch(SCHEMA)?;
-        let (waiting, queue) = channel();
+        let (sender, queue) = channel();
         std::thread::spawn(move || {
             if let Err(error) = write_all(&connection, &queue) {
-                anstream::eprintln!("limit: {error}");
+                anstream::eprintln!("reference server: {error}");
                 std::process::exit(1);
             }
         });
-        Ok(Self { waiting })
+        Ok(Self { queue: sender })
     }
 
-    /// What was written, once it is on disk.
-    pub(super) async fn write(&self, write: Write, record: Option<Record>) -> Written {
+    /// Writes, and returns when the write is durable.
+    pub(super) async fn write(&self, write: Write, record: Option<JournalRecord>) -> Written {
         let (answer, written) = oneshot::channel();
-        // The process ends where the thread does.
-        self.waiting.send((write, record, answer)).ok();
+        // Sending fails only if the thread has ended, and the process ends with it.
+        self.queue.send((write, record, answer)).ok();
         written.await.unwrap_or(Ok(None))
     }
 }
 
-fn write_all(connection: &Connection, queue: &Receiver<Waiting>) -> Result<()> {
+fn write_all(connection: &Connection, queue: &Receiver<QueuedWrite>) -> Result<()> {
     let mut statements = Statements::prepare(connection)?;
-    let mut answers = Vec::with_capacity(MOST);
+    let mut answers = Vec::with_capacity(MAX_BATCH);
     while let Ok(first) = queue.recv() {
         statements.begin.execute([])?;
-        for (write, record, answer) in std::iter::once(first).chain(queue.try_iter().take(MOST - 1))
+        for (write, record, answer) in
+            std::iter::once(first).chain(queue.try_iter().take(MAX_BATCH - 1))
         {
-            // What fails leaves nothing behind, and the others as they are.
+            // A failed statement changes nothing, and the other writes of the batch go on.
             let written = statements.write(&write);
             if let (Ok(_), Some(record)) = (&written, record) {
                 statements.record(&record)?;
@@ -181,7 +182,7 @@ impl<'c> Statements<'c> {
         })
     }
 
-    fn record(&mut self, it: &Record) -> Result<()> {
+    fn record(&mut self, it: &JournalRecord) -> Result<()> {
         self.operation.execute(rusqlite::params![
             it.operation,
             it.resource,
@@ -213,7 +214,7 @@ impl<'c> Statements<'c> {
             }
             Write::Group { id } => self.group.execute([id]).map(|_| None),
             Write::Members { group, members } => {
-                for Member { value, display } in members {
+                for NewMember { value, display } in members {
                     self.member.execute((group, value, display))?;
                 }
                 Ok(None)

@@ -1,8 +1,8 @@
-//! What muster does beside the limit, done as directly as can be: a decision of the same connector
-//! in a fresh sandbox, with nothing around it, and a row of the journal and an account to write.
+//! The additional work of the configuration *baseline*: a decision of the roster connector in a
+//! fresh wasmtime instance, and the account and the journal row that result from it.
 //!
-//! It tells how much of the distance to the limit is the work itself. There is still no SCIM, no
-//! limit of a sandbox, no lane, no token, and it is only good for the requests of this run.
+//! It does that work as directly as possible: no SCIM, no limits of the sandbox, no resource locks,
+//! no tokens, and only the requests of this benchmark.
 
 use anyhow::{Context as _, bail};
 use muster::clock::{Clock, rfc3339};
@@ -16,24 +16,25 @@ use sha2::{Digest as _, Sha256};
 
 use crate::bare::{Bare, types};
 
-/// Asks the roster connector.
-pub(super) struct Working {
+/// Decides with the roster connector.
+pub(super) struct Decider {
     bare: Bare,
     clock: Clock,
 }
 
-/// What happened to whom.
-pub(super) struct Happened {
+/// A change about which the connector decides.
+pub(super) struct ChangedResource {
     pub(super) kind: EventKind,
     pub(super) before: Option<String>,
     pub(super) after: String,
+    /// The changed attribute.
     pub(super) changes: &'static str,
     pub(super) joined: Vec<Member>,
     pub(super) account: Option<Account>,
 }
 
-/// What is written beside the change itself.
-pub(super) struct Record {
+/// The account and the journal row that are written together with the change.
+pub(super) struct JournalRecord {
     pub(super) operation: String,
     pub(super) resource: String,
     pub(super) resource_kind: &'static str,
@@ -51,10 +52,10 @@ pub(super) struct Record {
     pub(super) membership: &'static str,
 }
 
-/// What is looked for in a document.
+/// The attributes of a document that a connector is given.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Known {
+struct Attributes {
     id: String,
     user_name: Option<String>,
     external_id: Option<String>,
@@ -76,18 +77,18 @@ struct Email {
     value: Option<String>,
 }
 
-impl Working {
+impl Decider {
     pub(super) fn new() -> anyhow::Result<Self> {
         let roster = embedded::CONNECTORS.iter().find(|connector| connector.name == "roster");
-        let bare = Bare::new(roster.context("no roster connector")?.wasm)?;
+        let bare = Bare::new(roster.context("the roster connector is not embedded")?.wasm)?;
         Ok(Self { bare, clock: Clock::system() })
     }
 
-    /// The connector's word on it, ready to be written.
-    pub(super) fn decide(&self, happened: Happened) -> anyhow::Result<Record> {
+    /// Asks the connector about a change, and returns the rows to write.
+    pub(super) fn decide(&self, change: ChangedResource) -> anyhow::Result<JournalRecord> {
         let now = rfc3339(self.clock.now());
-        let Happened { kind, before, after, changes, joined, account } = happened;
-        let known: Known = serde_json::from_str(&after).context("reading a document")?;
+        let ChangedResource { kind, before, after, changes, joined, account } = change;
+        let attributes: Attributes = serde_json::from_str(&after).context("reading a document")?;
         let fingerprint = Sha256::digest(after.as_bytes()).to_vec();
         let progress = json!({ "expected": 1, "created": now, "applied": true, "owed": false });
         let context = Context {
@@ -100,10 +101,10 @@ impl Working {
             account,
             elsewhere: 0,
         };
-        let (id, name) = (known.id.clone(), known.user_name.clone());
+        let (id, name) = (attributes.id.clone(), attributes.user_name.clone());
         let event = Event {
             kind,
-            subject: subject(known),
+            subject: subject(attributes),
             resource: after,
             changes: vec![changes.to_owned()],
             password: None,
@@ -112,7 +113,7 @@ impl Working {
         };
         let step = self.bare.decide(&context, &event)?;
         let types::Step::Done(types::Outcome { account: Some(account), note, .. }) = step else {
-            bail!("the roster keeps an account of everybody");
+            bail!("the roster connector returned no account");
         };
         let types::AccountResult { id: account, membership, data } = account;
         let membership = match membership {
@@ -121,7 +122,7 @@ impl Working {
             types::Membership::Absent => "absent",
         };
         let outcome = json!({ "id": account, "membership": membership, "data": data });
-        Ok(Record {
+        Ok(JournalRecord {
             resource: id,
             resource_kind: if name.is_some() { "User" } else { "Group" },
             kind: kind.name(),
@@ -142,13 +143,13 @@ impl Working {
     }
 }
 
-/// The document with `active` as it shall be, and the account as it is before.
-pub(super) fn activation(before: String, active: bool) -> anyhow::Result<Happened> {
+/// A change of `active`, with the account as it is before the change.
+pub(super) fn activation(before: String, active: bool) -> anyhow::Result<ChangedResource> {
     let mut document: Value = serde_json::from_str(&before).context("reading a document")?;
     document["active"] = active.into();
     let id = document["id"].as_str().unwrap_or_default().to_owned();
     let membership = if active { Membership::Suspended } else { Membership::Active };
-    Ok(Happened {
+    Ok(ChangedResource {
         kind: if active { EventKind::Activate } else { EventKind::Deactivate },
         before: Some(before),
         after: document.to_string(),
@@ -158,12 +159,12 @@ pub(super) fn activation(before: String, active: bool) -> anyhow::Result<Happene
     })
 }
 
-/// A group that is joined.
-pub(super) fn joining(group: &str, joined: Vec<Member>) -> Happened {
-    let document = json!({ "id": group, "displayName": "Everybody" }).to_string();
+/// New members of a group.
+pub(super) fn membership_change(group: &str, joined: Vec<Member>) -> ChangedResource {
+    let document = json!({ "id": group, "displayName": "Everyone" }).to_string();
     let account =
         Account { id: group.to_owned(), membership: Membership::Active, data: "null".to_owned() };
-    Happened {
+    ChangedResource {
         kind: EventKind::GroupUpdate,
         before: Some(document.clone()),
         after: document,
@@ -173,8 +174,8 @@ pub(super) fn joining(group: &str, joined: Vec<Member>) -> Happened {
     }
 }
 
-fn subject(known: Known) -> Subject {
-    let Known { id, user_name, external_id, display_name, name, emails, active } = known;
+fn subject(attributes: Attributes) -> Subject {
+    let Attributes { id, user_name, external_id, display_name, name, emails, active } = attributes;
     let Some(user_name) = user_name else {
         let display_name = display_name.unwrap_or_default();
         return Subject::Group(Group { id, display_name, external_id });
