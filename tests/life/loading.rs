@@ -1,4 +1,4 @@
-//! Connectors that come: from a file never seen, from the cache on disk, and a thousand of them.
+//! Loading connectors: from a new file, from the cache of compiled connectors, and many at once.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,14 +8,15 @@ use muster::connector::{Budget, Connector, Limits, Question, Runtime, RuntimeCon
 use muster::decision::{Context, Event, EventKind, Subject, User};
 
 use crate::guests::guest;
-use crate::{quantile, told};
+use crate::{print_figure, quantile};
 
-/// How often a connector comes.
+/// Connectors that are loaded; the median is reported.
 const TIMES: u32 = 15;
-/// Decisions that are timed.
+/// Decisions that are measured.
 const DECISIONS: usize = 20_000;
 
-/// From a push to the first decision, and the same from the cache.
+/// Measures the time from a push to the first decision, without and with a compiled connector in
+/// the cache.
 pub(crate) async fn cold() {
     let cache = tempfile::tempdir().unwrap();
     let first = runtime(cache.path());
@@ -24,18 +25,21 @@ pub(crate) async fn cold() {
         times.push(first_decision(&first, n).await);
     }
     let median = quantile(&mut times, 0.5);
-    told("a file never seen, to its first decision (goal: 150 ms)", &format!("{median:.1?}"));
-    // Another runtime knows nothing but what is on disk.
-    let again = runtime(cache.path());
+    print_figure("new file to first decision (goal: 150 ms)", &format!("{median:.1?}"));
+    // Another runtime has nothing in memory, only the cache on disk.
+    let second = runtime(cache.path());
     let mut times = Vec::new();
     for n in 0..TIMES {
-        times.push(first_decision(&again, n).await);
+        times.push(first_decision(&second, n).await);
     }
     let median = quantile(&mut times, 0.5);
-    told("from the cache on disk, to its first decision (goal: 2 ms)", &format!("{median:.2?}"));
+    print_figure(
+        "compiled connector on disk to first decision (goal: 2 ms)",
+        &format!("{median:.2?}"),
+    );
 }
 
-/// Many distinct connectors, and a decision in any of them beside one alone.
+/// Loads `count` distinct connectors, and compares decisions of all of them with decisions of one.
 pub(crate) async fn many(count: u32) {
     let cache = tempfile::tempdir().unwrap();
     let runtime = runtime(cache.path());
@@ -43,15 +47,17 @@ pub(crate) async fn many(count: u32) {
     for n in 0..count {
         connectors.push(runtime.load(&variant(n)).await.unwrap());
     }
-    // In turns, so that what else the machine does falls on both.
-    let (mut one, mut any) = (Vec::new(), Vec::new());
+    // In turns, so that other work on the machine affects both alike.
+    let (mut one, mut all) = (Vec::new(), Vec::new());
     for n in 0..DECISIONS {
         one.push(decision(&runtime, &connectors[0]).await);
-        any.push(decision(&runtime, &connectors[n % connectors.len()]).await);
+        all.push(decision(&runtime, &connectors[n % connectors.len()]).await);
     }
-    told(&format!("resident with {count} connectors (goal for 1000: 2 GB)"), &resident());
-    let ratio = quantile(&mut any, 0.5).as_secs_f64() / quantile(&mut one, 0.5).as_secs_f64();
-    told("any of them, in one, where nothing but decisions happens", &format!("{ratio:.2} times"));
+    let name = format!("resident memory with {count} connectors loaded (goal for 1000: 2 GB)");
+    print_figure(&name, &resident());
+    let ratio = quantile(&mut all, 0.5).as_secs_f64() / quantile(&mut one, 0.5).as_secs_f64();
+    let name = "median decision, all of them in turn ÷ one, nothing else running";
+    print_figure(name, &format!("{ratio:.2} times"));
 }
 
 fn runtime(cache: &Path) -> Runtime {
@@ -79,7 +85,7 @@ async fn decision(runtime: &Runtime, connector: &Arc<Connector>) -> Duration {
     decided.elapsed
 }
 
-/// The roster connector's successor as a file of its own: a custom section says which.
+/// The next version of the roster connector as a distinct file, by a custom section with a number.
 pub(crate) fn variant(n: u32) -> Vec<u8> {
     let mut wasm = guest("roster-next");
     wasm.extend([0, 6, 1, b'n']);
@@ -119,7 +125,7 @@ fn question() -> Question {
     Question { context: Arc::new(context), event: Arc::new(event), exchanges: Arc::new([]) }
 }
 
-/// What the process holds, as the kernel says.
+/// Resident memory of this process.
 fn resident() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,7 +1,7 @@
-//! The life run: what it costs to load a connector, to keep a thousand of them, to try one on the
-//! past, and to swap one under load.
+//! The connector lifecycle benchmark: loading a connector, keeping 1,000 of them loaded, replaying
+//! recorded decisions, and changing the version under load.
 //!
-//! `cargo bench --bench life` prints the figures; `-- --only cold,many,replay,swap` some of them.
+//! `cargo bench --bench life` prints all figures; `-- --only cold,many,replay,swap` selects some.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
@@ -15,31 +15,31 @@ use clap::Parser;
 #[path = "../support/guests.rs"]
 mod guests;
 
-/// Measures the life of a loaded connector.
+/// Measures the lifecycle of connectors: loading, replay and version changes.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only these parts: cold, many, replay, swap.
+    /// Measure only these parts: cold, many, replay, swap.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// How many distinct connectors are loaded at once.
+    /// Number of distinct connectors that are loaded at the same time.
     #[arg(long, default_value_t = 1000)]
     connectors: u32,
-    /// How many decisions are recorded, and tried again.
+    /// Number of decisions that are recorded and replayed.
     #[arg(long, default_value_t = 20_000)]
     decisions: usize,
-    /// How long versions are swapped, and how long they are not, before that.
+    /// Seconds of load while versions change, after as many seconds of load without changes.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// How many requests are under way at once.
+    /// Number of connections, each with one request at a time.
     #[arg(long, default_value_t = 16)]
     connections: usize,
-    /// Says that cargo measures, and does not test.
+    /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 fn main() {
-    // `cargo test --benches` runs this too, with arguments of its own, and waits for nothing here.
+    // `cargo test --benches` runs this program too, with other arguments; it must do nothing then.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -54,35 +54,35 @@ fn main() {
             loading::many(args.connectors).await;
         }
         if wanted("many") || wanted("replay") || wanted("swap") {
-            let house = serving::House::furnish().await;
+            let host = serving::ServingHost::start().await;
             if wanted("many") {
-                house.many(args.connectors).await;
+                host.many(args.connectors).await;
             }
             if wanted("replay") {
-                house.replay(args.decisions, args.connections).await;
+                host.replay(args.decisions, args.connections).await;
             }
             if wanted("swap") {
-                house.swap(Duration::from_secs(args.seconds), args.connections).await;
+                host.swap(Duration::from_secs(args.seconds), args.connections).await;
             }
-            house.stage.stop().await.unwrap();
+            host.stage.stop().await.unwrap();
         }
     });
 }
 
-/// A line of the result.
-fn told(what: &str, figure: &str) {
-    anstream::println!("{what:<58} {figure}");
+/// Prints one line of the results.
+fn print_figure(name: &str, figure: &str) {
+    anstream::println!("{name:<64} {figure}");
 }
 
-/// The value below which this share of others lies.
+/// The quantile of the times, for example the median for a share of 0.5.
 fn quantile(times: &mut [Duration], share: f64) -> Duration {
     times.sort_unstable();
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::cast_precision_loss,
-        reason = "a place in a list of measurements"
+        reason = "an index into a list of measurements"
     )]
-    let place = (times.len() as f64 * share) as usize;
-    times[place.min(times.len() - 1)]
+    let index = (times.len() as f64 * share) as usize;
+    times[index.min(times.len() - 1)]
 }

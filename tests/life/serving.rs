@@ -1,4 +1,4 @@
-//! A host that serves: its journal is tried again, and its connector is swapped under load.
+//! A host with one tenant: replays its journal, and changes its connector version under load.
 
 mod many;
 
@@ -13,20 +13,21 @@ use muster::store::{OperationFilter, OperationRow};
 use serde_json::json;
 
 use crate::guests::guest;
-use crate::{quantile, told};
+use crate::{print_figure, quantile};
 
-/// How often a replay is measured; the median counts.
+/// Measurements of the replay; the median is reported.
 const ROUNDS: usize = 3;
 
 /// A host with one tenant on the roster connector.
-pub(crate) struct House {
+pub(crate) struct ServingHost {
     pub(crate) stage: Stage,
     tenant: NewTenantToken,
+    /// Number of users created so far.
     people: Arc<AtomicUsize>,
 }
 
-impl House {
-    pub(crate) async fn furnish() -> Self {
+impl ServingHost {
+    pub(crate) async fn start() -> Self {
         let compiler = env!("CARGO_BIN_EXE_muster").into();
         let stage = Stage::start(StageConfig { compiler, ..StageConfig::default() }).await.unwrap();
         let tenant = stage.tenant("acme", "roster", "okta", "acme").await.unwrap();
@@ -34,7 +35,7 @@ impl House {
         Self { stage, tenant, people: Arc::default() }
     }
 
-    /// Records so many decisions, and tries the same version on them.
+    /// Records `decisions` decisions, and replays them with the same version.
     pub(crate) async fn replay(&self, decisions: usize, connections: usize) {
         let enough = Arc::clone(&self.people);
         let done = move || enough.load(Ordering::Relaxed) >= decisions;
@@ -43,9 +44,9 @@ impl House {
         let mut rates = Vec::new();
         for _ in 0..ROUNDS {
             let spec = ReplaySpec { connector: "roster@0.1.0".to_owned(), ..ReplaySpec::default() };
-            let mut news = self.stage.host.versions.replay("roster", spec).await.unwrap();
-            while let Some(heard) = news.recv().await {
-                if let ReplayNews::Report(report) = heard {
+            let mut messages = self.stage.host.versions.replay("roster", spec).await.unwrap();
+            while let Some(message) = messages.recv().await {
+                if let ReplayNews::Report(report) = message {
                     assert!(report.alike, "{report:?}");
                     #[expect(clippy::cast_precision_loss, reason = "a rate")]
                     rates.push(report.decisions as f64 / report.seconds);
@@ -53,19 +54,19 @@ impl House {
             }
         }
         rates.sort_by(f64::total_cmp);
-        told(
-            "recorded decisions tried again (goal: 20,000 a second)",
+        print_figure(
+            "replay of recorded decisions (goal: 20,000 a second)",
             &format!("{:.0} a second", rates[rates.len() / 2]),
         );
     }
 
-    /// Swaps the version each second under load, after as long without.
+    /// Changes the version every second under load, after the same time of load without changes.
     pub(crate) async fn swap(&self, time: Duration, connections: usize) {
         let until = |time| {
             let end = Instant::now() + time;
             move || Instant::now() >= end
         };
-        let (mut calm, failed) = self.create(connections, until(time)).await;
+        let (mut unchanged, failed) = self.create(connections, until(time)).await;
         let first = self.newest().await;
         let swaps = async {
             let done = until(time);
@@ -80,28 +81,30 @@ impl House {
             }
             swaps
         };
-        let ((mut swapped, failed_then), swaps) =
+        let ((mut changing, failed_changing), swaps) =
             tokio::join!(self.create(connections, until(time)), swaps);
-        let (before, during) = (quantile(&mut calm, 0.99), quantile(&mut swapped, 0.99));
+        let (before, during) = (quantile(&mut unchanged, 0.99), quantile(&mut changing, 0.99));
         let ratio = during.as_secs_f64() / before.as_secs_f64();
-        told("versions swapped under load", &format!("{swaps}"));
-        told("requests that failed (goal: none)", &format!("{}", failed + failed_then));
-        told(
-            "p99 meanwhile, in that before (goal: 2)",
+        print_figure("version changes under load", &format!("{swaps}"));
+        let failed = failed + failed_changing;
+        print_figure("failed requests (goal: none)", &format!("{failed}"));
+        print_figure(
+            "p99 during the changes ÷ p99 before (goal: 2)",
             &format!("{ratio:.2} times, {before:.1?} and {during:.1?}"),
         );
         let (named, wrong) = self.named_since(&first).await;
-        told("operations that name the version that decided", &format!("{named}, not {wrong}"));
+        let figure = format!("{named}; with another version: {wrong}");
+        print_figure("operations with the version that decided", &figure);
     }
 
-    /// Creates people over this many connections until it is done: how long each took, and how many
-    /// were refused.
+    /// Creates users over this many connections until `done`. Returns the time of each request, and
+    /// the number of failed ones.
     async fn create(
         &self,
         connections: usize,
         done: impl Fn() -> bool + Clone + Send + 'static,
     ) -> (Vec<Duration>, usize) {
-        let lanes = (0..connections).map(|_| {
+        let clients = (0..connections).map(|_| {
             let (done, people) = (done.clone(), Arc::clone(&self.people));
             let (url, token) =
                 (format!("{}/Users", self.tenant.base_url), self.tenant.token.clone());
@@ -119,23 +122,24 @@ impl House {
                 (times, failed)
             })
         });
-        let lanes: Vec<_> = lanes.collect();
+        let clients: Vec<_> = clients.collect();
         let mut all = (Vec::new(), 0);
-        for lane in join_all(lanes).await {
-            let (times, failed) = lane.unwrap();
+        for client in join_all(clients).await {
+            let (times, failed) = client.unwrap();
             all.0.extend(times);
             all.1 += failed;
         }
         all
     }
 
+    /// The id of the newest operation; empty if there is none.
     async fn newest(&self) -> String {
         let filter = OperationFilter { limit: 1, ..OperationFilter::default() };
         let rows = self.stage.host.store.operations(&filter).await.unwrap();
         rows.first().map(|row| row.id.clone()).unwrap_or_default()
     }
 
-    /// The operations after this one, a thousand at most.
+    /// The operations after this one, oldest first, 1,000 at most.
     async fn since(&self, operation: &str) -> Vec<OperationRow> {
         let filter = OperationFilter {
             before: Some(operation.to_owned()),
@@ -146,8 +150,8 @@ impl House {
         self.stage.host.store.operations(&filter).await.unwrap()
     }
 
-    /// How many operations since this one name who decided, and how many name somebody else: the
-    /// later version leaves words of its own in the note.
+    /// The numbers of operations since this one that name the version that decided, and that name
+    /// another one. The note tells which version decided.
     async fn named_since(&self, first: &str) -> (usize, usize) {
         let versions = self.stage.host.versions.by_digest().await.unwrap();
         let (mut named, mut wrong, mut before) = (0, 0, first.to_owned());

@@ -1,4 +1,5 @@
-//! A host whose tenants have a version each: what a decision takes there, as its journal has it.
+//! A host with a different connector version for each tenant: the time of a decision, as the journal
+//! records it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,41 +10,41 @@ use muster::scim::Precondition;
 use muster::store::{ConnectorRow, TenantRow};
 use serde_json::Value;
 
-use super::{House, person};
+use super::{ServingHost, person};
 use crate::loading::variant;
-use crate::{quantile, told};
+use crate::{print_figure, quantile};
 
-/// People who join in a row, of one tenant or of one after the other.
-const ROW: usize = 100;
-/// Such rows, of both kinds in turn.
-const ROWS: usize = 40;
+/// Users created in one batch, all in one tenant or each in another tenant.
+const BATCH: usize = 100;
+/// Batches, of both kinds in turn.
+const BATCHES: usize = 40;
 
-impl House {
-    /// Lets so many versions decide for a tenant each, and compares a decision of any with one of
-    /// the same.
+impl ServingHost {
+    /// Gives each of `versions` tenants its own connector version, and compares decisions of all
+    /// versions in turn with decisions of one.
     pub(crate) async fn many(&self, versions: u32) {
-        let tenants = self.tenants_with_versions_of_their_own(versions).await;
-        let (mut alone, mut any) = (Vec::new(), Vec::new());
-        for row in 0..ROWS {
+        let tenants = self.tenants_with_own_versions(versions).await;
+        let (mut one, mut all) = (Vec::new(), Vec::new());
+        for batch in 0..BATCHES {
             let first = self.newest().await;
-            for n in row * ROW..(row + 1) * ROW {
-                let tenant = if row % 2 == 0 { 0 } else { n % tenants.len() };
-                self.join(&tenants[tenant], n).await;
+            for n in batch * BATCH..(batch + 1) * BATCH {
+                let tenant = if batch % 2 == 0 { 0 } else { n % tenants.len() };
+                self.create_in(&tenants[tenant], n).await;
             }
-            let times = if row % 2 == 0 { &mut alone } else { &mut any };
-            times.extend(self.took_since(&first).await);
+            let times = if batch % 2 == 0 { &mut one } else { &mut all };
+            times.extend(self.decision_times_since(&first).await);
         }
-        assert_eq!(alone.len() + any.len(), ROW * ROWS);
-        let (alone, any) = (quantile(&mut alone, 0.5), quantile(&mut any, 0.5));
-        let ratio = any.as_secs_f64() / alone.as_secs_f64();
-        told(
-            &format!("any of {versions}, in one, where a host serves (goal: 1.5)"),
-            &format!("{ratio:.2} times, {any:.0?} and {alone:.0?}"),
+        assert_eq!(one.len() + all.len(), BATCH * BATCHES);
+        let (one, all) = (quantile(&mut one, 0.5), quantile(&mut all, 0.5));
+        let ratio = all.as_secs_f64() / one.as_secs_f64();
+        print_figure(
+            &format!("median decision, {versions} versions ÷ one, serving (goal: 1.5)"),
+            &format!("{ratio:.2} times, {all:.0?} and {one:.0?}"),
         );
     }
 
-    /// Written past the front door, which reads all of them anew whenever one comes.
-    async fn tenants_with_versions_of_their_own(&self, versions: u32) -> Vec<Arc<Tenant>> {
+    /// Written directly to the store: the admin API would reload the configuration for each tenant.
+    async fn tenants_with_own_versions(&self, versions: u32) -> Vec<Arc<Tenant>> {
         let (host, store) = (&self.stage.host, &self.stage.host.store);
         let known = store.connectors().await.unwrap();
         let next = known.iter().find(|row| row.version == "0.2.0").unwrap();
@@ -76,7 +77,7 @@ impl House {
         tenants
     }
 
-    async fn join(&self, tenant: &Arc<Tenant>, n: usize) {
+    async fn create_in(&self, tenant: &Arc<Tenant>, n: usize) {
         let host = &self.stage.host;
         let users = Arc::clone(tenant.schemas.by_endpoint("Users").unwrap());
         let target =
@@ -84,13 +85,13 @@ impl House {
         host.directory.create(target, serde_json::from_str(&person(n)).unwrap()).await.unwrap();
     }
 
-    /// How long the decisions took since this operation.
-    async fn took_since(&self, first: &str) -> Vec<Duration> {
+    /// The times of the decisions since this operation.
+    async fn decision_times_since(&self, first: &str) -> Vec<Duration> {
         let rows = self.since(first).await;
-        let took = |used: &str| {
+        let time = |used: &str| {
             let used: Value = serde_json::from_str(used).unwrap();
             Duration::from_micros(used["micros"].as_u64().unwrap())
         };
-        rows.iter().map(|row| took(row.used.as_deref().unwrap())).collect()
+        rows.iter().map(|row| time(row.used.as_deref().unwrap())).collect()
     }
 }
