@@ -1,26 +1,26 @@
-//! What is asked, as identity providers ask it.
+//! The requests whose cost is measured, in the form that identity providers send.
 
 use std::fmt;
 
 use crate::connection::{Request, encoded};
-use crate::house::{LATE, PAGE, Person, Place};
+use crate::filled_host::{BASE_TIME, PAGE, PagePosition, Person};
 
-/// What a directory is asked.
+/// A request to a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
-    /// A user by id.
+    /// Read a user by id.
     Get,
-    /// A user by `userName`.
+    /// Find a user by `userName`.
     UserName,
-    /// A user by `externalId`.
+    /// Find a user by `externalId`.
     ExternalId,
-    /// A user by an e-mail address.
+    /// Find a user by e-mail address.
     Email,
-    /// Those who were deactivated lately: fifty.
+    /// Find the 50 users that were deactivated since a time.
     DeactivatedSince,
-    /// A page of a hundred, by a cursor from anywhere in a walk.
+    /// Read a page of 100 users at a random cursor.
     Cursor,
-    /// `active` of one user, durable.
+    /// Change `active` of one user, durably.
     Patch,
 }
 
@@ -35,8 +35,8 @@ impl Question {
         Self::Patch,
     ];
 
-    /// The request about somebody, or about a place in a walk.
-    pub(crate) fn request(self, person: &mut Person, place: &Place) -> Request {
+    /// The request about a user, or about a position in a walk.
+    pub(crate) fn request(self, person: &mut Person, position: &PagePosition) -> Request {
         let find = |filter: String| {
             let filter = encoded(&filter);
             Request::get(format!("/Users?filter={filter}&startIndex=1&count={PAGE}"))
@@ -47,9 +47,9 @@ impl Question {
             Self::ExternalId => find(format!("externalId eq \"{}\"", person.external_id())),
             Self::Email => find(format!("emails.value eq \"{}\"", person.name())),
             Self::DeactivatedSince => {
-                find(format!("active eq false and meta.lastModified gt \"{LATE}\""))
+                find(format!("active eq false and meta.lastModified gt \"{BASE_TIME}\""))
             }
-            Self::Cursor => Request::get(format!("/Users?cursor={}&count={PAGE}", place.cursor)),
+            Self::Cursor => Request::get(format!("/Users?cursor={}&count={PAGE}", position.cursor)),
             Self::Patch => {
                 person.active = !person.active;
                 let body = format!(
@@ -61,8 +61,8 @@ impl Question {
         }
     }
 
-    /// How many resources the answer has; one that is no list has none.
-    pub(crate) fn found(self) -> Option<usize> {
+    /// The number of resources in the response; `None` if it is not a list.
+    pub(crate) fn expected_resources(self) -> Option<usize> {
         match self {
             Self::Get | Self::Patch => None,
             Self::UserName | Self::ExternalId | Self::Email => Some(1),
@@ -79,7 +79,7 @@ impl fmt::Display for Question {
             Self::UserName => "`userName eq`",
             Self::ExternalId => "`externalId eq`",
             Self::Email => "`emails.value eq`",
-            Self::DeactivatedSince => "`active eq false and meta.lastModified gt`, 50 of them",
+            Self::DeactivatedSince => "`active eq false and meta.lastModified gt …`, 50 found",
             Self::Cursor => "a page of 100 by cursor",
             Self::Patch => "activate or deactivate",
         })

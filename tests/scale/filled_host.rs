@@ -1,4 +1,4 @@
-//! A host with so many users, and a connection to it.
+//! A host whose directory holds a given number of users, and the measurements on it.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -14,24 +14,24 @@ use crate::question::Question;
 
 /// Resources on a page.
 pub(crate) const PAGE: usize = 100;
-/// When all users last changed, but for those who were deactivated after it.
-pub(crate) const LATE: &str = "2026-06-01T00:00:00.000Z";
-/// How many were.
-const LATELY: usize = 50;
-/// One in so many was deactivated before.
+/// The `lastModified` of all users, except those deactivated later.
+pub(crate) const BASE_TIME: &str = "2026-06-01T00:00:00.000Z";
+/// Users deactivated after [`BASE_TIME`].
+const DEACTIVATED_LATER: usize = 50;
+/// One in this number of users was deactivated before [`BASE_TIME`].
 const INACTIVE: usize = 20;
-/// Commits that are under way while it is filled.
-const WAITING: usize = 1024;
+/// Pending commits while the directory is filled.
+const MAX_PENDING: usize = 1024;
 const TENANT: &str = "acme";
 
-/// A host, and who is in its directory.
-pub(crate) struct House {
+/// A host, and the users in its directory.
+pub(crate) struct FilledHost {
     stage: Stage,
-    /// Where its directory is, below its address.
+    /// The base path of SCIM, before `/Users`.
     prefix: String,
     token: String,
     people: Vec<Person>,
-    places: Vec<Place>,
+    positions: Vec<PagePosition>,
     random: u64,
     _folder: TempDir,
 }
@@ -43,22 +43,23 @@ pub(crate) struct Person {
     number: usize,
 }
 
-/// Somewhere in a walk.
-pub(crate) struct Place {
+/// A position in a walk through all pages, with at least one whole page after it.
+pub(crate) struct PagePosition {
     pub(crate) cursor: String,
 }
 
-/// An import of everybody.
+/// The times of a full import.
 pub(crate) struct Import {
     pub(crate) pages: usize,
-    pub(crate) took: Duration,
-    /// Microseconds for a page, of the first tenth of them and of the last.
+    pub(crate) elapsed: Duration,
+    /// Mean microseconds for a page, of the first tenth of the pages.
     pub(crate) first: f64,
+    /// The same of the last tenth.
     pub(crate) last: f64,
 }
 
 impl Person {
-    /// The `userName`, which is the address too.
+    /// The `userName`, which is the e-mail address too.
     pub(crate) fn name(&self) -> String {
         format!("person.number{}@example.com", self.number)
     }
@@ -67,7 +68,7 @@ impl Person {
         format!("00u{:017}", self.number)
     }
 
-    /// As muster keeps somebody whom Okta made.
+    /// The document that muster stores for a user created by Okta.
     fn document(&self) -> String {
         let (id, name, n) = (&self.id, self.name(), self.number);
         let (external_id, active) = (self.external_id(), self.active);
@@ -111,8 +112,8 @@ impl Person {
     }
 }
 
-impl House {
-    /// Starts a host and puts so many users into its directory.
+impl FilledHost {
+    /// Starts a host with `users` users in its directory.
     pub(crate) async fn fill(users: usize) -> anyhow::Result<Self> {
         anstream::eprintln!("scale: filling a directory of {users}");
         let folder = tempfile::Builder::new().prefix("muster-scale-").tempdir()?;
@@ -124,21 +125,24 @@ impl House {
         .await?;
         let token = stage.tenant(TENANT, "roster", "okta", "").await?;
         let people = fill(&stage, users).await?;
-        let prefix = token.base_url.strip_prefix(&stage.url).context("a base URL elsewhere")?;
-        let mut house = Self {
+        let prefix = token
+            .base_url
+            .strip_prefix(&stage.url)
+            .context("the base URL is not below the host")?;
+        let mut host = Self {
             prefix: prefix.to_owned(),
             token: token.token,
             stage,
             people,
-            places: Vec::new(),
+            positions: Vec::new(),
             random: 0x9e37_79b9_7f4a_7c15,
             _folder: folder,
         };
-        house.walk().await?;
-        Ok(house)
+        host.walk().await?;
+        Ok(host)
     }
 
-    /// A connection of its own for each measurement: a host hangs up where nobody asks for long.
+    /// Opens a connection. Each measurement opens one, because the host closes idle connections.
     async fn connect(&self) -> anyhow::Result<Connection> {
         let address = self.stage.url.trim_start_matches("http://").parse()?;
         Connection::open(address, &self.prefix, &self.token).await
@@ -148,45 +152,46 @@ impl House {
         self.people.len()
     }
 
-    /// What a question costs, in microseconds.
+    /// The mean time of a question in microseconds.
     pub(crate) async fn ask(&mut self, question: Question, requests: usize) -> anyhow::Result<f64> {
         let mut connection = self.connect().await?;
-        let mut took = Duration::ZERO;
+        let mut elapsed = Duration::ZERO;
         for n in 0..requests {
-            let (person, place) = (self.random(self.people.len()), self.random(self.places.len()));
-            let request = question.request(&mut self.people[person], &self.places[place]);
+            let person = self.random(self.people.len());
+            let position = self.random(self.positions.len());
+            let request = question.request(&mut self.people[person], &self.positions[position]);
             let begun = Instant::now();
-            let answer = connection.send(&request).await?.expect(200)?;
-            took += begun.elapsed();
-            // To read each would be too much.
-            if let Some(found) = question.found().filter(|_| n == 0) {
-                let list = answer.json()?;
+            let response = connection.send(&request).await?.expect(200)?;
+            elapsed += begun.elapsed();
+            // Parsing every response would take longer than the requests.
+            if let Some(found) = question.expected_resources().filter(|_| n == 0) {
+                let list = response.json()?;
                 let resources = list["Resources"].as_array().map_or(0, Vec::len);
                 ensure!(resources == found, "{question}: {resources} resources, not {found}");
             }
         }
-        Ok(took.as_secs_f64() * 1e6 / requests as f64)
+        Ok(elapsed.as_secs_f64() * 1e6 / requests as f64)
     }
 
-    /// Everybody, page after page, as Okta imports.
+    /// Reads all users, page by page by `startIndex`, as Okta imports.
     pub(crate) async fn import(&mut self) -> anyhow::Result<Import> {
         let mut connection = self.connect().await?;
-        let mut took = Vec::new();
+        let mut times = Vec::new();
         for start in (1..=self.people.len()).step_by(PAGE) {
             let request = Request::get(format!("/Users?startIndex={start}&count={PAGE}"));
             let begun = Instant::now();
             connection.send(&request).await?.expect(200)?;
-            took.push(begun.elapsed());
+            times.push(begun.elapsed());
         }
-        let tenth = (took.len() / 10).max(1);
+        let tenth = (times.len() / 10).max(1);
         let mean = |part: &[Duration]| {
             part.iter().sum::<Duration>().as_secs_f64() * 1e6 / part.len() as f64
         };
         Ok(Import {
-            pages: took.len(),
-            took: took.iter().sum(),
-            first: mean(&took[..tenth]),
-            last: mean(&took[took.len() - tenth..]),
+            pages: times.len(),
+            elapsed: times.iter().sum(),
+            first: mean(&times[..tenth]),
+            last: mean(&times[times.len() - tenth..]),
         })
     }
 
@@ -194,7 +199,7 @@ impl House {
         self.stage.stop().await
     }
 
-    /// Goes through everybody by cursor, and keeps the places where a whole page follows.
+    /// Reads all users by cursor, and keeps the positions that a whole page follows.
     async fn walk(&mut self) -> anyhow::Result<()> {
         let mut connection = self.connect().await?;
         let mut cursor = String::new();
@@ -206,14 +211,14 @@ impl House {
             let Some(next) = list["nextCursor"].as_str() else { break };
             cursor = next.to_owned();
             if seen + PAGE <= self.people.len() {
-                self.places.push(Place { cursor: cursor.clone() });
+                self.positions.push(PagePosition { cursor: cursor.clone() });
             }
         }
-        ensure!(seen == self.people.len(), "a walk that sees {seen} of {}", self.people.len());
+        ensure!(seen == self.people.len(), "the walk found {seen} of {} users", self.people.len());
         Ok(())
     }
 
-    /// Xorshift: the same numbers in every run.
+    /// A pseudo-random number (xorshift), the same sequence in every run.
     fn random(&mut self, below: usize) -> usize {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -222,24 +227,24 @@ impl House {
     }
 }
 
-/// Straight into the store: the requests are not what is measured.
+/// Writes the users directly to the store, because creating them is not measured.
 async fn fill(stage: &Stage, users: usize) -> anyhow::Result<Vec<Person>> {
     let mut people = Vec::with_capacity(users);
-    let mut landing = VecDeque::new();
+    let mut pending = VecDeque::new();
     for number in 0..users {
-        let lately = number % (users / LATELY) == 0;
-        let active = !lately && number % INACTIVE != 1;
+        let deactivated_later = number % (users / DEACTIVATED_LATER) == 0;
+        let active = !deactivated_later && number % INACTIVE != 1;
         let person = Person { id: stage.host.clock.new_id(), active, number };
-        let last_modified = if lately { "2026-06-02T00:00:00.000Z" } else { LATE };
+        let last_modified = if deactivated_later { "2026-06-02T00:00:00.000Z" } else { BASE_TIME };
         let commit = stage.host.store.enqueue(person.commit(last_modified)).await;
-        landing.push_back(commit.map_err(CommitError::into_internal)?);
+        pending.push_back(commit.map_err(CommitError::into_internal)?);
         people.push(person);
-        if landing.len() > WAITING {
-            let first = landing.pop_front().context("somebody waits")?;
+        if pending.len() > MAX_PENDING {
+            let first = pending.pop_front().context("no commit is pending")?;
             first.landed().await.map_err(CommitError::into_internal)?;
         }
     }
-    for receipt in landing {
+    for receipt in pending {
         receipt.landed().await.map_err(CommitError::into_internal)?;
     }
     Ok(people)
