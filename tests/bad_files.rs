@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::sandbox::describing;
 use crate::support::Muster;
 use crate::support::guests::guest;
-use crate::support::house::House;
+use crate::support::test_host::TestHost;
 
 #[tokio::test]
 async fn an_invalid_file_is_refused_with_the_reason_and_changes_nothing() {
@@ -40,7 +40,7 @@ async fn an_invalid_file_is_refused_with_the_reason_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_host_whose_machine_code_was_changed_compiles_it_again_and_serves() {
-    let house = House::of_roster().await;
+    let house = TestHost::with_roster().await;
     let files = house.compiled();
     let path = |name: &String| house.data.path().join("compiled").join(name);
     let whole: Vec<Vec<u8>> = files.iter().map(|name| fs::read(path(name)).unwrap()).collect();
@@ -49,8 +49,8 @@ async fn a_host_whose_machine_code_was_changed_compiles_it_again_and_serves() {
         changed[bytes.len() / 2] ^= 1;
         fs::write(path(name), changed).unwrap();
     }
-    let host = house.start(None);
-    assert_eq!(house.decides(&host, "ada").await, "roster@0.1.0");
+    let host = house.spawn(None);
+    assert_eq!(house.deciding_version(&host, "ada").await, "roster@0.1.0");
     for (name, bytes) in files.iter().zip(&whole) {
         assert!(fs::read(path(name)).unwrap() == *bytes, "{name} is as it was");
     }

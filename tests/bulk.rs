@@ -235,7 +235,7 @@ async fn limits_are_said_and_kept_3_7_4() {
 /// What has to be repeated says so for itself, and the rest is done.
 #[tokio::test]
 async fn an_app_that_fails_for_one_fails_for_that_one() {
-    let muster = Muster::start_impatient(Duration::from_secs(2)).await;
+    let muster = Muster::start_answering_within(Duration::from_secs(2)).await;
     let tenant = muster.tenant("three-state").await;
     let ada = bulk(&muster, &tenant, json!([post("ada")])).await;
     // The app takes longer than anybody waits.

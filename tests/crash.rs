@@ -1,34 +1,34 @@
-//! `kill -9` at any moment of an operation of four calls: after the restart each call has had its
-//! effect once, and the person exists once.
+//! A host killed with `kill -9` at each step of an operation with four calls: after a restart, each
+//! call has taken effect exactly once, and the user exists exactly once.
 
 use std::collections::HashMap;
 
-use crate::support::house::House;
+use crate::support::test_host::TestHost;
 
 #[cfg(target_os = "linux")]
 mod compiling;
 mod versions;
 
 async fn killed_at(point: &str) {
-    let house = House::furnish().await;
-    let mut dying = house.start(Some(point));
-    assert_eq!(house.create(&dying).await, None, "{point}: the host was to die");
+    let test_host = TestHost::start().await;
+    let mut dying = test_host.spawn(Some(point));
+    assert_eq!(test_host.create(&dying).await, None, "{point}: the host should have died");
     assert!(!dying.child.wait().unwrap().success(), "{point}");
 
-    let host = house.start(None);
-    house.settled(&host).await;
-    // The identity provider heard nothing, and asks again.
-    let again = house.create(&host).await;
+    let host = test_host.spawn(None);
+    test_host.settled(&host).await;
+    // The identity provider received no response, so it repeats its request.
+    let again = test_host.create(&host).await;
     let expected: &[Option<u16>] = match point {
-        // All was done, and only the answer was lost.
+        // The operation was done, only the response was lost.
         "journal-done:5" => &[Some(409)],
         _ => &[Some(201)],
     };
     assert!(expected.contains(&again), "{point}: {again:?}");
-    assert_eq!(house.people(&host).await, 1, "{point}");
+    assert_eq!(test_host.people(&host).await, 1, "{point}");
     let once: HashMap<String, usize> =
         (1..=4).map(|n| (format!("ada@acme.example {n}"), 1)).collect();
-    assert_eq!(house.effects(), once, "{point}");
+    assert_eq!(test_host.effects(), once, "{point}");
 }
 
 #[tokio::test]
@@ -47,21 +47,22 @@ async fn a_host_killed_at_any_call_loses_and_repeats_nothing() {
     }
 }
 
-/// RFC 7644 §3.7: each operation of a bulk request is as safe as a request by itself.
+/// RFC 7644 §3.7: each operation of a bulk request is as durable as a single request.
 #[tokio::test]
-async fn a_host_killed_within_a_bulk_request_keeps_what_was_done_and_ends_what_had_begun() {
-    let house = House::furnish().await;
-    // Four calls make the first person; the second one's are under way.
-    let mut dying = house.start(Some("call:6"));
-    assert_eq!(house.create_two(&dying).await, None);
+async fn a_host_killed_within_a_bulk_request_keeps_done_operations_and_finishes_the_pending_one() {
+    let test_host = TestHost::start().await;
+    // The first user takes four calls; the host dies during the calls for the second.
+    let mut dying = test_host.spawn(Some("call:6"));
+    assert_eq!(test_host.create_two(&dying).await, None);
     assert!(!dying.child.wait().unwrap().success());
 
-    let host = house.start(None);
-    house.settled(&host).await;
-    assert_eq!(house.people(&host).await, 2);
-    // Nobody was answered: what was done is there already, what was taken up is owed its answer.
-    assert_eq!(house.create_two(&host).await, Some(vec!["409".to_owned(), "201".to_owned()]));
-    assert_eq!(house.people(&host).await, 2);
-    assert!(house.effects().values().all(|times| *times == 1));
-    assert_eq!(house.effects().len(), 8);
+    let host = test_host.spawn(None);
+    test_host.settled(&host).await;
+    assert_eq!(test_host.people(&host).await, 2);
+    // The repeated request: the done operation is a conflict; the operation that the host finished
+    // after its restart is answered now.
+    assert_eq!(test_host.create_two(&host).await, Some(vec!["409".to_owned(), "201".to_owned()]));
+    assert_eq!(test_host.people(&host).await, 2);
+    assert!(test_host.effects().values().all(|times| *times == 1));
+    assert_eq!(test_host.effects().len(), 8);
 }

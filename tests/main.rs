@@ -1,10 +1,10 @@
-//! Whole-system tests: real sockets, a real database, real components in the real sandbox. Only
-//! the app that connectors call is ours, and stands outside.
+//! System tests: real sockets, a real database, real components in the real sandbox. Only the app
+//! that the connectors call is a fake, and it runs outside of the host.
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test that cannot go on has failed; the lint knows test functions only, not what \
-              they call"
+    reason = "a panic fails the test; the lint permits it in test functions only, not in the \
+              functions that they call"
 )]
 
 mod authorization;
@@ -21,11 +21,11 @@ mod disconnect;
 #[cfg(target_os = "linux")]
 mod disk;
 mod entitlements;
+mod false_manifests;
 mod groups;
 mod hot_load;
 mod interfaces;
 mod kit;
-mod lies;
 mod lifecycle;
 mod limits;
 mod operators;

@@ -1,4 +1,5 @@
-//! The app answers badly, slowly, or not at all; what was asked for is neither lost nor doubled.
+//! Failures of the app: refusals, outages and invalid responses. No requested change is lost, and none
+//! takes effect twice.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use serde_json::json;
 use crate::support::guests::guest;
 use crate::support::{Muster, Tenant, user};
 
-/// How often the app did something: answers from memory and refusals do not count.
+/// The number of calls that took effect in the app, without refused and repeated calls.
 async fn effects(muster: &Muster, tenant: &Tenant, method: &str, path: &str) -> usize {
     let calls = muster.app_calls(tenant).await;
     let keys: HashSet<_> = calls
@@ -23,7 +24,7 @@ async fn effects(muster: &Muster, tenant: &Tenant, method: &str, path: &str) -> 
 }
 
 #[tokio::test]
-async fn what_the_app_refuses_is_an_error_that_says_why_and_changes_nothing() {
+async fn a_refusal_of_the_app_is_an_error_with_its_reason_and_changes_nothing() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("three-state").await;
     let path = format!("POST /organizations/{}/accounts", tenant.organization);
@@ -40,7 +41,7 @@ async fn what_the_app_refuses_is_an_error_that_says_why_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_short_outage_is_not_noticed() {
+async fn a_short_outage_of_the_app_is_retried_within_the_request() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
     muster.stage.sample.fail(Fault::status("POST /users", 503, 2));
@@ -51,8 +52,8 @@ async fn a_short_outage_is_not_noticed() {
 }
 
 #[tokio::test]
-async fn a_long_outage_tells_okta_to_come_back_and_its_retry_joins() {
-    let muster = Muster::start_impatient(Duration::from_secs(2)).await;
+async fn okta_gets_429_during_a_long_outage_and_its_retry_finishes_the_same_operation() {
+    let muster = Muster::start_answering_within(Duration::from_secs(2)).await;
     let tenant = muster.tenant("two-state").await;
     muster.stage.sample.fail(Fault::status("PUT /organizations", 503, 1000));
     let later = muster.post(&tenant, "/Users", user("ada")).await.expect(429);
@@ -70,37 +71,37 @@ async fn a_long_outage_tells_okta_to_come_back_and_its_retry_joins() {
 }
 
 #[tokio::test]
-async fn others_are_told_to_come_back_with_503() {
-    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+async fn identity_providers_other_than_okta_get_503_during_an_outage() {
+    let muster = Muster::start_answering_within(Duration::from_secs(1)).await;
     let tenant = muster.tenant_with("three-state", "entra").await;
     muster.stage.sample.fail(Fault::status("POST /organizations", 500, 1000));
     let later = muster.post(&tenant, "/Users", user("ada")).await.expect(503);
     assert!(later.headers.contains_key("retry-after"));
     muster.stage.sample.heal();
     muster.settled().await;
-    // It was finished meanwhile; the retry gets the answer that was owed.
+    // The host has finished the operation. The first retry gets its outcome, the second a conflict.
     muster.post(&tenant, "/Users", user("ada")).await.expect(201);
     muster.post(&tenant, "/Users", user("ada")).await.expect(409);
 }
 
 #[tokio::test]
-async fn a_leaver_is_never_lost_to_an_outage() {
-    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+async fn a_deactivation_is_completed_after_an_outage_without_a_retry_of_the_client() {
+    let muster = Muster::start_answering_within(Duration::from_secs(1)).await;
     let tenant = muster.tenant("two-state").await;
     let id = muster.person(&tenant, "ada").await;
     muster.stage.sample.fail(Fault::status("DELETE /organizations", 503, 1000));
     muster.set_active(&tenant, &id, false).await.expect(429);
     assert_eq!(muster.get(&tenant, &format!("/Users/{id}")).await.body["active"], true);
     muster.stage.sample.heal();
-    // Nobody comes back; the host does it alone.
+    // No client repeats the request; the host retries by itself.
     muster.settled().await;
     assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 0);
     assert_eq!(muster.get(&tenant, &format!("/Users/{id}")).await.body["active"], false);
 }
 
 #[tokio::test]
-async fn what_follows_waits_for_what_is_open() {
-    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+async fn a_change_waits_for_an_open_operation_on_the_same_user() {
+    let muster = Muster::start_answering_within(Duration::from_secs(1)).await;
     let tenant = muster.tenant("three-state").await;
     let id = muster.person(&tenant, "ada").await;
     muster.stage.sample.fail(Fault::status("PATCH /organizations", 503, 1000));
@@ -118,13 +119,13 @@ async fn what_follows_waits_for_what_is_open() {
 }
 
 #[tokio::test]
-async fn what_was_recorded_is_answered_at_once_and_delivered_in_order() {
-    let muster = Muster::start_recording().await;
+async fn a_recorded_operation_is_answered_at_once_and_delivered_in_order() {
+    let muster = Muster::start_replying_when_recorded().await;
     let tenant = muster.tenant("two-state").await;
     muster.stage.sample.fail(Fault { delay_ms: 300, ..Fault::status("GET /users", 503, 2) });
     let id = muster.person(&tenant, "ada").await;
     assert_eq!(muster.get(&tenant, &format!("/Users/{id}")).await.expect(200).body["active"], true);
-    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 0, "not there yet");
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 0, "not delivered yet");
     let off = muster.set_active(&tenant, &id, false).await.expect(200);
     assert_eq!(off.body["active"], false);
     muster.set_active(&tenant, &id, true).await.expect(200);
@@ -137,7 +138,7 @@ async fn what_was_recorded_is_answered_at_once_and_delivered_in_order() {
 
 #[tokio::test]
 async fn who_was_answered_when_recorded_goes_out_of_sight_when_the_connector_says_so() {
-    let muster = Muster::start_recording().await;
+    let muster = Muster::start_replying_when_recorded().await;
     muster.push(guest("four-calls")).await.expect(201);
     muster.stage.app("calls", "four-calls").await.unwrap();
     let tenant = muster.plain_tenant("calls", "calls").await;
@@ -150,7 +151,7 @@ async fn who_was_answered_when_recorded_goes_out_of_sight_when_the_connector_say
 }
 
 #[tokio::test]
-async fn the_same_request_twice_at_once_has_one_effect() {
+async fn identical_requests_at_the_same_time_take_effect_once() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
     let twice = (0..8).map(|_| muster.post(&tenant, "/Users", user("ada")));
@@ -162,7 +163,7 @@ async fn the_same_request_twice_at_once_has_one_effect() {
 }
 
 #[tokio::test]
-async fn garbage_from_the_app_is_no_success() {
+async fn an_invalid_response_of_the_app_is_not_a_success() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("three-state").await;
     muster.stage.sample.fail(Fault {
@@ -172,14 +173,14 @@ async fn garbage_from_the_app_is_no_success() {
     let answer = muster.post(&tenant, "/Users", user("ada")).await;
     assert_eq!(answer.status, 500, "{}", answer.body);
     assert_eq!(muster.get(&tenant, "/Users").await.body["totalResults"], 0);
-    // It was the app's one bad moment; the operation ends well without anybody's help.
+    // The app answers correctly from now on, and the host retries the operation by itself.
     muster.settled().await;
     muster.post(&tenant, "/Users", user("ada")).await.expect(201);
 }
 
 #[tokio::test]
-async fn a_change_is_made_to_what_the_older_one_left() {
-    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+async fn a_change_is_applied_to_the_result_of_an_older_open_operation() {
+    let muster = Muster::start_answering_within(Duration::from_secs(1)).await;
     let tenant = muster.tenant("three-state").await;
     let id = muster.person(&tenant, "ada").await;
     let path = format!("/Users/{id}");
@@ -187,20 +188,20 @@ async fn a_change_is_made_to_what_the_older_one_left() {
     let title = json!([{ "op": "replace", "path": "title", "value": "Countess" }]);
     muster.patch(&tenant, &path, title).await.expect(429);
     muster.stage.sample.heal();
-    // The older change is finished first, and this one is made to its result.
+    // The older change is finished first, and this one is applied to its result.
     let off = muster.set_active(&tenant, &id, false).await.expect(200);
     assert_eq!((&off.body["title"], &off.body["active"]), (&json!("Countess"), &json!(false)));
     muster.settled().await;
 }
 
 #[tokio::test]
-async fn the_last_word_counts_while_an_older_one_is_open() {
-    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+async fn the_latest_change_wins_while_an_older_operation_is_open() {
+    let muster = Muster::start_answering_within(Duration::from_secs(1)).await;
     let tenant = muster.tenant("two-state").await;
     let id = muster.person(&tenant, "ada").await;
     muster.stage.sample.fail(Fault::status("DELETE /organizations", 503, 1000));
     muster.set_active(&tenant, &id, false).await.expect(429);
-    // "Active" is what stands in the directory, and still it is not simply agreed to.
+    // `active` is true in the directory, but the open deactivation makes this a change.
     muster.set_active(&tenant, &id, true).await.expect(429);
     muster.stage.sample.heal();
     muster.set_active(&tenant, &id, true).await.expect(200);
@@ -209,8 +210,8 @@ async fn the_last_word_counts_while_an_older_one_is_open() {
 }
 
 #[tokio::test]
-async fn a_no_to_a_leaver_is_asked_again() {
-    let muster = Muster::start_impatient(Duration::from_secs(2)).await;
+async fn a_refused_deactivation_is_retried() {
+    let muster = Muster::start_answering_within(Duration::from_secs(2)).await;
     let tenant = muster.tenant("three-state").await;
     let id = muster.person(&tenant, "ada").await;
     muster.stage.sample.fail(Fault::status("POST /organizations", 422, 1));
@@ -220,8 +221,8 @@ async fn a_no_to_a_leaver_is_asked_again() {
 }
 
 #[tokio::test]
-async fn a_pause_also_holds_what_is_open_already() {
-    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+async fn a_pause_also_holds_open_deactivations() {
+    let muster = Muster::start_answering_within(Duration::from_secs(1)).await;
     let tenant = muster.tenant("two-state").await;
     let id = muster.person(&tenant, "ada").await;
     muster.stage.sample.fail(Fault::status("DELETE /organizations", 503, 1000));
@@ -234,8 +235,8 @@ async fn a_pause_also_holds_what_is_open_already() {
 }
 
 #[tokio::test]
-async fn a_group_that_is_owed_is_not_made_twice() {
-    let muster = Muster::start_impatient(Duration::from_secs(1)).await;
+async fn a_group_is_not_created_twice_when_its_create_is_repeated() {
+    let muster = Muster::start_answering_within(Duration::from_secs(1)).await;
     let tenant = muster.tenant("two-state").await;
     let group = json!({ "displayName": "Compilers", "members": [] });
     muster.stage.sample.fail(Fault::status("POST /organizations", 503, 1000));

@@ -1,9 +1,9 @@
-//! A host under test, with the sample app beside it.
+//! A host under test, in the process of the test, with the sample app as the app of its tenants.
 
 pub(crate) mod guests;
-pub(crate) mod house;
 pub(crate) mod registry;
 pub(crate) mod replay;
+pub(crate) mod test_host;
 pub(crate) mod wrong_server;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A running host. Dropping it asserts that no operation was left undone.
+/// A running host. Dropping it asserts that no operation is still open.
 pub(crate) struct Muster {
     pub(crate) stage: Stage,
     http: reqwest::Client,
@@ -25,20 +25,21 @@ pub(crate) struct Muster {
     _data: TempDir,
 }
 
-/// A tenant of its own organisation in the app.
+/// A tenant with its own organisation in the app.
 #[derive(Clone, Debug)]
 pub(crate) struct Tenant {
     pub(crate) name: String,
     pub(crate) organization: String,
     pub(crate) base_url: String,
     pub(crate) token: String,
-    pub(crate) mark: usize,
+    /// Number of calls in the app's log before the tenant was created.
+    pub(crate) log_start: usize,
 }
 
-/// A call that the app got.
+/// A call that the app received.
 pub(crate) type AppCall = Call;
 
-/// An answer.
+/// A response of the host.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -47,13 +48,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The id of the resource.
+    /// The id of the resource in the body.
     #[track_caller]
     pub(crate) fn id(&self) -> String {
         self.body["id"].as_str().unwrap_or_else(|| panic!("no id in {self:?}")).to_owned()
     }
 
-    /// The same, if the status is this one.
+    /// Asserts the status, and returns the response.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.body);
@@ -61,9 +62,9 @@ impl Answer {
     }
 }
 
-/// A client of loopback, whichever test comes first.
+/// An HTTP client. Installs the TLS provider that it needs, even for plain HTTP.
 pub(crate) fn client() -> reqwest::Client {
-    // Only the first one of a process is taken.
+    // An error says that another test of this process has installed one already.
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::new()
 }
@@ -73,13 +74,13 @@ impl Muster {
         Self::start_with(StageConfig::default()).await
     }
 
-    /// A host that answers when the intent is recorded.
-    pub(crate) async fn start_recording() -> Self {
+    /// A host that answers as soon as the operation is durable, before it is done.
+    pub(crate) async fn start_replying_when_recorded() -> Self {
         Self::start_with(StageConfig { reply: Reply::WhenRecorded, ..StageConfig::default() }).await
     }
 
-    /// A host whose identity providers wait no longer than this.
-    pub(crate) async fn start_impatient(answer_within: Duration) -> Self {
+    /// A host that answers after this time at the latest, done or not.
+    pub(crate) async fn start_answering_within(answer_within: Duration) -> Self {
         Self::start_with(StageConfig { answer_within, ..StageConfig::default() }).await
     }
 
@@ -106,7 +107,7 @@ impl Muster {
         self.tenant_named(&format!("{connector}-{n}"), connector, dialect, &format!("org{n}")).await
     }
 
-    /// A tenant of this app, whose people go to this organisation.
+    /// A tenant of this app, whose users are provisioned into this organisation.
     pub(crate) async fn tenant_named(
         &self,
         name: &str,
@@ -120,7 +121,7 @@ impl Muster {
             organization: organization.to_owned(),
             base_url: token.base_url,
             token: token.token,
-            mark: self.stage.sample.log().len(),
+            log_start: self.stage.sample.log().len(),
         }
     }
 
@@ -136,16 +137,17 @@ impl Muster {
             organization: String::new(),
             base_url: text("base_url"),
             token: text("token"),
-            mark: self.stage.sample.log().len(),
+            log_start: self.stage.sample.log().len(),
         }
     }
 
-    /// What the app was asked since the tenant was made. One tenant is used at a time.
+    /// The calls that the app received since the tenant was created, of all tenants: the caller must
+    /// use one tenant at a time.
     pub(crate) async fn app_calls(&self, tenant: &Tenant) -> Vec<AppCall> {
-        self.stage.sample.log().split_off(tenant.mark)
+        self.stage.sample.log().split_off(tenant.log_start)
     }
 
-    /// Sends a SCIM request as the tenant's identity provider.
+    /// Sends a SCIM request with the tenant's token.
     pub(crate) async fn scim(
         &self,
         tenant: &Tenant,
@@ -157,7 +159,7 @@ impl Muster {
         self.send(method, &url, &tenant.token, body).await
     }
 
-    /// The same with headers.
+    /// Sends a SCIM request with additional headers.
     pub(crate) async fn scim_with(
         &self,
         tenant: &Tenant,
@@ -188,7 +190,7 @@ impl Muster {
         self.send(method, &url, &self.admin, body).await
     }
 
-    /// Calls what the admin API answers line by line.
+    /// Calls an endpoint of the admin API that answers with one JSON value per line.
     pub(crate) async fn admin_lines(&self, path: &str, body: Value) -> Vec<Value> {
         let url = format!("{}/admin/v1{path}", self.stage.url);
         let request = self.http.post(url).bearer_auth(&self.admin).body(body.to_string());
@@ -196,15 +198,16 @@ impl Muster {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Runs a command of an operator, without a terminal: its exit status, and what it says.
+    /// Runs a command against this host, without a terminal. Returns its exit status and its output,
+    /// standard output first.
     pub(crate) async fn command(&self, args: &[&str]) -> (Option<i32>, String) {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_muster"));
         command.args(args).env("NO_COLOR", "1").stdin(std::process::Stdio::null());
         command.env("MUSTER_URL", &self.stage.url).env("MUSTER_ADMIN_TOKEN", &self.admin);
         let run = tokio::task::spawn_blocking(move || command.output());
         let output = run.await.unwrap().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8(said).unwrap())
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
     }
 
     /// Pushes a connector.
@@ -251,12 +254,12 @@ impl Muster {
         let body = if text.is_empty() {
             Value::Null
         } else {
-            serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {text}"))
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"))
         };
         Answer { status, headers, body }
     }
 
-    /// Creates a person.
+    /// Creates a user, and returns its id.
     pub(crate) async fn person(&self, tenant: &Tenant, name: &str) -> String {
         self.post(tenant, "/Users", user(name)).await.expect(201).id()
     }
@@ -267,7 +270,7 @@ impl Muster {
         self.patch(tenant, &format!("/Users/{id}"), operations).await
     }
 
-    /// Waits until nothing is open any more.
+    /// Waits until no operation is open.
     pub(crate) async fn settled(&self) {
         for _ in 0..300 {
             if self.stage.host.operations.count() == 0 {
@@ -275,10 +278,13 @@ impl Muster {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("operations stay open: {:#?}", self.operations(OperationState::Open).await);
+        panic!(
+            "operations are still open after 15 s: {:#?}",
+            self.operations(OperationState::Open).await
+        );
     }
 
-    /// The journal's operations in this state: event, subject and note of each, oldest first.
+    /// The operations in this state: event, subject and note of each, oldest first.
     pub(crate) async fn operations(&self, state: OperationState) -> Vec<(String, String, String)> {
         let filter = OperationFilter {
             state: Some(state),
@@ -297,25 +303,25 @@ impl Drop for Muster {
     fn drop(&mut self) {
         let open = self.stage.host.operations.count();
         if !std::thread::panicking() {
-            assert_eq!(open, 0, "operations were left undone");
+            assert_eq!(open, 0, "operations are still open at the end of the test");
         }
     }
 }
 
-/// A data directory whose host key is the same in each test, so that compiled connectors are
-/// shared.
+/// A data directory with the same host key in each test, so that tests can share compiled
+/// connectors.
 pub(crate) fn data_directory() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("host.key"), [7; 32]).unwrap();
     folder
 }
 
-/// Where compiled connectors are kept from test to test.
+/// The cache of compiled connectors that all tests share.
 pub(crate) fn compiled() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")
 }
 
-/// A user as Okta creates one.
+/// Okta's request body for a new user.
 pub(crate) fn user(name: &str) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
@@ -331,7 +337,7 @@ pub(crate) fn user(name: &str) -> Value {
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it reads better where it is called")]
+#[expect(clippy::needless_pass_by_value, reason = "callers pass a json! literal")]
 pub(crate) fn patch_op(operations: Value) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],

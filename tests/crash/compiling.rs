@@ -1,5 +1,5 @@
-//! While a connector is compiled, in a process of its own: the host is killed, or whoever waits for
-//! it goes away.
+//! Interruptions while a child process compiles a connector: the host is killed, or the caller closes
+//! its connection.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use tokio::net::TcpStream;
 
 use crate::sandbox::modified_modules::slow_to_compile;
 use crate::support::guests::guest;
-use crate::support::house::House;
+use crate::support::test_host::TestHost;
 
-/// The processes that this one started and that have not ended.
+/// The ids of the running child processes of a process.
 fn children(parent: u32) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let stats = processes.filter_map(|it| {
         let stat = std::fs::read_to_string(it.path().join("stat")).ok()?;
-        // The name, in parentheses, may hold anything.
+        // The process name, in parentheses, may contain any character.
         let (_, rest) = stat.rsplit_once(") ")?;
         let mut words = rest.split(' ');
         let (state, of) = (words.next()?, words.next()?);
@@ -32,53 +32,53 @@ fn is_alive(process: &str) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
-/// Waits until it is so.
-async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+/// Waits until the condition holds; panics with the message if it does not.
+async fn eventually(failure: &str, condition: impl Fn() -> bool) {
     for _ in 0..500 {
-        if is_so() {
+        if condition() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("{what}");
+    panic!("{failure}");
 }
 
 #[tokio::test]
 async fn a_host_killed_while_it_compiles_takes_the_compiler_with_it() {
-    let house = House::of_roster().await;
-    let (before, host) = (house.compiled(), house.start(None));
-    let versions = house.versions(&host).await;
+    let test_host = TestHost::with_roster().await;
+    let (before, host) = (test_host.compiled(), test_host.spawn(None));
+    let versions = test_host.versions(&host).await;
     let id = host.child.id();
-    let push = house.push(&host, slow_to_compile(&guest("misbehaving")));
+    let push = test_host.push(&host, slow_to_compile(&guest("misbehaving")));
     let killed = async {
-        eventually("nothing is compiled", || !children(id).is_empty()).await;
+        eventually("no compiler was started", || !children(id).is_empty()).await;
         let compiler = children(id).remove(0);
         kill_process(Pid::from_child(&host.child), Signal::KILL).unwrap();
-        eventually("the compiler goes on", || !is_alive(&compiler)).await;
+        eventually("the compiler still runs", || !is_alive(&compiler)).await;
     };
     let (pushed, ()) = tokio::join!(push, killed);
     assert_eq!(pushed, None);
     drop(host);
 
-    let host = house.start(None);
-    assert_eq!(house.compiled(), before);
-    assert_eq!(house.versions(&host).await, versions);
-    assert_eq!(house.decides(&host, "ada").await, "roster@0.1.0");
-    assert_eq!(house.push(&host, guest("roster-next")).await.unwrap().0, 201);
+    let host = test_host.spawn(None);
+    assert_eq!(test_host.compiled(), before);
+    assert_eq!(test_host.versions(&host).await, versions);
+    assert_eq!(test_host.deciding_version(&host, "ada").await, "roster@0.1.0");
+    assert_eq!(test_host.push(&host, guest("roster-next")).await.unwrap().0, 201);
 }
 
 #[tokio::test]
-async fn an_operator_who_hangs_up_interrupts_no_promotion() {
+async fn a_promotion_completes_after_the_operator_closed_the_connection() {
     const NEXT: &str = "roster@0.2.0";
-    let house = House::of_roster().await;
-    let host = house.start(None);
-    assert_eq!(house.push(&host, guest("roster-next")).await.unwrap().0, 201);
+    let test_host = TestHost::with_roster().await;
+    let host = test_host.spawn(None);
+    assert_eq!(test_host.push(&host, guest("roster-next")).await.unwrap().0, 201);
     drop(host);
-    // It has to be compiled anew, and the operator does not wait for it.
-    std::fs::remove_dir_all(house.data.path().join("compiled")).unwrap();
-    let host = house.start(None);
+    // Without the cache, the promotion has to compile the connector first.
+    std::fs::remove_dir_all(test_host.data.path().join("compiled")).unwrap();
+    let host = test_host.spawn(None);
     let mut socket = TcpStream::connect(host.url.trim_start_matches("http://")).await.unwrap();
-    let (token, body) = (house.admin_token(), json!({ "connector": NEXT }).to_string());
+    let (token, body) = (test_host.admin_token(), json!({ "connector": NEXT }).to_string());
     let head = format!(
         "POST /admin/v1/apps/people/promote HTTP/1.1\r\nhost: muster\r\n\
          authorization: Bearer {token}\r\ncontent-type: application/json\r\n\
@@ -87,12 +87,12 @@ async fn an_operator_who_hangs_up_interrupts_no_promotion() {
     );
     socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
     let id = host.child.id();
-    eventually("nothing is compiled", || !children(id).is_empty()).await;
+    eventually("no compiler was started", || !children(id).is_empty()).await;
     drop(socket);
     for _ in 0..500 {
-        let app = house.admin(&host, "GET", "/apps/people", Value::Null).await;
+        let app = test_host.admin(&host, "GET", "/apps/people", Value::Null).await;
         if app["version"] == NEXT {
-            assert_eq!(house.decides(&host, "ada").await, NEXT);
+            assert_eq!(test_host.deciding_version(&host, "ada").await, NEXT);
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,14 +1,15 @@
-//! `kill -9` while connectors are pushed, promoted, rolled back and retired: each is wholly done or
-//! not at all, somebody decides in any case, and the same again goes well.
+//! A host killed with `kill -9` while a connector is pushed, promoted, rolled back or retired: after
+//! a restart the action is completely done or not done at all, a connector decides either way, and
+//! the action can be repeated.
 
 use serde_json::{Value, json};
 
 use crate::support::guests::guest;
-use crate::support::house::{Answered, House, Running};
+use crate::support::test_host::{HostProcess, StatusAndBody, TestHost};
 
-/// What an operator does.
+/// An action of an operator.
 #[derive(Clone, Copy)]
-enum Deed {
+enum AdminAction {
     Push,
     Promote,
     PromoteForTenant,
@@ -17,15 +18,15 @@ enum Deed {
     Retire,
 }
 
-impl Deed {
-    async fn done(self, house: &House, host: &Running) -> Option<Answered> {
+impl AdminAction {
+    async fn perform(self, test_host: &TestHost, host: &HostProcess) -> Option<StatusAndBody> {
         let next = json!({ "connector": "roster@0.2.0" });
         let (method, path, body) = match self {
-            Self::Push => return house.push(host, guest("roster-next")).await,
+            Self::Push => return test_host.push(host, guest("roster-next")).await,
             Self::Promote => ("POST", "/apps/people/promote", next),
             Self::PromoteForTenant => {
-                let some = json!({ "connector": "roster@0.2.0", "tenants": ["people"] });
-                ("POST", "/apps/people/promote", some)
+                let for_tenant = json!({ "connector": "roster@0.2.0", "tenants": ["people"] });
+                ("POST", "/apps/people/promote", for_tenant)
             }
             Self::PutApp => {
                 let app = json!({ "connector": "roster@0.2.0", "reply": "when-recorded" });
@@ -34,102 +35,106 @@ impl Deed {
             Self::RollBack => ("POST", "/apps/people/rollback", Value::Null),
             Self::Retire => ("POST", "/connectors/roster@0.2.0/retire", Value::Null),
         };
-        house.ask(host, method, path, body).await
+        test_host.try_admin(host, method, path, body).await
     }
 
-    /// What has to be there before it.
-    async fn prepared(self) -> House {
-        let house = House::of_roster().await;
-        let host = house.start(None);
+    /// A host that is ready for the action.
+    async fn prepare(self) -> TestHost {
+        let test_host = TestHost::with_roster().await;
+        let host = test_host.spawn(None);
         let before: &[Self] = match self {
             Self::Push => &[],
             Self::RollBack => &[Self::Push, Self::Promote],
             _ => &[Self::Push],
         };
-        for deed in before {
-            let (status, answer) = deed.done(&house, &host).await.unwrap();
+        for action in before {
+            let (status, answer) = action.perform(&test_host, &host).await.unwrap();
             assert!(status < 300, "{answer}");
         }
-        house
+        test_host
     }
 
-    /// The host is killed at this point of it; what is there before and after.
-    async fn killed_at(self, point: &str) -> (House, Running, Value, Value) {
-        let house = self.prepared().await;
-        let before = house.versions(&house.start(None)).await;
-        let mut dying = house.start(Some(point));
-        assert_eq!(self.done(&house, &dying).await, None, "{point}: the host was to die");
+    /// Kills the host at this point of the action. Returns the versions before and after it.
+    async fn killed_at(self, point: &str) -> (TestHost, HostProcess, Value, Value) {
+        let test_host = self.prepare().await;
+        let before = test_host.versions(&test_host.spawn(None)).await;
+        let mut dying = test_host.spawn(Some(point));
+        assert_eq!(
+            self.perform(&test_host, &dying).await,
+            None,
+            "{point}: the host should have died"
+        );
         assert!(!dying.child.wait().unwrap().success(), "{point}");
-        let host = house.start(None);
-        let after = house.versions(&host).await;
-        (house, host, before, after)
+        let host = test_host.spawn(None);
+        let after = test_host.versions(&host).await;
+        (test_host, host, before, after)
     }
 }
 
-/// Whoever the app names decides.
-async fn serves(house: &House, host: &Running, name: &str) {
-    let decides = house.decides(host, name).await;
-    let tenant = house.admin(host, "GET", "/tenants/people", Value::Null).await;
-    assert_eq!(decides, tenant["version"]);
+/// The version that the tenant shows decides.
+async fn assert_serves(test_host: &TestHost, host: &HostProcess, name: &str) {
+    let version = test_host.deciding_version(host, name).await;
+    let tenant = test_host.admin(host, "GET", "/tenants/people", Value::Null).await;
+    assert_eq!(version, tenant["version"]);
 }
 
-async fn is_done_wholly_or_not_at_all(deed: Deed) {
-    let (house, host, before, after) = deed.killed_at("journal:1").await;
+async fn assert_atomic(action: AdminAction) {
+    let (test_host, host, before, after) = action.killed_at("journal:1").await;
     assert_eq!(after, before);
-    serves(&house, &host, "ada").await;
-    let (status, answer) = deed.done(&house, &host).await.unwrap();
-    assert!(status < 300, "the same again: {answer}");
-    let done = house.versions(&host).await;
+    assert_serves(&test_host, &host, "ada").await;
+    let (status, answer) = action.perform(&test_host, &host).await.unwrap();
+    assert!(status < 300, "repeating the action: {answer}");
+    let done = test_host.versions(&host).await;
     assert_ne!(done, before);
-    serves(&house, &host, "bob").await;
+    assert_serves(&test_host, &host, "bob").await;
 
-    let (house, host, _, after) = deed.killed_at("journal-done:1").await;
+    let (test_host, host, _, after) = action.killed_at("journal-done:1").await;
     assert_eq!(after, done);
-    serves(&house, &host, "ada").await;
-    if !matches!(deed, Deed::RollBack) {
-        let (status, answer) = deed.done(&house, &host).await.unwrap();
-        assert!(status < 300, "the same again: {answer}");
-        assert_eq!(house.versions(&host).await, done);
+    assert_serves(&test_host, &host, "ada").await;
+    if !matches!(action, AdminAction::RollBack) {
+        let (status, answer) = action.perform(&test_host, &host).await.unwrap();
+        assert!(status < 300, "repeating the action: {answer}");
+        assert_eq!(test_host.versions(&host).await, done);
     }
 }
 
 #[tokio::test]
-async fn a_push_is_there_wholly_or_not_at_all() {
-    is_done_wholly_or_not_at_all(Deed::Push).await;
+async fn a_push_is_done_completely_or_not_at_all() {
+    assert_atomic(AdminAction::Push).await;
 }
 
 #[tokio::test]
-async fn a_promotion_is_there_wholly_or_not_at_all() {
-    is_done_wholly_or_not_at_all(Deed::Promote).await;
-    is_done_wholly_or_not_at_all(Deed::PromoteForTenant).await;
+async fn a_promotion_is_done_completely_or_not_at_all() {
+    assert_atomic(AdminAction::Promote).await;
+    assert_atomic(AdminAction::PromoteForTenant).await;
 }
 
 #[tokio::test]
-async fn a_changed_app_is_there_wholly_or_not_at_all() {
-    is_done_wholly_or_not_at_all(Deed::PutApp).await;
+async fn a_change_of_an_app_is_done_completely_or_not_at_all() {
+    assert_atomic(AdminAction::PutApp).await;
 }
 
 #[tokio::test]
-async fn a_rollback_is_there_wholly_or_not_at_all() {
-    is_done_wholly_or_not_at_all(Deed::RollBack).await;
+async fn a_rollback_is_done_completely_or_not_at_all() {
+    assert_atomic(AdminAction::RollBack).await;
 }
 
 #[tokio::test]
-async fn a_retirement_is_there_wholly_or_not_at_all() {
-    is_done_wholly_or_not_at_all(Deed::Retire).await;
+async fn a_retirement_is_done_completely_or_not_at_all() {
+    assert_atomic(AdminAction::Retire).await;
 }
 
 #[tokio::test]
-async fn a_host_killed_while_it_keeps_machine_code_leaves_none_that_is_not_whole() {
-    let house = House::of_roster().await;
-    let whole = house.compiled();
-    let mut dying = house.start(Some("keep:1"));
-    assert_eq!(house.push(&dying, guest("roster-next")).await, None);
+async fn a_host_killed_while_it_writes_a_compiled_connector_leaves_no_incomplete_file() {
+    let test_host = TestHost::with_roster().await;
+    let complete = test_host.compiled();
+    let mut dying = test_host.spawn(Some("keep:1"));
+    assert_eq!(test_host.push(&dying, guest("roster-next")).await, None);
     assert!(!dying.child.wait().unwrap().success());
-    assert_eq!(house.compiled().len(), whole.len() + 1, "it was being written");
+    assert_eq!(test_host.compiled().len(), complete.len() + 1, "one file was being written");
 
-    let host = house.start(None);
-    assert_eq!(house.compiled(), whole, "it is swept away");
-    assert_eq!(house.push(&host, guest("roster-next")).await.unwrap().0, 201);
-    assert_eq!(house.compiled().len(), whole.len() + 1);
+    let host = test_host.spawn(None);
+    assert_eq!(test_host.compiled(), complete, "the start removes it");
+    assert_eq!(test_host.push(&host, guest("roster-next")).await.unwrap().0, 201);
+    assert_eq!(test_host.compiled().len(), complete.len() + 1);
 }

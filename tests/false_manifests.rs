@@ -1,13 +1,13 @@
-//! Manifests that lie, pushed to a running host: told when they are pushed where that can be told,
-//! and harmless to everybody else where it cannot.
+//! Connectors with false manifests, pushed to a running host. The host refuses a manifest that it can
+//! recognise as false; any other false manifest harms only the tenants of that connector.
 
 use serde_json::{Map, Value, json};
 
 use crate::support::guests::guest;
 use crate::support::{Muster, patch_op};
 
-/// The misbehaving connector with another manifest in its file, which it returns as its own.
-fn claiming(manifest: &Value) -> Vec<u8> {
+/// The misbehaving connector with another manifest, which its `describe` returns.
+fn with_manifest(manifest: &Value) -> Vec<u8> {
     let mut wasm = guest("misbehaving");
     let begin = b"{\n    \"name\": \"misbehaving\"";
     let at = wasm.windows(begin.len()).position(|found| found == begin).unwrap();
@@ -18,16 +18,16 @@ fn claiming(manifest: &Value) -> Vec<u8> {
 
 fn manifest() -> Value {
     json!({
-        "name": "liar",
+        "name": "false",
         "version": "1.0.0",
-        "description": "Says so.",
+        "description": "A false manifest.",
         "membership": "three-state",
         "lifecycle": { "create": { "membership": "active", "text": "Joins." } },
         "settings": { "type": "object" },
     })
 }
 
-/// Each of so many definitions has twice what the next one has.
+/// A schema with `times` definitions, each of which refers to the next one twice.
 fn doubling(times: usize) -> Value {
     let definition = |n: usize| {
         let next = json!({ "$ref": format!("#/$defs/d{}", n + 1) });
@@ -39,7 +39,7 @@ fn doubling(times: usize) -> Value {
 }
 
 #[tokio::test]
-async fn a_manifest_that_cannot_be_true_is_refused_and_says_why() {
+async fn an_invalid_manifest_is_refused_with_the_reason() {
     let muster = Muster::start().await;
     let before = muster.admin("GET", "/connectors", None).await.body;
     let object = |more: Value| {
@@ -56,7 +56,7 @@ async fn a_manifest_that_cannot_be_true_is_refused_and_says_why() {
         ("settings", object(json!({ "properties": 5 })), "`settings` is no JSON Schema"),
         ("settings", object(json!({ "$ref": "http://127.0.0.1:1/" })), "only places in it"),
         ("settings", object(json!({ "$ref": "#" })), "refers to itself"),
-        // There, `id` moves references to where nobody has counted.
+        // In draft 4, `id` changes what references mean, which the size check does not follow.
         (
             "settings",
             object(json!({ "$schema": "http://json-schema.org/draft-04/schema#" })),
@@ -65,12 +65,12 @@ async fn a_manifest_that_cannot_be_true_is_refused_and_says_why() {
         ("settings", object(json!({ "properties": { "x": deep } })), "deep"),
         ("settings", doubling(20), "more than 10000 values"),
     ];
-    for (member, value, word) in cases {
-        let mut lying = manifest();
-        lying[member] = value;
-        let answer = muster.push(claiming(&lying)).await;
+    for (member, value, reason) in cases {
+        let mut invalid = manifest();
+        invalid[member] = value;
+        let answer = muster.push(with_manifest(&invalid)).await;
         let detail = answer.body["detail"].as_str().unwrap_or_default();
-        assert!(answer.status == 422 && detail.contains(word), "{lying}: {answer:?}");
+        assert!(answer.status == 422 && detail.contains(reason), "{invalid}: {answer:?}");
     }
     assert_eq!(muster.admin("GET", "/connectors", None).await.body, before);
     let tenant = muster.tenant("roster").await;
@@ -78,34 +78,34 @@ async fn a_manifest_that_cannot_be_true_is_refused_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_pattern_that_other_engines_take_for_ever_over_delays_nobody() {
+async fn a_pattern_with_catastrophic_backtracking_elsewhere_is_matched_quickly() {
     let muster = Muster::start().await;
-    let mut patient = manifest();
-    patient["settings"] = json!({
+    let mut with_pattern = manifest();
+    with_pattern["settings"] = json!({
         "type": "object",
         "properties": { "do": { "type": "string", "pattern": "^(a|aa)+$" } },
     });
-    muster.push(claiming(&patient)).await.expect(201);
-    let app = |what: String| json!({ "connector": "liar", "settings": { "do": what } });
-    muster.admin("PUT", "/apps/liar", Some(app("aaa".to_owned()))).await.expect(200);
-    muster.plain_tenant("liar", "liar").await;
-    let hard = app(format!("{}!", "a".repeat(200)));
-    let refused = muster.admin("PUT", "/apps/liar", Some(hard)).await.expect(422).body;
+    muster.push(with_manifest(&with_pattern)).await.expect(201);
+    let app = |value: String| json!({ "connector": "false", "settings": { "do": value } });
+    muster.admin("PUT", "/apps/false", Some(app("aaa".to_owned()))).await.expect(200);
+    muster.plain_tenant("false", "false").await;
+    let long = app(format!("{}!", "a".repeat(200)));
+    let refused = muster.admin("PUT", "/apps/false", Some(long)).await.expect(422).body;
     assert!(refused["detail"].as_str().unwrap().starts_with("settings/do"), "{refused}");
 }
 
 #[tokio::test]
-async fn a_connector_that_claims_groups_and_traps_on_them_harms_nobody() {
+async fn a_connector_that_traps_on_groups_affects_no_other_tenant() {
     let muster = Muster::start().await;
-    let mut lying = manifest();
-    lying["features"] = json!({ "groups": true });
+    let mut claims_groups = manifest();
+    claims_groups["features"] = json!({ "groups": true });
     let text = json!({ "membership": "unchanged", "text": "Is noted." });
-    lying["lifecycle"] = json!({ "group-create": text, "group-update": text });
-    muster.push(claiming(&lying)).await.expect(201);
-    let app = json!({ "connector": "liar", "settings": { "do": "panic" } });
-    muster.admin("PUT", "/apps/liar", Some(app)).await.expect(200);
-    let tenant = muster.plain_tenant("liar", "liar").await;
-    let honest = muster.tenant("roster").await;
+    claims_groups["lifecycle"] = json!({ "group-create": text, "group-update": text });
+    muster.push(with_manifest(&claims_groups)).await.expect(201);
+    let app = json!({ "connector": "false", "settings": { "do": "panic" } });
+    muster.admin("PUT", "/apps/false", Some(app)).await.expect(200);
+    let tenant = muster.plain_tenant("false", "false").await;
+    let other = muster.tenant("roster").await;
 
     let group = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Crew",
@@ -114,16 +114,16 @@ async fn a_connector_that_claims_groups_and_traps_on_them_harms_nobody() {
     let detail = refused["detail"].as_str().unwrap();
     assert!(detail.contains("the app's connector failed"), "{detail}");
     assert_eq!(muster.get(&tenant, "/Groups").await.body["totalResults"], 0);
-    // Who looks finds what it last said.
+    // The operation's log holds the last message of the connector.
     let operation = detail.rsplit(' ').next().unwrap();
     let journal = muster.admin("GET", &format!("/operations/{operation}"), None).await.body;
     assert!(journal.to_string().contains("as I was told"), "{journal}");
 
-    let crew = muster.post(&honest, "/Groups", group).await.expect(201).id();
-    let joins = json!([{ "op": "add", "path": "members", "value": [
-        { "value": muster.person(&honest, "ada").await },
+    let crew = muster.post(&other, "/Groups", group).await.expect(201).id();
+    let add = json!([{ "op": "add", "path": "members", "value": [
+        { "value": muster.person(&other, "ada").await },
     ] }]);
     let path = format!("/Groups/{crew}");
-    let joined = muster.scim(&honest, "PATCH", &path, Some(patch_op(joins))).await.status;
-    assert!(joined < 300);
+    let status = muster.scim(&other, "PATCH", &path, Some(patch_op(add))).await.status;
+    assert!(status < 300);
 }

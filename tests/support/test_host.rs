@@ -1,4 +1,5 @@
-//! A host in a process of its own, which can be killed, with the app outside of it.
+//! A host that runs as a separate process, so that a test can kill it. The sample app runs in the
+//! test's process and outlives it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -15,32 +16,34 @@ use tokio::net::TcpListener;
 use super::guests::guest;
 use super::{client, compiled, data_directory, user};
 
-/// A host's data, an app with a tenant, and whoever calls.
-pub(crate) struct House {
+/// A data directory with one app and one tenant, the sample app, and an HTTP client. The host itself
+/// runs only while a [`HostProcess`] exists.
+pub(crate) struct TestHost {
     pub(crate) data: TempDir,
     sample: Sample,
     http: reqwest::Client,
+    /// The name of the tenant, and of its app.
     tenant: &'static str,
     token: String,
 }
 
-/// The host's process. It is killed with the test.
-pub(crate) struct Running {
+/// A running host. Dropping it kills the process.
+pub(crate) struct HostProcess {
     pub(crate) child: Child,
     pub(crate) url: String,
 }
 
-/// What was answered: the status, and the body.
-pub(crate) type Answered = (u16, Value);
+/// A response: its status and its body. `Null` stands for an empty body.
+pub(crate) type StatusAndBody = (u16, Value);
 
-impl Drop for Running {
+impl Drop for HostProcess {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-impl Running {
+impl HostProcess {
     fn start(data: &Path, die_at: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
@@ -59,42 +62,43 @@ impl Running {
     }
 }
 
-impl House {
-    /// An app that the four-call connector decides for, and a tenant of it.
-    pub(crate) async fn furnish() -> Self {
-        let mut house = Self::empty("calls").await;
+impl TestHost {
+    /// A host with an app on the four-calls connector, and a tenant of it.
+    pub(crate) async fn start() -> Self {
+        let mut test_host = Self::new("calls").await;
         std::fs::create_dir_all(compiled()).unwrap();
-        std::os::unix::fs::symlink(compiled(), house.data.path().join("compiled")).unwrap();
-        let host = house.start(None);
-        house.push(&host, guest("four-calls")).await.unwrap();
+        std::os::unix::fs::symlink(compiled(), test_host.data.path().join("compiled")).unwrap();
+        let host = test_host.spawn(None);
+        test_host.push(&host, guest("four-calls")).await.unwrap();
         let endpoint = json!({
-            "base_url": house.sample.base_url(),
+            "base_url": test_host.sample.base_url(),
             "auth": { "bearer": { "value": "app" } },
             "private_addresses": true,
         });
         let app = json!({ "connector": "four-calls", "endpoints": { "app": endpoint } });
-        house.admin(&host, "PUT", "/apps/calls", app).await;
-        house.settle_in(&host).await;
-        house
+        test_host.admin(&host, "PUT", "/apps/calls", app).await;
+        test_host.create_tenant(&host).await;
+        test_host
     }
 
-    /// An app that the embedded roster decides for, and a tenant of it. Its compiled connectors are
-    /// its own.
-    pub(crate) async fn of_roster() -> Self {
-        let mut house = Self::empty("people").await;
-        let host = house.start(None);
-        house.admin(&host, "PUT", "/apps/people", json!({ "connector": "roster@0.1.0" })).await;
-        house.settle_in(&host).await;
-        house
+    /// A host with an app on the embedded roster connector, and a tenant of it. It does not share
+    /// its cache of compiled connectors with other tests.
+    pub(crate) async fn with_roster() -> Self {
+        let mut test_host = Self::new("people").await;
+        let host = test_host.spawn(None);
+        let app = json!({ "connector": "roster@0.1.0" });
+        test_host.admin(&host, "PUT", "/apps/people", app).await;
+        test_host.create_tenant(&host).await;
+        test_host
     }
 
-    async fn empty(tenant: &'static str) -> Self {
+    async fn new(tenant: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sample = sample::serve(listener, "app").unwrap();
         Self { data: data_directory(), sample, http: client(), tenant, token: String::new() }
     }
 
-    async fn settle_in(&mut self, host: &Running) {
+    async fn create_tenant(&mut self, host: &HostProcess) {
         let path = format!("/tenants/{}", self.tenant);
         let tenant = json!({ "app": self.tenant, "dialect": "okta" });
         self.admin(host, "PUT", &path, tenant).await;
@@ -102,9 +106,9 @@ impl House {
         token["token"].as_str().unwrap().clone_into(&mut self.token);
     }
 
-    /// Starts the host, to die at a fail point where one is named.
-    pub(crate) fn start(&self, die_at: Option<&str>) -> Running {
-        Running::start(self.data.path(), die_at)
+    /// Starts the process. If a fail point is given, the process kills itself there.
+    pub(crate) fn spawn(&self, die_at: Option<&str>) -> HostProcess {
+        HostProcess::start(self.data.path(), die_at)
     }
 
     pub(crate) fn admin_token(&self) -> String {
@@ -112,70 +116,76 @@ impl House {
         std::fs::read_to_string(path).unwrap().trim().to_owned()
     }
 
-    /// Calls the admin API, which says yes.
+    /// Calls the admin API, which must answer with a 2xx.
     pub(crate) async fn admin(
         &self,
-        host: &Running,
+        host: &HostProcess,
         method: &str,
         path: &str,
         body: Value,
     ) -> Value {
-        let (status, answer) = self.ask(host, method, path, body).await.unwrap();
+        let (status, answer) = self.try_admin(host, method, path, body).await.unwrap();
         assert!((200..300).contains(&status), "{method} {path}: {answer}");
         answer
     }
 
-    /// Calls the admin API; none where the host died meanwhile.
-    pub(crate) async fn ask(
+    /// Calls the admin API; `None` if the host died before it answered.
+    pub(crate) async fn try_admin(
         &self,
-        host: &Running,
+        host: &HostProcess,
         method: &str,
         path: &str,
         body: Value,
-    ) -> Option<Answered> {
+    ) -> Option<StatusAndBody> {
         let url = format!("{}/admin/v1{path}", host.url);
         self.call(&self.admin_token(), method, url, body).await
     }
 
-    /// Pushes a connector; none where the host died meanwhile.
-    pub(crate) async fn push(&self, host: &Running, wasm: Vec<u8>) -> Option<Answered> {
+    /// Pushes a connector; `None` if the host died before it answered.
+    pub(crate) async fn push(&self, host: &HostProcess, wasm: Vec<u8>) -> Option<StatusAndBody> {
         let request = self.http.post(format!("{}/admin/v1/connectors", host.url)).body(wasm);
-        answered(request.bearer_auth(self.admin_token())).await
+        answer(request.bearer_auth(self.admin_token())).await
     }
 
-    /// Asks as the tenant's identity provider; none where the host died meanwhile.
+    /// Sends a SCIM request with the tenant's token; `None` if the host died before it answered.
     pub(crate) async fn scim(
         &self,
-        host: &Running,
+        host: &HostProcess,
         method: &str,
         path: &str,
         body: Value,
-    ) -> Option<Answered> {
+    ) -> Option<StatusAndBody> {
         let url = format!("{}/t/{}/scim/v2{path}", host.url, self.tenant);
         self.call(&self.token, method, url, body).await
     }
 
-    async fn call(&self, token: &str, method: &str, url: String, body: Value) -> Option<Answered> {
+    async fn call(
+        &self,
+        token: &str,
+        method: &str,
+        url: String,
+        body: Value,
+    ) -> Option<StatusAndBody> {
         let request = self.http.request(method.parse().unwrap(), url).bearer_auth(token);
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        answered(request.header("content-type", "application/scim+json").body(body)).await
+        answer(request.header("content-type", "application/scim+json").body(body)).await
     }
 
-    /// Creates the person; none where the host died meanwhile.
-    pub(crate) async fn create(&self, host: &Running) -> Option<u16> {
+    /// Creates the user `ada` and returns the status; `None` if the host died before it answered.
+    pub(crate) async fn create(&self, host: &HostProcess) -> Option<u16> {
         Some(self.scim(host, "POST", "/Users", user("ada")).await?.0)
     }
 
-    /// Who decides for somebody new.
-    pub(crate) async fn decides(&self, host: &Running, name: &str) -> String {
+    /// Creates a user, and returns the connector version that decided.
+    pub(crate) async fn deciding_version(&self, host: &HostProcess, name: &str) -> String {
         let (status, created) = self.scim(host, "POST", "/Users", user(name)).await.unwrap();
         assert_eq!(status, 201, "{created}");
         let newest = self.admin(host, "GET", "/operations?limit=1", Value::Null).await;
         newest["operations"][0]["version"].as_str().unwrap().to_owned()
     }
 
-    /// Which versions there are, and who decides.
-    pub(crate) async fn versions(&self, host: &Running) -> Value {
+    /// All connector versions, and the version of each app.
+    pub(crate) async fn versions(&self, host: &HostProcess) -> Value {
         let connectors = self.admin(host, "GET", "/connectors", Value::Null).await;
         let connectors = connectors["connectors"].as_array().unwrap().iter().map(|it| {
             json!([it["name"], it["version"], it["digest"], it["tenants"], it["retired"].is_null()])
@@ -189,7 +199,7 @@ impl House {
         json!({ "connectors": connectors.collect::<Vec<_>>(), "apps": apps.collect::<Vec<_>>() })
     }
 
-    /// The files of its compiled connectors.
+    /// The file names in the cache of compiled connectors, sorted.
     pub(crate) fn compiled(&self) -> Vec<String> {
         let files = std::fs::read_dir(self.data.path().join("compiled")).unwrap();
         let name = |it: std::io::Result<std::fs::DirEntry>| it.unwrap().file_name();
@@ -198,8 +208,9 @@ impl House {
         names
     }
 
-    /// Creates two people in one request: what is answered for each; none where the host died.
-    pub(crate) async fn create_two(&self, host: &Running) -> Option<Vec<String>> {
+    /// Creates two users in one bulk request, and returns the status of each; `None` if the host
+    /// died before it answered.
+    pub(crate) async fn create_two(&self, host: &HostProcess) -> Option<Vec<String>> {
         let operation = |name: &str| json!({ "method": "POST", "path": "/Users", "bulkId": name, "data": user(name) });
         let body = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
@@ -210,13 +221,14 @@ impl House {
         Some(operations.map(|it| it["status"].as_str().unwrap().to_owned()).collect())
     }
 
-    pub(crate) async fn people(&self, host: &Running) -> u64 {
+    /// The number of users.
+    pub(crate) async fn people(&self, host: &HostProcess) -> u64 {
         let (_, list) = self.scim(host, "GET", "/Users", Value::Null).await.unwrap();
         list["totalResults"].as_u64().unwrap()
     }
 
-    /// Waits until nothing is open.
-    pub(crate) async fn settled(&self, host: &Running) {
+    /// Waits until no operation is open.
+    pub(crate) async fn settled(&self, host: &HostProcess) {
         for _ in 0..200 {
             let open = self.admin(host, "GET", "/operations?state=open", Value::Null).await;
             if open["operations"].as_array().unwrap().is_empty() {
@@ -224,10 +236,10 @@ impl House {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("an operation stays open");
+        panic!("an operation is still open after 10 s");
     }
 
-    /// How often each call had an effect in the app.
+    /// How often each call of the four-calls connector took effect in the app, by the call's name.
     pub(crate) fn effects(&self) -> HashMap<String, usize> {
         let mut effects = HashMap::new();
         for call in self.sample.log() {
@@ -239,7 +251,7 @@ impl House {
     }
 }
 
-async fn answered(request: reqwest::RequestBuilder) -> Option<Answered> {
+async fn answer(request: reqwest::RequestBuilder) -> Option<StatusAndBody> {
     let response = request.send().await.ok()?;
     let status = response.status().as_u16();
     let text = response.text().await.ok()?;
