@@ -1,4 +1,5 @@
-//! Who may call, and what everybody else learns.
+//! Authentication: tokens of tenants and of the admin API, and what a caller without a valid token
+//! learns.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -20,7 +21,7 @@ async fn status_with(muster: &Muster, tenant: &Tenant, authorization: Option<&st
 }
 
 #[tokio::test]
-async fn a_token_is_taken_with_bearer_and_without() {
+async fn a_token_is_accepted_with_and_without_the_bearer_scheme() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let token = tenant.token.clone();
@@ -47,7 +48,7 @@ async fn basic_authentication_needs_user_and_password() {
 }
 
 #[tokio::test]
-async fn two_tokens_live_at_once_and_a_revoked_one_is_dead() {
+async fn a_tenant_has_two_live_tokens_at_most_and_a_revoked_one_is_rejected() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let path = format!("/tenants/{}/tokens", tenant.name);
@@ -72,19 +73,23 @@ async fn operators_see_when_a_token_was_last_used() {
     assert_eq!(last_used().await["last_used"], Value::Null);
     let cut = &tenant.token[..tenant.token.len() - 1];
     assert_eq!(status_with(&muster, &tenant, Some(cut)).await, 401);
-    assert_eq!(last_used().await["last_used"], Value::Null, "a wrong token is no use");
+    assert_eq!(
+        last_used().await["last_used"],
+        Value::Null,
+        "a wrong token does not count as a use"
+    );
     let before = Clock::system().now();
     assert_eq!(status_with(&muster, &tenant, Some(&tenant.token)).await, 200);
     let used = last_used().await["last_used"].as_str().unwrap().to_owned();
-    // It is known to the second.
+    // Uses are recorded with a resolution of one second.
     assert!(used[..19] >= rfc3339(before)[..19], "{used}");
-    // A reload of the registry does not forget it.
+    // Adding a token reloads the configuration, which keeps the last use.
     muster.admin("POST", &path, Some(json!({}))).await.expect(201);
     assert!(last_used().await["last_used"].as_str().unwrap() >= used.as_str());
 }
 
 #[tokio::test]
-async fn the_last_use_of_a_token_outlives_the_host() {
+async fn the_last_use_of_a_token_survives_a_restart() {
     let data = data_directory();
     let stage = Stage::start(StageConfig {
         data: Some(data.path().to_owned()),
@@ -104,7 +109,7 @@ async fn the_last_use_of_a_token_outlives_the_host() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_dead() {
+async fn an_expired_token_is_rejected() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let path = format!("/tenants/{}/tokens", tenant.name);
@@ -115,7 +120,7 @@ async fn an_expired_token_is_dead() {
 }
 
 #[tokio::test]
-async fn another_tenants_token_and_ids_are_worth_nothing() {
+async fn a_tenant_accepts_no_token_and_no_id_of_another_tenant() {
     let muster = Muster::start().await;
     let ours = muster.tenant("roster").await;
     let theirs = muster.tenant("roster").await;
@@ -127,17 +132,17 @@ async fn another_tenants_token_and_ids_are_worth_nothing() {
         foreign["detail"].as_str().unwrap().replace(&id, "x"),
         unknown["detail"].as_str().unwrap().replace("00919288221112222", "x")
     );
-    // The same name in another tenant is no conflict, and tells nothing.
+    // The same name in another tenant is not a conflict, so it reveals nothing.
     muster.person(&ours, "eve").await;
 }
 
 #[tokio::test]
-async fn an_unknown_tenant_looks_like_a_wrong_token() {
+async fn an_unknown_tenant_is_answered_like_a_wrong_token() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
-    let nobody =
-        Tenant { base_url: tenant.base_url.replace(&tenant.name, "nobody"), ..tenant.clone() };
-    let unknown = muster.get(&nobody, "/Users").await.expect(401);
+    let unknown =
+        Tenant { base_url: tenant.base_url.replace(&tenant.name, "unknown"), ..tenant.clone() };
+    let unknown = muster.get(&unknown, "/Users").await.expect(401);
     let wrong = Tenant { token: "wrong".to_owned(), ..tenant };
     let wrong = muster.get(&wrong, "/Users").await.expect(401);
     assert_eq!(unknown.body, wrong.body);
@@ -145,7 +150,7 @@ async fn an_unknown_tenant_looks_like_a_wrong_token() {
 }
 
 #[tokio::test]
-async fn the_admin_api_takes_no_tenants_token() {
+async fn the_admin_api_rejects_tokens_of_tenants() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let url = format!("{}/admin/v1/tenants", muster.stage.url);

@@ -1,4 +1,4 @@
-//! The command line, as a newcomer types it.
+//! The command line: the demo, `muster dev`, a first tenant on a new host, logs and error messages.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// A process of ours that ends with the test.
-pub(crate) struct Running(pub(crate) Child);
+/// A child process. Dropping it kills the process.
+pub(crate) struct KilledOnDrop(pub(crate) Child);
 
-impl Drop for Running {
+impl Drop for KilledOnDrop {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
@@ -30,7 +30,7 @@ fn text(output: &Output) -> String {
     )
 }
 
-/// Runs a command against a host's data directory.
+/// Runs a command against a host, with the admin token from its data directory. Returns its output.
 #[track_caller]
 fn run(url: &str, data: &Path, args: &[&str]) -> String {
     let output = muster(args).args(["--url", url, "--data"]).arg(data).output().unwrap();
@@ -39,7 +39,7 @@ fn run(url: &str, data: &Path, args: &[&str]) -> String {
 }
 
 #[test]
-fn the_demo_plays_its_story_to_the_end() {
+fn the_demo_runs_to_its_end() {
     let output = muster(&["demo", "--once"]).output().unwrap();
     let story = text(&output);
     assert!(output.status.success(), "{story}");
@@ -50,14 +50,14 @@ fn the_demo_plays_its_story_to_the_end() {
     }
     let list = story.split("Who is in the app now").nth(1).unwrap();
     for name in ["Ada Lovelace", "Grace Hopper", "Edsger Dijkstra"] {
-        assert_eq!(list.matches(name).count(), 2, "{name} in both apps:\n{list}");
+        assert_eq!(list.matches(name).count(), 2, "{name} should be in both apps:\n{list}");
     }
 }
 
 #[test]
 fn dev_prints_one_line_of_json_and_serves() {
     let mut command = muster(&["dev", "--json"]);
-    let mut dev = Running(command.stdout(Stdio::piped()).spawn().unwrap());
+    let mut dev = KilledOnDrop(command.stdout(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();
     BufReader::new(dev.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let summary: Value = serde_json::from_str(&line).unwrap();
@@ -74,12 +74,13 @@ fn dev_prints_one_line_of_json_and_serves() {
 }
 
 #[test]
-fn an_operator_goes_from_nothing_to_a_served_tenant() {
+fn an_operator_sets_up_a_tenant_on_a_new_host() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let mut command = muster(&["serve", "--listen", "127.0.0.1:0", "--data"]);
-    let mut serve =
-        Running(command.arg(&data).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut serve = KilledOnDrop(
+        command.arg(&data).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap(),
+    );
     let mut line = String::new();
     BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
@@ -108,13 +109,13 @@ fn an_operator_goes_from_nothing_to_a_served_tenant() {
     );
 }
 
-/// What a host says on a fresh directory until it serves: its first line, and its log.
+/// Starts a host on an empty data directory. Returns the first line of its output, and its log.
 fn first_start(options: &[&str]) -> (String, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let mut command = muster(&["serve", "--listen", "127.0.0.1:0"]);
     command.args(options).arg("--data").arg(folder.path()).env_remove("MUSTER_LOG");
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut serve = Running(command.spawn().unwrap());
+    let mut serve = KilledOnDrop(command.spawn().unwrap());
     let mut line = String::new();
     BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let stderr = serve.0.stderr.take().unwrap();
@@ -123,14 +124,14 @@ fn first_start(options: &[&str]) -> (String, Vec<String>) {
 }
 
 #[test]
-fn the_first_start_says_what_it_compiles() {
+fn the_first_start_logs_each_connector_that_it_compiles() {
     let (line, log) = first_start(&[]);
     assert!(line.contains("muster serves http://"), "{line}");
     assert!(log[0].contains("starting") && log[0].contains("127.0.0.1:"), "{log:?}");
     for name in ["roster", "two-state", "three-state"] {
         let of = |it: &&String| it.contains(&format!("connector=\"{name}\""));
-        let said: Vec<&String> = log.iter().filter(of).collect();
-        assert!(said[0].contains("compiling") && said[1].contains("millis="), "{log:?}");
+        let lines: Vec<&String> = log.iter().filter(of).collect();
+        assert!(lines[0].contains("compiling") && lines[1].contains("millis="), "{log:?}");
     }
 }
 
@@ -145,12 +146,12 @@ fn a_log_in_json_is_json_from_its_first_line() {
 }
 
 #[test]
-fn errors_say_what_to_do() {
-    let nowhere = muster(&["app", "list", "--url", "http://127.0.0.1:1", "--admin-token", "x"])
+fn error_messages_say_what_to_do() {
+    let unreachable = muster(&["app", "list", "--url", "http://127.0.0.1:1", "--admin-token", "x"])
         .output()
         .unwrap();
-    assert!(!nowhere.status.success());
-    assert!(text(&nowhere).contains("muster serve"), "{}", text(&nowhere));
+    assert!(!unreachable.status.success());
+    assert!(text(&unreachable).contains("muster serve"), "{}", text(&unreachable));
     let empty = tempfile::tempdir().unwrap();
     let no_token = muster(&["app", "list", "--data"]).arg(empty.path()).output().unwrap();
     assert!(text(&no_token).contains("MUSTER_ADMIN_TOKEN"), "{}", text(&no_token));

@@ -1,4 +1,4 @@
-//! Clients that take their time, and the end of a host.
+//! Slow clients, and the shutdown of a host.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{Muster, client, compiled, data_directory, user};
 
-/// Far beyond every limit of these tests: who waits so long waits for ever.
-const FOR_EVER: Duration = Duration::from_secs(30);
+/// Far longer than every timeout of these tests: a wait of this time means that there is no timeout.
+const VERY_LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(500);
 
 async fn start(patience: Patience) -> Muster {
@@ -25,17 +25,17 @@ async fn connect(muster: &Muster) -> TcpStream {
     TcpStream::connect(muster.stage.url.trim_start_matches("http://")).await.unwrap()
 }
 
-/// What the host says before it closes the connection.
-async fn last_words(stream: &mut TcpStream) -> String {
-    let mut words = Vec::new();
-    // A connection that is reset has ended as well.
-    let end = timeout(FOR_EVER, stream.read_to_end(&mut words)).await;
-    drop(end.expect("the connection stays open for ever"));
-    String::from_utf8(words).unwrap()
+/// Everything that the host sends until it closes the connection.
+async fn read_until_closed(stream: &mut TcpStream) -> String {
+    let mut received = Vec::new();
+    // An error is a reset connection, which is closed too.
+    let end = timeout(VERY_LONG, stream.read_to_end(&mut received)).await;
+    drop(end.expect("the host never closes the connection"));
+    String::from_utf8(received).unwrap()
 }
 
 #[tokio::test]
-async fn a_client_that_trickles_its_head_is_left() {
+async fn a_client_that_sends_its_head_too_slowly_is_disconnected() {
     let muster = start(Patience { head: SHORT, ..Patience::default() }).await;
     let (mut reader, mut writer) = connect(&muster).await.into_split();
     let trickle = tokio::spawn(async move {
@@ -44,25 +44,25 @@ async fn a_client_that_trickles_its_head_is_left() {
             sleep(Duration::from_millis(10)).await;
         }
     });
-    let mut words = Vec::new();
-    let end = timeout(FOR_EVER, reader.read_to_end(&mut words)).await;
-    drop(end.expect("the connection stays open for ever"));
-    assert_eq!(words, b"");
-    timeout(FOR_EVER, trickle).await.expect("it can trickle on for ever").unwrap();
+    let mut received = Vec::new();
+    let end = timeout(VERY_LONG, reader.read_to_end(&mut received)).await;
+    drop(end.expect("the host never closes the connection"));
+    assert_eq!(received, b"");
+    timeout(VERY_LONG, trickle).await.expect("the host never closes the connection").unwrap();
     muster.admin("GET", "/tenants", None).await.expect(200);
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_closed_after_a_while() {
+async fn an_idle_connection_is_closed_after_the_timeout() {
     let muster = start(Patience { head: SHORT, ..Patience::default() }).await;
     let mut stream = connect(&muster).await;
     stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    let words = last_words(&mut stream).await;
-    assert!(words.starts_with("HTTP/1.1 200") && words.contains("live"), "{words}");
+    let response = read_until_closed(&mut stream).await;
+    assert!(response.starts_with("HTTP/1.1 200") && response.contains("live"), "{response}");
 }
 
 #[tokio::test]
-async fn a_client_that_trickles_its_body_is_told_so_and_left() {
+async fn a_client_that_sends_its_body_too_slowly_gets_408_and_is_disconnected() {
     let muster = start(Patience { body: SHORT, ..Patience::default() }).await;
     let tenant = muster.tenant("roster").await;
     let mut stream = connect(&muster).await;
@@ -72,19 +72,19 @@ async fn a_client_that_trickles_its_body_is_told_so_and_left() {
         tenant.name, tenant.token
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    let words = last_words(&mut stream).await;
-    assert!(words.starts_with("HTTP/1.1 408"), "{words}");
-    assert!(words.contains("connection: close") && words.contains("application/scim+json"));
-    let error: Value = serde_json::from_str(words.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    let response = read_until_closed(&mut stream).await;
+    assert!(response.starts_with("HTTP/1.1 408"), "{response}");
+    assert!(response.contains("connection: close") && response.contains("application/scim+json"));
+    let error: Value = serde_json::from_str(response.split("\r\n\r\n").nth(1).unwrap()).unwrap();
     assert_eq!(error["schemas"], json!(["urn:ietf:params:scim:api:messages:2.0:Error"]));
     assert_eq!(error["status"], "408");
     assert!(error["detail"].as_str().unwrap().contains("did not arrive"), "{error}");
     assert_eq!(muster.get(&tenant, "/Users").await.body["totalResults"], 0);
 }
 
-/// A host that stops while the app takes `delay` over a create: what Okta got, and what stands
-/// in the journal afterwards.
-async fn stopped_amid_a_create(stop: Duration, delay: Duration) -> (Option<u16>, Vec<String>) {
+/// Stops a host while the app takes `delay` to answer a create. Returns the status that Okta got, if
+/// any, and the states of the operations in the journal afterwards.
+async fn stop_during_create(stop: Duration, delay: Duration) -> (Option<u16>, Vec<String>) {
     let data = data_directory();
     let stage = Stage::start(StageConfig {
         data: Some(data.path().to_owned()),
@@ -105,10 +105,10 @@ async fn stopped_amid_a_create(stop: Duration, delay: Duration) -> (Option<u16>,
     let create = tokio::spawn(async { create.send().await.ok().map(|it| it.status().as_u16()) });
     let begun = Instant::now();
     while stage.host.operations.count() == 0 {
-        assert!(begun.elapsed() < FOR_EVER, "the create never began");
+        assert!(begun.elapsed() < VERY_LONG, "the create did not start");
         sleep(Duration::from_millis(10)).await;
     }
-    timeout(FOR_EVER, stage.stop()).await.expect("the host does not stop").unwrap();
+    timeout(VERY_LONG, stage.stop()).await.expect("the host does not stop").unwrap();
     let store = Store::open(&data.path().join("muster.db"), Clock::system()).await.unwrap();
     let journal = store.operations(&OperationFilter::default()).await.unwrap();
     let states = journal.iter().map(|row| row.state.name().to_owned()).collect();
@@ -116,14 +116,14 @@ async fn stopped_amid_a_create(stop: Duration, delay: Duration) -> (Option<u16>,
 }
 
 #[tokio::test]
-async fn a_host_that_stops_finishes_what_it_has_accepted() {
-    let ended = stopped_amid_a_create(FOR_EVER, SHORT).await;
+async fn a_host_that_stops_finishes_pending_operations() {
+    let ended = stop_during_create(VERY_LONG, SHORT).await;
     assert_eq!(ended, (Some(201), vec![OperationState::Done.name().to_owned()]));
 }
 
 #[tokio::test]
-async fn a_host_that_stops_does_not_wait_for_ever_and_leaves_the_rest_in_the_journal() {
-    // Had the host waited for the app's time to run out, Okta would have been told to come back.
-    let ended = stopped_amid_a_create(SHORT, 2 * FOR_EVER).await;
+async fn a_host_stops_after_its_timeout_and_leaves_open_operations_in_the_journal() {
+    // No response: if the host had waited for the app's timeout, Okta would have got a 429.
+    let ended = stop_during_create(SHORT, 2 * VERY_LONG).await;
     assert_eq!(ended, (None, vec![OperationState::Open.name().to_owned()]));
 }

@@ -1,4 +1,4 @@
-//! The end of an integration is not the end of its people.
+//! Pausing and disconnecting a tenant: which accounts stay, and which operations are held.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn disconnected(muster: &Muster, tenant: &Tenant) {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("the tenant was not disconnected");
+    panic!("the tenant was not disconnected after 30 s");
 }
 
 async fn disconnect(muster: &Muster, tenant: &Tenant, body: Value) -> Value {
@@ -29,7 +29,7 @@ async fn disconnect(muster: &Muster, tenant: &Tenant, body: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_thousand_people_keep_their_accounts() {
+async fn a_disconnect_keeps_the_accounts_of_a_thousand_users() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
     let mut people = Vec::new();
@@ -38,8 +38,8 @@ async fn a_thousand_people_keep_their_accounts() {
         let created = names.iter().map(|name| muster.person(&tenant, name));
         people.extend(futures_util::future::join_all(created).await);
     }
-    let was = muster.stage.sample.people_of(&tenant.organization);
-    assert_eq!(was.len(), 1000);
+    let before = muster.stage.sample.people_of(&tenant.organization);
+    assert_eq!(before.len(), 1000);
 
     let preview = disconnect(&muster, &tenant, json!({ "preview": true })).await;
     assert_eq!(
@@ -60,11 +60,11 @@ async fn a_thousand_people_keep_their_accounts() {
             assert_eq!(answer.expect(200).body["active"], false);
         }
     }
-    assert_eq!(muster.stage.sample.people_of(&tenant.organization), was);
-    assert_eq!(muster.app_calls(&tenant).await.len(), calls, "the app was not even asked");
+    assert_eq!(muster.stage.sample.people_of(&tenant.organization), before);
+    assert_eq!(muster.app_calls(&tenant).await.len(), calls, "the app received no call");
 }
 
-/// A paused tenant whose two people, Ada and Bob, were deactivated meanwhile; and Ada's id.
+/// A paused tenant with two users, Ada and Bob, whose deactivations are held. Returns Ada's id too.
 async fn paused_with_two_held() -> (Muster, Tenant, String) {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
@@ -78,7 +78,7 @@ async fn paused_with_two_held() -> (Muster, Tenant, String) {
 }
 
 #[tokio::test]
-async fn a_paused_tenant_holds_what_takes_access_away_until_somebody_decides() {
+async fn a_paused_tenant_holds_deactivations_until_an_operator_decides() {
     let (muster, tenant, _) = paused_with_two_held().await;
     assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 2);
     assert_eq!(muster.operations(OperationState::Held).await.len(), 2);
@@ -94,7 +94,7 @@ async fn a_paused_tenant_holds_what_takes_access_away_until_somebody_decides() {
 }
 
 #[tokio::test]
-async fn who_is_active_again_is_no_longer_held() {
+async fn a_held_deactivation_is_dropped_when_the_user_is_activated_again() {
     let (muster, tenant, ada) = paused_with_two_held().await;
     muster.set_active(&tenant, &ada, true).await.expect(200);
     let subjects = |held: Vec<(String, String, String)>| -> Vec<String> {
@@ -107,7 +107,7 @@ async fn who_is_active_again_is_no_longer_held() {
 }
 
 #[tokio::test]
-async fn a_disconnect_may_also_take_everybodys_access_away() {
+async fn a_disconnect_can_deactivate_all_users() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("three-state").await;
     for name in ["ada", "bob"] {
@@ -122,7 +122,7 @@ async fn a_disconnect_may_also_take_everybodys_access_away() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_returns_manages_only_whom_it_meets_again() {
+async fn a_reconnected_tenant_manages_only_users_that_were_updated_since() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
     let ada = muster.person(&tenant, "ada").await;
@@ -130,7 +130,7 @@ async fn a_tenant_that_returns_manages_only_whom_it_meets_again() {
     disconnect(&muster, &tenant, json!({})).await;
     disconnected(&muster, &tenant).await;
     muster.admin("POST", &format!("/tenants/{}/connect", tenant.name), None).await.expect(200);
-    // Ada is met again by an update; nobody has asked for Bob since.
+    // An update makes Ada a managed user again. There was no request about Bob.
     let title = json!([{ "op": "replace", "path": "title", "value": "Countess" }]);
     muster.patch(&tenant, &format!("/Users/{ada}"), title).await.expect(200);
     for id in [&ada, &bob] {
@@ -141,8 +141,9 @@ async fn a_tenant_that_returns_manages_only_whom_it_meets_again() {
     assert_eq!(left, ["bob@acme.example"]);
 }
 
-/// A tenant whose app refuses to deactivate one of two, and whose disconnect is stuck with that.
-async fn stuck() -> (Muster, Tenant, Value) {
+/// A tenant whose disconnect is stuck, because the app refuses to deactivate one of two users.
+/// Returns the progress of the disconnect too.
+async fn stuck_disconnect() -> (Muster, Tenant, Value) {
     let muster = Muster::start_with(StageConfig {
         job_pause: Duration::from_millis(20),
         answer_within: Duration::from_secs(2),
@@ -165,7 +166,7 @@ async fn stuck() -> (Muster, Tenant, Value) {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("the disconnect goes on for ever");
+    panic!("the disconnect was not stopped");
 }
 
 fn statuses(muster: &Muster, tenant: &Tenant) -> Vec<String> {
@@ -174,8 +175,8 @@ fn statuses(muster: &Muster, tenant: &Tenant) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_disconnect_that_leads_nowhere_says_so_and_can_be_run_again() {
-    let (muster, tenant, progress) = stuck().await;
+async fn a_stuck_disconnect_reports_the_reason_and_can_be_repeated() {
+    let (muster, tenant, progress) = stuck_disconnect().await;
     assert_eq!((&progress["state"], &progress["connected"]), (&json!("disconnecting"), &json!(1)));
     assert_eq!(progress["job"]["failed"], 1);
     let why = progress["job"]["note"].as_str().unwrap();
@@ -192,8 +193,8 @@ async fn a_disconnect_that_leads_nowhere_says_so_and_can_be_run_again() {
 }
 
 #[tokio::test]
-async fn a_disconnect_that_is_stuck_may_end_in_another_way() {
-    let (muster, tenant, _) = stuck().await;
+async fn a_stuck_disconnect_can_be_finished_with_another_ending() {
+    let (muster, tenant, _) = stuck_disconnect().await;
     // The operator decides that the last owner keeps the account.
     disconnect(&muster, &tenant, json!({ "people": "release" })).await;
     disconnected(&muster, &tenant).await;

@@ -1,4 +1,4 @@
-//! Groups: pushed, changed, and never losing anybody.
+//! Groups: pushes and changes of members, also by many clients at once.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ async fn members(muster: &Muster, tenant: &Tenant, group: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn members_in_muster_are_members_of_the_apps_team() {
+async fn members_of_a_group_are_members_of_the_apps_team() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
     let ada = muster.person(&tenant, "ada").await;
@@ -56,7 +56,7 @@ async fn a_user_shows_its_groups_and_leaves_them_when_deleted() {
 }
 
 #[tokio::test]
-async fn whoever_is_unknown_cannot_join_and_may_leave() {
+async fn an_unknown_user_cannot_be_added_and_can_be_removed() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let id = group(&muster, &tenant, &[]).await;
@@ -99,14 +99,14 @@ async fn twenty_clients_at_once_lose_no_member() {
     assert_eq!(left, expected);
 }
 
-/// Pairs join a group while one of each pair is deleted, and the other is added once more.
-async fn joining_while_others_go(connector: &str) {
+/// Adds pairs of users to a group while one of each pair is deleted and the other is added again.
+async fn add_members_while_others_are_deleted(connector: &str) {
     let muster = Muster::start().await;
     let tenant = muster.tenant(connector).await;
-    let (mut going, mut staying) = (Vec::new(), Vec::new());
+    let (mut deleted, mut kept) = (Vec::new(), Vec::new());
     for n in 0..20 {
-        going.push(muster.person(&tenant, &format!("g{n}")).await);
-        staying.push(muster.person(&tenant, &format!("s{n}")).await);
+        deleted.push(muster.person(&tenant, &format!("g{n}")).await);
+        kept.push(muster.person(&tenant, &format!("s{n}")).await);
     }
     let path = format!("/Groups/{}", group(&muster, &tenant, &[]).await);
     let add = async |ids: &[&str]| {
@@ -115,31 +115,31 @@ async fn joining_while_others_go(connector: &str) {
         muster.patch(&tenant, &path, operations).await
     };
     let pair = async |n: usize| {
-        let (goes, stays) = (&*going[n], &*staying[n]);
-        let (two, one) = ([goes, stays], [stays]);
-        let leaver = format!("/Users/{goes}");
-        let (both, deleted, alone) =
-            tokio::join!(add(&two), muster.scim(&tenant, "DELETE", &leaver, None), add(&one));
-        assert!([204, 400].contains(&both.status), "{both:?}");
-        deleted.expect(204);
-        alone.expect(204);
+        let (deleted, kept) = (&*deleted[n], &*kept[n]);
+        let (two, one) = ([deleted, kept], [kept]);
+        let path = format!("/Users/{deleted}");
+        let (pair_added, deletion, one_added) =
+            tokio::join!(add(&two), muster.scim(&tenant, "DELETE", &path, None), add(&one));
+        assert!([204, 400].contains(&pair_added.status), "{pair_added:?}");
+        deletion.expect(204);
+        one_added.expect(204);
     };
     futures_util::future::join_all((0..20).map(pair)).await;
     let id = path.trim_start_matches("/Groups/");
     let mut left = members(&muster, &tenant, id).await;
     left.sort();
-    staying.sort();
-    assert_eq!(left, staying, "{connector}");
+    kept.sort();
+    assert_eq!(left, kept, "{connector}");
 }
 
 #[tokio::test]
-async fn who_is_deleted_while_joining_takes_nobody_along() {
-    joining_while_others_go("roster").await;
-    joining_while_others_go("two-state").await;
+async fn a_user_deleted_while_being_added_does_not_affect_other_members() {
+    add_members_while_others_are_deleted("roster").await;
+    add_members_while_others_are_deleted("two-state").await;
 }
 
 #[tokio::test]
-async fn a_large_push_arrives_in_slices_that_a_connector_can_bear() {
+async fn a_large_push_is_split_into_operations_within_the_connectors_limits() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let mut people = Vec::new();
@@ -151,7 +151,7 @@ async fn a_large_push_arrives_in_slices_that_a_connector_can_bear() {
     let push = json!([{ "op": "replace", "path": "members", "value": all }]);
     muster.patch(&tenant, &format!("/Groups/{id}"), push).await.expect(204);
     assert_eq!(members(&muster, &tenant, &id).await.len(), 250);
-    let body = json!({ "displayName": "Everybody", "members": all });
+    let body = json!({ "displayName": "Everyone", "members": all });
     let created = muster.post(&tenant, "/Groups", body).await.expect(201);
     assert_eq!(created.body["members"].as_array().unwrap().len(), 250);
 }

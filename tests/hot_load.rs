@@ -1,4 +1,4 @@
-//! A newly built connector goes to work in a running host, without a restart.
+//! Pushing and promoting a connector on a running host, without a restart.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ async fn promote(muster: &Muster, connector: &str) -> Value {
     muster.admin("POST", "/apps/roster/promote", Some(body)).await.expect(200).body
 }
 
-/// What the journal says about the decision for somebody new.
+/// Creates a user, and returns the note and the connector digest of its operation.
 async fn decided(muster: &Muster, tenant: &Tenant, name: &str) -> (String, String) {
     muster.person(tenant, name).await;
     let path = format!("/operations?tenant={}&limit=1", tenant.name);
@@ -29,10 +29,10 @@ async fn a_pushed_connector_decides_once_it_is_promoted() {
 
     let pushed = muster.push(guest("roster-next")).await.expect(201).body;
     assert_eq!(pushed["manifest"]["version"], "0.2.0");
-    // The same file again is no news.
+    // Pushing the same file again changes nothing.
     muster.push(guest("roster-next")).await.expect(200);
     let (_, still) = decided(&muster, &tenant, "bob").await;
-    assert_eq!(still, first, "pushed is not promoted");
+    assert_eq!(still, first, "a pushed version does not decide before it is promoted");
 
     promote(&muster, "roster@0.2.0").await;
     let (note, second) = decided(&muster, &tenant, "cleo").await;
@@ -43,32 +43,32 @@ async fn a_pushed_connector_decides_once_it_is_promoted() {
 }
 
 #[tokio::test]
-async fn promotions_under_load_fail_no_request() {
+async fn no_request_fails_during_promotions_under_load() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     muster.push(guest("roster-next")).await.expect(201);
     let load = async {
-        let mut joined = 0;
+        let mut created = 0;
         for round in 0..40 {
             let people =
                 (0..8).map(|n| muster.post(&tenant, "/Users", user(&format!("p{round}-{n}"))));
             for answer in futures_util::future::join_all(people).await {
                 answer.expect(201);
-                joined += 1;
+                created += 1;
             }
         }
-        joined
+        created
     };
     let swaps = async {
         for n in 0..20 {
             promote(&muster, if n % 2 == 0 { "roster@0.2.0" } else { "roster@0.1.0" }).await;
         }
     };
-    let (joined, ()) = tokio::join!(load, swaps);
+    let (created, ()) = tokio::join!(load, swaps);
     let all = muster.admin("GET", "/operations?state=done&limit=1000", None).await.body;
     let operations = all["operations"].as_array().unwrap();
-    assert_eq!((operations.len(), joined), (320, 320));
-    // Each names the version that decided it, which left its words in the note.
+    assert_eq!((operations.len(), created), (320, 320));
+    // Each operation names the version that decided it; the note is different in each version.
     for operation in operations {
         let next = operation["note"] == "Decided by 0.2.";
         let version = if next { "roster@0.2.0" } else { "roster@0.1.0" };
@@ -77,7 +77,7 @@ async fn promotions_under_load_fail_no_request() {
 }
 
 #[tokio::test]
-async fn what_is_no_connector_is_refused_and_leaves_everything_as_it_was() {
+async fn a_file_that_is_not_a_connector_is_refused_and_changes_nothing() {
     let muster = Muster::start().await;
     let before = muster.admin("GET", "/connectors", None).await.body;
     let Answer { status, body: refused, .. } = muster.push(b"not wasm at all".to_vec()).await;
@@ -91,10 +91,10 @@ async fn what_is_no_connector_is_refused_and_leaves_everything_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_version_is_never_another_file() {
+async fn another_file_with_the_same_version_is_refused() {
     let muster = Muster::start().await;
     muster.push(guest("roster-next")).await.expect(201);
-    // A custom section at the end makes it another file that says the same of itself.
+    // A custom section at the end makes it another file with the same manifest.
     let mut other = guest("roster-next");
     other.extend([0, 2, 1, b'x']);
     let Answer { status, body: refused, .. } = muster.push(other).await;

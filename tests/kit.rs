@@ -1,4 +1,4 @@
-//! Connectors tried without a host: `muster connector test` and `muster connector check`.
+//! The connector test kit, which needs no host: `muster connector test` and `muster connector check`.
 
 mod conformance;
 mod scenarios;
@@ -9,10 +9,10 @@ use std::process::{Command, Output};
 use muster::embedded;
 use tempfile::TempDir;
 
-/// A folder with the embedded connectors in it, as files.
-struct Shelf(TempDir);
+/// A temporary folder with the embedded connectors as files.
+struct ConnectorFolder(TempDir);
 
-impl Shelf {
+impl ConnectorFolder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         for connector in embedded::CONNECTORS {
@@ -26,7 +26,7 @@ impl Shelf {
         self.0.path().join(format!("{name}.wasm"))
     }
 
-    /// Writes a file.
+    /// Writes a file, and returns its path.
     fn write(&self, name: &str, text: &str) -> PathBuf {
         let file = self.0.path().join(name);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -35,7 +35,7 @@ impl Shelf {
     }
 }
 
-/// `muster connector …`, with a cache that the tests share.
+/// `muster connector …`, with a cache of compiled connectors that all tests share.
 fn connector(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kit");
@@ -48,7 +48,7 @@ fn text(output: &Output) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
-/// Where the connectors of this repository are.
+/// The folder of this repository's connectors.
 fn connectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../connectors")
 }

@@ -1,4 +1,4 @@
-//! What becomes of people: joiners, movers, leavers, returners, on each kind of app.
+//! The lifecycle of users (create, deactivate, delete, return) on each kind of app.
 
 use muster::store::OperationState;
 use serde_json::json;
@@ -10,7 +10,7 @@ fn members(muster: &Muster, organization: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn two_states_become_three_for_the_identity_provider() {
+async fn a_deactivated_user_of_a_two_state_app_is_still_found() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
     let id = muster.person(&tenant, "ada").await;
@@ -32,13 +32,13 @@ async fn two_states_become_three_for_the_identity_provider() {
 }
 
 #[tokio::test]
-async fn who_leaves_one_organisation_stays_in_the_other() {
+async fn a_user_deactivated_in_one_organisation_stays_in_the_other() {
     let muster = Muster::start().await;
     let one = muster.tenant("two-state").await;
     let two = muster.tenant("two-state").await;
     let id = muster.person(&one, "ada").await;
     muster.person(&two, "ada").await;
-    assert_eq!(muster.stage.sample.people().len(), 1, "the app knows one person");
+    assert_eq!(muster.stage.sample.people().len(), 1, "the app should have one person");
 
     muster.set_active(&one, &id, false).await.expect(200);
     assert_eq!(members(&muster, &one.organization), [""; 0]);
@@ -49,7 +49,7 @@ async fn who_leaves_one_organisation_stays_in_the_other() {
 }
 
 #[tokio::test]
-async fn three_states_are_suspended_and_resumed() {
+async fn a_user_of_a_three_state_app_is_suspended_and_resumed() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("three-state").await;
     let id = muster.person(&tenant, "ada").await;
@@ -62,7 +62,7 @@ async fn three_states_are_suspended_and_resumed() {
 }
 
 #[tokio::test]
-async fn a_deleted_person_is_gone_everywhere_and_may_come_back() {
+async fn a_deleted_user_is_not_found_and_can_be_created_again() {
     let muster = Muster::start().await;
     for connector in ["roster", "two-state", "three-state"] {
         let tenant = muster.tenant(connector).await;
@@ -74,12 +74,12 @@ async fn a_deleted_person_is_gone_everywhere_and_may_come_back() {
         muster.scim(&tenant, "PUT", &path, Some(user("ada"))).await.expect(404);
         assert_eq!(muster.get(&tenant, "/Users").await.body["totalResults"], 0);
         let again = muster.person(&tenant, "ada").await;
-        assert_ne!(again, id, "an id is never given twice");
+        assert_ne!(again, id, "an id is never used again");
     }
 }
 
 #[tokio::test]
-async fn a_put_without_active_changes_nobodys_state() {
+async fn a_put_without_active_does_not_change_it() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
     let id = muster.person(&tenant, "ada").await;
@@ -93,7 +93,7 @@ async fn a_put_without_active_changes_nobodys_state() {
 }
 
 #[tokio::test]
-async fn what_changes_nothing_asks_nobody_and_is_no_operation() {
+async fn a_request_without_changes_causes_no_operation_and_no_call() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("three-state").await;
     let id = muster.person(&tenant, "ada").await;
@@ -125,7 +125,7 @@ async fn a_protected_account_is_never_deprovisioned() {
 }
 
 #[tokio::test]
-async fn a_person_who_is_created_inactive_is_remembered() {
+async fn a_user_created_inactive_is_provisioned_when_activated() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
     let mut pending = user("ada");
@@ -138,7 +138,7 @@ async fn a_person_who_is_created_inactive_is_remembered() {
 }
 
 #[tokio::test]
-async fn every_decision_names_its_connector_and_can_be_read() {
+async fn an_operation_shows_its_connector_and_its_exchanges_without_secrets() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
     muster.person(&tenant, "ada").await;
@@ -154,8 +154,11 @@ async fn every_decision_names_its_connector_and_can_be_read() {
         .map(|e| format!("{} {}", e["request"]["method"], e["response"]["Ok"]["status"]))
         .collect();
     assert_eq!(calls, ["\"GET\" 200", "\"POST\" 201", "\"PUT\" 204"]);
-    assert!(!operation.to_string().contains("1mz050nq"), "the password is not in the journal");
-    assert!(!operation.to_string().contains("sample-app-token"), "nor is the app's token");
+    assert!(!operation.to_string().contains("1mz050nq"), "the password must not be in the journal");
+    assert!(
+        !operation.to_string().contains("sample-app-token"),
+        "the app's token must not be in the journal"
+    );
 }
 
 #[tokio::test]
@@ -177,7 +180,7 @@ async fn twenty_clients_at_once_lose_no_change_of_one_user() {
     let kept: Vec<&str> = emails.map(|email| email["value"].as_str().unwrap()).collect();
     sent.retain(|address| !kept.contains(&address.as_str()));
     assert!(sent.is_empty(), "lost: {sent:?}");
-    // The one that made her, and one for each change.
+    // One version for the create, and one for each change.
     let tag = format!("W/\"{}\"", 21);
     assert_eq!(user["meta"]["version"], tag);
 }

@@ -1,4 +1,4 @@
-//! What an app's connector may take, as its operator says.
+//! The limits of an app: calls, memory, response size, and how long exchanges are kept.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Muster, Tenant, user};
 
-/// An app on the two-state connector with these limits, and a tenant of it.
+/// A tenant of an app on the two-state connector with these limits.
 async fn limited(muster: &Muster, limits: Value) -> Tenant {
     put(muster, limits).await;
     muster.tenant_named("acme", "crm", "okta", "acme").await
 }
 
+/// Sets the limits of the app.
 async fn put(muster: &Muster, limits: Value) {
     let endpoint = json!({
         "base_url": muster.stage.app_url,
@@ -29,7 +30,7 @@ async fn put(muster: &Muster, limits: Value) {
     muster.admin("PUT", "/apps/crm", Some(spec)).await.expect(200);
 }
 
-/// What an operation that could not be done came to.
+/// The note of the only operation that failed or was refused.
 async fn note(muster: &Muster) -> String {
     let mut notes = Vec::new();
     for state in [OperationState::Failed, OperationState::Refused] {
@@ -40,7 +41,7 @@ async fn note(muster: &Muster) -> String {
 }
 
 #[tokio::test]
-async fn an_operation_makes_no_more_calls_than_its_app_allows() {
+async fn an_operation_makes_no_more_calls_than_the_limit_of_its_app() {
     let muster = Muster::start().await;
     let tenant = limited(&muster, json!({ "calls": 1 })).await;
     let answer = muster.post(&tenant, "/Users", user("ann")).await;
@@ -52,7 +53,7 @@ async fn an_operation_makes_no_more_calls_than_its_app_allows() {
 }
 
 #[tokio::test]
-async fn a_decision_has_no_more_memory_than_its_app_allows() {
+async fn a_decision_uses_no_more_memory_than_the_limit_of_its_app() {
     let muster = Muster::start().await;
     let tenant = limited(&muster, json!({ "memory": "1MiB" })).await;
     let answer = muster.post(&tenant, "/Users", user("ann")).await;
@@ -63,49 +64,49 @@ async fn a_decision_has_no_more_memory_than_its_app_allows() {
 }
 
 #[tokio::test]
-async fn a_connector_is_given_no_larger_answer_than_its_app_allows() {
+async fn a_response_over_the_limit_of_its_app_is_not_passed_to_the_connector() {
     let muster = Muster::start().await;
     let tenant = limited(&muster, json!({ "response": "1KiB" })).await;
-    // Nobody is found, at some length.
-    let large = || muster.stage.sample.fail(fault());
-    large();
+    // An empty list, padded to 4 KiB.
+    let pad_response = || muster.stage.sample.fail(padded_list());
+    pad_response();
     let answer = muster.post(&tenant, "/Users", user("ann")).await;
     assert_eq!(answer.status, 500, "{answer:?}");
     assert!(answer.body.to_string().contains("is larger than muster takes"), "{answer:?}");
     put(&muster, json!({ "response": "8KiB" })).await;
-    large();
+    pad_response();
     muster.person(&tenant, "bob").await;
     muster.person(&tenant, "ann").await;
 }
 
-fn fault() -> muster::sample::Fault {
+fn padded_list() -> muster::sample::Fault {
     let body = format!("{}{}", json!({ "users": [] }), " ".repeat(4096));
     serde_json::from_value(json!({ "match": "GET /users", "status": 200, "body": body })).unwrap()
 }
 
 #[tokio::test]
-async fn limits_are_shown_and_what_makes_no_sense_is_refused() {
+async fn limits_are_shown_and_invalid_limits_are_refused() {
     let muster = Muster::start().await;
-    let (status, said) = muster
+    let (status, printed) = muster
         .command(&["app", "put", "people", "--connector", "roster", "--limit", "time=250ms"])
         .await;
-    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(status, Some(0), "{printed}");
     let shown = muster.admin("GET", "/apps/people", None).await.body;
     let limits = json!({
         "time": "250ms", "memory": "32.0 MiB", "calls": 256, "response": "1.0 MiB",
         "exchanges": "400d",
     });
     assert_eq!(shown["limits"], limits);
-    for (limit, because) in [
+    for (limit, reason) in [
         ("time=1h", "the limit `time` must be 10ms to 5s"),
         ("calls=many", "invalid type: string \"many\""),
         ("patience=1s", "unknown field `patience`"),
         ("time", "a name and a value, such as time=250ms"),
     ] {
         let args = ["app", "put", "people", "--connector", "roster", "--limit", limit];
-        let (status, said) = muster.command(&args).await;
-        assert_eq!(status, Some(1), "{said}");
-        assert!(said.contains(because), "{said}");
+        let (status, printed) = muster.command(&args).await;
+        assert_eq!(status, Some(1), "{printed}");
+        assert!(printed.contains(reason), "{printed}");
     }
     let wrong = json!({ "connector": "roster", "limits": { "calls": 0 } });
     let refused = muster.admin("PUT", "/apps/people", Some(wrong)).await.expect(422);
@@ -115,11 +116,11 @@ async fn limits_are_shown_and_what_makes_no_sense_is_refused() {
 }
 
 #[tokio::test]
-async fn exchanges_are_kept_as_long_as_their_app_says_and_operations_for_ever() {
+async fn exchanges_are_deleted_after_the_time_of_their_app_and_operations_are_kept() {
     let muster = Muster::start().await;
-    let brief = limited(&muster, json!({ "exchanges": "30d" })).await;
-    let lasting = muster.tenant("two-state").await;
-    for tenant in [&brief, &lasting] {
+    let short = limited(&muster, json!({ "exchanges": "30d" })).await;
+    let default = muster.tenant("two-state").await;
+    for tenant in [&short, &default] {
         muster.person(tenant, "ann").await;
     }
     let later = in_days(&muster, 31).await;
@@ -129,22 +130,22 @@ async fn exchanges_are_kept_as_long_as_their_app_says_and_operations_for_ever() 
         later.store.operation(&id).await.unwrap().unwrap().1.len()
     };
     for _ in 0..300 {
-        if kept(&brief).await == 0 {
+        if kept(&short).await == 0 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(kept(&brief).await, 0);
-    assert!(kept(&lasting).await > 0);
-    // What rested on them cannot be tried again, and is no difference.
-    let tried = replayed(&later, "crm").await;
-    assert_eq!((tried.decisions, tried.forgotten, tried.alike), (0, 1, true));
-    let tried = replayed(&later, "two-state").await;
-    assert_eq!((tried.decisions, tried.forgotten, tried.alike), (1, 0, true));
+    assert_eq!(kept(&short).await, 0);
+    assert!(kept(&default).await > 0);
+    // A decision without its exchanges cannot be replayed, and is not a difference.
+    let report = replayed(&later, "crm").await;
+    assert_eq!((report.decisions, report.forgotten, report.alike), (0, 1, true));
+    let report = replayed(&later, "two-state").await;
+    assert_eq!((report.decisions, report.forgotten, report.alike), (1, 0, true));
     later.close(tokio::time::Instant::now() + Duration::from_secs(10)).await;
 }
 
-/// A host with the same data, so many days later.
+/// A host on a copy of the data, with a clock that is `days` days ahead.
 async fn in_days(muster: &Muster, days: i64) -> Arc<Host> {
     let config = (*muster.stage.host.options).clone();
     let data = config.data.join("later");
@@ -160,11 +161,13 @@ async fn in_days(muster: &Muster, days: i64) -> Arc<Host> {
 
 async fn replayed(host: &Arc<Host>, app: &str) -> ReplayReport {
     let spec = ReplaySpec { connector: "two-state".to_owned(), ..ReplaySpec::default() };
-    let Ok(mut news) = host.versions.replay(app, spec).await else { panic!("it cannot be tried") };
-    while let Some(told) = news.recv().await {
-        if let ReplayNews::Report(report) = told {
+    let Ok(mut messages) = host.versions.replay(app, spec).await else {
+        panic!("the replay did not start")
+    };
+    while let Some(message) = messages.recv().await {
+        if let ReplayNews::Report(report) = message {
             return *report;
         }
     }
-    panic!("no report");
+    panic!("the replay ended without a report");
 }

@@ -1,4 +1,4 @@
-//! Several operators at once.
+//! Requests of several operators at the same time.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -22,13 +22,13 @@ async fn newest_operation(muster: &Muster, tenant: &Tenant) -> Value {
     muster.admin("GET", &path, None).await.expect(200).body["operations"][0].clone()
 }
 
-/// The same connector under other bytes: a custom section at the end is another number.
+/// The same connector in a distinct file, by a custom section with a number.
 fn variant(number: u8) -> Vec<u8> {
     [guest("roster-next"), vec![0, 3, 1, b'v', number]].concat()
 }
 
 #[tokio::test]
-async fn of_many_files_that_claim_one_version_at_once_one_has_it() {
+async fn of_many_files_pushed_at_once_with_one_version_one_is_accepted() {
     let muster = Muster::start().await;
     let mut statuses: Vec<u16> = join_all((0..8).map(|n| muster.push(variant(n))))
         .await
@@ -38,15 +38,16 @@ async fn of_many_files_that_claim_one_version_at_once_one_has_it() {
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
     let all = muster.admin("GET", "/connectors", None).await.body;
-    let claims = all["connectors"].as_array().unwrap().iter().filter(|it| it["version"] == "0.2.0");
-    assert_eq!(claims.count(), 1);
+    let accepted =
+        all["connectors"].as_array().unwrap().iter().filter(|it| it["version"] == "0.2.0");
+    assert_eq!(accepted.count(), 1);
 }
 
 #[tokio::test]
-async fn a_version_that_is_promoted_and_retired_at_once_is_one_of_both() {
+async fn a_version_promoted_and_retired_at_once_is_either_promoted_or_retired() {
     let muster = Muster::start().await;
     for n in 0..12 {
-        // It is whole again where it was retired.
+        // Pushing the file again restores the version if the previous round retired it.
         let pushed = muster.push(guest("roster-next")).await;
         assert!(pushed.status < 300, "{pushed:?}");
         let (app, spec) = (format!("app-{n}"), json!({ "connector": "roster@0.1.0" }));
@@ -67,7 +68,7 @@ async fn a_version_that_is_promoted_and_retired_at_once_is_one_of_both() {
 }
 
 #[tokio::test]
-async fn a_version_that_is_promoted_while_it_is_pushed_decides_or_is_unknown_yet() {
+async fn a_version_promoted_during_its_push_either_decides_or_is_not_found() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let push = muster.push(guest("roster-next"));
@@ -83,7 +84,7 @@ async fn a_version_that_is_promoted_while_it_is_pushed_decides_or_is_unknown_yet
 }
 
 #[tokio::test]
-async fn a_retired_file_that_is_pushed_again_is_back_as_it_was() {
+async fn pushing_a_retired_file_again_restores_its_version() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let pushed = muster.push(guest("roster-next")).await.expect(201).body;
@@ -96,7 +97,7 @@ async fn a_retired_file_that_is_pushed_again_is_back_as_it_was() {
     }
     retire(&muster, NEXT).await.expect(200);
     promote(&muster, "roster", NEXT).await.expect(409);
-    // Another file does not take its name.
+    // Another file with the same version is refused.
     muster.push(variant(0)).await.expect(409);
 
     let again = muster.push(guest("roster-next")).await.expect(201).body;

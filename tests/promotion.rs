@@ -1,12 +1,13 @@
-//! Which version decides: for an app, for some of its tenants first, back again, and no more.
+//! Promotion, rollback and retirement of connector versions, for an app and for single tenants.
 
 use serde_json::{Value, json};
 
 use crate::support::guests::guest;
 use crate::support::{Muster, Tenant};
 
-/// Two versions beside the embedded one: 0.1.1, which asks for an endpoint more, and 0.2.0.
-async fn house() -> (Muster, Tenant, Tenant) {
+/// A host with two tenants, and two versions of the roster connector in addition to the embedded one:
+/// 0.1.1, which needs another endpoint, and 0.2.0.
+async fn start() -> (Muster, Tenant, Tenant) {
     let muster = Muster::start().await;
     let tenants = (muster.tenant("roster").await, muster.tenant("roster").await);
     muster.push(guest("roster-next")).await.expect(201);
@@ -25,8 +26,8 @@ async fn promote(muster: &Muster, body: Value) -> Value {
     promoted
 }
 
-/// Who decides for somebody new.
-async fn decides(muster: &Muster, tenant: &Tenant, name: &str) -> String {
+/// Creates a user, and returns the connector version that decided.
+async fn deciding_version(muster: &Muster, tenant: &Tenant, name: &str) -> String {
     muster.person(tenant, name).await;
     let path = format!("/operations?tenant={}&limit=1", tenant.name);
     let newest = muster.admin("GET", &path, None).await.body["operations"][0].clone();
@@ -35,12 +36,12 @@ async fn decides(muster: &Muster, tenant: &Tenant, name: &str) -> String {
 
 #[tokio::test]
 async fn a_version_is_promoted_for_some_tenants_first_and_then_for_all() {
-    let (muster, one, other) = house().await;
+    let (muster, one, other) = start().await;
     let first = json!({ "connector": "roster@0.2.0", "tenants": [one.name] });
     let promoted = promote(&muster, first).await;
     assert_eq!(promoted["before"]["version"], "0.1.0");
-    assert_eq!(decides(&muster, &one, "ada").await, "roster@0.2.0");
-    assert_eq!(decides(&muster, &other, "ada").await, "roster@0.1.0");
+    assert_eq!(deciding_version(&muster, &one, "ada").await, "roster@0.2.0");
+    assert_eq!(deciding_version(&muster, &other, "ada").await, "roster@0.1.0");
     let shown = muster.admin("GET", &format!("/tenants/{}", one.name), None).await.body;
     let own = (&shown["version"], &shown["version_of_its_own"]);
     assert_eq!(own, (&json!("roster@0.2.0"), &json!(true)));
@@ -49,62 +50,62 @@ async fn a_version_is_promoted_for_some_tenants_first_and_then_for_all() {
 
     let all = promote(&muster, json!({ "connector": "roster@0.2.0" })).await;
     assert_eq!(all["ended"], json!([one.name]));
-    assert_eq!(decides(&muster, &one, "bob").await, "roster@0.2.0");
-    assert_eq!(decides(&muster, &other, "bob").await, "roster@0.2.0");
+    assert_eq!(deciding_version(&muster, &one, "bob").await, "roster@0.2.0");
+    assert_eq!(deciding_version(&muster, &other, "bob").await, "roster@0.2.0");
     let (status, _) = post(&muster, "/apps/roster/rollback", json!({})).await;
     assert_eq!(status, 200);
-    assert_eq!(decides(&muster, &one, "cleo").await, "roster@0.1.0");
+    assert_eq!(deciding_version(&muster, &one, "cleo").await, "roster@0.1.0");
 }
 
 #[tokio::test]
-async fn a_tenant_alone_goes_back_to_what_the_app_has() {
-    let (muster, one, other) = house().await;
+async fn a_rollback_for_one_tenant_returns_it_to_the_version_of_the_app() {
+    let (muster, one, other) = start().await;
     let tenants = json!([one.name]);
     promote(&muster, json!({ "connector": "roster@0.2.0", "tenants": tenants })).await;
     let (status, back) =
         post(&muster, "/apps/roster/rollback", json!({ "tenants": tenants })).await;
     assert_eq!((status, &back["connector"]["version"]), (200, &json!("0.1.0")));
-    assert_eq!(decides(&muster, &one, "ada").await, "roster@0.1.0");
+    assert_eq!(deciding_version(&muster, &one, "ada").await, "roster@0.1.0");
     let (status, why) = post(&muster, "/apps/roster/rollback", json!({ "tenants": tenants })).await;
     assert_eq!(status, 409);
     assert!(why["detail"].as_str().unwrap().contains("no version of its own"), "{why}");
-    let elsewhere = json!({ "connector": "roster@0.2.0", "tenants": ["nobody"] });
+    let elsewhere = json!({ "connector": "roster@0.2.0", "tenants": ["unknown"] });
     assert_eq!(post(&muster, "/apps/roster/promote", elsewhere).await.0, 404);
-    assert_eq!(decides(&muster, &other, "ada").await, "roster@0.1.0");
+    assert_eq!(deciding_version(&muster, &other, "ada").await, "roster@0.1.0");
 }
 
 #[tokio::test]
-async fn what_asks_for_more_waits_for_a_yes() {
-    let (muster, one, _) = house().await;
+async fn a_version_that_needs_more_is_promoted_only_with_consent() {
+    let (muster, one, _) = start().await;
     let (status, why) =
         post(&muster, "/apps/roster/promote", json!({ "connector": "roster@0.1.1" })).await;
     assert_eq!(status, 409);
     let why = why["detail"].as_str().unwrap();
     assert!(why.contains("the endpoint app (The app.)") && why.contains("--yes"), "{why}");
-    assert_eq!(decides(&muster, &one, "ada").await, "roster@0.1.0");
+    assert_eq!(deciding_version(&muster, &one, "ada").await, "roster@0.1.0");
 
     let preview = json!({ "connector": "roster@0.1.1", "preview": true });
     let preview = promote(&muster, preview).await;
     let events = preview["changes"]["lifecycle"].as_array().unwrap();
     let gone = events.iter().find(|change| change["event"] == "delete").unwrap();
     assert!(gone["after"].is_null() && gone["before"].is_object(), "{gone}");
-    assert_eq!(decides(&muster, &one, "bob").await, "roster@0.1.0");
+    assert_eq!(deciding_version(&muster, &one, "bob").await, "roster@0.1.0");
 
     promote(&muster, json!({ "connector": "roster@0.1.1", "accept": true })).await;
-    assert_eq!(decides(&muster, &one, "cleo").await, "roster@0.1.1");
+    assert_eq!(deciding_version(&muster, &one, "cleo").await, "roster@0.1.1");
 }
 
 #[tokio::test]
-async fn of_two_operators_the_second_one_looks_again() {
-    let (muster, one, _) = house().await;
-    let look = json!({ "connector": "roster@0.2.0", "preview": true });
-    let seen = promote(&muster, look).await["before"]["digest"].clone();
+async fn a_promotion_based_on_an_outdated_preview_is_refused() {
+    let (muster, one, _) = start().await;
+    let preview = json!({ "connector": "roster@0.2.0", "preview": true });
+    let seen = promote(&muster, preview).await["before"]["digest"].clone();
     promote(&muster, json!({ "connector": "roster@0.1.1", "accept": true })).await;
     let late = json!({ "connector": "roster@0.2.0", "from": seen });
     let (status, why) = post(&muster, "/apps/roster/promote", late).await;
     assert_eq!(status, 409);
     assert!(why["detail"].as_str().unwrap().contains("roster@0.1.1 decides"), "{why}");
-    // Without having looked, the last one counts, and both are told apart.
+    // Without `from`, the last promotion wins, and the one before it is the previous version.
     let at_once = ["roster@0.2.0", "roster@0.1.0"]
         .map(|connector| promote(&muster, json!({ "connector": connector, "accept": true })));
     let [next, first] = at_once;
@@ -112,12 +113,12 @@ async fn of_two_operators_the_second_one_looks_again() {
     let app = muster.admin("GET", "/apps/roster", None).await.body;
     assert_ne!(app["version"], app["previous_version"]);
     let version = app["version"].as_str().unwrap().to_owned();
-    assert_eq!(decides(&muster, &one, "ada").await, version);
+    assert_eq!(deciding_version(&muster, &one, "ada").await, version);
 }
 
 #[tokio::test]
-async fn a_version_in_use_is_not_retired_and_one_that_is_stays_named() {
-    let (muster, one, _) = house().await;
+async fn a_version_in_use_cannot_be_retired_and_a_retired_one_keeps_its_manifest() {
+    let (muster, one, _) = start().await;
     let retire = async |version: &str| {
         let path = format!("/connectors/roster@{version}/retire");
         let answer = muster.admin("POST", &path, None).await;
@@ -143,7 +144,7 @@ async fn a_version_in_use_is_not_retired_and_one_that_is_stays_named() {
     let held = held["operations"][0]["id"].as_str().unwrap().to_owned();
     muster.admin("POST", &format!("/operations/{held}/drop"), None).await.expect(200);
     assert_eq!(retire("0.1.0").await.0, 200);
-    assert_eq!(retire("0.1.0").await.0, 200, "twice is once");
+    assert_eq!(retire("0.1.0").await.0, 200, "retiring twice has the effect of once");
 
     let detail = muster.admin("GET", "/connectors/roster@0.1.0", None).await.body;
     assert!(detail["retired"].is_string() && detail["size"] == 0, "{detail}");
@@ -154,7 +155,7 @@ async fn a_version_in_use_is_not_retired_and_one_that_is_stays_named() {
         post(&muster, "/apps/roster/promote", json!({ "connector": "roster@0.1.0" })).await;
     let why = why["detail"].as_str().unwrap();
     assert!(status == 409 && why.contains("was retired at") && why.contains("push"), "{why}");
-    // A start does not bring it back against the operator's word; pushing its file does.
+    // The embedded connectors are pushed at every start, which does not restore a retired version.
     muster.stage.host.versions.push_embedded().await.unwrap();
     assert!(
         muster.admin("GET", "/connectors/roster@0.1.0", None).await.body["retired"].is_string()
@@ -165,27 +166,27 @@ async fn a_version_in_use_is_not_retired_and_one_that_is_stays_named() {
 
 #[tokio::test]
 async fn an_operator_promotes_rolls_back_and_retires_from_the_command_line() {
-    let (muster, one, _) = house().await;
+    let (muster, one, _) = start().await;
     muster.person(&one, "ada").await;
     let promote = ["connector", "promote", "roster@0.2.0", "--app", "roster"];
-    let (status, said) = muster.command(&promote).await;
+    let (status, printed) = muster.command(&promote).await;
     assert!(
-        status == Some(1) && said.contains("nobody to ask") && said.contains("--yes"),
-        "{said}"
+        status == Some(1) && printed.contains("nobody to ask") && printed.contains("--yes"),
+        "{printed}"
     );
-    let (status, said) =
+    let (status, printed) =
         muster.command(&[&promote[..], &["--yes", "--tenant", &one.name]].concat()).await;
-    assert!(status == Some(0) && said.contains("is decided by roster@0.2.0"), "{said}");
-    let (_, said) = muster.command(&["connector", "show", "roster@0.2.0"]).await;
-    assert!(said.contains(&format!("for tenant alone  {}", one.name)), "{said}");
-    let (_, said) = muster.command(&[&promote[..], &["--yes"]].concat()).await;
-    assert!(said.contains("has no version of its own any more"), "{said}");
-    let (status, said) = muster.command(&["connector", "rollback", "--app", "roster"]).await;
-    assert!(status == Some(0) && said.contains("decided by roster@0.1.0"), "{said}");
-    let (status, said) = muster.command(&["connector", "retire", "roster@0.2.0"]).await;
-    assert!(status == Some(1) && said.contains("a rollback would lead back"), "{said}");
-    let (status, said) = muster.command(&["connector", "retire", "roster@0.1.1"]).await;
-    assert!(status == Some(0) && said.contains("retired roster@0.1.1"), "{said}");
-    let (_, said) = muster.command(&["operation", "list"]).await;
-    assert!(said.contains("roster@0.1.0"), "{said}");
+    assert!(status == Some(0) && printed.contains("is decided by roster@0.2.0"), "{printed}");
+    let (_, printed) = muster.command(&["connector", "show", "roster@0.2.0"]).await;
+    assert!(printed.contains(&format!("for tenant alone  {}", one.name)), "{printed}");
+    let (_, printed) = muster.command(&[&promote[..], &["--yes"]].concat()).await;
+    assert!(printed.contains("has no version of its own any more"), "{printed}");
+    let (status, printed) = muster.command(&["connector", "rollback", "--app", "roster"]).await;
+    assert!(status == Some(0) && printed.contains("decided by roster@0.1.0"), "{printed}");
+    let (status, printed) = muster.command(&["connector", "retire", "roster@0.2.0"]).await;
+    assert!(status == Some(1) && printed.contains("a rollback would lead back"), "{printed}");
+    let (status, printed) = muster.command(&["connector", "retire", "roster@0.1.1"]).await;
+    assert!(status == Some(0) && printed.contains("retired roster@0.1.1"), "{printed}");
+    let (_, printed) = muster.command(&["operation", "list"]).await;
+    assert!(printed.contains("roster@0.1.0"), "{printed}");
 }

@@ -1,4 +1,4 @@
-//! Connectors travel through an OCI registry, as an integrator and an operator type it.
+//! Pushing connectors to an OCI registry and pulling them from it, on the command line.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::support::Muster;
 use crate::support::guests::guest;
 use crate::support::registry::{self, digest};
 
-/// What a command prints, and whether it went well.
+/// The output of a command, and whether it succeeded.
 async fn run(folder: &Path, args: &[&str]) -> (String, bool) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
     command.args(args).current_dir(folder).env("NO_COLOR", "1").env("HOME", folder);
@@ -19,45 +19,45 @@ async fn run(folder: &Path, args: &[&str]) -> (String, bool) {
 }
 
 async fn succeeds(folder: &Path, args: &[&str]) -> String {
-    let (text, well) = run(folder, args).await;
-    assert!(well, "{args:?}: {text}");
+    let (text, success) = run(folder, args).await;
+    assert!(success, "{args:?}: {text}");
     text
 }
 
-async fn fails(folder: &Path, args: &[&str], why: &str) {
-    let (text, well) = run(folder, args).await;
-    assert!(!well && text.contains(why), "{args:?}: {text}");
+async fn fails(folder: &Path, args: &[&str], reason: &str) {
+    let (text, success) = run(folder, args).await;
+    assert!(!success && text.contains(reason), "{args:?}: {text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connector_goes_from_its_author_to_a_host_through_a_registry() {
-    let (address, shelf) = registry::start().await;
+    let (address, contents) = registry::start().await;
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let module = guest("roster-next");
     std::fs::write(folder.join("next.wasm"), &module).unwrap();
-    let place = format!("oci://{address}/acme/roster-next:0.2.0");
-    let pushed = succeeds(folder, &["connector", "push", "next.wasm", &place, "--json"]).await;
+    let reference = format!("oci://{address}/acme/roster-next:0.2.0");
+    let pushed = succeeds(folder, &["connector", "push", "next.wasm", &reference, "--json"]).await;
     let pushed: serde_json::Value = serde_json::from_str(&pushed).unwrap();
     let pinned = pushed["digest"].as_str().unwrap().to_owned();
     {
-        // The format of the WebAssembly ecosystem: one layer, and a config that says what it is.
-        let held = shelf.lock().unwrap();
-        let manifest = held.manifest("acme/roster-next:0.2.0");
+        // The OCI artifact layout for Wasm: one layer, and a config that describes it.
+        let contents = contents.lock().unwrap();
+        let manifest = contents.manifest("acme/roster-next:0.2.0");
         assert_eq!(manifest["config"]["mediaType"], "application/vnd.wasm.config.v0+json");
         assert_eq!(manifest["layers"][0]["mediaType"], "application/wasm");
         assert_eq!(manifest["layers"][0]["digest"], digest(&module));
         let config = manifest["config"]["digest"].as_str().unwrap();
-        let config: serde_json::Value = serde_json::from_slice(&held.blobs[config]).unwrap();
+        let config: serde_json::Value = serde_json::from_slice(&contents.blobs[config]).unwrap();
         assert_eq!(config["architecture"], "wasm");
         assert_eq!(config["layerDigests"], json!([digest(&module)]));
     }
-    succeeds(folder, &["connector", "pull", &place]).await;
+    succeeds(folder, &["connector", "pull", &reference]).await;
     assert_eq!(std::fs::read(folder.join("roster-next.wasm")).unwrap(), module);
-    // Once more is no loss; another file of that name is not written over.
-    succeeds(folder, &["connector", "pull", &place]).await;
+    // Pulling again succeeds, but another file of that name is not overwritten.
+    succeeds(folder, &["connector", "pull", &reference]).await;
     std::fs::write(folder.join("roster-next.wasm"), "mine").unwrap();
-    fails(folder, &["connector", "pull", &place], "is there already").await;
+    fails(folder, &["connector", "pull", &reference], "is there already").await;
 
     let muster = Muster::start().await;
     let admin = muster.stage.admin_token().await.unwrap().token;
@@ -67,22 +67,22 @@ async fn a_connector_goes_from_its_author_to_a_host_through_a_registry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_lies_or_holds_something_else_is_not_believed() {
-    let (address, shelf) = registry::start().await;
+async fn content_with_a_wrong_digest_size_or_media_type_is_refused() {
+    let (address, contents) = registry::start().await;
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let module = guest("roster-next");
     std::fs::write(folder.join("next.wasm"), &module).unwrap();
-    let place = format!("oci://{address}/acme/roster-next:0.2.0");
-    succeeds(folder, &["connector", "push", "next.wasm", &place]).await;
-    let pull = ["connector", "pull", &place];
-    shelf.lock().unwrap().blobs.insert(digest(&module), b"another".to_vec());
+    let reference = format!("oci://{address}/acme/roster-next:0.2.0");
+    succeeds(folder, &["connector", "push", "next.wasm", &reference]).await;
+    let pull = ["connector", "pull", &reference];
+    contents.lock().unwrap().blobs.insert(digest(&module), b"another".to_vec());
     fails(folder, &pull, "digest").await;
-    shelf.lock().unwrap().blobs.insert(digest(&module), vec![0; 80 << 20]);
+    contents.lock().unwrap().blobs.insert(digest(&module), vec![0; 80 << 20]);
     fails(folder, &pull, "more than").await;
     {
-        let mut held = shelf.lock().unwrap();
-        let (_, manifest) = held.manifests.get_mut("acme/roster-next:0.2.0").unwrap();
+        let mut contents = contents.lock().unwrap();
+        let (_, manifest) = contents.manifests.get_mut("acme/roster-next:0.2.0").unwrap();
         let text = String::from_utf8(manifest.clone()).unwrap();
         *manifest = text.replace("application/wasm", "application/gzip").into_bytes();
     }
@@ -91,6 +91,6 @@ async fn a_registry_that_lies_or_holds_something_else_is_not_believed() {
     fails(folder, &["connector", "pull", &nothing], "could not pull").await;
     fails(folder, &["connector", "pull", "acme:1"], "looks like oci://").await;
     std::fs::write(folder.join("text.wasm"), "no wasm").unwrap();
-    fails(folder, &["connector", "push", "text.wasm", &place], "no WebAssembly").await;
+    fails(folder, &["connector", "push", "text.wasm", &reference], "no WebAssembly").await;
     assert!(!folder.join("roster-next.wasm").exists());
 }

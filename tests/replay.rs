@@ -1,4 +1,5 @@
-//! A candidate is tried on what the journal has, and what it would decide otherwise is told.
+//! Replay: a candidate version decides the recorded decisions again, and the report lists the
+//! differences.
 
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::guests::guest;
 use crate::support::{Muster, Tenant, user};
 
-/// The report of a replay, and what was told before it.
+/// Runs a replay, checks its progress messages, and returns its report.
 async fn replay(muster: &Muster, app: &str, spec: Value) -> Value {
     let mut lines = muster.admin_lines(&format!("/apps/{app}/replay"), spec).await;
     let last = lines.pop().unwrap();
@@ -15,16 +16,16 @@ async fn replay(muster: &Muster, app: &str, spec: Value) -> Value {
     last["report"].clone()
 }
 
-/// Kind, event, what differs and how often, of each difference.
+/// Kind, event, description and count of each difference, sorted.
 fn differences(report: &Value) -> Vec<(String, String, String, u64)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let differences = report["differences"].as_array().unwrap().iter();
-    let mut told: Vec<_> = differences
+    let mut found: Vec<_> = differences
         .map(|it| (text(&it["kind"]), text(&it["event"]), text(&it["what"]), it["count"].as_u64()))
         .map(|(kind, event, what, count)| (kind, event, what, count.unwrap()))
         .collect();
-    told.sort();
-    told
+    found.sort();
+    found
 }
 
 async fn people(muster: &Muster, tenant: &Tenant, names: impl Iterator<Item = String>) {
@@ -35,7 +36,7 @@ async fn people(muster: &Muster, tenant: &Tenant, names: impl Iterator<Item = St
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_difference_among_10_000_decisions_is_found_and_nothing_else() {
+async fn the_only_difference_among_10_000_decisions_is_found() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     people(&muster, &tenant, (0..6_000).map(|n| format!("p{n}"))).await;
@@ -56,19 +57,19 @@ async fn one_difference_among_10_000_decisions_is_found_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn each_kind_of_difference_is_told_with_an_operation_to_open() {
+async fn each_kind_of_difference_is_reported_with_an_example() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let planted = ["suspended", "call", "refused", "crash", "words"];
-    people(&muster, &tenant, planted.iter().map(|what| format!("planted-{what}"))).await;
+    people(&muster, &tenant, planted.iter().map(|name| format!("planted-{name}"))).await;
     people(&muster, &tenant, ["ada".to_owned(), "bob".to_owned()].into_iter()).await;
     muster.push(guest("planted")).await.expect(201);
 
     let report = replay(&muster, "roster", json!({ "connector": "roster@0.1.1" })).await;
-    let told = differences(&report);
-    let told: Vec<_> = told.iter().map(|it| (it.0.as_str(), it.2.as_str(), it.3)).collect();
+    let found = differences(&report);
+    let found: Vec<_> = found.iter().map(|it| (it.0.as_str(), it.2.as_str(), it.3)).collect();
     assert_eq!(
-        told,
+        found,
         [
             ("failure", "active → crashes", 1),
             ("outcome", "active → suspended", 1),
@@ -85,7 +86,7 @@ async fn each_kind_of_difference_is_told_with_an_operation_to_open() {
 }
 
 #[tokio::test]
-async fn a_version_decides_as_it_did_and_nobody_is_called_again() {
+async fn a_replay_of_the_same_version_finds_no_difference_and_makes_no_call() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
     let ada = muster.person(&tenant, "ada").await;
@@ -110,7 +111,7 @@ async fn a_version_decides_as_it_did_and_nobody_is_called_again() {
 }
 
 #[tokio::test]
-async fn a_replay_is_of_a_tenant_of_the_newest_or_since_a_moment() {
+async fn a_replay_can_be_restricted_to_a_tenant_a_number_or_a_time() {
     let muster = Muster::start().await;
     let (one, other) = (muster.tenant("roster").await, muster.tenant("roster").await);
     people(&muster, &one, (0..70).map(|n| format!("p{n}"))).await;
@@ -126,7 +127,7 @@ async fn a_replay_is_of_a_tenant_of_the_newest_or_since_a_moment() {
     assert_eq!(decisions(json!({ "last": 66, "tenant": other.name })).await, 7);
     assert_eq!(decisions(json!({ "since": "2020-01-01T00:00:00Z" })).await, 77);
     assert_eq!(decisions(json!({ "since": "2100-01-01T00:00:00Z" })).await, 0);
-    // Of another app there is nothing.
+    // Another app has no recorded decisions.
     let two = replay(&muster, "two-state", json!({ "connector": "roster" })).await;
     assert_eq!((&two["decisions"], &two["alike"]), (&json!(0), &json!(true)));
 
@@ -134,14 +135,14 @@ async fn a_replay_is_of_a_tenant_of_the_newest_or_since_a_moment() {
         let answer = muster.admin("POST", "/apps/roster/replay", Some(spec)).await;
         (answer.status, answer.body["detail"].as_str().unwrap().to_owned())
     };
-    assert_eq!(refused(json!({ "connector": "nobody" })).await.0, 404);
-    assert_eq!(refused(json!({ "connector": "roster", "tenant": "nobody" })).await.0, 404);
+    assert_eq!(refused(json!({ "connector": "unknown" })).await.0, 404);
+    assert_eq!(refused(json!({ "connector": "roster", "tenant": "unknown" })).await.0, 404);
     let (status, why) = refused(json!({ "connector": "roster", "since": "now" })).await;
     assert!(status == 422 && why.contains("RFC 3339"), "{why}");
 }
 
 #[tokio::test]
-async fn a_candidate_that_computes_for_ever_is_not_asked_for_ever() {
+async fn the_replay_of_a_candidate_that_loops_is_stopped() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     people(&muster, &tenant, (0..200).map(|n| format!("planted-loop{n}"))).await;
@@ -149,12 +150,12 @@ async fn a_candidate_that_computes_for_ever_is_not_asked_for_ever() {
     let report = replay(&muster, "roster", json!({ "connector": "roster@0.1.1" })).await;
     assert_eq!((&report["stopped"], &report["alike"]), (&json!(true), &json!(false)));
     assert!(report["decisions"].as_u64().unwrap() < 200, "{report}");
-    // Whoever is alive is served meanwhile and afterwards.
+    // The host still serves after the replay.
     muster.person(&tenant, "ada").await;
 }
 
 #[tokio::test]
-async fn a_candidate_that_is_slower_is_told_so() {
+async fn a_slower_candidate_is_reported_as_slower() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     people(&muster, &tenant, (0..48).map(|n| format!("planted-slow{n}"))).await;
@@ -166,27 +167,27 @@ async fn a_candidate_that_is_slower_is_told_so() {
 }
 
 #[tokio::test]
-async fn an_operator_reads_what_differs_and_a_script_the_exit_status() {
+async fn the_replay_command_prints_the_differences_and_sets_the_exit_status() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     people(&muster, &tenant, ["ada".to_owned(), "planted-crash".to_owned()].into_iter()).await;
     muster.push(guest("planted")).await.expect(201);
     let replay = ["connector", "replay", "roster@0.1.1", "--app", "roster"];
 
-    let (status, said) = muster.command(&replay).await;
-    assert_eq!(status, Some(2), "{said}");
+    let (status, printed) = muster.command(&replay).await;
+    assert_eq!(status, Some(2), "{printed}");
     for part in ["2 recorded decisions", "1 are decided alike", "active → crashes", "explain "] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(printed.contains(part), "{part}: {printed}");
     }
-    let (status, said) =
+    let (status, printed) =
         muster.command(&[&replay[..], &["--since", "1d", "--json"]].concat()).await;
-    let report: Value = serde_json::from_str(&said).unwrap();
+    let report: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!((status, &report["different"]), (Some(2), &json!(1)));
-    let (status, said) =
+    let (status, printed) =
         muster.command(&["connector", "replay", "roster@0.1.0", "--app", "roster"]).await;
-    assert_eq!(status, Some(0), "{said}");
-    let (status, said) =
+    assert_eq!(status, Some(0), "{printed}");
+    let (status, printed) =
         muster.command(&["connector", "replay", "roster@7.0.0", "--app", "roster"]).await;
-    assert_eq!(status, Some(1), "{said}");
-    assert!(said.contains("muster connector list"), "{said}");
+    assert_eq!(status, Some(1), "{printed}");
+    assert!(printed.contains("muster connector list"), "{printed}");
 }

@@ -1,5 +1,5 @@
-//! A watched folder, as whoever writes a connector uses it: the binary, files that change, and what
-//! is told of them.
+//! Watched folders (`--watch`) of `muster dev` and `muster serve`: the binary runs, connector files
+//! change, and its output reports what it did with them.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,23 +11,23 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::command_line::{Running, muster};
+use crate::command_line::{KilledOnDrop, muster};
 use crate::support::guests::guest;
 use crate::support::{client, compiled, data_directory, user};
 
-/// A folder to watch, beside a host's data.
-struct Place {
+/// A watched folder, and the data directory of the host that watches it.
+struct WatchedFolder {
     folder: TempDir,
     data: TempDir,
 }
 
-/// A host that watches it, and the lines that it prints.
-struct Watching {
-    _process: Running,
+/// A host that watches a folder, and the lines that it prints.
+struct WatchingHost {
+    _process: KilledOnDrop,
     lines: UnboundedReceiver<String>,
 }
 
-impl Place {
+impl WatchedFolder {
     fn new() -> Self {
         let data = data_directory();
         std::os::unix::fs::symlink(compiled(), data.path().join("compiled")).unwrap();
@@ -39,95 +39,96 @@ impl Place {
     }
 
     fn write(&self, name: &str, wasm: &[u8]) {
-        // At once, whatever else the machine does: half a file at rest would be news as well.
+        // A rename, because the host would report a half-written file.
         let hidden = self.at(&format!(".{name}"));
         fs::write(&hidden, wasm).unwrap();
         fs::rename(hidden, self.at(name)).unwrap();
     }
 
-    fn start(&self, args: &[&str]) -> Watching {
+    fn start(&self, args: &[&str]) -> WatchingHost {
         fs::create_dir_all(compiled()).unwrap();
         let mut command = muster(args);
         command.arg("--data").arg(self.data.path()).arg("--watch").arg(self.folder.path());
         command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = Running(command.spawn().unwrap());
+        let mut process = KilledOnDrop(command.spawn().unwrap());
         let stdout = BufReader::new(process.0.stdout.take().unwrap());
         let (sender, lines) = unbounded_channel();
         std::thread::spawn(move || {
             stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
-        Watching { _process: process, lines }
+        WatchingHost { _process: process, lines }
     }
 
-    /// A host to develop on, with what it says at first.
-    async fn dev(&self) -> (Watching, Value) {
-        let mut watching = self.start(&["dev", "--json"]);
-        let summary = watching.news().await;
-        (watching, summary)
+    /// Starts `muster dev`, and returns its summary too.
+    async fn dev(&self) -> (WatchingHost, Value) {
+        let mut host = self.start(&["dev", "--json"]);
+        let summary = host.report().await;
+        (host, summary)
     }
 
-    /// An operator's command.
+    /// Runs an operator's command, and returns its output.
     #[track_caller]
     fn run(&self, url: &str, args: &[&str]) -> String {
         let mut command = muster(args);
         let output = command.args(["--url", url, "--data"]).arg(self.data.path()).output().unwrap();
-        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        assert!(output.status.success(), "{args:?}: {said}");
-        said
+        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success(), "{args:?}: {printed}");
+        printed
     }
 }
 
-impl Watching {
+impl WatchingHost {
     async fn line(&mut self) -> String {
         let line = tokio::time::timeout(Duration::from_secs(120), self.lines.recv()).await;
-        line.expect("it says something").expect("it runs")
+        line.expect("the host prints a line").expect("the host runs")
     }
 
-    async fn news(&mut self) -> Value {
+    /// The next report, as `--json` prints it.
+    async fn report(&mut self) -> Value {
         serde_json::from_str(&self.line().await).unwrap()
     }
 
-    /// What it says, up to the empty line at its end.
-    async fn said(&mut self) -> String {
-        let mut said = String::new();
+    /// The next message: all lines up to an empty one.
+    async fn message(&mut self) -> String {
+        let mut message = String::new();
         loop {
             let line = self.line().await;
             if line.is_empty() {
-                return said;
+                return message;
             }
-            said = said + &line + "\n";
+            message = message + &line + "\n";
         }
     }
 }
 
-/// A connector named `letter`, as it is after so many changes of its author: nothing else in the
-/// file is another, its version for one.
-fn letters(changes: u32) -> Vec<u8> {
-    let note = format!("Decided by {changes}.2.");
-    let text = format!("{changes}he person is put on the roster.");
-    let build = replaced(guest("roster-next"), "\"name\": \"roster\"", "\"name\": \"letter\"");
-    replaced(replaced(build, "Decided by 0.2.", &note), "The person is put on the roster.", &text)
+/// A connector named `letter`. Builds with different numbers differ only in two texts, not in their
+/// version.
+fn letters(build: u32) -> Vec<u8> {
+    let note = format!("Decided by {build}.2.");
+    let text = format!("{build}he person is put on the roster.");
+    let wasm = replaced(guest("roster-next"), "\"name\": \"roster\"", "\"name\": \"letter\"");
+    replaced(replaced(wasm, "Decided by 0.2.", &note), "The person is put on the roster.", &text)
 }
 
-/// The same with another text of the same length wherever this one is.
+/// The file with every occurrence of a text replaced by another of the same length.
 fn replaced(mut wasm: Vec<u8>, text: &str, other: &str) -> Vec<u8> {
     assert_eq!(text.len(), other.len());
     let (text, other) = (text.as_bytes(), other.as_bytes());
-    let places: Vec<usize> =
+    let offsets: Vec<usize> =
         (0..wasm.len() - text.len()).filter(|&at| wasm[at..].starts_with(text)).collect();
-    assert!(!places.is_empty(), "{} is not in it", String::from_utf8_lossy(text));
-    for at in places {
+    assert!(!offsets.is_empty(), "{} is not in the file", String::from_utf8_lossy(text));
+    for at in offsets {
         wasm[at..at + text.len()].copy_from_slice(other);
     }
     wasm
 }
 
-/// The tenant that a connector has in `muster dev`.
+/// The tenant of this name in the summary of `muster dev`.
 fn tenant<'a>(summary: &'a Value, name: &str) -> Option<&'a Value> {
     summary["tenants"].as_array().unwrap().iter().find(|tenant| tenant["tenant"] == name)
 }
 
-/// Creates somebody.
+/// Creates a user, and returns the status.
 async fn create(tenant: &Value, name: &str) -> u16 {
     let url = format!("{}/Users", tenant["base_url"].as_str().unwrap());
     let request = client().post(url).bearer_auth(tenant["token"].as_str().unwrap());
@@ -142,7 +143,7 @@ async fn admin(summary: &Value, path: &str) -> Value {
     serde_json::from_str(&answer.text().await.unwrap()).unwrap()
 }
 
-/// The note and the version of the decision for somebody new.
+/// Creates a user, and returns the note and the connector version of its operation.
 async fn decided(summary: &Value, tenant: &Value, name: &str) -> (String, String) {
     assert_eq!(create(tenant, name).await, 201);
     let newest = admin(summary, "/operations?tenant=letter&limit=1").await;
@@ -151,28 +152,28 @@ async fn decided(summary: &Value, tenant: &Value, name: &str) -> (String, String
 }
 
 #[tokio::test]
-async fn a_file_that_changes_decides_and_no_request_fails() {
-    let place = Place::new();
-    place.write("letters.wasm", &letters(1));
-    let (mut watching, summary) = place.dev().await;
+async fn a_changed_file_is_promoted_and_no_request_fails() {
+    let folder = WatchedFolder::new();
+    folder.write("letters.wasm", &letters(1));
+    let (mut host, summary) = folder.dev().await;
     let tenant = tenant(&summary, "letter").unwrap();
-    let first = watching.news().await;
+    let first = host.report().await;
     let version = first["connector"]["version"].as_str().unwrap();
     assert!(first["watched"] == "loaded" && version.starts_with("0.2.0+dev."), "{first}");
 
-    let mut joined = 0;
+    let mut created = 0;
     let second = {
-        place.write("letters.wasm", &letters(2));
-        let news = watching.news();
-        tokio::pin!(news);
+        folder.write("letters.wasm", &letters(2));
+        let report = host.report();
+        tokio::pin!(report);
         loop {
-            let name = format!("p{joined}");
+            let name = format!("p{created}");
             tokio::select! {
                 biased;
-                news = &mut news => break news,
+                report = &mut report => break report,
                 status = create(tenant, &name) => assert_eq!(status, 201),
             }
-            joined += 1;
+            created += 1;
         }
     };
     let promoted = &second["apps"][0];
@@ -189,25 +190,25 @@ async fn a_file_that_changes_decides_and_no_request_fails() {
 }
 
 #[tokio::test]
-async fn an_app_to_develop_on_keeps_what_was_set_and_gets_the_endpoints_that_are_asked_for() {
-    let place = Place::new();
-    place.write("letters.wasm", &letters(1));
-    let (mut watching, summary) = place.dev().await;
-    let first = watching.news().await;
+async fn an_app_of_muster_dev_keeps_its_configuration_and_gets_missing_endpoints() {
+    let folder = WatchedFolder::new();
+    folder.write("letters.wasm", &letters(1));
+    let (mut host, summary) = folder.dev().await;
+    let first = host.report().await;
     let set = json!({ "connector": first["connector"]["digest"], "reply": "when-recorded" });
     let url = format!("{}/apps/letter", summary["admin"]["base_url"].as_str().unwrap());
     let token = summary["admin"]["token"].as_str().unwrap();
     let put = client().put(url).bearer_auth(token).body(set.to_string());
     assert_eq!(put.send().await.unwrap().status(), 200);
 
-    place.write("letters.wasm", &letters(2));
-    assert_eq!(watching.news().await["apps"][0]["before"], first["connector"]);
+    folder.write("letters.wasm", &letters(2));
+    assert_eq!(host.report().await["apps"][0]["before"], first["connector"]);
     let app = admin(&summary, "/apps/letter").await;
     assert_eq!((&app["reply"], &app["endpoints"]), (&json!("when-recorded"), &json!({})));
 
     let planted = replaced(guest("planted"), "\"name\": \"roster\"", "\"name\": \"letter\"");
-    place.write("letters.wasm", &planted);
-    let third = watching.news().await;
+    folder.write("letters.wasm", &planted);
+    let third = host.report().await;
     let promoted = &third["apps"][0];
     assert_eq!(promoted["changes"]["asks"], json!(["the endpoint app (The app.)"]), "{third}");
     let app = admin(&summary, "/apps/letter").await;
@@ -215,165 +216,169 @@ async fn an_app_to_develop_on_keeps_what_was_set_and_gets_the_endpoints_that_are
 }
 
 #[tokio::test]
-async fn what_cannot_be_loaded_changes_nothing_and_what_did_not_change_is_not_told() {
-    let place = Place::new();
-    let (mut watching, summary) = place.dev().await;
-    assert_eq!(tenant(&summary, "letter"), None, "there is nothing yet");
-    place.write("letters.wasm", &letters(1));
-    let first = watching.news().await;
+async fn an_invalid_file_changes_nothing_and_an_unchanged_file_is_not_reported() {
+    let folder = WatchedFolder::new();
+    let (mut host, summary) = folder.dev().await;
+    assert_eq!(tenant(&summary, "letter"), None, "the folder is still empty");
+    folder.write("letters.wasm", &letters(1));
+    let first = host.report().await;
     assert_eq!(first["apps"][0]["before"], Value::Null, "{first}");
-    let tenant = watching.news().await;
+    let tenant = host.report().await;
     assert_eq!(tenant["connector"], "letter");
 
-    place.write("letters.wasm", &letters(2)[..9000]);
-    let refused = watching.news().await;
+    folder.write("letters.wasm", &letters(2)[..9000]);
+    let refused = host.report().await;
     assert_eq!((&refused["watched"], &refused["stays"]), (&json!("refused"), &first["connector"]));
     assert!(!refused["error"].as_str().unwrap().is_empty());
     assert_eq!(decided(&summary, &tenant, "ada").await.0, "Decided by 1.2.");
 
-    // Whole again, the same once more, and under another name.
-    place.write("half.wasm", &letters(1));
-    fs::rename(place.at("half.wasm"), place.at("letters.wasm")).unwrap();
-    nothing_is_told(&place, &mut watching, "whole").await;
-    place.write("letters.wasm", &letters(1));
-    nothing_is_told(&place, &mut watching, "same").await;
-    fs::rename(place.at("letters.wasm"), place.at("post.wasm")).unwrap();
-    nothing_is_told(&place, &mut watching, "renamed").await;
+    // The valid file again, the same file written once more, and the same file renamed.
+    folder.write("half.wasm", &letters(1));
+    fs::rename(folder.at("half.wasm"), folder.at("letters.wasm")).unwrap();
+    assert_no_report(&folder, &mut host, "whole").await;
+    folder.write("letters.wasm", &letters(1));
+    assert_no_report(&folder, &mut host, "same").await;
+    fs::rename(folder.at("letters.wasm"), folder.at("post.wasm")).unwrap();
+    assert_no_report(&folder, &mut host, "renamed").await;
 
-    place.write("post.wasm", &letters(3));
-    let third = watching.news().await;
+    folder.write("post.wasm", &letters(3));
+    let third = host.report().await;
     assert!(third["file"].as_str().unwrap().ends_with("post.wasm"), "{third}");
     assert_eq!(third["apps"][0]["before"], first["connector"]);
     assert_eq!(decided(&summary, &tenant, "bob").await.0, "Decided by 3.2.");
 
-    fs::remove_file(place.at("post.wasm")).unwrap();
-    let gone = watching.news().await;
+    fs::remove_file(folder.at("post.wasm")).unwrap();
+    let gone = host.report().await;
     assert_eq!((&gone["watched"], &gone["stays"]), (&json!("gone"), &third["connector"]));
     assert_eq!(decided(&summary, &tenant, "cleo").await.0, "Decided by 3.2.");
 }
 
-/// Nothing, but that folders are no files: the first is told when all before has come to rest, and
-/// the second when all before has been told.
-async fn nothing_is_told(place: &Place, watching: &mut Watching, name: &str) {
+/// Asserts that the earlier changes cause no report. Creates two folders, which are reported as
+/// invalid files: the first report says that the earlier changes have settled, the second that their
+/// reports would have been printed.
+async fn assert_no_report(folder: &WatchedFolder, host: &mut WatchingHost, name: &str) {
     for name in [format!("{name}-1.wasm"), format!("{name}-2.wasm")] {
-        fs::create_dir(place.at(&name)).unwrap();
-        let unfit = watching.news().await;
-        assert!(unfit["file"].as_str().unwrap().ends_with(&name), "{unfit}");
+        fs::create_dir(folder.at(&name)).unwrap();
+        let invalid = host.report().await;
+        assert!(invalid["file"].as_str().unwrap().ends_with(&name), "{invalid}");
         assert_eq!(
-            (&unfit["watched"], &unfit["error"]),
+            (&invalid["watched"], &invalid["error"]),
             (&json!("refused"), &json!("it is no file"))
         );
     }
 }
 
 #[tokio::test]
-async fn what_changed_while_nobody_watched_is_found_and_what_was_replaced_is_retired() {
-    let place = Place::new();
-    place.write("letters.wasm", &letters(1));
-    let (mut watching, summary) = place.dev().await;
-    let first = watching.news().await;
+async fn a_file_changed_while_no_host_ran_is_loaded_and_replaced_builds_are_retired() {
+    let folder = WatchedFolder::new();
+    folder.write("letters.wasm", &letters(1));
+    let (mut host, summary) = folder.dev().await;
+    let first = host.report().await;
     assert_eq!(decided(&summary, tenant(&summary, "letter").unwrap(), "ada").await.0, note(1));
-    drop(watching);
+    drop(host);
 
-    place.write("letters.wasm", &letters(2));
-    let (mut watching, summary) = place.dev().await;
-    let second = watching.news().await;
+    folder.write("letters.wasm", &letters(2));
+    let (mut host, summary) = folder.dev().await;
+    let second = host.report().await;
     assert_eq!(second["apps"][0]["before"], first["connector"], "{second}");
     assert_eq!(decided(&summary, tenant(&summary, "letter").unwrap(), "bob").await.0, note(2));
 
-    for changes in 3..=5 {
-        place.write("letters.wasm", &letters(changes));
-        watching.news().await;
+    for build in 3..=5 {
+        folder.write("letters.wasm", &letters(build));
+        host.report().await;
     }
     let all = admin(&summary, "/connectors").await;
     let all = all["connectors"].as_array().unwrap();
     let kept: Vec<&Value> = all.iter().filter(|it| it["name"] == "letter").collect();
-    assert!((2..=3).contains(&kept.len()), "what decides, and what a rollback leads to: {kept:?}");
-    // The journal still names who decided.
+    assert!(
+        (2..=3).contains(&kept.len()),
+        "the deciding build and the one for a rollback: {kept:?}"
+    );
+    // A retired build keeps its version, which the journal refers to.
     let path = format!("/connectors/{}", first["connector"]["digest"].as_str().unwrap());
     let retired = admin(&summary, &path).await;
     assert!(retired["retired"].is_string() && retired["size"] == 0, "{retired}");
     assert_eq!(retired["version"], first["connector"]["version"]);
 }
 
-fn note(changes: u32) -> String {
-    format!("Decided by {changes}.2.")
+fn note(build: u32) -> String {
+    format!("Decided by {build}.2.")
 }
 
 #[tokio::test]
-async fn a_host_that_serves_promotes_for_the_apps_that_a_connector_decides_for() {
-    let place = Place::new();
-    let mut watching = place.start(&["serve", "--listen", "127.0.0.1:0"]);
-    let line = watching.line().await;
+async fn muster_serve_promotes_a_build_for_the_apps_of_its_connector() {
+    let folder = WatchedFolder::new();
+    let mut host = folder.start(&["serve", "--listen", "127.0.0.1:0"]);
+    let line = host.line().await;
     let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
-    while !watching.line().await.contains("no connector in it yet") {}
-    assert_eq!(watching.line().await, "");
-    place.run(&url, &["app", "put", "people", "--connector", "roster"]);
+    while !host.line().await.contains("no connector in it yet") {}
+    assert_eq!(host.line().await, "");
+    folder.run(&url, &["app", "put", "people", "--connector", "roster"]);
 
-    place.write("letters.wasm", &letters(1));
-    let pushed = watching.said().await;
+    folder.write("letters.wasm", &letters(1));
+    let pushed = host.message().await;
     assert!(pushed.starts_with("pushed letters.wasm "), "{pushed}");
     assert!(pushed.contains("no app is decided by letter yet"), "{pushed}");
 
-    place.write("roster.wasm", &guest("roster-next"));
-    let promoted = watching.said().await;
+    folder.write("roster.wasm", &guest("roster-next"));
+    let promoted = host.message().await;
     let (first, rest) = promoted.split_once('\n').unwrap();
     assert!(first.starts_with("promoted roster.wasm ") && first.ends_with(" ms"), "{promoted}");
     assert!(rest.starts_with("app people: roster@0.1.0 → roster@0.2.0+dev."), "{promoted}");
     let rows = "  deactivate: suspended → unsupported\n    was The person stays on the roster";
     assert!(rest.contains(rows), "{promoted}");
 
-    // It asks for an endpoint, which this app has not.
-    place.write("planted.wasm", &guest("planted"));
-    let refused = watching.said().await;
+    // This connector needs an endpoint that the app does not have.
+    folder.write("planted.wasm", &guest("planted"));
+    let refused = host.message().await;
     assert!(refused.starts_with("not promoted planted.wasm "), "{refused}");
     assert!(refused.contains("app people: connector roster needs an endpoint named app"));
     assert!(refused.contains("roster.wasm holds roster too"), "{refused}");
-    let app = place.run(&url, &["app", "show", "people"]);
+    let app = folder.run(&url, &["app", "show", "people"]);
     assert!(app.contains("roster@0.2.0+dev."), "{app}");
 
-    // The same file is released, and is nobody's build any more.
-    let file = place.at("roster.wasm");
-    place.run(&url, &["connector", "push", file.to_str().unwrap()]);
-    let app = place.run(&url, &["app", "show", "people"]);
+    // Pushing the same file makes it a release; the app then runs the release, not the build.
+    let file = folder.at("roster.wasm");
+    folder.run(&url, &["connector", "push", file.to_str().unwrap()]);
+    let app = folder.run(&url, &["app", "show", "people"]);
     assert!(app.contains("roster@0.2.0") && !app.contains("+dev."), "{app}");
     let next = replaced(guest("roster-next"), "Decided by 0.2.", "Decided by 0.3.");
-    place.write("roster.wasm", &next);
-    let promoted = watching.said().await;
+    folder.write("roster.wasm", &next);
+    let promoted = host.message().await;
     assert!(promoted.contains("roster@0.2.0 → roster@0.2.0+dev."), "{promoted}");
     assert!(promoted.contains("the lifecycle table is as it was"), "{promoted}");
 }
 
 #[tokio::test]
-async fn a_host_with_trusted_keys_holds_a_watched_file_to_them() {
-    let place = Place::new();
+async fn a_host_with_trusted_keys_loads_only_signed_files_from_a_watched_folder() {
+    let folder = WatchedFolder::new();
     let keys = tempfile::tempdir().unwrap();
     let key = |name: &str| keys.path().join(name).to_str().unwrap().to_owned();
     assert!(muster(&["connector", "key", &key("acme")]).output().unwrap().status.success());
     let serve = ["serve", "--listen", "127.0.0.1:0", "--trusted-key", &key("acme.pub")];
-    place.write("letters.wasm", &letters(1));
-    let mut watching = place.start(&serve);
-    while !watching.line().await.contains("no connector in it yet") {}
-    assert_eq!(watching.line().await, "");
-    let refused = watching.said().await;
+    folder.write("letters.wasm", &letters(1));
+    let mut host = folder.start(&serve);
+    while !host.line().await.contains("no connector in it yet") {}
+    assert_eq!(host.line().await, "");
+    let refused = host.message().await;
     assert!(refused.starts_with("refused letters.wasm: the connector is refused"), "{refused}");
-    let file = place.at("letters.wasm");
+    let file = folder.at("letters.wasm");
     let sign = ["connector", "sign", file.to_str().unwrap(), "--key", &key("acme.key")];
     assert!(muster(&sign).output().unwrap().status.success());
-    let pushed = watching.said().await;
+    let pushed = host.message().await;
     assert!(pushed.starts_with("pushed letters.wasm "), "{pushed}");
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_told_at_once() {
+fn a_missing_watched_folder_is_an_error_at_the_start() {
     let scratch = tempfile::tempdir().unwrap();
     let missing = scratch.path().join("missing");
     let missing = missing.to_str().unwrap();
     for args in [&["dev", "--watch", missing][..], &["serve", "--watch", missing]] {
         let output = muster(args).current_dir(scratch.path()).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
+        let printed = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1));
-        assert!(said.contains("missing; it has to be a folder: No such file"), "{said}");
+        assert!(printed.contains("missing; it has to be a folder: No such file"), "{printed}");
         assert!(!Path::new(&scratch.path().join("muster-data")).exists());
     }
 }

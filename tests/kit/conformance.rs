@@ -1,20 +1,21 @@
-//! `muster connector check`: the conformance kit.
+//! `muster connector check`: the checks that every connector must pass.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Shelf, connector, text};
+use super::{ConnectorFolder, connector, text};
 use crate::support::guests::guest;
 
-/// What the kit finds in a connector.
-struct Found {
+/// The result of a check.
+struct CheckResult {
     report: Value,
     passed: bool,
 }
 
-impl Found {
+impl CheckResult {
+    /// The kinds of the findings.
     fn kinds(&self) -> BTreeSet<&str> {
         let findings = self.report["findings"].as_array().unwrap();
         findings.iter().map(|finding| finding["kind"].as_str().unwrap()).collect()
@@ -22,24 +23,24 @@ impl Found {
 }
 
 #[track_caller]
-fn check(wasm: &Path, args: &[&str]) -> Found {
+fn check(wasm: &Path, args: &[&str]) -> CheckResult {
     let output = connector(&["check", "--json"]).args(args).arg(wasm).output().unwrap();
     let report = serde_json::from_slice(&output.stdout);
     let report = report.unwrap_or_else(|_| panic!("no report: {}", text(&output)));
-    Found { report, passed: output.status.success() }
+    CheckResult { report, passed: output.status.success() }
 }
 
 #[test]
-fn the_connectors_that_come_with_the_host_keep_the_contract() {
-    let shelf = Shelf::new();
+fn the_embedded_connectors_pass_without_findings() {
+    let files = ConnectorFolder::new();
     for connector in muster::embedded::CONNECTORS {
-        let found = check(&shelf.wasm(connector.name), &[]);
+        let found = check(&files.wasm(connector.name), &[]);
         assert!(found.passed, "{}", found.report);
         assert!(found.kinds().is_empty(), "{:#}", found.report["findings"]);
     }
 }
 
-/// Each fault of `tests/guests/faulty`, with what the kit calls it.
+/// The faults of `tests/guests/faulty` that fail the check, each with the kind of its finding.
 const BREACHES: [(&str, &str); 21] = [
     ("leaver-stays", "leaver-stays"),
     ("joiner-missing", "joiner-missing"),
@@ -64,95 +65,98 @@ const BREACHES: [(&str, &str); 21] = [
     ("note", "note"),
 ];
 
-/// Those that somebody should look at, and no more.
+/// The faults that are reported and do not fail the check.
 const REMARKS: [&str; 6] = ["never-gone", "lost", "ignored", "not-again", "unlisted", "no-way"];
 
-/// What the kit finds where the connector has this fault.
+/// Checks the faulty connector with this fault.
 #[track_caller]
-fn planted(shelf: &Shelf, fault: &str) -> Found {
-    let settings = shelf.write(&format!("{fault}.json"), &json!({ "fault": fault }).to_string());
+fn check_fault(files: &ConnectorFolder, fault: &str) -> CheckResult {
+    let settings = files.write(&format!("{fault}.json"), &json!({ "fault": fault }).to_string());
     let settings = settings.to_str().unwrap();
-    check(&shelf.wasm("faulty"), &["--decisions", "60", "--settings", settings])
+    check(&files.wasm("faulty"), &["--decisions", "60", "--settings", settings])
 }
 
-fn faulty() -> Shelf {
-    let shelf = Shelf::new();
-    std::fs::write(shelf.wasm("faulty"), guest("faulty")).unwrap();
-    shelf
+fn faulty() -> ConnectorFolder {
+    let files = ConnectorFolder::new();
+    std::fs::write(files.wasm("faulty"), guest("faulty")).unwrap();
+    files
 }
 
 #[test]
-fn every_planted_fault_is_found_and_named() {
-    let shelf = faulty();
+fn every_fault_is_found_and_named() {
+    let files = faulty();
     for (fault, kind) in BREACHES {
-        let found = planted(&shelf, fault);
+        let found = check_fault(&files, fault);
         assert_eq!(found.kinds(), BTreeSet::from([kind]), "{fault}: {:#}", found.report);
         assert!(!found.passed, "{fault}");
     }
 }
 
 #[test]
-fn what_is_only_odd_is_remarked_upon() {
-    let shelf = faulty();
+fn unusual_behaviour_is_reported_and_does_not_fail_the_check() {
+    let files = faulty();
     for fault in REMARKS {
-        let found = planted(&shelf, fault);
+        let found = check_fault(&files, fault);
         assert_eq!(found.kinds(), BTreeSet::from([fault]), "{:#}", found.report);
         assert!(found.passed, "{fault}");
     }
 }
 
 #[test]
-fn without_a_fault_there_is_no_finding() {
-    let found = planted(&faulty(), "none");
+fn a_connector_without_faults_has_no_findings() {
+    let found = check_fault(&faulty(), "none");
     assert!(found.passed && found.kinds().is_empty(), "{:#}", found.report);
 }
 
 #[test]
-fn a_finding_is_written_out_as_a_scenario_that_fails_until_it_is_repaired() {
-    let shelf = faulty();
-    let settings = shelf.write("fault.yaml", "fault: leaver-stays\n");
+fn a_finding_is_written_as_a_scenario_that_fails_until_the_fault_is_repaired() {
+    let files = faulty();
+    let settings = files.write("fault.yaml", "fault: leaver-stays\n");
     let check = |folder: &Path| {
         let mut command = connector(&["check", "--settings"]);
-        command.arg(&settings).arg("--write").arg(folder).arg(shelf.wasm("faulty"));
+        command.arg(&settings).arg("--write").arg(folder).arg(files.wasm("faulty"));
         text(&command.output().unwrap())
     };
-    let folder = shelf.0.path().join("scenarios");
-    let said = check(&folder);
-    assert!(said.contains("POST /accounts/scim-1/suspend ← "), "{said}");
+    let folder = files.0.path().join("scenarios");
+    let printed = check(&folder);
+    assert!(printed.contains("POST /accounts/scim-1/suspend ← "), "{printed}");
     let file = folder.join("leaver-stays-deactivate.yaml");
     let test = |file: &Path| {
-        connector(&["test", "--connector"]).arg(shelf.wasm("faulty")).arg(file).output().unwrap()
+        connector(&["test", "--connector"]).arg(files.wasm("faulty")).arg(file).output().unwrap()
     };
     assert!(!test(&file).status.success());
     let scenario = std::fs::read_to_string(&file).unwrap();
     let repaired =
-        shelf.write("repaired.yaml", &scenario.replace("leaver-stays\nacc", "none\nacc"));
+        files.write("repaired.yaml", &scenario.replace("leaver-stays\nacc", "none\nacc"));
     assert!(test(&repaired).status.success(), "{}\n{scenario}", text(&test(&repaired)));
 }
 
 #[test]
-fn the_report_tells_where_events_and_answers_lead() {
-    let shelf = Shelf::new();
-    let output = connector(&["check"]).arg(shelf.wasm("two-state")).output().unwrap();
-    let said = text(&output);
+fn the_report_shows_the_results_of_events_and_of_app_responses() {
+    let files = ConnectorFolder::new();
+    let output = connector(&["check"]).arg(files.wasm("two-state")).output().unwrap();
+    let printed = text(&output);
     let row = |beginning: &str| {
-        let row = said.lines().find(|line| line.trim().starts_with(beginning));
-        let row = row.unwrap_or_else(|| panic!("no row {beginning:?} in:\n{said}"));
+        let row = printed.lines().find(|line| line.trim().starts_with(beginning));
+        let row = row.unwrap_or_else(|| panic!("no row {beginning:?} in:\n{printed}"));
         row.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     assert_eq!(row("event"), "event no account active absent");
     assert_eq!(row("create "), "create active active active");
     assert_eq!(row("deactivate "), "deactivate absent absent absent");
     assert_eq!(row("update "), "update active active absent");
-    assert!(row("answer").contains("goes on done retry-later"), "{said}");
-    assert!(said.contains("It keeps the contract"), "{said}");
+    assert!(row("answer").contains("goes on done retry-later"), "{printed}");
+    assert!(printed.contains("It keeps the contract"), "{printed}");
 }
 
 #[test]
-fn settings_that_are_missing_or_wrong_are_told() {
-    let shelf = faulty();
-    let wrong = shelf.write("wrong.json", r#"{ "fault": 7 }"#);
-    let output = connector(&["check", "--settings"]).arg(wrong).arg(shelf.wasm("faulty")).output();
-    let said = text(&output.unwrap());
-    assert!(said.contains("settings/fault") && said.contains("--settings gives them"), "{said}");
+fn missing_or_invalid_settings_are_named_in_the_error() {
+    let files = faulty();
+    let wrong = files.write("wrong.json", r#"{ "fault": 7 }"#);
+    let output = connector(&["check", "--settings"]).arg(wrong).arg(files.wasm("faulty")).output();
+    let printed = text(&output.unwrap());
+    assert!(
+        printed.contains("settings/fault") && printed.contains("--settings gives them"),
+        "{printed}"
+    );
 }

@@ -1,18 +1,18 @@
-//! `muster connector test`: scenarios in the sandbox.
+//! `muster connector test`: scenarios, run in the sandbox.
 
 use muster::sample::Fault;
 use serde_json::{Value, json};
 
-use super::{Shelf, connector, connectors, text};
+use super::{ConnectorFolder, connector, connectors, text};
 use crate::support::{self, Muster};
 
 #[test]
-fn the_scenarios_of_every_connector_hold() {
-    let shelf = Shelf::new();
+fn the_scenarios_of_every_embedded_connector_pass() {
+    let files = ConnectorFolder::new();
     for connector in muster::embedded::CONNECTORS {
         let project = connectors().join(connector.name);
         let output = super::connector(&["test", "--connector"])
-            .arg(shelf.wasm(connector.name))
+            .arg(files.wasm(connector.name))
             .arg(project)
             .output()
             .unwrap();
@@ -20,22 +20,23 @@ fn the_scenarios_of_every_connector_hold() {
     }
 }
 
-/// What the command says of a scenario, and whether it passed.
+/// Runs a scenario. Returns whether it passed, and the output of the command.
 #[track_caller]
-fn play(name: &str, scenario: &str) -> (bool, String) {
-    let shelf = Shelf::new();
-    let file = shelf.write("scenarios/one.yaml", scenario);
+fn run_scenario(name: &str, scenario: &str) -> (bool, String) {
+    let files = ConnectorFolder::new();
+    let file = files.write("scenarios/one.yaml", scenario);
     let output =
-        connector(&["test", "--connector"]).arg(shelf.wasm(name)).arg(file).output().unwrap();
+        connector(&["test", "--connector"]).arg(files.wasm(name)).arg(file).output().unwrap();
     (output.status.success(), text(&output))
 }
 
+/// Asserts that the scenario fails and that the output contains these lines.
 #[track_caller]
-fn differs(scenario: &str, lines: &[&str]) {
-    let (passed, said) = play("two-state", scenario);
-    assert!(!passed, "{said}");
+fn assert_differs(scenario: &str, lines: &[&str]) {
+    let (passed, printed) = run_scenario("two-state", scenario);
+    assert!(!passed, "{printed}");
     for line in lines {
-        assert!(said.lines().any(|it| it.trim() == *line), "no line {line:?} in:\n{said}");
+        assert!(printed.lines().any(|it| it.trim() == *line), "no line {line:?} in:\n{printed}");
     }
 }
 
@@ -49,72 +50,73 @@ calls:
 ";
 
 #[test]
-fn what_differs_is_shown_beside_what_was_expected() {
-    assert!(play("two-state", LEAVER).0);
-    differs(
+fn a_difference_is_shown_next_to_the_expectation() {
+    assert!(run_scenario("two-state", LEAVER).0);
+    assert_differs(
         &format!("{LEAVER}then: {{ membership: active, note: Kept. }}"),
         &["- done: active", "+ done: absent", "- note: Kept."],
     );
-    differs(
+    assert_differs(
         &LEAVER.replace("members/7", "members/8"),
         &["- DELETE /organizations/acme/members/8", "+ DELETE /organizations/acme/members/7"],
     );
-    differs(
+    assert_differs(
         &LEAVER.replace("calls:", "calls:\n  - { request: GET /users/7, answer: 200 }"),
         &["- GET /users/7", "+ (stopped here: the scenario has no answer to this request)"],
     );
     let silent = LEAVER.split("calls:").next().unwrap();
-    differs(silent, &["+ DELETE /organizations/acme/members/7"]);
+    assert_differs(silent, &["+ DELETE /organizations/acme/members/7"]);
     let more = format!("{LEAVER}  - {{ request: GET /users/7, answer: 200 }}");
-    differs(&more, &["- GET /users/7"]);
+    assert_differs(&more, &["- GET /users/7"]);
     let refused = format!("{LEAVER}then: {{ refused: retry-later }}");
-    differs(&refused, &["- refused: retry-later", "+ done: absent"]);
+    assert_differs(&refused, &["- refused: retry-later", "+ done: absent"]);
 }
 
 #[test]
-fn what_is_not_said_may_be_anything() {
+fn a_scenario_does_not_compare_results_that_it_does_not_state() {
     for then in ["", "then: { account: 7 }", "then: { membership: absent }"] {
-        let (passed, said) = play("two-state", &format!("{LEAVER}{then}"));
-        assert!(passed, "{then}: {said}");
+        let (passed, printed) = run_scenario("two-state", &format!("{LEAVER}{then}"));
+        assert!(passed, "{then}: {printed}");
     }
-    let (passed, said) = play("two-state", &LEAVER.replace("calls:", "otherwise: 204\n#"));
-    assert!(!passed && said.contains("one.yaml"), "{said}");
+    let (passed, printed) =
+        run_scenario("two-state", &LEAVER.replace("calls:", "otherwise: 204\n#"));
+    assert!(!passed && printed.contains("one.yaml"), "{printed}");
     let silent = LEAVER.split("calls:").next().unwrap();
-    assert!(play("two-state", &format!("{silent}otherwise: 204")).0);
-    let (passed, said) =
-        play("two-state", &format!("{silent}otherwise: 500\nthen: {{ refused: any }}"));
-    assert!(passed, "{said}");
+    assert!(run_scenario("two-state", &format!("{silent}otherwise: 204")).0);
+    let (passed, printed) =
+        run_scenario("two-state", &format!("{silent}otherwise: 500\nthen: {{ refused: any }}"));
+    assert!(passed, "{printed}");
 }
 
 #[test]
-fn a_scenario_that_cannot_be_played_says_why_and_where() {
-    let said = play("roster", "event: create\nuser: { userName: ann, nikName: A }").1;
-    assert!(said.contains("nikName is not an attribute of User"), "{said}");
-    assert!(said.contains("one.yaml:1"), "{said}");
-    let said = play("two-state", &format!("{LEAVER}settings: {{ user: users }}")).1;
-    assert!(said.contains("settings/user"), "{said}");
-    let said = play("roster", "event: update\nuser: { userName: ann }").1;
-    assert!(said.contains("an update says what was different"), "{said}");
-    let said = play("roster", "event: join").1;
+fn an_invalid_scenario_is_reported_with_its_position() {
+    let printed = run_scenario("roster", "event: create\nuser: { userName: ann, nikName: A }").1;
+    assert!(printed.contains("nikName is not an attribute of User"), "{printed}");
+    assert!(printed.contains("one.yaml:1"), "{printed}");
+    let printed = run_scenario("two-state", &format!("{LEAVER}settings: {{ user: users }}")).1;
+    assert!(printed.contains("settings/user"), "{printed}");
+    let printed = run_scenario("roster", "event: update\nuser: { userName: ann }").1;
+    assert!(printed.contains("an update says what was different"), "{printed}");
+    let printed = run_scenario("roster", "event: join").1;
     assert!(
-        said.contains("one.yaml:1:8: unknown variant `join`, expected one of create"),
-        "{said}"
+        printed.contains("one.yaml:1:8: unknown variant `join`, expected one of create"),
+        "{printed}"
     );
 }
 
 #[test]
-fn a_project_is_found_by_what_was_built_in_it_last() {
-    let shelf = Shelf::new();
-    let project = shelf.write("people/Cargo.toml", "[package]\nname = \"my-people\"\n");
+fn the_connector_of_a_project_is_found_in_its_build_folder() {
+    let files = ConnectorFolder::new();
+    let project = files.write("people/Cargo.toml", "[package]\nname = \"my-people\"\n");
     let project = project.parent().unwrap();
     let test =
         || connector(&["test"]).arg(project).env_remove("CARGO_TARGET_DIR").output().unwrap();
     assert!(text(&test()).contains("no built connector of"), "{}", text(&test()));
     let built = project.join("target/wasm32-unknown-unknown/release");
     std::fs::create_dir_all(&built).unwrap();
-    std::fs::copy(shelf.wasm("roster"), built.join("my_people.wasm")).unwrap();
+    std::fs::copy(files.wasm("roster"), built.join("my_people.wasm")).unwrap();
     assert!(text(&test()).contains("no scenario is found"), "{}", text(&test()));
-    shelf.write("people/scenarios/a.json", r#"{"event":"create","user":{"userName":"ann"}}"#);
+    files.write("people/scenarios/a.json", r#"{"event":"create","user":{"userName":"ann"}}"#);
     assert!(test().status.success(), "{}", text(&test()));
     let json = connector(&["test", "--json"]).arg(project.join("scenarios")).output().unwrap();
     let report: Value = serde_json::from_slice(&json.stdout).unwrap();
@@ -123,7 +125,7 @@ fn a_project_is_found_by_what_was_built_in_it_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_of_a_host_becomes_a_scenario() {
+async fn an_operation_of_a_host_is_recorded_as_a_scenario() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
     let ann = muster.person(&tenant, "ann").await;
@@ -136,15 +138,15 @@ async fn an_operation_of_a_host_becomes_a_scenario() {
     let operations = listed["operations"].as_array().unwrap();
     assert_eq!(operations.len(), 4, "{listed}");
 
-    let shelf = Shelf::new();
+    let files = ConnectorFolder::new();
     let token = muster.stage.admin_token().await.unwrap().token;
     for operation in operations {
         let id = operation["id"].as_str().unwrap();
-        let file = shelf.0.path().join(format!("scenarios/{id}.yaml"));
+        let file = files.0.path().join(format!("scenarios/{id}.yaml"));
         let record = || {
             let mut command = connector(&["test", "--url", &muster.stage.url]);
             command.args(["--admin-token", &token, "--record", id, "--to"]).arg(&file);
-            command.arg(shelf.wasm("two-state")).output().unwrap()
+            command.arg(files.wasm("two-state")).output().unwrap()
         };
         let recorded = tokio::task::block_in_place(record);
         let written = std::fs::read_to_string(&file).unwrap();
@@ -153,7 +155,7 @@ async fn an_operation_of_a_host_becomes_a_scenario() {
         let again = tokio::task::block_in_place(record);
         assert!(text(&again).contains("is there already"), "{}", text(&again));
     }
-    // They play without the host, all together.
-    let all = connector(&["test"]).arg(shelf.wasm("two-state")).output().unwrap();
+    // All of them run together, without the host.
+    let all = connector(&["test"]).arg(files.wasm("two-state")).output().unwrap();
     assert!(text(&all).contains("4 scenarios passed"), "{}", text(&all));
 }

@@ -43,7 +43,7 @@ impl ServingHost {
         );
     }
 
-    /// Written directly to the store: the admin API would reload the configuration for each tenant.
+    /// Creates the tenants and versions directly in the store, because creating them is not measured.
     async fn tenants_with_own_versions(&self, versions: u32) -> Vec<Arc<Tenant>> {
         let (host, store) = (&self.stage.host, &self.stage.host.store);
         let known = store.connectors().await.unwrap();
