@@ -91,6 +91,6 @@ async fn a_registry_that_lies_or_holds_something_else_is_not_believed() {
     fails(folder, &["connector", "pull", &nothing], "could not pull").await;
     fails(folder, &["connector", "pull", "acme:1"], "looks like oci://").await;
     std::fs::write(folder.join("text.wasm"), "no wasm").unwrap();
-    fails(folder, &["connector", "push", "text.wasm", &place], "no WebAssembly").await;
+    fails(folder, &["connector", "push", "text.wasm", &place], "not WebAssembly").await;
     assert!(!folder.join("roster-next.wasm").exists());
 }
