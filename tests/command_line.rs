@@ -140,7 +140,7 @@ fn a_log_in_json_is_json_from_its_first_line() {
     let (_, log) = first_start(&["--log-json"]);
     let log: Vec<Value> = log.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(log[0]["fields"]["message"], "starting");
-    let compiled = log.iter().filter(|line| line["fields"]["message"] == "compiled");
+    let compiled = log.iter().filter(|line| line["fields"]["message"] == "connector: compiled");
     let names = compiled.map(|line| line["span"]["connector"].as_str().unwrap());
     assert!(names.eq(["roster", "two-state", "three-state"]));
 }

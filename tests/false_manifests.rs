@@ -51,10 +51,10 @@ async fn an_invalid_manifest_is_refused_with_the_reason() {
     let deep = (0..110).fold(json!({}), |inner, _| json!({ "not": inner }));
     let group = json!({ "group-create": { "membership": "unchanged", "text": "Is noted." } });
     let cases = [
-        ("endpoints", json!([twice, twice]), "endpoint `app` is there twice"),
+        ("endpoints", json!([twice, twice]), "endpoint `app` is listed twice"),
         ("lifecycle", group, "`features.groups` is not true"),
-        ("settings", object(json!({ "properties": 5 })), "`settings` is no JSON Schema"),
-        ("settings", object(json!({ "$ref": "http://127.0.0.1:1/" })), "only places in it"),
+        ("settings", object(json!({ "properties": 5 })), "`settings` is not a JSON Schema"),
+        ("settings", object(json!({ "$ref": "http://127.0.0.1:1/" })), "only references within it"),
         ("settings", object(json!({ "$ref": "#" })), "refers to itself"),
         // In draft 4, `id` changes what references mean, which the size check does not follow.
         (

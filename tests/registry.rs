@@ -91,6 +91,6 @@ async fn content_with_a_wrong_digest_size_or_media_type_is_refused() {
     fails(folder, &["connector", "pull", &nothing], "could not pull").await;
     fails(folder, &["connector", "pull", "acme:1"], "looks like oci://").await;
     std::fs::write(folder.join("text.wasm"), "no wasm").unwrap();
-    fails(folder, &["connector", "push", "text.wasm", &reference], "no WebAssembly").await;
+    fails(folder, &["connector", "push", "text.wasm", &reference], "not WebAssembly").await;
     assert!(!folder.join("roster-next.wasm").exists());
 }

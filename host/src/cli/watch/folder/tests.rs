@@ -141,7 +141,7 @@ fn a_file_of_any_size_is_not_read_into_memory() {
     File::create(&path).unwrap().set_len(1 << 40).unwrap();
     let written = Written { stamp: Stamp::of(&fs::metadata(&path).unwrap()), path };
     let why = written.read().unwrap_err().to_string();
-    assert!(why.contains("at most are taken"), "{why}");
+    assert!(why.contains("the limit is"), "{why}");
 }
 
 #[test]
