@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster::clock::Clock;
-use muster::lifecycle::{Host, ReplayNews, ReplayReport, ReplaySpec};
+use muster::lifecycle::{Host, ReplayReport, ReplaySpec, ReplayUpdate};
 use muster::store::{OperationFilter, OperationState};
 use serde_json::{Value, json};
 
@@ -162,7 +162,7 @@ async fn replayed(host: &Arc<Host>, app: &str) -> ReplayReport {
     let spec = ReplaySpec { connector: "two-state".to_owned(), ..ReplaySpec::default() };
     let Ok(mut news) = host.versions.replay(app, spec).await else { panic!("it cannot be tried") };
     while let Some(told) = news.recv().await {
-        if let ReplayNews::Report(report) = told {
+        if let ReplayUpdate::Report(report) = told {
             return *report;
         }
     }

@@ -22,18 +22,18 @@ use tokio::time::Instant;
 pub(crate) use config::check_settings;
 pub use config::{
     AppSpec, ClientObservations, Configuration, ConnectorVersion, Credential, Deviation, HostKey,
-    NewTenantToken, TenantSpec, TokenSpec, presented, snapshot,
+    NewTenantToken, TenantSpec, TokenSpec, snapshot, token,
 };
-pub use directory::{Cursor, Directory, Performed, Target};
+pub use directory::{BulkResult, Cursor, Directory, WriteTarget};
 pub use error::Error;
-pub use job::{Ending, Jobs, Preview, PreviewedPerson};
+pub use job::{Jobs, PeopleAction, Preview, PreviewedPerson};
 pub use operation::{Operations, Written};
 pub(crate) use operation::{event, typed_view};
 pub use options::HostOptions;
 pub use versions::{
-    ConnectorDetail, ConnectorSummary, Difference, DifferenceKind, Example, Progress, Promoted,
-    Promotion, Pushed, ReplayNews, ReplayReport, ReplaySpec, Rewording, Rollback, Timing, Usage,
-    Versions,
+    ConnectorDetail, ConnectorSummary, DifferenceGroup, DifferenceKind, Example, Promoted,
+    Promotion, Pushed, ReplayProgress, ReplayReport, ReplaySpec, ReplayUpdate, RewordedDecisions,
+    Rollback, Timing, Usage, Versions,
 };
 
 use crate::clock::Clock;

@@ -12,13 +12,13 @@ mod credential;
 mod host_key;
 mod listed_resources;
 mod load;
-pub mod presented;
 mod publish;
 mod settings;
 mod signing;
 pub mod snapshot;
 mod tenant_cache;
 mod tenants;
+pub mod token;
 mod token_use;
 
 use std::sync::Arc;
@@ -33,8 +33,8 @@ pub use connector_reference::ConnectorVersion;
 pub use credential::Credential;
 pub use host_key::HostKey;
 pub(in crate::lifecycle) use host_key::random as random_bytes;
+pub(in crate::lifecycle) use settings::check_app_configuration;
 pub(crate) use settings::check_settings;
-pub(in crate::lifecycle) use settings::fits;
 pub use tenants::{NewTenantToken, TenantSpec, TokenSpec};
 
 use super::options::HostOptions;

@@ -11,9 +11,9 @@ mod write;
 
 use std::sync::Arc;
 
-pub use bulk::Performed;
+pub use bulk::BulkResult;
 pub use cursor::Cursor;
-pub use write::Target;
+pub use write::WriteTarget;
 
 use super::config::Configuration;
 use super::error::Error;

@@ -13,7 +13,7 @@ mod running;
 
 use std::sync::Arc;
 
-pub use disconnect::Ending;
+pub use disconnect::PeopleAction;
 pub use preview::{Preview, PreviewedPerson};
 
 use super::config::Configuration;

@@ -12,8 +12,8 @@ use std::sync::Arc;
 pub use promotion::{Promoted, Promotion, Rollback};
 pub use push::{ConnectorDetail, ConnectorSummary, Pushed};
 pub use replay::{
-    Difference, DifferenceKind, Example, Progress, ReplayNews, ReplayReport, ReplaySpec, Rewording,
-    Timing,
+    DifferenceGroup, DifferenceKind, Example, ReplayProgress, ReplayReport, ReplaySpec,
+    ReplayUpdate, RewordedDecisions, Timing,
 };
 pub use retirement::Usage;
 

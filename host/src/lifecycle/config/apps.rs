@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Configuration;
-use super::settings::{endpoints, fits, valid_name};
-use super::snapshot::Reply;
+use super::settings::{check_app_configuration, endpoints, valid_name};
+use super::snapshot::ReplyMode;
 use crate::clock::rfc3339;
 use crate::lifecycle::error::Error;
 use crate::limits::LimitsSpec;
@@ -26,7 +26,7 @@ pub struct AppSpec {
     pub endpoints: Map<String, Value>,
     /// When identity providers are answered.
     #[serde(default)]
-    pub reply: Reply,
+    pub reply: ReplyMode,
     /// What the connector may take; as it is by default where nothing is said.
     #[serde(default)]
     pub limits: LimitsSpec,
@@ -45,7 +45,13 @@ impl Configuration {
         endpoints(&endpoint_text).map_err(|error| scim::Error::new(422, format!("{error:#}")))?;
         spec.limits.limits().map_err(|error| scim::Error::new(422, error))?;
         let tenants = self.tenants_of(name).await?;
-        fits(name, &connector.manifest, &spec.settings, &spec.endpoints, &tenants)?;
+        check_app_configuration(
+            name,
+            &connector.manifest,
+            &spec.settings,
+            &spec.endpoints,
+            &tenants,
+        )?;
         let before = self.store.app(name).await?;
         let (previous, created) = match before {
             Some(app) if app.connector.as_ref() == Some(&digest) => (app.previous, app.created),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::scim::{Dialect, Leniency, Needed, Reading};
 
 /// What Entra appends to the tenant's URL where an admin has switched its conforming requests on.
-const FLAG: &str = "aadOptscim062020";
+const ENTRA_FLAG: &str = "aadOptscim062020";
 
 /// What was heard of a tenant.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub struct Deviation {
 impl ClientObservations {
     /// Notes who calls, as far as a request tells.
     pub fn note(&self, agent: Option<&str>, query: Option<&str>) {
-        if query.is_some_and(|query| query.contains(FLAG)) {
+        if query.is_some_and(|query| query.contains(ENTRA_FLAG)) {
             self.flagged.store(true, Ordering::Relaxed);
             self.recognise(Dialect::Entra);
         } else if let Some(dialect) = agent.and_then(Dialect::of_agent) {

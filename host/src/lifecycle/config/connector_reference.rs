@@ -66,7 +66,7 @@ impl ConnectorLibrary {
     /// that is not retired.
     pub(in crate::lifecycle) async fn digest_of(&self, reference: &str) -> Result<String, Error> {
         let mut rows = self.rows().await?;
-        if rows.iter().any(|row| refers(reference, row) && row.retired.is_none()) {
+        if rows.iter().any(|row| matches_reference(reference, row) && row.retired.is_none()) {
             rows.retain(|row| row.retired.is_none());
         }
         let row = newest(reference, rows)?;
@@ -95,7 +95,7 @@ impl ConnectorLibrary {
     /// Finds the one version that is meant: a name alone does where there is only one.
     pub(in crate::lifecycle) async fn exact(&self, reference: &str) -> Result<ConnectorRow, Error> {
         let mut rows = self.rows().await?;
-        rows.retain(|row| refers(reference, row));
+        rows.retain(|row| matches_reference(reference, row));
         if rows.len() > 1 {
             let versions: Vec<&str> = rows.iter().map(|row| row.version.as_str()).collect();
             let why = format!(
@@ -110,12 +110,12 @@ impl ConnectorLibrary {
     }
 }
 
-/// The newest version that this refers to.
+/// The newest version that this matches_reference to.
 pub(in crate::lifecycle) fn newest(
     reference: &str,
     rows: Vec<ConnectorRow>,
 ) -> Result<ConnectorRow, scim::Error> {
-    let found = rows.into_iter().filter(|row| refers(reference, row));
+    let found = rows.into_iter().filter(|row| matches_reference(reference, row));
     // Of two that differ in their build alone, the one that was pushed later.
     let found = found.max_by(|a, b| match (semver(a), semver(b)) {
         (Some(a), Some(b)) => a.cmp_precedence(&b),
@@ -133,7 +133,7 @@ fn semver(row: &ConnectorRow) -> Option<semver::Version> {
     row.version.parse().ok()
 }
 
-fn refers(reference: &str, row: &ConnectorRow) -> bool {
+fn matches_reference(reference: &str, row: &ConnectorRow) -> bool {
     match reference.split_once('@') {
         Some((name, version)) => row.name == name && row.version == version,
         None => row.name == reference || reference.len() >= 8 && row.digest.starts_with(reference),

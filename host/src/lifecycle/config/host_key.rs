@@ -59,7 +59,7 @@ impl HostKey {
     }
 
     /// What tells a secret from another without telling the secret.
-    pub fn mark(&self, secret: &str) -> [u8; 32] {
+    pub fn keyed_hash(&self, secret: &str) -> [u8; 32] {
         Self(self.derive("marks")).derive(secret)
     }
 
@@ -102,9 +102,9 @@ mod tests {
     #[test]
     fn a_mark_tells_secrets_apart_and_hosts_too() {
         let (here, there) = (HostKey([1; 32]), HostKey([2; 32]));
-        assert_eq!(here.mark("s3cret"), here.mark("s3cret"));
-        assert_ne!(here.mark("s3cret"), here.mark("S3cret"));
-        assert_ne!(here.mark("s3cret"), there.mark("s3cret"));
+        assert_eq!(here.keyed_hash("s3cret"), here.keyed_hash("s3cret"));
+        assert_ne!(here.keyed_hash("s3cret"), here.keyed_hash("S3cret"));
+        assert_ne!(here.keyed_hash("s3cret"), there.keyed_hash("s3cret"));
     }
 
     #[test]

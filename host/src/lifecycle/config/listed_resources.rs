@@ -9,9 +9,9 @@ use crate::connector::Manifest;
 use crate::scim::{self, Dialect, Reading, Resource, ResourceType, Schemas};
 
 /// How many resources a setting may list. Connectors get the settings with each decision.
-const LISTED: usize = 1000;
+const MAX_LISTED: usize = 1000;
 /// Bytes of an id.
-const ID_BYTES: usize = 255;
+const MAX_ID_BYTES: usize = 255;
 
 /// The types that a tenant has with these settings.
 pub(super) fn schemas(
@@ -48,8 +48,11 @@ pub(super) fn listed(
         |at: &str, why: &str| scim::Error::new(422, format!("settings/{setting}{at}: {why}"));
     let entries = settings.get(setting).and_then(Value::as_array);
     let entries = entries.ok_or_else(|| wrong("", "is no list of resources"))?;
-    if entries.len() > LISTED {
-        return Err(wrong("", &format!("lists {}, at most {LISTED} are served", entries.len())));
+    if entries.len() > MAX_LISTED {
+        return Err(wrong(
+            "",
+            &format!("lists {}, at most {MAX_LISTED} are served", entries.len()),
+        ));
     }
     let resource =
         |(at, entry)| resource(resource_type, entry).map_err(|why| wrong(&format!("/{at}"), &why));
@@ -58,8 +61,9 @@ pub(super) fn listed(
 
 fn resource(resource_type: &ResourceType, entry: &Value) -> Result<Resource, String> {
     let id = entry.get("id").and_then(Value::as_str).unwrap_or_default();
-    if id.is_empty() || id.len() > ID_BYTES || id.contains(|c: char| c.is_control() || c == '/') {
-        return Err(format!("needs an `id`, a text of at most {ID_BYTES} bytes without `/`"));
+    if id.is_empty() || id.len() > MAX_ID_BYTES || id.contains(|c: char| c.is_control() || c == '/')
+    {
+        return Err(format!("needs an `id`, a text of at most {MAX_ID_BYTES} bytes without `/`"));
     }
     let mut entry = entry.clone();
     entry["schemas"] = Value::Null;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::credential::Credential;
 use super::settings::{endpoints, merged};
-use super::snapshot::{App, ConfigSnapshot, Tenant};
+use super::snapshot::{ConfigSnapshot, LoadedApp, Tenant};
 use super::{Configuration, listed_resources};
 use crate::limits::LimitsSpec;
 use crate::scim::{Schemas, Version};
@@ -20,7 +20,7 @@ impl Configuration {
         let _one_at_a_time = self.reloading.lock().await;
         let mut snapshot = ConfigSnapshot::default();
         for row in self.store.apps().await? {
-            let app = self.app(&row).await?;
+            let app = self.build_app(&row).await?;
             snapshot.apps.insert(row.name, Arc::new(app));
         }
         snapshot.operator_tokens = self.load_operator_tokens().await?;
@@ -34,7 +34,9 @@ impl Configuration {
         let _one_at_a_time = self.reloading.lock().await;
         let mut snapshot = (**self.snapshot.load()).clone();
         match self.store.app(name).await? {
-            Some(row) => snapshot.apps.insert(row.name.clone(), Arc::new(self.app(&row).await?)),
+            Some(row) => {
+                snapshot.apps.insert(row.name.clone(), Arc::new(self.build_app(&row).await?))
+            }
             None => snapshot.apps.remove(name),
         };
         self.snapshot.store(Arc::new(snapshot));
@@ -66,13 +68,13 @@ impl Configuration {
     /// Reads a tenant with its tokens, and brings the resources that its settings list up to date.
     pub(super) async fn load_tenant(&self, id: &str) -> anyhow::Result<Option<Arc<Tenant>>> {
         let Some(row) = self.store.tenant(id).await? else { return Ok(None) };
-        let tenant = self.tenant_of(&row).await?;
-        self.publish(&tenant).await;
+        let tenant = self.build_tenant(&row).await?;
+        self.publish_listed_resources(&tenant).await;
         Ok(Some(Arc::new(tenant)))
     }
 
     /// A bad connector or endpoint is its app's trouble, and never keeps the host from starting.
-    async fn app(&self, row: &AppRow) -> anyhow::Result<App> {
+    async fn build_app(&self, row: &AppRow) -> anyhow::Result<LoadedApp> {
         let connector = match &row.connector {
             None => Err("no connector has been promoted for this app".to_owned()),
             Some(digest) => {
@@ -94,7 +96,7 @@ impl Configuration {
         if let Err(problem) = &connector {
             tracing::warn!(app = row.name, problem, "config: an app cannot be served");
         }
-        Ok(App {
+        Ok(LoadedApp {
             name: row.name.clone(),
             connector,
             endpoints,
@@ -107,7 +109,7 @@ impl Configuration {
         })
     }
 
-    async fn tenant_of(&self, row: &TenantRow) -> anyhow::Result<Tenant> {
+    async fn build_tenant(&self, row: &TenantRow) -> anyhow::Result<Tenant> {
         let snapshot = self.snapshot();
         let app = snapshot.apps.get(&row.app).with_context(|| {
             format!("tenant {} belongs to app {}, which is unknown", row.id, row.app)
@@ -130,7 +132,7 @@ impl Configuration {
             observations: self.tenants.observations(&row.id),
             credentials: credentials.map(|row| self.token_uses.credential(row)).collect(),
             app: Arc::clone(app),
-            chosen: row.dialect.parse().map_err(|_| {
+            configured_dialect: row.dialect.parse().map_err(|_| {
                 anyhow::anyhow!("tenant {} has the unknown dialect {}", row.id, row.dialect)
             })?,
             state: serde_json::from_value(Value::String(row.state.clone()))

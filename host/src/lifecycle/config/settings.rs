@@ -15,7 +15,7 @@ use crate::store::TenantRow;
 
 /// Whether an app's configuration serves this connector: its endpoints, and the settings of the app
 /// and each of these tenants.
-pub(in crate::lifecycle) fn fits(
+pub(in crate::lifecycle) fn check_app_configuration(
     app: &str,
     manifest: &Manifest,
     settings: &Map<String, Value>,

@@ -7,16 +7,16 @@ use crate::lifecycle::error::Error;
 use crate::scim;
 
 /// Who vouches for what comes with the host.
-const OURSELVES: &str = "muster";
+const HOST_SIGNER: &str = "muster";
 
 impl ConnectorLibrary {
     /// Who vouches for a file: a trusted key's name and fingerprint, or the host itself. None where
     /// no keys are configured and nobody needs to; a refusal where somebody needs to and none does.
     pub(in crate::lifecycle) fn signer(&self, wasm: &[u8]) -> Result<Option<String>, Error> {
         if embedded::CONNECTORS.iter().any(|connector| connector.wasm == wasm) {
-            return Ok(Some(OURSELVES.to_owned()));
+            return Ok(Some(HOST_SIGNER.to_owned()));
         }
-        let signer = self.vouched(wasm);
+        let signer = self.trusted_signer(wasm);
         signer
             .map_err(|why| scim::Error::new(403, format!("the connector is refused: {why}")).into())
     }
@@ -25,10 +25,10 @@ impl ConnectorLibrary {
     ///
     /// What came with an earlier muster came with this host, and is told by its row.
     pub(super) fn still_trusted(&self, wasm: &[u8], signer: Option<&str>) -> Result<(), Untrusted> {
-        if signer == Some(OURSELVES) {
+        if signer == Some(HOST_SIGNER) {
             return Ok(());
         }
-        self.vouched(wasm).map(drop)
+        self.trusted_signer(wasm).map(drop)
     }
 
     /// Whether a file is one that was pushed before, and somebody has signed it since.
@@ -41,7 +41,7 @@ impl ConnectorLibrary {
         Ok(kept.is_some_and(|(kept, _)| differ_in_signatures_alone(wasm, &kept)))
     }
 
-    fn vouched(&self, wasm: &[u8]) -> Result<Option<String>, Untrusted> {
+    fn trusted_signer(&self, wasm: &[u8]) -> Result<Option<String>, Untrusted> {
         let keys = &self.trusted_keys;
         if keys.is_empty() {
             return Ok(None);

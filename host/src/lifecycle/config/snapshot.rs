@@ -16,7 +16,7 @@ use crate::scim::{Dialect, Reading, Schemas, Version};
 /// When the identity provider gets its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reply {
+pub enum ReplyMode {
     /// When the outcome is there, or the deadline has passed.
     #[default]
     WhenDone,
@@ -41,7 +41,7 @@ pub enum TenantState {
 
 impl TenantState {
     /// Whether a disconnect is still under way.
-    pub fn is_under_way(self) -> bool {
+    pub fn is_disconnecting(self) -> bool {
         self == Self::Disconnecting
     }
 
@@ -58,7 +58,7 @@ impl TenantState {
 
 /// An app with its connector, ready to decide.
 #[derive(Debug)]
-pub struct App {
+pub struct LoadedApp {
     /// The name.
     pub name: String,
     /// The promoted connector, or why there is none.
@@ -66,7 +66,7 @@ pub struct App {
     /// By name.
     pub endpoints: BTreeMap<String, Endpoint>,
     /// When to answer.
-    pub reply: Reply,
+    pub reply: ReplyMode,
     /// What its connector may take.
     pub limits: AppLimits,
     /// Whether more than one tenant uses it, so that an account may be a member elsewhere.
@@ -80,11 +80,11 @@ pub struct Tenant {
     /// The name in the URL.
     pub id: String,
     /// Its app.
-    pub app: Arc<App>,
+    pub app: Arc<LoadedApp>,
     /// The connector that decides for it, or why there is none: mostly the app's.
     pub connector: Result<Arc<Connector>, String>,
     /// How its identity provider speaks, as an operator said.
-    pub(super) chosen: Dialect,
+    pub(super) configured_dialect: Dialect,
     /// What its identity provider was seen to send since the host started.
     pub observations: Arc<ClientObservations>,
     /// Its tokens, expired ones included.
@@ -105,9 +105,9 @@ impl Tenant {
     /// How its identity provider speaks: as an operator said, or as it introduced itself where
     /// nothing was said.
     pub fn dialect(&self) -> Dialect {
-        match self.chosen {
+        match self.configured_dialect {
             Dialect::Generic => self.observations.recognised().unwrap_or_default(),
-            chosen => chosen,
+            configured => configured,
         }
     }
 
@@ -135,7 +135,7 @@ impl Tenant {
 #[derive(Clone, Debug, Default)]
 pub struct ConfigSnapshot {
     /// By name.
-    pub apps: BTreeMap<String, Arc<App>>,
+    pub apps: BTreeMap<String, Arc<LoadedApp>>,
     /// The tokens of the admin API, by id.
     pub operator_tokens: HashMap<String, Arc<Credential>>,
 }

@@ -16,7 +16,7 @@ use crate::lifecycle::error::Error;
 use crate::scim;
 
 /// The most tenants that are kept in memory. Beyond, those that were not asked for lately go.
-const TENANTS: usize = 10_000;
+const MAX_LOADED: usize = 10_000;
 
 /// The tenants that are loaded.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct TenantCache {
 
 impl Default for TenantCache {
     fn default() -> Self {
-        Self { loaded: Cache::new(TENANTS), observations: Mutex::default() }
+        Self { loaded: Cache::new(MAX_LOADED), observations: Mutex::default() }
     }
 }
 

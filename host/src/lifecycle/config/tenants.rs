@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Configuration;
-use super::presented::{self, LIVE_TOKENS};
 use super::settings::{check_settings, merged, valid_name};
 use super::snapshot::TenantState;
+use super::token::{self, LIVE_TOKENS};
 use crate::clock::rfc3339;
 use crate::lifecycle::error::Error;
 use crate::scim::{self, Dialect};
@@ -149,7 +149,7 @@ impl Configuration {
                 None => None,
             };
         }
-        let token = presented::generate()?;
+        let token = token::generate()?;
         self.store
             .add_credential(&CredentialRow {
                 id: token.id.clone(),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Directory;
-use super::write::Target;
+use super::write::WriteTarget;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::change::Written;
@@ -21,36 +21,36 @@ use crate::scim::{self, PatchRequest, Precondition, ResourceType};
 
 /// What became of one operation.
 #[derive(Debug)]
-pub struct Performed {
+pub struct BulkResult {
     /// Its place in the request.
     pub operation: usize,
     /// What it was about, as far as that is known: for what is created, only once it is.
     pub resource: Option<(Arc<ResourceType>, String)>,
-    /// What a request by itself would have been answered.
+    /// What a request by itself would have been client_error.
     pub outcome: Result<Written, scim::Error>,
 }
 
 /// Where an operation points.
-struct Address {
+struct ResourceAddress {
     resource_type: Arc<ResourceType>,
     id: Option<String>,
 }
 
 /// Something that was created without what it refers to.
-struct Unfinished {
+struct Incomplete {
     performed: usize,
-    target: Target,
+    target: WriteTarget,
     id: String,
     later: Value,
 }
 
-struct Job {
+struct BulkRun {
     directory: Arc<Directory>,
     tenant: Arc<Tenant>,
     request: BulkRequest,
     references: References,
-    performed: Vec<Performed>,
-    unfinished: Vec<Unfinished>,
+    performed: Vec<BulkResult>,
+    incomplete: Vec<Incomplete>,
     by: Instant,
 }
 
@@ -61,20 +61,20 @@ impl Directory {
         self: &Arc<Self>,
         tenant: Arc<Tenant>,
         request: BulkRequest,
-    ) -> Result<Vec<Performed>, Error> {
+    ) -> Result<Vec<BulkResult>, Error> {
         self.run_to_completion(|directory| async move {
             let references = References::of(&request.operations);
             let by = directory.config.deadline();
-            let (performed, unfinished) = (Vec::new(), Vec::new());
-            let job = Job { directory, tenant, request, references, performed, unfinished, by };
-            Ok(job.run().await)
+            let (performed, incomplete) = (Vec::new(), Vec::new());
+            let run = BulkRun { directory, tenant, request, references, performed, incomplete, by };
+            Ok(run.run().await)
         })
         .await
     }
 }
 
-impl Job {
-    async fn run(mut self) -> Vec<Performed> {
+impl BulkRun {
+    async fn run(mut self) -> Vec<BulkResult> {
         for at in self.request.order() {
             if self.is_over() {
                 break;
@@ -113,18 +113,18 @@ impl Job {
                 None => self.references.failed(bulk_id),
             }
         }
-        self.performed.push(Performed { operation: at, resource, outcome });
+        self.performed.push(BulkResult { operation: at, resource, outcome });
     }
 
     /// The outer error is that it cannot be told what the operation is about.
     async fn outcome(
         &mut self,
         operation: &BulkOperation,
-    ) -> Result<(Address, Result<Written, scim::Error>), scim::Error> {
+    ) -> Result<(ResourceAddress, Result<Written, scim::Error>), scim::Error> {
         let resolved = self.references.resolve(operation)?;
         let address = self.address(&resolved.path)?;
         if self.directory.tasks.are_stopping() || Instant::now() >= self.by {
-            return Ok((address, Err(fate::not_begun(self.tenant.dialect()))));
+            return Ok((address, Err(fate::not_started(self.tenant.dialect()))));
         }
         let outcome = match self.target(operation, &address) {
             Ok(target) => {
@@ -134,7 +134,7 @@ impl Job {
                     // Where what became of it is about to be written down.
                     let (performed, id) = (self.performed.len(), found.id.clone());
                     let target = target.unconditional();
-                    self.unfinished.push(Unfinished { performed, target, id, later });
+                    self.incomplete.push(Incomplete { performed, target, id, later });
                 }
                 written
             }
@@ -146,7 +146,7 @@ impl Job {
     async fn write(
         &self,
         operation: &BulkOperation,
-        target: &Target,
+        target: &WriteTarget,
         id: Option<String>,
         data: Value,
     ) -> Result<Written, scim::Error> {
@@ -171,52 +171,56 @@ impl Job {
                 )));
             }
         };
-        written.map_err(answered)
+        written.map_err(client_error)
     }
 
-    fn target(&self, operation: &BulkOperation, at: &Address) -> Result<Target, scim::Error> {
+    fn target(
+        &self,
+        operation: &BulkOperation,
+        at: &ResourceAddress,
+    ) -> Result<WriteTarget, scim::Error> {
         let precondition = Precondition::parse(operation.version.as_deref(), None)?;
         let resource_type = Arc::clone(&at.resource_type);
         self.directory.target(Arc::clone(&self.tenant), resource_type, precondition)
     }
 
     /// `/Users` or `/Users/{id}`.
-    fn address(&self, path: &str) -> Result<Address, scim::Error> {
+    fn address(&self, path: &str) -> Result<ResourceAddress, scim::Error> {
         let mut parts = path.strip_prefix('/').unwrap_or_default().splitn(2, '/');
         let endpoint = parts.next().unwrap_or_default();
         let resource_type =
             self.tenant.schemas.by_endpoint(endpoint).cloned().ok_or_else(|| {
                 scim::Error::invalid_syntax(format!("path: there is no resource type at {path:?}"))
             })?;
-        Ok(Address { resource_type, id: parts.next().map(str::to_owned) })
+        Ok(ResourceAddress { resource_type, id: parts.next().map(str::to_owned) })
     }
 
     /// Adds to what was created whatever it refers to, as soon as that is there.
     async fn finish(&mut self) {
-        for unfinished in std::mem::take(&mut self.unfinished) {
-            let error = match self.references.complete(&unfinished.later) {
+        for incomplete in std::mem::take(&mut self.incomplete) {
+            let error = match self.references.complete(&incomplete.later) {
                 Ok(None) => {
-                    self.unfinished.push(unfinished);
+                    self.incomplete.push(incomplete);
                     continue;
                 }
                 Ok(Some(attributes)) => {
-                    let Unfinished { target, id, .. } = &unfinished;
+                    let Incomplete { target, id, .. } = &incomplete;
                     let addition = PatchRequest::addition(attributes);
                     match self.directory.patch(target.clone(), id.clone(), addition).await {
                         Ok(Written::Kept(found)) => {
                             let written = Ok(Written::Created(found));
-                            self.performed[unfinished.performed].outcome = written;
+                            self.performed[incomplete.performed].outcome = written;
                             continue;
                         }
                         Ok(_) => continue,
-                        Err(fault) => answered(fault),
+                        Err(error) => client_error(error),
                     }
                 }
                 Err(error) => error,
             };
             // The truth about it: it is there, and it is not what was asked for.
             let detail = format!("created, but without all it refers to: {}", error.detail);
-            self.performed[unfinished.performed].outcome = Err(scim::Error { detail, ..error });
+            self.performed[incomplete.performed].outcome = Err(scim::Error { detail, ..error });
         }
     }
 }
@@ -230,8 +234,8 @@ fn patch_body(data: Value) -> Value {
 }
 
 /// What the caller reads of one operation.
-fn answered(fault: Error) -> scim::Error {
-    match fault {
+fn client_error(error: Error) -> scim::Error {
+    match error {
         Error::Client(error) => error,
         Error::Internal(error) => {
             tracing::error!(error = format!("{error:#}"), "an operation met with an accident");

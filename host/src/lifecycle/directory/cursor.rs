@@ -25,7 +25,7 @@ pub struct Cursor {
 impl Directory {
     /// The text of a cursor for this query, safe in a URL.
     pub fn seal_cursor(&self, query: &str, cursor: &Cursor) -> anyhow::Result<String> {
-        let sealed = serde_json::to_vec(&(self.config.key().mark(query), cursor))?;
+        let sealed = serde_json::to_vec(&(self.config.key().keyed_hash(query), cursor))?;
         Ok(URL_SAFE_NO_PAD.encode(self.config.key().for_purpose("cursors").seal(&sealed)?))
     }
 
@@ -36,10 +36,10 @@ impl Directory {
             .ok()
             .and_then(|sealed| self.config.key().for_purpose("cursors").unseal(&sealed).ok());
         let read = opened.and_then(|opened| serde_json::from_slice(&opened).ok());
-        let Some((mark, cursor)): Option<([u8; 32], Cursor)> = read else {
+        let Some((query_hash, cursor)): Option<([u8; 32], Cursor)> = read else {
             return Err(invalid("it is none of this server's: begin anew with an empty cursor"));
         };
-        if mark != self.config.key().mark(query) {
+        if query_hash != self.config.key().keyed_hash(query) {
             return Err(invalid(
                 "it was given for another query: filter, sortBy and sortOrder stay the same from \
                  page to page",

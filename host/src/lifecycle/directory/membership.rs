@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Directory;
-use super::write::Target;
+use super::write::WriteTarget;
 use crate::decision::Member;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::standing::Standing;
@@ -14,18 +14,18 @@ use crate::scim::{self, MemberChange, MemberRef};
 use crate::store::{MemberRow, Person};
 
 /// No event carries more who join and leave (wit/types.wit).
-pub(super) const SLICE: usize = 100;
+pub(super) const MEMBERS_PER_EVENT: usize = 100;
 
 /// Who joins and who leaves, of whom the app can be told.
 #[derive(Debug, Default)]
-pub(super) struct Movement {
+pub(super) struct MembershipDelta {
     pub(super) joined: Vec<Member>,
     pub(super) left: Vec<Member>,
     /// Those who joined and are groups themselves.
     pub(super) nested: Vec<String>,
 }
 
-impl Movement {
+impl MembershipDelta {
     /// Those who join must exist in this tenant.
     fn of(
         people: Vec<Person>,
@@ -55,13 +55,13 @@ impl Movement {
 
     /// Cuts a large movement into events of at most a hundred; there is always one.
     pub(super) fn slices(self) -> Vec<Self> {
-        let joins: Vec<&[Member]> = self.joined.chunks(SLICE).collect();
-        let leaves: Vec<&[Member]> = self.left.chunks(SLICE).collect();
+        let joins: Vec<&[Member]> = self.joined.chunks(MEMBERS_PER_EVENT).collect();
+        let leaves: Vec<&[Member]> = self.left.chunks(MEMBERS_PER_EVENT).collect();
         let at = |slices: &[&[Member]], n: usize| slices.get(n).map_or(Vec::new(), |s| s.to_vec());
         let longest = joins.len().max(leaves.len()).max(1);
         let slice = |n| {
             let joined = at(&joins, n);
-            let nested = among(&self.nested, &joined);
+            let nested = nested_among(&self.nested, &joined);
             Self { joined, left: at(&leaves, n), nested }
         };
         (0..longest).map(slice).collect()
@@ -73,46 +73,46 @@ impl Movement {
 }
 
 impl Directory {
-    /// Plays the changes on the members that are there, in order. `underway` is what others have
+    /// Plays the changes on the members that are there, in order. `uncommitted` is what others have
     /// decided about them and is not on disk yet.
-    pub(super) async fn movement(
+    pub(super) async fn membership_delta(
         &self,
-        target: &Target,
+        target: &WriteTarget,
         group: &str,
         changes: &[MemberChange],
-        underway: &[Arc<Standing>],
-    ) -> Result<Movement, Error> {
+        uncommitted: &[Arc<Standing>],
+    ) -> Result<MembershipDelta, Error> {
         if changes.is_empty() {
-            return Ok(Movement::default());
+            return Ok(MembershipDelta::default());
         }
         let tenant = &target.tenant.id;
-        if is_about_all(changes) {
+        if needs_all_members(changes) {
             let rows = self.store.members(tenant, group).await?;
-            let was = rows.iter().map(|row| row.member.clone()).collect();
-            let (joined, left) = played(changes, &rows, target, &was)?;
+            let before = rows.iter().map(|row| row.member.clone()).collect();
+            let (joined, left) = apply_changes(changes, &rows, target, &before)?;
             let ids: Vec<String> = joined.iter().chain(&left).cloned().collect();
             let people = self.people(target, &ids).await?;
-            return Ok(Movement::of(people, joined, left)?);
+            return Ok(MembershipDelta::of(people, joined, left)?);
         }
-        let people = self.store.people(tenant, Some(group), &named(changes)).await?;
+        let people = self.store.people(tenant, Some(group), &named_members(changes)).await?;
         let members = people.iter().filter(|person| person.member);
-        let mut was = members.map(|person| person.id.clone()).collect();
-        underway.iter().for_each(|standing| standing.overlay(&mut was));
-        let (joined, left) = played(changes, &[], target, &was)?;
-        Ok(Movement::of(people, joined, left)?)
+        let mut before = members.map(|person| person.id.clone()).collect();
+        uncommitted.iter().for_each(|standing| standing.overlay(&mut before));
+        let (joined, left) = apply_changes(changes, &[], target, &before)?;
+        Ok(MembershipDelta::of(people, joined, left)?)
     }
 
     /// Who joins a group that is being made.
-    pub(super) async fn founders(
+    pub(super) async fn initial_members(
         &self,
-        target: &Target,
+        target: &WriteTarget,
         ids: Vec<String>,
-    ) -> Result<Movement, Error> {
+    ) -> Result<MembershipDelta, Error> {
         let people = self.people(target, &ids).await?;
-        Ok(Movement::of(people, ids, Vec::new())?)
+        Ok(MembershipDelta::of(people, ids, Vec::new())?)
     }
 
-    async fn people(&self, target: &Target, ids: &[String]) -> anyhow::Result<Vec<Person>> {
+    async fn people(&self, target: &WriteTarget, ids: &[String]) -> anyhow::Result<Vec<Person>> {
         match ids {
             [] => Ok(Vec::new()),
             ids => self.store.people(&target.tenant.id, None, ids).await,
@@ -121,7 +121,7 @@ impl Directory {
 }
 
 /// Whether a change can only be understood from all who are members.
-pub(super) fn is_about_all(changes: &[MemberChange]) -> bool {
+pub(super) fn needs_all_members(changes: &[MemberChange]) -> bool {
     let all = |change: &MemberChange| {
         matches!(
             change,
@@ -132,12 +132,12 @@ pub(super) fn is_about_all(changes: &[MemberChange]) -> bool {
 }
 
 /// Those of the nested groups that are among these.
-fn among(nested: &[String], members: &[Member]) -> Vec<String> {
+fn nested_among(nested: &[String], members: &[Member]) -> Vec<String> {
     nested.iter().filter(|id| members.iter().any(|member| member.id == **id)).cloned().collect()
 }
 
 /// Everybody whom the changes name.
-fn named(changes: &[MemberChange]) -> Vec<String> {
+fn named_members(changes: &[MemberChange]) -> Vec<String> {
     let ids = changes.iter().flat_map(|change| match change {
         MemberChange::Add(members) => members.iter().map(|m| m.value.clone()).collect(),
         MemberChange::Remove(ids) => ids.clone(),
@@ -147,23 +147,23 @@ fn named(changes: &[MemberChange]) -> Vec<String> {
 }
 
 /// Who will have joined and left once the changes were played on those who were members.
-fn played(
+fn apply_changes(
     changes: &[MemberChange],
     rows: &[MemberRow],
-    target: &Target,
-    was: &BTreeSet<String>,
+    target: &WriteTarget,
+    before: &BTreeSet<String>,
 ) -> Result<(Vec<String>, Vec<String>), scim::Error> {
-    let mut now = was.clone();
+    let mut now = before.clone();
     for change in changes {
-        apply(change, rows, target, &mut now)?;
+        apply_change(change, rows, target, &mut now)?;
     }
-    Ok((now.difference(was).cloned().collect(), was.difference(&now).cloned().collect()))
+    Ok((now.difference(before).cloned().collect(), before.difference(&now).cloned().collect()))
 }
 
-fn apply(
+fn apply_change(
     change: &MemberChange,
     rows: &[MemberRow],
-    target: &Target,
+    target: &WriteTarget,
     now: &mut BTreeSet<String>,
 ) -> Result<(), scim::Error> {
     let values =

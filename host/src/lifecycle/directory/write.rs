@@ -22,7 +22,7 @@ use crate::store::{DiskError, Related};
 
 /// What a write is about.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct WriteTarget {
     /// Whose directory.
     pub tenant: Arc<Tenant>,
     /// Which type of resource.
@@ -31,7 +31,7 @@ pub struct Target {
     pub precondition: Precondition,
 }
 
-impl Target {
+impl WriteTarget {
     /// `User` or `Group`, as the journal spells it.
     pub(super) fn kind(&self) -> &'static str {
         if self.resource_type.name == "Group" { "Group" } else { "User" }
@@ -55,18 +55,22 @@ impl Directory {
         tenant: Arc<Tenant>,
         resource_type: Arc<ResourceType>,
         precondition: Precondition,
-    ) -> Result<Target, scim::Error> {
+    ) -> Result<WriteTarget, scim::Error> {
         self.operations.has_room(&tenant)?;
         if resource_type.setting.is_some() {
             let endpoint = &resource_type.endpoint;
             let why = format!("{endpoint} is listed by an operator, and only read here");
             return Err(scim::Error::new(501, why));
         }
-        Ok(Target { tenant, resource_type, precondition })
+        Ok(WriteTarget { tenant, resource_type, precondition })
     }
 
     /// POST.
-    pub async fn create(self: &Arc<Self>, target: Target, body: Value) -> Result<Written, Error> {
+    pub async fn create(
+        self: &Arc<Self>,
+        target: WriteTarget,
+        body: Value,
+    ) -> Result<Written, Error> {
         let dialect = target.tenant.dialect();
         let written = self.run_to_completion(|directory| async move {
             let mut reading = target.reading();
@@ -77,13 +81,13 @@ impl Directory {
                 directory.create_user(&target, draft).await
             }
         });
-        written.await.map_err(|fault| not_accepted(dialect, fault))
+        written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
     }
 
     /// PUT.
     pub async fn replace(
         self: &Arc<Self>,
-        target: Target,
+        target: WriteTarget,
         id: String,
         body: Value,
     ) -> Result<Written, Error> {
@@ -105,13 +109,13 @@ impl Directory {
                 })
                 .await
         });
-        written.await.map_err(|fault| not_accepted(dialect, fault))
+        written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
     }
 
     /// PATCH.
     pub async fn patch(
         self: &Arc<Self>,
-        target: Target,
+        target: WriteTarget,
         id: String,
         request: PatchRequest,
     ) -> Result<Written, Error> {
@@ -123,14 +127,18 @@ impl Directory {
                 })
                 .await
         });
-        written.await.map_err(|fault| not_accepted(dialect, fault))
+        written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
     }
 
     /// DELETE.
-    pub async fn delete(self: &Arc<Self>, target: Target, id: String) -> Result<Written, Error> {
+    pub async fn delete(
+        self: &Arc<Self>,
+        target: WriteTarget,
+        id: String,
+    ) -> Result<Written, Error> {
         let dialect = target.tenant.dialect();
         let written = self.run_to_completion(|directory| async move {
-            let (_lane, target) = directory.at(&target, &id).await?;
+            let (_lane, target) = directory.lock(&target, &id).await?;
             let deadline = directory.config.deadline();
             let deletion = |before: Before| {
                 let kind = target.kind();
@@ -155,12 +163,12 @@ impl Directory {
             let change = deletion(directory.before(&target, &id).await?);
             directory.operations.carry_out(&target.tenant, change, deadline).await
         });
-        written.await.map_err(|fault| not_accepted(dialect, fault))
+        written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
     }
 
     async fn create_user(
         self: &Arc<Self>,
-        target: &Target,
+        target: &WriteTarget,
         draft: Draft,
     ) -> Result<Written, Error> {
         let deadline = self.config.deadline();
@@ -172,7 +180,7 @@ impl Directory {
         let subject = change.subject();
         let key = lane::of_subject(&target.tenant.id, "User", &subject);
         let _lane = self.operations.lanes().enter(key.clone()).await;
-        let target = &self.now(target).await?;
+        let target = &self.with_current_tenant(target).await?;
         let fingerprint = change.fingerprint();
         match self.operations.settle(&target.tenant, &key, Some(&fingerprint), deadline).await? {
             Settled::Clear => {}
@@ -195,7 +203,7 @@ impl Directory {
     /// PUT and PATCH differ in how the resource after is made, and in nothing else.
     async fn modify(
         self: &Arc<Self>,
-        target: &Target,
+        target: &WriteTarget,
         id: &str,
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
     ) -> Result<Written, Error> {
@@ -203,7 +211,7 @@ impl Directory {
         if target.kind() == "Group" {
             return self.modify_group(target, id, modification, deadline).await;
         }
-        let (_lane, target) = self.at(target, id).await?;
+        let (_lane, target) = self.lock(target, id).await?;
         let key = lane::of_resource(&target.tenant.id, id);
         if !self.operations.open().on(&key).is_empty() {
             // Only to tell whether it is the same request: what is open may change the resource.
@@ -225,7 +233,12 @@ impl Directory {
         }
     }
 
-    fn user_change(&self, target: &Target, before: Before, patched: Patched) -> Option<Change> {
+    fn user_change(
+        &self,
+        target: &WriteTarget,
+        before: Before,
+        patched: Patched,
+    ) -> Option<Change> {
         let password = self.password(target, patched.password);
         let difference = event::of_user(&before.resource, &patched.resource, password.is_some());
         let mut change = Change::new("User", difference.kind?, Some(before), patched.resource);
@@ -236,20 +249,27 @@ impl Directory {
     }
 
     /// Enters the resource's lane. The tenant may have been paused while others held it.
-    async fn at(&self, target: &Target, id: &str) -> Result<(Lane<Arc<Standing>>, Target), Error> {
+    async fn lock(
+        &self,
+        target: &WriteTarget,
+        id: &str,
+    ) -> Result<(Lane<Arc<Standing>>, WriteTarget), Error> {
         let lane = self.operations.enter(&target.tenant, id).await;
-        Ok((lane, self.now(target).await?))
+        Ok((lane, self.with_current_tenant(target).await?))
     }
 
     /// The same with the tenant as it is now.
-    pub(super) async fn now(&self, target: &Target) -> Result<Target, Error> {
+    pub(super) async fn with_current_tenant(
+        &self,
+        target: &WriteTarget,
+    ) -> Result<WriteTarget, Error> {
         let tenant = self.config.served(&target.tenant.id).await?;
-        Ok(Target { tenant, ..target.clone() })
+        Ok(WriteTarget { tenant, ..target.clone() })
     }
 
     /// The resource as it is on disk, if it is of the version that the request is for. The caller
     /// holds its lane, so it stays of that version until the caller has written.
-    pub(super) async fn before(&self, target: &Target, id: &str) -> Result<Before, Error> {
+    pub(super) async fn before(&self, target: &WriteTarget, id: &str) -> Result<Before, Error> {
         let related = if target.kind() == "Group" { Related::None } else { Related::Groups };
         let before =
             self.operations.standing(&target.tenant.id, target.kind(), id, related).await?;
@@ -260,16 +280,19 @@ impl Directory {
     }
 
     /// A password is dropped at the door unless the connector takes passwords.
-    fn password(&self, target: &Target, password: Option<String>) -> Option<Password> {
+    fn password(&self, target: &WriteTarget, password: Option<String>) -> Option<Password> {
         let connector = target.tenant.connector.as_ref().ok()?;
         let password = password.filter(|_| connector.manifest.features.password)?;
-        Some(Password { mark: self.config.key().mark(&password), value: Secret::new(password) })
+        Some(Password {
+            mark: self.config.key().keyed_hash(&password),
+            value: Secret::new(password),
+        })
     }
 }
 
 /// Whoever asked comes back where the disk takes nothing.
-fn not_accepted(dialect: Dialect, fault: Error) -> Error {
-    match fault {
+fn retry_later_if_disk_failed(dialect: Dialect, error: Error) -> Error {
+    match error {
         Error::Internal(error) if error.is::<DiskError>() => {
             tracing::error!(error = format!("{error:#}"), "a change was not accepted");
             let why = error.downcast_ref::<DiskError>().map(DiskError::to_string);

@@ -25,7 +25,7 @@ use crate::store::{
 /// What becomes of the people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ending {
+pub enum PeopleAction {
     /// Accounts stay as they are, unmanaged.
     #[default]
     Release,
@@ -35,7 +35,7 @@ pub enum Ending {
     Remove,
 }
 
-impl Ending {
+impl PeopleAction {
     fn event(self) -> EventKind {
         match self {
             Self::Release => EventKind::Release,
@@ -47,11 +47,11 @@ impl Ending {
 
 /// The parameters of a disconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Disconnect {
-    people: Ending,
+struct DisconnectParameters {
+    people: PeopleAction,
 }
 
-impl Disconnect {
+impl DisconnectParameters {
     fn of(job: &JobRow) -> anyhow::Result<Self> {
         Ok(serde_json::from_str(&job.parameters)?)
     }
@@ -63,7 +63,7 @@ impl Jobs {
     pub async fn disconnect(
         self: &Arc<Self>,
         id: &str,
-        people: Ending,
+        people: PeopleAction,
         requested_by: Option<String>,
     ) -> Result<JobRow, Error> {
         let _changing = self.config.lock().await;
@@ -79,7 +79,7 @@ impl Jobs {
 
     async fn begin_disconnect(
         self: &Arc<Self>,
-        people: Ending,
+        people: PeopleAction,
         tenant: &TenantRow,
         requested_by: Option<String>,
     ) -> Result<JobRow, Error> {
@@ -91,7 +91,7 @@ impl Jobs {
             tenant: Some(tenant.id.clone()),
             app: Some(tenant.app.clone()),
             state: JobState::Running,
-            parameters: serde_json::to_string(&Disconnect { people })?,
+            parameters: serde_json::to_string(&DisconnectParameters { people })?,
             preview: None,
             progress: JobProgress { total, ..JobProgress::default() },
             note: None,
@@ -116,10 +116,10 @@ impl Jobs {
     async fn disconnect_again(
         self: &Arc<Self>,
         mut job: JobRow,
-        people: Ending,
+        people: PeopleAction,
         tenant: &TenantRow,
     ) -> Result<JobRow, Error> {
-        let now = Disconnect::of(&job)?.people;
+        let now = DisconnectParameters::of(&job)?.people;
         if job.state == JobState::Running {
             if now == people {
                 return Ok(job);
@@ -134,7 +134,7 @@ impl Jobs {
             .into());
         }
         job.state = JobState::Running;
-        job.parameters = serde_json::to_string(&Disconnect { people })?;
+        job.parameters = serde_json::to_string(&DisconnectParameters { people })?;
         (job.note, job.progress.cursor, job.progress.failed) = (None, None, 0);
         job.updated = rfc3339(self.clock.now());
         self.store.update_job(&job, Some(tenant)).await?;
@@ -181,7 +181,7 @@ impl Jobs {
     }
 
     pub(super) async fn preview_of(&self, job: &JobRow) -> anyhow::Result<Preview> {
-        let people = Disconnect::of(job)?.people;
+        let people = DisconnectParameters::of(job)?.people;
         let tenant = job.tenant.as_deref().unwrap_or_default();
         match self.preview_disconnect(tenant, people).await {
             Ok(preview) => Ok(preview),
@@ -191,14 +191,14 @@ impl Jobs {
     }
 
     /// Lets one person go; else says what stands in the way.
-    pub(super) async fn part(
+    pub(super) async fn disconnect_person(
         self: &Arc<Self>,
         job: &JobRow,
         resource: &str,
         stopped: &CancellationToken,
     ) -> Option<String> {
         let tenant = job.tenant.as_deref().unwrap_or_default();
-        let parted = self.try_to_part(job, tenant, resource, stopped).await;
+        let parted = self.try_to_disconnect_person(job, tenant, resource, stopped).await;
         match parted {
             Ok(()) => None,
             Err(Error::Client(error)) => {
@@ -210,7 +210,7 @@ impl Jobs {
                     "disconnect: a person could not be let go"
                 );
                 let open = self.operations.open().on(&lane::of_resource(tenant, resource));
-                Some(self.note_of(open.first()).await.unwrap_or(error.detail))
+                Some(self.journal_note(open.first()).await.unwrap_or(error.detail))
             }
             Err(Error::Internal(error)) => {
                 let error = format!("{error:#}");
@@ -220,21 +220,21 @@ impl Jobs {
         }
     }
 
-    async fn try_to_part(
+    async fn try_to_disconnect_person(
         self: &Arc<Self>,
         job: &JobRow,
         tenant: &str,
         resource: &str,
         stopped: &CancellationToken,
     ) -> Result<(), Error> {
-        let people = Disconnect::of(job)?.people;
+        let people = DisconnectParameters::of(job)?.people;
         let tenant = self.config.served(tenant).await?;
         let _lane = self.operations.enter(&tenant, resource).await;
         if stopped.is_cancelled() {
             return Ok(());
         }
         let key = lane::of_resource(&tenant.id, resource);
-        if people == Ending::Release {
+        if people == PeopleAction::Release {
             self.drop_open(&key).await?;
         }
         self.operations.make_way(&tenant, &key, None, self.config.deadline()).await?;
@@ -243,15 +243,15 @@ impl Jobs {
         let Some(before) = before else { return Ok(()) };
         // A protected person is let go with the account as it is.
         let protected = before.account.as_ref().is_some_and(|account| account.protected);
-        let people = if protected { Ending::Release } else { people };
-        let change = change(people, before, Some(job.id.clone()));
+        let people = if protected { PeopleAction::Release } else { people };
+        let change = person_change(people, before, Some(job.id.clone()));
         self.operations.carry_out(&tenant, change, self.config.deadline()).await?;
         Ok(())
     }
 
     /// What the journal says of an operation that stands in the way: more than the answer to a
     /// request that comes after it.
-    async fn note_of(&self, open: Option<&Open>) -> Option<String> {
+    async fn journal_note(&self, open: Option<&Open>) -> Option<String> {
         let (row, _) = self.store.operation(&open?.operation).await.ok()??;
         row.note
     }
@@ -317,10 +317,10 @@ pub(super) fn is_managed(account: &AccountRow) -> bool {
 }
 
 /// What a person's end becomes.
-pub(super) fn change(people: Ending, was: Before, batch: Option<String>) -> Change {
+pub(super) fn person_change(people: PeopleAction, was: Before, batch: Option<String>) -> Change {
     let mut after = was.resource.clone();
     let mut changes = Vec::new();
-    if people == Ending::Deactivate {
+    if people == PeopleAction::Deactivate {
         after.set_active(false);
         changes.push("active".to_owned());
     }

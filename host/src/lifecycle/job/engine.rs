@@ -15,16 +15,16 @@ use crate::scim;
 use crate::store::{AccountRow, JobKind, JobProgress, JobRow, JobState, TenantRow};
 
 /// People whose step is taken at the same time.
-const AT_ONCE: usize = 16;
+const CONCURRENT_STEPS: usize = 16;
 /// Accounts that are read at once. Progress is written after each page.
 pub(super) const PAGE: u32 = 500;
 /// After so many passes without progress, the job is blocked and an operator decides.
-const PASSES: u32 = 6;
+const MAX_FUTILE_PASSES: u32 = 6;
 /// What an operator reads of an internal error.
 pub(super) const INTERNAL: &str = "internal error; see the server log";
 
 /// The result of one pass over the people.
-struct Pass {
+struct PassResult {
     /// How many are left.
     left: u64,
     /// What stood in the way of one of them.
@@ -92,7 +92,7 @@ impl Jobs {
         while !self.tasks.are_stopping() && !stopped.is_cancelled() {
             let (left, why) = match self.pass_or_conclude(id, stopped).await {
                 Ok(None) => return,
-                Ok(Some(Pass { left, why })) => (left, why),
+                Ok(Some(PassResult { left, why })) => (left, why),
                 Err(error) => {
                     tracing::error!(job = id, error = format!("{error:#}"), "job: internal error");
                     (least, Some(INTERNAL.to_owned()))
@@ -101,7 +101,7 @@ impl Jobs {
             futile = if left < least { 1 } else { futile + 1 };
             least = least.min(left);
             tracing::warn!(job = id, left, "job: people are left after a pass");
-            if futile >= PASSES && !self.tasks.are_stopping() {
+            if futile >= MAX_FUTILE_PASSES && !self.tasks.are_stopping() {
                 match self.block(id, left, why).await {
                     Ok(()) => return,
                     Err(error) => {
@@ -111,7 +111,8 @@ impl Jobs {
                 }
             }
             // Apps that cannot be reached now may answer after a longer pause.
-            let pause = self.config.options().job_pause * (1 << (futile - 1).min(PASSES));
+            let pause =
+                self.config.options().job_pause * (1 << (futile - 1).min(MAX_FUTILE_PASSES));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.tasks.stopped() => {}
@@ -125,7 +126,7 @@ impl Jobs {
         self: &Arc<Self>,
         id: &str,
         stopped: &CancellationToken,
-    ) -> anyhow::Result<Option<Pass>> {
+    ) -> anyhow::Result<Option<PassResult>> {
         let Some(mut job) = self.store.job(id).await? else { return Ok(None) };
         if job.state != JobState::Running {
             return Ok(None);
@@ -160,7 +161,7 @@ impl Jobs {
         self: &Arc<Self>,
         job: &mut JobRow,
         stopped: &CancellationToken,
-    ) -> anyhow::Result<Pass> {
+    ) -> anyhow::Result<PassResult> {
         let tenant = job.tenant.clone().unwrap_or_default();
         let (mut why, mut failed) = (None, 0);
         let mut cursor = job.progress.cursor.take();
@@ -182,7 +183,7 @@ impl Jobs {
         if cursor.is_some() && !self.tasks.are_stopping() && !stopped.is_cancelled() {
             self.advance(job, &tenant, failed, None).await?;
         }
-        Ok(Pass { left, why })
+        Ok(PassResult { left, why })
     }
 
     /// Takes the step for each person of a page. Returns what stood in the way of some.
@@ -198,13 +199,15 @@ impl Jobs {
             if self.tasks.are_stopping() || stopped.is_cancelled() {
                 break;
             }
-            if steps.len() >= AT_ONCE {
+            if steps.len() >= CONCURRENT_STEPS {
                 obstacles.extend(steps.join_next().await.and_then(Result::ok).flatten());
             }
             let (jobs, job, stopped) = (Arc::clone(self), job.clone(), stopped.clone());
             steps.spawn(async move {
                 match job.kind {
-                    JobKind::Disconnect => jobs.part(&job, &account.resource, &stopped).await,
+                    JobKind::Disconnect => {
+                        jobs.disconnect_person(&job, &account.resource, &stopped).await
+                    }
                 }
             });
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Jobs;
-use super::disconnect::{Ending, change, is_managed};
+use super::disconnect::{PeopleAction, is_managed, person_change};
 use super::engine::PAGE;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
@@ -23,7 +23,7 @@ pub struct Preview {
     /// The tenant.
     pub tenant: String,
     /// What would become of the people.
-    pub people: Ending,
+    pub people: PeopleAction,
     /// How many are connected.
     pub total: u64,
     /// How many of them are active.
@@ -49,7 +49,11 @@ pub struct PreviewedPerson {
 
 impl Jobs {
     /// What a disconnect would do. Nothing is changed, and nobody is called.
-    pub async fn preview_disconnect(&self, id: &str, people: Ending) -> Result<Preview, Error> {
+    pub async fn preview_disconnect(
+        &self,
+        id: &str,
+        people: PeopleAction,
+    ) -> Result<Preview, Error> {
         let tenant = self.config.served(id).await?;
         let mut preview = Preview {
             tenant: id.to_owned(),
@@ -85,10 +89,10 @@ impl Jobs {
         let id = before.stored.id.clone();
         preview.total += 1;
         preview.active += u64::from(active);
-        if preview.named.len() >= NAMED && preview.people == Ending::Release {
+        if preview.named.len() >= NAMED && preview.people == PeopleAction::Release {
             return Ok(());
         }
-        let change = change(preview.people, before, None);
+        let change = person_change(preview.people, before, None);
         let PreviewedDecision { decision, refused } =
             self.operations.preview(tenant, change, account).await?;
         preview.refused += u64::from(refused);

@@ -77,12 +77,12 @@ pub(in crate::lifecycle) fn answer(
         Obstacle::Refused(Refusal::Conflict(why)) => scim::Error::uniqueness(why),
         Obstacle::Refused(Refusal::Forbidden(why)) => scim::Error::new(403, why),
         Obstacle::Refused(Refusal::Unsupported(why)) => scim::Error::new(501, why),
-        Obstacle::Refused(Refusal::RetryLater(after)) => come_back(
+        Obstacle::Refused(Refusal::RetryLater(after)) => retry_later(
             dialect,
             after.unwrap_or(30),
             "the app cannot be reached or asks to wait; the change is kept and tried again",
         ),
-        Obstacle::OutOfTime => come_back(
+        Obstacle::OutOfTime => retry_later(
             dialect,
             10,
             "the app has not answered in time; the change is kept and goes on",
@@ -102,22 +102,22 @@ pub(in crate::lifecycle) fn answer(
 }
 
 /// What an identity provider reads whose tenant has too many operations open.
-pub(in crate::lifecycle) fn crowded(dialect: Dialect) -> scim::Error {
-    come_back(dialect, 60, "too many changes wait for the app; this one is not accepted yet")
+pub(in crate::lifecycle) fn too_many_open(dialect: Dialect) -> scim::Error {
+    retry_later(dialect, 60, "too many changes wait for the app; this one is not accepted yet")
 }
 
 /// What is read of an operation of a bulk request that took too long to get to it.
-pub(in crate::lifecycle) fn not_begun(dialect: Dialect) -> scim::Error {
-    come_back(dialect, 1, "the operations before took too long; this one has not been begun")
+pub(in crate::lifecycle) fn not_started(dialect: Dialect) -> scim::Error {
+    retry_later(dialect, 1, "the operations before took too long; this one has not been begun")
 }
 
 /// What is read while the disk takes nothing.
 pub(in crate::lifecycle) fn unwritable(dialect: Dialect, why: &str) -> scim::Error {
-    come_back(dialect, 60, &format!("{why}; this change is not finished yet"))
+    retry_later(dialect, 60, &format!("{why}; this change is not finished yet"))
 }
 
 /// Okta retries on 429 with an integer `Retry-After` and on nothing else (clients.md §1.9).
-fn come_back(dialect: Dialect, seconds: u32, why: &str) -> scim::Error {
+fn retry_later(dialect: Dialect, seconds: u32, why: &str) -> scim::Error {
     let status = if dialect == Dialect::Okta { 429 } else { 503 };
     scim::Error::new(status, why).retry_after(seconds.clamp(1, 3600))
 }

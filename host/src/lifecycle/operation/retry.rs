@@ -142,7 +142,7 @@ impl Operations {
     pub fn has_room(&self, tenant: &Tenant) -> Result<(), scim::Error> {
         match self.open.of(&tenant.id) < self.config.options().open_operations {
             true => Ok(()),
-            false => Err(fate::crowded(tenant.dialect())),
+            false => Err(fate::too_many_open(tenant.dialect())),
         }
     }
 }

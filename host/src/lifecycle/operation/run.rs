@@ -14,7 +14,7 @@ use crate::clock::rfc3339;
 use crate::connector::Question;
 use crate::decision::{EventKind, Exchange, Outcome, Refusal, Request, Step, Visibility};
 use crate::delivery::{Secret, StandIn};
-use crate::lifecycle::config::snapshot::Reply;
+use crate::lifecycle::config::snapshot::ReplyMode;
 use crate::store::{
     AccountRow, Commit, CommitError, OperationState, Receipt, Related, ResourceChange,
 };
@@ -131,7 +131,7 @@ impl Operations {
         let now = self.clock.now();
         let mut commit = Commit::default();
         let detach =
-            detach && work.tenant.app.reply == Reply::WhenRecorded && !work.progress.applied;
+            detach && work.tenant.app.reply == ReplyMode::WhenRecorded && !work.progress.applied;
         if detach {
             work.apply(&mut commit, false, now);
         }

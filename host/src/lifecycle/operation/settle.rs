@@ -12,7 +12,7 @@ use super::run::Ended;
 use super::work::{Progress, Work};
 use crate::clock::rfc3339;
 use crate::decision::Refusal;
-use crate::lifecycle::config::snapshot::{Reply, Tenant};
+use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{Commit, CommitError, OperationFilter, OperationState};
@@ -178,7 +178,7 @@ impl Operations {
         lane: &str,
         change: Change,
     ) -> Result<Option<Written>, Error> {
-        let accept = tenant.app.reply == Reply::WhenRecorded;
+        let accept = tenant.app.reply == ReplyMode::WhenRecorded;
         let fingerprint = change.fingerprint();
         let queued = self.open.on(lane).iter().any(|open| open.fingerprint == fingerprint);
         // What is for one version only is not kept for the one that comes after what is open.

@@ -19,14 +19,14 @@ const DIGITS: usize = 8;
 impl Versions {
     /// Pushes a build. One that was pushed as a release, or is one by now, keeps its version.
     pub async fn push_build(&self, wasm: Vec<u8>) -> Result<Pushed, Error> {
-        let admitted = self.admitted(wasm).await?;
+        let verified = self.verify(wasm).await?;
         let _one_at_a_time = self.config.lock().await;
         let rows = self.config.connectors().rows().await?;
-        let digest = &admitted.connector.digest;
+        let digest = &verified.connector.digest;
         let known = rows.iter().find(|row| row.digest == *digest).map(|row| row.version.clone());
-        let version = &admitted.connector.manifest.version;
+        let version = &verified.connector.manifest.version;
         let version = known.unwrap_or_else(|| name(version, digest));
-        self.keep(admitted, version, &rows).await
+        self.keep(verified, version, &rows).await
     }
 
     /// Promotes a build for each app that another version of its connector decides for, whatever it
@@ -52,7 +52,7 @@ impl Versions {
     pub async fn retire_builds_before(&self, build: &Pushed) -> Result<(), Error> {
         for row in self.config.connectors().rows().await? {
             let replaced = row.name == build.manifest.name && row.digest != build.digest;
-            if !replaced || row.retired.is_some() || !is_build(&row) {
+            if !replaced || row.retired.is_some() || !is_dev_build(&row) {
                 continue;
             }
             match self.retire(&row.digest).await {
@@ -66,7 +66,7 @@ impl Versions {
 }
 
 /// Whether a version is a build.
-pub(super) fn is_build(row: &ConnectorRow) -> bool {
+pub(super) fn is_dev_build(row: &ConnectorRow) -> bool {
     row.digest.get(..DIGITS).is_some_and(|it| row.version.ends_with(&format!("dev.{it}")))
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::Versions;
 use crate::connector::{Connector, Succession};
 use crate::lifecycle::config::ConnectorVersion;
-use crate::lifecycle::config::fits;
+use crate::lifecycle::config::check_app_configuration;
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{AppRow, TenantRow};
@@ -77,19 +77,19 @@ impl Versions {
         let digest = self.config.connectors().digest_of(&promotion.connector).await?;
         let row = self.config.app_row(app).await?;
         let tenants = self.config.tenants_of(app).await?;
-        let chosen = chosen(app, &tenants, &promotion.tenants)?;
+        let chosen = tenants_named(app, &tenants, &promotion.tenants)?;
         let connector = self.config.connectors().loadable(&digest).await?;
-        serves(&row, &connector, if chosen.is_empty() { &tenants } else { &chosen })?;
-        let before = deciding(&row, &chosen);
+        check_configuration(&row, &connector, if chosen.is_empty() { &tenants } else { &chosen })?;
+        let before = current_version(&row, &chosen);
         if let Some(from) = promotion.from.as_ref().filter(|from| Some(*from) != before.as_ref()) {
-            return Err(self.moved(app, from, before.as_deref()).await?.into());
+            return Err(self.version_changed(app, from, before.as_deref()).await?.into());
         }
-        let promoted = self.promoted(&row, &chosen, &tenants, &connector).await?;
+        let promoted = self.promotion_result(&row, &chosen, &tenants, &connector).await?;
         if promotion.preview {
             return Ok(promoted);
         }
         if !promotion.accept && !promoted.changes.asks.is_empty() {
-            return Err(asks_more(&promoted).into());
+            return Err(needs_acceptance(&promoted).into());
         }
         if chosen.is_empty() {
             self.assign_to_app(row, digest).await?;
@@ -108,7 +108,7 @@ impl Versions {
         let _one_at_a_time = self.config.lock().await;
         let row = self.config.app_row(app).await?;
         let tenants = self.config.tenants_of(app).await?;
-        let mut chosen = chosen(app, &tenants, &rollback.tenants)?;
+        let mut chosen = tenants_named(app, &tenants, &rollback.tenants)?;
         let back = match chosen.first() {
             None => row.previous.clone(),
             // Before its first version of its own, the app's decided.
@@ -125,8 +125,8 @@ impl Versions {
             return Err(scim::Error::new(409, format!("app {app} has no version before")).into());
         };
         let connector = self.config.connectors().loadable(&back).await?;
-        serves(&row, &connector, if chosen.is_empty() { &tenants } else { &chosen })?;
-        let promoted = self.promoted(&row, &chosen, &tenants, &connector).await?;
+        check_configuration(&row, &connector, if chosen.is_empty() { &tenants } else { &chosen })?;
+        let promoted = self.promotion_result(&row, &chosen, &tenants, &connector).await?;
         if chosen.is_empty() {
             self.assign_to_app(row, back).await?;
         } else {
@@ -172,14 +172,14 @@ impl Versions {
     }
 
     /// What an operator is told.
-    async fn promoted(
+    async fn promotion_result(
         &self,
         row: &AppRow,
         chosen: &[TenantRow],
         tenants: &[TenantRow],
         connector: &Arc<Connector>,
     ) -> anyhow::Result<Promoted> {
-        let before = deciding(row, chosen);
+        let before = current_version(row, chosen);
         let changes = match &before {
             // What cannot be loaded any more cannot be compared, and can be followed.
             Some(before) => match self.config.connectors().connector(before).await {
@@ -199,7 +199,12 @@ impl Versions {
         })
     }
 
-    async fn moved(&self, app: &str, from: &str, now: Option<&str>) -> anyhow::Result<scim::Error> {
+    async fn version_changed(
+        &self,
+        app: &str,
+        from: &str,
+        now: Option<&str>,
+    ) -> anyhow::Result<scim::Error> {
         let name = |version: Option<ConnectorVersion>| {
             version.map_or_else(|| "nobody".to_owned(), |it| it.to_string())
         };
@@ -221,14 +226,18 @@ impl Versions {
 
 /// Whether the app's configuration serves this connector: its endpoints, and the settings of the app
 /// and these tenants.
-fn serves(row: &AppRow, connector: &Connector, tenants: &[TenantRow]) -> Result<(), Error> {
+fn check_configuration(
+    row: &AppRow,
+    connector: &Connector,
+    tenants: &[TenantRow],
+) -> Result<(), Error> {
     let endpoints: Map<String, Value> = serde_json::from_str(&row.endpoints)?;
     let settings: Map<String, Value> = serde_json::from_str(&row.settings)?;
-    fits(&row.name, &connector.manifest, &settings, &endpoints, tenants)
+    check_app_configuration(&row.name, &connector.manifest, &settings, &endpoints, tenants)
 }
 
 /// The tenants of these names.
-fn chosen(
+fn tenants_named(
     app: &str,
     tenants: &[TenantRow],
     names: &[String],
@@ -242,12 +251,12 @@ fn chosen(
 }
 
 /// Who decides now, for the first of these tenants or for the app.
-fn deciding(row: &AppRow, chosen: &[TenantRow]) -> Option<String> {
+fn current_version(row: &AppRow, chosen: &[TenantRow]) -> Option<String> {
     let own = chosen.first().and_then(|tenant| tenant.connector.clone());
     own.or_else(|| row.connector.clone())
 }
 
-fn asks_more(promoted: &Promoted) -> scim::Error {
+fn needs_acceptance(promoted: &Promoted) -> scim::Error {
     let Promoted { connector, before, changes, .. } = promoted;
     let before = before.as_ref().map_or("the one before", |before| before.version.as_str());
     scim::Error::new(

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tracing::Instrument;
 
 use super::Versions;
-use super::dev_builds::is_build;
+use super::dev_builds::is_dev_build;
 use super::retirement::Usage;
 use crate::clock::rfc3339;
 use crate::connector::{Connector, LoadError, Manifest};
@@ -35,7 +35,7 @@ pub struct Pushed {
 }
 
 /// A file that may be kept: loaded, and vouched for where somebody has to.
-pub(super) struct Admitted {
+pub(super) struct VerifiedConnector {
     wasm: Vec<u8>,
     signer: Option<String>,
     pub(super) connector: Arc<Connector>,
@@ -96,15 +96,15 @@ impl Versions {
     /// Verifies, compiles and tries a connector, and keeps it. It decides nothing until it is
     /// promoted.
     pub async fn push(&self, wasm: Vec<u8>) -> Result<Pushed, Error> {
-        let admitted = self.admitted(wasm).await?;
+        let verified = self.verify(wasm).await?;
         // Nobody else pushes this version, or retires it, between the look and the deed.
         let _one_at_a_time = self.config.lock().await;
-        let (digest, manifest) = (&admitted.connector.digest, &admitted.connector.manifest);
+        let (digest, manifest) = (&verified.connector.digest, &verified.connector.manifest);
         let version = manifest.version.to_string();
         let rows = self.config.connectors().rows().await?;
         let same = |row: &&ConnectorRow| row.name == manifest.name && row.version == version;
         for other in rows.iter().filter(same).filter(|row| row.digest != *digest) {
-            if self.config.connectors().is_newly_signed(&admitted.wasm, &other.digest).await? {
+            if self.config.connectors().is_newly_signed(&verified.wasm, &other.digest).await? {
                 continue;
             }
             // Versions are immutable: the journal names them.
@@ -117,14 +117,14 @@ impl Versions {
             )
             .into());
         }
-        self.keep(admitted, version, &rows).await
+        self.keep(verified, version, &rows).await
     }
 
     /// A file that this host may load, and can.
-    pub(super) async fn admitted(&self, wasm: Vec<u8>) -> Result<Admitted, Error> {
+    pub(super) async fn verify(&self, wasm: Vec<u8>) -> Result<VerifiedConnector, Error> {
         let signer = self.config.connectors().signer(&wasm)?;
         match self.config.connectors().runtime().load(&wasm).await {
-            Ok(connector) => Ok(Admitted { wasm, signer, connector }),
+            Ok(connector) => Ok(VerifiedConnector { wasm, signer, connector }),
             Err(LoadError::Accident(error)) => Err(error.into()),
             Err(error) => Err(scim::Error::new(422, error.to_string()).into()),
         }
@@ -133,11 +133,11 @@ impl Versions {
     /// Keeps it as this version, unless it is among all the rows that there are.
     pub(super) async fn keep(
         &self,
-        admitted: Admitted,
+        verified: VerifiedConnector,
         version: String,
         rows: &[ConnectorRow],
     ) -> Result<Pushed, Error> {
-        let Admitted { wasm, signer, connector } = admitted;
+        let VerifiedConnector { wasm, signer, connector } = verified;
         let (digest, manifest) = (connector.digest.clone(), connector.manifest.clone());
         let same = |row: &ConnectorRow| row.digest == digest && row.version == version;
         let known = rows.iter().any(|row| same(row) && row.retired.is_none());
@@ -188,7 +188,7 @@ impl Versions {
         let apps = self.store.apps().await?;
         let tenants = self.store.tenants().await?;
         let mut rows = self.config.connectors().rows().await?;
-        rows.retain(|row| row.retired.is_none() || !is_build(row));
+        rows.retain(|row| row.retired.is_none() || !is_dev_build(row));
         Ok(rows
             .into_iter()
             .map(|row| ConnectorSummary {

@@ -15,7 +15,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 pub use difference::DifferenceKind;
-pub use report::{Difference, Example, Progress, ReplayNews, ReplayReport, Rewording};
+pub use report::{
+    DifferenceGroup, Example, ReplayProgress, ReplayReport, ReplayUpdate, RewordedDecisions,
+};
 pub use timing::Timing;
 
 use super::Versions;
@@ -24,9 +26,9 @@ use crate::connector::{Aside, Budget, Connector, Failure};
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{RecordedFilter, RecordedPage};
-use difference::Verdict;
-use recorded::Past;
-use report::Tally;
+use difference::DecisionComparison;
+use recorded::RecordedDecision;
+use report::ReplayTotals;
 use timing::TimedDecision;
 
 /// Decisions that are read, and decided again, at once.
@@ -34,10 +36,10 @@ const PAGE: u32 = 64;
 /// Of fewer decisions than this, more are timed.
 const FEW: u64 = 4000;
 /// How often somebody who waits is told how far it is.
-const NEWS: Duration = Duration::from_millis(100);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// A candidate that computes for ever so often is not asked any more: each time costs a tenth of a
 /// second.
-const ENDLESS: u64 = 20;
+const MAX_DEADLINES: u64 = 20;
 
 /// What is replayed, as an operator asks for it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -54,7 +56,7 @@ pub struct ReplaySpec {
 }
 
 /// A replay that can begin.
-struct Plan {
+struct ReplayPlan {
     candidate: Arc<Connector>,
     /// What a decision may take.
     budget: Budget,
@@ -74,7 +76,7 @@ impl Versions {
         self: &Arc<Self>,
         app: &str,
         spec: ReplaySpec,
-    ) -> Result<mpsc::Receiver<ReplayNews>, Error> {
+    ) -> Result<mpsc::Receiver<ReplayUpdate>, Error> {
         let plan = Arc::new(self.replay_plan(app, spec).await?);
         let (news, heard) = mpsc::channel(4);
         let versions = Arc::clone(self);
@@ -84,8 +86,8 @@ impl Versions {
                 () = versions.tasks.stopped() => Err(anyhow::anyhow!("the host is stopping")),
             };
             let last = match ended {
-                Ok(report) => ReplayNews::Report(Box::new(report)),
-                Err(error) => ReplayNews::Failed(format!("{error:#}")),
+                Ok(report) => ReplayUpdate::Report(Box::new(report)),
+                Err(error) => ReplayUpdate::Failed(format!("{error:#}")),
             };
             // Whoever asked may have left.
             news.send(last).await.ok();
@@ -93,7 +95,7 @@ impl Versions {
         Ok(heard)
     }
 
-    async fn replay_plan(&self, app: &str, spec: ReplaySpec) -> Result<Plan, Error> {
+    async fn replay_plan(&self, app: &str, spec: ReplaySpec) -> Result<ReplayPlan, Error> {
         self.config.app_row(app).await?;
         if let Some(tenant) = &spec.tenant {
             let row = self.config.tenant_row(tenant).await?;
@@ -122,17 +124,17 @@ impl Versions {
         let last = spec.last.unwrap_or(u64::MAX);
         let about = self.store.recorded_about(&filter).await?.min(last);
         let timed = if about < FEW { 4 } else { PAGE as usize };
-        Ok(Plan { candidate, budget, active, filter, last, about, timed })
+        Ok(ReplayPlan { candidate, budget, active, filter, last, about, timed })
     }
 
     async fn replay_all(
         self: &Arc<Self>,
-        plan: &Arc<Plan>,
-        news: &mpsc::Sender<ReplayNews>,
+        plan: &Arc<ReplayPlan>,
+        news: &mpsc::Sender<ReplayUpdate>,
     ) -> anyhow::Result<ReplayReport> {
         let begun = Instant::now();
         let mut told = begun;
-        let mut tally = Tally::default();
+        let mut totals = ReplayTotals::default();
         let tried = self
             .recorded_pages(plan)
             .map(|page| {
@@ -143,25 +145,25 @@ impl Versions {
             .buffer_unordered(self.config.options().deciding_threads + 1);
         tokio::pin!(tried);
         while let Some(page) = tried.next().await {
-            tally.add(page?);
-            if tally.endless >= ENDLESS {
-                tally.stopped = true;
+            totals.add(page?);
+            if totals.deadlines >= MAX_DEADLINES {
+                totals.stopped = true;
                 break;
             }
-            if told.elapsed() >= NEWS {
+            if told.elapsed() >= PROGRESS_INTERVAL {
                 told = Instant::now();
-                let progress = ReplayNews::Progress(tally.progress(plan.about));
+                let progress = ReplayUpdate::Progress(totals.progress(plan.about));
                 anyhow::ensure!(news.send(progress).await.is_ok(), "nobody listens any more");
             }
         }
         let candidate = self.config.connectors().version(&plan.candidate.digest).await?;
-        Ok(tally.report(&plan.filter, candidate, begun.elapsed()))
+        Ok(totals.report(&plan.filter, candidate, begun.elapsed()))
     }
 
     /// What the journal has, newest first.
     fn recorded_pages(
         &self,
-        plan: &Arc<Plan>,
+        plan: &Arc<ReplayPlan>,
     ) -> impl Stream<Item = anyhow::Result<RecordedPage>> + use<> {
         let beginning = (self.store.clone(), Arc::clone(plan), None::<String>, plan.last);
         stream::try_unfold(beginning, |(store, plan, before, left)| async move {
@@ -177,44 +179,56 @@ impl Versions {
     }
 
     /// Decides a page again. It is taken apart on a thread for that, and decided on a connector's.
-    async fn try_page(&self, plan: Arc<Plan>, page: RecordedPage) -> anyhow::Result<Tally> {
-        let read = tokio::task::spawn_blocking(move || -> anyhow::Result<Vec<Option<Past>>> {
-            page.decisions().map(|recorded| Past::read(recorded?)).collect()
-        });
+    async fn try_page(
+        &self,
+        plan: Arc<ReplayPlan>,
+        page: RecordedPage,
+    ) -> anyhow::Result<ReplayTotals> {
+        let read = tokio::task::spawn_blocking(
+            move || -> anyhow::Result<Vec<Option<RecordedDecision>>> {
+                page.decisions().map(|recorded| RecordedDecision::read(recorded?)).collect()
+            },
+        );
         let past = read.await??;
         let tried = self.config.connectors().runtime().aside(plan.budget, move |aside| {
-            let mut tally = Tally::default();
-            tally.forgotten = past.iter().filter(|past| past.is_none()).count() as u64;
+            let mut totals = ReplayTotals::default();
+            totals.forgotten = past.iter().filter(|past| past.is_none()).count() as u64;
             for (n, past) in past.into_iter().flatten().enumerate() {
-                if tally.endless >= ENDLESS {
+                if totals.deadlines >= MAX_DEADLINES {
                     break;
                 }
-                try_one(&plan, aside, past, n % plan.timed == 0, &mut tally);
+                try_one(&plan, aside, past, n % plan.timed == 0, &mut totals);
             }
-            tally
+            totals
         });
         Ok(tried.await)
     }
 }
 
 /// Decides one operation again, step by step, as far as it goes as it went.
-fn try_one(plan: &Plan, aside: &Aside<'_>, mut past: Past, timed: bool, tally: &mut Tally) {
+fn try_one(
+    plan: &ReplayPlan,
+    aside: &Aside<'_>,
+    mut past: RecordedDecision,
+    timed: bool,
+    totals: &mut ReplayTotals,
+) {
     let features = &plan.candidate.manifest.features;
     if !features.groups && past.is_of_group() {
-        return tally.count(&past, Verdict::not_asked());
+        return totals.count(&past, DecisionComparison::not_asked());
     }
-    past.fit(features);
-    let mut verdict = Verdict::Alike;
+    past.remove_ungranted(features);
+    let mut comparison = DecisionComparison::Alike;
     for n in 0..=past.exchanges.len() {
         let decided = aside.decide(&plan.candidate, &past.question(n));
-        tally.endless += u64::from(decided.answer == Err(Failure::Deadline));
-        verdict = past.compare(n, &decided.answer);
-        if verdict != Verdict::Alike {
+        totals.deadlines += u64::from(decided.answer == Err(Failure::Deadline));
+        comparison = past.compare(n, &decided.answer);
+        if comparison != DecisionComparison::Alike {
             break;
         }
     }
-    if let (true, Some(active)) = (timed && verdict.is_alike(), &plan.active) {
-        tally.laps.extend(TimedDecision::run(aside, active, &plan.candidate, &past));
+    if let (true, Some(active)) = (timed && comparison.is_alike(), &plan.active) {
+        totals.timed.extend(TimedDecision::run(aside, active, &plan.candidate, &past));
     }
-    tally.count(&past, verdict);
+    totals.count(&past, comparison);
 }

@@ -5,14 +5,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::recorded::Expected;
+use super::recorded::ExpectedStep;
 use crate::connector::Failure;
 use crate::decision::{Account, Membership, Outcome, Refusal, Request, Step, Visibility};
 use crate::lifecycle::operation::fate::Obstacle;
 use crate::lifecycle::operation::run::why;
 
 /// Characters of an example that are told.
-const TOLD: usize = 600;
+const EXCERPT: usize = 600;
 /// How the journal begins where the host stopped a connector that wanted too much.
 const STOPPED: &str = "the connector was stopped";
 
@@ -32,18 +32,18 @@ pub enum DifferenceKind {
 
 /// How a candidate's decision compares.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum DecisionComparison {
     /// It is the same.
     Alike,
     /// It is the same in other words: those of then, and the candidate's.
     Reworded(String, String),
     /// It is another one.
-    Different(Finding),
+    Different(DecisionDifference),
 }
 
 /// What differs in one decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(super) struct DecisionDifference {
     pub(super) kind: DifferenceKind,
     /// The same sentence wherever the same thing differs.
     pub(super) what: String,
@@ -51,14 +51,14 @@ pub(super) struct Finding {
     pub(super) candidate: String,
 }
 
-impl Verdict {
+impl DecisionComparison {
     pub(super) fn is_alike(&self) -> bool {
         !matches!(self, Self::Different(_))
     }
 
     /// Where the candidate does not take events of this kind.
     pub(super) fn not_asked() -> Self {
-        Self::Different(Finding {
+        Self::Different(DecisionDifference {
             kind: DifferenceKind::Outcome,
             what: "not asked: the candidate takes no groups".to_owned(),
             recorded: "decided".to_owned(),
@@ -70,42 +70,44 @@ impl Verdict {
 /// Compares step `n`, counted from 1.
 pub(super) fn compare(
     n: usize,
-    expected: Expected<'_>,
+    expected: ExpectedStep<'_>,
     answer: &Result<Result<Step, Refusal>, Failure>,
-) -> Verdict {
-    let found = |kind, what| Verdict::Different(finding(kind, what, expected, answer));
+) -> DecisionComparison {
+    let found = |kind, what| DecisionComparison::Different(finding(kind, what, expected, answer));
     match (expected, answer) {
-        (Expected::Call(was), Ok(Ok(Step::Call(is)))) => match differing(was, is) {
-            None => Verdict::Alike,
+        (ExpectedStep::Call(was), Ok(Ok(Step::Call(is)))) => match request_difference(was, is) {
+            None => DecisionComparison::Alike,
             Some(what) => found(DifferenceKind::Requests, format!("call {n}: {what}")),
         },
-        (Expected::Call(_), Ok(Ok(Step::Done(outcome)))) => {
+        (ExpectedStep::Call(_), Ok(Ok(Step::Done(outcome)))) => {
             let what = format!("call {n} is not made; {} without it", state(outcome));
             found(DifferenceKind::Requests, what)
         }
-        (Expected::Done(was), Ok(Ok(Step::Done(is)))) => match otherwise(was, is) {
+        (ExpectedStep::Done(was), Ok(Ok(Step::Done(is)))) => match outcome_difference(was, is) {
             Some(what) => found(DifferenceKind::Outcome, what),
-            None if was.note == is.note => Verdict::Alike,
-            None => Verdict::Reworded(told(&was.note), told(&is.note)),
+            None if was.note == is.note => DecisionComparison::Alike,
+            None => DecisionComparison::Reworded(excerpt(&was.note), excerpt(&is.note)),
         },
-        (Expected::Stop(was), Ok(Ok(Step::Done(is)))) => {
+        (ExpectedStep::Stop(was), Ok(Ok(Step::Done(is)))) => {
             let what = format!("{} → {}", head(was), state(is));
             found(DifferenceKind::Outcome, what)
         }
-        (Expected::Stop(was), Ok(Ok(Step::Call(_)))) if head(was) == STOPPED => Verdict::Alike,
+        (ExpectedStep::Stop(was), Ok(Ok(Step::Call(_)))) if head(was) == STOPPED => {
+            DecisionComparison::Alike
+        }
         (_, Ok(Ok(Step::Call(_)))) => {
             found(DifferenceKind::Requests, format!("a call {n}, which was not made then"))
         }
         (_, Ok(Err(refusal))) => {
             let is = why(&Obstacle::Refused(refusal.clone()));
-            stopped(expected, &is).unwrap_or_else(|| {
+            same_stop(expected, &is).unwrap_or_else(|| {
                 let what = format!("{} → {}", label(n, expected), head(&is));
                 found(DifferenceKind::Refusal, what)
             })
         }
         (_, Err(failure)) => {
             let is = why(&Obstacle::Failed(failure.clone()));
-            stopped(expected, &is).unwrap_or_else(|| {
+            same_stop(expected, &is).unwrap_or_else(|| {
                 let what = format!("{} → {}", label(n, expected), kind_of(failure));
                 found(DifferenceKind::Failure, what)
             })
@@ -114,18 +116,18 @@ pub(super) fn compare(
 }
 
 /// Whether it ended with the same no then.
-fn stopped(expected: Expected<'_>, is: &str) -> Option<Verdict> {
+fn same_stop(expected: ExpectedStep<'_>, is: &str) -> Option<DecisionComparison> {
     match expected {
-        Expected::Stop(was) if was == is => Some(Verdict::Alike),
-        Expected::Stop(was) if head(was) == head(is) => {
-            Some(Verdict::Reworded(told(was), told(is)))
+        ExpectedStep::Stop(was) if was == is => Some(DecisionComparison::Alike),
+        ExpectedStep::Stop(was) if head(was) == head(is) => {
+            Some(DecisionComparison::Reworded(excerpt(was), excerpt(is)))
         }
         _ => None,
     }
 }
 
 /// The parts of a request that differ.
-fn differing(was: &Request, is: &Request) -> Option<String> {
+fn request_difference(was: &Request, is: &Request) -> Option<String> {
     if was == is {
         return None;
     }
@@ -156,7 +158,7 @@ fn same_json(was: &[u8], is: &[u8]) -> bool {
 }
 
 /// What differs in an outcome beside its note.
-fn otherwise(was: &Outcome, is: &Outcome) -> Option<String> {
+fn outcome_difference(was: &Outcome, is: &Outcome) -> Option<String> {
     if membership(was) != membership(is) || was.visibility != is.visibility {
         return Some(format!("{} → {}", state(was), state(is)));
     }
@@ -187,11 +189,11 @@ fn state(outcome: &Outcome) -> String {
 }
 
 /// What was wanted then, in a few words.
-fn label(n: usize, expected: Expected<'_>) -> String {
+fn label(n: usize, expected: ExpectedStep<'_>) -> String {
     match expected {
-        Expected::Call(_) => format!("call {n}"),
-        Expected::Done(outcome) => state(outcome),
-        Expected::Stop(why) => head(why).to_owned(),
+        ExpectedStep::Call(_) => format!("call {n}"),
+        ExpectedStep::Done(outcome) => state(outcome),
+        ExpectedStep::Stop(why) => head(why).to_owned(),
     }
 }
 
@@ -214,24 +216,24 @@ fn kind_of(failure: &Failure) -> &'static str {
 fn finding(
     kind: DifferenceKind,
     what: String,
-    expected: Expected<'_>,
+    expected: ExpectedStep<'_>,
     answer: &Result<Result<Step, Refusal>, Failure>,
-) -> Finding {
+) -> DecisionDifference {
     let recorded = match expected {
-        Expected::Call(request) => request_told(request),
-        Expected::Done(outcome) => outcome_told(outcome),
-        Expected::Stop(why) => told(why),
+        ExpectedStep::Call(request) => request_text(request),
+        ExpectedStep::Done(outcome) => outcome_text(outcome),
+        ExpectedStep::Stop(why) => excerpt(why),
     };
     let candidate = match answer {
-        Ok(Ok(Step::Call(request))) => request_told(request),
-        Ok(Ok(Step::Done(outcome))) => outcome_told(outcome),
-        Ok(Err(refusal)) => told(&why(&Obstacle::Refused(refusal.clone()))),
-        Err(failure) => told(&failure.to_string()),
+        Ok(Ok(Step::Call(request))) => request_text(request),
+        Ok(Ok(Step::Done(outcome))) => outcome_text(outcome),
+        Ok(Err(refusal)) => excerpt(&why(&Obstacle::Refused(refusal.clone()))),
+        Err(failure) => excerpt(&failure.to_string()),
     };
-    Finding { kind, what, recorded, candidate }
+    DecisionDifference { kind, what, recorded, candidate }
 }
 
-fn request_told(request: &Request) -> String {
+fn request_text(request: &Request) -> String {
     let Request { endpoint, method, path, query, headers, body } = request;
     let mut text = format!("{method} {path} at {endpoint}");
     for (name, value) in query {
@@ -243,17 +245,17 @@ fn request_told(request: &Request) -> String {
     if let Some(body) = body {
         text += &format!(" {}", String::from_utf8_lossy(body));
     }
-    told(&text)
+    excerpt(&text)
 }
 
-fn outcome_told(outcome: &Outcome) -> String {
+fn outcome_text(outcome: &Outcome) -> String {
     let account = outcome.account.as_ref();
     let account = account.map(|it| format!("account {} {}: ", it.id, it.data)).unwrap_or_default();
-    told(&format!("{}; {account}{}", state(outcome), outcome.note))
+    excerpt(&format!("{}; {account}{}", state(outcome), outcome.note))
 }
 
-fn told(text: &str) -> String {
-    match text.char_indices().nth(TOLD) {
+fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }

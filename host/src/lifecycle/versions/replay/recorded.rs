@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::difference::{self, Verdict};
+use super::difference::{self, DecisionComparison};
 use crate::connector::{Failure, Features, Question};
 use crate::decision::{Context, Event, EventKind, Exchange, Outcome, Refusal, Request, Step};
 use crate::lifecycle::operation::work::Used;
@@ -12,18 +12,18 @@ use crate::store::Recorded;
 
 /// What was asked, step by step, and how it ended.
 #[derive(Debug)]
-pub(super) struct Past {
+pub(super) struct RecordedDecision {
     pub(super) operation: String,
     context: Arc<Context>,
     pub(super) event: Arc<Event>,
     /// Those that the app answered.
     pub(super) exchanges: Vec<Exchange>,
-    ending: Ending,
+    ending: RecordedEnd,
 }
 
 /// How a decision ended.
 #[derive(Debug)]
-pub(super) enum Ending {
+pub(super) enum RecordedEnd {
     /// With a request that the app never answered.
     Called(Request),
     /// With an outcome.
@@ -34,13 +34,13 @@ pub(super) enum Ending {
 
 /// The next thing that was wanted then.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Expected<'p> {
+pub(super) enum ExpectedStep<'p> {
     Call(&'p Request),
     Done(&'p Outcome),
     Stop(&'p str),
 }
 
-impl Past {
+impl RecordedDecision {
     /// Reads a decision; none where the answers that it rested on are no longer kept.
     pub(super) fn read(recorded: Recorded<'_>) -> anyhow::Result<Option<Self>> {
         let operation = recorded.operation.to_owned();
@@ -63,11 +63,11 @@ impl Past {
             }
         }
         let ending = match awaited {
-            Some(request) => Ending::Called(request),
+            Some(request) => RecordedEnd::Called(request),
             None if recorded.answer.starts_with('{') => {
-                Ending::Done(serde_json::from_str(recorded.answer).with_context(read)?)
+                RecordedEnd::Done(serde_json::from_str(recorded.answer).with_context(read)?)
             }
-            None => Ending::Stopped(serde_json::from_str(recorded.answer).with_context(read)?),
+            None => RecordedEnd::Stopped(serde_json::from_str(recorded.answer).with_context(read)?),
         };
         Ok(Some(Self {
             context: Arc::new(serde_json::from_str(recorded.context).with_context(read)?),
@@ -84,7 +84,7 @@ impl Past {
     }
 
     /// Leaves out what a connector of these features is not given.
-    pub(super) fn fit(&mut self, features: &Features) {
+    pub(super) fn remove_ungranted(&mut self, features: &Features) {
         if !features.password && self.event.password.is_some() {
             self.event = Arc::new(Event { password: None, ..(*self.event).clone() });
         }
@@ -104,12 +104,12 @@ impl Past {
         &self,
         answered: usize,
         answer: &Result<Result<Step, Refusal>, Failure>,
-    ) -> Verdict {
+    ) -> DecisionComparison {
         let expected = match (self.exchanges.get(answered), &self.ending) {
-            (Some(exchange), _) => Expected::Call(&exchange.request),
-            (None, Ending::Called(request)) => Expected::Call(request),
-            (None, Ending::Done(outcome)) => Expected::Done(outcome),
-            (None, Ending::Stopped(why)) => Expected::Stop(why),
+            (Some(exchange), _) => ExpectedStep::Call(&exchange.request),
+            (None, RecordedEnd::Called(request)) => ExpectedStep::Call(request),
+            (None, RecordedEnd::Done(outcome)) => ExpectedStep::Done(outcome),
+            (None, RecordedEnd::Stopped(why)) => ExpectedStep::Stop(why),
         };
         difference::compare(answered + 1, expected, answer)
     }

@@ -6,24 +6,24 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::difference::{DifferenceKind, Verdict};
-use super::recorded::Past;
+use super::difference::{DecisionComparison, DifferenceKind};
+use super::recorded::RecordedDecision;
 use super::timing::{TimedDecision, Timing};
 use crate::decision::EventKind;
 use crate::lifecycle::config::ConnectorVersion;
 use crate::store::RecordedFilter;
 
 /// So many groups are told apart.
-const GROUPS: usize = 100;
+const MAX_GROUPS: usize = 100;
 /// So many decisions are timed.
-const LAPS: usize = 1000;
+const MAX_TIMED: usize = 1000;
 
 /// What is told while a replay runs, and at its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ReplayNews {
+pub enum ReplayUpdate {
     /// How far it is.
-    Progress(Progress),
+    Progress(ReplayProgress),
     /// The end.
     Report(Box<ReplayReport>),
     /// The end, before its time: why.
@@ -32,7 +32,7 @@ pub enum ReplayNews {
 
 /// How far a replay is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct ReplayProgress {
     /// Decided again.
     pub decisions: u64,
     /// About how many there are.
@@ -57,11 +57,11 @@ pub struct ReplayReport {
     /// How many of them differ.
     pub different: u64,
     /// What differs, the most frequent first.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<DifferenceGroup>,
     /// How many decisions differ in yet other ways, beyond a hundred.
     pub unlisted: u64,
     /// Decided alike, and said in other words.
-    pub reworded: Option<Rewording>,
+    pub reworded: Option<RewordedDecisions>,
     /// How long it takes, where another version decides now and enough was alike.
     pub pace: Option<Timing>,
     /// Not decided again, since the app's answers are no longer kept.
@@ -74,7 +74,7 @@ pub struct ReplayReport {
 
 /// Decisions that differ in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
+pub struct DifferenceGroup {
     /// What kind of thing differs.
     pub kind: DifferenceKind,
     /// In events of this kind.
@@ -89,7 +89,7 @@ pub struct Difference {
 
 /// Decisions that are alike, in other words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rewording {
+pub struct RewordedDecisions {
     /// So many.
     pub count: u64,
     /// The newest of them.
@@ -109,29 +109,29 @@ pub struct Example {
 
 /// What was found so far.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct ReplayTotals {
     decisions: u64,
     different: u64,
     groups: BTreeMap<(DifferenceKind, EventKind, String), (u64, Example)>,
     unlisted: u64,
-    reworded: Option<Rewording>,
-    pub(super) laps: Vec<TimedDecision>,
+    reworded: Option<RewordedDecisions>,
+    pub(super) timed: Vec<TimedDecision>,
     pub(super) forgotten: u64,
-    pub(super) endless: u64,
+    pub(super) deadlines: u64,
     pub(super) stopped: bool,
 }
 
-impl Tally {
-    pub(super) fn count(&mut self, past: &Past, verdict: Verdict) {
+impl ReplayTotals {
+    pub(super) fn count(&mut self, past: &RecordedDecision, comparison: DecisionComparison) {
         self.decisions += 1;
         let operation = past.operation.clone();
-        match verdict {
-            Verdict::Alike => {}
-            Verdict::Reworded(recorded, candidate) => {
+        match comparison {
+            DecisionComparison::Alike => {}
+            DecisionComparison::Reworded(recorded, candidate) => {
                 let example = Example { operation, recorded, candidate };
-                self.reword(Rewording { count: 1, example });
+                self.reword(RewordedDecisions { count: 1, example });
             }
-            Verdict::Different(finding) => {
+            DecisionComparison::Different(finding) => {
                 self.different += 1;
                 let example =
                     Example { operation, recorded: finding.recorded, candidate: finding.candidate };
@@ -146,29 +146,29 @@ impl Tally {
         self.different += other.different;
         self.unlisted += other.unlisted;
         self.forgotten += other.forgotten;
-        self.endless += other.endless;
+        self.deadlines += other.deadlines;
         for (key, (count, example)) in other.groups {
             self.group(key, count, example);
         }
         if let Some(rewording) = other.reworded {
             self.reword(rewording);
         }
-        let room = LAPS.saturating_sub(self.laps.len());
-        self.laps.extend(other.laps.into_iter().take(room));
+        let room = MAX_TIMED.saturating_sub(self.timed.len());
+        self.timed.extend(other.timed.into_iter().take(room));
     }
 
     fn group(&mut self, key: (DifferenceKind, EventKind, String), count: u64, example: Example) {
         if let Some((counted, newest)) = self.groups.get_mut(&key) {
             *counted += count;
             keep_newer(newest, example);
-        } else if self.groups.len() < GROUPS {
+        } else if self.groups.len() < MAX_GROUPS {
             self.groups.insert(key, (count, example));
         } else {
             self.unlisted += count;
         }
     }
 
-    fn reword(&mut self, rewording: Rewording) {
+    fn reword(&mut self, rewording: RewordedDecisions) {
         match &mut self.reworded {
             Some(known) => {
                 known.count += rewording.count;
@@ -178,9 +178,9 @@ impl Tally {
         }
     }
 
-    pub(super) fn progress(&self, about: u64) -> Progress {
+    pub(super) fn progress(&self, about: u64) -> ReplayProgress {
         let (decisions, different) = (self.decisions, self.different);
-        Progress { decisions, about: about.max(decisions), different }
+        ReplayProgress { decisions, about: about.max(decisions), different }
     }
 
     pub(super) fn report(
@@ -189,16 +189,17 @@ impl Tally {
         candidate: ConnectorVersion,
         took: Duration,
     ) -> ReplayReport {
-        let pace = Timing::of(self.laps);
+        let pace = Timing::of(self.timed);
         let slower = pace.as_ref().is_some_and(|pace| pace.slower);
-        let difference = |((kind, event, what), (count, example))| Difference {
+        let difference = |((kind, event, what), (count, example))| DifferenceGroup {
             kind,
             event,
             what,
             count,
             example,
         };
-        let mut differences: Vec<Difference> = self.groups.into_iter().map(difference).collect();
+        let mut differences: Vec<DifferenceGroup> =
+            self.groups.into_iter().map(difference).collect();
         differences.sort_by_key(|difference| std::cmp::Reverse(difference.count));
         ReplayReport {
             app: filter.app.clone(),

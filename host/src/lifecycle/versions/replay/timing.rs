@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recorded::Past;
+use super::recorded::RecordedDecision;
 use crate::connector::{Aside, Connector};
 
 /// How often each is asked.
-const ROUNDS: usize = 3;
-/// Fewer laps say nothing.
-const FEWEST: usize = 8;
+const REPETITIONS: usize = 3;
+/// Fewer timed say nothing.
+const MIN_TIMED: usize = 8;
 /// So many times as long is slower.
-const RATIO: f64 = 1.5;
+const SLOWER_RATIO: f64 = 1.5;
 /// Less than so much longer is nothing that anybody would notice.
-const NOTICED: Duration = Duration::from_micros(50);
+const MIN_SLOWDOWN: Duration = Duration::from_micros(50);
 
 /// Both versions' time for the same decision.
 #[derive(Clone, Debug)]
@@ -49,11 +49,11 @@ impl TimedDecision {
         aside: &Aside<'_>,
         active: &Connector,
         candidate: &Connector,
-        past: &Past,
+        past: &RecordedDecision,
     ) -> Option<Self> {
         let question = past.question(past.exchanges.len());
         let mut best = [Duration::MAX; 2];
-        for _ in 0..ROUNDS {
+        for _ in 0..REPETITIONS {
             for (best, connector) in best.iter_mut().zip([active, candidate]) {
                 let decided = aside.decide(connector, &question);
                 decided.answer.ok()?.ok();
@@ -70,26 +70,27 @@ impl TimedDecision {
 }
 
 impl Timing {
-    /// What laps say together; none where there are too few.
-    pub(super) fn of(mut laps: Vec<TimedDecision>) -> Option<Self> {
-        if laps.len() < FEWEST {
+    /// What timed say together; none where there are too few.
+    pub(super) fn of(mut timed: Vec<TimedDecision>) -> Option<Self> {
+        if timed.len() < MIN_TIMED {
             return None;
         }
         let median = |mut times: Vec<Duration>| {
             times.sort_unstable();
             times[times.len() / 2]
         };
-        let active = median(laps.iter().map(|lap| lap.active).collect());
-        let candidate = median(laps.iter().map(|lap| lap.candidate).collect());
-        laps.sort_unstable_by(|a, b| a.ratio().total_cmp(&b.ratio()));
-        let ratio = laps[laps.len() / 2].ratio();
+        let active = median(timed.iter().map(|timed_decision| timed_decision.active).collect());
+        let candidate =
+            median(timed.iter().map(|timed_decision| timed_decision.candidate).collect());
+        timed.sort_unstable_by(|a, b| a.ratio().total_cmp(&b.ratio()));
+        let ratio = timed[timed.len() / 2].ratio();
         Some(Self {
-            decisions: laps.len(),
+            decisions: timed.len(),
             active_micros: micros(active),
             candidate_micros: micros(candidate),
             ratio: (ratio * 100.0).round() / 100.0,
-            slower: ratio >= RATIO && candidate.saturating_sub(active) >= NOTICED,
-            example: laps.pop().map(|lap| lap.operation).unwrap_or_default(),
+            slower: ratio >= SLOWER_RATIO && candidate.saturating_sub(active) >= MIN_SLOWDOWN,
+            example: timed.pop().map(|timed_decision| timed_decision.operation).unwrap_or_default(),
         })
     }
 }
@@ -104,12 +105,13 @@ mod tests {
 
     #[track_caller]
     fn check(micros: &[(u64, u64)], ratio: f64, slower: bool) {
-        let lap = |(n, &(active, candidate)): (usize, &(u64, u64))| TimedDecision {
+        let timed_decision = |(n, &(active, candidate)): (usize, &(u64, u64))| TimedDecision {
             operation: format!("{n}"),
             active: Duration::from_micros(active),
             candidate: Duration::from_micros(candidate),
         };
-        let pace = Timing::of(micros.iter().enumerate().map(lap).collect()).expect("enough laps");
+        let pace = Timing::of(micros.iter().enumerate().map(timed_decision).collect())
+            .expect("enough timed");
         assert_eq!((pace.ratio, pace.slower), (ratio, slower));
     }
 

@@ -37,14 +37,14 @@ pub fn hash(text: &str) -> Vec<u8> {
 
 /// What an `Authorization` header presents.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Presented {
+pub struct PresentedToken {
     /// The user name of Basic authentication.
     pub user: Option<String>,
     /// The token.
     pub token: String,
 }
 
-impl Presented {
+impl PresentedToken {
     /// Reads `Bearer x`, `Basic x`, and the bare `x` that Okta's header mode sends
     /// (clients.md §1.2).
     pub fn parse(header: &str) -> Option<Self> {
@@ -87,17 +87,17 @@ mod tests {
 
     #[test]
     fn a_token_is_read_in_each_form_that_identity_providers_send() {
-        let bare = |token: &str| Some(Presented { user: None, token: token.to_owned() });
-        assert_eq!(Presented::parse("Bearer abc"), bare("abc"));
-        assert_eq!(Presented::parse("bearer  abc "), bare("abc"));
-        assert_eq!(Presented::parse("abc"), bare("abc"));
+        let bare = |token: &str| Some(PresentedToken { user: None, token: token.to_owned() });
+        assert_eq!(PresentedToken::parse("Bearer abc"), bare("abc"));
+        assert_eq!(PresentedToken::parse("bearer  abc "), bare("abc"));
+        assert_eq!(PresentedToken::parse("abc"), bare("abc"));
         assert_eq!(
-            Presented::parse("Basic b2t0YTphYmM="),
-            Some(Presented { user: Some("okta".to_owned()), token: "abc".to_owned() })
+            PresentedToken::parse("Basic b2t0YTphYmM="),
+            Some(PresentedToken { user: Some("okta".to_owned()), token: "abc".to_owned() })
         );
-        assert_eq!(Presented::parse("Digest abc"), None);
-        assert_eq!(Presented::parse("Basic ???"), None);
-        assert_eq!(Presented::parse(""), None);
+        assert_eq!(PresentedToken::parse("Digest abc"), None);
+        assert_eq!(PresentedToken::parse("Basic ???"), None);
+        assert_eq!(PresentedToken::parse(""), None);
     }
 
     #[test]
@@ -114,13 +114,13 @@ mod tests {
             expires: Some("2026-06-01T00:00:00.000Z".to_owned()),
             last_used: None,
         };
-        let presented = Presented::parse(&token.text).unwrap();
+        let presented = PresentedToken::parse(&token.text).unwrap();
         assert_eq!(presented.id(), Some(token.id.as_str()));
         assert!(presented.matches(&credential, "2026-05-31T00:00:00.000Z"));
         assert!(!presented.matches(&credential, "2026-06-01T00:00:00.000Z"));
-        let other = Presented::parse(&generate().unwrap().text).unwrap();
+        let other = PresentedToken::parse(&generate().unwrap().text).unwrap();
         assert!(!other.matches(&credential, "2026-05-31T00:00:00.000Z"));
-        let as_user = Presented { user: Some("okta".to_owned()), ..presented };
+        let as_user = PresentedToken { user: Some("okta".to_owned()), ..presented };
         assert!(!as_user.matches(&credential, "2026-05-31T00:00:00.000Z"));
     }
 }
