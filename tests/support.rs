@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use muster::cli::stage::{Stage, StageConfig};
-use muster::lifecycle::snapshot::Reply;
+use muster::lifecycle::snapshot::ReplyMode;
 use muster::sample::Call;
 use muster::store::{OperationFilter, OperationState};
 use reqwest::Method;
@@ -75,7 +75,8 @@ impl Muster {
 
     /// A host that answers when the intent is recorded.
     pub(crate) async fn start_recording() -> Self {
-        Self::start_with(StageConfig { reply: Reply::WhenRecorded, ..StageConfig::default() }).await
+        Self::start_with(StageConfig { reply: ReplyMode::WhenRecorded, ..StageConfig::default() })
+            .await
     }
 
     /// A host whose identity providers wait no longer than this.
