@@ -27,7 +27,7 @@ pub struct AppSpec {
     /// When identity providers are answered.
     #[serde(default)]
     pub reply: ReplyMode,
-    /// What the connector may take; as it is by default where nothing is said.
+    /// The limits of the connector; defaults apply to those that are missing.
     #[serde(default)]
     pub limits: LimitsSpec,
 }
@@ -36,7 +36,7 @@ impl Configuration {
     /// Makes or changes an app.
     pub async fn put_app(&self, name: &str, spec: AppSpec) -> Result<(), Error> {
         valid_name("app", name)?;
-        // What may take long is done while others configure.
+        // Loading may take long, so it is done before the configuration is locked.
         self.connectors.loadable(&self.connectors.digest_of(&spec.connector).await?).await?;
         let _one_at_a_time = self.lock().await;
         let digest = self.connectors.digest_of(&spec.connector).await?;

@@ -1,4 +1,7 @@
-//! Building apps and tenants from the rows of the store.
+//! Loading of apps and tenants: their rows are parsed, and their connectors loaded.
+//!
+//! An app whose connector or endpoints are bad is loaded with the reason why it cannot be served.
+//! It never keeps the host from starting.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,7 +18,7 @@ use crate::scim::{Schemas, Version};
 use crate::store::{AppRow, TenantRow};
 
 impl Configuration {
-    /// Reads all apps and the operators' tokens. Tenants are loaded when they are first needed.
+    /// Loads all apps and the operators' tokens. Tenants are loaded when they are first needed.
     pub(super) async fn load_all(&self) -> anyhow::Result<()> {
         let _one_at_a_time = self.reloading.lock().await;
         let mut snapshot = ConfigSnapshot::default();
@@ -28,8 +31,8 @@ impl Configuration {
         Ok(())
     }
 
-    /// Puts an app to work as its row says now, in one step. Its tenants follow when they are next
-    /// needed.
+    /// Loads an app from its current row, and swaps the snapshot. The app's tenants are loaded
+    /// again when they are next needed.
     pub async fn reload_app(&self, name: &str) -> anyhow::Result<()> {
         let _one_at_a_time = self.reloading.lock().await;
         let mut snapshot = (**self.snapshot.load()).clone();
@@ -43,7 +46,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// Puts the operators' tokens to work as they are stored now.
+    /// Loads the operators' tokens from the store, and swaps the snapshot.
     pub async fn reload_operator_tokens(&self) -> anyhow::Result<()> {
         let _one_at_a_time = self.reloading.lock().await;
         let mut snapshot = (**self.snapshot.load()).clone();
@@ -52,7 +55,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// Puts a tenant to work as its row says now.
+    /// Loads a tenant from its current row.
     pub async fn reload_tenant(&self, id: &str) -> anyhow::Result<()> {
         self.tenants.invalidate(id);
         self.tenant(id).await?;
@@ -65,7 +68,7 @@ impl Configuration {
         Ok(rows.map(|row| (row.id.clone(), Arc::new(token(row)))).collect())
     }
 
-    /// Reads a tenant with its tokens, and brings the resources that its settings list up to date.
+    /// Loads a tenant with its tokens, and publishes the resources that its settings list.
     pub(super) async fn load_tenant(&self, id: &str) -> anyhow::Result<Option<Arc<Tenant>>> {
         let Some(row) = self.store.tenant(id).await? else { return Ok(None) };
         let tenant = self.build_tenant(&row).await?;
@@ -73,7 +76,6 @@ impl Configuration {
         Ok(Some(Arc::new(tenant)))
     }
 
-    /// A bad connector or endpoint is its app's trouble, and never keeps the host from starting.
     async fn build_app(&self, row: &AppRow) -> anyhow::Result<LoadedApp> {
         let connector = match &row.connector {
             None => Err("no connector has been promoted for this app".to_owned()),
@@ -137,7 +139,7 @@ impl Configuration {
             })?,
             state: serde_json::from_value(Value::String(row.state.clone()))
                 .with_context(|| format!("the state of tenant {}", row.id))?,
-            // Additions were checked when the connector was loaded.
+            // The connector's schemas were checked when it was loaded.
             schemas: match &connector {
                 Ok(connector) => listed_resources::schemas(&connector.manifest, &settings)
                     .map_err(|error| anyhow::anyhow!(error.detail))?,

@@ -1,5 +1,9 @@
-//! Resources that an operator lists in settings, such as roles and entitlements: kept in the
-//! directory, so that identity providers find, filter and page them like any other.
+//! Publication of listed resources: the directory has a row for each resource in a tenant's
+//! settings.
+//!
+//! The rows are brought up to date whenever a tenant is loaded. Deletions come first, since the id
+//! of a deleted resource may be that of another type now. A failure is logged, and the tenant is
+//! served all the same.
 
 use std::collections::HashMap;
 
@@ -15,17 +19,16 @@ use crate::scim::{Resource, ResourceType};
 use crate::store::{Commit, CommitError, ResourceChange, ResourceRow, StoredResource};
 
 impl Configuration {
-    /// Brings the directory up to what a tenant's settings list. What is wrong there is told to
-    /// operators, and keeps nobody from being served.
+    /// Brings the rows of a tenant's listed resources up to date.
     pub(super) async fn publish_listed_resources(&self, tenant: &Tenant) {
         let Ok(connector) = &tenant.connector else { return };
         if let Err(error) = self.try_to_publish(tenant, &connector.manifest).await {
             let tenant = &tenant.id;
-            tracing::error!(tenant, error = format!("{error:#}"), "its lists are not up to date");
+            let error = format!("{error:#}");
+            tracing::error!(tenant, error, "config: listed resources could not be published");
         }
     }
 
-    /// What goes, goes first: its id may be that of another type now.
     async fn try_to_publish(&self, tenant: &Tenant, manifest: &Manifest) -> anyhow::Result<()> {
         let settings: Map<String, Value> = serde_json::from_str(&tenant.settings)?;
         let mut changes = Vec::new();
@@ -51,7 +54,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// None where it is there as it is listed.
+    /// The change that brings the row of a resource up to date; none if it is.
     fn listed_change(
         &self,
         tenant: &Tenant,

@@ -1,4 +1,4 @@
-//! When tokens were last presented: noted in memory with each request, written once a minute.
+//! The last uses of tokens: noted in memory with each request, and written once a minute.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -20,7 +20,7 @@ const WRITE_INTERVAL: Duration = Duration::from_secs(60);
 pub(super) struct TokenUses(Mutex<HashMap<String, Arc<AtomicI64>>>);
 
 impl TokenUses {
-    /// A token as it was read from the store.
+    /// A credential of this row, whose uses are noted here.
     pub(super) fn credential(&self, row: CredentialRow) -> Credential {
         let used = Arc::clone(self.locked().entry(row.id.clone()).or_default());
         Credential { row, used }

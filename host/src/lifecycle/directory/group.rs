@@ -1,4 +1,14 @@
-//! Groups: made, renamed, joined and left, in events that a connector can bear.
+//! Writes of groups: creation, and changes of attributes and members.
+//!
+//! Many changes of one group come at the same time, for example when everyone is assigned to it. So
+//! the group's lock is not held until a change is durable: it is released once the change is
+//! decided, and the next change is decided from the uncommitted state. Both share a transaction. If
+//! a commit fails, so do the commits that were built on it, since each expects the version before
+//! it; they are decided again.
+//!
+//! A change that was decided from uncommitted state has no other effect than a commit behind the
+//! one that it depends on. If it would lead to a call, a refusal or an answer without a commit, it
+//! is discarded, and decided again when everything before it is durable.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,10 +36,10 @@ use crate::store::{
     AccountRow, CommitError, OperationFilter, OperationState, Receipt, Related, StoredResource,
 };
 
-/// How often a change is decided anew that before overtaken by an accident of the one before it.
+/// How often a change is decided, if commits that it depends on fail.
 const MAX_ATTEMPTS: usize = 8;
 
-/// A change that before decided, and its place in the queue to the disk.
+/// A decided change whose commit is queued.
 struct QueuedChange {
     work: Work,
     receipt: Receipt,
@@ -56,7 +66,7 @@ impl Directory {
         if all.len() <= MEMBERS_PER_EVENT {
             return Ok(written);
         }
-        // The rest, or what a retry finds missing of it.
+        // The remaining members, or those that an earlier attempt has not added.
         let add: Vec<MemberRef> = all.into_iter().map(member_reference).collect();
         let addition = |group: &Resource| {
             let members = vec![MemberChange::Add(add.clone())];
@@ -68,7 +78,7 @@ impl Directory {
         }
     }
 
-    /// Makes the group, or finds the one that the same request made before.
+    /// Creates the group, or finds the one that the same request has created before.
     async fn create_or_find_group(
         self: &Arc<Self>,
         target: &WriteTarget,
@@ -94,7 +104,7 @@ impl Directory {
         self.operations.carry_out(tenant, change, deadline).await
     }
 
-    /// Groups of the same name; names of groups are not unique.
+    /// Groups that were created with the same name; group names are not unique.
     async fn created_with_this_name(
         &self,
         tenant: &Tenant,
@@ -118,7 +128,7 @@ impl Directory {
         Ok(found)
     }
 
-    /// PUT and PATCH differ in how the group after is made, and in nothing else.
+    /// Changes a group. PUT and PATCH differ only in their modification.
     pub(super) async fn modify_group(
         self: &Arc<Self>,
         target: &WriteTarget,
@@ -136,7 +146,7 @@ impl Directory {
         Err(anyhow::anyhow!("group {id} could not be changed in {MAX_ATTEMPTS} attempts").into())
     }
 
-    /// None where it before decided from a group that never came to be.
+    /// None if the state that the change was decided from was not committed.
     async fn try_modify_group(
         self: &Arc<Self>,
         target: &WriteTarget,
@@ -157,7 +167,7 @@ impl Directory {
             lane.quiet().await;
         } else {
             lane.quiet().await;
-            // Only to tell whether it is the same request: what is open may change the group.
+            // Only to recognise a repeated request: the open operations may change the group.
             let change = self.first_group_change(target, id, &modification).await?;
             if let Some(written) =
                 self.operations.make_way(&target.tenant, &key, change, deadline).await?
@@ -165,7 +175,7 @@ impl Directory {
                 return Ok(Some(written));
             }
         }
-        let before = self.before(target, id).await?;
+        let before = self.read_before(target, id).await?;
         let Patched { resource: after, members, .. } = modification(&before.resource)?;
         let mut slices = self.membership_delta(target, id, &members, &[]).await?.slices();
         if slices.len() > 1 {
@@ -181,9 +191,9 @@ impl Directory {
         }
     }
 
-    /// Decides from what is uncommitted, and not on disk yet. None where there is nothing, and where
-    /// it leads to anything but a commit behind it: no answer is given, nobody is called and nothing
-    /// is refused because of what may never be.
+    /// Decides a change from uncommitted state. None if there is no such state, or if the decision
+    /// leads to anything but a commit behind it: no answer, call or refusal may follow from a state
+    /// that may never be committed.
     async fn change_speculatively(
         self: &Arc<Self>,
         target: &WriteTarget,
@@ -194,7 +204,7 @@ impl Directory {
     ) -> Result<Option<QueuedChange>, Error> {
         let Some(last) = uncommitted.last() else { return Ok(None) };
         let before = last.before.clone();
-        // RFC 7644 §3.14: one that fails here is looked at again when all is on disk.
+        // RFC 7644 §3.14: a condition that fails here is checked again when all is durable.
         if target.precondition.check(before.stored.revision()).is_err() {
             return Ok(None);
         }
@@ -204,10 +214,10 @@ impl Directory {
         if needs_all_members(&members) {
             return Ok(None);
         }
-        let Ok(movement) = self.membership_delta(target, id, &members, uncommitted).await else {
+        let Ok(delta) = self.membership_delta(target, id, &members, uncommitted).await else {
             return Ok(None);
         };
-        let mut slices = movement.slices();
+        let mut slices = delta.slices();
         let (Some(slice), true) = (slices.pop(), slices.is_empty()) else { return Ok(None) };
         let account = before.account.clone();
         let Some(change) = group_change(before, after, slice) else { return Ok(None) };
@@ -226,17 +236,17 @@ impl Directory {
         })
     }
 
-    /// The first of the events that a modification becomes; none where nothing changes.
+    /// The first of the changes that a modification becomes; none if nothing changes.
     async fn first_group_change(
         &self,
         target: &WriteTarget,
         id: &str,
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
     ) -> Result<Option<Change>, Error> {
-        let before = self.before(target, id).await?;
+        let before = self.read_before(target, id).await?;
         let patched = modification(&before.resource)?;
-        let movement = self.membership_delta(target, id, &patched.members, &[]).await?;
-        let first = movement.slices().into_iter().next().unwrap_or_default();
+        let delta = self.membership_delta(target, id, &patched.members, &[]).await?;
+        let first = delta.slices().into_iter().next().unwrap_or_default();
         let mut change = group_change(before, patched.resource, first);
         if let Some(change) = &mut change {
             change.conditional = target.precondition.is_given();
@@ -244,7 +254,8 @@ impl Directory {
         Ok(change)
     }
 
-    /// The caller holds the group's lane, and nothing is open or uncommitted on it.
+    /// Carries the slices out one after another. The caller holds the group's lock, and nothing is
+    /// open or uncommitted on it.
     async fn change_in_slices(
         self: &Arc<Self>,
         target: &WriteTarget,
@@ -263,14 +274,14 @@ impl Directory {
             if !matches!(written, Written::Kept(_)) || slices.peek().is_none() {
                 break;
             }
-            before = self.before(target, &id).await?;
+            before = self.read_before(target, &id).await?;
             after = before.resource.clone();
         }
         Ok(written)
     }
 
-    /// Carries a change out, and passes the lane on as soon as it is decided. None where it could
-    /// not be written because the group or those who join have changed.
+    /// Carries a change out, and releases the lock as soon as it is decided. None if it could not
+    /// be committed because the group or the people who join have changed.
     async fn change_and_release_early(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
@@ -296,7 +307,7 @@ impl Directory {
         }
     }
 
-    /// Passes the lane on, and waits until what before decided is on disk.
+    /// Releases the lock, and waits until the change is durable. None if the commit is stale.
     async fn release_and_wait(
         &self,
         lane: Lane<Arc<Standing>>,
@@ -314,14 +325,14 @@ impl Directory {
     }
 }
 
-/// One event of a group; none where nothing changes.
-fn group_change(before: Before, after: Resource, movement: MembershipDelta) -> Option<Change> {
-    let difference = event::of_group(&before.resource, &after, !movement.is_empty());
+/// A change of a group; none if nothing changes.
+fn group_change(before: Before, after: Resource, delta: MembershipDelta) -> Option<Change> {
+    let difference = event::of_group(&before.resource, &after, !delta.is_empty());
     let mut change = Change::new("Group", difference.kind?, Some(before), after);
     change.changes = difference.changes;
-    change.joined = movement.joined;
-    change.left = movement.left;
-    change.nested = movement.nested;
+    change.joined = delta.joined;
+    change.left = delta.left;
+    change.nested = delta.nested;
     Some(change)
 }
 

@@ -1,4 +1,9 @@
-//! Who will have joined and left a group, as set operations on rows.
+//! Membership changes: the members who join and leave a group, computed as sets.
+//!
+//! Most changes are computed from the members that they name; only a replacement, or a removal by
+//! filter, reads all members of the group. Connectors have bounded memory and calls, so a delta of
+//! more than [`MEMBERS_PER_EVENT`] people becomes several operations. Each is atomic; a failure
+//! names its operation, and a retry continues where the last attempt stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,20 +18,20 @@ use crate::lifecycle::operation::standing::Standing;
 use crate::scim::{self, MemberChange, MemberRef};
 use crate::store::{MemberRow, Person};
 
-/// No event carries more who join and leave (wit/types.wit).
+/// The most people who join, and who leave, in one event (wit/types.wit).
 pub(super) const MEMBERS_PER_EVENT: usize = 100;
 
-/// Who joins and who leaves, of whom the app can be told.
+/// The members who join and leave a group.
 #[derive(Debug, Default)]
 pub(super) struct MembershipDelta {
     pub(super) joined: Vec<Member>,
     pub(super) left: Vec<Member>,
-    /// Those who joined and are groups themselves.
+    /// The ids of those in `joined` that are groups.
     pub(super) nested: Vec<String>,
 }
 
 impl MembershipDelta {
-    /// Those who join must exist in this tenant.
+    /// Looks the members up. Those who join must exist in the tenant; else `invalidValue`.
     fn of(
         people: Vec<Person>,
         joined: Vec<String>,
@@ -34,26 +39,26 @@ impl MembershipDelta {
     ) -> Result<Self, scim::Error> {
         let mut known: BTreeMap<String, Person> =
             people.into_iter().map(|person| (person.id.clone(), person)).collect();
-        let mut movement = Self::default();
+        let mut delta = Self::default();
         for id in joined {
             let Some(Person { name, kind, account, .. }) = known.remove(&id) else {
-                let why = format!("members: {id} is no user or group of this directory");
+                let why = format!("members: {id} is not a user or group of this directory");
                 return Err(scim::Error::invalid_value(why));
             };
             if kind == "Group" {
-                movement.nested.push(id.clone());
+                delta.nested.push(id.clone());
             }
-            movement.joined.push(Member { id, name, account });
+            delta.joined.push(Member { id, name, account });
         }
         for id in left {
             let person = known.remove(&id);
             let (name, account) = person.map(|it| (it.name, it.account)).unwrap_or_default();
-            movement.left.push(Member { id, name, account });
+            delta.left.push(Member { id, name, account });
         }
-        Ok(movement)
+        Ok(delta)
     }
 
-    /// Cuts a large movement into events of at most a hundred; there is always one.
+    /// Cuts the delta into slices of at most [`MEMBERS_PER_EVENT`]; there is always one.
     pub(super) fn slices(self) -> Vec<Self> {
         let joins: Vec<&[Member]> = self.joined.chunks(MEMBERS_PER_EVENT).collect();
         let leaves: Vec<&[Member]> = self.left.chunks(MEMBERS_PER_EVENT).collect();
@@ -73,8 +78,8 @@ impl MembershipDelta {
 }
 
 impl Directory {
-    /// Plays the changes on the members that are there, in order. `uncommitted` is what others have
-    /// decided about them and is not on disk yet.
+    /// The delta of the changes, applied in order to the current members and to the changes that
+    /// are `uncommitted` yet.
     pub(super) async fn membership_delta(
         &self,
         target: &WriteTarget,
@@ -102,7 +107,7 @@ impl Directory {
         Ok(MembershipDelta::of(people, joined, left)?)
     }
 
-    /// Who joins a group that is being made.
+    /// The delta of a group that is being created.
     pub(super) async fn initial_members(
         &self,
         target: &WriteTarget,
@@ -120,7 +125,7 @@ impl Directory {
     }
 }
 
-/// Whether a change can only be understood from all who are members.
+/// Whether the changes depend on all members of the group.
 pub(super) fn needs_all_members(changes: &[MemberChange]) -> bool {
     let all = |change: &MemberChange| {
         matches!(
@@ -131,12 +136,12 @@ pub(super) fn needs_all_members(changes: &[MemberChange]) -> bool {
     changes.iter().any(all)
 }
 
-/// Those of the nested groups that are among these.
+/// The nested groups that are among these members.
 fn nested_among(nested: &[String], members: &[Member]) -> Vec<String> {
     nested.iter().filter(|id| members.iter().any(|member| member.id == **id)).cloned().collect()
 }
 
-/// Everybody whom the changes name.
+/// The ids of the members that the changes name.
 fn named_members(changes: &[MemberChange]) -> Vec<String> {
     let ids = changes.iter().flat_map(|change| match change {
         MemberChange::Add(members) => members.iter().map(|m| m.value.clone()).collect(),
@@ -146,7 +151,7 @@ fn named_members(changes: &[MemberChange]) -> Vec<String> {
     ids.collect()
 }
 
-/// Who will have joined and left once the changes were played on those who were members.
+/// The ids that join and those that leave when the changes are applied to the members `before`.
 fn apply_changes(
     changes: &[MemberChange],
     rows: &[MemberRow],
@@ -170,7 +175,7 @@ fn apply_change(
         |members: &[MemberRef]| members.iter().map(|m| m.value.clone()).collect::<Vec<_>>();
     match change {
         MemberChange::Add(members) => now.extend(values(members)),
-        // RFC 7644 §3.5.2.2, and every client: whoever is no member stays no member.
+        // RFC 7644 §3.5.2.2, and as every client expects: to remove a non-member changes nothing.
         MemberChange::Remove(ids) => {
             for id in ids {
                 now.remove(id);
@@ -180,7 +185,8 @@ fn apply_change(
         MemberChange::Clear => now.clear(),
         MemberChange::RemoveWhere(filter) => {
             let members = target.resource_type.attribute(None, "members");
-            let members = members.ok_or_else(|| scim::Error::invalid_path("no members here"))?;
+            let members = members
+                .ok_or_else(|| scim::Error::invalid_path("there is no attribute members"))?;
             for row in rows {
                 let element = Map::from_iter([
                     ("value".to_owned(), Value::String(row.member.clone())),

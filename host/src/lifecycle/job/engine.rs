@@ -1,5 +1,9 @@
-//! The engine: runs a job in passes over the people of its tenant, until it is finished, blocked,
-//! cancelled, or the host stops.
+//! The engine of jobs: runs a job in passes over the people of its tenant, until it is finished,
+//! blocked or cancelled, or the host stops.
+//!
+//! Each pass takes a step for every person who is left. After several passes without progress the
+//! job is blocked with the reason, and an operator decides whether to run it again. Open operations
+//! are retried all the same.
 
 use std::sync::Arc;
 
@@ -14,25 +18,25 @@ use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{AccountRow, JobKind, JobProgress, JobRow, JobState, TenantRow};
 
-/// People whose step is taken at the same time.
+/// The most people whose steps run at the same time.
 const CONCURRENT_STEPS: usize = 16;
-/// Accounts that are read at once. Progress is written after each page.
+/// The number of accounts in a page. Progress is written after each page.
 pub(super) const PAGE: u32 = 500;
-/// After so many passes without progress, the job is blocked and an operator decides.
+/// The number of passes without progress after which a job is blocked.
 const MAX_FUTILE_PASSES: u32 = 6;
-/// What an operator reads of an internal error.
+/// The reason that an operator reads after an internal error.
 pub(super) const INTERNAL: &str = "internal error; see the server log";
 
 /// The result of one pass over the people.
 struct PassResult {
     /// How many are left.
     left: u64,
-    /// What stood in the way of one of them.
+    /// Why the step for one of them failed.
     why: Option<String>,
 }
 
 impl Jobs {
-    /// Inserts a job, together with its tenant's row, and runs it.
+    /// Runs a job as a background task.
     pub(super) fn run_in_background(self: &Arc<Self>, id: String) {
         let stopped = self.running.start(&id);
         let jobs = Arc::clone(self);
@@ -52,17 +56,18 @@ impl Jobs {
         Ok(())
     }
 
-    /// Cancels a job that is not finished. What it has done stays done.
+    /// Cancels a job that is not finished. Its completed steps are not undone.
     pub async fn cancel(&self, id: &str) -> Result<JobRow, Error> {
         let _changing = self.config.lock().await;
         let mut job = self.job(id).await?;
         let tenant = match job.kind {
             JobKind::Disconnect => self.paused_row(&job).await?,
         };
-        job.note = Some("cancelled by an operator; what it has done stays done".to_owned());
+        job.note = Some("cancelled by an operator; completed steps are not undone".to_owned());
         if !self.end(&mut job, JobState::Cancelled, tenant.as_ref()).await? {
             let state = self.job(id).await?.state.name();
-            return Err(scim::Error::new(409, format!("job {id} is {state} and stays so")).into());
+            let detail = format!("job {id} is {state} and cannot be cancelled");
+            return Err(scim::Error::new(409, detail).into());
         }
         Ok(job)
     }
@@ -121,7 +126,7 @@ impl Jobs {
         }
     }
 
-    /// One pass over the people; none if the job has ended.
+    /// One pass over the people, and the end of the job if none is left. None if the job has ended.
     async fn pass_or_conclude(
         self: &Arc<Self>,
         id: &str,
@@ -156,7 +161,7 @@ impl Jobs {
         Ok(job)
     }
 
-    /// One pass over the people, from where the pass before was interrupted.
+    /// One pass over the people, continued where the pass before was interrupted.
     async fn pass(
         self: &Arc<Self>,
         job: &mut JobRow,
@@ -186,7 +191,7 @@ impl Jobs {
         Ok(PassResult { left, why })
     }
 
-    /// Takes the step for each person of a page. Returns what stood in the way of some.
+    /// Takes the step for each person of a page. Returns the reasons of steps that failed.
     async fn steps(
         self: &Arc<Self>,
         job: &JobRow,
@@ -215,7 +220,7 @@ impl Jobs {
         obstacles
     }
 
-    /// Writes how far the job is.
+    /// Writes the progress of a job.
     async fn advance(
         &self,
         job: &mut JobRow,
@@ -230,8 +235,7 @@ impl Jobs {
         Ok(())
     }
 
-    /// Blocks a job that makes no progress, and writes down why. Operations that are open are
-    /// retried all the same.
+    /// Blocks a job that makes no progress, with the reason.
     async fn block(&self, id: &str, left: u64, why: Option<String>) -> anyhow::Result<()> {
         let _changing = self.config.lock().await;
         let Some(mut job) = self.store.job(id).await? else { return Ok(()) };
@@ -240,7 +244,7 @@ impl Jobs {
         }
         job.state = JobState::Blocked;
         job.progress.failed = left;
-        job.note = Some(why.unwrap_or_else(|| "other changes came in between".to_owned()));
+        job.note = Some(why.unwrap_or_else(|| "other changes interfered".to_owned()));
         job.updated = rfc3339(self.clock.now());
         let note = job.note.as_deref();
         tracing::error!(job = id, left, note, "job: blocked, an operator must decide");

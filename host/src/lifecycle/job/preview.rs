@@ -1,4 +1,6 @@
-//! What a disconnect would do, before it does anything.
+//! Previews of disconnects: the people they affect, and the connector's first decision for each.
+//!
+//! A preview changes nothing, and no call leaves.
 
 use std::sync::Arc;
 
@@ -17,20 +19,20 @@ use crate::store::{AccountRow, Related};
 /// How many people the preview names; it counts all.
 const NAMED: usize = 100;
 
-/// What a disconnect would do, before it does anything.
+/// What a disconnect would do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Preview {
     /// The tenant.
     pub tenant: String,
-    /// What would become of the people.
+    /// The action for each person.
     pub people: PeopleAction,
-    /// How many are connected.
+    /// How many people are connected.
     pub total: u64,
     /// How many of them are active.
     pub active: u64,
-    /// How many the connector refuses to decide for.
+    /// How many decisions the connector refuses, or fails to make.
     pub refused: u64,
-    /// The first of them, each with what the connector would do.
+    /// The first people, each with the connector's decision.
     pub named: Vec<PreviewedPerson>,
 }
 
@@ -43,12 +45,12 @@ pub struct PreviewedPerson {
     pub user_name: String,
     /// Whether the person is active.
     pub active: bool,
-    /// What the connector would do.
+    /// The connector's decision, in words.
     pub decision: String,
 }
 
 impl Jobs {
-    /// What a disconnect would do. Nothing is changed, and nobody is called.
+    /// Previews a disconnect.
     pub async fn preview_disconnect(
         &self,
         id: &str,

@@ -1,4 +1,8 @@
-//! Connectors of a running host: pushed, listed, promoted, rolled back.
+//! Pushes of connectors, and lists of the versions that a host has.
+//!
+//! A push checks the signature, compiles the component and reads its manifest, before the file is
+//! stored as a version. A version is immutable, since the journal names it: another file of the
+//! same name and version is refused, unless it differs only in its signatures.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,29 +23,29 @@ use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::ConnectorRow;
 
-/// What was pushed.
+/// The result of a push.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Pushed {
     /// The sha-256 of the file, in hexadecimal.
     pub digest: String,
-    /// The version that it is kept as.
+    /// The version that it is stored as.
     pub version: String,
-    /// Whether this very file was there already.
+    /// Whether the same file was stored already.
     pub known: bool,
-    /// Who vouches for it; none where the host asks for nobody.
+    /// The signer: a trusted key, or muster itself. None if the host has no trusted keys.
     pub signer: Option<String>,
-    /// What it says of itself.
+    /// The manifest of the connector.
     pub manifest: Manifest,
 }
 
-/// A file that may be kept: loaded, and vouched for where somebody has to.
+/// A file that may be stored: its signature is checked, and it is loaded.
 pub(super) struct VerifiedConnector {
     wasm: Vec<u8>,
     signer: Option<String>,
     pub(super) connector: Arc<Connector>,
 }
 
-/// One connector version.
+/// One connector version in a list.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ConnectorSummary {
     /// The sha-256 of the file, in hexadecimal.
@@ -50,19 +54,19 @@ pub struct ConnectorSummary {
     pub name: String,
     /// Its semantic version.
     pub version: String,
-    /// Who vouched for it when it was pushed: a trusted key, or muster itself.
+    /// The signer when it was pushed: a trusted key, or muster itself.
     pub signer: Option<String>,
     /// When it was pushed.
     pub created: String,
     /// The apps that it decides for.
     pub apps: Vec<String>,
-    /// The tenants that it decides for alone.
+    /// The tenants that have it as a version of their own.
     pub tenants: Vec<String>,
-    /// Since when only its name is left, for the journal.
+    /// When it was retired.
     pub retired: Option<String>,
 }
 
-/// All about one version.
+/// The details of one version.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConnectorDetail {
     /// The connector's name.
@@ -71,17 +75,17 @@ pub struct ConnectorDetail {
     pub version: String,
     /// The sha-256 of the file, in hexadecimal.
     pub digest: String,
-    /// Who vouched for it when it was pushed: a trusted key, or muster itself.
+    /// The signer when it was pushed: a trusted key, or muster itself.
     pub signer: Option<String>,
-    /// Bytes of the file; none are left of one that is retired.
+    /// The bytes of the file; 0 if it is retired.
     pub size: u64,
     /// When it was pushed.
     pub created: String,
-    /// Since when only its name is left, for the journal.
+    /// When it was retired.
     pub retired: Option<String>,
     /// Where it is used.
     pub used: Usage,
-    /// What it says of itself.
+    /// Its manifest.
     pub manifest: Value,
 }
 
@@ -93,11 +97,10 @@ impl From<&Pushed> for ConnectorVersion {
 }
 
 impl Versions {
-    /// Verifies, compiles and tries a connector, and keeps it. It decides nothing until it is
-    /// promoted.
+    /// Verifies, compiles and stores a connector. It decides nothing until it is promoted.
     pub async fn push(&self, wasm: Vec<u8>) -> Result<Pushed, Error> {
         let verified = self.verify(wasm).await?;
-        // Nobody else pushes this version, or retires it, between the look and the deed.
+        // No other push or retirement of this version may come between the check and the write.
         let _one_at_a_time = self.config.lock().await;
         let (digest, manifest) = (&verified.connector.digest, &verified.connector.manifest);
         let version = manifest.version.to_string();
@@ -120,7 +123,7 @@ impl Versions {
         self.keep(verified, version, &rows).await
     }
 
-    /// A file that this host may load, and can.
+    /// Checks a file's signature, and loads it.
     pub(super) async fn verify(&self, wasm: Vec<u8>) -> Result<VerifiedConnector, Error> {
         let signer = self.config.connectors().signer(&wasm)?;
         match self.config.connectors().runtime().load(&wasm).await {
@@ -130,7 +133,7 @@ impl Versions {
         }
     }
 
-    /// Keeps it as this version, unless it is among all the rows that there are.
+    /// Stores a connector as this version, unless it is among the rows, which are all that exist.
     pub(super) async fn keep(
         &self,
         verified: VerifiedConnector,
@@ -167,14 +170,15 @@ impl Versions {
             retired.iter().filter(|row| row.retired.is_some()).map(|row| &row.digest).collect();
         for embedded in &embedded::CONNECTORS {
             if retired.contains(&&crate::connector::digest(embedded.wasm)) {
-                continue; // An operator's word counts for longer than one start.
+                continue; // An operator's decision outlasts a restart.
             }
             let span = tracing::info_span!("embedded", connector = embedded.name);
             match self.push(embedded.wasm.to_vec()).instrument(span).await {
                 Ok(_) => {}
                 // Another build of the same version was promoted before; it stays.
                 Err(Error::Client(error)) if error.status == 409 => {
-                    tracing::warn!(connector = embedded.name, "{}", error.detail);
+                    let (connector, reason) = (embedded.name, error.detail);
+                    tracing::warn!(connector, reason, "versions: an embedded connector was kept");
                 }
                 Err(Error::Client(error)) => anyhow::bail!("{}: {}", embedded.name, error.detail),
                 Err(Error::Internal(error)) => return Err(error.context(embedded.name)),
@@ -183,7 +187,7 @@ impl Versions {
         Ok(())
     }
 
-    /// All versions, newest last; of builds, those that were not replaced.
+    /// All versions, newest last, without retired builds.
     pub async fn connector_summaries(&self) -> anyhow::Result<Vec<ConnectorSummary>> {
         let apps = self.store.apps().await?;
         let tenants = self.store.tenants().await?;
@@ -212,12 +216,12 @@ impl Versions {
             .collect())
     }
 
-    /// Every version by its digest, retired or not.
+    /// All versions by digest, including retired ones.
     pub async fn by_digest(&self) -> anyhow::Result<HashMap<String, ConnectorVersion>> {
         self.config.connectors().versions().await
     }
 
-    /// All about a version, retired or not.
+    /// The details of a version, retired or not.
     pub async fn connector_detail(&self, reference: &str) -> Result<ConnectorDetail, Error> {
         let row = newest(reference, self.config.connectors().rows().await?)?;
         Ok(ConnectorDetail {

@@ -1,5 +1,14 @@
-//! A candidate is tried on the past: it is asked what others were asked, with the answers that the
-//! app gave then, and every difference is told. Nothing is called and nothing is written.
+//! Replays: a candidate decides the recorded decisions of an app again, and each difference is
+//! reported.
+//!
+//! The candidate gets the recorded questions with the recorded answers of the app, step by step, as
+//! long as it decides as before. Nothing is called and nothing is written. Texts that people read,
+//! such as a note, may differ in decisions that are alike; requests to the app, the account and the
+//! visibility to the identity provider may not.
+//!
+//! A replay gives way to the traffic: it runs on the threads of the connectors, since it shall
+//! measure the cost of decisions, but never on all of them, and before each question all waiting
+//! decisions go first.
 
 mod difference;
 mod recorded;
@@ -31,68 +40,69 @@ use recorded::RecordedDecision;
 use report::ReplayTotals;
 use timing::TimedDecision;
 
-/// Decisions that are read, and decided again, at once.
+/// The number of decisions that are read together, and decided again.
 const PAGE: u32 = 64;
-/// Of fewer decisions than this, more are timed.
+/// If there are fewer decisions than this, a greater part of them is timed.
 const FEW: u64 = 4000;
-/// How often somebody who waits is told how far it is.
+/// The shortest time between two progress updates.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-/// A candidate that computes for ever so often is not asked any more: each time costs a tenth of a
-/// second.
+/// A replay ends after so many decisions that ran into the time limit, since each costs a tenth of
+/// a second.
 const MAX_DEADLINES: u64 = 20;
 
-/// What is replayed, as an operator asks for it.
+/// A replay as an operator asks for it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplaySpec {
     /// The candidate: a connector's name, `name@version`, or digest.
     pub connector: String,
-    /// Only decisions since this moment, RFC 3339.
+    /// Only decisions since this time, RFC 3339.
     pub since: Option<String>,
-    /// Only so many, the newest.
+    /// Only so many decisions, the newest.
     pub last: Option<u64>,
-    /// Only this tenant's.
+    /// Only decisions of this tenant.
     pub tenant: Option<String>,
 }
 
-/// A replay that can begin.
+/// A replay that is ready to begin.
 struct ReplayPlan {
     candidate: Arc<Connector>,
-    /// What a decision may take.
+    /// The limits of one decision.
     budget: Budget,
-    /// Who decides now, to compare how long both take.
+    /// The version that decides now, to compare the times of both.
     active: Option<Arc<Connector>>,
     filter: RecordedFilter,
     last: u64,
+    /// About how many decisions there are.
     about: u64,
     /// One of so many decisions is timed.
     timed: usize,
 }
 
 impl Versions {
-    /// Tries a connector on the decisions that the journal has of an app. It ends early where nobody
-    /// listens any more.
+    /// Replays the recorded decisions of an app with a connector. The replay ends early if the
+    /// receiver is dropped.
     pub async fn replay(
         self: &Arc<Self>,
         app: &str,
         spec: ReplaySpec,
     ) -> Result<mpsc::Receiver<ReplayUpdate>, Error> {
         let plan = Arc::new(self.replay_plan(app, spec).await?);
-        let (news, heard) = mpsc::channel(4);
+        let (updates, receiver) = mpsc::channel(4);
         let versions = Arc::clone(self);
         self.tasks.spawn(async move {
             let ended = tokio::select! {
-                ended = versions.replay_all(&plan, &news) => ended,
+                ended = versions.replay_all(&plan, &updates) => ended,
                 () = versions.tasks.stopped() => Err(anyhow::anyhow!("the host is stopping")),
             };
             let last = match ended {
                 Ok(report) => ReplayUpdate::Report(Box::new(report)),
                 Err(error) => ReplayUpdate::Failed(format!("{error:#}")),
             };
-            // Whoever asked may have left.
-            news.send(last).await.ok();
+            // The receiver may be gone.
+            updates.send(last).await.ok();
         });
-        Ok(heard)
+        Ok(receiver)
     }
 
     async fn replay_plan(&self, app: &str, spec: ReplaySpec) -> Result<ReplayPlan, Error> {
@@ -107,7 +117,7 @@ impl Versions {
         let since = match &spec.since {
             None => None,
             Some(text) => Some(first_id_of(text.parse().map_err(|_| {
-                scim::Error::new(422, format!("since: {text:?} is no moment in RFC 3339"))
+                scim::Error::new(422, format!("since: {text:?} is not a time in RFC 3339"))
             })?)),
         };
         let candidate = self
@@ -118,7 +128,7 @@ impl Versions {
         let served = self.config.snapshot().apps.get(app).cloned();
         let budget = served.as_ref().map(|app| app.limits.decision).unwrap_or_default();
         let active = served.and_then(|app| app.connector.clone().ok());
-        // Against itself, nobody is slower.
+        // A version is not compared with itself.
         let active = active.filter(|active| active.digest != candidate.digest);
         let filter = RecordedFilter { app: app.to_owned(), tenant: spec.tenant, since };
         let last = spec.last.unwrap_or(u64::MAX);
@@ -130,10 +140,10 @@ impl Versions {
     async fn replay_all(
         self: &Arc<Self>,
         plan: &Arc<ReplayPlan>,
-        news: &mpsc::Sender<ReplayUpdate>,
+        updates: &mpsc::Sender<ReplayUpdate>,
     ) -> anyhow::Result<ReplayReport> {
         let begun = Instant::now();
-        let mut told = begun;
+        let mut updated = begun;
         let mut totals = ReplayTotals::default();
         let tried = self
             .recorded_pages(plan)
@@ -141,7 +151,7 @@ impl Versions {
                 let (versions, plan) = (Arc::clone(self), Arc::clone(plan));
                 async move { versions.try_page(plan, page?).await }
             })
-            // Some are read while others are decided.
+            // Pages are read while others are decided.
             .buffer_unordered(self.config.options().deciding_threads + 1);
         tokio::pin!(tried);
         while let Some(page) = tried.next().await {
@@ -150,17 +160,17 @@ impl Versions {
                 totals.stopped = true;
                 break;
             }
-            if told.elapsed() >= PROGRESS_INTERVAL {
-                told = Instant::now();
+            if updated.elapsed() >= PROGRESS_INTERVAL {
+                updated = Instant::now();
                 let progress = ReplayUpdate::Progress(totals.progress(plan.about));
-                anyhow::ensure!(news.send(progress).await.is_ok(), "nobody listens any more");
+                anyhow::ensure!(updates.send(progress).await.is_ok(), "the receiver is gone");
             }
         }
         let candidate = self.config.connectors().version(&plan.candidate.digest).await?;
         Ok(totals.report(&plan.filter, candidate, begun.elapsed()))
     }
 
-    /// What the journal has, newest first.
+    /// The recorded decisions, newest first, in pages.
     fn recorded_pages(
         &self,
         plan: &Arc<ReplayPlan>,
@@ -178,7 +188,8 @@ impl Versions {
         })
     }
 
-    /// Decides a page again. It is taken apart on a thread for that, and decided on a connector's.
+    /// Decides a page again. It is parsed on a blocking thread, and decided on a connector's
+    /// thread.
     async fn try_page(
         &self,
         plan: Arc<ReplayPlan>,
@@ -205,7 +216,7 @@ impl Versions {
     }
 }
 
-/// Decides one operation again, step by step, as far as it goes as it went.
+/// Decides one operation again, step by step, as long as the steps are alike.
 fn try_one(
     plan: &ReplayPlan,
     aside: &Aside<'_>,

@@ -1,6 +1,7 @@
-//! What differs between what was decided and what a candidate decides. Pure.
+//! The difference between a recorded decision and a candidate's. Pure.
 //!
-//! What people read, such as a note, may be worded otherwise; JSON may be written otherwise.
+//! Texts that people read, such as a note, may be worded differently, and JSON formatted
+//! differently.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,41 +12,41 @@ use crate::decision::{Account, Membership, Outcome, Refusal, Request, Step, Visi
 use crate::lifecycle::operation::fate::Obstacle;
 use crate::lifecycle::operation::run::why;
 
-/// Characters of an example that are told.
+/// The most characters of an example.
 const EXCERPT: usize = 600;
-/// How the journal begins where the host stopped a connector that wanted too much.
+/// The beginning of the journal's reason if the host stopped a connector at a limit.
 const STOPPED: &str = "the connector was stopped";
 
-/// What kind of thing differs.
+/// The kind of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DifferenceKind {
-    /// The membership, what the identity provider sees, or the account.
+    /// The membership, the visibility to the identity provider, or the account.
     Outcome,
-    /// What the app is asked.
+    /// The requests to the app.
     Requests,
-    /// A no, where there was another answer.
+    /// The candidate refuses, and the recorded decision differs.
     Refusal,
-    /// The candidate crashes, or breaks a limit.
+    /// The candidate crashes, or exceeds a limit.
     Failure,
 }
 
-/// How a candidate's decision compares.
+/// A candidate's decision compared with the recorded one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum DecisionComparison {
-    /// It is the same.
+    /// Both are the same.
     Alike,
-    /// It is the same in other words: those of then, and the candidate's.
+    /// Both are the same in other words: the recorded ones, and the candidate's.
     Reworded(String, String),
-    /// It is another one.
+    /// They differ.
     Different(DecisionDifference),
 }
 
-/// What differs in one decision.
+/// A difference in one decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DecisionDifference {
     pub(super) kind: DifferenceKind,
-    /// The same sentence wherever the same thing differs.
+    /// The difference in words, which are the same in all decisions that differ so.
     pub(super) what: String,
     pub(super) recorded: String,
     pub(super) candidate: String,
@@ -56,7 +57,7 @@ impl DecisionComparison {
         !matches!(self, Self::Different(_))
     }
 
-    /// Where the candidate does not take events of this kind.
+    /// The difference if the candidate does not get events of this kind.
     pub(super) fn not_asked() -> Self {
         Self::Different(DecisionDifference {
             kind: DifferenceKind::Outcome,
@@ -73,49 +74,50 @@ pub(super) fn compare(
     expected: ExpectedStep<'_>,
     answer: &Result<Result<Step, Refusal>, Failure>,
 ) -> DecisionComparison {
-    let found = |kind, what| DecisionComparison::Different(finding(kind, what, expected, answer));
+    let different =
+        |kind, what| DecisionComparison::Different(difference(kind, what, expected, answer));
     match (expected, answer) {
         (ExpectedStep::Call(was), Ok(Ok(Step::Call(is)))) => match request_difference(was, is) {
             None => DecisionComparison::Alike,
-            Some(what) => found(DifferenceKind::Requests, format!("call {n}: {what}")),
+            Some(what) => different(DifferenceKind::Requests, format!("call {n}: {what}")),
         },
         (ExpectedStep::Call(_), Ok(Ok(Step::Done(outcome)))) => {
             let what = format!("call {n} is not made; {} without it", state(outcome));
-            found(DifferenceKind::Requests, what)
+            different(DifferenceKind::Requests, what)
         }
         (ExpectedStep::Done(was), Ok(Ok(Step::Done(is)))) => match outcome_difference(was, is) {
-            Some(what) => found(DifferenceKind::Outcome, what),
+            Some(what) => different(DifferenceKind::Outcome, what),
             None if was.note == is.note => DecisionComparison::Alike,
             None => DecisionComparison::Reworded(excerpt(&was.note), excerpt(&is.note)),
         },
         (ExpectedStep::Stop(was), Ok(Ok(Step::Done(is)))) => {
             let what = format!("{} → {}", head(was), state(is));
-            found(DifferenceKind::Outcome, what)
+            different(DifferenceKind::Outcome, what)
         }
         (ExpectedStep::Stop(was), Ok(Ok(Step::Call(_)))) if head(was) == STOPPED => {
             DecisionComparison::Alike
         }
         (_, Ok(Ok(Step::Call(_)))) => {
-            found(DifferenceKind::Requests, format!("a call {n}, which was not made then"))
+            different(DifferenceKind::Requests, format!("a call {n}, which was not made then"))
         }
         (_, Ok(Err(refusal))) => {
             let is = why(&Obstacle::Refused(refusal.clone()));
             same_stop(expected, &is).unwrap_or_else(|| {
                 let what = format!("{} → {}", label(n, expected), head(&is));
-                found(DifferenceKind::Refusal, what)
+                different(DifferenceKind::Refusal, what)
             })
         }
         (_, Err(failure)) => {
             let is = why(&Obstacle::Failed(failure.clone()));
             same_stop(expected, &is).unwrap_or_else(|| {
                 let what = format!("{} → {}", label(n, expected), kind_of(failure));
-                found(DifferenceKind::Failure, what)
+                different(DifferenceKind::Failure, what)
             })
         }
     }
 }
 
-/// Whether it ended with the same no then.
+/// The comparison if the recorded decision ended with the same refusal or failure.
 fn same_stop(expected: ExpectedStep<'_>, is: &str) -> Option<DecisionComparison> {
     match expected {
         ExpectedStep::Stop(was) if was == is => Some(DecisionComparison::Alike),
@@ -126,7 +128,7 @@ fn same_stop(expected: ExpectedStep<'_>, is: &str) -> Option<DecisionComparison>
     }
 }
 
-/// The parts of a request that differ.
+/// The difference of two requests, in words.
 fn request_difference(was: &Request, is: &Request) -> Option<String> {
     if was == is {
         return None;
@@ -151,13 +153,13 @@ fn same_body(was: Option<&[u8]>, is: Option<&[u8]>) -> bool {
     was == is || was.zip(is).is_some_and(|(was, is)| same_json(was, is))
 }
 
-/// Whether these say the same, written otherwise.
+/// Whether two texts are the same JSON value.
 fn same_json(was: &[u8], is: &[u8]) -> bool {
     let read = |text| serde_json::from_slice::<Value>(text).ok();
     read(was).zip(read(is)).is_some_and(|(was, is)| was == is)
 }
 
-/// What differs in an outcome beside its note.
+/// The difference of two outcomes apart from their notes, in words.
 fn outcome_difference(was: &Outcome, is: &Outcome) -> Option<String> {
     if membership(was) != membership(is) || was.visibility != is.visibility {
         return Some(format!("{} → {}", state(was), state(is)));
@@ -174,7 +176,7 @@ fn membership(outcome: &Outcome) -> Option<Membership> {
     outcome.account.as_ref().map(|account| account.membership)
 }
 
-/// Such as "active", or "absent, and gone".
+/// The state of an outcome, such as "active", or "absent, and gone".
 fn state(outcome: &Outcome) -> String {
     let membership = match membership(outcome) {
         Some(Membership::Active) => "active",
@@ -188,7 +190,7 @@ fn state(outcome: &Outcome) -> String {
     }
 }
 
-/// What was wanted then, in a few words.
+/// The recorded step, in a few words.
 fn label(n: usize, expected: ExpectedStep<'_>) -> String {
     match expected {
         ExpectedStep::Call(_) => format!("call {n}"),
@@ -197,7 +199,7 @@ fn label(n: usize, expected: ExpectedStep<'_>) -> String {
     }
 }
 
-/// The kind of a no, without its reason.
+/// The kind of a refusal or failure, without its reason.
 fn head(why: &str) -> &str {
     why.split_once(": ").map_or(why, |(head, _)| head)
 }
@@ -213,7 +215,7 @@ fn kind_of(failure: &Failure) -> &'static str {
     }
 }
 
-fn finding(
+fn difference(
     kind: DifferenceKind,
     what: String,
     expected: ExpectedStep<'_>,

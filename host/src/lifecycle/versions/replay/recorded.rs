@@ -1,4 +1,4 @@
-//! A decision that was made, read from the journal.
+//! A recorded decision: the questions, answers and end of an operation, read from the journal.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use crate::decision::{Context, Event, EventKind, Exchange, Outcome, Refusal, Req
 use crate::lifecycle::operation::work::Used;
 use crate::store::Recorded;
 
-/// What was asked, step by step, and how it ended.
+/// The steps of a decision, and its end.
 #[derive(Debug)]
 pub(super) struct RecordedDecision {
     pub(super) operation: String,
     context: Arc<Context>,
     pub(super) event: Arc<Event>,
-    /// Those that the app answered.
+    /// The exchanges that the app answered.
     pub(super) exchanges: Vec<Exchange>,
-    ending: RecordedEnd,
+    end: RecordedEnd,
 }
 
 /// How a decision ended.
@@ -28,11 +28,11 @@ pub(super) enum RecordedEnd {
     Called(Request),
     /// With an outcome.
     Done(Outcome),
-    /// Without one: why, in the journal's words.
+    /// Without an outcome: the reason in the journal.
     Stopped(String),
 }
 
-/// The next thing that was wanted then.
+/// The recorded next step.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ExpectedStep<'p> {
     Call(&'p Request),
@@ -41,7 +41,7 @@ pub(super) enum ExpectedStep<'p> {
 }
 
 impl RecordedDecision {
-    /// Reads a decision; none where the answers that it rested on are no longer kept.
+    /// Reads a decision; none if the app's answers are no longer kept.
     pub(super) fn read(recorded: Recorded<'_>) -> anyhow::Result<Option<Self>> {
         let operation = recorded.operation.to_owned();
         let read = || format!("operation {operation}");
@@ -62,7 +62,7 @@ impl RecordedDecision {
                 return Ok(None);
             }
         }
-        let ending = match awaited {
+        let end = match awaited {
             Some(request) => RecordedEnd::Called(request),
             None if recorded.answer.starts_with('{') => {
                 RecordedEnd::Done(serde_json::from_str(recorded.answer).with_context(read)?)
@@ -74,7 +74,7 @@ impl RecordedDecision {
             event: Arc::new(serde_json::from_str(recorded.event).with_context(read)?),
             operation,
             exchanges,
-            ending,
+            end,
         }))
     }
 
@@ -83,14 +83,14 @@ impl RecordedDecision {
         matches!(self.event.kind, GroupCreate | GroupUpdate | GroupDelete)
     }
 
-    /// Leaves out what a connector of these features is not given.
+    /// Removes the password if a connector of these features does not get it.
     pub(super) fn remove_ungranted(&mut self, features: &Features) {
         if !features.password && self.event.password.is_some() {
             self.event = Arc::new(Event { password: None, ..(*self.event).clone() });
         }
     }
 
-    /// What is asked once the app has answered so many requests.
+    /// The question after the app has answered so many requests.
     pub(super) fn question(&self, answered: usize) -> Question {
         Question {
             context: Arc::clone(&self.context),
@@ -99,13 +99,13 @@ impl RecordedDecision {
         }
     }
 
-    /// Compares what is wanted now with what was wanted then, after so many answers.
+    /// Compares a candidate's step after so many answers with the recorded one.
     pub(super) fn compare(
         &self,
         answered: usize,
         answer: &Result<Result<Step, Refusal>, Failure>,
     ) -> DecisionComparison {
-        let expected = match (self.exchanges.get(answered), &self.ending) {
+        let expected = match (self.exchanges.get(answered), &self.end) {
             (Some(exchange), _) => ExpectedStep::Call(&exchange.request),
             (None, RecordedEnd::Called(request)) => ExpectedStep::Call(request),
             (None, RecordedEnd::Done(outcome)) => ExpectedStep::Done(outcome),

@@ -1,5 +1,5 @@
-//! What a replay found: counted, and grouped by what differs, so that a million decisions need no
-//! memory.
+//! The report of a replay: differences are counted and grouped, so that memory does not grow with
+//! the number of decisions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,101 +13,101 @@ use crate::decision::EventKind;
 use crate::lifecycle::config::ConnectorVersion;
 use crate::store::RecordedFilter;
 
-/// So many groups are told apart.
+/// The most groups of differences in a report.
 const MAX_GROUPS: usize = 100;
-/// So many decisions are timed.
+/// The most decisions that are timed.
 const MAX_TIMED: usize = 1000;
 
-/// What is told while a replay runs, and at its end.
+/// An update while a replay runs, or its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplayUpdate {
-    /// How far it is.
+    /// The progress so far.
     Progress(ReplayProgress),
-    /// The end.
+    /// The report, at the end.
     Report(Box<ReplayReport>),
-    /// The end, before its time: why.
+    /// The reason why the replay failed.
     Failed(String),
 }
 
-/// How far a replay is.
+/// The progress of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplayProgress {
-    /// Decided again.
+    /// How many decisions were replayed.
     pub decisions: u64,
-    /// About how many there are.
+    /// About how many decisions there are.
     pub about: u64,
-    /// How many of them differ so far.
+    /// How many of the replayed decisions differ.
     pub different: u64,
 }
 
-/// What came of a replay.
+/// The result of a replay.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReplayReport {
     /// The app.
     pub app: String,
-    /// The tenant, where only one was looked at.
+    /// The tenant, if only its decisions were replayed.
     pub tenant: Option<String>,
-    /// Who was tried.
+    /// The candidate.
     pub candidate: ConnectorVersion,
-    /// Whether everything was decided alike, and as fast.
+    /// Whether all decisions are alike, and the candidate is not slower.
     pub alike: bool,
-    /// Decided again.
+    /// How many decisions were replayed.
     pub decisions: u64,
     /// How many of them differ.
     pub different: u64,
-    /// What differs, the most frequent first.
+    /// The differences, the most frequent first.
     pub differences: Vec<DifferenceGroup>,
-    /// How many decisions differ in yet other ways, beyond a hundred.
+    /// How many decisions differ in other ways than the first hundred.
     pub unlisted: u64,
-    /// Decided alike, and said in other words.
+    /// The decisions that are alike in other words.
     pub reworded: Option<RewordedDecisions>,
-    /// How long it takes, where another version decides now and enough was alike.
+    /// The times of both versions, if another version decides now and enough decisions are alike.
     pub pace: Option<Timing>,
-    /// Not decided again, since the app's answers are no longer kept.
+    /// How many decisions were not replayed, since the app's answers are no longer kept.
     pub forgotten: u64,
-    /// Whether it ended early, since the candidate computes for ever.
+    /// Whether the replay ended early, since the candidate exceeded its time too often.
     pub stopped: bool,
-    /// How long it took.
+    /// How long the replay took.
     pub seconds: f64,
 }
 
 /// Decisions that differ in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DifferenceGroup {
-    /// What kind of thing differs.
+    /// The kind of the difference.
     pub kind: DifferenceKind,
-    /// In events of this kind.
+    /// The kind of the events.
     pub event: EventKind,
-    /// What differs.
+    /// The difference, in words.
     pub what: String,
-    /// In so many decisions.
+    /// How many decisions differ so.
     pub count: u64,
     /// The newest of them.
     pub example: Example,
 }
 
-/// Decisions that are alike, in other words.
+/// Decisions that are alike in other words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RewordedDecisions {
-    /// So many.
+    /// How many there are.
     pub count: u64,
     /// The newest of them.
     pub example: Example,
 }
 
-/// A decision to open.
+/// One decision as an example.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
     /// The operation.
     pub operation: String,
-    /// What was decided.
+    /// The recorded decision.
     pub recorded: String,
-    /// What the candidate decides.
+    /// The candidate's decision.
     pub candidate: String,
 }
 
-/// What was found so far.
+/// The counts and groups of a replay so far.
 #[derive(Debug, Default)]
 pub(super) struct ReplayTotals {
     decisions: u64,
@@ -131,16 +131,19 @@ impl ReplayTotals {
                 let example = Example { operation, recorded, candidate };
                 self.reword(RewordedDecisions { count: 1, example });
             }
-            DecisionComparison::Different(finding) => {
+            DecisionComparison::Different(difference) => {
                 self.different += 1;
-                let example =
-                    Example { operation, recorded: finding.recorded, candidate: finding.candidate };
-                self.group((finding.kind, past.event.kind, finding.what), 1, example);
+                let example = Example {
+                    operation,
+                    recorded: difference.recorded,
+                    candidate: difference.candidate,
+                };
+                self.group((difference.kind, past.event.kind, difference.what), 1, example);
             }
         }
     }
 
-    /// Takes what was found elsewhere.
+    /// Adds the totals of a page.
     pub(super) fn add(&mut self, other: Self) {
         self.decisions += other.decisions;
         self.different += other.different;
@@ -219,7 +222,7 @@ impl ReplayTotals {
     }
 }
 
-/// Identifiers are in the order of time.
+/// Operation ids are in the order of time.
 fn keep_newer(newest: &mut Example, example: Example) {
     if example.operation > newest.operation {
         *newest = example;

@@ -1,6 +1,7 @@
-//! How long a candidate takes beside the version that decides now.
+//! The time of a candidate's decisions, compared with the version that decides now.
 //!
-//! Both are asked the same in turns and the best of a few counts, since the machine is others' too.
+//! Both decide the same question in turns, and the shortest of a few times counts, since other work
+//! runs on the machine at the same time.
 
 use std::time::Duration;
 
@@ -9,16 +10,16 @@ use serde::{Deserialize, Serialize};
 use super::recorded::RecordedDecision;
 use crate::connector::{Aside, Connector};
 
-/// How often each is asked.
+/// How often each version decides the same question.
 const REPETITIONS: usize = 3;
-/// Fewer timed say nothing.
+/// The fewest timed decisions that allow a comparison.
 const MIN_TIMED: usize = 8;
-/// So many times as long is slower.
+/// A candidate is slower if it takes at least so many times as long.
 const SLOWER_RATIO: f64 = 1.5;
-/// Less than so much longer is nothing that anybody would notice.
+/// A smaller slowdown is not noticeable.
 const MIN_SLOWDOWN: Duration = Duration::from_micros(50);
 
-/// Both versions' time for the same decision.
+/// The times of both versions for the same decision.
 #[derive(Clone, Debug)]
 pub(super) struct TimedDecision {
     operation: String,
@@ -26,25 +27,25 @@ pub(super) struct TimedDecision {
     candidate: Duration,
 }
 
-/// How long decisions take.
+/// The times of both versions, over all timed decisions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
-    /// So many were timed.
+    /// How many decisions were timed.
     pub decisions: usize,
-    /// The median of the version that decides now, in microseconds.
+    /// The median time of the version that decides now, in microseconds.
     pub active_micros: u64,
-    /// The candidate's, in microseconds.
+    /// The median time of the candidate, in microseconds.
     pub candidate_micros: u64,
     /// How many times as long the candidate takes: the median of all ratios.
     pub ratio: f64,
-    /// Whether that is slower, and not just the weather.
+    /// Whether the candidate is noticeably slower.
     pub slower: bool,
-    /// The operation in which the difference is largest.
+    /// The operation with the largest ratio.
     pub example: String,
 }
 
 impl TimedDecision {
-    /// Asks both for the last step of a decision; none where one of them fails.
+    /// Times the last step of a decision with both versions; none if one of them fails.
     pub(super) fn run(
         aside: &Aside<'_>,
         active: &Connector,
@@ -70,7 +71,7 @@ impl TimedDecision {
 }
 
 impl Timing {
-    /// What timed say together; none where there are too few.
+    /// Compares all timed decisions; none if there are too few.
     pub(super) fn of(mut timed: Vec<TimedDecision>) -> Option<Self> {
         if timed.len() < MIN_TIMED {
             return None;
@@ -79,9 +80,8 @@ impl Timing {
             times.sort_unstable();
             times[times.len() / 2]
         };
-        let active = median(timed.iter().map(|timed_decision| timed_decision.active).collect());
-        let candidate =
-            median(timed.iter().map(|timed_decision| timed_decision.candidate).collect());
+        let active = median(timed.iter().map(|it| it.active).collect());
+        let candidate = median(timed.iter().map(|it| it.candidate).collect());
         timed.sort_unstable_by(|a, b| a.ratio().total_cmp(&b.ratio()));
         let ratio = timed[timed.len() / 2].ratio();
         Some(Self {
@@ -90,7 +90,7 @@ impl Timing {
             candidate_micros: micros(candidate),
             ratio: (ratio * 100.0).round() / 100.0,
             slower: ratio >= SLOWER_RATIO && candidate.saturating_sub(active) >= MIN_SLOWDOWN,
-            example: timed.pop().map(|timed_decision| timed_decision.operation).unwrap_or_default(),
+            example: timed.pop().map(|it| it.operation).unwrap_or_default(),
         })
     }
 }
@@ -105,22 +105,22 @@ mod tests {
 
     #[track_caller]
     fn check(micros: &[(u64, u64)], ratio: f64, slower: bool) {
-        let timed_decision = |(n, &(active, candidate)): (usize, &(u64, u64))| TimedDecision {
+        let decision = |(n, &(active, candidate)): (usize, &(u64, u64))| TimedDecision {
             operation: format!("{n}"),
             active: Duration::from_micros(active),
             candidate: Duration::from_micros(candidate),
         };
-        let pace = Timing::of(micros.iter().enumerate().map(timed_decision).collect())
-            .expect("enough timed");
+        let pace = Timing::of(micros.iter().enumerate().map(decision).collect())
+            .expect("enough decisions");
         assert_eq!((pace.ratio, pace.slower), (ratio, slower));
     }
 
     #[test]
-    fn slower_is_what_most_decisions_are_and_somebody_would_notice() {
+    fn a_candidate_is_slower_if_most_decisions_are_noticeably_slower() {
         check(&[(30, 32); 9], 1.07, false);
         check(&[(30, 60); 9], 2.0, false);
         check(&[(100, 200); 9], 2.0, true);
-        // A few that were disturbed do not count.
+        // A few disturbed decisions do not count.
         check(&[[(100, 101); 6].as_slice(), &[(100, 9000); 3]].concat(), 1.01, false);
         assert_eq!(Timing::of(Vec::new()), None);
     }
