@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster::clock::Clock;
-use muster::lifecycle::{Host, ReplayNews, ReplayReport, ReplaySpec};
+use muster::lifecycle::{Host, ReplayReport, ReplaySpec, ReplayUpdate};
 use muster::store::{OperationFilter, OperationState};
 use serde_json::{Value, json};
 
@@ -165,7 +165,7 @@ async fn replayed(host: &Arc<Host>, app: &str) -> ReplayReport {
         panic!("the replay did not start")
     };
     while let Some(message) = messages.recv().await {
-        if let ReplayNews::Report(report) = message {
+        if let ReplayUpdate::Report(report) = message {
             return *report;
         }
     }

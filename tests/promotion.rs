@@ -138,7 +138,7 @@ async fn a_version_in_use_cannot_be_retired_and_a_retired_one_keeps_its_manifest
     assert!(status == 409 && why.contains("a rollback would lead back to it"), "{why}");
     promote(&muster, json!({ "connector": "roster@0.1.1", "accept": true })).await;
     let (status, why) = retire("0.1.0").await;
-    assert!(status == 409 && why.contains("one operation is not over"), "{why}");
+    assert!(status == 409 && why.contains("one operation that it started"), "{why}");
 
     let held = muster.admin("GET", "/operations?state=held", None).await.body;
     let held = held["operations"][0]["id"].as_str().unwrap().to_owned();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use muster::cli::stage::{Stage, StageConfig};
-use muster::lifecycle::snapshot::Reply;
+use muster::lifecycle::snapshot::ReplyMode;
 use muster::sample::Call;
 use muster::store::{OperationFilter, OperationState};
 use reqwest::Method;
@@ -76,7 +76,8 @@ impl Muster {
 
     /// A host that answers as soon as the operation is durable, before it is done.
     pub(crate) async fn start_replying_when_recorded() -> Self {
-        Self::start_with(StageConfig { reply: Reply::WhenRecorded, ..StageConfig::default() }).await
+        Self::start_with(StageConfig { reply: ReplyMode::WhenRecorded, ..StageConfig::default() })
+            .await
     }
 
     /// A host that answers after this time at the latest, done or not.

@@ -1,9 +1,8 @@
-//! The life of an operation: from a change in a person's life to one that is durable, here and in
-//! the app.
+//! The lifecycle of changes: from a request to a state that is durable in the store and in the app.
 //!
-//! The only place that knows sandbox, outbound client and database at once. Five parts, each with a
-//! struct of its own: `directory` and `job` use `operation`, `versions` and `operation` use
-//! `config`. Nothing here knows HTTP servers or command lines.
+//! [`Host`] assembles five parts, each with a struct. `directory`, `job` and `versions` use
+//! `operation`, and all of them use `config`. Only this part of the crate knows the sandbox, the
+//! outbound client and the store at once; it knows no HTTP servers and no command lines.
 
 mod config;
 mod directory;
@@ -22,18 +21,18 @@ use tokio::time::Instant;
 pub(crate) use config::check_settings;
 pub use config::{
     AppSpec, ClientObservations, Configuration, ConnectorVersion, Credential, Deviation, HostKey,
-    NewTenantToken, TenantSpec, TokenSpec, presented, snapshot,
+    NewTenantToken, TenantSpec, TokenSpec, snapshot, token,
 };
-pub use directory::{Cursor, Directory, Performed, Target};
+pub use directory::{BulkResult, Cursor, Directory, WriteTarget};
 pub use error::Error;
-pub use job::{Ending, Jobs, Preview, PreviewedPerson};
+pub use job::{Jobs, PeopleAction, Preview, PreviewedPerson};
 pub use operation::{Operations, Written};
 pub(crate) use operation::{event, typed_view};
 pub use options::HostOptions;
 pub use versions::{
-    ConnectorDetail, ConnectorSummary, Difference, DifferenceKind, Example, Progress, Promoted,
-    Promotion, Pushed, ReplayNews, ReplayReport, ReplaySpec, Rewording, Rollback, Timing, Usage,
-    Versions,
+    ConnectorDetail, ConnectorSummary, DifferenceGroup, DifferenceKind, Example, Promoted,
+    Promotion, Pushed, ReplayProgress, ReplayReport, ReplaySpec, ReplayUpdate, RewordedDecisions,
+    Rollback, Timing, Usage, Versions,
 };
 
 use crate::clock::Clock;
@@ -43,27 +42,27 @@ use tasks::Tasks;
 /// A running host: a facade over its parts.
 #[derive(Debug)]
 pub struct Host {
-    /// What it was started with.
+    /// The options that it was started with.
     pub options: Arc<HostOptions>,
-    /// Time and ids.
+    /// The source of times and ids.
     pub clock: Clock,
     /// The database.
     pub store: Store,
     /// Apps, tenants, tokens and loaded connectors.
     pub config: Arc<Configuration>,
-    /// What is carried out in apps.
+    /// Operations, which carry changes out in apps.
     pub operations: Arc<Operations>,
-    /// What identity providers write.
+    /// Users and groups, as identity providers write them.
     pub directory: Arc<Directory>,
-    /// Long work over many people.
+    /// Long-running work over many people.
     pub jobs: Arc<Jobs>,
-    /// Connectors and their life.
+    /// Connector versions: pushed, replayed, promoted, retired.
     pub versions: Arc<Versions>,
     tasks: Tasks,
 }
 
 impl Host {
-    /// Opens the data directory, resumes what was left open, and is ready to serve.
+    /// Opens the data directory, and resumes pending operations and jobs.
     pub async fn open(options: HostOptions, clock: Clock) -> anyhow::Result<Arc<Self>> {
         std::fs::create_dir_all(&options.data)
             .with_context(|| format!("making the data directory {}", options.data.display()))?;
@@ -100,15 +99,15 @@ impl Host {
         }))
     }
 
-    /// Removes a tenant that was disconnected, with its directory, its tokens and what is open.
+    /// Removes a disconnected tenant with its directory, its tokens and its pending operations.
     pub async fn remove_tenant(&self, id: &str) -> Result<(), Error> {
         self.config.remove_tenant(id).await?;
         self.operations.forget_tenant(id);
         Ok(())
     }
 
-    /// Finishes what was accepted, until then, and closes the database. What waits for an app
-    /// stays in the journal for the next start.
+    /// Waits until all tasks have ended or the deadline has passed, and closes the database.
+    /// Operations that wait for an app stay in the journal for the next start.
     pub async fn close(&self, by: Instant) {
         self.tasks.stop();
         let tasks = self.tasks.finish(by).await;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use muster::cli::stage::{Stage, StageConfig};
-use muster::lifecycle::{NewTenantToken, Promotion, ReplayNews, ReplaySpec};
+use muster::lifecycle::{NewTenantToken, Promotion, ReplaySpec, ReplayUpdate};
 use muster::store::{OperationFilter, OperationRow};
 use serde_json::json;
 
@@ -46,7 +46,7 @@ impl ServingHost {
             let spec = ReplaySpec { connector: "roster@0.1.0".to_owned(), ..ReplaySpec::default() };
             let mut messages = self.stage.host.versions.replay("roster", spec).await.unwrap();
             while let Some(message) = messages.recv().await {
-                if let ReplayNews::Report(report) = message {
+                if let ReplayUpdate::Report(report) = message {
                     assert!(report.alike, "{report:?}");
                     #[expect(clippy::cast_precision_loss, reason = "a rate")]
                     rates.push(report.decisions as f64 / report.seconds);

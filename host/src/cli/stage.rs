@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::connector::Keyring;
 use crate::lifecycle::{
-    AppSpec, Error, Host, HostOptions, NewTenantToken, TenantSpec, TokenSpec, snapshot::Reply,
+    AppSpec, Error, Host, HostOptions, NewTenantToken, TenantSpec, TokenSpec, snapshot::ReplyMode,
 };
 use crate::limits::LimitsSpec;
 use crate::sample::Sample;
@@ -37,7 +37,7 @@ pub struct StageConfig {
     /// Where compiled connectors are kept from one stage to the next.
     pub compiled: Option<PathBuf>,
     /// When identity providers are answered.
-    pub reply: Reply,
+    pub reply: ReplyMode,
     /// How long an identity provider waits at most.
     pub answer_within: Duration,
     /// How long a disconnect waits before it turns again to those who could not be let go.
@@ -61,7 +61,7 @@ pub struct Stage {
     pub app_url: String,
     /// Where the host is.
     pub url: String,
-    reply: Reply,
+    reply: ReplyMode,
     app_token: String,
     stop: CancellationToken,
     serving: JoinHandle<()>,
@@ -75,7 +75,7 @@ impl Default for StageConfig {
             data: None,
             compiler: super::this_program().unwrap_or_else(|_| "muster".into()),
             compiled: None,
-            reply: Reply::WhenDone,
+            reply: ReplyMode::WhenDone,
             answer_within: Duration::from_secs(25),
             job_pause: Duration::from_secs(15),
             open_operations: 10_000,

@@ -9,8 +9,8 @@ use axum::http::request::Parts;
 
 use super::answer::Refused;
 use crate::clock::rfc3339;
-use crate::lifecycle::presented::Presented;
 use crate::lifecycle::snapshot::Tenant;
+use crate::lifecycle::token::PresentedToken;
 use crate::lifecycle::{Credential, Host};
 use crate::scim::{self, Version};
 use crate::store::CredentialRow;
@@ -87,15 +87,15 @@ fn readable(path: &Result<RawPathParams, RawPathParamsRejection>) -> Result<(), 
 }
 
 /// What the `Authorization` header presents.
-fn presented(parts: &Parts) -> Option<Presented> {
+fn presented(parts: &Parts) -> Option<PresentedToken> {
     let header = parts.headers.get(header::AUTHORIZATION)?;
-    Presented::parse(header.to_str().ok()?)
+    PresentedToken::parse(header.to_str().ok()?)
 }
 
 /// The token, if it is the one that was presented and has not expired. Its use is noted.
 fn use_token<'t>(
     host: &Host,
-    presented: &Presented,
+    presented: &PresentedToken,
     token: Option<&'t Credential>,
 ) -> Option<&'t CredentialRow> {
     let now = host.clock.now();

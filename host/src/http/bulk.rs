@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::answer::{self, Refused};
 use super::authorization::Caller;
 use super::body::BulkBody;
-use crate::lifecycle::{Host, Performed, Written};
+use crate::lifecycle::{BulkResult, Host, Written};
 use crate::scim::bulk::{BULK_RESPONSE_SCHEMA, BulkOperation, BulkRequest};
 use crate::scim::{self, Version, render};
 
@@ -56,7 +56,7 @@ pub(super) async fn bulk(
     Ok(answer::json(200, serde_json::to_string(&answer)?))
 }
 
-fn line<'a>(base_url: &str, operation: &'a BulkOperation, performed: &Performed) -> Line<'a> {
+fn line<'a>(base_url: &str, operation: &'a BulkOperation, performed: &BulkResult) -> Line<'a> {
     let (status, version, response) = match &performed.outcome {
         Ok(Written::Created(found)) => (201, Some(render::entity_tag(found.revision())), None),
         Ok(Written::Kept(found)) => (200, Some(render::entity_tag(found.revision())), None),

@@ -17,7 +17,7 @@ use super::bulk::bulk;
 use super::precondition::OnlyIf;
 use super::search;
 use crate::lifecycle::snapshot::Tenant;
-use crate::lifecycle::{Host, Target, Written};
+use crate::lifecycle::{Host, WriteTarget, Written};
 use crate::scim::{
     self, Dialect, PatchRequest, Precondition, Projection, ResourceType, Stored, Version, render,
     v1,
@@ -119,7 +119,7 @@ fn whole(resource_type: &ResourceType, body: Value, version: Version) -> Value {
 }
 
 /// The operations of a PATCH.
-fn part(target: &Target, body: &Value, version: Version) -> Result<PatchRequest, scim::Error> {
+fn part(target: &WriteTarget, body: &Value, version: Version) -> Result<PatchRequest, scim::Error> {
     let mut reading = target.reading();
     match version {
         Version::V1 => v1::patch(&target.resource_type, body, &mut reading),
@@ -160,7 +160,7 @@ fn target(
     tenant: Arc<Tenant>,
     endpoint: &str,
     precondition: Precondition,
-) -> Result<Target, scim::Error> {
+) -> Result<WriteTarget, scim::Error> {
     let resource_type = resource_type(&tenant, endpoint)?;
     host.directory.target(tenant, resource_type, precondition)
 }
@@ -195,7 +195,7 @@ pub(super) fn related(resource_type: &ResourceType, projection: &Projection) -> 
 
 async fn written_answer(
     host: &Host,
-    target: &Target,
+    target: &WriteTarget,
     written: Written,
     version: Version,
     projection: &Projection,

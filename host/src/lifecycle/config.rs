@@ -1,8 +1,9 @@
 //! The configuration of a host: apps, tenants, tokens and the connectors that decide for them.
 //!
-//! Operators change rows of the store; requests are matched against what was built from these rows
-//! and is kept in memory. Changes are made one after another, and each is durable before it takes
-//! effect. Nothing here knows operations or resources that identity providers write.
+//! Operators change rows of the store. Requests are served from memory: from a snapshot of all apps
+//! and a cache of tenants, which are built from these rows. Changes are made one after another, and
+//! each is durable before it takes effect. This part knows no operations, and no resources that
+//! identity providers write.
 
 pub(in crate::lifecycle) mod apps;
 mod client_observations;
@@ -12,13 +13,13 @@ mod credential;
 mod host_key;
 mod listed_resources;
 mod load;
-pub mod presented;
 mod publish;
 mod settings;
 mod signing;
 pub mod snapshot;
 mod tenant_cache;
 mod tenants;
+pub mod token;
 mod token_use;
 
 use std::sync::Arc;
@@ -33,8 +34,8 @@ pub use connector_reference::ConnectorVersion;
 pub use credential::Credential;
 pub use host_key::HostKey;
 pub(in crate::lifecycle) use host_key::random as random_bytes;
+pub(in crate::lifecycle) use settings::check_app_configuration;
 pub(crate) use settings::check_settings;
-pub(in crate::lifecycle) use settings::fits;
 pub use tenants::{NewTenantToken, TenantSpec, TokenSpec};
 
 use super::options::HostOptions;
@@ -47,7 +48,7 @@ use snapshot::ConfigSnapshot;
 use tenant_cache::TenantCache;
 use token_use::TokenUses;
 
-/// Who is served, by what, and with which settings.
+/// The apps, tenants and tokens of a host, with their connectors.
 #[derive(Debug)]
 pub struct Configuration {
     options: Arc<HostOptions>,
@@ -103,7 +104,7 @@ impl Configuration {
         self.snapshot.load_full()
     }
 
-    /// Waits until no other change of the configuration is being made, and keeps others out.
+    /// Locks the configuration for one change.
     pub(super) async fn lock(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().await
     }
@@ -118,12 +119,12 @@ impl Configuration {
         &self.connectors
     }
 
-    /// When a request that begins now must be answered.
+    /// The time by which a request that starts now must be answered.
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.options.answer_within
     }
 
-    /// What the host was started with.
+    /// The options of the host.
     pub(super) fn options(&self) -> &HostOptions {
         &self.options
     }

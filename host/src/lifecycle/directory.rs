@@ -11,9 +11,9 @@ mod write;
 
 use std::sync::Arc;
 
-pub use bulk::Performed;
+pub use bulk::BulkResult;
 pub use cursor::Cursor;
-pub use write::Target;
+pub use write::WriteTarget;
 
 use super::config::Configuration;
 use super::error::Error;
@@ -43,7 +43,7 @@ impl Directory {
         Arc::new(Self { config, operations, clock, store, tasks })
     }
 
-    /// Does the work as a task, so that it completes even if the caller is dropped.
+    /// Runs the work as a task, so that it completes even if the caller is dropped.
     async fn run_to_completion<T, F>(
         self: &Arc<Self>,
         work: impl FnOnce(Arc<Self>) -> F,

@@ -1,13 +1,13 @@
-//! Why a request was not done.
+//! The error type of `lifecycle`: an answer for the client, or an internal error.
 
 use crate::scim;
 
-/// An answer for the client, or a failure of the host's own.
+/// An answer for the client, or an internal error of the host.
 #[derive(Debug)]
 pub enum Error {
-    /// Part of the protocol; the client reads it as it is.
+    /// An answer of the protocol, which the client reads as it is.
     Client(scim::Error),
-    /// Logged once at the edge; the client reads 500 with a request id and nothing else.
+    /// Logged once where it leaves the host; the client reads 500 and no details.
     Internal(anyhow::Error),
 }
 

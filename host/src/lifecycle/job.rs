@@ -1,10 +1,10 @@
 //! Jobs: long work over many people of a tenant, previewed before it begins and resumed after a
 //! restart.
 //!
-//! A job is a row: what was requested, by whom, how far it is. The engine runs each job as a task
-//! that passes over the people until nobody is left, and writes its progress after each page, so
-//! that a kill at any moment costs at most the page under work. What a job does with each person is
-//! the matter of its kind; each kind's step can be repeated without harm.
+//! A job is a row with its parameters, its requester and its progress. The engine runs each job as
+//! a task that passes over the people until none is left, and writes its progress after each page,
+//! so that a kill costs at most the work on one page. The kind of a job defines its step for one
+//! person; every step can be repeated without harm.
 
 mod disconnect;
 mod engine;
@@ -13,7 +13,7 @@ mod running;
 
 use std::sync::Arc;
 
-pub use disconnect::Ending;
+pub use disconnect::PeopleAction;
 pub use preview::{Preview, PreviewedPerson};
 
 use super::config::Configuration;
@@ -53,7 +53,7 @@ impl Jobs {
         job.ok_or_else(|| scim::Error::new(404, format!("no job {id}")).into())
     }
 
-    /// The jobs that match, newest first, from the one before the job of this id.
+    /// The jobs that match, newest first; with `before`, only those older than the job of this id.
     pub async fn page(
         &self,
         filter: &JobFilter,

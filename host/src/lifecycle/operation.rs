@@ -1,8 +1,8 @@
-//! Operations: what brings an account, or a group, in the app to what the directory says.
+//! Operations: each carries one change of a user or a group out in the app.
 //!
-//! An operation asks the connector, performs the calls that the connector wants, and makes the
-//! outcome durable together with the resource. At most one attempt for a resource runs at a time,
-//! under the resource's lock. What cannot be finished stays in the journal and is retried.
+//! An operation asks the connector, performs the calls that the connector requests, and commits the
+//! outcome together with the resource. At most one attempt for a resource runs at a time, under the
+//! resource's lock. An operation that cannot be finished stays in the journal and is retried.
 
 pub(in crate::lifecycle) mod admission;
 pub(in crate::lifecycle) mod carry_out;
@@ -76,12 +76,12 @@ impl Operations {
         self.open.count()
     }
 
-    /// Forgets what was open of a tenant that is gone.
+    /// Forgets the open operations of a tenant that was removed.
     pub(super) fn forget_tenant(&self, tenant: &str) {
         self.open.forget_tenant(tenant);
     }
 
-    /// Does the work as a task, so that it completes even if the caller is dropped.
+    /// Runs the work as a task, so that it completes even if the caller is dropped.
     async fn run_to_completion<T, F>(
         self: &Arc<Self>,
         work: impl FnOnce(Arc<Self>) -> F,

@@ -1,31 +1,31 @@
-//! The options of a host, fixed from its start to its end.
+//! The options of a host, fixed when it starts.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::connector::Keyring;
 
-/// What a host needs to know before it starts.
+/// The options of a host.
 #[derive(Clone, Debug)]
 pub struct HostOptions {
-    /// Where database and key live.
+    /// The directory of the database and the host key.
     pub data: PathBuf,
-    /// Where compiled connectors are kept.
+    /// The directory of compiled connectors.
     pub compiled: PathBuf,
-    /// How identity providers reach this host, without a slash at the end.
+    /// The URL under which identity providers reach this host, without a trailing slash.
     pub public_url: String,
-    /// The `muster` binary, which compiles connectors in a process of its own.
+    /// The `muster` binary, which compiles connectors in a child process.
     pub compiler: PathBuf,
-    /// How long an identity provider waits at most. Okta closes its socket after 60 s.
+    /// The longest time until a request is answered. Okta closes its socket after 60 s.
     pub answer_within: Duration,
     /// Threads for decisions of connectors that are not quick.
     pub deciding_threads: usize,
     /// The shortest pause between two passes of a job over the people who are left.
     pub job_pause: Duration,
-    /// How many operations of one tenant may be open. Beyond, its identity provider must retry
-    /// later.
+    /// The most operations of one tenant that may be open. Beyond, its identity provider must
+    /// retry later.
     pub open_operations: usize,
-    /// The keys that a connector must be signed with, unless it comes with the host. If empty,
-    /// any connector is loaded.
+    /// The trusted keys: one of them must have signed a connector that does not come with the
+    /// host. If empty, any connector is loaded.
     pub trusted_keys: Keyring,
 }

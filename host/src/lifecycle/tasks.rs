@@ -1,7 +1,7 @@
 //! Background tasks of a host: started here, finished or abandoned together when the host stops.
 //!
 //! Work that must not be interrupted by its caller runs as a task. After [`Tasks::stop`] long
-//! loops end, and [`Tasks::finish`] waits until every task has ended or the time is over.
+//! loops end, and [`Tasks::finish`] waits until every task has ended or the deadline has passed.
 
 use anyhow::Context as _;
 use tokio::task::JoinHandle;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-/// The tasks of one host. Clones are the same set.
+/// The tasks of one host. Clones share the same set.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tasks {
     tracker: TaskTracker,
@@ -50,7 +50,7 @@ impl Tasks {
         self.tracker.close();
     }
 
-    /// Waits for all tasks until then. Returns how many are left.
+    /// Waits until all tasks have ended or the deadline has passed. Returns how many are left.
     pub(super) async fn finish(&self, by: Instant) -> usize {
         match timeout_at(by, self.tracker.wait()).await {
             Ok(()) => 0,

@@ -1,5 +1,8 @@
-//! The life of a connector's version: pushed, tried on recorded decisions, promoted, rolled back,
-//! retired.
+//! Connector versions: pushed, replayed on recorded decisions, promoted, rolled back, retired.
+//!
+//! A version is immutable and identified by the digest of its file. A push verifies and stores it;
+//! a promotion makes it decide for an app or some of its tenants. A version that is in use is never
+//! removed.
 
 mod dev_builds;
 mod promotion;
@@ -12,8 +15,8 @@ use std::sync::Arc;
 pub use promotion::{Promoted, Promotion, Rollback};
 pub use push::{ConnectorDetail, ConnectorSummary, Pushed};
 pub use replay::{
-    Difference, DifferenceKind, Example, Progress, ReplayNews, ReplayReport, ReplaySpec, Rewording,
-    Timing,
+    DifferenceGroup, DifferenceKind, Example, ReplayProgress, ReplayReport, ReplaySpec,
+    ReplayUpdate, RewordedDecisions, Timing,
 };
 pub use retirement::Usage;
 

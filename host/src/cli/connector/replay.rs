@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::admin::{Admin, segment};
 use crate::cli::output::{self, BAD, FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use crate::clock::{Clock, rfc3339};
-use crate::lifecycle::{Difference, Example, ReplayNews, ReplayReport, Timing};
+use crate::lifecycle::{DifferenceGroup, Example, ReplayReport, ReplayUpdate, Timing};
 
 /// The exit status where something differs; 1 is an error.
 const DIFFERS: u8 = 2;
@@ -67,13 +67,13 @@ pub(super) async fn replay(admin: &Admin, app: &str, spec: Value) -> anyhow::Res
     let path = format!("/apps/{}/replay", segment(app));
     let heard = admin.lines(&path, spec, |line| {
         match serde_json::from_value(line).context("another version of muster answers")? {
-            ReplayNews::Progress(progress) => {
+            ReplayUpdate::Progress(progress) => {
                 bar.set_length(progress.about);
                 bar.set_position(progress.decisions);
                 bar.set_message(format!("{} differ", progress.different));
             }
-            ReplayNews::Report(report) => ended = Some(*report),
-            ReplayNews::Failed(why) => bail!("the replay could not go on: {why}"),
+            ReplayUpdate::Report(report) => ended = Some(*report),
+            ReplayUpdate::Failed(why) => bail!("the replay could not go on: {why}"),
         }
         Ok(())
     });
@@ -121,8 +121,8 @@ pub(super) fn print(report: &ReplayReport) {
     }
 }
 
-fn difference(difference: &Difference) {
-    let Difference { kind, event, what, count, example: newest } = difference;
+fn difference(difference: &DifferenceGroup) {
+    let DifferenceGroup { kind, event, what, count, example: newest } = difference;
     let kind = output::text(&json!(kind));
     anstream::println!(
         "  {BAD}{count:>8}{BAD:#} differ: {STRONG}{}{STRONG:#}, {kind}: {what}",

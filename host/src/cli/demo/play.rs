@@ -10,7 +10,7 @@ use super::super::admin::client;
 use super::super::stage::Stage;
 use super::script::Ask;
 use crate::decision::Outcome;
-use crate::lifecycle::{Ending, Error, NewTenantToken, Preview};
+use crate::lifecycle::{Error, NewTenantToken, PeopleAction, Preview};
 use crate::sample::Call;
 use crate::store::OperationFilter;
 
@@ -84,11 +84,17 @@ impl Player {
     /// Lets the whole integration end, and counts what the app was asked for it.
     pub(super) async fn disconnect(&mut self, stage: &Stage) -> anyhow::Result<(Preview, usize)> {
         let mark = stage.sample.log().len();
-        let preview = stage.host.jobs.preview_disconnect(self.connector, Ending::Release).await;
+        let preview =
+            stage.host.jobs.preview_disconnect(self.connector, PeopleAction::Release).await;
         let preview = preview.map_err(said)?;
-        stage.host.jobs.disconnect(self.connector, Ending::Release, None).await.map_err(said)?;
+        stage
+            .host
+            .jobs
+            .disconnect(self.connector, PeopleAction::Release, None)
+            .await
+            .map_err(said)?;
         while stage.host.jobs.connected(self.connector).await?.0 > 0
-            || stage.host.config.state_of(self.connector).await?.is_under_way()
+            || stage.host.config.state_of(self.connector).await?.is_disconnecting()
         {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -13,7 +13,7 @@ use crate::cli::stage::{Stage, said};
 use crate::cli::watch::{Came, Found, News, Watch, tidy};
 use crate::connector::Connector;
 use crate::embedded;
-use crate::lifecycle::snapshot::App;
+use crate::lifecycle::snapshot::LoadedApp;
 use crate::lifecycle::{ConnectorVersion, Promoted, Promotion, Pushed};
 
 /// What is told of a tenant.
@@ -93,7 +93,7 @@ impl Own<'_> {
             self.tenant(name).await?;
             return Ok(None);
         }
-        let reaches = |app: &Arc<App>| {
+        let reaches = |app: &Arc<LoadedApp>| {
             pushed.manifest.endpoints.iter().all(|it| app.endpoints.contains_key(&it.name))
         };
         let promoted = match &app {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::super::authorization::Operator;
 use super::{Answered, Spec};
-use crate::lifecycle::{Host, ReplayNews, ReplaySpec};
+use crate::lifecycle::{Host, ReplaySpec, ReplayUpdate};
 
 pub(super) async fn replay(
     _: Operator,
@@ -21,7 +21,7 @@ pub(super) async fn replay(
     Spec(spec): Spec<ReplaySpec>,
 ) -> Answered {
     let news = host.versions.replay(&app, spec).await?;
-    let lines = stream::unfold(news, |mut news: Receiver<ReplayNews>| async move {
+    let lines = stream::unfold(news, |mut news: Receiver<ReplayUpdate>| async move {
         let mut line = serde_json::to_string(&news.recv().await?).ok()?;
         line.push('\n');
         Some((Ok::<_, Infallible>(line), news))

@@ -11,7 +11,7 @@ use super::super::answer;
 use super::super::authorization::Operator;
 use super::{Answered, Spec, ok};
 use crate::lifecycle::snapshot::TenantState;
-use crate::lifecycle::{ConnectorVersion, Ending, Host, TenantSpec, TokenSpec};
+use crate::lifecycle::{ConnectorVersion, Host, PeopleAction, TenantSpec, TokenSpec};
 use crate::scim;
 use crate::store::TenantRow;
 
@@ -20,7 +20,7 @@ use crate::store::TenantRow;
 #[serde(deny_unknown_fields)]
 pub(super) struct Disconnect {
     #[serde(default)]
-    people: Ending,
+    people: PeopleAction,
     #[serde(default)]
     preview: bool,
 }

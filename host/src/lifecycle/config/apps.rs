@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Configuration;
-use super::settings::{endpoints, fits, valid_name};
-use super::snapshot::Reply;
+use super::settings::{check_app_configuration, endpoints, valid_name};
+use super::snapshot::ReplyMode;
 use crate::clock::rfc3339;
 use crate::lifecycle::error::Error;
 use crate::limits::LimitsSpec;
@@ -26,8 +26,8 @@ pub struct AppSpec {
     pub endpoints: Map<String, Value>,
     /// When identity providers are answered.
     #[serde(default)]
-    pub reply: Reply,
-    /// What the connector may take; as it is by default where nothing is said.
+    pub reply: ReplyMode,
+    /// The limits of the connector; defaults apply to those that are missing.
     #[serde(default)]
     pub limits: LimitsSpec,
 }
@@ -36,7 +36,7 @@ impl Configuration {
     /// Makes or changes an app.
     pub async fn put_app(&self, name: &str, spec: AppSpec) -> Result<(), Error> {
         valid_name("app", name)?;
-        // What may take long is done while others configure.
+        // Loading may take long, so it is done before the configuration is locked.
         self.connectors.loadable(&self.connectors.digest_of(&spec.connector).await?).await?;
         let _one_at_a_time = self.lock().await;
         let digest = self.connectors.digest_of(&spec.connector).await?;
@@ -45,7 +45,13 @@ impl Configuration {
         endpoints(&endpoint_text).map_err(|error| scim::Error::new(422, format!("{error:#}")))?;
         spec.limits.limits().map_err(|error| scim::Error::new(422, error))?;
         let tenants = self.tenants_of(name).await?;
-        fits(name, &connector.manifest, &spec.settings, &spec.endpoints, &tenants)?;
+        check_app_configuration(
+            name,
+            &connector.manifest,
+            &spec.settings,
+            &spec.endpoints,
+            &tenants,
+        )?;
         let before = self.store.app(name).await?;
         let (previous, created) = match before {
             Some(app) if app.connector.as_ref() == Some(&digest) => (app.previous, app.created),

@@ -1,5 +1,10 @@
-//! What was heard of a tenant's identity provider since the host started: who it is, and how far it
-//! is from the RFCs. It is kept in memory, and costs a request next to nothing.
+//! Observations of a tenant's identity provider: its dialect, and its deviations from the RFCs.
+//!
+//! Okta and Entra are recognised by their `User-Agent`, and Entra by the flag in its URL too. A
+//! recognised dialect applies to all requests of the tenant, since a tenant has one identity
+//! provider, unless an operator chose a dialect. Deviations are counted in memory and only since
+//! the host started, since operators look at them while they set an integration up. An observation
+//! costs a request next to nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +14,10 @@ use serde::Serialize;
 
 use crate::scim::{Dialect, Leniency, Needed, Reading};
 
-/// What Entra appends to the tenant's URL where an admin has switched its conforming requests on.
-const FLAG: &str = "aadOptscim062020";
+/// The flag that an admin appends to the tenant URL in Entra to get conforming requests.
+const ENTRA_FLAG: &str = "aadOptscim062020";
 
-/// What was heard of a tenant.
+/// The observations of one tenant's identity provider.
 #[derive(Debug, Default)]
 pub struct ClientObservations {
     recognised: RwLock<Option<Dialect>>,
@@ -20,21 +25,21 @@ pub struct ClientObservations {
     needed: Arc<Needed>,
 }
 
-/// One leniency that a tenant's requests needed.
+/// A leniency that a tenant's requests needed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Deviation {
-    /// Its name.
+    /// The leniency.
     pub rule: Leniency,
-    /// In how many readings of a request.
+    /// How many readings of a request needed it.
     pub times: u64,
-    /// What the requests do, for people.
+    /// The deviation, described for an operator.
     pub what: &'static str,
 }
 
 impl ClientObservations {
-    /// Notes who calls, as far as a request tells.
+    /// Notes the dialect of a request, if its headers or its query identify it.
     pub fn note(&self, agent: Option<&str>, query: Option<&str>) {
-        if query.is_some_and(|query| query.contains(FLAG)) {
+        if query.is_some_and(|query| query.contains(ENTRA_FLAG)) {
             self.flagged.store(true, Ordering::Relaxed);
             self.recognise(Dialect::Entra);
         } else if let Some(dialect) = agent.and_then(Dialect::of_agent) {
@@ -42,31 +47,31 @@ impl ClientObservations {
         }
     }
 
-    /// Most requests find what they would write.
     fn recognise(&self, dialect: Dialect) {
+        // Most requests find their dialect noted, and need no write lock.
         if self.recognised() != Some(dialect) {
             *self.recognised.write().unwrap_or_else(PoisonError::into_inner) = Some(dialect);
         }
     }
 
-    /// Whom the last request was from that could be recognised.
+    /// The dialect of the last request that was recognised.
     pub fn recognised(&self) -> Option<Dialect> {
         *self.recognised.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What its requests needed, in alphabetical order.
+    /// The leniencies that the requests needed, in alphabetical order.
     pub fn deviations(&self) -> Vec<Deviation> {
         let deviation =
             |(rule, times): (Leniency, u64)| Deviation { rule, times, what: rule.what() };
         self.needed.iter().map(deviation).collect()
     }
 
-    /// The beginning of a reading whose leniencies are counted here.
+    /// Starts a reading of a request whose leniencies are counted here.
     pub(super) fn reading(&self, dialect: Dialect) -> Reading {
         Reading::counted(dialect, Arc::clone(&self.needed))
     }
 
-    /// What an operator can do about it.
+    /// Advice for the operator about the deviations, if there is any.
     pub fn advice(&self, dialect: Dialect) -> Option<&'static str> {
         // Only without the flag: with it, Entra writes booleans as such and `op` in lower case.
         let old = [Leniency::OperationCase, Leniency::StringForBoolean, Leniency::RemoveByValue];
@@ -84,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_calls_is_recognised_by_name_or_by_flag_and_stays_known() {
+    fn a_client_is_recognised_by_name_or_by_flag_and_stays_recognised() {
         let observations = ClientObservations::default();
         assert_eq!(observations.recognised(), None);
         observations.note(Some("Okta SCIM Client 1.0.0"), Some("filter=x"));
@@ -95,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entra_tenant_without_the_flag_is_told_of_it_once_that_shows() {
+    fn an_entra_tenant_that_deviates_without_the_flag_is_advised_to_set_it() {
         let observations = ClientObservations::default();
         assert!(observations.advice(Dialect::Entra).is_none());
         assert!(observations.reading(Dialect::Entra).allows(Leniency::OperationCase));

@@ -1,7 +1,7 @@
 //! The connectors that a host has in memory, ready to decide.
 //!
-//! A version is loaded when it is first needed, from its file in the store, and stays until it is
-//! retired. Whether its signature is trusted is checked each time a file is loaded.
+//! A version is loaded from its file in the store when it is first needed, and stays until it is
+//! retired. Each load checks whether the file's signature is trusted.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -31,12 +31,12 @@ impl ConnectorLibrary {
         Self { runtime, store, trusted_keys, loaded: RwLock::default() }
     }
 
-    /// The sandbox.
+    /// The runtime in which connectors decide.
     pub(in crate::lifecycle) fn runtime(&self) -> &Runtime {
         &self.runtime
     }
 
-    /// A version, ready to decide.
+    /// The connector of this digest, loaded if it is not in memory.
     pub(in crate::lifecycle) async fn connector(
         &self,
         digest: &str,
@@ -70,7 +70,7 @@ impl ConnectorLibrary {
     }
 
     /// Drops a version from memory. False if it is still in use, for example by an operation that
-    /// it has begun and that is not in the journal yet.
+    /// it started and that is not in the journal yet.
     pub(in crate::lifecycle) fn forget(&self, digest: &str) -> bool {
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         if loaded.get(digest).is_some_and(|connector| Arc::strong_count(connector) > 1) {

@@ -1,4 +1,4 @@
-//! Naming a connector's version: by digest, by `name@version`, or by name.
+//! References to connector versions: a digest or its beginning, `name@version`, or a name.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::ConnectorRow;
 
-/// A version, as people name it.
+/// A connector version, displayed as `name@version`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectorVersion {
     /// The connector's name.
@@ -37,7 +37,7 @@ impl From<ConnectorRow> for ConnectorVersion {
 }
 
 impl ConnectorLibrary {
-    /// Every version by its digest, retired or not, as people name it.
+    /// All versions by digest, including retired ones.
     pub(in crate::lifecycle) async fn versions(
         &self,
     ) -> anyhow::Result<HashMap<String, ConnectorVersion>> {
@@ -53,7 +53,7 @@ impl ConnectorLibrary {
         version.with_context(|| format!("no connector has the digest {digest}"))
     }
 
-    /// The same where nobody may be named, or somebody whom nobody knows any more.
+    /// The version of this digest; none if there is no digest or no such version.
     pub(in crate::lifecycle) async fn version_of(
         &self,
         digest: Option<&str>,
@@ -62,11 +62,10 @@ impl ConnectorLibrary {
         Ok(self.versions().await?.remove(digest))
     }
 
-    /// Finds a version by digest (or its beginning), `name@version`, or name: the newest version
-    /// that is not retired.
+    /// Resolves a reference to the newest matching version that is not retired.
     pub(in crate::lifecycle) async fn digest_of(&self, reference: &str) -> Result<String, Error> {
         let mut rows = self.rows().await?;
-        if rows.iter().any(|row| refers(reference, row) && row.retired.is_none()) {
+        if rows.iter().any(|row| matches_reference(reference, row) && row.retired.is_none()) {
             rows.retain(|row| row.retired.is_none());
         }
         let row = newest(reference, rows)?;
@@ -83,7 +82,7 @@ impl ConnectorLibrary {
         }
     }
 
-    /// A version that somebody asks for: if it cannot be loaded, that is the answer.
+    /// Loads a version that a request names; 409 if it cannot be loaded.
     pub(in crate::lifecycle) async fn loadable(
         &self,
         digest: &str,
@@ -92,14 +91,14 @@ impl ConnectorLibrary {
         ready.map_err(|error| scim::Error::new(409, format!("{error:#}")).into())
     }
 
-    /// Finds the one version that is meant: a name alone does where there is only one.
+    /// Resolves a reference that must match one version only; 422 if a name has several.
     pub(in crate::lifecycle) async fn exact(&self, reference: &str) -> Result<ConnectorRow, Error> {
         let mut rows = self.rows().await?;
-        rows.retain(|row| refers(reference, row));
+        rows.retain(|row| matches_reference(reference, row));
         if rows.len() > 1 {
             let versions: Vec<&str> = rows.iter().map(|row| row.version.as_str()).collect();
             let why = format!(
-                "{reference} has the versions {}; say which, such as {}@{}, or by its digest",
+                "{reference} has the versions {}; name one of them, such as {}@{}, or its digest",
                 versions.join(", "),
                 rows[0].name,
                 rows[0].version
@@ -110,13 +109,13 @@ impl ConnectorLibrary {
     }
 }
 
-/// The newest version that this refers to.
+/// The newest version that matches a reference.
 pub(in crate::lifecycle) fn newest(
     reference: &str,
     rows: Vec<ConnectorRow>,
 ) -> Result<ConnectorRow, scim::Error> {
-    let found = rows.into_iter().filter(|row| refers(reference, row));
-    // Of two that differ in their build alone, the one that was pushed later.
+    let found = rows.into_iter().filter(|row| matches_reference(reference, row));
+    // Of versions that differ only in build metadata, the one that was pushed last.
     let found = found.max_by(|a, b| match (semver(a), semver(b)) {
         (Some(a), Some(b)) => a.cmp_precedence(&b),
         (a, b) => a.cmp(&b),
@@ -124,7 +123,7 @@ pub(in crate::lifecycle) fn newest(
     found.ok_or_else(|| {
         scim::Error::new(
             404,
-            format!("no connector {reference}; `muster connector list` shows those there are"),
+            format!("no connector {reference}; `muster connector list` shows all connectors"),
         )
     })
 }
@@ -133,7 +132,7 @@ fn semver(row: &ConnectorRow) -> Option<semver::Version> {
     row.version.parse().ok()
 }
 
-fn refers(reference: &str, row: &ConnectorRow) -> bool {
+fn matches_reference(reference: &str, row: &ConnectorRow) -> bool {
     match reference.split_once('@') {
         Some((name, version)) => row.name == name && row.version == version,
         None => row.name == reference || reference.len() >= 8 && row.digest.starts_with(reference),

@@ -1,4 +1,4 @@
-//! A token that may be presented.
+//! A stored token, with the time of its last use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use crate::store::CredentialRow;
 
-/// A token that may be presented.
+/// A stored token, in memory.
 #[derive(Debug)]
 pub struct Credential {
-    /// As it is stored.
+    /// The row in the store.
     pub row: CredentialRow,
     /// The second of its last use that is not stored yet; 0 if there is none. Shared with
     /// [`TokenUses`](super::token_use::TokenUses), so that a reload loses nothing.
@@ -18,10 +18,10 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// Notes that the token was presented. It waits for nothing.
+    /// Notes that the token was presented, without waiting.
     pub fn note_use(&self, now: Timestamp) {
         let second = now.as_second();
-        // Most requests find the second noted, and leave the cache line to all cores.
+        // Most requests find the second noted; without a write, all cores keep the cache line.
         if self.used.load(Ordering::Relaxed) != second {
             self.used.store(second, Ordering::Relaxed);
         }

@@ -1,4 +1,7 @@
-//! The host's key: seals what must survive a crash but not be read, and signs the compiled cache.
+//! The host key: seals passwords and cursors, and signs the cache of compiled connectors.
+//!
+//! The key is a file in the data directory, from which a key is derived for each purpose. Sealed
+//! secrets survive a crash, and cannot be read without the key.
 
 use std::io::Write;
 use std::path::Path;
@@ -20,7 +23,7 @@ impl std::fmt::Debug for HostKey {
 }
 
 impl HostKey {
-    /// Reads the key, or makes one where there is none yet.
+    /// Reads the key, or creates it if the file does not exist.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         match std::fs::read(path) {
             Ok(bytes) => {
@@ -37,7 +40,7 @@ impl HostKey {
     fn create(path: &Path) -> anyhow::Result<Self> {
         let key = Self(random()?);
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        // Temporary files are made with mode 0600.
+        // Temporary files have the mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(folder)
             .with_context(|| format!("making a host key in {}", folder.display()))?;
         file.write_all(&key.0)?;
@@ -46,20 +49,20 @@ impl HostKey {
         Ok(key)
     }
 
-    /// A key of its own for each purpose.
+    /// Derives the key of a purpose.
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes any key");
         mac.update(purpose.as_bytes());
         mac.finalize().into_bytes().into()
     }
 
-    /// A key of the same kind for a purpose of its own.
+    /// A host key for one purpose.
     pub fn for_purpose(&self, purpose: &str) -> Self {
         Self(self.derive(purpose))
     }
 
-    /// What tells a secret from another without telling the secret.
-    pub fn mark(&self, secret: &str) -> [u8; 32] {
+    /// A keyed hash, which distinguishes secrets and does not reveal them.
+    pub fn keyed_hash(&self, secret: &str) -> [u8; 32] {
         Self(self.derive("marks")).derive(secret)
     }
 
@@ -73,7 +76,7 @@ impl HostKey {
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    /// Decrypts what [`HostKey::seal`] made.
+    /// Decrypts the result of [`HostKey::seal`].
     pub fn unseal(&self, sealed: &[u8]) -> anyhow::Result<Vec<u8>> {
         ensure!(sealed.len() > 24, "a sealed value is too short");
         let (nonce, sealed) = sealed.split_at(24);
@@ -100,15 +103,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_tells_secrets_apart_and_hosts_too() {
+    fn a_keyed_hash_differs_by_secret_and_by_host() {
         let (here, there) = (HostKey([1; 32]), HostKey([2; 32]));
-        assert_eq!(here.mark("s3cret"), here.mark("s3cret"));
-        assert_ne!(here.mark("s3cret"), here.mark("S3cret"));
-        assert_ne!(here.mark("s3cret"), there.mark("s3cret"));
+        assert_eq!(here.keyed_hash("s3cret"), here.keyed_hash("s3cret"));
+        assert_ne!(here.keyed_hash("s3cret"), here.keyed_hash("S3cret"));
+        assert_ne!(here.keyed_hash("s3cret"), there.keyed_hash("s3cret"));
     }
 
     #[test]
-    fn what_is_sealed_opens_with_the_same_key_only() {
+    fn a_sealed_secret_opens_with_the_same_key_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.key");
         let key = HostKey::open(&path).unwrap();

@@ -1,5 +1,8 @@
-//! Resources that an operator lists in settings, such as roles and entitlements: kept in the
-//! directory, so that identity providers find, filter and page them like any other.
+//! Resources that an operator lists in settings, such as roles and entitlements: read and
+//! validated.
+//!
+//! The connector sees them in its settings. The directory keeps them as rows like users and groups
+//! (see `publish`), so that one way of finding, filtering and paging serves them all.
 
 use std::collections::HashMap;
 
@@ -8,12 +11,12 @@ use serde_json::{Map, Value};
 use crate::connector::Manifest;
 use crate::scim::{self, Dialect, Reading, Resource, ResourceType, Schemas};
 
-/// How many resources a setting may list. Connectors get the settings with each decision.
-const LISTED: usize = 1000;
-/// Bytes of an id.
-const ID_BYTES: usize = 255;
+/// The most resources that a setting may list. Connectors get the settings with each decision.
+const MAX_LISTED: usize = 1000;
+/// The most bytes of an id.
+const MAX_ID_BYTES: usize = 255;
 
-/// The types that a tenant has with these settings.
+/// The resource types of a tenant with these settings.
 pub(super) fn schemas(
     manifest: &Manifest,
     settings: &Map<String, Value>,
@@ -22,7 +25,7 @@ pub(super) fn schemas(
     manifest.scim.to(&Schemas::standard(), set).map_err(|error| scim::Error::new(422, error))
 }
 
-/// Checks what settings list, by the schemas that the connector declares.
+/// Checks the listed resources by the schemas that the connector declares.
 pub(super) fn check(manifest: &Manifest, settings: &Map<String, Value>) -> Result<(), scim::Error> {
     let mut known = HashMap::new();
     for resource_type in schemas(manifest, settings)?.iter() {
@@ -30,7 +33,7 @@ pub(super) fn check(manifest: &Manifest, settings: &Map<String, Value>) -> Resul
             let id = resource.id().to_owned();
             if let Some(other) = known.insert(id, resource_type.name.clone()) {
                 let (id, name) = (resource.id(), &resource_type.name);
-                let why = format!("settings: the id {id:?} of a {name} is that of a {other} too");
+                let why = format!("settings: a {name} and a {other} share the id {id:?}");
                 return Err(scim::Error::new(422, why));
             }
         }
@@ -47,9 +50,12 @@ pub(super) fn listed(
     let wrong =
         |at: &str, why: &str| scim::Error::new(422, format!("settings/{setting}{at}: {why}"));
     let entries = settings.get(setting).and_then(Value::as_array);
-    let entries = entries.ok_or_else(|| wrong("", "is no list of resources"))?;
-    if entries.len() > LISTED {
-        return Err(wrong("", &format!("lists {}, at most {LISTED} are served", entries.len())));
+    let entries = entries.ok_or_else(|| wrong("", "is not a list of resources"))?;
+    if entries.len() > MAX_LISTED {
+        return Err(wrong(
+            "",
+            &format!("lists {}, at most {MAX_LISTED} are served", entries.len()),
+        ));
     }
     let resource =
         |(at, entry)| resource(resource_type, entry).map_err(|why| wrong(&format!("/{at}"), &why));
@@ -58,15 +64,16 @@ pub(super) fn listed(
 
 fn resource(resource_type: &ResourceType, entry: &Value) -> Result<Resource, String> {
     let id = entry.get("id").and_then(Value::as_str).unwrap_or_default();
-    if id.is_empty() || id.len() > ID_BYTES || id.contains(|c: char| c.is_control() || c == '/') {
-        return Err(format!("needs an `id`, a text of at most {ID_BYTES} bytes without `/`"));
+    if id.is_empty() || id.len() > MAX_ID_BYTES || id.contains(|c: char| c.is_control() || c == '/')
+    {
+        return Err(format!("needs an `id`, a text of at most {MAX_ID_BYTES} bytes without `/`"));
     }
     let mut entry = entry.clone();
     entry["schemas"] = Value::Null;
     let reading = &mut Reading::new(Dialect::Generic);
     let draft = scim::create(resource_type, &entry, reading).map_err(|error| error.detail)?;
     if reading.fired().any(|leniency| leniency == scim::Leniency::UnknownAttribute) {
-        return Err("has an attribute that its schemas do not have".to_owned());
+        return Err("has an attribute that its schemas do not define".to_owned());
     }
     Ok(draft.resource.with_id(id))
 }

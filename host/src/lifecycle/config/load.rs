@@ -1,4 +1,7 @@
-//! Building apps and tenants from the rows of the store.
+//! Loading of apps and tenants: their rows are parsed, and their connectors loaded.
+//!
+//! An app whose connector or endpoints are bad is loaded with the reason why it cannot be served.
+//! It never keeps the host from starting.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -8,19 +11,19 @@ use serde_json::{Map, Value};
 
 use super::credential::Credential;
 use super::settings::{endpoints, merged};
-use super::snapshot::{App, ConfigSnapshot, Tenant};
+use super::snapshot::{ConfigSnapshot, LoadedApp, Tenant};
 use super::{Configuration, listed_resources};
 use crate::limits::LimitsSpec;
 use crate::scim::{Schemas, Version};
 use crate::store::{AppRow, TenantRow};
 
 impl Configuration {
-    /// Reads all apps and the operators' tokens. Tenants are loaded when they are first needed.
+    /// Loads all apps and the operators' tokens. Tenants are loaded when they are first needed.
     pub(super) async fn load_all(&self) -> anyhow::Result<()> {
         let _one_at_a_time = self.reloading.lock().await;
         let mut snapshot = ConfigSnapshot::default();
         for row in self.store.apps().await? {
-            let app = self.app(&row).await?;
+            let app = self.build_app(&row).await?;
             snapshot.apps.insert(row.name, Arc::new(app));
         }
         snapshot.operator_tokens = self.load_operator_tokens().await?;
@@ -28,13 +31,15 @@ impl Configuration {
         Ok(())
     }
 
-    /// Puts an app to work as its row says now, in one step. Its tenants follow when they are next
-    /// needed.
+    /// Loads an app from its current row, and swaps the snapshot. The app's tenants are loaded
+    /// again when they are next needed.
     pub async fn reload_app(&self, name: &str) -> anyhow::Result<()> {
         let _one_at_a_time = self.reloading.lock().await;
         let mut snapshot = (**self.snapshot.load()).clone();
         match self.store.app(name).await? {
-            Some(row) => snapshot.apps.insert(row.name.clone(), Arc::new(self.app(&row).await?)),
+            Some(row) => {
+                snapshot.apps.insert(row.name.clone(), Arc::new(self.build_app(&row).await?))
+            }
             None => snapshot.apps.remove(name),
         };
         self.snapshot.store(Arc::new(snapshot));
@@ -42,7 +47,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// Puts the operators' tokens to work as they are stored now.
+    /// Loads the operators' tokens from the store, and swaps the snapshot.
     pub async fn reload_operator_tokens(&self) -> anyhow::Result<()> {
         let _one_at_a_time = self.reloading.lock().await;
         let mut snapshot = (**self.snapshot.load()).clone();
@@ -51,7 +56,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// Puts a tenant to work as its row says now.
+    /// Loads a tenant from its current row.
     pub async fn reload_tenant(&self, id: &str) -> anyhow::Result<()> {
         self.tenants.invalidate(id);
         self.tenant(id).await?;
@@ -64,16 +69,15 @@ impl Configuration {
         Ok(rows.map(|row| (row.id.clone(), Arc::new(token(row)))).collect())
     }
 
-    /// Reads a tenant with its tokens, and brings the resources that its settings list up to date.
+    /// Loads a tenant with its tokens, and publishes the resources that its settings list.
     pub(super) async fn load_tenant(&self, id: &str) -> anyhow::Result<Option<Arc<Tenant>>> {
         let Some(row) = self.store.tenant(id).await? else { return Ok(None) };
-        let tenant = self.tenant_of(&row).await?;
-        self.publish(&tenant).await;
+        let tenant = self.build_tenant(&row).await?;
+        self.publish_listed_resources(&tenant).await;
         Ok(Some(Arc::new(tenant)))
     }
 
-    /// A bad connector or endpoint is its app's trouble, and never keeps the host from starting.
-    async fn app(&self, row: &AppRow) -> anyhow::Result<App> {
+    async fn build_app(&self, row: &AppRow) -> anyhow::Result<LoadedApp> {
         let connector = match &row.connector {
             None => Err("no connector has been promoted for this app".to_owned()),
             Some(digest) => {
@@ -95,7 +99,7 @@ impl Configuration {
         if let Err(problem) = &connector {
             tracing::warn!(app = row.name, problem, "config: an app cannot be served");
         }
-        Ok(App {
+        Ok(LoadedApp {
             name: row.name.clone(),
             connector,
             endpoints,
@@ -108,7 +112,7 @@ impl Configuration {
         })
     }
 
-    async fn tenant_of(&self, row: &TenantRow) -> anyhow::Result<Tenant> {
+    async fn build_tenant(&self, row: &TenantRow) -> anyhow::Result<Tenant> {
         let snapshot = self.snapshot();
         let app = snapshot.apps.get(&row.app).with_context(|| {
             format!("tenant {} belongs to app {}, which is unknown", row.id, row.app)
@@ -131,12 +135,12 @@ impl Configuration {
             observations: self.tenants.observations(&row.id),
             credentials: credentials.map(|row| self.token_uses.credential(row)).collect(),
             app: Arc::clone(app),
-            chosen: row.dialect.parse().map_err(|_| {
+            configured_dialect: row.dialect.parse().map_err(|_| {
                 anyhow::anyhow!("tenant {} has the unknown dialect {}", row.id, row.dialect)
             })?,
             state: serde_json::from_value(Value::String(row.state.clone()))
                 .with_context(|| format!("the state of tenant {}", row.id))?,
-            // Additions were checked when the connector was loaded.
+            // The connector's schemas were checked when it was loaded.
             schemas: match &connector {
                 Ok(connector) => listed_resources::schemas(&connector.manifest, &settings)
                     .map_err(|error| anyhow::anyhow!(error.detail))?,

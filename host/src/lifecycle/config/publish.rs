@@ -1,5 +1,9 @@
-//! Resources that an operator lists in settings, such as roles and entitlements: kept in the
-//! directory, so that identity providers find, filter and page them like any other.
+//! Publication of listed resources: the directory has a row for each resource in a tenant's
+//! settings.
+//!
+//! The rows are brought up to date whenever a tenant is loaded. Deletions come first, since the id
+//! of a deleted resource may be that of another type now. A failure is logged, and the tenant is
+//! served all the same.
 
 use std::collections::HashMap;
 
@@ -15,18 +19,17 @@ use crate::scim::{Resource, ResourceType};
 use crate::store::{Commit, CommitError, ResourceChange, ResourceRow, StoredResource};
 
 impl Configuration {
-    /// Brings the directory up to what a tenant's settings list. What is wrong there is told to
-    /// operators, and keeps nobody from being served.
-    pub(super) async fn publish(&self, tenant: &Tenant) {
+    /// Brings the rows of a tenant's listed resources up to date.
+    pub(super) async fn publish_listed_resources(&self, tenant: &Tenant) {
         let Ok(connector) = &tenant.connector else { return };
-        if let Err(error) = self.publish_all(tenant, &connector.manifest).await {
+        if let Err(error) = self.try_to_publish(tenant, &connector.manifest).await {
             let tenant = &tenant.id;
-            tracing::error!(tenant, error = format!("{error:#}"), "its lists are not up to date");
+            let error = format!("{error:#}");
+            tracing::error!(tenant, error, "config: listed resources could not be published");
         }
     }
 
-    /// What goes, goes first: its id may be that of another type now.
-    async fn publish_all(&self, tenant: &Tenant, manifest: &Manifest) -> anyhow::Result<()> {
+    async fn try_to_publish(&self, tenant: &Tenant, manifest: &Manifest) -> anyhow::Result<()> {
         let settings: Map<String, Value> = serde_json::from_str(&tenant.settings)?;
         let mut changes = Vec::new();
         for AddedType { name, .. } in &manifest.scim.resource_types {
@@ -42,16 +45,16 @@ impl Configuration {
             }
             for (id, StoredResource { version: expected, .. }) in known {
                 let (tenant, kind) = (tenant.id.clone(), name.clone());
-                self.publish_one(ResourceChange::Delete { tenant, kind, id, expected }).await?;
+                self.commit_listed(ResourceChange::Delete { tenant, kind, id, expected }).await?;
             }
         }
         for change in changes {
-            self.publish_one(change).await?;
+            self.commit_listed(change).await?;
         }
         Ok(())
     }
 
-    /// None where it is there as it is listed.
+    /// The change that brings the row of a resource up to date; none if it is.
     fn listed_change(
         &self,
         tenant: &Tenant,
@@ -92,7 +95,7 @@ impl Configuration {
         }
     }
 
-    async fn publish_one(&self, change: ResourceChange) -> anyhow::Result<()> {
+    async fn commit_listed(&self, change: ResourceChange) -> anyhow::Result<()> {
         let commit = Commit { resource: Some(change), ..Commit::default() };
         self.store.commit(commit).await.map_err(CommitError::into_internal)
     }

@@ -1,4 +1,4 @@
-//! Settings, endpoints and names: whether what an operator gives is valid.
+//! Validation of the settings, endpoints and names that an operator writes.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::TenantRow;
 
-/// Whether an app's configuration serves this connector: its endpoints, and the settings of the app
-/// and each of these tenants.
-pub(in crate::lifecycle) fn fits(
+/// Checks whether an app's configuration suits a connector: the app's endpoints, and the app's
+/// settings merged with those of each of these tenants.
+pub(in crate::lifecycle) fn check_app_configuration(
     app: &str,
     manifest: &Manifest,
     settings: &Map<String, Value>,
@@ -41,7 +41,7 @@ pub(in crate::lifecycle) fn fits(
     Ok(())
 }
 
-/// Names appear in URLs; Okta refuses base URLs with an underscore (clients.md §1.1).
+/// Checks a name that appears in URLs. Okta refuses base URLs with an underscore.
 pub(super) fn valid_name(what: &str, name: &str) -> Result<(), scim::Error> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || name.len() > 63 || !name.chars().all(fits) || name.starts_with('-') {
@@ -53,7 +53,7 @@ pub(super) fn valid_name(what: &str, name: &str) -> Result<(), scim::Error> {
     Ok(())
 }
 
-/// Settings are checked by the connector's own schema when they are saved.
+/// Checks settings by the connector's schema, before they are saved.
 pub(crate) fn check_settings(
     manifest: &Manifest,
     settings: &Map<String, Value>,
@@ -61,7 +61,7 @@ pub(crate) fn check_settings(
     SettingsValidator::of(manifest)?.check(settings)
 }
 
-/// A connector's schema of settings, compiled once for all that are checked.
+/// A connector's schema of settings, compiled once for several checks.
 struct SettingsValidator<'m> {
     manifest: &'m Manifest,
     schema: Validator,
@@ -91,7 +91,7 @@ pub(super) fn endpoints(json: &str) -> anyhow::Result<BTreeMap<String, Endpoint>
     Endpoint::load_all(json).context("the endpoints")
 }
 
-/// The tenant's settings over the app's.
+/// The app's settings, overridden by the tenant's.
 pub(super) fn merged(app: &Map<String, Value>, tenant: Map<String, Value>) -> Map<String, Value> {
     let mut settings = app.clone();
     settings.extend(tenant);

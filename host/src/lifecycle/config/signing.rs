@@ -1,4 +1,8 @@
-//! Whose connectors are loaded: anybody's, or those alone that trusted keys signed.
+//! Trust in connectors: which signer a file has, and whether it may be loaded.
+//!
+//! Without trusted keys, any connector is loaded. With them, a connector must carry a signature of
+//! a trusted key or come with the host. Keys are checked whenever a file is loaded: when a key is
+//! taken away, connectors that only this key signed are not loaded any more.
 
 use super::connector_library::ConnectorLibrary;
 use crate::connector::{Untrusted, equal_but_for_signatures};
@@ -6,32 +10,32 @@ use crate::embedded;
 use crate::lifecycle::error::Error;
 use crate::scim;
 
-/// Who vouches for what comes with the host.
-const OURSELVES: &str = "muster";
+/// The signer of the connectors that come with the host.
+const HOST_SIGNER: &str = "muster";
 
 impl ConnectorLibrary {
-    /// Who vouches for a file: a trusted key's name and fingerprint, or the host itself. None where
-    /// no keys are configured and nobody needs to; a refusal where somebody needs to and none does.
+    /// The signer of a file: a trusted key's name and fingerprint, or the host itself. None if no
+    /// keys are configured; 403 if keys are configured and none of them has signed the file.
     pub(in crate::lifecycle) fn signer(&self, wasm: &[u8]) -> Result<Option<String>, Error> {
         if embedded::CONNECTORS.iter().any(|connector| connector.wasm == wasm) {
-            return Ok(Some(OURSELVES.to_owned()));
+            return Ok(Some(HOST_SIGNER.to_owned()));
         }
-        let signer = self.vouched(wasm);
+        let signer = self.trusted_signer(wasm);
         signer
             .map_err(|why| scim::Error::new(403, format!("the connector is refused: {why}")).into())
     }
 
-    /// Whether a file that was kept earlier may still be loaded: keys come and go.
+    /// Checks whether a stored file may still be loaded.
     ///
-    /// What came with an earlier muster came with this host, and is told by its row.
+    /// A connector that came with an earlier release of muster is recognised by its stored signer.
     pub(super) fn still_trusted(&self, wasm: &[u8], signer: Option<&str>) -> Result<(), Untrusted> {
-        if signer == Some(OURSELVES) {
+        if signer == Some(HOST_SIGNER) {
             return Ok(());
         }
-        self.vouched(wasm).map(drop)
+        self.trusted_signer(wasm).map(drop)
     }
 
-    /// Whether a file is one that was pushed before, and somebody has signed it since.
+    /// Whether a file differs from one that was pushed before in its signatures only.
     pub(in crate::lifecycle) async fn is_newly_signed(
         &self,
         wasm: &[u8],
@@ -41,7 +45,7 @@ impl ConnectorLibrary {
         Ok(kept.is_some_and(|(kept, _)| equal_but_for_signatures(wasm, &kept)))
     }
 
-    fn vouched(&self, wasm: &[u8]) -> Result<Option<String>, Untrusted> {
+    fn trusted_signer(&self, wasm: &[u8]) -> Result<Option<String>, Untrusted> {
         let keys = &self.trusted_keys;
         if keys.is_empty() {
             return Ok(None);

@@ -1,4 +1,5 @@
-//! Apps and tenants as requests are matched against them: parsed, with their connectors loaded.
+//! Apps and tenants in memory, from which requests are served: parsed, with their connectors
+//! loaded.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,23 +17,23 @@ use crate::scim::{Dialect, Reading, Schemas, Version};
 /// When the identity provider gets its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reply {
-    /// When the outcome is there, or the deadline has passed.
+pub enum ReplyMode {
+    /// When the outcome is durable, or the deadline has passed.
     #[default]
     WhenDone,
-    /// When the intent is durable; delivery goes on in the background.
+    /// When the operation is recorded; it is carried out in the background.
     WhenRecorded,
 }
 
-/// Where a tenant's integration stands (design §4.3).
+/// The state of a tenant's integration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TenantState {
-    /// Everything is carried out.
+    /// All changes are carried out.
     Connected,
-    /// Deprovisioning is held until somebody decides.
+    /// Deprovisioning is held until an operator decides.
     Paused,
-    /// A disconnect is under way; deprovisioning is held.
+    /// A disconnect is running or blocked; deprovisioning is held.
     Disconnecting,
     /// The integration ended. Deprovisioning is acknowledged and changes nothing; other writes
     /// are refused.
@@ -40,8 +41,8 @@ pub enum TenantState {
 }
 
 impl TenantState {
-    /// Whether a disconnect is still under way.
-    pub fn is_under_way(self) -> bool {
+    /// Whether a disconnect is not finished yet.
+    pub fn is_disconnecting(self) -> bool {
         self == Self::Disconnecting
     }
 
@@ -56,20 +57,20 @@ impl TenantState {
     }
 }
 
-/// An app with its connector, ready to decide.
+/// An app with its connector loaded.
 #[derive(Debug)]
-pub struct App {
+pub struct LoadedApp {
     /// The name.
     pub name: String,
     /// The promoted connector, or why there is none.
     pub connector: Result<Arc<Connector>, String>,
-    /// By name.
+    /// Its endpoints, by name.
     pub endpoints: BTreeMap<String, Endpoint>,
-    /// When to answer.
-    pub reply: Reply,
-    /// What its connector may take.
+    /// When its identity providers get their answers.
+    pub reply: ReplyMode,
+    /// The limits of its connector.
     pub limits: AppLimits,
-    /// Whether more than one tenant uses it, so that an account may be a member elsewhere.
+    /// Whether several tenants use it, so that an account may be a member of another tenant too.
     pub shared: bool,
     pub(super) settings: Map<String, Value>,
 }
@@ -80,34 +81,33 @@ pub struct Tenant {
     /// The name in the URL.
     pub id: String,
     /// Its app.
-    pub app: Arc<App>,
-    /// The connector that decides for it, or why there is none: mostly the app's.
+    pub app: Arc<LoadedApp>,
+    /// The connector that decides for it, or why there is none. Usually the app's.
     pub connector: Result<Arc<Connector>, String>,
-    /// How its identity provider speaks, as an operator said.
-    pub(super) chosen: Dialect,
-    /// What its identity provider was seen to send since the host started.
+    /// The dialect that an operator chose; generic if none was chosen.
+    pub(super) configured_dialect: Dialect,
+    /// The observations of its identity provider since the host started.
     pub observations: Arc<ClientObservations>,
     /// Its tokens, expired ones included.
     pub(super) credentials: Vec<Credential>,
-    /// Where the integration stands.
+    /// The state of its integration.
     pub state: TenantState,
-    /// The settings of app and tenant, merged, a JSON text.
+    /// The settings of app and tenant, merged, as JSON text.
     pub settings: String,
-    /// `https://host/t/{tenant}/scim/v2`, without a slash at the end.
+    /// `https://host/t/{tenant}/scim/v2`, without a trailing slash.
     pub base_url: String,
     /// The same for SCIM 1.1.
     pub base_url_v1: String,
-    /// The types of resources that it has.
+    /// Its resource types.
     pub schemas: Schemas,
 }
 
 impl Tenant {
-    /// How its identity provider speaks: as an operator said, or as it introduced itself where
-    /// nothing was said.
+    /// The dialect that an operator chose, else the one that was recognised.
     pub fn dialect(&self) -> Dialect {
-        match self.chosen {
+        match self.configured_dialect {
             Dialect::Generic => self.observations.recognised().unwrap_or_default(),
-            chosen => chosen,
+            configured => configured,
         }
     }
 
@@ -116,12 +116,12 @@ impl Tenant {
         self.credentials.iter().find(|credential| credential.row.id == id)
     }
 
-    /// The beginning of a reading of its requests.
+    /// Starts a reading of one of its requests.
     pub fn reading(&self) -> Reading {
         self.observations.reading(self.dialect())
     }
 
-    /// Where this version of SCIM is spoken, without a slash at the end.
+    /// The base URL of a version of SCIM, without a trailing slash.
     pub fn base_url(&self, version: Version) -> &str {
         match version {
             Version::V1 => &self.base_url_v1,
@@ -130,12 +130,11 @@ impl Tenant {
     }
 }
 
-/// The apps and the operators' tokens, swapped as one when they change. Tenants are loaded when they
-/// are first needed.
+/// All apps and operators' tokens, swapped as a whole when one of them changes.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigSnapshot {
-    /// By name.
-    pub apps: BTreeMap<String, Arc<App>>,
+    /// The apps, by name.
+    pub apps: BTreeMap<String, Arc<LoadedApp>>,
     /// The tokens of the admin API, by id.
     pub operator_tokens: HashMap<String, Arc<Credential>>,
 }

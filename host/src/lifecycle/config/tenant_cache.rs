@@ -1,8 +1,8 @@
-//! Tenants in memory: loaded when they are first needed, dropped when they change or are long unused.
+//! The cache of tenants: loaded when they are first needed, dropped when they change or are unused.
 //!
-//! Making or changing one of many tenants costs what it costs for one of few, and a tenant that is
-//! never asked for costs no memory. A tenant is built from one version of its app; if the app has
-//! changed since, the tenant is loaded again.
+//! So the cost of a change does not grow with the number of tenants, and a tenant without requests
+//! takes no memory. A tenant is built from one version of its app; if the app has changed since,
+//! the tenant is loaded again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,31 +15,31 @@ use super::snapshot::{Tenant, TenantState};
 use crate::lifecycle::error::Error;
 use crate::scim;
 
-/// The most tenants that are kept in memory. Beyond, those that were not asked for lately go.
-const TENANTS: usize = 10_000;
+/// The most tenants that are kept in memory. Beyond, tenants that were not used lately are dropped.
+const MAX_LOADED: usize = 10_000;
 
 /// The tenants that are loaded.
 #[derive(Debug)]
 pub(super) struct TenantCache {
     loaded: Cache<String, Arc<Tenant>>,
-    /// Kept for as long as the host runs, for tenants that were asked for.
+    /// Kept as long as the host runs, for all tenants that were loaded.
     observations: Mutex<HashMap<String, Arc<ClientObservations>>>,
 }
 
 impl Default for TenantCache {
     fn default() -> Self {
-        Self { loaded: Cache::new(TENANTS), observations: Mutex::default() }
+        Self { loaded: Cache::new(MAX_LOADED), observations: Mutex::default() }
     }
 }
 
 impl TenantCache {
-    /// What the tenant's identity provider was seen to send.
+    /// The observations of a tenant's identity provider.
     pub(super) fn observations(&self, tenant: &str) -> Arc<ClientObservations> {
         let mut known = self.observations.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(tenant.to_owned()).or_default())
     }
 
-    /// Forgets a tenant that was removed.
+    /// Removes a tenant that no longer exists, with its observations.
     pub(super) fn remove(&self, tenant: &str) {
         self.loaded.remove(tenant);
         self.observations.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
@@ -51,7 +51,8 @@ impl TenantCache {
         self.loaded.retain(|_, tenant| tenant.app.name != app);
     }
 
-    /// Has a tenant loaded again when it is next needed. A load that has begun before is not kept.
+    /// Has a tenant loaded again when it is next needed. The result of a load that has already
+    /// begun is not kept.
     pub(super) fn invalidate(&self, tenant: &str) {
         self.loaded.remove(tenant);
     }
@@ -68,8 +69,8 @@ impl Configuration {
                 }
                 Err(guard) => {
                     let Some(tenant) = self.load_tenant(id).await? else { return Ok(None) };
-                    // Refused if the tenant was changed while it was read. If its app was, the next
-                    // round drops it.
+                    // Fails if the tenant was changed while it was loaded. If its app was changed, the
+                    // next round drops the tenant.
                     if guard.insert(Arc::clone(&tenant)).is_ok() && self.is_current(&tenant) {
                         return Ok(Some(tenant));
                     }
@@ -78,7 +79,7 @@ impl Configuration {
         }
     }
 
-    /// The tenant if it is in memory.
+    /// The tenant, if it is in memory.
     pub fn loaded_tenant(&self, id: &str) -> Option<Arc<Tenant>> {
         self.tenants.loaded.peek(id)
     }
@@ -89,7 +90,7 @@ impl Configuration {
         tenant.ok_or_else(|| scim::Error::new(404, format!("no tenant {id}")).into())
     }
 
-    /// The state of a tenant's integration. One that is unknown is disconnected.
+    /// The state of a tenant's integration; an unknown tenant is disconnected.
     pub async fn state_of(&self, id: &str) -> anyhow::Result<TenantState> {
         Ok(self.tenant(id).await?.map_or(TenantState::Disconnected, |tenant| tenant.state))
     }

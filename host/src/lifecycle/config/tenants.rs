@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Configuration;
-use super::presented::{self, LIVE_TOKENS};
 use super::settings::{check_settings, merged, valid_name};
 use super::snapshot::TenantState;
+use super::token::{self, LIVE_TOKENS};
 use crate::clock::rfc3339;
 use crate::lifecycle::error::Error;
 use crate::scim::{self, Dialect};
@@ -18,10 +18,10 @@ use crate::store::{CredentialRow, Related, TenantRow};
 pub struct TenantSpec {
     /// The app's name.
     pub app: String,
-    /// How the identity provider speaks.
+    /// The dialect of the identity provider; recognised from its requests if generic.
     #[serde(default)]
     pub dialect: Dialect,
-    /// What differs from the app's settings.
+    /// Settings that override the app's.
     #[serde(default)]
     pub settings: Map<String, Value>,
 }
@@ -30,9 +30,9 @@ pub struct TenantSpec {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenSpec {
-    /// The user name, where the identity provider uses Basic authentication.
+    /// The user name, if the identity provider uses Basic authentication.
     pub user: Option<String>,
-    /// Whom `/Me` leads to: a user of the tenant, by SCIM id or `userName`.
+    /// The owner, to whom `/Me` leads: a user of the tenant, by SCIM id or `userName`.
     pub owner: Option<String>,
     /// RFC 3339, in UTC.
     pub expires: Option<String>,
@@ -41,13 +41,13 @@ pub struct TokenSpec {
 /// A token, shown once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewTenantToken {
-    /// By which it is listed and revoked.
+    /// The public part, by which the token is listed and revoked.
     pub id: String,
-    /// What the identity provider is given.
+    /// The token for the identity provider.
     pub token: String,
-    /// Where the identity provider sends its requests.
+    /// The URL to which the identity provider sends its requests.
     pub base_url: String,
-    /// The SCIM id of the user whom `/Me` leads to.
+    /// The SCIM id of the owner, to whom `/Me` leads.
     pub owner: Option<String>,
 }
 
@@ -97,7 +97,7 @@ impl Configuration {
         Ok(self.reload_tenant(id).await?)
     }
 
-    /// Has an app know whether more than one tenant uses it now.
+    /// Loads an app again if it has become shared by several tenants, or is no longer.
     async fn share_app(&self, app: &str) -> anyhow::Result<()> {
         let known = self.snapshot().apps.get(app).map(|app| app.shared);
         if known == Some(self.store.is_shared(app).await?) {
@@ -122,7 +122,7 @@ impl Configuration {
         Ok(self.share_app(&row.app).await?)
     }
 
-    /// Writes a tenant's row and puts it to work.
+    /// Writes a tenant's row, and loads the tenant again.
     pub(in crate::lifecycle) async fn write_tenant(&self, row: &TenantRow) -> anyhow::Result<()> {
         self.store.put_tenant(row).await?;
         self.reload_tenant(&row.id).await
@@ -133,7 +133,7 @@ impl Configuration {
         row.ok_or_else(|| scim::Error::new(404, format!("no tenant {id}")).into())
     }
 
-    /// Makes a token for a tenant; for the admin API where there is no tenant.
+    /// Makes a token for a tenant, or for the admin API if there is no tenant.
     pub async fn add_token(
         &self,
         tenant: Option<&str>,
@@ -149,7 +149,7 @@ impl Configuration {
                 None => None,
             };
         }
-        let token = presented::generate()?;
+        let token = token::generate()?;
         self.store
             .add_credential(&CredentialRow {
                 id: token.id.clone(),
@@ -186,8 +186,8 @@ impl Configuration {
         Err(scim::Error::new(409, detail).into())
     }
 
-    /// The id of the user who is named so. Ids are ours, and go before names that identity
-    /// providers choose.
+    /// The id of the user with this id or `userName`. An id goes first, since identity providers
+    /// choose names.
     async fn owner(&self, tenant: &str, named: &str) -> Result<String, Error> {
         let by_id = self.store.resource(tenant, "User", named, Related::None).await?;
         let found = match by_id {
@@ -197,7 +197,7 @@ impl Configuration {
         found.map(|user| user.id).ok_or_else(|| {
             let detail = format!(
                 "tenant {tenant} has no user {named:?}; an owner is the SCIM id or the userName \
-                 of somebody who is there already"
+                 of an existing user"
             );
             scim::Error::new(422, detail).into()
         })
@@ -217,6 +217,6 @@ impl Configuration {
 fn moment(text: &str) -> Result<String, scim::Error> {
     let at: jiff::Timestamp = text
         .parse()
-        .map_err(|_| scim::Error::new(422, format!("{text:?} is no moment in RFC 3339")))?;
+        .map_err(|_| scim::Error::new(422, format!("{text:?} is not a time in RFC 3339")))?;
     Ok(rfc3339(at))
 }

@@ -1,4 +1,4 @@
-//! When tokens were last presented: noted in memory with each request, written once a minute.
+//! The last uses of tokens: noted in memory with each request, and written once a minute.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,14 +13,14 @@ use crate::clock::rfc3339;
 use crate::store::CredentialRow;
 
 /// The interval of writing: one transaction for all tokens, however often they were presented.
-const ROUND: Duration = Duration::from_secs(60);
+const WRITE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The uses of tokens that are not stored yet, by token id. The second of the last use, or 0.
 #[derive(Debug, Default)]
 pub(super) struct TokenUses(Mutex<HashMap<String, Arc<AtomicI64>>>);
 
 impl TokenUses {
-    /// A token as it was read from the store.
+    /// A credential of this row, whose uses are noted here.
     pub(super) fn credential(&self, row: CredentialRow) -> Credential {
         let used = Arc::clone(self.locked().entry(row.id.clone()).or_default());
         Credential { row, used }
@@ -29,14 +29,14 @@ impl TokenUses {
     /// The last use of a token, if it is not stored yet.
     fn noted(&self, token: &str) -> Option<String> {
         let uses = self.locked();
-        moment(uses.get(token)?.load(Ordering::Relaxed))
+        timestamp_text(uses.get(token)?.load(Ordering::Relaxed))
     }
 
     /// Takes the uses, and forgets tokens that are not loaded any more.
     fn take(&self) -> HashMap<String, String> {
         let mut uses = self.locked();
         let take = |(token, used): (&String, &Arc<AtomicI64>)| {
-            Some((token.clone(), moment(used.swap(0, Ordering::Relaxed))?))
+            Some((token.clone(), timestamp_text(used.swap(0, Ordering::Relaxed))?))
         };
         let taken = uses.iter().filter_map(take).collect();
         uses.retain(|_, used| Arc::strong_count(used) > 1);
@@ -65,7 +65,7 @@ impl Configuration {
         self.tasks.spawn(async move {
             while !config.tasks.are_stopping() {
                 tokio::select! {
-                    () = tokio::time::sleep(ROUND) => {}
+                    () = tokio::time::sleep(WRITE_INTERVAL) => {}
                     () = config.tasks.stopped() => {}
                 }
                 if let Err(error) = config.write_token_uses().await {
@@ -82,7 +82,7 @@ impl Configuration {
     }
 }
 
-fn moment(second: i64) -> Option<String> {
+fn timestamp_text(second: i64) -> Option<String> {
     let at = Timestamp::from_second(second).ok()?;
     (second > 0).then(|| rfc3339(at))
 }

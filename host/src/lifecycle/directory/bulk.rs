@@ -1,8 +1,13 @@
-//! Bulk requests: each operation goes the way of a request by itself (RFC 7644 §3.7).
+//! Bulk requests (RFC 7644 §3.7), whose operations are processed like requests by themselves.
 //!
-//! So each is as safe as one: decided, journaled and durable before the next one begins, whatever
-//! becomes of the rest. A caller that hangs up interrupts nothing. A host that is killed leaves what
-//! was done, and takes up what was under way; what had not begun never happened.
+//! Operations run one after another. Each is decided, journaled and durable before the next one
+//! starts, and has an answer of its own; so each is as safe as a single request. Only operations
+//! that others refer to are moved before them, and references in a circle are added as soon as the
+//! resource that they point to exists.
+//!
+//! A caller that hangs up interrupts nothing. After a kill, the host resumes the operation that was
+//! pending; the later ones have never started. Once the time of a single request is over, no
+//! operation is started any more, and each of the rest is answered with "retry later".
 
 use std::sync::Arc;
 
@@ -10,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Directory;
-use super::write::Target;
+use super::write::WriteTarget;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::change::Written;
@@ -19,77 +24,79 @@ use crate::scim::bulk::{BulkOperation, BulkRequest, References};
 use crate::scim::patch::PATCH_SCHEMA;
 use crate::scim::{self, PatchRequest, Precondition, ResourceType};
 
-/// What became of one operation.
+/// The result of one operation.
 #[derive(Debug)]
-pub struct Performed {
-    /// Its place in the request.
+pub struct BulkResult {
+    /// The index of the operation in the request.
     pub operation: usize,
-    /// What it was about, as far as that is known: for what is created, only once it is.
+    /// The type and id of the resource, if known: a create has no id until it has succeeded.
     pub resource: Option<(Arc<ResourceType>, String)>,
-    /// What a request by itself would have been answered.
+    /// The result that the operation would have as a request by itself.
     pub outcome: Result<Written, scim::Error>,
 }
 
-/// Where an operation points.
-struct Address {
+/// The path of an operation: a resource type, and the id of a resource unless it creates one.
+struct ResourceAddress {
     resource_type: Arc<ResourceType>,
     id: Option<String>,
 }
 
-/// Something that was created without what it refers to.
-struct Unfinished {
+/// A resource that was created without references that could not be resolved yet.
+struct Incomplete {
+    /// The index of its result.
     performed: usize,
-    target: Target,
+    target: WriteTarget,
     id: String,
     later: Value,
 }
 
-struct Job {
+/// A bulk request while it runs.
+struct BulkRun {
     directory: Arc<Directory>,
     tenant: Arc<Tenant>,
     request: BulkRequest,
     references: References,
-    performed: Vec<Performed>,
-    unfinished: Vec<Unfinished>,
+    performed: Vec<BulkResult>,
+    incomplete: Vec<Incomplete>,
     by: Instant,
 }
 
 impl Directory {
-    /// Carries the operations out, one after another. Those that `failOnErrors` left undone are not
-    /// in the answer.
+    /// Carries the operations out, one after another. Operations that `failOnErrors` prevented have
+    /// no result.
     pub async fn bulk(
         self: &Arc<Self>,
         tenant: Arc<Tenant>,
         request: BulkRequest,
-    ) -> Result<Vec<Performed>, Error> {
+    ) -> Result<Vec<BulkResult>, Error> {
         self.run_to_completion(|directory| async move {
             let references = References::of(&request.operations);
             let by = directory.config.deadline();
-            let (performed, unfinished) = (Vec::new(), Vec::new());
-            let job = Job { directory, tenant, request, references, performed, unfinished, by };
-            Ok(job.run().await)
+            let (performed, incomplete) = (Vec::new(), Vec::new());
+            let run = BulkRun { directory, tenant, request, references, performed, incomplete, by };
+            Ok(run.run().await)
         })
         .await
     }
 }
 
-impl Job {
-    async fn run(mut self) -> Vec<Performed> {
+impl BulkRun {
+    async fn run(mut self) -> Vec<BulkResult> {
         for at in self.request.order() {
-            if self.is_over() {
+            if self.has_failed() {
                 break;
             }
             self.perform(at).await;
-            self.finish().await;
+            self.add_references().await;
         }
         self.references.end();
-        self.finish().await;
+        self.add_references().await;
         self.performed.sort_by_key(|it| it.operation);
         self.performed
     }
 
-    /// RFC 7644 §3.7.3: so many errors are accepted.
-    fn is_over(&self) -> bool {
+    /// RFC 7644 §3.7.3: whether there are as many errors as `failOnErrors` accepts.
+    fn has_failed(&self) -> bool {
         let errors = self.performed.iter().filter(|it| it.outcome.is_err()).count();
         self.request.fail_on_errors.is_some_and(|limit| errors as u64 >= limit)
     }
@@ -113,28 +120,28 @@ impl Job {
                 None => self.references.failed(bulk_id),
             }
         }
-        self.performed.push(Performed { operation: at, resource, outcome });
+        self.performed.push(BulkResult { operation: at, resource, outcome });
     }
 
-    /// The outer error is that it cannot be told what the operation is about.
+    /// The outer error means that the operation's path leads to no resource.
     async fn outcome(
         &mut self,
         operation: &BulkOperation,
-    ) -> Result<(Address, Result<Written, scim::Error>), scim::Error> {
+    ) -> Result<(ResourceAddress, Result<Written, scim::Error>), scim::Error> {
         let resolved = self.references.resolve(operation)?;
         let address = self.address(&resolved.path)?;
         if self.directory.tasks.are_stopping() || Instant::now() >= self.by {
-            return Ok((address, Err(fate::not_begun(self.tenant.dialect()))));
+            return Ok((address, Err(fate::not_started(self.tenant.dialect()))));
         }
         let outcome = match self.target(operation, &address) {
             Ok(target) => {
                 let data = resolved.data;
                 let written = self.write(operation, &target, address.id.clone(), data).await;
                 if let (Ok(Written::Created(found)), Some(later)) = (&written, resolved.later) {
-                    // Where what became of it is about to be written down.
+                    // The index that the result is about to have.
                     let (performed, id) = (self.performed.len(), found.id.clone());
                     let target = target.unconditional();
-                    self.unfinished.push(Unfinished { performed, target, id, later });
+                    self.incomplete.push(Incomplete { performed, target, id, later });
                 }
                 written
             }
@@ -146,7 +153,7 @@ impl Job {
     async fn write(
         &self,
         operation: &BulkOperation,
-        target: &Target,
+        target: &WriteTarget,
         id: Option<String>,
         data: Value,
     ) -> Result<Written, scim::Error> {
@@ -165,58 +172,62 @@ impl Job {
             ("DELETE", Some(id)) => directory.delete(target, id).await,
             (method, _) => {
                 return Err(scim::Error::invalid_syntax(format!(
-                    "{method:?} is not possible on {}: POST creates below a type of resource, PUT, \
-                     PATCH and DELETE take one resource",
+                    "{method:?} is not possible on {}: POST takes the path of a resource type, \
+                     PUT, PATCH and DELETE that of a resource",
                     operation.path
                 )));
             }
         };
-        written.map_err(answered)
+        written.map_err(client_error)
     }
 
-    fn target(&self, operation: &BulkOperation, at: &Address) -> Result<Target, scim::Error> {
+    fn target(
+        &self,
+        operation: &BulkOperation,
+        at: &ResourceAddress,
+    ) -> Result<WriteTarget, scim::Error> {
         let precondition = Precondition::parse(operation.version.as_deref(), None)?;
         let resource_type = Arc::clone(&at.resource_type);
         self.directory.target(Arc::clone(&self.tenant), resource_type, precondition)
     }
 
     /// `/Users` or `/Users/{id}`.
-    fn address(&self, path: &str) -> Result<Address, scim::Error> {
+    fn address(&self, path: &str) -> Result<ResourceAddress, scim::Error> {
         let mut parts = path.strip_prefix('/').unwrap_or_default().splitn(2, '/');
         let endpoint = parts.next().unwrap_or_default();
         let resource_type =
             self.tenant.schemas.by_endpoint(endpoint).cloned().ok_or_else(|| {
                 scim::Error::invalid_syntax(format!("path: there is no resource type at {path:?}"))
             })?;
-        Ok(Address { resource_type, id: parts.next().map(str::to_owned) })
+        Ok(ResourceAddress { resource_type, id: parts.next().map(str::to_owned) })
     }
 
-    /// Adds to what was created whatever it refers to, as soon as that is there.
-    async fn finish(&mut self) {
-        for unfinished in std::mem::take(&mut self.unfinished) {
-            let error = match self.references.complete(&unfinished.later) {
+    /// Adds references to created resources as soon as they can be resolved.
+    async fn add_references(&mut self) {
+        for incomplete in std::mem::take(&mut self.incomplete) {
+            let error = match self.references.complete(&incomplete.later) {
                 Ok(None) => {
-                    self.unfinished.push(unfinished);
+                    self.incomplete.push(incomplete);
                     continue;
                 }
                 Ok(Some(attributes)) => {
-                    let Unfinished { target, id, .. } = &unfinished;
+                    let Incomplete { target, id, .. } = &incomplete;
                     let addition = PatchRequest::addition(attributes);
                     match self.directory.patch(target.clone(), id.clone(), addition).await {
                         Ok(Written::Kept(found)) => {
                             let written = Ok(Written::Created(found));
-                            self.performed[unfinished.performed].outcome = written;
+                            self.performed[incomplete.performed].outcome = written;
                             continue;
                         }
                         Ok(_) => continue,
-                        Err(fault) => answered(fault),
+                        Err(error) => client_error(error),
                     }
                 }
                 Err(error) => error,
             };
-            // The truth about it: it is there, and it is not what was asked for.
-            let detail = format!("created, but without all it refers to: {}", error.detail);
-            self.performed[unfinished.performed].outcome = Err(scim::Error { detail, ..error });
+            // The resource exists, but it is not the one that was requested.
+            let detail = format!("created, but some references are missing: {}", error.detail);
+            self.performed[incomplete.performed].outcome = Err(scim::Error { detail, ..error });
         }
     }
 }
@@ -229,13 +240,14 @@ fn patch_body(data: Value) -> Value {
     }
 }
 
-/// What the caller reads of one operation.
-fn answered(fault: Error) -> scim::Error {
-    match fault {
+/// The answer to one operation.
+fn client_error(error: Error) -> scim::Error {
+    match error {
         Error::Client(error) => error,
         Error::Internal(error) => {
-            tracing::error!(error = format!("{error:#}"), "an operation met with an accident");
-            scim::Error::new(500, "the host met with an accident; its log says more")
+            let error = format!("{error:#}");
+            tracing::error!(error, "directory: internal error in a bulk operation");
+            scim::Error::new(500, "internal error; see the server log")
         }
     }
 }

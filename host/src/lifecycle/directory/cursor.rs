@@ -1,7 +1,9 @@
-//! Cursors: places in a list, as identity providers keep them between two pages (RFC 9865).
+//! Cursors (RFC 9865): sealed positions in a list, which identity providers keep between two pages.
 //!
-//! They are sealed with a key of the host: nobody reads from them who is in the list, and nobody
-//! makes one up. They do not expire.
+//! A cursor is a position and not a session: the host stores nothing for it, so it never expires,
+//! and a page costs the same anywhere in a walk. It is sealed with a key of the host, since the
+//! position may be a person's name, and only cursors that the host has sealed are accepted. Cursors
+//! go forward only; `previousCursor` is optional in the RFC.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,21 +13,21 @@ use super::Directory;
 use crate::scim::{self, ScimType};
 use crate::store::Bookmark;
 
-/// A place in a walk through lists that follow on each other.
+/// A position in a walk through consecutive lists.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Cursor {
-    /// In which list, counted from 0.
+    /// The index of the list, from 0.
     pub list: usize,
-    /// Where in it; at its beginning where nothing is said.
+    /// The position in the list; none means its beginning.
     pub after: Option<Bookmark>,
-    /// How many there were in all when the walk began.
+    /// How many resources matched in all lists when the walk began.
     pub total: u64,
 }
 
 impl Directory {
     /// The text of a cursor for this query, safe in a URL.
     pub fn seal_cursor(&self, query: &str, cursor: &Cursor) -> anyhow::Result<String> {
-        let sealed = serde_json::to_vec(&(self.config.key().mark(query), cursor))?;
+        let sealed = serde_json::to_vec(&(self.config.key().keyed_hash(query), cursor))?;
         Ok(URL_SAFE_NO_PAD.encode(self.config.key().for_purpose("cursors").seal(&sealed)?))
     }
 
@@ -36,12 +38,12 @@ impl Directory {
             .ok()
             .and_then(|sealed| self.config.key().for_purpose("cursors").unseal(&sealed).ok());
         let read = opened.and_then(|opened| serde_json::from_slice(&opened).ok());
-        let Some((mark, cursor)): Option<([u8; 32], Cursor)> = read else {
-            return Err(invalid("it is none of this server's: begin anew with an empty cursor"));
+        let Some((query_hash, cursor)): Option<([u8; 32], Cursor)> = read else {
+            return Err(invalid("this server did not issue it; start again with an empty cursor"));
         };
-        if mark != self.config.key().mark(query) {
+        if query_hash != self.config.key().keyed_hash(query) {
             return Err(invalid(
-                "it was given for another query: filter, sortBy and sortOrder stay the same from \
+                "it was issued for another query; keep filter, sortBy and sortOrder the same from \
                  page to page",
             ));
         }

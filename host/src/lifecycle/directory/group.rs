@@ -1,4 +1,14 @@
-//! Groups: made, renamed, joined and left, in events that a connector can bear.
+//! Writes of groups: creation, and changes of attributes and members.
+//!
+//! Many changes of one group come at the same time, for example when everyone is assigned to it. So
+//! the group's lock is not held until a change is durable: it is released once the change is
+//! decided, and the next change is decided from the uncommitted state. Both share a transaction. If
+//! a commit fails, so do the commits that were built on it, since each expects the version before
+//! it; they are decided again.
+//!
+//! A change that was decided from uncommitted state has no other effect than a commit behind the
+//! one that it depends on. If it would lead to a call, a refusal or an answer without a commit, it
+//! is discarded, and decided again when everything before it is durable.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,8 +16,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Directory;
-use super::membership::{Movement, SLICE, is_about_all};
-use super::write::Target;
+use super::membership::{MEMBERS_PER_EVENT, MembershipDelta, needs_all_members};
+use super::write::WriteTarget;
 use crate::decision::EventKind;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
@@ -26,11 +36,11 @@ use crate::store::{
     AccountRow, CommitError, OperationFilter, OperationState, Receipt, Related, StoredResource,
 };
 
-/// How often a change is decided anew that was overtaken by an accident of the one before it.
-const TIMES: usize = 8;
+/// How often a change is decided, if commits that it depends on fail.
+const MAX_ATTEMPTS: usize = 8;
 
-/// A change that was decided, and its place in the queue to the disk.
-struct Decided {
+/// A decided change whose commit is queued.
+struct QueuedChange {
     work: Work,
     receipt: Receipt,
     account: Option<AccountRow>,
@@ -39,25 +49,25 @@ struct Decided {
 impl Directory {
     pub(super) async fn create_group(
         self: &Arc<Self>,
-        target: &Target,
+        target: &WriteTarget,
         draft: Draft,
     ) -> Result<Written, Error> {
         let deadline = self.config.deadline();
         let resource = draft.resource.with_id(&self.clock.new_id());
         let all: BTreeSet<String> =
             draft.members.unwrap_or_default().into_iter().map(|m| m.value).collect();
-        let founders = self.founders(target, all.iter().cloned().collect()).await?;
-        let first = founders.slices().into_iter().next().unwrap_or_default();
+        let members = self.initial_members(target, all.iter().cloned().collect()).await?;
+        let first = members.slices().into_iter().next().unwrap_or_default();
         let mut change = Change::new("Group", EventKind::GroupCreate, None, resource);
         change.nested = first.nested;
         change.joined = first.joined;
-        let written = self.found(target, change, deadline).await?;
+        let written = self.create_or_find_group(target, change, deadline).await?;
         let Written::Created(stored) = &written else { return Ok(written) };
-        if all.len() <= SLICE {
+        if all.len() <= MEMBERS_PER_EVENT {
             return Ok(written);
         }
-        // The rest, or what a retry finds missing of it.
-        let add: Vec<MemberRef> = all.into_iter().map(reference).collect();
+        // The remaining members, or those that an earlier attempt has not added.
+        let add: Vec<MemberRef> = all.into_iter().map(member_reference).collect();
         let addition = |group: &Resource| {
             let members = vec![MemberChange::Add(add.clone())];
             Ok(Patched { resource: group.clone(), members, password: None })
@@ -68,17 +78,17 @@ impl Directory {
         }
     }
 
-    /// Makes the group, or finds the one that the same request made before.
-    async fn found(
+    /// Creates the group, or finds the one that the same request has created before.
+    async fn create_or_find_group(
         self: &Arc<Self>,
-        target: &Target,
+        target: &WriteTarget,
         change: Change,
         deadline: Instant,
     ) -> Result<Written, Error> {
         let key = lane::of_subject(&target.tenant.id, "Group", &change.subject());
         let fingerprint = change.fingerprint();
         let _lane = self.operations.lanes().enter(key.clone()).await;
-        let tenant = &self.now(target).await?.tenant;
+        let tenant = &self.with_current_tenant(target).await?.tenant;
         match self.operations.settle(tenant, &key, Some(&fingerprint), deadline).await? {
             Settled::Clear => {}
             Settled::Joined(work, ended) => {
@@ -86,7 +96,7 @@ impl Directory {
             }
             Settled::Blocked(error) => return Err(error.into()),
         }
-        for stored in self.named_like(tenant, &change).await? {
+        for stored in self.created_with_this_name(tenant, &change).await? {
             if self.operations.owed(tenant, &stored.id, &fingerprint).await? {
                 return Ok(Written::Created(stored));
             }
@@ -94,8 +104,8 @@ impl Directory {
         self.operations.carry_out(tenant, change, deadline).await
     }
 
-    /// Groups of the same name; names of groups are not unique.
-    async fn named_like(
+    /// Groups that were created with the same name; group names are not unique.
+    async fn created_with_this_name(
         &self,
         tenant: &Tenant,
         change: &Change,
@@ -118,44 +128,46 @@ impl Directory {
         Ok(found)
     }
 
-    /// PUT and PATCH differ in how the group after is made, and in nothing else.
+    /// Changes a group. PUT and PATCH differ only in their modification.
     pub(super) async fn modify_group(
         self: &Arc<Self>,
-        target: &Target,
+        target: &WriteTarget,
         id: &str,
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
         deadline: Instant,
     ) -> Result<Written, Error> {
-        for _ in 0..TIMES {
+        for _ in 0..MAX_ATTEMPTS {
             if let Some(written) =
                 self.try_modify_group(target, id, &modification, deadline).await?
             {
                 return Ok(written);
             }
         }
-        Err(anyhow::anyhow!("group {id} could not be changed in {TIMES} attempts").into())
+        Err(anyhow::anyhow!("group {id} could not be changed in {MAX_ATTEMPTS} attempts").into())
     }
 
-    /// None where it was decided from a group that never came to be.
+    /// None if the state that the change was decided from was not committed.
     async fn try_modify_group(
         self: &Arc<Self>,
-        target: &Target,
+        target: &WriteTarget,
         id: &str,
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
         deadline: Instant,
     ) -> Result<Option<Written>, Error> {
         let key = lane::of_resource(&target.tenant.id, id);
-        let (lane, underway) = self.operations.lanes().follow(key.clone()).await;
-        let target = &self.now(target).await?;
+        let (lane, uncommitted) = self.operations.lanes().follow(key.clone()).await;
+        let target = &self.with_current_tenant(target).await?;
         if self.operations.open().on(&key).is_empty() {
-            let leaning = self.lean(target, id, &modification, &underway, deadline).await?;
-            if let Some(decided) = leaning {
-                return self.land(lane, decided).await;
+            let queued = self
+                .change_speculatively(target, id, &modification, &uncommitted, deadline)
+                .await?;
+            if let Some(queued) = queued {
+                return self.release_and_wait(lane, queued).await;
             }
             lane.quiet().await;
         } else {
             lane.quiet().await;
-            // Only to tell whether it is the same request: what is open may change the group.
+            // Only to recognise a repeated request: the open operations may change the group.
             let change = self.first_group_change(target, id, &modification).await?;
             if let Some(written) =
                 self.operations.make_way(&target.tenant, &key, change, deadline).await?
@@ -163,50 +175,52 @@ impl Directory {
                 return Ok(Some(written));
             }
         }
-        let was = self.before(target, id).await?;
-        let Patched { resource: after, members, .. } = modification(&was.resource)?;
-        let mut slices = self.movement(target, id, &members, &[]).await?.slices();
+        let before = self.read_before(target, id).await?;
+        let Patched { resource: after, members, .. } = modification(&before.resource)?;
+        let mut slices = self.membership_delta(target, id, &members, &[]).await?.slices();
         if slices.len() > 1 {
-            let written = self.move_in_steps(target, was, after, slices, deadline).await?;
+            let written = self.change_in_slices(target, before, after, slices, deadline).await?;
             return Ok(Some(written));
         }
-        let stored = was.stored.clone();
-        match step(was, after, slices.pop().unwrap_or_default()) {
-            Some(change) => self.pass_on(&target.tenant, lane, change, deadline).await,
+        let stored = before.stored.clone();
+        match group_change(before, after, slices.pop().unwrap_or_default()) {
+            Some(change) => {
+                self.change_and_release_early(&target.tenant, lane, change, deadline).await
+            }
             None => Ok(Some(Written::Kept(stored))),
         }
     }
 
-    /// Decides from what is underway, and not on disk yet. None where there is nothing, and where
-    /// it leads to anything but a commit behind it: no answer is given, nobody is called and nothing
-    /// is refused because of what may never be.
-    async fn lean(
+    /// Decides a change from uncommitted state. None if there is no such state, or if the decision
+    /// leads to anything but a commit behind it: no answer, call or refusal may follow from a state
+    /// that may never be committed.
+    async fn change_speculatively(
         self: &Arc<Self>,
-        target: &Target,
+        target: &WriteTarget,
         id: &str,
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
-        underway: &[Arc<Standing>],
+        uncommitted: &[Arc<Standing>],
         deadline: Instant,
-    ) -> Result<Option<Decided>, Error> {
-        let Some(last) = underway.last() else { return Ok(None) };
-        let was = last.before.clone();
-        // RFC 7644 §3.14: one that fails here is looked at again when all is on disk.
-        if target.precondition.check(was.stored.revision()).is_err() {
+    ) -> Result<Option<QueuedChange>, Error> {
+        let Some(last) = uncommitted.last() else { return Ok(None) };
+        let before = last.before.clone();
+        // RFC 7644 §3.14: a condition that fails here is checked again when all is durable.
+        if target.precondition.check(before.stored.revision()).is_err() {
             return Ok(None);
         }
-        let Ok(Patched { resource: after, members, .. }) = modification(&was.resource) else {
+        let Ok(Patched { resource: after, members, .. }) = modification(&before.resource) else {
             return Ok(None);
         };
-        if is_about_all(&members) {
+        if needs_all_members(&members) {
             return Ok(None);
         }
-        let Ok(movement) = self.movement(target, id, &members, underway).await else {
+        let Ok(delta) = self.membership_delta(target, id, &members, uncommitted).await else {
             return Ok(None);
         };
-        let mut slices = movement.slices();
+        let mut slices = delta.slices();
         let (Some(slice), true) = (slices.pop(), slices.is_empty()) else { return Ok(None) };
-        let account = was.account.clone();
-        let Some(change) = step(was, after, slice) else { return Ok(None) };
+        let account = before.account.clone();
+        let Some(change) = group_change(before, after, slice) else { return Ok(None) };
         let tenant = &target.tenant;
         let goes_on = matches!(admitted(tenant, &change, account.as_ref()), Ok(None));
         if !goes_on || tenant.connector.is_err() {
@@ -216,58 +230,59 @@ impl Directory {
         (work.passing, work.leaning) = (true, true);
         Ok(match self.operations.drive(&mut work, deadline, true).await? {
             Ended::Passing(receipt, after) => {
-                Some(Decided { work, receipt, account: after.or(account) })
+                Some(QueuedChange { work, receipt, account: after.or(account) })
             }
             _ => None,
         })
     }
 
-    /// The first of the events that a modification becomes; none where nothing changes.
+    /// The first of the changes that a modification becomes; none if nothing changes.
     async fn first_group_change(
         &self,
-        target: &Target,
+        target: &WriteTarget,
         id: &str,
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
     ) -> Result<Option<Change>, Error> {
-        let was = self.before(target, id).await?;
-        let patched = modification(&was.resource)?;
-        let movement = self.movement(target, id, &patched.members, &[]).await?;
-        let first = movement.slices().into_iter().next().unwrap_or_default();
-        let mut change = step(was, patched.resource, first);
+        let before = self.read_before(target, id).await?;
+        let patched = modification(&before.resource)?;
+        let delta = self.membership_delta(target, id, &patched.members, &[]).await?;
+        let first = delta.slices().into_iter().next().unwrap_or_default();
+        let mut change = group_change(before, patched.resource, first);
         if let Some(change) = &mut change {
             change.conditional = target.precondition.is_given();
         }
         Ok(change)
     }
 
-    /// The caller holds the group's lane, and nothing is open or underway on it.
-    async fn move_in_steps(
+    /// Carries the slices out one after another. The caller holds the group's lock, and nothing is
+    /// open or uncommitted on it.
+    async fn change_in_slices(
         self: &Arc<Self>,
-        target: &Target,
-        mut was: Before,
+        target: &WriteTarget,
+        mut before: Before,
         mut after: Resource,
-        slices: Vec<Movement>,
+        slices: Vec<MembershipDelta>,
         deadline: Instant,
     ) -> Result<Written, Error> {
-        let id = was.stored.id.clone();
+        let id = before.stored.id.clone();
         let target = &target.unconditional();
-        let mut written = Written::Kept(was.stored.clone());
+        let mut written = Written::Kept(before.stored.clone());
         let mut slices = slices.into_iter().peekable();
         while let Some(slice) = slices.next() {
-            let Some(change) = step(was, after, slice) else { break };
+            let Some(change) = group_change(before, after, slice) else { break };
             written = self.operations.carry_out(&target.tenant, change, deadline).await?;
             if !matches!(written, Written::Kept(_)) || slices.peek().is_none() {
                 break;
             }
-            was = self.before(target, &id).await?;
-            after = was.resource.clone();
+            before = self.read_before(target, &id).await?;
+            after = before.resource.clone();
         }
         Ok(written)
     }
 
-    /// Carries a change out, and passes the lane on as soon as it is decided. None where it could
-    /// not be written because the group or those who join have changed.
-    async fn pass_on(
+    /// Carries a change out, and releases the lock as soon as it is decided. None if it could not
+    /// be committed because the group or the people who join have changed.
+    async fn change_and_release_early(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
         lane: Lane<Arc<Standing>>,
@@ -282,19 +297,23 @@ impl Directory {
         work.passing = true;
         match self.operations.drive(&mut work, deadline, true).await? {
             Ended::Passing(receipt, after) => {
-                self.land(lane, Decided { work, receipt, account: after.or(account) }).await
+                self.release_and_wait(
+                    lane,
+                    QueuedChange { work, receipt, account: after.or(account) },
+                )
+                .await
             }
             ended => Ok(Some(self.operations.written(work, ended, false, None)?)),
         }
     }
 
-    /// Passes the lane on, and waits until what was decided is on disk.
-    async fn land(
+    /// Releases the lock, and waits until the change is durable. None if the commit is stale.
+    async fn release_and_wait(
         &self,
         lane: Lane<Arc<Standing>>,
-        decided: Decided,
+        decided: QueuedChange,
     ) -> Result<Option<Written>, Error> {
-        let Decided { work, receipt, account } = decided;
+        let QueuedChange { work, receipt, account } = decided;
         let landing = lane.pass_on(Arc::new(Standing::of(&work, account)?));
         match receipt.landed().await {
             Ok(()) => landing.well(),
@@ -306,17 +325,17 @@ impl Directory {
     }
 }
 
-/// One event of a group; none where nothing changes.
-fn step(was: Before, after: Resource, movement: Movement) -> Option<Change> {
-    let difference = event::of_group(&was.resource, &after, !movement.is_empty());
-    let mut change = Change::new("Group", difference.kind?, Some(was), after);
+/// A change of a group; none if nothing changes.
+fn group_change(before: Before, after: Resource, delta: MembershipDelta) -> Option<Change> {
+    let difference = event::of_group(&before.resource, &after, !delta.is_empty());
+    let mut change = Change::new("Group", difference.kind?, Some(before), after);
     change.changes = difference.changes;
-    change.joined = movement.joined;
-    change.left = movement.left;
-    change.nested = movement.nested;
+    change.joined = delta.joined;
+    change.left = delta.left;
+    change.nested = delta.nested;
     Some(change)
 }
 
-fn reference(id: String) -> MemberRef {
+fn member_reference(id: String) -> MemberRef {
     MemberRef { value: id, display: None, kind: None }
 }

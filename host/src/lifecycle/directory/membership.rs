@@ -1,4 +1,9 @@
-//! Who will have joined and left a group, as set operations on rows.
+//! Membership changes: the members who join and leave a group, computed as sets.
+//!
+//! Most changes are computed from the members that they name; only a replacement, or a removal by
+//! filter, reads all members of the group. Connectors have bounded memory and calls, so a delta of
+//! more than [`MEMBERS_PER_EVENT`] people becomes several operations. Each is atomic; a failure
+//! names its operation, and a retry continues where the last attempt stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,27 +11,27 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Directory;
-use super::write::Target;
+use super::write::WriteTarget;
 use crate::decision::Member;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::standing::Standing;
 use crate::scim::{self, MemberChange, MemberRef};
 use crate::store::{MemberRow, Person};
 
-/// No event carries more who join and leave (wit/types.wit).
-pub(super) const SLICE: usize = 100;
+/// The most people who join, and who leave, in one event (wit/types.wit).
+pub(super) const MEMBERS_PER_EVENT: usize = 100;
 
-/// Who joins and who leaves, of whom the app can be told.
+/// The members who join and leave a group.
 #[derive(Debug, Default)]
-pub(super) struct Movement {
+pub(super) struct MembershipDelta {
     pub(super) joined: Vec<Member>,
     pub(super) left: Vec<Member>,
-    /// Those who joined and are groups themselves.
+    /// The ids of those in `joined` that are groups.
     pub(super) nested: Vec<String>,
 }
 
-impl Movement {
-    /// Those who join must exist in this tenant.
+impl MembershipDelta {
+    /// Looks the members up. Those who join must exist in the tenant; else `invalidValue`.
     fn of(
         people: Vec<Person>,
         joined: Vec<String>,
@@ -34,34 +39,34 @@ impl Movement {
     ) -> Result<Self, scim::Error> {
         let mut known: BTreeMap<String, Person> =
             people.into_iter().map(|person| (person.id.clone(), person)).collect();
-        let mut movement = Self::default();
+        let mut delta = Self::default();
         for id in joined {
             let Some(Person { name, kind, account, .. }) = known.remove(&id) else {
-                let why = format!("members: {id} is no user or group of this directory");
+                let why = format!("members: {id} is not a user or group of this directory");
                 return Err(scim::Error::invalid_value(why));
             };
             if kind == "Group" {
-                movement.nested.push(id.clone());
+                delta.nested.push(id.clone());
             }
-            movement.joined.push(Member { id, name, account });
+            delta.joined.push(Member { id, name, account });
         }
         for id in left {
             let person = known.remove(&id);
             let (name, account) = person.map(|it| (it.name, it.account)).unwrap_or_default();
-            movement.left.push(Member { id, name, account });
+            delta.left.push(Member { id, name, account });
         }
-        Ok(movement)
+        Ok(delta)
     }
 
-    /// Cuts a large movement into events of at most a hundred; there is always one.
+    /// Cuts the delta into slices of at most [`MEMBERS_PER_EVENT`]; there is always one.
     pub(super) fn slices(self) -> Vec<Self> {
-        let joins: Vec<&[Member]> = self.joined.chunks(SLICE).collect();
-        let leaves: Vec<&[Member]> = self.left.chunks(SLICE).collect();
+        let joins: Vec<&[Member]> = self.joined.chunks(MEMBERS_PER_EVENT).collect();
+        let leaves: Vec<&[Member]> = self.left.chunks(MEMBERS_PER_EVENT).collect();
         let at = |slices: &[&[Member]], n: usize| slices.get(n).map_or(Vec::new(), |s| s.to_vec());
         let longest = joins.len().max(leaves.len()).max(1);
         let slice = |n| {
             let joined = at(&joins, n);
-            let nested = among(&self.nested, &joined);
+            let nested = nested_among(&self.nested, &joined);
             Self { joined, left: at(&leaves, n), nested }
         };
         (0..longest).map(slice).collect()
@@ -73,46 +78,46 @@ impl Movement {
 }
 
 impl Directory {
-    /// Plays the changes on the members that are there, in order. `underway` is what others have
-    /// decided about them and is not on disk yet.
-    pub(super) async fn movement(
+    /// The delta of the changes, applied in order to the current members and to the changes that
+    /// are `uncommitted` yet.
+    pub(super) async fn membership_delta(
         &self,
-        target: &Target,
+        target: &WriteTarget,
         group: &str,
         changes: &[MemberChange],
-        underway: &[Arc<Standing>],
-    ) -> Result<Movement, Error> {
+        uncommitted: &[Arc<Standing>],
+    ) -> Result<MembershipDelta, Error> {
         if changes.is_empty() {
-            return Ok(Movement::default());
+            return Ok(MembershipDelta::default());
         }
         let tenant = &target.tenant.id;
-        if is_about_all(changes) {
+        if needs_all_members(changes) {
             let rows = self.store.members(tenant, group).await?;
-            let was = rows.iter().map(|row| row.member.clone()).collect();
-            let (joined, left) = played(changes, &rows, target, &was)?;
+            let before = rows.iter().map(|row| row.member.clone()).collect();
+            let (joined, left) = apply_changes(changes, &rows, target, &before)?;
             let ids: Vec<String> = joined.iter().chain(&left).cloned().collect();
             let people = self.people(target, &ids).await?;
-            return Ok(Movement::of(people, joined, left)?);
+            return Ok(MembershipDelta::of(people, joined, left)?);
         }
-        let people = self.store.people(tenant, Some(group), &named(changes)).await?;
+        let people = self.store.people(tenant, Some(group), &named_members(changes)).await?;
         let members = people.iter().filter(|person| person.member);
-        let mut was = members.map(|person| person.id.clone()).collect();
-        underway.iter().for_each(|standing| standing.overlay(&mut was));
-        let (joined, left) = played(changes, &[], target, &was)?;
-        Ok(Movement::of(people, joined, left)?)
+        let mut before = members.map(|person| person.id.clone()).collect();
+        uncommitted.iter().for_each(|standing| standing.overlay(&mut before));
+        let (joined, left) = apply_changes(changes, &[], target, &before)?;
+        Ok(MembershipDelta::of(people, joined, left)?)
     }
 
-    /// Who joins a group that is being made.
-    pub(super) async fn founders(
+    /// The delta of a group that is being created.
+    pub(super) async fn initial_members(
         &self,
-        target: &Target,
+        target: &WriteTarget,
         ids: Vec<String>,
-    ) -> Result<Movement, Error> {
+    ) -> Result<MembershipDelta, Error> {
         let people = self.people(target, &ids).await?;
-        Ok(Movement::of(people, ids, Vec::new())?)
+        Ok(MembershipDelta::of(people, ids, Vec::new())?)
     }
 
-    async fn people(&self, target: &Target, ids: &[String]) -> anyhow::Result<Vec<Person>> {
+    async fn people(&self, target: &WriteTarget, ids: &[String]) -> anyhow::Result<Vec<Person>> {
         match ids {
             [] => Ok(Vec::new()),
             ids => self.store.people(&target.tenant.id, None, ids).await,
@@ -120,8 +125,8 @@ impl Directory {
     }
 }
 
-/// Whether a change can only be understood from all who are members.
-pub(super) fn is_about_all(changes: &[MemberChange]) -> bool {
+/// Whether the changes depend on all members of the group.
+pub(super) fn needs_all_members(changes: &[MemberChange]) -> bool {
     let all = |change: &MemberChange| {
         matches!(
             change,
@@ -131,13 +136,13 @@ pub(super) fn is_about_all(changes: &[MemberChange]) -> bool {
     changes.iter().any(all)
 }
 
-/// Those of the nested groups that are among these.
-fn among(nested: &[String], members: &[Member]) -> Vec<String> {
+/// The nested groups that are among these members.
+fn nested_among(nested: &[String], members: &[Member]) -> Vec<String> {
     nested.iter().filter(|id| members.iter().any(|member| member.id == **id)).cloned().collect()
 }
 
-/// Everybody whom the changes name.
-fn named(changes: &[MemberChange]) -> Vec<String> {
+/// The ids of the members that the changes name.
+fn named_members(changes: &[MemberChange]) -> Vec<String> {
     let ids = changes.iter().flat_map(|change| match change {
         MemberChange::Add(members) => members.iter().map(|m| m.value.clone()).collect(),
         MemberChange::Remove(ids) => ids.clone(),
@@ -146,31 +151,31 @@ fn named(changes: &[MemberChange]) -> Vec<String> {
     ids.collect()
 }
 
-/// Who will have joined and left once the changes were played on those who were members.
-fn played(
+/// The ids that join and those that leave when the changes are applied to the members `before`.
+fn apply_changes(
     changes: &[MemberChange],
     rows: &[MemberRow],
-    target: &Target,
-    was: &BTreeSet<String>,
+    target: &WriteTarget,
+    before: &BTreeSet<String>,
 ) -> Result<(Vec<String>, Vec<String>), scim::Error> {
-    let mut now = was.clone();
+    let mut now = before.clone();
     for change in changes {
-        apply(change, rows, target, &mut now)?;
+        apply_change(change, rows, target, &mut now)?;
     }
-    Ok((now.difference(was).cloned().collect(), was.difference(&now).cloned().collect()))
+    Ok((now.difference(before).cloned().collect(), before.difference(&now).cloned().collect()))
 }
 
-fn apply(
+fn apply_change(
     change: &MemberChange,
     rows: &[MemberRow],
-    target: &Target,
+    target: &WriteTarget,
     now: &mut BTreeSet<String>,
 ) -> Result<(), scim::Error> {
     let values =
         |members: &[MemberRef]| members.iter().map(|m| m.value.clone()).collect::<Vec<_>>();
     match change {
         MemberChange::Add(members) => now.extend(values(members)),
-        // RFC 7644 §3.5.2.2, and every client: whoever is no member stays no member.
+        // RFC 7644 §3.5.2.2, and as every client expects: to remove a non-member changes nothing.
         MemberChange::Remove(ids) => {
             for id in ids {
                 now.remove(id);
@@ -180,7 +185,8 @@ fn apply(
         MemberChange::Clear => now.clear(),
         MemberChange::RemoveWhere(filter) => {
             let members = target.resource_type.attribute(None, "members");
-            let members = members.ok_or_else(|| scim::Error::invalid_path("no members here"))?;
+            let members = members
+                .ok_or_else(|| scim::Error::invalid_path("there is no attribute members"))?;
             for row in rows {
                 let element = Map::from_iter([
                     ("value".to_owned(), Value::String(row.member.clone())),

@@ -1,4 +1,18 @@
-//! What an identity provider can ask for: create, replace, patch and delete, of users and groups.
+//! Writes of an identity provider: create, replace, patch and delete, of users and groups.
+//!
+//! A write locks its resource, finishes, joins or waits for the operations that are open on it,
+//! reads the resource, and carries the change out as an operation. If nothing changes, there is no
+//! operation. Groups have a way of their own (`group`), since many changes of one group come at the
+//! same time.
+//!
+//! A precondition is checked under the lock, and the commit expects the version that was checked:
+//! so entity tags guard writes although they are weak (RFC 7644 §3.14 does both).
+//!
+//! A PUT without `members` keeps the members of a group: RFC 7644 §3.5.1 lets a client leave
+//! attributes out, and losing a whole group is the most expensive mistake.
+//!
+//! A full disk is an answer: the identity provider must retry later, nothing that was accepted is
+//! lost, and writes succeed again as soon as there is room, without a restart.
 
 use std::sync::Arc;
 
@@ -20,53 +34,58 @@ use crate::scim::{
 };
 use crate::store::{DiskError, Related};
 
-/// What a write is about.
+/// The resources that a write may be about, and the version that it is for.
 #[derive(Clone, Debug)]
-pub struct Target {
-    /// Whose directory.
+pub struct WriteTarget {
+    /// The tenant whose directory is written.
     pub tenant: Arc<Tenant>,
-    /// Which type of resource.
+    /// The type of resource.
     pub resource_type: Arc<ResourceType>,
-    /// Only if it is of this version.
+    /// The version that the resource must have.
     pub precondition: Precondition,
 }
 
-impl Target {
+impl WriteTarget {
     /// `User` or `Group`, as the journal spells it.
     pub(super) fn kind(&self) -> &'static str {
         if self.resource_type.name == "Group" { "Group" } else { "User" }
     }
 
-    /// The same without a condition, for what follows a step that has fulfilled it.
+    /// The same without a precondition, for the steps after one that has fulfilled it.
     pub(super) fn unconditional(&self) -> Self {
         Self { precondition: Precondition::default(), ..self.clone() }
     }
 
-    /// The beginning of a reading in the tenant's dialect.
+    /// Starts a reading of a request in the tenant's dialect.
     pub fn reading(&self) -> Reading {
         self.tenant.reading()
     }
 }
 
 impl Directory {
-    /// What a write is about, if it may be written.
+    /// The target of a write. "Retry later" if the tenant has too many open operations, 501 if only
+    /// operators write this type of resource.
     pub fn target(
         &self,
         tenant: Arc<Tenant>,
         resource_type: Arc<ResourceType>,
         precondition: Precondition,
-    ) -> Result<Target, scim::Error> {
+    ) -> Result<WriteTarget, scim::Error> {
         self.operations.has_room(&tenant)?;
         if resource_type.setting.is_some() {
             let endpoint = &resource_type.endpoint;
-            let why = format!("{endpoint} is listed by an operator, and only read here");
+            let why = format!("{endpoint} are listed by an operator and cannot be written here");
             return Err(scim::Error::new(501, why));
         }
-        Ok(Target { tenant, resource_type, precondition })
+        Ok(WriteTarget { tenant, resource_type, precondition })
     }
 
     /// POST.
-    pub async fn create(self: &Arc<Self>, target: Target, body: Value) -> Result<Written, Error> {
+    pub async fn create(
+        self: &Arc<Self>,
+        target: WriteTarget,
+        body: Value,
+    ) -> Result<Written, Error> {
         let dialect = target.tenant.dialect();
         let written = self.run_to_completion(|directory| async move {
             let mut reading = target.reading();
@@ -77,13 +96,13 @@ impl Directory {
                 directory.create_user(&target, draft).await
             }
         });
-        written.await.map_err(|fault| not_accepted(dialect, fault))
+        written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
     }
 
     /// PUT.
     pub async fn replace(
         self: &Arc<Self>,
-        target: Target,
+        target: WriteTarget,
         id: String,
         body: Value,
     ) -> Result<Written, Error> {
@@ -105,13 +124,13 @@ impl Directory {
                 })
                 .await
         });
-        written.await.map_err(|fault| not_accepted(dialect, fault))
+        written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
     }
 
     /// PATCH.
     pub async fn patch(
         self: &Arc<Self>,
-        target: Target,
+        target: WriteTarget,
         id: String,
         request: PatchRequest,
     ) -> Result<Written, Error> {
@@ -123,27 +142,22 @@ impl Directory {
                 })
                 .await
         });
-        written.await.map_err(|fault| not_accepted(dialect, fault))
+        written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
     }
 
     /// DELETE.
-    pub async fn delete(self: &Arc<Self>, target: Target, id: String) -> Result<Written, Error> {
+    pub async fn delete(
+        self: &Arc<Self>,
+        target: WriteTarget,
+        id: String,
+    ) -> Result<Written, Error> {
         let dialect = target.tenant.dialect();
         let written = self.run_to_completion(|directory| async move {
-            let (_lane, target) = directory.at(&target, &id).await?;
+            let (_lane, target) = directory.lock(&target, &id).await?;
             let deadline = directory.config.deadline();
-            let deletion = |before: Before| {
-                let kind = target.kind();
-                let event =
-                    if kind == "Group" { EventKind::GroupDelete } else { EventKind::Delete };
-                let resource = before.resource.clone();
-                let mut change = Change::new(kind, event, Some(before), resource);
-                change.conditional = target.precondition.is_given();
-                change
-            };
             let key = lane::of_resource(&target.tenant.id, &id);
             if !directory.operations.open().on(&key).is_empty() {
-                let change = deletion(directory.before(&target, &id).await?);
+                let change = deletion(&target, directory.read_before(&target, &id).await?);
                 let settled = directory
                     .operations
                     .make_way(&target.tenant, &key, Some(change), deadline)
@@ -152,27 +166,27 @@ impl Directory {
                     return Ok(written);
                 }
             }
-            let change = deletion(directory.before(&target, &id).await?);
+            let change = deletion(&target, directory.read_before(&target, &id).await?);
             directory.operations.carry_out(&target.tenant, change, deadline).await
         });
-        written.await.map_err(|fault| not_accepted(dialect, fault))
+        written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
     }
 
     async fn create_user(
         self: &Arc<Self>,
-        target: &Target,
+        target: &WriteTarget,
         draft: Draft,
     ) -> Result<Written, Error> {
         let deadline = self.config.deadline();
         let mut after = draft.resource.with_id(&self.clock.new_id());
-        // RFC 7643 §4.1.1: what `active` means is the server's to say; unsaid, it is true.
+        // RFC 7643 §4.1.1: the server defines what `active` means; without it, it is true.
         after.set_active(after.active());
         let mut change = Change::new("User", EventKind::Create, None, after);
         change.password = self.password(target, draft.password);
         let subject = change.subject();
         let key = lane::of_subject(&target.tenant.id, "User", &subject);
         let _lane = self.operations.lanes().enter(key.clone()).await;
-        let target = &self.now(target).await?;
+        let target = &self.with_current_tenant(target).await?;
         let fingerprint = change.fingerprint();
         match self.operations.settle(&target.tenant, &key, Some(&fingerprint), deadline).await? {
             Settled::Clear => {}
@@ -192,10 +206,10 @@ impl Directory {
         carried_out
     }
 
-    /// PUT and PATCH differ in how the resource after is made, and in nothing else.
+    /// Changes a user or a group. PUT and PATCH differ only in their modification.
     async fn modify(
         self: &Arc<Self>,
-        target: &Target,
+        target: &WriteTarget,
         id: &str,
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
     ) -> Result<Written, Error> {
@@ -203,11 +217,11 @@ impl Directory {
         if target.kind() == "Group" {
             return self.modify_group(target, id, modification, deadline).await;
         }
-        let (_lane, target) = self.at(target, id).await?;
+        let (_lane, target) = self.lock(target, id).await?;
         let key = lane::of_resource(&target.tenant.id, id);
         if !self.operations.open().on(&key).is_empty() {
-            // Only to tell whether it is the same request: what is open may change the resource.
-            let before = self.before(&target, id).await?;
+            // Only to recognise a repeated request: the open operations may change the resource.
+            let before = self.read_before(&target, id).await?;
             let patched = modification(&before.resource)?;
             let change = self.user_change(&target, before, patched);
             if let Some(written) =
@@ -216,7 +230,7 @@ impl Directory {
                 return Ok(written);
             }
         }
-        let before = self.before(&target, id).await?;
+        let before = self.read_before(&target, id).await?;
         let patched = modification(&before.resource)?;
         let stored = before.stored.clone();
         match self.user_change(&target, before, patched) {
@@ -225,7 +239,12 @@ impl Directory {
         }
     }
 
-    fn user_change(&self, target: &Target, before: Before, patched: Patched) -> Option<Change> {
+    fn user_change(
+        &self,
+        target: &WriteTarget,
+        before: Before,
+        patched: Patched,
+    ) -> Option<Change> {
         let password = self.password(target, patched.password);
         let difference = event::of_user(&before.resource, &patched.resource, password.is_some());
         let mut change = Change::new("User", difference.kind?, Some(before), patched.resource);
@@ -235,21 +254,32 @@ impl Directory {
         Some(change)
     }
 
-    /// Enters the resource's lane. The tenant may have been paused while others held it.
-    async fn at(&self, target: &Target, id: &str) -> Result<(Lane<Arc<Standing>>, Target), Error> {
+    /// Locks the resource. The tenant may have been paused while the request waited.
+    async fn lock(
+        &self,
+        target: &WriteTarget,
+        id: &str,
+    ) -> Result<(Lane<Arc<Standing>>, WriteTarget), Error> {
         let lane = self.operations.enter(&target.tenant, id).await;
-        Ok((lane, self.now(target).await?))
+        Ok((lane, self.with_current_tenant(target).await?))
     }
 
-    /// The same with the tenant as it is now.
-    pub(super) async fn now(&self, target: &Target) -> Result<Target, Error> {
+    /// The same target with the tenant as it is now.
+    pub(super) async fn with_current_tenant(
+        &self,
+        target: &WriteTarget,
+    ) -> Result<WriteTarget, Error> {
         let tenant = self.config.served(&target.tenant.id).await?;
-        Ok(Target { tenant, ..target.clone() })
+        Ok(WriteTarget { tenant, ..target.clone() })
     }
 
-    /// The resource as it is on disk, if it is of the version that the request is for. The caller
-    /// holds its lane, so it stays of that version until the caller has written.
-    pub(super) async fn before(&self, target: &Target, id: &str) -> Result<Before, Error> {
+    /// Reads the durable resource, and checks the precondition. The caller holds the resource's
+    /// lock, so the resource keeps this version until the caller has written.
+    pub(super) async fn read_before(
+        &self,
+        target: &WriteTarget,
+        id: &str,
+    ) -> Result<Before, Error> {
         let related = if target.kind() == "Group" { Related::None } else { Related::Groups };
         let before =
             self.operations.standing(&target.tenant.id, target.kind(), id, related).await?;
@@ -259,19 +289,31 @@ impl Directory {
         Ok(before)
     }
 
-    /// A password is dropped at the door unless the connector takes passwords.
-    fn password(&self, target: &Target, password: Option<String>) -> Option<Password> {
+    /// The password, if the connector takes passwords.
+    fn password(&self, target: &WriteTarget, password: Option<String>) -> Option<Password> {
         let connector = target.tenant.connector.as_ref().ok()?;
         let password = password.filter(|_| connector.manifest.features.password)?;
-        Some(Password { mark: self.config.key().mark(&password), value: Secret::new(password) })
+        Some(Password {
+            mark: self.config.key().keyed_hash(&password),
+            value: Secret::new(password),
+        })
     }
 }
 
-/// Whoever asked comes back where the disk takes nothing.
-fn not_accepted(dialect: Dialect, fault: Error) -> Error {
-    match fault {
+fn deletion(target: &WriteTarget, before: Before) -> Change {
+    let kind = target.kind();
+    let event = if kind == "Group" { EventKind::GroupDelete } else { EventKind::Delete };
+    let resource = before.resource.clone();
+    let mut change = Change::new(kind, event, Some(before), resource);
+    change.conditional = target.precondition.is_given();
+    change
+}
+
+/// Answers with "retry later" if the disk cannot be written.
+fn retry_later_if_disk_failed(dialect: Dialect, error: Error) -> Error {
+    match error {
         Error::Internal(error) if error.is::<DiskError>() => {
-            tracing::error!(error = format!("{error:#}"), "a change was not accepted");
+            tracing::error!(error = format!("{error:#}"), "directory: the disk cannot be written");
             let why = error.downcast_ref::<DiskError>().map(DiskError::to_string);
             fate::unwritable(dialect, &why.unwrap_or_default()).into()
         }

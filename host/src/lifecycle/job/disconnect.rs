@@ -1,5 +1,8 @@
-//! The end of an integration is not the end of its people: a disconnect lets each person go as the
-//! operator decided, and then ends the integration.
+//! Disconnects: jobs that end a tenant's integration.
+//!
+//! The end of an integration does not mean that its people leave. So a disconnect releases,
+//! deactivates or removes each person, as the operator decided, and then disconnects the tenant.
+//! Until then deprovisioning by the identity provider is held, and afterwards it is dropped.
 
 use std::sync::Arc;
 
@@ -22,20 +25,20 @@ use crate::store::{
     JobState, OperationState, Related, TenantRow,
 };
 
-/// What becomes of the people.
+/// What a disconnect does with each person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// Accounts stay as they are, unmanaged.
+pub enum PeopleAction {
+    /// The account stays as it is, unmanaged.
     #[default]
     Release,
-    /// Everyone is deactivated.
+    /// The person is deactivated.
     Deactivate,
-    /// Everyone is removed.
+    /// The person is removed.
     Remove,
 }
 
-impl Ending {
+impl PeopleAction {
     fn event(self) -> EventKind {
         match self {
             Self::Release => EventKind::Release,
@@ -47,23 +50,23 @@ impl Ending {
 
 /// The parameters of a disconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Disconnect {
-    people: Ending,
+struct DisconnectParameters {
+    people: PeopleAction,
 }
 
-impl Disconnect {
+impl DisconnectParameters {
     fn of(job: &JobRow) -> anyhow::Result<Self> {
         Ok(serde_json::from_str(&job.parameters)?)
     }
 }
 
 impl Jobs {
-    /// Begins to disconnect a tenant. From this moment deprovisioning is held. A disconnect that
-    /// is blocked begins again with those who are left, with the same ending or another.
+    /// Begins to disconnect a tenant; from now on deprovisioning is held. A blocked disconnect
+    /// continues with the people who are left, with the same action or another.
     pub async fn disconnect(
         self: &Arc<Self>,
         id: &str,
-        people: Ending,
+        people: PeopleAction,
         requested_by: Option<String>,
     ) -> Result<JobRow, Error> {
         let _changing = self.config.lock().await;
@@ -79,7 +82,7 @@ impl Jobs {
 
     async fn begin_disconnect(
         self: &Arc<Self>,
-        people: Ending,
+        people: PeopleAction,
         tenant: &TenantRow,
         requested_by: Option<String>,
     ) -> Result<JobRow, Error> {
@@ -91,7 +94,7 @@ impl Jobs {
             tenant: Some(tenant.id.clone()),
             app: Some(tenant.app.clone()),
             state: JobState::Running,
-            parameters: serde_json::to_string(&Disconnect { people })?,
+            parameters: serde_json::to_string(&DisconnectParameters { people })?,
             preview: None,
             progress: JobProgress { total, ..JobProgress::default() },
             note: None,
@@ -112,14 +115,15 @@ impl Jobs {
         Ok(job)
     }
 
-    /// The same request again changes nothing; another ending is possible once the job is blocked.
+    /// Continues an unfinished disconnect. The same request again changes nothing; another action
+    /// is possible once the job is blocked.
     async fn disconnect_again(
         self: &Arc<Self>,
         mut job: JobRow,
-        people: Ending,
+        people: PeopleAction,
         tenant: &TenantRow,
     ) -> Result<JobRow, Error> {
-        let now = Disconnect::of(&job)?.people;
+        let now = DisconnectParameters::of(&job)?.people;
         if job.state == JobState::Running {
             if now == people {
                 return Ok(job);
@@ -134,7 +138,7 @@ impl Jobs {
             .into());
         }
         job.state = JobState::Running;
-        job.parameters = serde_json::to_string(&Disconnect { people })?;
+        job.parameters = serde_json::to_string(&DisconnectParameters { people })?;
         (job.note, job.progress.cursor, job.progress.failed) = (None, None, 0);
         job.updated = rfc3339(self.clock.now());
         self.store.update_job(&job, Some(tenant)).await?;
@@ -181,7 +185,7 @@ impl Jobs {
     }
 
     pub(super) async fn preview_of(&self, job: &JobRow) -> anyhow::Result<Preview> {
-        let people = Disconnect::of(job)?.people;
+        let people = DisconnectParameters::of(job)?.people;
         let tenant = job.tenant.as_deref().unwrap_or_default();
         match self.preview_disconnect(tenant, people).await {
             Ok(preview) => Ok(preview),
@@ -190,15 +194,15 @@ impl Jobs {
         }
     }
 
-    /// Lets one person go; else says what stands in the way.
-    pub(super) async fn part(
+    /// Disconnects one person. Returns the reason if that fails.
+    pub(super) async fn disconnect_person(
         self: &Arc<Self>,
         job: &JobRow,
         resource: &str,
         stopped: &CancellationToken,
     ) -> Option<String> {
         let tenant = job.tenant.as_deref().unwrap_or_default();
-        let parted = self.try_to_part(job, tenant, resource, stopped).await;
+        let parted = self.try_to_disconnect_person(job, tenant, resource, stopped).await;
         match parted {
             Ok(()) => None,
             Err(Error::Client(error)) => {
@@ -207,10 +211,10 @@ impl Jobs {
                     tenant,
                     resource,
                     status,
-                    "disconnect: a person could not be let go"
+                    "disconnect: a person could not be disconnected"
                 );
                 let open = self.operations.open().on(&lane::of_resource(tenant, resource));
-                Some(self.note_of(open.first()).await.unwrap_or(error.detail))
+                Some(self.journal_note(open.first()).await.unwrap_or(error.detail))
             }
             Err(Error::Internal(error)) => {
                 let error = format!("{error:#}");
@@ -220,43 +224,43 @@ impl Jobs {
         }
     }
 
-    async fn try_to_part(
+    async fn try_to_disconnect_person(
         self: &Arc<Self>,
         job: &JobRow,
         tenant: &str,
         resource: &str,
         stopped: &CancellationToken,
     ) -> Result<(), Error> {
-        let people = Disconnect::of(job)?.people;
+        let people = DisconnectParameters::of(job)?.people;
         let tenant = self.config.served(tenant).await?;
         let _lane = self.operations.enter(&tenant, resource).await;
         if stopped.is_cancelled() {
             return Ok(());
         }
         let key = lane::of_resource(&tenant.id, resource);
-        if people == Ending::Release {
+        if people == PeopleAction::Release {
             self.drop_open(&key).await?;
         }
         self.operations.make_way(&tenant, &key, None, self.config.deadline()).await?;
         let before =
             self.operations.standing(&tenant.id, "User", resource, Related::Groups).await?;
         let Some(before) = before else { return Ok(()) };
-        // A protected person is let go with the account as it is.
+        // The account of a protected person stays as it is.
         let protected = before.account.as_ref().is_some_and(|account| account.protected);
-        let people = if protected { Ending::Release } else { people };
-        let change = change(people, before, Some(job.id.clone()));
+        let people = if protected { PeopleAction::Release } else { people };
+        let change = person_change(people, before, Some(job.id.clone()));
         self.operations.carry_out(&tenant, change, self.config.deadline()).await?;
         Ok(())
     }
 
-    /// What the journal says of an operation that stands in the way: more than the answer to a
-    /// request that comes after it.
-    async fn note_of(&self, open: Option<&Open>) -> Option<String> {
+    /// The journal's note on an open operation, which says more than the answer to a request that
+    /// waits behind it.
+    async fn journal_note(&self, open: Option<&Open>) -> Option<String> {
         let (row, _) = self.store.operation(&open?.operation).await.ok()??;
         row.note
     }
 
-    /// A person who is let go is not deprovisioned by an operation that is still open.
+    /// Drops open operations that would deprovision a person who is released.
     async fn drop_open(&self, key: &str) -> anyhow::Result<()> {
         for open in self.operations.open().on(key) {
             let Some((mut row, _)) = self.store.operation(&open.operation).await? else { continue };
@@ -274,11 +278,11 @@ impl Jobs {
         Ok(())
     }
 
-    /// Ends the integration once everyone was let go. Each step can be repeated after a kill: the
-    /// job ends last.
+    /// Ends the integration when all people are disconnected. Each step can be repeated after a
+    /// kill, since the job ends last.
     pub(super) async fn conclude_disconnect(&self, id: &str) -> anyhow::Result<()> {
         let Some(tenant) = self.disconnect_tenant(id).await? else { return Ok(()) };
-        // What was held in the meantime has lost its object.
+        // Deprovisioning that was held in the meantime is obsolete.
         self.operations.drop_held(&tenant).await?;
         let _changing = self.config.lock().await;
         let Some(mut job) = self.store.job(id).await? else { return Ok(()) };
@@ -288,12 +292,12 @@ impl Jobs {
             cursor: None,
             total: job.progress.total,
         };
-        job.note = Some(format!("{} people were let go", job.progress.total));
+        job.note = Some(format!("{} people were disconnected", job.progress.total));
         self.end(&mut job, JobState::Succeeded, None).await?;
         Ok(())
     }
 
-    /// Disconnects the tenant of a job that is still running; none if it is not.
+    /// Disconnects the tenant of a running job, and returns its id; none if the job has ended.
     async fn disconnect_tenant(&self, id: &str) -> anyhow::Result<Option<String>> {
         let _changing = self.config.lock().await;
         let job = self.store.job(id).await?.filter(|job| job.state == JobState::Running);
@@ -316,11 +320,11 @@ pub(super) fn is_managed(account: &AccountRow) -> bool {
     account.connected && account.kind == "User"
 }
 
-/// What a person's end becomes.
-pub(super) fn change(people: Ending, was: Before, batch: Option<String>) -> Change {
+/// The change that disconnects a person.
+pub(super) fn person_change(people: PeopleAction, was: Before, batch: Option<String>) -> Change {
     let mut after = was.resource.clone();
     let mut changes = Vec::new();
-    if people == Ending::Deactivate {
+    if people == PeopleAction::Deactivate {
         after.set_active(false);
         changes.push("active".to_owned());
     }

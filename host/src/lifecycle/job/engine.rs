@@ -1,5 +1,9 @@
-//! The engine: runs a job in passes over the people of its tenant, until it is finished, blocked,
-//! cancelled, or the host stops.
+//! The engine of jobs: runs a job in passes over the people of its tenant, until it is finished,
+//! blocked or cancelled, or the host stops.
+//!
+//! Each pass takes a step for every person who is left. After several passes without progress the
+//! job is blocked with the reason, and an operator decides whether to run it again. Open operations
+//! are retried all the same.
 
 use std::sync::Arc;
 
@@ -14,25 +18,25 @@ use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{AccountRow, JobKind, JobProgress, JobRow, JobState, TenantRow};
 
-/// People whose step is taken at the same time.
-const AT_ONCE: usize = 16;
-/// Accounts that are read at once. Progress is written after each page.
+/// The most people whose steps run at the same time.
+const CONCURRENT_STEPS: usize = 16;
+/// The number of accounts in a page. Progress is written after each page.
 pub(super) const PAGE: u32 = 500;
-/// After so many passes without progress, the job is blocked and an operator decides.
-const PASSES: u32 = 6;
-/// What an operator reads of an internal error.
+/// The number of passes without progress after which a job is blocked.
+const MAX_FUTILE_PASSES: u32 = 6;
+/// The reason that an operator reads after an internal error.
 pub(super) const INTERNAL: &str = "internal error; see the server log";
 
 /// The result of one pass over the people.
-struct Pass {
+struct PassResult {
     /// How many are left.
     left: u64,
-    /// What stood in the way of one of them.
+    /// Why the step for one of them failed.
     why: Option<String>,
 }
 
 impl Jobs {
-    /// Inserts a job, together with its tenant's row, and runs it.
+    /// Runs a job as a background task.
     pub(super) fn run_in_background(self: &Arc<Self>, id: String) {
         let stopped = self.running.start(&id);
         let jobs = Arc::clone(self);
@@ -52,17 +56,18 @@ impl Jobs {
         Ok(())
     }
 
-    /// Cancels a job that is not finished. What it has done stays done.
+    /// Cancels a job that is not finished. Its completed steps are not undone.
     pub async fn cancel(&self, id: &str) -> Result<JobRow, Error> {
         let _changing = self.config.lock().await;
         let mut job = self.job(id).await?;
         let tenant = match job.kind {
             JobKind::Disconnect => self.paused_row(&job).await?,
         };
-        job.note = Some("cancelled by an operator; what it has done stays done".to_owned());
+        job.note = Some("cancelled by an operator; completed steps are not undone".to_owned());
         if !self.end(&mut job, JobState::Cancelled, tenant.as_ref()).await? {
             let state = self.job(id).await?.state.name();
-            return Err(scim::Error::new(409, format!("job {id} is {state} and stays so")).into());
+            let detail = format!("job {id} is {state} and cannot be cancelled");
+            return Err(scim::Error::new(409, detail).into());
         }
         Ok(job)
     }
@@ -92,7 +97,7 @@ impl Jobs {
         while !self.tasks.are_stopping() && !stopped.is_cancelled() {
             let (left, why) = match self.pass_or_conclude(id, stopped).await {
                 Ok(None) => return,
-                Ok(Some(Pass { left, why })) => (left, why),
+                Ok(Some(PassResult { left, why })) => (left, why),
                 Err(error) => {
                     tracing::error!(job = id, error = format!("{error:#}"), "job: internal error");
                     (least, Some(INTERNAL.to_owned()))
@@ -101,7 +106,7 @@ impl Jobs {
             futile = if left < least { 1 } else { futile + 1 };
             least = least.min(left);
             tracing::warn!(job = id, left, "job: people are left after a pass");
-            if futile >= PASSES && !self.tasks.are_stopping() {
+            if futile >= MAX_FUTILE_PASSES && !self.tasks.are_stopping() {
                 match self.block(id, left, why).await {
                     Ok(()) => return,
                     Err(error) => {
@@ -111,7 +116,8 @@ impl Jobs {
                 }
             }
             // Apps that cannot be reached now may answer after a longer pause.
-            let pause = self.config.options().job_pause * (1 << (futile - 1).min(PASSES));
+            let pause =
+                self.config.options().job_pause * (1 << (futile - 1).min(MAX_FUTILE_PASSES));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.tasks.stopped() => {}
@@ -120,12 +126,12 @@ impl Jobs {
         }
     }
 
-    /// One pass over the people; none if the job has ended.
+    /// One pass over the people, and the end of the job if none is left. None if the job has ended.
     async fn pass_or_conclude(
         self: &Arc<Self>,
         id: &str,
         stopped: &CancellationToken,
-    ) -> anyhow::Result<Option<Pass>> {
+    ) -> anyhow::Result<Option<PassResult>> {
         let Some(mut job) = self.store.job(id).await? else { return Ok(None) };
         if job.state != JobState::Running {
             return Ok(None);
@@ -155,12 +161,12 @@ impl Jobs {
         Ok(job)
     }
 
-    /// One pass over the people, from where the pass before was interrupted.
+    /// One pass over the people, continued where the pass before was interrupted.
     async fn pass(
         self: &Arc<Self>,
         job: &mut JobRow,
         stopped: &CancellationToken,
-    ) -> anyhow::Result<Pass> {
+    ) -> anyhow::Result<PassResult> {
         let tenant = job.tenant.clone().unwrap_or_default();
         let (mut why, mut failed) = (None, 0);
         let mut cursor = job.progress.cursor.take();
@@ -182,10 +188,10 @@ impl Jobs {
         if cursor.is_some() && !self.tasks.are_stopping() && !stopped.is_cancelled() {
             self.advance(job, &tenant, failed, None).await?;
         }
-        Ok(Pass { left, why })
+        Ok(PassResult { left, why })
     }
 
-    /// Takes the step for each person of a page. Returns what stood in the way of some.
+    /// Takes the step for each person of a page. Returns the reasons of steps that failed.
     async fn steps(
         self: &Arc<Self>,
         job: &JobRow,
@@ -198,13 +204,15 @@ impl Jobs {
             if self.tasks.are_stopping() || stopped.is_cancelled() {
                 break;
             }
-            if steps.len() >= AT_ONCE {
+            if steps.len() >= CONCURRENT_STEPS {
                 obstacles.extend(steps.join_next().await.and_then(Result::ok).flatten());
             }
             let (jobs, job, stopped) = (Arc::clone(self), job.clone(), stopped.clone());
             steps.spawn(async move {
                 match job.kind {
-                    JobKind::Disconnect => jobs.part(&job, &account.resource, &stopped).await,
+                    JobKind::Disconnect => {
+                        jobs.disconnect_person(&job, &account.resource, &stopped).await
+                    }
                 }
             });
         }
@@ -212,7 +220,7 @@ impl Jobs {
         obstacles
     }
 
-    /// Writes how far the job is.
+    /// Writes the progress of a job.
     async fn advance(
         &self,
         job: &mut JobRow,
@@ -227,8 +235,7 @@ impl Jobs {
         Ok(())
     }
 
-    /// Blocks a job that makes no progress, and writes down why. Operations that are open are
-    /// retried all the same.
+    /// Blocks a job that makes no progress, with the reason.
     async fn block(&self, id: &str, left: u64, why: Option<String>) -> anyhow::Result<()> {
         let _changing = self.config.lock().await;
         let Some(mut job) = self.store.job(id).await? else { return Ok(()) };
@@ -237,7 +244,7 @@ impl Jobs {
         }
         job.state = JobState::Blocked;
         job.progress.failed = left;
-        job.note = Some(why.unwrap_or_else(|| "other changes came in between".to_owned()));
+        job.note = Some(why.unwrap_or_else(|| "other changes interfered".to_owned()));
         job.updated = rfc3339(self.clock.now());
         let note = job.note.as_deref();
         tracing::error!(job = id, left, note, "job: blocked, an operator must decide");

@@ -1,11 +1,13 @@
-//! What a disconnect would do, before it does anything.
+//! Previews of disconnects: the people they affect, and the connector's first decision for each.
+//!
+//! A preview changes nothing, and no call leaves.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Jobs;
-use super::disconnect::{Ending, change, is_managed};
+use super::disconnect::{PeopleAction, is_managed, person_change};
 use super::engine::PAGE;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
@@ -17,20 +19,20 @@ use crate::store::{AccountRow, Related};
 /// How many people the preview names; it counts all.
 const NAMED: usize = 100;
 
-/// What a disconnect would do, before it does anything.
+/// What a disconnect would do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Preview {
     /// The tenant.
     pub tenant: String,
-    /// What would become of the people.
-    pub people: Ending,
-    /// How many are connected.
+    /// The action for each person.
+    pub people: PeopleAction,
+    /// How many people are connected.
     pub total: u64,
     /// How many of them are active.
     pub active: u64,
-    /// How many the connector refuses to decide for.
+    /// How many decisions the connector refuses, or fails to make.
     pub refused: u64,
-    /// The first of them, each with what the connector would do.
+    /// The first people, each with the connector's decision.
     pub named: Vec<PreviewedPerson>,
 }
 
@@ -43,13 +45,17 @@ pub struct PreviewedPerson {
     pub user_name: String,
     /// Whether the person is active.
     pub active: bool,
-    /// What the connector would do.
+    /// The connector's decision, in words.
     pub decision: String,
 }
 
 impl Jobs {
-    /// What a disconnect would do. Nothing is changed, and nobody is called.
-    pub async fn preview_disconnect(&self, id: &str, people: Ending) -> Result<Preview, Error> {
+    /// Previews a disconnect.
+    pub async fn preview_disconnect(
+        &self,
+        id: &str,
+        people: PeopleAction,
+    ) -> Result<Preview, Error> {
         let tenant = self.config.served(id).await?;
         let mut preview = Preview {
             tenant: id.to_owned(),
@@ -85,10 +91,10 @@ impl Jobs {
         let id = before.stored.id.clone();
         preview.total += 1;
         preview.active += u64::from(active);
-        if preview.named.len() >= NAMED && preview.people == Ending::Release {
+        if preview.named.len() >= NAMED && preview.people == PeopleAction::Release {
             return Ok(());
         }
-        let change = change(preview.people, before, None);
+        let change = person_change(preview.people, before, None);
         let PreviewedDecision { decision, refused } =
             self.operations.preview(tenant, change, account).await?;
         preview.refused += u64::from(refused);

@@ -1,4 +1,4 @@
-//! The jobs that a task of this host is running, so that each can be stopped.
+//! The jobs that tasks of this host are running, each with a token that stops it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

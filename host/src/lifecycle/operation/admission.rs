@@ -1,4 +1,4 @@
-//! Who may be changed: what protection, a pause or a disconnect keep from the app. Pure.
+//! Admission of changes: protection, a pause or a disconnect may keep a change from the app. Pure.
 
 use super::change::Change;
 use crate::decision::EventKind;
@@ -6,21 +6,21 @@ use crate::lifecycle::config::snapshot::{Tenant, TenantState};
 use crate::scim;
 use crate::store::{AccountRow, OperationState};
 
-/// Whether a change may go on to the app; where not, what the journal says.
+/// Whether a change may go on to the app: none if so, else the state and the note for the journal.
 pub(in crate::lifecycle) fn admitted(
     tenant: &Tenant,
     change: &Change,
     account: Option<&AccountRow>,
 ) -> Result<Option<(OperationState, &'static str)>, scim::Error> {
     refuse_protected(change, account)?;
-    // What an operator decided for many at once is carried out whatever the state.
+    // A job of an operator is carried out in any state of the tenant.
     match change.batch {
         Some(_) => Ok(None),
         None => withheld(tenant.state, change.event, account),
     }
 }
 
-/// Protected accounts are never deactivated or deleted (design §4.2).
+/// Protected accounts are never deactivated or deleted.
 fn refuse_protected(change: &Change, account: Option<&AccountRow>) -> Result<(), scim::Error> {
     if change.event.deprovisions() && account.is_some_and(|account| account.protected) {
         return Err(scim::Error::new(
@@ -32,7 +32,8 @@ fn refuse_protected(change: &Change, account: Option<&AccountRow>) -> Result<(),
     Ok(())
 }
 
-/// Whether the tenant's state keeps the change from the app, and what the journal says then.
+/// Whether the tenant's state keeps the change from the app: none if not, else the state and the
+/// note for the journal.
 pub(in crate::lifecycle) fn withheld(
     tenant: TenantState,
     event: EventKind,
@@ -66,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    /// `goes on`, the state of the operation that is kept back, or the status of the refusal.
+    /// `goes on`, the state of the operation if it is kept back, or the status of the refusal.
     #[track_caller]
     fn check(tenant: TenantState, event: EventKind, managed: bool, expected: &str) {
         let account = AccountRow {
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_connected_tenant_takes_access_away_and_only_from_whom_it_manages() {
+    fn only_a_connected_tenant_deprovisions_and_only_people_it_manages() {
         for event in [EventKind::Deactivate, EventKind::Delete] {
             check(Connected, event, true, "goes on");
             check(Connected, event, false, "dropped");
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_that_is_paused_still_lets_people_in_and_one_that_left_does_not() {
+    fn a_paused_tenant_still_provisions_and_a_disconnected_one_does_not() {
         for event in [EventKind::Create, EventKind::Update, EventKind::Activate] {
             check(Connected, event, false, "goes on");
             check(Paused, event, true, "goes on");

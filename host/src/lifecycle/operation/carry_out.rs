@@ -1,4 +1,7 @@
-//! From a change that was asked for to one that was carried out, held, or refused.
+//! The way of a change from a request to an operation: carried out, held, dropped or refused.
+//!
+//! A change that is admitted becomes an operation and is driven until it is done or stopped. A
+//! change that is kept from the app is recorded and acknowledged all the same.
 
 use std::sync::Arc;
 
@@ -20,16 +23,16 @@ use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::store::{AccountRow, Commit, CommitError, OperationState, Related};
 
-/// What became of a change before anybody was asked.
+/// A change before the connector is asked.
 pub(in crate::lifecycle) enum Prepared {
-    /// It is kept from the app, and the identity provider has its answer.
+    /// It is kept from the app, and recorded; this is the answer.
     KeptBack(Written),
-    /// It goes on.
+    /// It is ready to be driven.
     Work(Box<Work>),
 }
 
 impl Operations {
-    /// Carries a change out. The caller holds its lane, and nothing is open on it.
+    /// Carries a change out. The caller holds the resource's lock, and nothing is open on it.
     pub(in crate::lifecycle) async fn carry_out(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
@@ -46,7 +49,7 @@ impl Operations {
         self.written(*work, ended, created, related)
     }
 
-    /// Looks whether a change may go on to the app, and gets it ready.
+    /// Checks whether a change may go on to the app, and prepares its operation.
     pub(in crate::lifecycle) async fn prepare(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
@@ -67,7 +70,7 @@ impl Operations {
         Ok(Prepared::Work(Box::new(work)))
     }
 
-    /// What an ended attempt means for the identity provider.
+    /// The answer to the identity provider after an attempt.
     pub(in crate::lifecycle) fn written(
         &self,
         work: Work,
@@ -82,15 +85,17 @@ impl Operations {
                 None => Written::Gone,
             }),
             Ended::Taken => Err(taken(&work.subject).into()),
-            Ended::Leaning => Err(anyhow::anyhow!("{} leans on nothing", work.id()).into()),
+            Ended::Leaning => {
+                Err(anyhow::anyhow!("{} depends on no uncommitted change", work.id()).into())
+            }
             Ended::Stopped(obstacle, fate) => {
-                tracing::info!(operation = work.id(), ?fate, "an operation could not be finished");
+                tracing::info!(operation = work.id(), ?fate, "operation: not finished");
                 Err(fate::answer(work.tenant.dialect(), work.id(), &obstacle).into())
             }
         }
     }
 
-    /// The answer to a request that joined an older one, whose resource may be there already.
+    /// The answer to a request that joined an older one, whose resource may exist already.
     pub(in crate::lifecycle) async fn joined(
         &self,
         work: Work,
@@ -111,7 +116,7 @@ impl Operations {
         })
     }
 
-    /// Acknowledged and recorded, and not carried to the app (design §4.3).
+    /// Records a change that is kept from the app, and acknowledges it.
     pub(in crate::lifecycle) async fn acknowledge(
         &self,
         mut work: Work,
@@ -133,7 +138,7 @@ impl Operations {
             Ok(()) => self.written(work, Ended::Recorded, false, related),
             Err(CommitError::UserNameTaken) => Err(taken(&work.subject).into()),
             Err(CommitError::Stale) => {
-                Err(anyhow::anyhow!("the resource changed under its lane").into())
+                Err(anyhow::anyhow!("the resource changed while it was locked").into())
             }
             Err(CommitError::Internal(error)) => Err(error.into()),
         }
@@ -222,20 +227,20 @@ impl Operations {
         })
     }
 
-    /// The password for the journal, sealed, and its stand-in for the connector.
+    /// The sealed password for the journal, and its placeholder for the connector.
     fn seal_password(
         &self,
         password: Option<&Password>,
         operation: &str,
     ) -> anyhow::Result<(Option<Vec<u8>>, Option<String>)> {
         let Some(password) = password else { return Ok((None, None)) };
-        // Not to be guessed, or a display name could ask for the password.
+        // Random, or a display name could contain the placeholder and so get the password.
         let mark = u64::from_be_bytes(crate::lifecycle::config::random_bytes()?);
         let stand_in = format!("muster-password-{operation}-{mark:016x}");
         Ok((Some(self.config.key().seal(password.value.expose().as_bytes())?), Some(stand_in)))
     }
 
-    /// The resource of this id as it stands.
+    /// The durable resource of this id, with its account.
     pub(in crate::lifecycle) async fn standing(
         &self,
         tenant: &str,
@@ -247,7 +252,7 @@ impl Operations {
         standing.map(|it| Before::of(it.resource, it.account)).transpose()
     }
 
-    /// Enters the lane of a resource.
+    /// Locks a resource, and waits until nothing on it is uncommitted.
     pub(in crate::lifecycle) async fn enter(
         &self,
         tenant: &Tenant,
@@ -257,14 +262,15 @@ impl Operations {
     }
 }
 
-/// Drawn from the operation's id, so that it is the same at every step.
+/// The connector's random seed, derived from the operation's id so that it is the same at each
+/// step.
 fn seed(operation: &str) -> u64 {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(operation.as_bytes());
     u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
 }
 
-/// The connector that decides, or none where this connector is not asked about such events.
+/// The connector, or none if it does not get events of this kind.
 pub(in crate::lifecycle) fn asked(
     connector: &Arc<Connector>,
     kind: EventKind,

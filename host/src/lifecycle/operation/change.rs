@@ -1,4 +1,4 @@
-//! From a change that was asked for to one that was carried out, held, or refused.
+//! Changes: a requested change of one resource, and the result of a write.
 
 use anyhow::Context as _;
 
@@ -9,18 +9,19 @@ use crate::delivery::Secret;
 use crate::scim::{self, Resource};
 use crate::store::{AccountRow, ResourceRow, StoredResource};
 
-/// What the identity provider gets to see.
+/// The result of a write for the identity provider.
 #[derive(Debug)]
 pub enum Written {
     /// 201.
     Created(StoredResource),
-    /// 200: as it is now. `related` holds a user's groups; a group's members are left out.
+    /// 200: the resource as it is now. `related` holds a user's groups; a group's members are left
+    /// out.
     Kept(StoredResource),
-    /// 204: it is out of sight now.
+    /// 204: the resource is not visible any more.
     Gone,
 }
 
-/// A resource as it stands, stored and understood, with its account.
+/// A resource before a change, stored and parsed, with its account.
 #[derive(Clone, Debug)]
 pub(in crate::lifecycle) struct Before {
     pub(in crate::lifecycle) stored: StoredResource,
@@ -39,7 +40,7 @@ impl Before {
     }
 }
 
-/// One change that was asked for.
+/// A requested change of one resource.
 #[derive(Debug)]
 pub(in crate::lifecycle) struct Change {
     pub(in crate::lifecycle) kind: &'static str,
@@ -52,7 +53,7 @@ pub(in crate::lifecycle) struct Change {
     pub(in crate::lifecycle) nested: Vec<String>,
     pub(in crate::lifecycle) left: Vec<Member>,
     pub(in crate::lifecycle) batch: Option<String>,
-    /// Whether it is for one version of the resource only.
+    /// Whether it applies to one version of the resource only.
     pub(in crate::lifecycle) conditional: bool,
 }
 
@@ -60,7 +61,7 @@ pub(in crate::lifecycle) struct Change {
 #[derive(Debug)]
 pub(in crate::lifecycle) struct Password {
     pub(in crate::lifecycle) value: Secret,
-    /// Tells it from others, and nothing else about it.
+    /// A keyed hash, which distinguishes passwords and does not reveal them.
     pub(in crate::lifecycle) mark: [u8; 32],
 }
 
@@ -87,7 +88,7 @@ impl Change {
     }
 
     pub(in crate::lifecycle) fn fingerprint(&self) -> String {
-        // Okta draws a password at random for each attempt to create somebody.
+        // Okta generates a random password for each attempt to create a user.
         let password = self.password.as_ref().filter(|_| self.event != EventKind::Create);
         let mark = password.map(|password| password.mark.as_slice()).unwrap_or_default();
         fingerprint(self.event, &self.after, mark, &self.joined, &self.left)
@@ -98,7 +99,7 @@ impl Change {
     }
 }
 
-/// The answer where a `userName` is somebody else's.
+/// The answer if another user has the `userName`.
 pub(in crate::lifecycle) fn taken(subject: &str) -> scim::Error {
     scim::Error::uniqueness(format!("a user with the userName {subject} exists already"))
 }

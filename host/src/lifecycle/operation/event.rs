@@ -1,12 +1,15 @@
-//! Which event is this? From what was and what shall be, to the one thing that happened. Pure.
+//! The event of a change, from the resource before and after it. Pure.
+//!
+//! The strongest difference names the event. Without a difference there is no event, and so no
+//! operation.
 
 use crate::decision::EventKind;
 use crate::scim::Resource;
 
-/// What a write does to a resource that exists.
+/// The difference that a write makes to an existing resource.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// The strongest thing that happened; none where nothing did.
+    /// The kind of event; none if nothing changes.
     pub kind: Option<EventKind>,
     /// The attributes that differ, in the schema's spelling.
     pub changes: Vec<String>,
@@ -67,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn active_that_was_never_said_is_active() {
+    fn a_user_without_an_active_attribute_is_active() {
         check("", r#","active":false"#, false, Some(EventKind::Deactivate), &["active"]);
     }
 

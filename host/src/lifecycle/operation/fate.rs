@@ -1,4 +1,8 @@
-//! What becomes of an operation that could not be finished. Pure.
+//! The state of an operation after an unfinished attempt, and the answer to its request. Pure.
+//!
+//! The host itself never gives deprovisioning up: it is retried until it is done or an operator
+//! decides. Other operations are refused, retried with a growing back-off, or failed for an
+//! operator to decide.
 
 use std::time::Duration;
 
@@ -6,38 +10,38 @@ use crate::connector::Failure;
 use crate::decision::{EventKind, Refusal};
 use crate::scim::{self, Dialect};
 
-/// An attempt at something accepted already is repeated this often before it waits for a person.
+/// The attempts at an accepted operation, before it fails and waits for an operator.
 const ATTEMPTS: u32 = 20;
-/// No wait is longer.
+/// The longest back-off.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Why an attempt ended without an outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::lifecycle) enum Obstacle {
-    /// The connector said so.
+    /// The connector refused.
     Refused(Refusal),
     /// The connector itself failed.
     Failed(Failure),
-    /// The connector asked for what it may not have, or more often than it may.
+    /// The connector requested a forbidden call, or more calls than it may.
     Forbidden(String),
-    /// The time for an answer is over; the operation is sound.
+    /// The deadline has passed; the operation can be continued.
     OutOfTime,
-    /// The app cannot be served at all just now.
+    /// The app has no connector that can decide.
     NoConnector(String),
 }
 
-/// What becomes of the operation.
+/// The state of the operation after an unfinished attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::lifecycle) enum Fate {
-    /// It stays open, and is tried again after this long.
+    /// Open: it is due again after this back-off.
     Open(Duration),
-    /// It is over; the identity provider has the answer.
+    /// Refused: it is finished, and the identity provider gets the refusal.
     Refused,
-    /// It waits for an operator.
+    /// Failed: it waits for an operator.
     Failed,
 }
 
-/// Decides it, for an operation that was tried `attempts` times and perhaps accepted already.
+/// The state of an operation after `attempts` attempts; `accepted` if its request was acknowledged.
 pub(in crate::lifecycle) fn of(
     kind: EventKind,
     accepted: bool,
@@ -45,7 +49,7 @@ pub(in crate::lifecycle) fn of(
     obstacle: &Obstacle,
 ) -> Fate {
     let wait = Fate::Open(wait(attempts, obstacle));
-    // Design §4.2: deprovisioning is retried until it is done or an operator decides.
+    // Deprovisioning is retried until it is done or an operator decides.
     if kind.deprovisions() {
         return wait;
     }
@@ -66,7 +70,7 @@ pub(in crate::lifecycle) fn of(
     }
 }
 
-/// What the identity provider reads.
+/// The answer to the identity provider.
 pub(in crate::lifecycle) fn answer(
     dialect: Dialect,
     operation: &str,
@@ -77,15 +81,15 @@ pub(in crate::lifecycle) fn answer(
         Obstacle::Refused(Refusal::Conflict(why)) => scim::Error::uniqueness(why),
         Obstacle::Refused(Refusal::Forbidden(why)) => scim::Error::new(403, why),
         Obstacle::Refused(Refusal::Unsupported(why)) => scim::Error::new(501, why),
-        Obstacle::Refused(Refusal::RetryLater(after)) => come_back(
+        Obstacle::Refused(Refusal::RetryLater(after)) => retry_later(
             dialect,
             after.unwrap_or(30),
-            "the app cannot be reached or asks to wait; the change is kept and tried again",
+            "the app cannot be reached or asks to wait; the change is recorded and retried",
         ),
-        Obstacle::OutOfTime => come_back(
+        Obstacle::OutOfTime => retry_later(
             dialect,
             10,
-            "the app has not answered in time; the change is kept and goes on",
+            "the app has not answered in time; the change is recorded and continues",
         ),
         Obstacle::Refused(Refusal::Misconfigured(why)) => scim::Error::new(
             500,
@@ -96,28 +100,28 @@ pub(in crate::lifecycle) fn answer(
         }
         Obstacle::Failed(_) | Obstacle::Forbidden(_) => scim::Error::new(
             500,
-            format!("the app's connector failed; the operator finds why in operation {operation}"),
+            format!("the app's connector failed; operation {operation} tells the operator why"),
         ),
     }
 }
 
-/// What an identity provider reads whose tenant has too many operations open.
-pub(in crate::lifecycle) fn crowded(dialect: Dialect) -> scim::Error {
-    come_back(dialect, 60, "too many changes wait for the app; this one is not accepted yet")
+/// The answer if a tenant has too many open operations.
+pub(in crate::lifecycle) fn too_many_open(dialect: Dialect) -> scim::Error {
+    retry_later(dialect, 60, "too many changes wait for the app; this one was not accepted")
 }
 
-/// What is read of an operation of a bulk request that took too long to get to it.
-pub(in crate::lifecycle) fn not_begun(dialect: Dialect) -> scim::Error {
-    come_back(dialect, 1, "the operations before took too long; this one has not been begun")
+/// The answer to an operation of a bulk request that was not started in time.
+pub(in crate::lifecycle) fn not_started(dialect: Dialect) -> scim::Error {
+    retry_later(dialect, 1, "the operations before took too long; this one has not been begun")
 }
 
-/// What is read while the disk takes nothing.
+/// The answer if the disk cannot be written.
 pub(in crate::lifecycle) fn unwritable(dialect: Dialect, why: &str) -> scim::Error {
-    come_back(dialect, 60, &format!("{why}; this change is not finished yet"))
+    retry_later(dialect, 60, &format!("{why}; this change is not finished yet"))
 }
 
-/// Okta retries on 429 with an integer `Retry-After` and on nothing else (clients.md §1.9).
-fn come_back(dialect: Dialect, seconds: u32, why: &str) -> scim::Error {
+/// Okta retries only on 429 with an integer `Retry-After`.
+fn retry_later(dialect: Dialect, seconds: u32, why: &str) -> scim::Error {
     let status = if dialect == Dialect::Okta { 429 } else { 503 };
     scim::Error::new(status, why).retry_after(seconds.clamp(1, 3600))
 }
@@ -154,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_app_refuses_is_over_unless_it_was_accepted() {
+    fn a_refused_operation_is_finished_unless_it_was_accepted() {
         check(EventKind::Create, false, 1, &rejected(), Fate::Refused);
         check(EventKind::Create, true, 1, &rejected(), Fate::Failed);
         check(EventKind::Update, false, 1, &Obstacle::Failed(Failure::Memory), Fate::Failed);
     }
 
     #[test]
-    fn waits_grow_and_what_was_accepted_is_dead_lettered_at_last() {
+    fn back_offs_grow_and_an_accepted_operation_fails_at_last() {
         check(EventKind::Update, true, 0, &RETRY, Fate::Open(Duration::from_secs(5)));
         check(EventKind::Update, true, 3, &RETRY, Fate::Open(Duration::from_secs(40)));
         check(EventKind::Update, true, ATTEMPTS, &RETRY, Fate::Failed);
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn each_identity_provider_is_told_in_the_form_that_it_retries() {
+    fn each_identity_provider_gets_the_status_on_which_it_retries() {
         assert_eq!(answer(Dialect::Okta, "1", &RETRY).status, 429);
         assert_eq!(answer(Dialect::Entra, "1", &RETRY).status, 503);
         assert_eq!(answer(Dialect::Okta, "1", &RETRY).retry_after, Some(30));

@@ -1,15 +1,22 @@
-//! Operations on one resource are decided one after another; on different ones in parallel.
+//! Resource locks: changes of one resource are decided one after another, of different resources in
+//! parallel.
 //!
-//! A lane is held while something is decided, and by default until it is on disk. Where many
-//! changes of one resource come at once, as when everybody joins one group, whoever has decided
-//! passes the lane on: the next one begins from what will be, and both share a transaction.
+//! A lane is the lock of one resource. It is held while a change is decided, and by default until
+//! the change is durable. When many changes of one resource come at the same time, as when an
+//! identity provider assigns many people to one group, the holder releases the lane early and
+//! leaves the decided state behind: the next holder decides from this uncommitted state, and both
+//! commits share a transaction.
+//!
+//! If a commit fails, everything that was decided from its state fails too. From then on the lane
+//! is broken: the next holder waits until nothing is uncommitted, and starts from the durable
+//! state.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, OwnedMutexGuard};
 
-/// The lanes that are in use just now. `S` is what is known of a resource before it is on disk.
+/// The lanes that are in use. `S` is the uncommitted state of a resource.
 #[derive(Debug)]
 pub(in crate::lifecycle) struct Lanes<S> {
     tracks: Arc<Mutex<HashMap<String, Arc<Track<S>>>>>,
@@ -34,26 +41,26 @@ struct Track<S> {
     landed: Notify,
 }
 
-/// What was decided and is not on disk yet, in that order.
+/// The states that were decided and are not durable yet, in this order.
 #[derive(Debug)]
 struct Queue<S> {
-    underway: VecDeque<(u64, S)>,
+    uncommitted: VecDeque<(u64, S)>,
     next: u64,
-    /// How many did not get there.
+    /// How many commits failed.
     failed: u64,
-    /// Something of it did not get there, and so nothing will that was decided after it.
+    /// A commit failed, and so all will that were decided after it.
     broken: bool,
 }
 
 impl<S: Clone> Queue<S> {
     fn known(&self) -> (bool, Vec<S>) {
-        (self.broken, self.underway.iter().map(|(_, standing)| standing.clone()).collect())
+        (self.broken, self.uncommitted.iter().map(|(_, standing)| standing.clone()).collect())
     }
 }
 
 impl<S> Default for Track<S> {
     fn default() -> Self {
-        let queue = Queue { underway: VecDeque::new(), next: 0, failed: 0, broken: false };
+        let queue = Queue { uncommitted: VecDeque::new(), next: 0, failed: 0, broken: false };
         Self { turn: Arc::default(), queue: Mutex::new(queue), landed: Notify::new() }
     }
 }
@@ -63,11 +70,11 @@ impl<S> Track<S> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until nothing is on its way any more.
+    /// Waits until nothing is uncommitted.
     async fn quiet(&self) {
         loop {
             let landed = self.landed.notified();
-            if self.queue().underway.is_empty() {
+            if self.queue().uncommitted.is_empty() {
                 return;
             }
             landed.await;
@@ -75,16 +82,16 @@ impl<S> Track<S> {
     }
 }
 
-/// The right to work on one resource, until it is dropped or passed on.
+/// The lock guard of one resource, until it is dropped or released early.
 #[derive(Debug)]
 pub(in crate::lifecycle) struct Lane<S> {
     _turn: OwnedMutexGuard<()>,
     place: Place<S>,
-    /// How many had failed when it was entered.
+    /// How many commits had failed when the lane was entered.
     failed: u64,
 }
 
-/// Something that was decided on a lane that others work on by now.
+/// A decided change whose lane was released before it is durable.
 #[derive(Debug)]
 pub(in crate::lifecycle) struct Landing<S> {
     place: Place<S>,
@@ -92,7 +99,7 @@ pub(in crate::lifecycle) struct Landing<S> {
     well: bool,
 }
 
-/// A track, kept as long as somebody is on it.
+/// A reference to a track, which is removed with its last reference.
 #[derive(Debug)]
 struct Place<S> {
     lanes: Lanes<S>,
@@ -112,13 +119,13 @@ pub(in crate::lifecycle) fn of_resource(tenant: &str, id: &str) -> String {
     format!("{tenant}/{id}")
 }
 
-/// The lane of one that is about to exist, known by its name only.
+/// The lane of a resource that is about to be created, by its name.
 pub(in crate::lifecycle) fn of_subject(tenant: &str, kind: &str, subject: &str) -> String {
     format!("{tenant}/{kind}/{subject}")
 }
 
 impl<S> Lanes<S> {
-    /// Waits for everybody who came before on this lane, until what they decided is on disk.
+    /// Locks the resource, and waits until all earlier changes of it are durable.
     pub(in crate::lifecycle) async fn enter(&self, key: String) -> Lane<S> {
         let lane = self.turn(key).await;
         lane.quiet().await;
@@ -139,13 +146,13 @@ impl<S> Lanes<S> {
 }
 
 impl<S: Clone> Lanes<S> {
-    /// Waits for everybody who came before on this lane, until they have decided. What they decided
-    /// comes along, oldest first, as far as it is not known to be on disk.
+    /// Locks the resource once all earlier changes of it are decided. Returns the states that are
+    /// not durable yet, oldest first.
     pub(in crate::lifecycle) async fn follow(&self, key: String) -> (Lane<S>, Vec<S>) {
         let lane = self.turn(key).await;
-        let (broken, underway) = lane.place.track().queue().known();
+        let (broken, uncommitted) = lane.place.track().queue().known();
         if !broken {
-            return (lane, underway);
+            return (lane, uncommitted);
         }
         lane.quiet().await;
         (lane, Vec::new())
@@ -153,18 +160,18 @@ impl<S: Clone> Lanes<S> {
 }
 
 impl<S> Lane<S> {
-    /// Waits until what was decided before is on disk.
+    /// Waits until all earlier changes are durable.
     pub(in crate::lifecycle) async fn quiet(&self) {
         self.place.track().quiet().await;
     }
 
-    /// Lets the next one begin, from what the resource will be.
+    /// Releases the lock early; the next holder builds on this uncommitted state.
     pub(in crate::lifecycle) fn pass_on(self, standing: S) -> Landing<S> {
         let mut queue = self.place.track().queue();
         let number = queue.next;
         queue.next += 1;
-        queue.underway.push_back((number, standing));
-        // Something that this was decided from is lost meanwhile.
+        queue.uncommitted.push_back((number, standing));
+        // A commit that this state depends on has failed since the lane was entered.
         queue.broken |= queue.failed != self.failed;
         drop(queue);
         Landing { place: self.place, number, well: false }
@@ -172,7 +179,7 @@ impl<S> Lane<S> {
 }
 
 impl<S> Landing<S> {
-    /// It is on disk. Dropped without this, it is not.
+    /// The commit is durable. Dropped without this call, it has failed.
     pub(in crate::lifecycle) fn well(mut self) {
         self.well = true;
     }
@@ -181,9 +188,9 @@ impl<S> Landing<S> {
 impl<S> Drop for Landing<S> {
     fn drop(&mut self) {
         let mut queue = self.place.track().queue();
-        queue.underway.retain(|(number, _)| *number != self.number);
+        queue.uncommitted.retain(|(number, _)| *number != self.number);
         queue.failed += u64::from(!self.well);
-        queue.broken = !queue.underway.is_empty() && (queue.broken || !self.well);
+        queue.broken = !queue.uncommitted.is_empty() && (queue.broken || !self.well);
         drop(queue);
         self.place.track().landed.notify_waiters();
     }
@@ -193,7 +200,7 @@ impl<S> Drop for Place<S> {
     fn drop(&mut self) {
         let mut tracks = self.lanes.locked();
         self.track = None;
-        // Whoever waits holds a reference of their own, taken under the same lock.
+        // Each waiting task holds a reference, which it took under the same lock.
         if tracks.get(&self.key).is_some_and(|track| Arc::strong_count(track) == 1) {
             tracks.remove(&self.key);
         }
@@ -215,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_lane_admits_one_and_forgets_itself() {
+    async fn a_lane_has_one_holder_and_is_removed_after_the_last() {
         let lanes = Lanes::<u32>::default();
         let first = lanes.enter("a".to_owned()).await;
         let other = lanes.enter("b".to_owned()).await;
@@ -228,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_follows_learns_what_is_underway_and_who_enters_waits_for_it() {
+    async fn a_follower_gets_the_uncommitted_states_and_an_entrant_waits_for_them() {
         let lanes = Lanes::<u32>::default();
         let (lane, known) = lanes.follow("a".to_owned()).await;
         assert!(known.is_empty());
@@ -246,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_builds_on_what_did_not_land() {
+    async fn no_change_builds_on_a_failed_commit() {
         let lanes = Lanes::<u32>::default();
         let first = lanes.follow("a".to_owned()).await.0.pass_on(1);
         let second = lanes.follow("a".to_owned()).await.0.pass_on(2);
@@ -259,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_builds_on_what_was_decided_from_what_did_not_land() {
+    async fn no_change_builds_on_a_state_that_depends_on_a_failed_commit() {
         let lanes = Lanes::<u32>::default();
         let first = lanes.follow("a".to_owned()).await.0.pass_on(1);
         let (lane, known) = lanes.follow("a".to_owned()).await;

@@ -1,5 +1,8 @@
-//! Which operations are under way, by lane: what a new request must wait for, or may join; and by
-//! tenant: whose app is to be tried again, and who has too many.
+//! The open operations, by lane and by tenant.
+//!
+//! By lane, since a new request joins or waits for the operations that are open on its resource; by
+//! tenant, since each tenant is retried by itself and may have a limited number of them. The
+//! journal is the truth; this index in memory saves each request a query.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,14 +10,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::lane;
 use super::work::Work;
 
-/// An operation under way.
+/// An open operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::lifecycle) struct Open {
     pub(in crate::lifecycle) operation: String,
     pub(in crate::lifecycle) fingerprint: String,
 }
 
-/// All of them. The journal is the truth; this spares a query for each request.
+/// The index of all open operations.
 #[derive(Debug, Default)]
 pub(in crate::lifecycle) struct OpenOperations {
     all: Mutex<All>,
@@ -24,9 +27,9 @@ pub(in crate::lifecycle) struct OpenOperations {
 struct All {
     /// Oldest first.
     lanes: HashMap<String, Vec<Open>>,
-    /// How many of each tenant; none is left out.
+    /// The number of each tenant's operations; tenants without any are left out.
     tenants: HashMap<String, usize>,
-    /// Where each operation stands, by its id.
+    /// The tenant and lanes of each operation, by its id.
     places: HashMap<String, Place>,
 }
 
@@ -75,7 +78,7 @@ impl OpenOperations {
         }
     }
 
-    /// Forgets all of a tenant that is gone.
+    /// Forgets the operations of a tenant that was removed.
     pub(in crate::lifecycle) fn forget_tenant(&self, tenant: &str) {
         let mut all = self.locked();
         all.places.retain(|_, place| place.tenant != tenant);
@@ -84,7 +87,7 @@ impl OpenOperations {
         all.lanes.retain(|lane, _| !lane.starts_with(&own));
     }
 
-    /// Oldest first.
+    /// The operations that are open on a lane, oldest first.
     pub(in crate::lifecycle) fn on(&self, lane: &str) -> Vec<Open> {
         self.locked().lanes.get(lane).cloned().unwrap_or_default()
     }
@@ -93,12 +96,12 @@ impl OpenOperations {
         self.locked().places.len()
     }
 
-    /// How many there are of a tenant.
+    /// How many operations of a tenant are open.
     pub(in crate::lifecycle) fn of(&self, tenant: &str) -> usize {
         self.locked().tenants.get(tenant).copied().unwrap_or_default()
     }
 
-    /// The tenants that have some.
+    /// The tenants that have open operations.
     pub(in crate::lifecycle) fn tenants(&self) -> Vec<String> {
         self.locked().tenants.keys().cloned().collect()
     }
@@ -108,7 +111,7 @@ impl OpenOperations {
     }
 }
 
-/// A create is found by the name that it takes, and by the resource that it makes.
+/// A create is found by the name that it takes, and by the id of its resource.
 fn lanes(work: &Work) -> [String; 2] {
     [
         lane::of_subject(&work.tenant.id, work.kind, &work.subject),

@@ -1,4 +1,4 @@
-//! What operators decide on single operations and accounts.
+//! Actions of operators on single operations and accounts: protect, retry, drop.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{Commit, CommitError, OperationRow, OperationState};
 
-/// The states from which an operator can take an operation up again, or drop it.
+/// The states in which an operator can retry or drop an operation.
 const UNDECIDED: [OperationState; 3] =
     [OperationState::Open, OperationState::Failed, OperationState::Held];
 
 impl Operations {
-    /// Marks a person's account as one that is never deprovisioned, or lifts that.
+    /// Protects a person's account from deprovisioning, or lifts the protection.
     pub async fn protect(
         &self,
         tenant: &str,
@@ -33,7 +33,7 @@ impl Operations {
         Ok(self.store.commit(commit).await.map_err(CommitError::into_internal)?)
     }
 
-    /// Tries an operation again now: one that is open, failed or held.
+    /// Retries an operation now, if it is open, failed or held.
     pub async fn retry(self: &Arc<Self>, operation: String) -> Result<(), Error> {
         self.run_to_completion(|operations| async move {
             operations.reopen(&operation).await?;
@@ -42,12 +42,12 @@ impl Operations {
         .await
     }
 
-    /// Gives an operation up: the app stays as it is.
+    /// Drops an operation; the app stays as it is.
     pub async fn drop_operation(self: &Arc<Self>, operation: String) -> Result<(), Error> {
         self.run_to_completion(|operations| async move {
             let row = operations.undecided(&operation).await?;
             let _lane = operations.lane_of(&row).await;
-            // Read again: whoever held the lane may have finished it.
+            // Read again: the previous holder of the lock may have finished it.
             let mut row = operations.undecided(&operation).await?;
             row.state = OperationState::Dropped;
             row.sealed = None;
@@ -62,7 +62,7 @@ impl Operations {
         .await
     }
 
-    /// Takes up what was held or has failed. A request that the app answered with no is made anew.
+    /// Opens a held or failed operation. A request that the app has rejected is made again.
     async fn reopen(&self, operation: &str) -> Result<(), Error> {
         let row = self.undecided(operation).await?;
         let _lane = self.lane_of(&row).await;
@@ -97,7 +97,7 @@ impl Operations {
         if !UNDECIDED.contains(&row.state) {
             return Err(scim::Error::new(
                 409,
-                format!("operation {operation} is {} and stays so", row.state.name()),
+                format!("operation {operation} is {} and cannot be changed", row.state.name()),
             )
             .into());
         }

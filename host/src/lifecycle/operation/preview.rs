@@ -1,4 +1,4 @@
-//! What a connector would decide on a change, before anything is done.
+//! Previews of single changes: the connector's first decision, in words.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(in crate::lifecycle) struct PreviewedDecision {
 }
 
 impl Operations {
-    /// Asks the connector for its first step. Nothing is changed and no call leaves.
+    /// Asks the connector for its first step. Nothing changes and no call leaves.
     pub(in crate::lifecycle) async fn preview(
         &self,
         tenant: &Arc<Tenant>,

@@ -1,5 +1,4 @@
-//! What was begun is taken up again, from the journal alone: after a restart, and for each new
-//! attempt.
+//! Recovery of open operations from the journal alone: after a restart, and for each attempt.
 
 use std::sync::Arc;
 
@@ -17,34 +16,34 @@ use crate::scim::Resource;
 use crate::store::{Commit, CommitError, ExchangeRow, OperationRow, OperationState, Related};
 
 impl Operations {
-    /// Takes up what a host before this one left open, and keeps trying what is due.
+    /// Resumes the operations that were open when the host stopped or was killed; all are due.
     pub(in crate::lifecycle) async fn recover(self: &Arc<Self>) -> anyhow::Result<()> {
         for id in self.store.unfinished().await? {
             match self.restore(&id).await {
                 Ok(Some(work)) => self.open.insert(&work),
                 Ok(None) => {}
-                // One operation that cannot be taken up keeps nobody else from being served.
+                // An operation that cannot be resumed must not keep the host from starting.
                 Err(error) => self.give_up(&id, &error).await?,
             }
         }
         if self.open.count() > 0 {
-            tracing::info!(operations = self.open.count(), "taking up what was left open");
+            tracing::info!(operations = self.open.count(), "operation: resuming open operations");
             self.store.make_all_due(&rfc3339(self.clock.now())).await?;
         }
         Ok(())
     }
 
-    /// Leaves an operation to an operator that this host cannot even read.
+    /// Fails an operation that this host cannot read, so that an operator decides.
     async fn give_up(&self, operation: &str, error: &anyhow::Error) -> anyhow::Result<()> {
-        tracing::error!(operation, error = format!("{error:#}"), "cannot be taken up");
+        tracing::error!(operation, error = format!("{error:#}"), "operation: cannot be resumed");
         let Some((mut row, _)) = self.store.operation(operation).await? else { return Ok(()) };
         row.state = OperationState::Failed;
-        row.note = Some(format!("it could not be taken up after a restart: {error:#}"));
+        row.note = Some(format!("it could not be resumed after a restart: {error:#}"));
         let commit = Commit { operation: Some(row), ..Commit::default() };
         self.store.commit(commit).await.map_err(CommitError::into_internal)
     }
 
-    /// An open operation as the journal has it; none where it is finished.
+    /// Restores an open operation from the journal; none if it is not open.
     pub(in crate::lifecycle) async fn restore(
         &self,
         operation: &str,
@@ -60,7 +59,7 @@ impl Operations {
         })?;
         let connector = match &row.connector {
             Some(digest) => Some(self.config.connectors().connector(digest).await?),
-            // It was never asked; whoever is promoted now decides.
+            // No version was asked yet, so the current one decides.
             None => {
                 let promoted = tenant.connector.as_ref().ok();
                 promoted.and_then(|connector| asked(connector, row.kind))
@@ -92,7 +91,7 @@ impl Operations {
                 .as_deref()
                 .map(serde_json::from_str)
                 .transpose()
-                .context("what a journaled operation used")?
+                .context("the usage of a journaled operation")?
                 .unwrap_or_default(),
             log: row.log.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default(),
             resource: None,
@@ -106,7 +105,8 @@ impl Operations {
         Ok(Some(work))
     }
 
-    /// Enters the lane that an operation is driven on. What cannot be restored nobody drives.
+    /// Locks the lane on which an operation is driven, or that of its resource if it cannot be
+    /// restored.
     pub(in crate::lifecycle) async fn lane_of(&self, row: &OperationRow) -> Lane<Arc<Standing>> {
         let key = match self.restore(&row.id).await {
             Ok(Some(work)) => work.lane(),
@@ -115,8 +115,8 @@ impl Operations {
         self.lanes.enter(key).await
     }
 
-    /// Brings an operation that has asked the app already up to a directory that has moved. Says
-    /// whether there is still something to bring it to.
+    /// Updates an operation that has already called the app to a directory that has changed since.
+    /// False if its resource no longer exists.
     pub(in crate::lifecycle) async fn rebase(&self, work: &mut Work) -> anyhow::Result<bool> {
         let id = work.resource_id();
         let joined: Vec<String> = work.event.joined.iter().map(|m| m.id.clone()).collect();
@@ -135,8 +135,8 @@ impl Operations {
         Ok(stored.is_some())
     }
 
-    /// An operation that has not asked the app for anything yet begins from what is there now:
-    /// others on its lane may have ended since it was written.
+    /// Updates an operation that has not called the app yet to the current resource and account,
+    /// which other operations may have changed since it was recorded.
     async fn refresh(
         &self,
         work: &mut Work,
@@ -171,7 +171,7 @@ impl Operations {
     }
 }
 
-/// What is answered, and the one request that is not.
+/// The exchanges that are answered, and the request that is not.
 fn exchanges_of(rows: Vec<ExchangeRow>) -> anyhow::Result<(Vec<Exchange>, Option<Request>)> {
     let (mut done, mut pending) = (Vec::new(), None);
     for row in rows {

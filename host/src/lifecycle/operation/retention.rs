@@ -1,5 +1,9 @@
-//! What the journal lets go of: the exchanges of operations that are long over. The operations
-//! themselves stay, with what was decided and why.
+//! Retention: the exchanges of finished operations are deleted after some time.
+//!
+//! Exchanges are most of the journal, and contain personal data word for word. Operations with
+//! their outcomes and reasons are small, and stay for ever. The time is a limit of the app, 400
+//! days by default. Operations that an operator may still retry keep their exchanges; a replay
+//! leaves out operations that have lost theirs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,27 +15,26 @@ use super::Operations;
 use crate::clock::{first_id_of, rfc3339};
 use crate::store::Forgettable;
 
-/// How often it is looked for.
+/// The time between two rounds over the journal.
 const ROUND: Duration = Duration::from_secs(60 * 60);
-/// Operations that are looked at, and whose exchanges may go, at once: a write that waits behind
-/// does not wait long.
+/// The operations of one deletion: few, so that a write that waits behind it does not wait long.
 const BATCH: u32 = 100;
-/// Between two of them, so that others read and write.
+/// The pause between two deletions, in which other reads and writes run.
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Operations {
-    /// Forgets what need not be kept, until the host stops.
+    /// Deletes old exchanges until the host stops.
     pub(in crate::lifecycle) fn forget_in_time(self: &Arc<Self>) {
         let operations = Arc::clone(self);
         self.tasks.spawn(async move {
             let rounds = async {
-                // How far each tenant was looked through. What was open then, and is over by now,
-                // is found after the next start.
+                // The last operation of each tenant that was looked at. Operations that were open
+                // then and have finished since are found after the next start.
                 let mut reached = HashMap::new();
                 loop {
                     if let Err(error) = operations.forget_what_is_old(&mut reached).await {
                         let error = format!("{error:#}");
-                        tracing::warn!(error, "old exchanges could not be forgotten");
+                        tracing::warn!(error, "operation: old exchanges could not be deleted");
                     }
                     tokio::time::sleep(ROUND).await;
                 }
@@ -48,7 +51,7 @@ impl Operations {
         reached: &mut HashMap<String, String>,
     ) -> anyhow::Result<()> {
         for (tenant, app) in self.store.journaled_tenants().await? {
-            // What is left of an app that is gone is kept as it is by default.
+            // The default applies to the operations of an app that was removed.
             let limits =
                 self.config.snapshot().apps.get(&app).map(|it| it.limits).unwrap_or_default();
             let over = self.clock.now() - SignedDuration::try_from(limits.exchanges)?;
@@ -70,7 +73,7 @@ impl Operations {
             }
             if forgotten > 0 {
                 let tenant = what.tenant;
-                tracing::info!(tenant, forgotten, "forgot exchanges of operations long over");
+                tracing::info!(tenant, forgotten, "operation: old exchanges deleted");
             }
         }
         Ok(())

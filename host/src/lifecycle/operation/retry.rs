@@ -1,5 +1,9 @@
-//! What is open is tried again when it is due, each tenant's by itself: nobody waits for another's
-//! app.
+//! Retries: open operations are attempted again when they are due.
+//!
+//! Each tenant's operations are retried by a task of their own, so that no tenant waits for the app
+//! of another. A tenant may have a limited number of open operations: beyond, its identity provider
+//! must retry later, since a journal that grows while an app cannot be reached helps no one.
+//! Operations that were accepted are not affected.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,19 +24,20 @@ use crate::lifecycle::config::snapshot::Tenant;
 use crate::scim;
 use crate::store::{Commit, CommitError, OperationState};
 
-/// How often the journal is looked through for what is due.
+/// The time between two searches for due operations.
 const ROUND: Duration = Duration::from_secs(1);
-/// So many are looked up at once: an app that is well again is not kept waiting for the next look.
+/// The most due operations of one search: many, so that an app that can be reached again catches
+/// up.
 const BATCH: u32 = 128;
-/// How long an attempt in the background may take.
+/// The deadline of an attempt in the background.
 const ATTEMPT: Duration = Duration::from_secs(60);
-/// After how long nobody can be driving an operation any more.
+/// The time after which no attempt at an operation can be running any more.
 const ABANDONED: Duration = Duration::from_secs(300);
-/// How long an operation rests after an accident of ours.
-const AFTER_AN_ACCIDENT: Duration = Duration::from_secs(60);
+/// The back-off after an internal error.
+const AFTER_INTERNAL_ERROR: Duration = Duration::from_secs(60);
 
 impl Operations {
-    /// Tries what is due until the host stops, every tenant's in a task of its own.
+    /// Attempts due operations until the host stops, with one task for each tenant.
     pub(in crate::lifecycle) fn keep_trying(self: &Arc<Self>) {
         let operations = Arc::clone(self);
         self.tasks.spawn(async move {
@@ -55,12 +60,13 @@ impl Operations {
         let operations = Arc::clone(self);
         self.tasks.spawn(async move {
             if let Err(error) = operations.try_due(&tenant).await {
-                tracing::error!(tenant, error = format!("{error:#}"), "retries failed");
+                let error = format!("{error:#}");
+                tracing::error!(tenant, error, "operation: due operations could not be read");
             }
         })
     }
 
-    /// Tries what is due of one tenant, resources in parallel, each resource in order.
+    /// Attempts the due operations of one tenant: resources in parallel, each resource in order.
     async fn try_due(self: &Arc<Self>, tenant: &str) -> anyhow::Result<()> {
         let now = self.clock.now();
         let abandoned = rfc3339(now - ABANDONED);
@@ -70,7 +76,7 @@ impl Operations {
         Ok(())
     }
 
-    /// One attempt at an open operation, after those before it on its lane.
+    /// One attempt at an open operation, after the older ones on its lane.
     pub(in crate::lifecycle) async fn attempt(
         self: &Arc<Self>,
         operation: &str,
@@ -82,17 +88,17 @@ impl Operations {
         for open in self.open.on(&key) {
             let deadline = Instant::now() + ATTEMPT;
             let forced = forced && open.operation == operation;
-            // Nobody waits for this answer: whoever asked is owed it.
+            // No request waits for this result; its sender is owed the answer.
             let driven = self.drive_open(&key, &open.operation, deadline, false, forced).await?;
             if let Some((_, Ended::Stopped(_, Fate::Open(_)))) = driven {
-                break; // What is behind it waits with it.
+                break; // The later operations wait behind it.
             }
         }
         Ok(())
     }
 
-    /// An attempt for which nobody waits. What has no turn before the host stops is left to the
-    /// next one.
+    /// An attempt for which no request waits. If it gets no turn before the host stops, the next
+    /// start makes it.
     async fn attempt_in_turn(self: &Arc<Self>, tenant: &str, operation: &str) {
         let turn = tokio::select! {
             biased;
@@ -103,15 +109,17 @@ impl Operations {
         drop(turn);
     }
 
-    /// An attempt whose accident is logged, and not repeated at once.
+    /// An attempt whose internal error is logged, and which is then postponed.
     async fn attempt_or_wait(self: &Arc<Self>, operation: &str) {
         let Err(error) = self.attempt(operation, false).await else { return };
-        tracing::error!(operation, error = format!("{error:#}"), "an attempt met with an accident");
+        let error = format!("{error:#}");
+        tracing::error!(operation, error, "operation: internal error in an attempt");
         if let Err(error) = self.postpone(operation).await {
-            tracing::error!(operation, error = format!("{error:#}"), "it could not be postponed");
-            // While nothing can be written, it stays due, and the app is not to be called for ever.
+            let error = format!("{error:#}");
+            tracing::error!(operation, error, "operation: could not be postponed");
+            // It stays due while nothing can be written; the app must not be called all the time.
             tokio::select! {
-                () = tokio::time::sleep(AFTER_AN_ACCIDENT) => {}
+                () = tokio::time::sleep(AFTER_INTERNAL_ERROR) => {}
                 () = self.tasks.stopped() => {}
             }
         }
@@ -120,29 +128,29 @@ impl Operations {
     async fn postpone(&self, operation: &str) -> anyhow::Result<()> {
         let Some((row, _)) = self.store.operation(operation).await? else { return Ok(()) };
         let _lane = self.lane_of(&row).await;
-        // Read again: whoever held the lane may have finished it.
+        // Read again: the previous holder of the lock may have finished it.
         let Some((mut row, _)) = self.store.operation(operation).await? else { return Ok(()) };
         if row.state != OperationState::Open {
             return Ok(());
         }
         row.attempts += 1;
-        row.due = Some(rfc3339(self.clock.now() + AFTER_AN_ACCIDENT));
+        row.due = Some(rfc3339(self.clock.now() + AFTER_INTERNAL_ERROR));
         let commit = Commit { operation: Some(row), ..Commit::default() };
         self.store.commit(commit).await.map_err(CommitError::into_internal)
     }
 
-    /// Goes on with an operation whose sender has been answered.
+    /// Continues an operation whose sender has been answered.
     pub(in crate::lifecycle) fn continue_in_background(self: &Arc<Self>, work: Work) {
         let operations = Arc::clone(self);
         self.tasks
             .spawn(async move { operations.attempt_in_turn(&work.tenant.id, work.id()).await });
     }
 
-    /// Whether a tenant may ask for one more change: a journal that only grows serves nobody.
+    /// Checks whether a tenant may have one more open operation; else "retry later".
     pub fn has_room(&self, tenant: &Tenant) -> Result<(), scim::Error> {
         match self.open.of(&tenant.id) < self.config.options().open_operations {
             true => Ok(()),
-            false => Err(fate::crowded(tenant.dialect())),
+            false => Err(fate::too_many_open(tenant.dialect())),
         }
     }
 }

@@ -1,4 +1,8 @@
-//! Drives one operation: decide, call, decide again, until it is done or cannot go on.
+//! An attempt at one operation: decide, call, decide again, until it is done or stopped.
+//!
+//! A request to the app is in the journal before it leaves, and its answer is in the journal before
+//! the next request leaves. So a restart continues with the request that had no answer yet.
+//! Outcome, resource, account and operation become durable in one transaction.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +18,7 @@ use crate::clock::rfc3339;
 use crate::connector::Question;
 use crate::decision::{EventKind, Exchange, Outcome, Refusal, Request, Step, Visibility};
 use crate::delivery::{Secret, StandIn};
-use crate::lifecycle::config::snapshot::Reply;
+use crate::lifecycle::config::snapshot::ReplyMode;
 use crate::store::{
     AccountRow, Commit, CommitError, OperationState, Receipt, Related, ResourceChange,
 };
@@ -24,19 +28,20 @@ use crate::store::{
 pub(in crate::lifecycle) enum Ended {
     /// The outcome is durable.
     Done,
-    /// The outcome, with this account, is on its way to the disk.
+    /// The commit of the outcome, with this account, is queued.
     Passing(Receipt, Option<AccountRow>),
-    /// The intent is durable and the resource changed; delivery goes on in the background.
+    /// The operation is recorded and the resource changed; the attempt continues in the background.
     Recorded,
-    /// It could not be finished.
+    /// The operation could not be finished.
     Stopped(Obstacle, Fate),
-    /// Somebody else has the `userName`.
+    /// Another user has the `userName`.
     Taken,
-    /// It leans on something that is not on disk yet, and cannot pass on. Nothing was done.
+    /// Speculative: depends on an uncommitted change, and needed a call or a refusal. Discarded, to
+    /// be decided again when the change is durable.
     Leaning,
 }
 
-/// What the connector wants next.
+/// The connector's next step.
 enum Next {
     Call(Request),
     Done(Outcome),
@@ -44,10 +49,11 @@ enum Next {
 }
 
 impl Operations {
-    /// Drives an operation as far as it gets before the deadline, and makes durable how far.
+    /// Drives an operation until it is done or stopped, or the deadline passes, and makes its
+    /// progress durable.
     ///
-    /// The caller holds the operation's lane. With `detach`, an app that wants to answer when
-    /// recorded gets its first call out of the background.
+    /// The caller holds the operation's lock. With `detach`, an app whose reply mode is
+    /// `when-recorded` gets its first call from a background task.
     pub(in crate::lifecycle) async fn drive(
         self: &Arc<Self>,
         work: &mut Work,
@@ -98,7 +104,7 @@ impl Operations {
             )
             .await;
         work.used.add(&decided);
-        // Asked again, a connector says again what it said before.
+        // A connector that is asked again repeats its earlier log lines.
         work.log = decided.log.iter().map(|l| format!("{}: {}", l.level, l.message)).collect();
         match decided.answer {
             Err(failure) => Next::Stop(Obstacle::Failed(failure)),
@@ -114,7 +120,7 @@ impl Operations {
         }
     }
 
-    /// Makes the intent to call durable, together with the answer to the call before.
+    /// Makes a request durable before it leaves, together with the answer to the request before it.
     async fn intend(
         self: &Arc<Self>,
         work: &mut Work,
@@ -131,7 +137,7 @@ impl Operations {
         let now = self.clock.now();
         let mut commit = Commit::default();
         let detach =
-            detach && work.tenant.app.reply == Reply::WhenRecorded && !work.progress.applied;
+            detach && work.tenant.app.reply == ReplyMode::WhenRecorded && !work.progress.applied;
         if detach {
             work.apply(&mut commit, false, now);
         }
@@ -140,14 +146,14 @@ impl Operations {
             commit.exchanges.push(work.exchange(last, now)?);
         }
         commit.exchanges.push(work.exchange(n, now)?);
-        // What the first call is decided from must be what a restart decides from.
+        // After a restart, the first call must be decided from the same operation.
         if n == 0 || !work.journaled || detach {
             commit.operation = Some(work.row(OperationState::Open)?);
         }
         match self.store.commit(commit).await {
             Ok(()) => {}
             Err(CommitError::UserNameTaken) => return Ok(Some(Ended::Taken)),
-            Err(CommitError::Stale) => anyhow::bail!("the resource changed under its lane"),
+            Err(CommitError::Stale) => anyhow::bail!("the resource changed while it was locked"),
             Err(CommitError::Internal(error)) => return Err(error),
         }
         work.journaled = true;
@@ -159,8 +165,8 @@ impl Operations {
         Ok(None)
     }
 
-    /// Whether somebody else has the name that a person is about to get: the app is not asked for
-    /// what the commit would refuse.
+    /// Whether another user has the `userName` that this one is about to get: the app is not called
+    /// for a change that the commit would refuse.
     async fn is_taken(&self, work: &Work) -> anyhow::Result<bool> {
         let named = work.event.kind == EventKind::Create
             || work.event.changes.iter().any(|change| change == "userName");
@@ -214,7 +220,7 @@ impl Operations {
         let mut commit = Commit::default();
         let applied = work.progress.applied;
         if work.event.kind == EventKind::Activate {
-            commit.overtaking = Some("held, and overtaken: the person is active again");
+            commit.overtaking = Some("held, then superseded: the person is active again");
         }
         let gone = gone(work.event.kind, &outcome);
         if applied && gone {
@@ -235,7 +241,7 @@ impl Operations {
         if work.connector.is_some() {
             commit.account = Some(work.account(outcome.account.clone()));
         }
-        // The app knows nothing of it, so if it gets no further it can begin anew.
+        // The app was not called, so if the commit fails the change can be decided again.
         if work.passing && !work.journaled && work.resource.is_some() {
             let account = commit.account.clone();
             let receipt = self.store.enqueue(commit).await.map_err(CommitError::into_internal)?;
@@ -243,7 +249,7 @@ impl Operations {
         }
         match self.store.commit(commit).await {
             Ok(()) => {}
-            // Taken while the app was being asked: the journal must not try for ever.
+            // The name was taken during the calls: the operation must not be retried for ever.
             Err(CommitError::UserNameTaken) if work.journaled => {
                 work.progress.applied = applied;
                 let why = taken(&work.subject).detail;
@@ -254,15 +260,15 @@ impl Operations {
                 work.progress.applied = applied;
                 return self.finish_anew(work, outcome).await;
             }
-            Err(CommitError::Stale) => anyhow::bail!("the resource changed under its lane"),
+            Err(CommitError::Stale) => anyhow::bail!("the resource changed while it was locked"),
             Err(CommitError::Internal(error)) => return Err(error),
         }
         self.open.remove(work);
         Ok(Ended::Done)
     }
 
-    /// Takes a resource out of sight that was recorded before the connector could say so, unless
-    /// it has changed since.
+    /// The deletion of a resource that was recorded before the connector reported it gone, unless
+    /// the resource has changed since.
     async fn late_deletion(&self, work: &Work) -> anyhow::Result<Option<ResourceChange>> {
         let id = work.resource_id();
         let recorded = work.progress.expected.unwrap_or(0) + 1;
@@ -271,20 +277,20 @@ impl Operations {
         Ok(unchanged.then(|| work.deletion(recorded)))
     }
 
-    /// The app has done its part, and the directory has moved meanwhile: somebody who was to join
-    /// was deleted, or an operator took an old operation up again.
+    /// Finishes an operation although the directory has changed during its calls: a person who was
+    /// to join was deleted, or an operator has retried an old operation.
     async fn finish_anew(&self, work: &mut Work, outcome: Outcome) -> anyhow::Result<Ended> {
         if work.rebased {
-            let why = "the resource was changed by others meanwhile".to_owned();
+            let why = "other operations have changed the resource".to_owned();
             return self.stop(work, Obstacle::Forbidden(why)).await;
         }
-        // Where the resource is gone, only the account and the journal are left to write.
+        // If the resource is gone, only the account and the journal are left to write.
         work.progress.applied |= !self.rebase(work).await?;
         work.rebased = true;
         Box::pin(self.finish(work, outcome)).await
     }
 
-    /// Makes durable why it could not go on, and what becomes of it.
+    /// Makes the obstacle and the new state of the operation durable.
     async fn stop(&self, work: &mut Work, obstacle: Obstacle) -> anyhow::Result<Ended> {
         let now = self.clock.now();
         let accepted = work.progress.applied;
@@ -320,7 +326,7 @@ impl Operations {
         match self.store.commit(commit).await {
             Ok(()) => {}
             Err(CommitError::Internal(error)) => return Err(error),
-            Err(_) => anyhow::bail!("the journal refused an operation"),
+            Err(_) => anyhow::bail!("the store refused a commit without a resource"),
         }
         work.journaled = true;
         match fate {
@@ -331,7 +337,7 @@ impl Operations {
     }
 }
 
-/// A sentence for the journal.
+/// The reason for the journal.
 pub(in crate::lifecycle) fn why(obstacle: &Obstacle) -> String {
     match obstacle {
         Obstacle::Refused(Refusal::Rejected(why)) => format!("rejected: {why}"),
@@ -349,7 +355,7 @@ pub(in crate::lifecycle) fn why(obstacle: &Obstacle) -> String {
     }
 }
 
-/// The outcome where no connector needs to be asked.
+/// The outcome if the connector does not get events of this kind.
 fn unasked(work: &Work) -> Outcome {
     let gone = matches!(work.event.kind, EventKind::Delete | EventKind::GroupDelete);
     Outcome {

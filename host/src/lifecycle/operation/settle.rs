@@ -1,4 +1,11 @@
-//! What is still open on a lane comes before what is new: it is finished, joined, or waited for.
+//! Open operations come before a new request for the same resource: it finishes them, joins one of
+//! them, or waits behind them.
+//!
+//! A request that equals an open operation joins it and gets its result. If an older operation
+//! cannot be finished now, the identity provider must retry later; a request that deprovisions, or
+//! whose app answers when recorded, is recorded behind it. When a create is done after its identity
+//! provider was told to retry later, the answer is owed once: the repeated create gets 201, and
+//! after that the name is taken (409).
 
 use std::sync::Arc;
 
@@ -12,25 +19,26 @@ use super::run::Ended;
 use super::work::{Progress, Work};
 use crate::clock::rfc3339;
 use crate::decision::Refusal;
-use crate::lifecycle::config::snapshot::{Reply, Tenant};
+use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{Commit, CommitError, OperationFilter, OperationState};
 
-/// What came of looking.
+/// The state of a lane after the attempt to finish its open operations.
 #[derive(Debug)]
 pub(in crate::lifecycle) enum Settled {
     /// Nothing is open any more.
     Clear,
-    /// The same request came before; this is what came of it.
+    /// The same request came before; this is its result.
     Joined(Box<Work>, Ended),
-    /// Something older cannot be finished just now.
+    /// An older operation cannot be finished now.
     Blocked(scim::Error),
 }
 
 impl Operations {
-    /// Whatever is open on a resource comes first: the change is joined to it, or waits behind it.
-    /// With no answer the way is free, and the resource may be another than it was.
+    /// Finishes the operations that are open on a resource. The change joins the same one, or is
+    /// queued behind them. None if nothing is open any more: the caller carries the change out, and
+    /// first reads the resource again, which may have changed.
     pub(in crate::lifecycle) async fn make_way(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
@@ -52,8 +60,8 @@ impl Operations {
         }
     }
 
-    /// Tries to finish what is open on this lane, oldest first. The caller holds the lane, and
-    /// reads anew what it is about to change: others have changed it.
+    /// Tries to finish the operations that are open on this lane, oldest first. The caller holds
+    /// the lane, and reads the resource again afterwards, which may have changed.
     pub(in crate::lifecycle) async fn settle(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
@@ -75,7 +83,7 @@ impl Operations {
         Ok(Settled::Clear)
     }
 
-    /// Drives one operation that is open, on its own lane, unless what has happened since keeps
+    /// Drives one open operation under its own lane, unless a later decision of an operator keeps
     /// it from the app. The caller holds `lane`; lanes nest in one order only, subject before
     /// resource.
     pub(in crate::lifecycle) async fn drive_open(
@@ -93,7 +101,7 @@ impl Operations {
         let own = work.lane();
         let _own = if own == lane { None } else { Some(self.lanes.enter(own).await) };
         if _own.is_some() {
-            // Read again: whoever held that lane may have finished it.
+            // Read again: the previous holder of that lane may have finished it.
             let Some(again) = self.restore(operation).await? else { return Ok(None) };
             work = again;
         }
@@ -106,8 +114,8 @@ impl Operations {
         Ok(Some((work, ended)))
     }
 
-    /// Whether somebody has paused, disconnected, released or protected since an operation was
-    /// written that takes access away.
+    /// Whether the tenant was paused or disconnected, or the account released or protected, since a
+    /// deprovisioning operation was recorded. Returns its new state and the note.
     async fn kept_back(
         &self,
         work: &Work,
@@ -116,9 +124,9 @@ impl Operations {
             return Ok(None);
         }
         if work.protected {
-            return Ok(Some((OperationState::Dropped, "the account has been protected meanwhile")));
+            return Ok(Some((OperationState::Dropped, "the account was protected in between")));
         }
-        // What an operator decided for many at once is carried out whatever the tenant's state.
+        // A job of an operator is carried out in any state of the tenant.
         if work.batch.is_some() {
             return Ok(None);
         }
@@ -147,7 +155,7 @@ impl Operations {
         Ok(())
     }
 
-    /// Ends what is held for a tenant whose people were let go.
+    /// Drops the held operations of a tenant that was disconnected.
     pub(in crate::lifecycle) async fn drop_held(&self, tenant: &str) -> anyhow::Result<()> {
         loop {
             let filter = OperationFilter {
@@ -163,25 +171,26 @@ impl Operations {
             for mut row in held {
                 row.state = OperationState::Dropped;
                 row.finished = Some(rfc3339(self.clock.now()));
-                row.note = Some("held, and overtaken: the integration has ended".to_owned());
+                row.note = Some("held, then superseded: the integration has ended".to_owned());
                 let commit = Commit { operation: Some(row), ..Commit::default() };
                 self.store.commit(commit).await.map_err(CommitError::into_internal)?;
             }
         }
     }
 
-    /// Records a change behind what is open: in full where the app answers when recorded, as a
-    /// promise to ourselves where somebody's access must end.
+    /// Records a change behind the open operations: with its resource if the reply mode is
+    /// `when-recorded`, without it if the change deprovisions. None if the identity provider must
+    /// repeat its request.
     pub(in crate::lifecycle) async fn queue(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
         lane: &str,
         change: Change,
     ) -> Result<Option<Written>, Error> {
-        let accept = tenant.app.reply == Reply::WhenRecorded;
+        let accept = tenant.app.reply == ReplyMode::WhenRecorded;
         let fingerprint = change.fingerprint();
         let queued = self.open.on(lane).iter().any(|open| open.fingerprint == fingerprint);
-        // What is for one version only is not kept for the one that comes after what is open.
+        // A change of one version only does not apply to the version after the open operations.
         let lasting = change.event.deprovisions() && !change.conditional;
         if queued || !accept && !lasting {
             return Ok(None);
@@ -215,8 +224,8 @@ impl Operations {
         }
     }
 
-    /// Whether this resource was made by the very same request, whose sender was told to come
-    /// back and now has. The debt is paid with this.
+    /// Whether the same request has created this resource after its sender was told to retry later.
+    /// The answer is owed once: this call clears it.
     pub(in crate::lifecycle) async fn owed(
         &self,
         tenant: &Tenant,

@@ -1,4 +1,4 @@
-//! A group as it will be once what was decided is durable.
+//! The uncommitted state of a group, from which the next change is decided.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::change::{Before, stored};
 use super::work::Work;
 use crate::store::AccountRow;
 
-/// How a group will be once what was decided is on disk.
+/// A group as it is after a decided change that is not durable yet.
 #[derive(Debug)]
 pub(in crate::lifecycle) struct Standing {
     pub(in crate::lifecycle) before: Before,
@@ -29,7 +29,7 @@ impl Standing {
         })
     }
 
-    /// Brings a set of members up to it.
+    /// Applies the membership changes to a set of members.
     pub(in crate::lifecycle) fn overlay(&self, members: &mut BTreeSet<String>) {
         members.extend(self.joined.iter().cloned());
         for member in &self.left {

@@ -1,21 +1,21 @@
-//! Whose turn it is to be tried in the background, tenant by tenant.
+//! The limit of concurrent background attempts, for each tenant.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// So many operations of one tenant are tried at once, where nobody waits for an answer.
+/// The most operations of one tenant that are attempted at once without a waiting request.
 pub(super) const AT_ONCE: usize = 8;
 
-/// Whose turn it is to be tried in the background, tenant by tenant.
+/// The turns of all tenants.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     tenants: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Turns {
-    /// Waits until fewer than [`AT_ONCE`] of this tenant are being tried.
+    /// Waits until fewer than [`AT_ONCE`] operations of this tenant are being attempted.
     pub(super) async fn take(&self, tenant: &str) -> OwnedSemaphorePermit {
         let turns = Arc::clone(
             self.tenants
@@ -24,6 +24,6 @@ impl Turns {
                 .entry(tenant.to_owned())
                 .or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))),
         );
-        turns.acquire_owned().await.expect("nobody closes it")
+        turns.acquire_owned().await.expect("the semaphore is never closed")
     }
 }

@@ -1,4 +1,4 @@
-//! The typed views of a resource that every connector needs. Pure.
+//! Typed views of a resource for connectors. Pure.
 
 use serde_json::{Map, Value};
 
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_found_wherever_the_identity_provider_put_it() {
+    fn a_display_name_is_found_in_each_attribute_that_may_hold_it() {
         check(r#"{"id":"1","userName":"a","displayName":"Ada"}"#, Some("Ada"), None);
         check(r#"{"id":"1","userName":"a","name":{"formatted":"Ada L"}}"#, Some("Ada L"), None);
         check(

@@ -1,4 +1,4 @@
-//! One operation on its way from request to outcome.
+//! An operation in memory, and its rows in the journal.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use crate::store::{
 #[derive(Clone, Debug)]
 pub(in crate::lifecycle) struct Work {
     pub(in crate::lifecycle) tenant: Arc<Tenant>,
-    /// The version that began it, and so ends it. None where nobody needs to be asked.
+    /// The version that started it, and so finishes it. None if no connector is asked.
     pub(in crate::lifecycle) connector: Option<Arc<Connector>>,
     pub(in crate::lifecycle) kind: &'static str,
     pub(in crate::lifecycle) subject: String,
@@ -40,39 +40,39 @@ pub(in crate::lifecycle) struct Work {
     /// A request that is in the journal and has no answer yet.
     pub(in crate::lifecycle) pending: Option<Request>,
     pub(in crate::lifecycle) progress: Progress,
-    /// As the resource had them when it was read.
+    /// The departures of the resource when it was read.
     pub(in crate::lifecycle) departures: i64,
     pub(in crate::lifecycle) sealed: Option<Vec<u8>>,
     pub(in crate::lifecycle) attempts: u32,
     pub(in crate::lifecycle) batch: Option<String>,
-    /// Whether the operation stands in the journal already.
+    /// Whether the operation is in the journal already.
     pub(in crate::lifecycle) journaled: bool,
-    /// Whether the account is one that is never deprovisioned.
+    /// Whether the account is protected from deprovisioning.
     pub(in crate::lifecycle) protected: bool,
-    /// What the connector's decisions took.
+    /// The resources that the connector's decisions used.
     pub(in crate::lifecycle) used: Used,
-    /// What the connector logged, bounded by the sandbox.
+    /// The connector's log lines, bounded by the sandbox.
     pub(in crate::lifecycle) log: Vec<String>,
     pub(in crate::lifecycle) resource: Option<ResourceRow>,
-    /// Whether it was brought up to what others did meanwhile. Once is enough.
+    /// Whether it was updated to a directory that had changed. That happens at most once.
     pub(in crate::lifecycle) rebased: bool,
-    /// Whether the next one on its lane may begin before this one is on disk.
+    /// Whether the lane may be released before this operation is durable.
     pub(in crate::lifecycle) passing: bool,
-    /// Whether it was decided from something that is not on disk yet. Then it passes its lane on, or
-    /// has no effect at all.
+    /// Speculative: decided from an uncommitted state. It releases its lane early, or has no
+    /// effect.
     pub(in crate::lifecycle) leaning: bool,
 }
 
-/// What a connector's decisions on an operation took, all attempts together.
+/// The resources that a connector's decisions on an operation used, in all attempts together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::lifecycle) struct Used {
-    /// How often it was asked.
+    /// The number of decisions.
     decisions: u32,
-    /// How long it computed in all, in microseconds.
+    /// The computing time in all, in microseconds.
     micros: u64,
-    /// The most bytes of memory that it held.
+    /// The largest memory of a decision, in bytes.
     memory: u64,
-    /// Calls that were answered.
+    /// The number of calls that were answered.
     #[serde(default)]
     pub(in crate::lifecycle) calls: usize,
 }
@@ -85,21 +85,21 @@ impl Used {
     }
 }
 
-/// What a restart must know beside the event.
+/// The progress of an operation, which a restart must know beside the event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::lifecycle) struct Progress {
-    /// The version that the resource had; none for one that is created.
+    /// The version that the resource must have; none if it is created.
     pub(in crate::lifecycle) expected: Option<i64>,
     /// When the resource was created.
     pub(in crate::lifecycle) created: String,
     /// The resource has its new state already (`reply = "when-recorded"`, or held).
     pub(in crate::lifecycle) applied: bool,
-    /// The identity provider was told to come back, and has not had its answer yet.
+    /// The identity provider was told to retry later, and has not had its answer yet.
     pub(in crate::lifecycle) owed: bool,
-    /// How often a request was made anew that the app had answered with no.
+    /// How often a request that the app had rejected was made again.
     #[serde(default)]
     pub(in crate::lifecycle) resent: u32,
-    /// Those who joined and are groups themselves.
+    /// The ids of joined members that are groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::lifecycle) nested: Vec<String>,
 }
@@ -109,7 +109,7 @@ impl Work {
         &self.context.operation
     }
 
-    /// The lane that this operation runs on: the resource's, once there is one.
+    /// The lane of this operation: that of its name until the resource exists, then the resource's.
     pub(in crate::lifecycle) fn lane(&self) -> String {
         match self.event.kind {
             EventKind::Create | EventKind::GroupCreate if !self.progress.applied => {
@@ -119,8 +119,8 @@ impl Work {
         }
     }
 
-    /// The key of the pending request: the same after a crash, another where the app is to think
-    /// again.
+    /// The idempotency key of the pending request: the same after a crash, and another for a
+    /// request that is made again after a rejection.
     pub(in crate::lifecycle) fn idempotency_key(&self) -> String {
         let (id, n) = (self.id(), self.exchanges.len());
         match self.progress.resent {
@@ -129,8 +129,8 @@ impl Work {
         }
     }
 
-    /// Takes the last answer back, where it was no answer or a no, so that its request is made
-    /// again. What succeeded is never repeated.
+    /// Removes the last answer if it was missing or an error, so that its request is made again. A
+    /// request that succeeded is never repeated.
     pub(in crate::lifecycle) fn ask_again(&mut self, refusal: &Refusal) {
         let last = self.exchanges.last().map(|exchange| &exchange.response);
         let no = match last {
@@ -138,7 +138,7 @@ impl Work {
             Some(Err(_)) => true,
             None => false,
         };
-        // A 2xx that cannot be read is asked for again as well, under the same key.
+        // A request whose 2xx answer cannot be read is made again too, with the same key.
         let unread = matches!(refusal, Refusal::RetryLater(_) | Refusal::Misconfigured(_));
         if self.pending.is_some() || !(no || unread) {
             return;
@@ -205,7 +205,7 @@ impl Work {
         })
     }
 
-    /// Writes the SCIM side: the resource and who is in the group.
+    /// Adds the resource and the membership changes to a commit.
     pub(in crate::lifecycle) fn apply(&mut self, commit: &mut Commit, gone: bool, now: Timestamp) {
         if self.progress.applied {
             return;
@@ -277,7 +277,7 @@ impl Work {
         }
     }
 
-    /// The account as the connector left it.
+    /// The account row after the connector's outcome.
     pub(in crate::lifecycle) fn account(&self, account: Option<Account>) -> AccountRow {
         let resource = &self.after;
         AccountRow {
@@ -287,21 +287,21 @@ impl Work {
             user_name: typed_view::name(resource).to_owned(),
             external_id: resource.external_id().map(str::to_owned),
             account,
-            // Whoever is let go with the whole integration is no longer managed, whatever became of
-            // the account.
+            // A person who is disconnected by a job is no longer managed, whatever the outcome is.
             connected: self.event.kind != EventKind::Release && self.batch.is_none(),
             protected: self.protected,
         }
     }
 }
 
-/// Whether the outcome takes the resource out of sight.
+/// Whether the resource is not visible any more after the outcome.
 pub(in crate::lifecycle) fn gone(kind: EventKind, outcome: &Outcome) -> bool {
     outcome.visibility == Visibility::Gone
         || matches!(kind, EventKind::Delete | EventKind::GroupDelete)
 }
 
-/// What makes two requests the same: what they want, of whom, whatever id it was given.
+/// Identifies a request by its event, resource, password and members. The id is left out, so that a
+/// repeated create has the same fingerprint.
 pub(in crate::lifecycle) fn fingerprint(
     kind: EventKind,
     resource: &Resource,
@@ -325,7 +325,7 @@ pub(in crate::lifecycle) fn fingerprint(
     HEXLOWER.encode(&hash.0.finalize())
 }
 
-/// Takes what is written into a hash.
+/// A writer into a hash.
 struct Hashing(Sha256);
 
 impl std::io::Write for Hashing {

@@ -1,9 +1,9 @@
-//! Builds: what a watched folder loads while somebody writes a connector, faster than its version
-//! changes.
+//! Dev builds: connector versions that are loaded from a watched folder.
 //!
-//! Versions are immutable, and a build mostly says the version of the one before it. So each is kept
-//! as a version of its own, `0.1.0+dev.1a2b3c4d`: of no other precedence than `0.1.0` (semver
-//! §10), and no obstacle to the file that is released as `0.1.0` one day.
+//! Versions are immutable, and an author changes the version once for many builds. So each build is
+//! stored as a version of its own, such as `0.1.0+dev.1a2b3c4d`. It has the same precedence as
+//! `0.1.0` (semver §10), and does not prevent that another file is pushed as `0.1.0` later. A build
+//! is retired when a newer one has replaced it and it is not in use.
 
 use semver::Version;
 
@@ -17,20 +17,20 @@ use crate::store::ConnectorRow;
 const DIGITS: usize = 8;
 
 impl Versions {
-    /// Pushes a build. One that was pushed as a release, or is one by now, keeps its version.
+    /// Pushes a build. A file that is stored already, for example as a release, keeps its version.
     pub async fn push_build(&self, wasm: Vec<u8>) -> Result<Pushed, Error> {
-        let admitted = self.admitted(wasm).await?;
+        let verified = self.verify(wasm).await?;
         let _one_at_a_time = self.config.lock().await;
         let rows = self.config.connectors().rows().await?;
-        let digest = &admitted.connector.digest;
+        let digest = &verified.connector.digest;
         let known = rows.iter().find(|row| row.digest == *digest).map(|row| row.version.clone());
-        let version = &admitted.connector.manifest.version;
+        let version = &verified.connector.manifest.version;
         let version = known.unwrap_or_else(|| name(version, digest));
-        self.keep(admitted, version, &rows).await
+        self.keep(verified, version, &rows).await
     }
 
-    /// Promotes a build for each app that another version of its connector decides for, whatever it
-    /// asks for: the apps, and what came of it.
+    /// Promotes a build for each app that another version of its connector decides for, even if it
+    /// asks for more. Returns the apps with the results.
     pub async fn promote_build(
         &self,
         build: &Pushed,
@@ -47,18 +47,21 @@ impl Versions {
         Ok(promoted)
     }
 
-    /// Retires the builds that this one has replaced, but for those that somebody still needs: what
-    /// a rollback leads to, and what has begun an operation. They go when the next one comes.
+    /// Retires the builds that this one has replaced. Builds that are in use, for a rollback or by
+    /// a pending operation, are retired after a later build.
     pub async fn retire_builds_before(&self, build: &Pushed) -> Result<(), Error> {
         for row in self.config.connectors().rows().await? {
             let replaced = row.name == build.manifest.name && row.digest != build.digest;
-            if !replaced || row.retired.is_some() || !is_build(&row) {
+            if !replaced || row.retired.is_some() || !is_dev_build(&row) {
                 continue;
             }
             match self.retire(&row.digest).await {
                 Ok(()) => {}
-                Err(Error::Client(why)) => tracing::debug!(version = row.version, "{}", why.detail),
-                Err(accident) => return Err(accident),
+                Err(Error::Client(error)) => {
+                    let (version, reason) = (row.version, error.detail);
+                    tracing::debug!(version, reason, "versions: a dev build is still in use");
+                }
+                Err(error @ Error::Internal(_)) => return Err(error),
             }
         }
         Ok(())
@@ -66,11 +69,11 @@ impl Versions {
 }
 
 /// Whether a version is a build.
-pub(super) fn is_build(row: &ConnectorRow) -> bool {
+pub(super) fn is_dev_build(row: &ConnectorRow) -> bool {
     row.digest.get(..DIGITS).is_some_and(|it| row.version.ends_with(&format!("dev.{it}")))
 }
 
-/// What a build is kept as.
+/// The version under which a build is stored.
 fn name(version: &Version, digest: &str) -> String {
     let joint = if version.build.is_empty() { '+' } else { '.' };
     format!("{version}{joint}dev.{}", digest.get(..DIGITS).unwrap_or(digest))

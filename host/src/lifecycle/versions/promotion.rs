@@ -1,7 +1,9 @@
-//! Which version decides: promoted for an app, or for some of its tenants first; and rolled back.
+//! Promotions and rollbacks: which connector version decides, for an app or for some of its
+//! tenants.
 //!
-//! What is promoted or rolled back for an app is for all its tenants: none has a version of its own
-//! afterwards.
+//! A version can be promoted for some tenants first. They keep it until a version is promoted, or
+//! rolled back, for the whole app: afterwards no tenant has a version of its own. So it is easy to
+//! tell which version decides, and a rollback in an emergency affects all tenants.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use serde_json::{Map, Value};
 use super::Versions;
 use crate::connector::{Connector, ManifestChanges};
 use crate::lifecycle::config::ConnectorVersion;
-use crate::lifecycle::config::fits;
+use crate::lifecycle::config::check_app_configuration;
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{AppRow, TenantRow};
@@ -23,17 +25,16 @@ use crate::store::{AppRow, TenantRow};
 pub struct Promotion {
     /// A connector's name, `name@version`, or digest.
     pub connector: String,
-    /// Only for these tenants of the app.
+    /// The tenants of the app to promote it for; if empty, all.
     #[serde(default)]
     pub tenants: Vec<String>,
-    /// The digest of the version that is to be followed; where it is another one by now, nothing is
-    /// done.
+    /// The digest of the version that must decide now; 409 if another one does.
     #[serde(default)]
     pub from: Option<String>,
-    /// Whether it may ask for more than the version before.
+    /// Whether the version may ask for more than the version before.
     #[serde(default)]
     pub accept: bool,
-    /// Only tell what would change.
+    /// Whether to report what would change, and change nothing.
     #[serde(default)]
     pub preview: bool,
 }
@@ -42,33 +43,32 @@ pub struct Promotion {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rollback {
-    /// Only for these tenants of the app.
+    /// The tenants of the app to roll back; if empty, all.
     #[serde(default)]
     pub tenants: Vec<String>,
 }
 
-/// Who decides from now on.
+/// The result of a promotion or a rollback.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Promoted {
     /// The app.
     pub app: String,
-    /// The tenants that it was for; empty where it was for all of the app.
+    /// The tenants that it applies to; empty if it applies to the whole app.
     pub tenants: Vec<String>,
-    /// Who decides.
+    /// The version that decides now.
     pub connector: ConnectorVersion,
-    /// Who decided before.
+    /// The version that decided before.
     pub before: Option<ConnectorVersion>,
-    /// Tenants that had a version of their own until now.
+    /// The tenants that had a version of their own until now.
     pub ended: Vec<String>,
-    /// What changes with it.
+    /// How the manifest differs from that of the version before.
     pub changes: ManifestChanges,
 }
 
 impl Versions {
-    /// Puts another version of a connector to work, for an app or for some of its tenants, in one
-    /// step.
+    /// Makes another version decide, for an app or for some of its tenants, in one step.
     pub async fn promote(&self, app: &str, promotion: &Promotion) -> Result<Promoted, Error> {
-        // What may take long is done while others configure.
+        // Loading may take long, so it is done before the configuration is locked.
         self.config
             .connectors()
             .loadable(&self.config.connectors().digest_of(&promotion.connector).await?)
@@ -77,19 +77,19 @@ impl Versions {
         let digest = self.config.connectors().digest_of(&promotion.connector).await?;
         let row = self.config.app_row(app).await?;
         let tenants = self.config.tenants_of(app).await?;
-        let chosen = chosen(app, &tenants, &promotion.tenants)?;
+        let chosen = tenants_named(app, &tenants, &promotion.tenants)?;
         let connector = self.config.connectors().loadable(&digest).await?;
-        serves(&row, &connector, if chosen.is_empty() { &tenants } else { &chosen })?;
-        let before = deciding(&row, &chosen);
+        check_configuration(&row, &connector, if chosen.is_empty() { &tenants } else { &chosen })?;
+        let before = current_version(&row, &chosen);
         if let Some(from) = promotion.from.as_ref().filter(|from| Some(*from) != before.as_ref()) {
-            return Err(self.moved(app, from, before.as_deref()).await?.into());
+            return Err(self.version_changed(app, from, before.as_deref()).await?.into());
         }
-        let promoted = self.promoted(&row, &chosen, &tenants, &connector).await?;
+        let promoted = self.promotion_result(&row, &chosen, &tenants, &connector).await?;
         if promotion.preview {
             return Ok(promoted);
         }
         if !promotion.accept && !promoted.changes.asks.is_empty() {
-            return Err(asks_more(&promoted).into());
+            return Err(needs_acceptance(&promoted).into());
         }
         if chosen.is_empty() {
             self.assign_to_app(row, digest).await?;
@@ -99,24 +99,24 @@ impl Versions {
         Ok(promoted)
     }
 
-    /// Goes back to the version before, in one step: it is compiled still.
+    /// Makes the version before decide again, in one step. It is usually still compiled.
     pub async fn rollback(&self, app: &str, rollback: &Rollback) -> Result<Promoted, Error> {
         if let Some(previous) = self.config.app_row(app).await?.previous {
-            // Mostly it is loaded still; if it cannot be, that is told below.
+            // Loaded before the configuration is locked; a failure is reported below.
             self.config.connectors().connector(&previous).await.ok();
         }
         let _one_at_a_time = self.config.lock().await;
         let row = self.config.app_row(app).await?;
         let tenants = self.config.tenants_of(app).await?;
-        let mut chosen = chosen(app, &tenants, &rollback.tenants)?;
+        let mut chosen = tenants_named(app, &tenants, &rollback.tenants)?;
         let back = match chosen.first() {
             None => row.previous.clone(),
-            // Before its first version of its own, the app's decided.
+            // Before its first version of its own, the tenant used the app's.
             Some(first) => first.previous.clone().or_else(|| row.connector.clone()),
         };
         if let Some(tenant) = chosen.iter().find(|tenant| tenant.connector.is_none()) {
             let why = format!(
-                "tenant {} has no version of its own: app {app}'s decides; roll the app back",
+                "tenant {} has no version of its own; roll app {app} back instead",
                 tenant.id
             );
             return Err(scim::Error::new(409, why).into());
@@ -125,8 +125,8 @@ impl Versions {
             return Err(scim::Error::new(409, format!("app {app} has no version before")).into());
         };
         let connector = self.config.connectors().loadable(&back).await?;
-        serves(&row, &connector, if chosen.is_empty() { &tenants } else { &chosen })?;
-        let promoted = self.promoted(&row, &chosen, &tenants, &connector).await?;
+        check_configuration(&row, &connector, if chosen.is_empty() { &tenants } else { &chosen })?;
+        let promoted = self.promotion_result(&row, &chosen, &tenants, &connector).await?;
         if chosen.is_empty() {
             self.assign_to_app(row, back).await?;
         } else {
@@ -144,7 +144,7 @@ impl Versions {
             row.previous = row.connector.replace(digest);
             self.store.put_app(&row).await?;
         } else {
-            // It decides already, but for those who have a version of their own.
+            // The version decides already, except for tenants that have a version of their own.
             let mut own = self.store.tenants_with_own_connector(&row.name).await?;
             for tenant in &mut own {
                 (tenant.connector, tenant.previous) = (None, None);
@@ -162,7 +162,7 @@ impl Versions {
         self.assign(&chosen).await
     }
 
-    /// Writes which versions decide for these tenants, and puts that to work.
+    /// Writes the versions of these tenants, and loads the tenants again.
     async fn assign(&self, tenants: &[TenantRow]) -> Result<(), Error> {
         self.store.assign(tenants).await?;
         for tenant in tenants {
@@ -171,17 +171,17 @@ impl Versions {
         Ok(())
     }
 
-    /// What an operator is told.
-    async fn promoted(
+    /// The result that an operator reads.
+    async fn promotion_result(
         &self,
         row: &AppRow,
         chosen: &[TenantRow],
         tenants: &[TenantRow],
         connector: &Arc<Connector>,
     ) -> anyhow::Result<Promoted> {
-        let before = deciding(row, chosen);
+        let before = current_version(row, chosen);
         let changes = match &before {
-            // What cannot be loaded any more cannot be compared, and can be followed.
+            // A version that cannot be loaded any more cannot be compared, but can be replaced.
             Some(before) => match self.config.connectors().connector(before).await {
                 Ok(before) => connector.manifest.changes_since(&before.manifest),
                 Err(_) => ManifestChanges::default(),
@@ -199,9 +199,14 @@ impl Versions {
         })
     }
 
-    async fn moved(&self, app: &str, from: &str, now: Option<&str>) -> anyhow::Result<scim::Error> {
+    async fn version_changed(
+        &self,
+        app: &str,
+        from: &str,
+        now: Option<&str>,
+    ) -> anyhow::Result<scim::Error> {
         let name = |version: Option<ConnectorVersion>| {
-            version.map_or_else(|| "nobody".to_owned(), |it| it.to_string())
+            version.map_or_else(|| "no version".to_owned(), |it| it.to_string())
         };
         let (now, from) = (
             self.config.connectors().version_of(now).await?,
@@ -210,8 +215,8 @@ impl Versions {
         Ok(scim::Error::new(
             409,
             format!(
-                "{} decides for app {app} by now, and not {} any more: somebody else promoted; \
-                 look again",
+                "{} decides for app {app} now, and no longer {}: another promotion came first; \
+                 check and try again",
                 name(now),
                 name(from)
             ),
@@ -219,16 +224,19 @@ impl Versions {
     }
 }
 
-/// Whether the app's configuration serves this connector: its endpoints, and the settings of the app
-/// and these tenants.
-fn serves(row: &AppRow, connector: &Connector, tenants: &[TenantRow]) -> Result<(), Error> {
+/// Checks whether an app's configuration suits the connector, for these tenants.
+fn check_configuration(
+    row: &AppRow,
+    connector: &Connector,
+    tenants: &[TenantRow],
+) -> Result<(), Error> {
     let endpoints: Map<String, Value> = serde_json::from_str(&row.endpoints)?;
     let settings: Map<String, Value> = serde_json::from_str(&row.settings)?;
-    fits(&row.name, &connector.manifest, &settings, &endpoints, tenants)
+    check_app_configuration(&row.name, &connector.manifest, &settings, &endpoints, tenants)
 }
 
 /// The tenants of these names.
-fn chosen(
+fn tenants_named(
     app: &str,
     tenants: &[TenantRow],
     names: &[String],
@@ -241,20 +249,20 @@ fn chosen(
     Ok(names.iter().filter_map(row).cloned().collect())
 }
 
-/// Who decides now, for the first of these tenants or for the app.
-fn deciding(row: &AppRow, chosen: &[TenantRow]) -> Option<String> {
+/// The version that decides now, for the first of these tenants or for the app.
+fn current_version(row: &AppRow, chosen: &[TenantRow]) -> Option<String> {
     let own = chosen.first().and_then(|tenant| tenant.connector.clone());
     own.or_else(|| row.connector.clone())
 }
 
-fn asks_more(promoted: &Promoted) -> scim::Error {
+fn needs_acceptance(promoted: &Promoted) -> scim::Error {
     let Promoted { connector, before, changes, .. } = promoted;
     let before = before.as_ref().map_or("the one before", |before| before.version.as_str());
     scim::Error::new(
         409,
         format!(
-            "{} {} asks for more than {before}: {}; say that it may (`--yes`, or `accept` in the \
-             request)",
+            "{} {} asks for more than {before}: {}; accept that with `--yes`, or `accept` in the \
+             request",
             connector.name,
             connector.version,
             changes.asks.join(", ")

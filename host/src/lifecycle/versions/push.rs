@@ -1,4 +1,8 @@
-//! Connectors of a running host: pushed, listed, promoted, rolled back.
+//! Pushes of connectors, and lists of the versions that a host has.
+//!
+//! A push checks the signature, compiles the component and reads its manifest, before the file is
+//! stored as a version. A version is immutable, since the journal names it: another file of the
+//! same name and version is refused, unless it differs only in its signatures.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +12,7 @@ use serde_json::Value;
 use tracing::Instrument;
 
 use super::Versions;
-use super::dev_builds::is_build;
+use super::dev_builds::is_dev_build;
 use super::retirement::Usage;
 use crate::clock::rfc3339;
 use crate::connector::{Connector, LoadError, Manifest};
@@ -19,29 +23,29 @@ use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::ConnectorRow;
 
-/// What was pushed.
+/// The result of a push.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Pushed {
     /// The sha-256 of the file, in hexadecimal.
     pub digest: String,
-    /// The version that it is kept as.
+    /// The version that it is stored as.
     pub version: String,
-    /// Whether this very file was there already.
+    /// Whether the same file was stored already.
     pub known: bool,
-    /// Who vouches for it; none where the host asks for nobody.
+    /// The signer: a trusted key, or muster itself. None if the host has no trusted keys.
     pub signer: Option<String>,
-    /// What it says of itself.
+    /// The manifest of the connector.
     pub manifest: Manifest,
 }
 
-/// A file that may be kept: loaded, and vouched for where somebody has to.
-pub(super) struct Admitted {
+/// A file that may be stored: its signature is checked, and it is loaded.
+pub(super) struct VerifiedConnector {
     wasm: Vec<u8>,
     signer: Option<String>,
     pub(super) connector: Arc<Connector>,
 }
 
-/// One connector version.
+/// One connector version in a list.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ConnectorSummary {
     /// The sha-256 of the file, in hexadecimal.
@@ -50,19 +54,19 @@ pub struct ConnectorSummary {
     pub name: String,
     /// Its semantic version.
     pub version: String,
-    /// Who vouched for it when it was pushed: a trusted key, or muster itself.
+    /// The signer when it was pushed: a trusted key, or muster itself.
     pub signer: Option<String>,
     /// When it was pushed.
     pub created: String,
     /// The apps that it decides for.
     pub apps: Vec<String>,
-    /// The tenants that it decides for alone.
+    /// The tenants that have it as a version of their own.
     pub tenants: Vec<String>,
-    /// Since when only its name is left, for the journal.
+    /// When it was retired.
     pub retired: Option<String>,
 }
 
-/// All about one version.
+/// The details of one version.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConnectorDetail {
     /// The connector's name.
@@ -71,17 +75,17 @@ pub struct ConnectorDetail {
     pub version: String,
     /// The sha-256 of the file, in hexadecimal.
     pub digest: String,
-    /// Who vouched for it when it was pushed: a trusted key, or muster itself.
+    /// The signer when it was pushed: a trusted key, or muster itself.
     pub signer: Option<String>,
-    /// Bytes of the file; none are left of one that is retired.
+    /// The bytes of the file; 0 if it is retired.
     pub size: u64,
     /// When it was pushed.
     pub created: String,
-    /// Since when only its name is left, for the journal.
+    /// When it was retired.
     pub retired: Option<String>,
     /// Where it is used.
     pub used: Usage,
-    /// What it says of itself.
+    /// Its manifest.
     pub manifest: Value,
 }
 
@@ -93,18 +97,17 @@ impl From<&Pushed> for ConnectorVersion {
 }
 
 impl Versions {
-    /// Verifies, compiles and tries a connector, and keeps it. It decides nothing until it is
-    /// promoted.
+    /// Verifies, compiles and stores a connector. It decides nothing until it is promoted.
     pub async fn push(&self, wasm: Vec<u8>) -> Result<Pushed, Error> {
-        let admitted = self.admitted(wasm).await?;
-        // Nobody else pushes this version, or retires it, between the look and the deed.
+        let verified = self.verify(wasm).await?;
+        // No other push or retirement of this version may come between the check and the write.
         let _one_at_a_time = self.config.lock().await;
-        let (digest, manifest) = (&admitted.connector.digest, &admitted.connector.manifest);
+        let (digest, manifest) = (&verified.connector.digest, &verified.connector.manifest);
         let version = manifest.version.to_string();
         let rows = self.config.connectors().rows().await?;
         let same = |row: &&ConnectorRow| row.name == manifest.name && row.version == version;
         for other in rows.iter().filter(same).filter(|row| row.digest != *digest) {
-            if self.config.connectors().is_newly_signed(&admitted.wasm, &other.digest).await? {
+            if self.config.connectors().is_newly_signed(&verified.wasm, &other.digest).await? {
                 continue;
             }
             // Versions are immutable: the journal names them.
@@ -117,27 +120,27 @@ impl Versions {
             )
             .into());
         }
-        self.keep(admitted, version, &rows).await
+        self.keep(verified, version, &rows).await
     }
 
-    /// A file that this host may load, and can.
-    pub(super) async fn admitted(&self, wasm: Vec<u8>) -> Result<Admitted, Error> {
+    /// Checks a file's signature, and loads it.
+    pub(super) async fn verify(&self, wasm: Vec<u8>) -> Result<VerifiedConnector, Error> {
         let signer = self.config.connectors().signer(&wasm)?;
         match self.config.connectors().runtime().load(&wasm).await {
-            Ok(connector) => Ok(Admitted { wasm, signer, connector }),
+            Ok(connector) => Ok(VerifiedConnector { wasm, signer, connector }),
             Err(LoadError::Internal(error)) => Err(error.into()),
             Err(error) => Err(scim::Error::new(422, error.to_string()).into()),
         }
     }
 
-    /// Keeps it as this version, unless it is among all the rows that there are.
+    /// Stores a connector as this version, unless it is among the rows, which are all that exist.
     pub(super) async fn keep(
         &self,
-        admitted: Admitted,
+        verified: VerifiedConnector,
         version: String,
         rows: &[ConnectorRow],
     ) -> Result<Pushed, Error> {
-        let Admitted { wasm, signer, connector } = admitted;
+        let VerifiedConnector { wasm, signer, connector } = verified;
         let (digest, manifest) = (connector.digest.clone(), connector.manifest.clone());
         let same = |row: &ConnectorRow| row.digest == digest && row.version == version;
         let known = rows.iter().any(|row| same(row) && row.retired.is_none());
@@ -167,14 +170,15 @@ impl Versions {
             retired.iter().filter(|row| row.retired.is_some()).map(|row| &row.digest).collect();
         for embedded in &embedded::CONNECTORS {
             if retired.contains(&&crate::connector::digest(embedded.wasm)) {
-                continue; // An operator's word counts for longer than one start.
+                continue; // An operator's decision outlasts a restart.
             }
             let span = tracing::info_span!("embedded", connector = embedded.name);
             match self.push(embedded.wasm.to_vec()).instrument(span).await {
                 Ok(_) => {}
                 // Another build of the same version was promoted before; it stays.
                 Err(Error::Client(error)) if error.status == 409 => {
-                    tracing::warn!(connector = embedded.name, "{}", error.detail);
+                    let (connector, reason) = (embedded.name, error.detail);
+                    tracing::warn!(connector, reason, "versions: an embedded connector was kept");
                 }
                 Err(Error::Client(error)) => anyhow::bail!("{}: {}", embedded.name, error.detail),
                 Err(Error::Internal(error)) => return Err(error.context(embedded.name)),
@@ -183,12 +187,12 @@ impl Versions {
         Ok(())
     }
 
-    /// All versions, newest last; of builds, those that were not replaced.
+    /// All versions, newest last, without retired builds.
     pub async fn connector_summaries(&self) -> anyhow::Result<Vec<ConnectorSummary>> {
         let apps = self.store.apps().await?;
         let tenants = self.store.tenants().await?;
         let mut rows = self.config.connectors().rows().await?;
-        rows.retain(|row| row.retired.is_none() || !is_build(row));
+        rows.retain(|row| row.retired.is_none() || !is_dev_build(row));
         Ok(rows
             .into_iter()
             .map(|row| ConnectorSummary {
@@ -212,12 +216,12 @@ impl Versions {
             .collect())
     }
 
-    /// Every version by its digest, retired or not.
+    /// All versions by digest, including retired ones.
     pub async fn by_digest(&self) -> anyhow::Result<HashMap<String, ConnectorVersion>> {
         self.config.connectors().versions().await
     }
 
-    /// All about a version, retired or not.
+    /// The details of a version, retired or not.
     pub async fn connector_detail(&self, reference: &str) -> Result<ConnectorDetail, Error> {
         let row = newest(reference, self.config.connectors().rows().await?)?;
         Ok(ConnectorDetail {

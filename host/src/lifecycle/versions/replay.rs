@@ -1,5 +1,14 @@
-//! A candidate is tried on the past: it is asked what others were asked, with the answers that the
-//! app gave then, and every difference is told. Nothing is called and nothing is written.
+//! Replays: a candidate decides the recorded decisions of an app again, and each difference is
+//! reported.
+//!
+//! The candidate gets the recorded questions with the recorded answers of the app, step by step, as
+//! long as it decides as before. Nothing is called and nothing is written. Texts that people read,
+//! such as a note, may differ in decisions that are alike; requests to the app, the account and the
+//! visibility to the identity provider may not.
+//!
+//! A replay gives way to the traffic: it runs on the threads of the connectors, since it shall
+//! measure the cost of decisions, but never on all of them, and before each question all waiting
+//! decisions go first.
 
 mod difference;
 mod recorded;
@@ -15,7 +24,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 pub use difference::DifferenceKind;
-pub use report::{Difference, Example, Progress, ReplayNews, ReplayReport, Rewording};
+pub use report::{
+    DifferenceGroup, Example, ReplayProgress, ReplayReport, ReplayUpdate, RewordedDecisions,
+};
 pub use timing::Timing;
 
 use super::Versions;
@@ -24,76 +35,77 @@ use crate::connector::{BackgroundDecider, Budget, Connector, Failure};
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{RecordedFilter, RecordedPage};
-use difference::Verdict;
-use recorded::Past;
-use report::Tally;
+use difference::DecisionComparison;
+use recorded::RecordedDecision;
+use report::ReplayTotals;
 use timing::TimedDecision;
 
-/// Decisions that are read, and decided again, at once.
+/// The number of decisions that are read together, and decided again.
 const PAGE: u32 = 64;
-/// Of fewer decisions than this, more are timed.
+/// If there are fewer decisions than this, a greater part of them is timed.
 const FEW: u64 = 4000;
-/// How often somebody who waits is told how far it is.
-const NEWS: Duration = Duration::from_millis(100);
-/// A candidate that computes for ever so often is not asked any more: each time costs a tenth of a
-/// second.
-const ENDLESS: u64 = 20;
+/// The shortest time between two progress updates.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// A replay ends after so many decisions that ran into the time limit, since each costs a tenth of
+/// a second.
+const MAX_DEADLINES: u64 = 20;
 
-/// What is replayed, as an operator asks for it.
+/// A replay as an operator asks for it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplaySpec {
     /// The candidate: a connector's name, `name@version`, or digest.
     pub connector: String,
-    /// Only decisions since this moment, RFC 3339.
+    /// Only decisions since this time, RFC 3339.
     pub since: Option<String>,
-    /// Only so many, the newest.
+    /// Only so many decisions, the newest.
     pub last: Option<u64>,
-    /// Only this tenant's.
+    /// Only decisions of this tenant.
     pub tenant: Option<String>,
 }
 
-/// A replay that can begin.
-struct Plan {
+/// A replay that is ready to begin.
+struct ReplayPlan {
     candidate: Arc<Connector>,
-    /// What a decision may take.
+    /// The limits of one decision.
     budget: Budget,
-    /// Who decides now, to compare how long both take.
+    /// The version that decides now, to compare the times of both.
     active: Option<Arc<Connector>>,
     filter: RecordedFilter,
     last: u64,
+    /// About how many decisions there are.
     about: u64,
     /// One of so many decisions is timed.
     timed: usize,
 }
 
 impl Versions {
-    /// Tries a connector on the decisions that the journal has of an app. It ends early where nobody
-    /// listens any more.
+    /// Replays the recorded decisions of an app with a connector. The replay ends early if the
+    /// receiver is dropped.
     pub async fn replay(
         self: &Arc<Self>,
         app: &str,
         spec: ReplaySpec,
-    ) -> Result<mpsc::Receiver<ReplayNews>, Error> {
+    ) -> Result<mpsc::Receiver<ReplayUpdate>, Error> {
         let plan = Arc::new(self.replay_plan(app, spec).await?);
-        let (news, heard) = mpsc::channel(4);
+        let (updates, receiver) = mpsc::channel(4);
         let versions = Arc::clone(self);
         self.tasks.spawn(async move {
             let ended = tokio::select! {
-                ended = versions.replay_all(&plan, &news) => ended,
+                ended = versions.replay_all(&plan, &updates) => ended,
                 () = versions.tasks.stopped() => Err(anyhow::anyhow!("the host is stopping")),
             };
             let last = match ended {
-                Ok(report) => ReplayNews::Report(Box::new(report)),
-                Err(error) => ReplayNews::Failed(format!("{error:#}")),
+                Ok(report) => ReplayUpdate::Report(Box::new(report)),
+                Err(error) => ReplayUpdate::Failed(format!("{error:#}")),
             };
-            // Whoever asked may have left.
-            news.send(last).await.ok();
+            // The receiver may be gone.
+            updates.send(last).await.ok();
         });
-        Ok(heard)
+        Ok(receiver)
     }
 
-    async fn replay_plan(&self, app: &str, spec: ReplaySpec) -> Result<Plan, Error> {
+    async fn replay_plan(&self, app: &str, spec: ReplaySpec) -> Result<ReplayPlan, Error> {
         self.config.app_row(app).await?;
         if let Some(tenant) = &spec.tenant {
             let row = self.config.tenant_row(tenant).await?;
@@ -105,7 +117,7 @@ impl Versions {
         let since = match &spec.since {
             None => None,
             Some(text) => Some(first_id_of(text.parse().map_err(|_| {
-                scim::Error::new(422, format!("since: {text:?} is no moment in RFC 3339"))
+                scim::Error::new(422, format!("since: {text:?} is not a time in RFC 3339"))
             })?)),
         };
         let candidate = self
@@ -116,52 +128,52 @@ impl Versions {
         let served = self.config.snapshot().apps.get(app).cloned();
         let budget = served.as_ref().map(|app| app.limits.decision).unwrap_or_default();
         let active = served.and_then(|app| app.connector.clone().ok());
-        // Against itself, nobody is slower.
+        // A version is not compared with itself.
         let active = active.filter(|active| active.digest != candidate.digest);
         let filter = RecordedFilter { app: app.to_owned(), tenant: spec.tenant, since };
         let last = spec.last.unwrap_or(u64::MAX);
         let about = self.store.recorded_about(&filter).await?.min(last);
         let timed = if about < FEW { 4 } else { PAGE as usize };
-        Ok(Plan { candidate, budget, active, filter, last, about, timed })
+        Ok(ReplayPlan { candidate, budget, active, filter, last, about, timed })
     }
 
     async fn replay_all(
         self: &Arc<Self>,
-        plan: &Arc<Plan>,
-        news: &mpsc::Sender<ReplayNews>,
+        plan: &Arc<ReplayPlan>,
+        updates: &mpsc::Sender<ReplayUpdate>,
     ) -> anyhow::Result<ReplayReport> {
         let begun = Instant::now();
-        let mut told = begun;
-        let mut tally = Tally::default();
+        let mut updated = begun;
+        let mut totals = ReplayTotals::default();
         let tried = self
             .recorded_pages(plan)
             .map(|page| {
                 let (versions, plan) = (Arc::clone(self), Arc::clone(plan));
                 async move { versions.try_page(plan, page?).await }
             })
-            // Some are read while others are decided.
+            // Pages are read while others are decided.
             .buffer_unordered(self.config.options().deciding_threads + 1);
         tokio::pin!(tried);
         while let Some(page) = tried.next().await {
-            tally.add(page?);
-            if tally.endless >= ENDLESS {
-                tally.stopped = true;
+            totals.add(page?);
+            if totals.deadlines >= MAX_DEADLINES {
+                totals.stopped = true;
                 break;
             }
-            if told.elapsed() >= NEWS {
-                told = Instant::now();
-                let progress = ReplayNews::Progress(tally.progress(plan.about));
-                anyhow::ensure!(news.send(progress).await.is_ok(), "nobody listens any more");
+            if updated.elapsed() >= PROGRESS_INTERVAL {
+                updated = Instant::now();
+                let progress = ReplayUpdate::Progress(totals.progress(plan.about));
+                anyhow::ensure!(updates.send(progress).await.is_ok(), "the receiver is gone");
             }
         }
         let candidate = self.config.connectors().version(&plan.candidate.digest).await?;
-        Ok(tally.report(&plan.filter, candidate, begun.elapsed()))
+        Ok(totals.report(&plan.filter, candidate, begun.elapsed()))
     }
 
-    /// What the journal has, newest first.
+    /// The recorded decisions, newest first, in pages.
     fn recorded_pages(
         &self,
-        plan: &Arc<Plan>,
+        plan: &Arc<ReplayPlan>,
     ) -> impl Stream<Item = anyhow::Result<RecordedPage>> + use<> {
         let beginning = (self.store.clone(), Arc::clone(plan), None::<String>, plan.last);
         stream::try_unfold(beginning, |(store, plan, before, left)| async move {
@@ -176,51 +188,58 @@ impl Versions {
         })
     }
 
-    /// Decides a page again. It is taken apart on a thread for that, and decided on a connector's.
-    async fn try_page(&self, plan: Arc<Plan>, page: RecordedPage) -> anyhow::Result<Tally> {
-        let read = tokio::task::spawn_blocking(move || -> anyhow::Result<Vec<Option<Past>>> {
-            page.decisions().map(|recorded| Past::read(recorded?)).collect()
-        });
+    /// Decides a page again. It is parsed on a blocking thread, and decided on a connector's
+    /// thread.
+    async fn try_page(
+        &self,
+        plan: Arc<ReplayPlan>,
+        page: RecordedPage,
+    ) -> anyhow::Result<ReplayTotals> {
+        let read = tokio::task::spawn_blocking(
+            move || -> anyhow::Result<Vec<Option<RecordedDecision>>> {
+                page.decisions().map(|recorded| RecordedDecision::read(recorded?)).collect()
+            },
+        );
         let past = read.await??;
         let tried = self.config.connectors().runtime().in_background(plan.budget, move |decider| {
-            let mut tally = Tally::default();
-            tally.forgotten = past.iter().filter(|past| past.is_none()).count() as u64;
+            let mut totals = ReplayTotals::default();
+            totals.forgotten = past.iter().filter(|past| past.is_none()).count() as u64;
             for (n, past) in past.into_iter().flatten().enumerate() {
-                if tally.endless >= ENDLESS {
+                if totals.deadlines >= MAX_DEADLINES {
                     break;
                 }
-                try_one(&plan, decider, past, n % plan.timed == 0, &mut tally);
+                try_one(&plan, decider, past, n % plan.timed == 0, &mut totals);
             }
-            tally
+            totals
         });
         Ok(tried.await)
     }
 }
 
-/// Decides one operation again, step by step, as far as it goes as it went.
+/// Decides one operation again, step by step, as long as the steps are alike.
 fn try_one(
-    plan: &Plan,
+    plan: &ReplayPlan,
     decider: &BackgroundDecider<'_>,
-    mut past: Past,
+    mut past: RecordedDecision,
     timed: bool,
-    tally: &mut Tally,
+    totals: &mut ReplayTotals,
 ) {
     let features = &plan.candidate.manifest.features;
     if !features.groups && past.is_of_group() {
-        return tally.count(&past, Verdict::not_asked());
+        return totals.count(&past, DecisionComparison::not_asked());
     }
-    past.fit(features);
-    let mut verdict = Verdict::Alike;
+    past.remove_ungranted(features);
+    let mut comparison = DecisionComparison::Alike;
     for n in 0..=past.exchanges.len() {
         let decided = decider.decide(&plan.candidate, &past.question(n));
-        tally.endless += u64::from(decided.answer == Err(Failure::Deadline));
-        verdict = past.compare(n, &decided.answer);
-        if verdict != Verdict::Alike {
+        totals.deadlines += u64::from(decided.answer == Err(Failure::Deadline));
+        comparison = past.compare(n, &decided.answer);
+        if comparison != DecisionComparison::Alike {
             break;
         }
     }
-    if let (true, Some(active)) = (timed && verdict.is_alike(), &plan.active) {
-        tally.laps.extend(TimedDecision::run(decider, active, &plan.candidate, &past));
+    if let (true, Some(active)) = (timed && comparison.is_alike(), &plan.active) {
+        totals.timed.extend(TimedDecision::run(decider, active, &plan.candidate, &past));
     }
-    tally.count(&past, verdict);
+    totals.count(&past, comparison);
 }

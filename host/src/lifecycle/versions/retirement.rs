@@ -1,5 +1,9 @@
-//! The end of a connector's version. Its name, version and manifest stay, since the journal names
-//! them; its component goes, unless somebody still needs it.
+//! Retirement of connector versions.
+//!
+//! A version in use is not removed: while it decides for an app or a tenant, while a rollback would
+//! lead back to it, or while an operation that it started is not finished. A retired version loses
+//! its component and keeps its name, version and manifest, since the journal names them. The same
+//! file can be pushed again; another file never takes its name and version.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,28 +15,28 @@ use crate::scim;
 /// Where a version is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Apps that it decides for.
+    /// The apps that it decides for.
     pub apps: Vec<String>,
-    /// Tenants that it decides for alone.
+    /// The tenants that have it as a version of their own.
     pub tenants: Vec<String>,
-    /// Apps that a rollback would lead to it.
+    /// The apps that a rollback would lead back to it.
     pub previous_of_apps: Vec<String>,
-    /// Tenants that a rollback would lead to it.
+    /// The tenants that a rollback would lead back to it.
     pub previous_of_tenants: Vec<String>,
-    /// Operations that it began and that are not over.
+    /// How many operations that it started are not finished.
     pub operations: u64,
 }
 
 impl Usage {
-    /// Who needs it, in a sentence; none where nobody does.
+    /// The uses in a sentence; none if the version is not in use.
     fn sentence(&self) -> Option<String> {
         let named = |what: &str, names: &[String]| {
             (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")))
         };
         let operations = match self.operations {
             0 => None,
-            1 => Some("one operation is not over that it began".to_owned()),
-            n => Some(format!("{n} operations are not over that it began")),
+            1 => Some("one operation that it started is not finished".to_owned()),
+            n => Some(format!("{n} operations that it started are not finished")),
         };
         let all = [
             named("it decides for app", &self.apps),
@@ -70,7 +74,7 @@ impl Versions {
         Ok(usage)
     }
 
-    /// Takes a version's component away, where nobody needs it any more.
+    /// Retires a version that is not in use, and removes its component.
     pub async fn retire(&self, reference: &str) -> Result<(), Error> {
         let _one_at_a_time = self.config.lock().await;
         let row = self.config.connectors().exact(reference).await?;
@@ -83,12 +87,12 @@ impl Versions {
             return Err(refused(why).into());
         }
         if !self.config.connectors().forget(&row.digest) {
-            let why = "it decides just now, or is tried on the past; try again".to_owned();
+            let why = "it is deciding or being replayed; try again".to_owned();
             return Err(refused(why).into());
         }
         self.store.retire_connector(&row.digest, &rfc3339(self.clock.now())).await?;
         self.config.connectors().runtime().forget(&row.digest);
-        tracing::info!(connector = name, digest = row.digest, "retired");
+        tracing::info!(connector = name, digest = row.digest, "versions: retired");
         Ok(())
     }
 }

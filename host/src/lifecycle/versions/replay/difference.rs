@@ -1,64 +1,65 @@
-//! What differs between what was decided and what a candidate decides. Pure.
+//! The difference between a recorded decision and a candidate's. Pure.
 //!
-//! What people read, such as a note, may be worded otherwise; JSON may be written otherwise.
+//! Texts that people read, such as a note, may be worded differently, and JSON formatted
+//! differently.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::recorded::Expected;
+use super::recorded::ExpectedStep;
 use crate::connector::Failure;
 use crate::decision::{Account, Membership, Outcome, Refusal, Request, Step, Visibility};
 use crate::lifecycle::operation::fate::Obstacle;
 use crate::lifecycle::operation::run::why;
 
-/// Characters of an example that are told.
-const TOLD: usize = 600;
-/// How the journal begins where the host stopped a connector that wanted too much.
+/// The most characters of an example.
+const EXCERPT: usize = 600;
+/// The beginning of the journal's reason if the host stopped a connector at a limit.
 const STOPPED: &str = "the connector was stopped";
 
-/// What kind of thing differs.
+/// The kind of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DifferenceKind {
-    /// The membership, what the identity provider sees, or the account.
+    /// The membership, the visibility to the identity provider, or the account.
     Outcome,
-    /// What the app is asked.
+    /// The requests to the app.
     Requests,
-    /// A no, where there was another answer.
+    /// The candidate refuses, and the recorded decision differs.
     Refusal,
-    /// The candidate crashes, or breaks a limit.
+    /// The candidate crashes, or exceeds a limit.
     Failure,
 }
 
-/// How a candidate's decision compares.
+/// A candidate's decision compared with the recorded one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is the same.
+pub(super) enum DecisionComparison {
+    /// Both are the same.
     Alike,
-    /// It is the same in other words: those of then, and the candidate's.
+    /// Both are the same in other words: the recorded ones, and the candidate's.
     Reworded(String, String),
-    /// It is another one.
-    Different(Finding),
+    /// They differ.
+    Different(DecisionDifference),
 }
 
-/// What differs in one decision.
+/// A difference in one decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(super) struct DecisionDifference {
     pub(super) kind: DifferenceKind,
-    /// The same sentence wherever the same thing differs.
+    /// The difference in words, which are the same in all decisions that differ so.
     pub(super) what: String,
     pub(super) recorded: String,
     pub(super) candidate: String,
 }
 
-impl Verdict {
+impl DecisionComparison {
     pub(super) fn is_alike(&self) -> bool {
         !matches!(self, Self::Different(_))
     }
 
-    /// Where the candidate does not take events of this kind.
+    /// The difference if the candidate does not get events of this kind.
     pub(super) fn not_asked() -> Self {
-        Self::Different(Finding {
+        Self::Different(DecisionDifference {
             kind: DifferenceKind::Outcome,
             what: "not asked: the candidate takes no groups".to_owned(),
             recorded: "decided".to_owned(),
@@ -70,62 +71,65 @@ impl Verdict {
 /// Compares step `n`, counted from 1.
 pub(super) fn compare(
     n: usize,
-    expected: Expected<'_>,
+    expected: ExpectedStep<'_>,
     answer: &Result<Result<Step, Refusal>, Failure>,
-) -> Verdict {
-    let found = |kind, what| Verdict::Different(finding(kind, what, expected, answer));
+) -> DecisionComparison {
+    let different =
+        |kind, what| DecisionComparison::Different(difference(kind, what, expected, answer));
     match (expected, answer) {
-        (Expected::Call(was), Ok(Ok(Step::Call(is)))) => match differing(was, is) {
-            None => Verdict::Alike,
-            Some(what) => found(DifferenceKind::Requests, format!("call {n}: {what}")),
+        (ExpectedStep::Call(was), Ok(Ok(Step::Call(is)))) => match request_difference(was, is) {
+            None => DecisionComparison::Alike,
+            Some(what) => different(DifferenceKind::Requests, format!("call {n}: {what}")),
         },
-        (Expected::Call(_), Ok(Ok(Step::Done(outcome)))) => {
+        (ExpectedStep::Call(_), Ok(Ok(Step::Done(outcome)))) => {
             let what = format!("call {n} is not made; {} without it", state(outcome));
-            found(DifferenceKind::Requests, what)
+            different(DifferenceKind::Requests, what)
         }
-        (Expected::Done(was), Ok(Ok(Step::Done(is)))) => match otherwise(was, is) {
-            Some(what) => found(DifferenceKind::Outcome, what),
-            None if was.note == is.note => Verdict::Alike,
-            None => Verdict::Reworded(told(&was.note), told(&is.note)),
+        (ExpectedStep::Done(was), Ok(Ok(Step::Done(is)))) => match outcome_difference(was, is) {
+            Some(what) => different(DifferenceKind::Outcome, what),
+            None if was.note == is.note => DecisionComparison::Alike,
+            None => DecisionComparison::Reworded(excerpt(&was.note), excerpt(&is.note)),
         },
-        (Expected::Stop(was), Ok(Ok(Step::Done(is)))) => {
+        (ExpectedStep::Stop(was), Ok(Ok(Step::Done(is)))) => {
             let what = format!("{} → {}", head(was), state(is));
-            found(DifferenceKind::Outcome, what)
+            different(DifferenceKind::Outcome, what)
         }
-        (Expected::Stop(was), Ok(Ok(Step::Call(_)))) if head(was) == STOPPED => Verdict::Alike,
+        (ExpectedStep::Stop(was), Ok(Ok(Step::Call(_)))) if head(was) == STOPPED => {
+            DecisionComparison::Alike
+        }
         (_, Ok(Ok(Step::Call(_)))) => {
-            found(DifferenceKind::Requests, format!("a call {n}, which was not made then"))
+            different(DifferenceKind::Requests, format!("a call {n}, which was not made then"))
         }
         (_, Ok(Err(refusal))) => {
             let is = why(&Obstacle::Refused(refusal.clone()));
-            stopped(expected, &is).unwrap_or_else(|| {
+            same_stop(expected, &is).unwrap_or_else(|| {
                 let what = format!("{} → {}", label(n, expected), head(&is));
-                found(DifferenceKind::Refusal, what)
+                different(DifferenceKind::Refusal, what)
             })
         }
         (_, Err(failure)) => {
             let is = why(&Obstacle::Failed(failure.clone()));
-            stopped(expected, &is).unwrap_or_else(|| {
+            same_stop(expected, &is).unwrap_or_else(|| {
                 let what = format!("{} → {}", label(n, expected), kind_of(failure));
-                found(DifferenceKind::Failure, what)
+                different(DifferenceKind::Failure, what)
             })
         }
     }
 }
 
-/// Whether it ended with the same no then.
-fn stopped(expected: Expected<'_>, is: &str) -> Option<Verdict> {
+/// The comparison if the recorded decision ended with the same refusal or failure.
+fn same_stop(expected: ExpectedStep<'_>, is: &str) -> Option<DecisionComparison> {
     match expected {
-        Expected::Stop(was) if was == is => Some(Verdict::Alike),
-        Expected::Stop(was) if head(was) == head(is) => {
-            Some(Verdict::Reworded(told(was), told(is)))
+        ExpectedStep::Stop(was) if was == is => Some(DecisionComparison::Alike),
+        ExpectedStep::Stop(was) if head(was) == head(is) => {
+            Some(DecisionComparison::Reworded(excerpt(was), excerpt(is)))
         }
         _ => None,
     }
 }
 
-/// The parts of a request that differ.
-fn differing(was: &Request, is: &Request) -> Option<String> {
+/// The difference of two requests, in words.
+fn request_difference(was: &Request, is: &Request) -> Option<String> {
     if was == is {
         return None;
     }
@@ -149,14 +153,14 @@ fn same_body(was: Option<&[u8]>, is: Option<&[u8]>) -> bool {
     was == is || was.zip(is).is_some_and(|(was, is)| same_json(was, is))
 }
 
-/// Whether these say the same, written otherwise.
+/// Whether two texts are the same JSON value.
 fn same_json(was: &[u8], is: &[u8]) -> bool {
     let read = |text| serde_json::from_slice::<Value>(text).ok();
     read(was).zip(read(is)).is_some_and(|(was, is)| was == is)
 }
 
-/// What differs in an outcome beside its note.
-fn otherwise(was: &Outcome, is: &Outcome) -> Option<String> {
+/// The difference of two outcomes apart from their notes, in words.
+fn outcome_difference(was: &Outcome, is: &Outcome) -> Option<String> {
     if membership(was) != membership(is) || was.visibility != is.visibility {
         return Some(format!("{} → {}", state(was), state(is)));
     }
@@ -172,7 +176,7 @@ fn membership(outcome: &Outcome) -> Option<Membership> {
     outcome.account.as_ref().map(|account| account.membership)
 }
 
-/// Such as "active", or "absent, and gone".
+/// The state of an outcome, such as "active", or "absent, and gone".
 fn state(outcome: &Outcome) -> String {
     let membership = match membership(outcome) {
         Some(Membership::Active) => "active",
@@ -186,16 +190,16 @@ fn state(outcome: &Outcome) -> String {
     }
 }
 
-/// What was wanted then, in a few words.
-fn label(n: usize, expected: Expected<'_>) -> String {
+/// The recorded step, in a few words.
+fn label(n: usize, expected: ExpectedStep<'_>) -> String {
     match expected {
-        Expected::Call(_) => format!("call {n}"),
-        Expected::Done(outcome) => state(outcome),
-        Expected::Stop(why) => head(why).to_owned(),
+        ExpectedStep::Call(_) => format!("call {n}"),
+        ExpectedStep::Done(outcome) => state(outcome),
+        ExpectedStep::Stop(why) => head(why).to_owned(),
     }
 }
 
-/// The kind of a no, without its reason.
+/// The kind of a refusal or failure, without its reason.
 fn head(why: &str) -> &str {
     why.split_once(": ").map_or(why, |(head, _)| head)
 }
@@ -211,27 +215,27 @@ fn kind_of(failure: &Failure) -> &'static str {
     }
 }
 
-fn finding(
+fn difference(
     kind: DifferenceKind,
     what: String,
-    expected: Expected<'_>,
+    expected: ExpectedStep<'_>,
     answer: &Result<Result<Step, Refusal>, Failure>,
-) -> Finding {
+) -> DecisionDifference {
     let recorded = match expected {
-        Expected::Call(request) => request_told(request),
-        Expected::Done(outcome) => outcome_told(outcome),
-        Expected::Stop(why) => told(why),
+        ExpectedStep::Call(request) => request_text(request),
+        ExpectedStep::Done(outcome) => outcome_text(outcome),
+        ExpectedStep::Stop(why) => excerpt(why),
     };
     let candidate = match answer {
-        Ok(Ok(Step::Call(request))) => request_told(request),
-        Ok(Ok(Step::Done(outcome))) => outcome_told(outcome),
-        Ok(Err(refusal)) => told(&why(&Obstacle::Refused(refusal.clone()))),
-        Err(failure) => told(&failure.to_string()),
+        Ok(Ok(Step::Call(request))) => request_text(request),
+        Ok(Ok(Step::Done(outcome))) => outcome_text(outcome),
+        Ok(Err(refusal)) => excerpt(&why(&Obstacle::Refused(refusal.clone()))),
+        Err(failure) => excerpt(&failure.to_string()),
     };
-    Finding { kind, what, recorded, candidate }
+    DecisionDifference { kind, what, recorded, candidate }
 }
 
-fn request_told(request: &Request) -> String {
+fn request_text(request: &Request) -> String {
     let Request { endpoint, method, path, query, headers, body } = request;
     let mut text = format!("{method} {path} at {endpoint}");
     for (name, value) in query {
@@ -243,17 +247,17 @@ fn request_told(request: &Request) -> String {
     if let Some(body) = body {
         text += &format!(" {}", String::from_utf8_lossy(body));
     }
-    told(&text)
+    excerpt(&text)
 }
 
-fn outcome_told(outcome: &Outcome) -> String {
+fn outcome_text(outcome: &Outcome) -> String {
     let account = outcome.account.as_ref();
     let account = account.map(|it| format!("account {} {}: ", it.id, it.data)).unwrap_or_default();
-    told(&format!("{}; {account}{}", state(outcome), outcome.note))
+    excerpt(&format!("{}; {account}{}", state(outcome), outcome.note))
 }
 
-fn told(text: &str) -> String {
-    match text.char_indices().nth(TOLD) {
+fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }

@@ -1,47 +1,47 @@
-//! A decision that was made, read from the journal.
+//! A recorded decision: the questions, answers and end of an operation, read from the journal.
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::difference::{self, Verdict};
+use super::difference::{self, DecisionComparison};
 use crate::connector::{Failure, Features, Question};
 use crate::decision::{Context, Event, EventKind, Exchange, Outcome, Refusal, Request, Step};
 use crate::lifecycle::operation::work::Used;
 use crate::store::Recorded;
 
-/// What was asked, step by step, and how it ended.
+/// The steps of a decision, and its end.
 #[derive(Debug)]
-pub(super) struct Past {
+pub(super) struct RecordedDecision {
     pub(super) operation: String,
     context: Arc<Context>,
     pub(super) event: Arc<Event>,
-    /// Those that the app answered.
+    /// The exchanges that the app answered.
     pub(super) exchanges: Vec<Exchange>,
-    ending: Ending,
+    end: RecordedEnd,
 }
 
 /// How a decision ended.
 #[derive(Debug)]
-pub(super) enum Ending {
+pub(super) enum RecordedEnd {
     /// With a request that the app never answered.
     Called(Request),
     /// With an outcome.
     Done(Outcome),
-    /// Without one: why, in the journal's words.
+    /// Without an outcome: the reason in the journal.
     Stopped(String),
 }
 
-/// The next thing that was wanted then.
+/// The recorded next step.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Expected<'p> {
+pub(super) enum ExpectedStep<'p> {
     Call(&'p Request),
     Done(&'p Outcome),
     Stop(&'p str),
 }
 
-impl Past {
-    /// Reads a decision; none where the answers that it rested on are no longer kept.
+impl RecordedDecision {
+    /// Reads a decision; none if the app's answers are no longer kept.
     pub(super) fn read(recorded: Recorded<'_>) -> anyhow::Result<Option<Self>> {
         let operation = recorded.operation.to_owned();
         let read = || format!("operation {operation}");
@@ -62,19 +62,19 @@ impl Past {
                 return Ok(None);
             }
         }
-        let ending = match awaited {
-            Some(request) => Ending::Called(request),
+        let end = match awaited {
+            Some(request) => RecordedEnd::Called(request),
             None if recorded.answer.starts_with('{') => {
-                Ending::Done(serde_json::from_str(recorded.answer).with_context(read)?)
+                RecordedEnd::Done(serde_json::from_str(recorded.answer).with_context(read)?)
             }
-            None => Ending::Stopped(serde_json::from_str(recorded.answer).with_context(read)?),
+            None => RecordedEnd::Stopped(serde_json::from_str(recorded.answer).with_context(read)?),
         };
         Ok(Some(Self {
             context: Arc::new(serde_json::from_str(recorded.context).with_context(read)?),
             event: Arc::new(serde_json::from_str(recorded.event).with_context(read)?),
             operation,
             exchanges,
-            ending,
+            end,
         }))
     }
 
@@ -83,14 +83,14 @@ impl Past {
         matches!(self.event.kind, GroupCreate | GroupUpdate | GroupDelete)
     }
 
-    /// Leaves out what a connector of these features is not given.
-    pub(super) fn fit(&mut self, features: &Features) {
+    /// Removes the password if a connector of these features does not get it.
+    pub(super) fn remove_ungranted(&mut self, features: &Features) {
         if !features.password && self.event.password.is_some() {
             self.event = Arc::new(Event { password: None, ..(*self.event).clone() });
         }
     }
 
-    /// What is asked once the app has answered so many requests.
+    /// The question after the app has answered so many requests.
     pub(super) fn question(&self, answered: usize) -> Question {
         Question {
             context: Arc::clone(&self.context),
@@ -99,17 +99,17 @@ impl Past {
         }
     }
 
-    /// Compares what is wanted now with what was wanted then, after so many answers.
+    /// Compares a candidate's step after so many answers with the recorded one.
     pub(super) fn compare(
         &self,
         answered: usize,
         answer: &Result<Result<Step, Refusal>, Failure>,
-    ) -> Verdict {
-        let expected = match (self.exchanges.get(answered), &self.ending) {
-            (Some(exchange), _) => Expected::Call(&exchange.request),
-            (None, Ending::Called(request)) => Expected::Call(request),
-            (None, Ending::Done(outcome)) => Expected::Done(outcome),
-            (None, Ending::Stopped(why)) => Expected::Stop(why),
+    ) -> DecisionComparison {
+        let expected = match (self.exchanges.get(answered), &self.end) {
+            (Some(exchange), _) => ExpectedStep::Call(&exchange.request),
+            (None, RecordedEnd::Called(request)) => ExpectedStep::Call(request),
+            (None, RecordedEnd::Done(outcome)) => ExpectedStep::Done(outcome),
+            (None, RecordedEnd::Stopped(why)) => ExpectedStep::Stop(why),
         };
         difference::compare(answered + 1, expected, answer)
     }

@@ -1,174 +1,177 @@
-//! What a replay found: counted, and grouped by what differs, so that a million decisions need no
-//! memory.
+//! The report of a replay: differences are counted and grouped, so that memory does not grow with
+//! the number of decisions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::difference::{DifferenceKind, Verdict};
-use super::recorded::Past;
+use super::difference::{DecisionComparison, DifferenceKind};
+use super::recorded::RecordedDecision;
 use super::timing::{TimedDecision, Timing};
 use crate::decision::EventKind;
 use crate::lifecycle::config::ConnectorVersion;
 use crate::store::RecordedFilter;
 
-/// So many groups are told apart.
-const GROUPS: usize = 100;
-/// So many decisions are timed.
-const LAPS: usize = 1000;
+/// The most groups of differences in a report.
+const MAX_GROUPS: usize = 100;
+/// The most decisions that are timed.
+const MAX_TIMED: usize = 1000;
 
-/// What is told while a replay runs, and at its end.
+/// An update while a replay runs, or its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ReplayNews {
-    /// How far it is.
-    Progress(Progress),
-    /// The end.
+pub enum ReplayUpdate {
+    /// The progress so far.
+    Progress(ReplayProgress),
+    /// The report, at the end.
     Report(Box<ReplayReport>),
-    /// The end, before its time: why.
+    /// The reason why the replay failed.
     Failed(String),
 }
 
-/// How far a replay is.
+/// The progress of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Decided again.
+pub struct ReplayProgress {
+    /// How many decisions were replayed.
     pub decisions: u64,
-    /// About how many there are.
+    /// About how many decisions there are.
     pub about: u64,
-    /// How many of them differ so far.
+    /// How many of the replayed decisions differ.
     pub different: u64,
 }
 
-/// What came of a replay.
+/// The result of a replay.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReplayReport {
     /// The app.
     pub app: String,
-    /// The tenant, where only one was looked at.
+    /// The tenant, if only its decisions were replayed.
     pub tenant: Option<String>,
-    /// Who was tried.
+    /// The candidate.
     pub candidate: ConnectorVersion,
-    /// Whether everything was decided alike, and as fast.
+    /// Whether all decisions are alike, and the candidate is not slower.
     pub alike: bool,
-    /// Decided again.
+    /// How many decisions were replayed.
     pub decisions: u64,
     /// How many of them differ.
     pub different: u64,
-    /// What differs, the most frequent first.
-    pub differences: Vec<Difference>,
-    /// How many decisions differ in yet other ways, beyond a hundred.
+    /// The differences, the most frequent first.
+    pub differences: Vec<DifferenceGroup>,
+    /// How many decisions differ in other ways than the first hundred.
     pub unlisted: u64,
-    /// Decided alike, and said in other words.
-    pub reworded: Option<Rewording>,
-    /// How long it takes, where another version decides now and enough was alike.
+    /// The decisions that are alike in other words.
+    pub reworded: Option<RewordedDecisions>,
+    /// The times of both versions, if another version decides now and enough decisions are alike.
     pub pace: Option<Timing>,
-    /// Not decided again, since the app's answers are no longer kept.
+    /// How many decisions were not replayed, since the app's answers are no longer kept.
     pub forgotten: u64,
-    /// Whether it ended early, since the candidate computes for ever.
+    /// Whether the replay ended early, since the candidate exceeded its time too often.
     pub stopped: bool,
-    /// How long it took.
+    /// How long the replay took.
     pub seconds: f64,
 }
 
 /// Decisions that differ in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
-    /// What kind of thing differs.
+pub struct DifferenceGroup {
+    /// The kind of the difference.
     pub kind: DifferenceKind,
-    /// In events of this kind.
+    /// The kind of the events.
     pub event: EventKind,
-    /// What differs.
+    /// The difference, in words.
     pub what: String,
-    /// In so many decisions.
+    /// How many decisions differ so.
     pub count: u64,
     /// The newest of them.
     pub example: Example,
 }
 
-/// Decisions that are alike, in other words.
+/// Decisions that are alike in other words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rewording {
-    /// So many.
+pub struct RewordedDecisions {
+    /// How many there are.
     pub count: u64,
     /// The newest of them.
     pub example: Example,
 }
 
-/// A decision to open.
+/// One decision as an example.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
     /// The operation.
     pub operation: String,
-    /// What was decided.
+    /// The recorded decision.
     pub recorded: String,
-    /// What the candidate decides.
+    /// The candidate's decision.
     pub candidate: String,
 }
 
-/// What was found so far.
+/// The counts and groups of a replay so far.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct ReplayTotals {
     decisions: u64,
     different: u64,
     groups: BTreeMap<(DifferenceKind, EventKind, String), (u64, Example)>,
     unlisted: u64,
-    reworded: Option<Rewording>,
-    pub(super) laps: Vec<TimedDecision>,
+    reworded: Option<RewordedDecisions>,
+    pub(super) timed: Vec<TimedDecision>,
     pub(super) forgotten: u64,
-    pub(super) endless: u64,
+    pub(super) deadlines: u64,
     pub(super) stopped: bool,
 }
 
-impl Tally {
-    pub(super) fn count(&mut self, past: &Past, verdict: Verdict) {
+impl ReplayTotals {
+    pub(super) fn count(&mut self, past: &RecordedDecision, comparison: DecisionComparison) {
         self.decisions += 1;
         let operation = past.operation.clone();
-        match verdict {
-            Verdict::Alike => {}
-            Verdict::Reworded(recorded, candidate) => {
+        match comparison {
+            DecisionComparison::Alike => {}
+            DecisionComparison::Reworded(recorded, candidate) => {
                 let example = Example { operation, recorded, candidate };
-                self.reword(Rewording { count: 1, example });
+                self.reword(RewordedDecisions { count: 1, example });
             }
-            Verdict::Different(finding) => {
+            DecisionComparison::Different(difference) => {
                 self.different += 1;
-                let example =
-                    Example { operation, recorded: finding.recorded, candidate: finding.candidate };
-                self.group((finding.kind, past.event.kind, finding.what), 1, example);
+                let example = Example {
+                    operation,
+                    recorded: difference.recorded,
+                    candidate: difference.candidate,
+                };
+                self.group((difference.kind, past.event.kind, difference.what), 1, example);
             }
         }
     }
 
-    /// Takes what was found elsewhere.
+    /// Adds the totals of a page.
     pub(super) fn add(&mut self, other: Self) {
         self.decisions += other.decisions;
         self.different += other.different;
         self.unlisted += other.unlisted;
         self.forgotten += other.forgotten;
-        self.endless += other.endless;
+        self.deadlines += other.deadlines;
         for (key, (count, example)) in other.groups {
             self.group(key, count, example);
         }
         if let Some(rewording) = other.reworded {
             self.reword(rewording);
         }
-        let room = LAPS.saturating_sub(self.laps.len());
-        self.laps.extend(other.laps.into_iter().take(room));
+        let room = MAX_TIMED.saturating_sub(self.timed.len());
+        self.timed.extend(other.timed.into_iter().take(room));
     }
 
     fn group(&mut self, key: (DifferenceKind, EventKind, String), count: u64, example: Example) {
         if let Some((counted, newest)) = self.groups.get_mut(&key) {
             *counted += count;
             keep_newer(newest, example);
-        } else if self.groups.len() < GROUPS {
+        } else if self.groups.len() < MAX_GROUPS {
             self.groups.insert(key, (count, example));
         } else {
             self.unlisted += count;
         }
     }
 
-    fn reword(&mut self, rewording: Rewording) {
+    fn reword(&mut self, rewording: RewordedDecisions) {
         match &mut self.reworded {
             Some(known) => {
                 known.count += rewording.count;
@@ -178,9 +181,9 @@ impl Tally {
         }
     }
 
-    pub(super) fn progress(&self, about: u64) -> Progress {
+    pub(super) fn progress(&self, about: u64) -> ReplayProgress {
         let (decisions, different) = (self.decisions, self.different);
-        Progress { decisions, about: about.max(decisions), different }
+        ReplayProgress { decisions, about: about.max(decisions), different }
     }
 
     pub(super) fn report(
@@ -189,16 +192,17 @@ impl Tally {
         candidate: ConnectorVersion,
         took: Duration,
     ) -> ReplayReport {
-        let pace = Timing::of(self.laps);
+        let pace = Timing::of(self.timed);
         let slower = pace.as_ref().is_some_and(|pace| pace.slower);
-        let difference = |((kind, event, what), (count, example))| Difference {
+        let difference = |((kind, event, what), (count, example))| DifferenceGroup {
             kind,
             event,
             what,
             count,
             example,
         };
-        let mut differences: Vec<Difference> = self.groups.into_iter().map(difference).collect();
+        let mut differences: Vec<DifferenceGroup> =
+            self.groups.into_iter().map(difference).collect();
         differences.sort_by_key(|difference| std::cmp::Reverse(difference.count));
         ReplayReport {
             app: filter.app.clone(),
@@ -218,7 +222,7 @@ impl Tally {
     }
 }
 
-/// Identifiers are in the order of time.
+/// Operation ids are in the order of time.
 fn keep_newer(newest: &mut Example, example: Example) {
     if example.operation > newest.operation {
         *newest = example;

@@ -1,4 +1,4 @@
-//! Table by table: what counts as a difference.
+//! Tables of decisions that are alike, reworded or different.
 
 use Membership::{Active, Suspended};
 
@@ -27,22 +27,24 @@ fn gone() -> Step {
     Step::Done(Outcome { account: None, visibility: Visibility::Gone, note: String::new() })
 }
 
-/// A decision of then, made of what would be decided now.
-fn verdict(then: &Result<Step, &str>, now: Result<Step, Refusal>) -> Verdict {
+/// Compares a recorded decision with a candidate's.
+fn comparison(then: &Result<Step, &str>, now: Result<Step, Refusal>) -> DecisionComparison {
     let now = Ok(now);
     match then {
-        Ok(Step::Call(request)) => compare(2, Expected::Call(request), &now),
-        Ok(Step::Done(outcome)) => compare(2, Expected::Done(outcome), &now),
-        Err(why) => compare(2, Expected::Stop(why), &now),
+        Ok(Step::Call(request)) => compare(2, ExpectedStep::Call(request), &now),
+        Ok(Step::Done(outcome)) => compare(2, ExpectedStep::Done(outcome), &now),
+        Err(why) => compare(2, ExpectedStep::Stop(why), &now),
     }
 }
 
 #[track_caller]
 #[expect(clippy::needless_pass_by_value, reason = "it reads better where it is called")]
 fn check(then: Result<Step, &str>, now: Result<Step, Refusal>, expected: Option<&str>) {
-    match (verdict(&then, now), expected) {
-        (Verdict::Different(finding), Some(what)) => assert_eq!(finding.what, what),
-        (Verdict::Alike, None) => {}
+    match (comparison(&then, now), expected) {
+        (DecisionComparison::Different(difference), Some(what)) => {
+            assert_eq!(difference.what, what);
+        }
+        (DecisionComparison::Alike, None) => {}
         (other, _) => panic!("{other:?}"),
     }
 }
@@ -73,8 +75,8 @@ fn outcomes_are_compared_without_their_wording() {
     check(then(), Ok(call("GET", "/", "")), more);
     let no = Some("active → unsupported");
     check(then(), Err(Refusal::Unsupported("no".to_owned())), no);
-    let reworded = verdict(&then(), Ok(done(Active, r#"{"a":1}"#, "Put in.")));
-    assert_eq!(reworded, Verdict::Reworded("Added.".to_owned(), "Put in.".to_owned()));
+    let reworded = comparison(&then(), Ok(done(Active, r#"{"a":1}"#, "Put in.")));
+    assert_eq!(reworded, DecisionComparison::Reworded("Added.".to_owned(), "Put in.".to_owned()));
 }
 
 #[test]
@@ -83,31 +85,34 @@ fn refusals_are_compared_by_their_kind() {
     check(then(), Err(Refusal::Rejected("too young".to_owned())), None);
     check(then(), Err(Refusal::Forbidden("no".to_owned())), Some("rejected → forbidden"));
     check(then(), Ok(done(Active, "", "")), Some("rejected → active"));
-    let reworded = verdict(&then(), Err(Refusal::Rejected("not yet 18".to_owned())));
-    assert!(matches!(reworded, Verdict::Reworded(..)), "{reworded:?}");
-    // Where the host stopped it, it may go on wanting more.
+    let reworded = comparison(&then(), Err(Refusal::Rejected("not yet 18".to_owned())));
+    assert!(matches!(reworded, DecisionComparison::Reworded(..)), "{reworded:?}");
+    // A connector that the host stopped may ask for further calls.
     let stopped = "the connector was stopped: the connector asked for more than 256 calls";
     check(Err(stopped), Ok(call("GET", "/", "")), None);
 }
 
 #[test]
-fn failures_are_told_by_their_kind() {
+fn failures_are_described_by_their_kind() {
     let then = Outcome { account: None, visibility: Visibility::Present, note: String::new() };
     let crashed = Err(Failure::Trap("unreachable".to_owned()));
-    let Verdict::Different(finding) = compare(1, Expected::Done(&then), &crashed) else {
+    let DecisionComparison::Different(difference) = compare(1, ExpectedStep::Done(&then), &crashed)
+    else {
         panic!("a crash is no outcome")
     };
     assert_eq!(
-        (finding.kind, finding.what.as_str()),
+        (difference.kind, difference.what.as_str()),
         (DifferenceKind::Failure, "no account → crashes")
     );
     let before = why(&Obstacle::Failed(Failure::Trap("unreachable".to_owned())));
-    assert_eq!(compare(1, Expected::Stop(&before), &crashed), Verdict::Alike);
+    assert_eq!(compare(1, ExpectedStep::Stop(&before), &crashed), DecisionComparison::Alike);
 }
 
 #[test]
 fn examples_are_short() {
     let long = done(Active, "", &"é".repeat(10_000));
-    let Verdict::Different(finding) = verdict(&Ok(gone()), Ok(long)) else { panic!() };
-    assert_eq!(finding.candidate.chars().count(), TOLD + 1);
+    let DecisionComparison::Different(difference) = comparison(&Ok(gone()), Ok(long)) else {
+        panic!()
+    };
+    assert_eq!(difference.candidate.chars().count(), EXCERPT + 1);
 }

@@ -1,4 +1,4 @@
-//! Tokens: made here, shown once, kept as hashes, compared in constant time.
+//! Tokens: generated, shown once, stored as hashes, and compared in constant time.
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -9,44 +9,43 @@ use subtle::ConstantTimeEq;
 use super::host_key::random;
 use crate::store::CredentialRow;
 
-/// How many live tokens a tenant may have: the one in use, and the one it is rotated to.
+/// The most live tokens of a tenant: the one in use, and the one that replaces it in a rotation.
 pub const LIVE_TOKENS: usize = 2;
 
-/// A token that was just made: the only moment at which it can be read.
+/// A token that was just generated: the only moment at which it can be read.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// The public part, by which it is listed and revoked.
+    /// The public part, by which the token is listed and revoked.
     pub id: String,
-    /// What the identity provider is given.
+    /// The token itself.
     pub text: String,
-    /// What is kept.
+    /// The hash that is stored.
     pub hash: Vec<u8>,
 }
 
-/// Makes a token: `muster-<id>-<256 random bits>`.
+/// Generates a token: `muster-<id>-<256 random bits>`.
 pub fn generate() -> anyhow::Result<NewToken> {
     let id = HEXLOWER.encode(&random::<6>()?);
     let text = format!("muster-{id}-{}", BASE64_URL_SAFE_NO_PAD.encode(random::<32>()?));
     Ok(NewToken { hash: hash(&text), id, text })
 }
 
-/// What is kept of a token. The text has 256 bits of randomness, so a fast hash is enough.
+/// The hash of a token that is stored. The text has 256 random bits, so a fast hash is enough.
 pub fn hash(text: &str) -> Vec<u8> {
     Sha256::digest(text.as_bytes()).to_vec()
 }
 
-/// What an `Authorization` header presents.
+/// The token of an `Authorization` header.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Presented {
+pub struct PresentedToken {
     /// The user name of Basic authentication.
     pub user: Option<String>,
     /// The token.
     pub token: String,
 }
 
-impl Presented {
-    /// Reads `Bearer x`, `Basic x`, and the bare `x` that Okta's header mode sends
-    /// (clients.md §1.2).
+impl PresentedToken {
+    /// Reads `Bearer x`, `Basic x`, and the bare `x` that Okta sends in its HTTP header mode.
     pub fn parse(header: &str) -> Option<Self> {
         let header = header.trim();
         let Some((scheme, rest)) = header.split_once(' ') else {
@@ -64,13 +63,13 @@ impl Presented {
         Some(Self { user: Some(user.to_owned()), token: token.to_owned() })
     }
 
-    /// The public part of the token, where it has the form of ours.
+    /// The public part of the token, if it has the form of [`generate`].
     pub fn id(&self) -> Option<&str> {
         let (id, _secret) = self.token.strip_prefix("muster-")?.split_once('-')?;
         Some(id)
     }
 
-    /// Whether this is the credential, in time that does not depend on how much of it is right.
+    /// Whether this is the credential and it has not expired, compared in constant time.
     pub fn matches(&self, credential: &CredentialRow, now: &str) -> bool {
         let token = hash(&self.token).ct_eq(&credential.hash);
         let user = self.user.as_deref().unwrap_or_default();
@@ -87,17 +86,17 @@ mod tests {
 
     #[test]
     fn a_token_is_read_in_each_form_that_identity_providers_send() {
-        let bare = |token: &str| Some(Presented { user: None, token: token.to_owned() });
-        assert_eq!(Presented::parse("Bearer abc"), bare("abc"));
-        assert_eq!(Presented::parse("bearer  abc "), bare("abc"));
-        assert_eq!(Presented::parse("abc"), bare("abc"));
+        let bare = |token: &str| Some(PresentedToken { user: None, token: token.to_owned() });
+        assert_eq!(PresentedToken::parse("Bearer abc"), bare("abc"));
+        assert_eq!(PresentedToken::parse("bearer  abc "), bare("abc"));
+        assert_eq!(PresentedToken::parse("abc"), bare("abc"));
         assert_eq!(
-            Presented::parse("Basic b2t0YTphYmM="),
-            Some(Presented { user: Some("okta".to_owned()), token: "abc".to_owned() })
+            PresentedToken::parse("Basic b2t0YTphYmM="),
+            Some(PresentedToken { user: Some("okta".to_owned()), token: "abc".to_owned() })
         );
-        assert_eq!(Presented::parse("Digest abc"), None);
-        assert_eq!(Presented::parse("Basic ???"), None);
-        assert_eq!(Presented::parse(""), None);
+        assert_eq!(PresentedToken::parse("Digest abc"), None);
+        assert_eq!(PresentedToken::parse("Basic ???"), None);
+        assert_eq!(PresentedToken::parse(""), None);
     }
 
     #[test]
@@ -114,13 +113,13 @@ mod tests {
             expires: Some("2026-06-01T00:00:00.000Z".to_owned()),
             last_used: None,
         };
-        let presented = Presented::parse(&token.text).unwrap();
+        let presented = PresentedToken::parse(&token.text).unwrap();
         assert_eq!(presented.id(), Some(token.id.as_str()));
         assert!(presented.matches(&credential, "2026-05-31T00:00:00.000Z"));
         assert!(!presented.matches(&credential, "2026-06-01T00:00:00.000Z"));
-        let other = Presented::parse(&generate().unwrap().text).unwrap();
+        let other = PresentedToken::parse(&generate().unwrap().text).unwrap();
         assert!(!other.matches(&credential, "2026-05-31T00:00:00.000Z"));
-        let as_user = Presented { user: Some("okta".to_owned()), ..presented };
+        let as_user = PresentedToken { user: Some("okta".to_owned()), ..presented };
         assert!(!as_user.matches(&credential, "2026-05-31T00:00:00.000Z"));
     }
 }
