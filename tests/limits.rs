@@ -110,7 +110,7 @@ async fn limits_are_shown_and_invalid_limits_are_refused() {
     }
     let wrong = json!({ "connector": "roster", "limits": { "calls": 0 } });
     let refused = muster.admin("PUT", "/apps/people", Some(wrong)).await.expect(422);
-    assert!(refused.body.to_string().contains("`calls` is 1 to 1024"), "{:?}", refused.body);
+    assert!(refused.body.to_string().contains("`calls` must be 1 to 1024"), "{:?}", refused.body);
     let unchanged = muster.admin("GET", "/apps/people", None).await.body;
     assert_eq!(unchanged, shown);
 }

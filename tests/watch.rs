@@ -325,7 +325,7 @@ async fn muster_serve_promotes_a_build_for_the_apps_of_its_connector() {
     let (first, rest) = promoted.split_once('\n').unwrap();
     assert!(first.starts_with("promoted roster.wasm ") && first.ends_with(" ms"), "{promoted}");
     assert!(rest.starts_with("app people: roster@0.1.0 → roster@0.2.0+dev."), "{promoted}");
-    let rows = "  deactivate: suspended → unsupported\n    was The person stays on the roster";
+    let rows = "  deactivate: suspended → unsupported\n    was The person's entry is suspended.";
     assert!(rest.contains(rows), "{promoted}");
 
     // This connector needs an endpoint that the app does not have.
