@@ -69,7 +69,7 @@ async fn operators_see_when_a_token_was_last_used() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let path = format!("/tenants/{}/tokens", tenant.name);
-    let last_used = async || muster.admin("GET", &path, None).await.body["tokens"][0].clone();
+    let last_used = async || muster.admin("GET", &path, None).await.body["items"][0].clone();
     assert_eq!(last_used().await["last_used"], Value::Null);
     let cut = &tenant.token[..tenant.token.len() - 1];
     assert_eq!(status_with(&muster, &tenant, Some(cut)).await, 401);

@@ -86,8 +86,8 @@ fn an_operator_sets_up_a_tenant_on_a_new_host() {
     let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
 
     assert!(run(&url, &data, &["app", "list"]).contains("none"));
-    run(&url, &data, &["app", "put", "people", "--connector", "roster"]);
-    run(&url, &data, &["tenant", "put", "acme", "--app", "people", "--dialect", "okta"]);
+    run(&url, &data, &["app", "create", "people", "--connector", "roster"]);
+    run(&url, &data, &["tenant", "create", "acme", "--app", "people", "--dialect", "okta"]);
     let token: Value =
         serde_json::from_str(&run(&url, &data, &["token", "add", "acme", "--json"])).unwrap();
     let text = |name: &str| token[name].as_str().unwrap().to_owned();
@@ -101,7 +101,7 @@ fn an_operator_sets_up_a_tenant_on_a_new_host() {
     assert!(run(&url, &data, &["connector", "show", "roster"]).contains("deactivate"));
     let operations = run(&url, &data, &["operation", "list", "--tenant", "acme", "--json"]);
     let operations: Value = serde_json::from_str(&operations).unwrap();
-    let id = operations["operations"][0]["id"].as_str().unwrap();
+    let id = operations["items"][0]["id"].as_str().unwrap();
     assert!(run(&url, &data, &["operation", "explain", id]).contains("done"));
     assert!(run(&url, &data, &["tenant", "disconnect", "acme"]).contains("Nothing was changed"));
     assert!(

@@ -26,8 +26,8 @@ async fn check(folder: &str) {
 async fn load_guest(muster: &Muster, conversation: &Conversation) {
     let Some(name) = &conversation.connector else { return };
     muster.push(guest(name)).await.expect(201);
-    let spec = json!({ "connector": name, "settings": conversation.settings });
-    muster.admin("PUT", &format!("/apps/{name}"), Some(spec)).await.expect(200);
+    let app = json!({ "name": name, "connector": name, "settings": conversation.settings });
+    muster.admin("POST", "/apps", Some(app)).await.expect(201);
 }
 
 async fn on(
@@ -50,8 +50,8 @@ async fn on(
 
 async fn guest_tenant(muster: &Muster, app: &str, dialect: &str) -> Tenant {
     let tenant = muster.plain_tenant(app, app).await;
-    let spec = json!({ "app": app, "dialect": dialect });
-    muster.admin("PUT", &format!("/tenants/{app}"), Some(spec)).await.expect(200);
+    let change = json!({ "dialect": dialect });
+    muster.admin("PATCH", &format!("/tenants/{app}"), Some(change)).await.expect(200);
     tenant
 }
 

@@ -41,8 +41,8 @@ async fn what_requests_need_is_counted_for_each_tenant_and_a_change_of_it_forget
         let value = json!([{ "op": "Replace", "value": { "active": active.to_string() } }]);
         muster.patch(&tenant, &format!("/Users/{id}"), value).await.expect(200);
     }
-    let spec = json!({ "app": "roster", "dialect": "okta" });
-    let after = muster.admin("PUT", &format!("/tenants/{}", tenant.name), Some(spec)).await;
+    let spec = json!({ "dialect": "okta" });
+    let after = muster.admin("PATCH", &format!("/tenants/{}", tenant.name), Some(spec)).await;
     let counted = |shown: &Value, rule: &str| {
         let deviations = shown["deviations"].as_array().unwrap();
         let found = deviations.iter().find(|it| it["rule"] == rule);

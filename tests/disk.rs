@@ -52,8 +52,8 @@ async fn writes_to_a_full_disk_fail_with_a_disk_error_and_change_nothing() {
     let admin_requests: [(&str, &str, Value); 4] = [
         ("POST", "/apps/people/promote", json!({ "connector": "roster@0.2.0" })),
         ("POST", "/connectors/roster@0.2.0/retire", Value::Null),
-        ("PUT", "/apps/other", json!({ "connector": "roster@0.1.0" })),
-        ("PUT", "/tenants/other", json!({ "app": "people" })),
+        ("POST", "/apps", json!({ "name": "other", "connector": "roster@0.1.0" })),
+        ("POST", "/tenants", json!({ "id": "other", "app": "people" })),
     ];
     let deactivate = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],

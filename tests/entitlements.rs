@@ -22,14 +22,14 @@ fn settings() -> Value {
 }
 
 async fn app(muster: &Muster, settings: Value) -> Answer {
-    let spec = json!({ "connector": "entitled", "settings": settings });
-    muster.admin("PUT", "/apps/office", Some(spec)).await
+    muster.admin("PATCH", "/apps/office", Some(json!({ "settings": settings }))).await
 }
 
 async fn office(settings: Value) -> (Muster, Tenant) {
     let muster = Muster::start().await;
     muster.push(guest("entitled")).await.expect(201);
-    app(&muster, settings).await.expect(200);
+    let app = json!({ "name": "office", "connector": "entitled", "settings": settings });
+    muster.admin("POST", "/apps", Some(app)).await.expect(201);
     let tenant = muster.plain_tenant("acme", "office").await;
     (muster, tenant)
 }
@@ -92,7 +92,7 @@ async fn a_wrong_list_is_refused_and_nothing_changes() {
         let refused = app(&muster, settings).await.expect(422).body;
         assert!(refused["detail"].as_str().unwrap().contains(said), "{refused}");
     }
-    let own = json!({ "app": "office", "settings": { "roles": [role("")] } });
-    muster.admin("PUT", "/tenants/other", Some(own)).await.expect(422);
+    let own = json!({ "id": "other", "app": "office", "settings": { "roles": [role("")] } });
+    muster.admin("POST", "/tenants", Some(own)).await.expect(422);
     assert_eq!(muster.get(&tenant, "/Roles").await.expect(200).body["totalResults"], 2);
 }

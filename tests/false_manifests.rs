@@ -86,11 +86,12 @@ async fn a_pattern_with_catastrophic_backtracking_elsewhere_is_matched_quickly()
         "properties": { "do": { "type": "string", "pattern": "^(a|aa)+$" } },
     });
     muster.push(with_manifest(&with_pattern)).await.expect(201);
-    let app = |value: String| json!({ "connector": "false", "settings": { "do": value } });
-    muster.admin("PUT", "/apps/false", Some(app("aaa".to_owned()))).await.expect(200);
+    let settings = |value: &str| json!({ "do": value });
+    let app = json!({ "name": "false", "connector": "false", "settings": settings("aaa") });
+    muster.admin("POST", "/apps", Some(app)).await.expect(201);
     muster.plain_tenant("false", "false").await;
-    let long = app(format!("{}!", "a".repeat(200)));
-    let refused = muster.admin("PUT", "/apps/false", Some(long)).await.expect(422).body;
+    let long = json!({ "settings": settings(&format!("{}!", "a".repeat(200))) });
+    let refused = muster.admin("PATCH", "/apps/false", Some(long)).await.expect(422).body;
     assert!(refused["detail"].as_str().unwrap().starts_with("settings/do"), "{refused}");
 }
 
@@ -102,8 +103,8 @@ async fn a_connector_that_traps_on_groups_affects_no_other_tenant() {
     let text = json!({ "membership": "unchanged", "text": "Is noted." });
     claims_groups["lifecycle"] = json!({ "group-create": text, "group-update": text });
     muster.push(with_manifest(&claims_groups)).await.expect(201);
-    let app = json!({ "connector": "false", "settings": { "do": "panic" } });
-    muster.admin("PUT", "/apps/false", Some(app)).await.expect(200);
+    let app = json!({ "name": "false", "connector": "false", "settings": { "do": "panic" } });
+    muster.admin("POST", "/apps", Some(app)).await.expect(201);
     let tenant = muster.plain_tenant("false", "false").await;
     let other = muster.tenant("roster").await;
 

@@ -14,7 +14,7 @@ async fn promote(muster: &Muster, connector: &str) -> Value {
 async fn decided(muster: &Muster, tenant: &Tenant, name: &str) -> (String, String) {
     muster.person(tenant, name).await;
     let path = format!("/operations?tenant={}&limit=1", tenant.name);
-    let newest = muster.admin("GET", &path, None).await.body["operations"][0].clone();
+    let newest = muster.admin("GET", &path, None).await.body["items"][0].clone();
     let used = &newest["used"];
     assert!(used["decisions"] == 1 && used["memory"].as_u64() > Some(0), "{newest}");
     let text = |member: &str| newest[member].as_str().unwrap().to_owned();
@@ -66,7 +66,7 @@ async fn no_request_fails_during_promotions_under_load() {
     };
     let (created, ()) = tokio::join!(load, swaps);
     let all = muster.admin("GET", "/operations?state=done&limit=1000", None).await.body;
-    let operations = all["operations"].as_array().unwrap();
+    let operations = all["items"].as_array().unwrap();
     assert_eq!((operations.len(), created), (320, 320));
     // Each operation names the version that decided it; the note is different in each version.
     for operation in operations {

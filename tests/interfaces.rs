@@ -42,7 +42,7 @@ async fn connectors_for_every_version_of_the_interface_still_decide() {
         assert_eq!(methods, ["PUT", "DELETE"], "{name}");
         let newest = format!("/operations?tenant={app}&limit=1");
         let newest = muster.admin("GET", &newest, None).await.expect(200).body;
-        let outcome = &newest["operations"][0];
+        let outcome = &newest["items"][0];
         assert_eq!(outcome["note"], json!("Taken off the list."), "{name}: {outcome}");
     }
 }

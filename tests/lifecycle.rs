@@ -143,7 +143,7 @@ async fn an_operation_shows_its_connector_and_its_exchanges_without_secrets() {
     let tenant = muster.tenant("two-state").await;
     muster.person(&tenant, "ada").await;
     let listed = muster.admin("GET", &format!("/operations?tenant={}", tenant.name), None).await;
-    let id = listed.body["operations"][0]["id"].as_str().unwrap().to_owned();
+    let id = listed.body["items"][0]["id"].as_str().unwrap().to_owned();
     let operation = muster.admin("GET", &format!("/operations/{id}"), None).await.expect(200).body;
     assert_eq!((&operation["kind"], &operation["state"]), (&json!("create"), &json!("done")));
     assert_eq!(operation["connector"].as_str().unwrap().len(), 64);

@@ -13,21 +13,24 @@ use crate::support::{Muster, Tenant, user};
 
 /// A tenant of an app on the two-state connector with these limits.
 async fn limited(muster: &Muster, limits: Value) -> Tenant {
-    put(muster, limits).await;
-    muster.tenant_named("acme", "crm", "okta", "acme").await
-}
-
-/// Sets the limits of the app.
-async fn put(muster: &Muster, limits: Value) {
     let endpoint = json!({
         "base_url": muster.stage.app_url,
         "auth": { "bearer": { "value": "sample-app-token" } },
         "private_addresses": true,
     });
-    let spec = json!({
-        "connector": "two-state", "endpoints": { "app": endpoint }, "limits": limits,
+    let app = json!({
+        "name": "crm",
+        "connector": "two-state",
+        "endpoints": { "app": endpoint },
+        "limits": limits,
     });
-    muster.admin("PUT", "/apps/crm", Some(spec)).await.expect(200);
+    muster.admin("POST", "/apps", Some(app)).await.expect(201);
+    muster.tenant_named("acme", "crm", "okta", "acme").await
+}
+
+async fn set(muster: &Muster, limits: Value) {
+    let change = json!({ "limits": limits });
+    muster.admin("PATCH", "/apps/crm", Some(change)).await.expect(200);
 }
 
 /// The note of the only operation that failed or was refused.
@@ -48,7 +51,7 @@ async fn an_operation_makes_no_more_calls_than_the_limit_of_its_app() {
     assert!(answer.status >= 400, "{answer:?}");
     assert!(note(&muster).await.contains("more calls than app crm allows (1)"));
     assert_eq!(muster.app_calls(&tenant).await.len(), 1);
-    put(&muster, json!({})).await;
+    set(&muster, json!({ "calls": null })).await;
     muster.person(&tenant, "ann").await;
 }
 
@@ -59,7 +62,7 @@ async fn a_decision_uses_no_more_memory_than_the_limit_of_its_app() {
     let answer = muster.post(&tenant, "/Users", user("ann")).await;
     assert!(answer.status >= 500, "{answer:?}");
     assert!(note(&muster).await.contains("exceeded its memory limit"));
-    put(&muster, json!({ "memory": "2MiB" })).await;
+    set(&muster, json!({ "memory": "2MiB" })).await;
     muster.person(&tenant, "ann").await;
 }
 
@@ -73,7 +76,7 @@ async fn a_response_over_the_limit_of_its_app_is_not_passed_to_the_connector() {
     let answer = muster.post(&tenant, "/Users", user("ann")).await;
     assert_eq!(answer.status, 500, "{answer:?}");
     assert!(answer.body.to_string().contains("is larger than muster takes"), "{answer:?}");
-    put(&muster, json!({ "response": "8KiB" })).await;
+    set(&muster, json!({ "response": "8KiB" })).await;
     pad_response();
     muster.person(&tenant, "bob").await;
     muster.person(&tenant, "ann").await;
@@ -88,7 +91,7 @@ fn padded_list() -> muster::sample::Fault {
 async fn limits_are_shown_and_invalid_limits_are_refused() {
     let muster = Muster::start().await;
     let (status, printed) = muster
-        .command(&["app", "put", "people", "--connector", "roster", "--limit", "time=250ms"])
+        .command(&["app", "create", "people", "--connector", "roster", "--limit", "time=250ms"])
         .await;
     assert_eq!(status, Some(0), "{printed}");
     let shown = muster.admin("GET", "/apps/people", None).await.body;
@@ -103,13 +106,13 @@ async fn limits_are_shown_and_invalid_limits_are_refused() {
         ("patience=1s", "unknown field `patience`"),
         ("time", "a name and a value, such as time=250ms"),
     ] {
-        let args = ["app", "put", "people", "--connector", "roster", "--limit", limit];
+        let args = ["app", "set", "people", "--limit", limit];
         let (status, printed) = muster.command(&args).await;
         assert_eq!(status, Some(1), "{printed}");
         assert!(printed.contains(reason), "{printed}");
     }
-    let wrong = json!({ "connector": "roster", "limits": { "calls": 0 } });
-    let refused = muster.admin("PUT", "/apps/people", Some(wrong)).await.expect(422);
+    let wrong = json!({ "limits": { "calls": 0 } });
+    let refused = muster.admin("PATCH", "/apps/people", Some(wrong)).await.expect(422);
     assert!(refused.body.to_string().contains("`calls` must be 1 to 1024"), "{:?}", refused.body);
     let unchanged = muster.admin("GET", "/apps/people", None).await.body;
     assert_eq!(unchanged, shown);

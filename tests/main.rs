@@ -7,6 +7,7 @@
               functions that they call"
 )]
 
+mod admin_api;
 mod authorization;
 mod bad_files;
 mod bad_input;

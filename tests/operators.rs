@@ -19,7 +19,7 @@ async fn retire(muster: &Muster, version: &str) -> Answer {
 
 async fn newest_operation(muster: &Muster, tenant: &Tenant) -> Value {
     let path = format!("/operations?tenant={}&limit=1", tenant.name);
-    muster.admin("GET", &path, None).await.expect(200).body["operations"][0].clone()
+    muster.admin("GET", &path, None).await.expect(200).body["items"][0].clone()
 }
 
 /// The same connector in a distinct file, by a custom section with a number.
@@ -38,8 +38,7 @@ async fn of_many_files_pushed_at_once_with_one_version_one_is_accepted() {
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
     let all = muster.admin("GET", "/connectors", None).await.body;
-    let accepted =
-        all["connectors"].as_array().unwrap().iter().filter(|it| it["version"] == "0.2.0");
+    let accepted = all["items"].as_array().unwrap().iter().filter(|it| it["version"] == "0.2.0");
     assert_eq!(accepted.count(), 1);
 }
 
@@ -50,9 +49,10 @@ async fn a_version_promoted_and_retired_at_once_is_either_promoted_or_retired() 
         // Pushing the file again restores the version if the previous round retired it.
         let pushed = muster.push(guest("roster-next")).await;
         assert!(pushed.status < 300, "{pushed:?}");
-        let (app, spec) = (format!("app-{n}"), json!({ "connector": "roster@0.1.0" }));
+        let app = format!("app-{n}");
         let path = format!("/apps/{app}");
-        muster.admin("PUT", &path, Some(spec)).await.expect(200);
+        let spec = json!({ "name": app, "connector": "roster@0.1.0" });
+        muster.admin("POST", "/apps", Some(spec)).await.expect(201);
         let both = tokio::join!(promote(&muster, &app, NEXT), retire(&muster, NEXT));
         let row = muster.admin("GET", &path, None).await.body;
         let detail = muster.admin("GET", &format!("/connectors/{NEXT}"), None).await.body;

@@ -30,7 +30,7 @@ async fn promote(muster: &Muster, body: Value) -> Value {
 async fn deciding_version(muster: &Muster, tenant: &Tenant, name: &str) -> String {
     muster.person(tenant, name).await;
     let path = format!("/operations?tenant={}&limit=1", tenant.name);
-    let newest = muster.admin("GET", &path, None).await.body["operations"][0].clone();
+    let newest = muster.admin("GET", &path, None).await.body["items"][0].clone();
     newest["version"].as_str().unwrap().to_owned()
 }
 
@@ -141,7 +141,7 @@ async fn a_version_in_use_cannot_be_retired_and_a_retired_one_keeps_its_manifest
     assert!(status == 409 && why.contains("one operation that it started"), "{why}");
 
     let held = muster.admin("GET", "/operations?state=held", None).await.body;
-    let held = held["operations"][0]["id"].as_str().unwrap().to_owned();
+    let held = held["items"][0]["id"].as_str().unwrap().to_owned();
     muster.admin("POST", &format!("/operations/{held}/drop"), None).await.expect(200);
     assert_eq!(retire("0.1.0").await.0, 200);
     assert_eq!(retire("0.1.0").await.0, 200, "retiring twice has the effect of once");

@@ -116,7 +116,7 @@ fn only_connectors_signed_by_a_trusted_key_are_loaded() {
     assert!(pushed.contains("signed by acme ("), "{pushed}");
     let listed = workspace.succeeds(&host.options(&["connector", "list", "--json"]));
     let listed: Value = serde_json::from_str(&listed).unwrap();
-    let signers: Vec<&str> = listed["connectors"]
+    let signers: Vec<&str> = listed["items"]
         .as_array()
         .unwrap()
         .iter()
@@ -131,18 +131,18 @@ fn a_connector_whose_key_is_no_longer_trusted_is_refused() {
     workspace.succeeds(&["connector", "sign", "next.wasm", "--key", "acme.key"]);
     let host = workspace.serve(&["acme.pub", "other.pub"]);
     workspace.succeeds(&host.options(&["connector", "push", "next.wasm"]));
-    let put = ["app", "put", "people", "--connector", "roster@0.2.0"];
-    workspace.succeeds(&host.options(&put));
-    workspace.succeeds(&host.options(&["app", "put", "staff", "--connector", "roster@0.1.0"]));
+    workspace.succeeds(&host.options(&["app", "create", "people", "--connector", "roster@0.2.0"]));
+    workspace.succeeds(&host.options(&["app", "create", "staff", "--connector", "roster@0.1.0"]));
     drop(host);
 
     let host = workspace.serve(&["other.pub"]);
-    workspace.fails(&host.options(&put), "which this host does not trust");
-    workspace.succeeds(&host.options(&["app", "put", "staff", "--connector", "roster@0.1.0"]));
-    // The same version, signed by a trusted key, replaces it.
+    let promote = ["connector", "promote", "roster@0.2.0", "--app", "people", "--yes"];
+    workspace.fails(&host.options(&promote), "which this host does not trust");
+    workspace.succeeds(&host.options(&["app", "create", "crew", "--connector", "roster@0.1.0"]));
+    // The same version, signed by somebody who is trusted, takes its workspace.
     workspace.succeeds(&["connector", "sign", "next.wasm", "--key", "other.key"]);
     workspace.succeeds(&host.options(&["connector", "push", "next.wasm"]));
-    workspace.succeeds(&host.options(&put));
+    workspace.succeeds(&host.options(&promote));
 }
 
 #[test]

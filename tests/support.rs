@@ -129,8 +129,8 @@ impl Muster {
     /// A tenant of an app whose connector takes no settings.
     pub(crate) async fn plain_tenant(&self, name: &str, app: &str) -> Tenant {
         let path = format!("/tenants/{name}");
-        let spec = json!({ "app": app, "dialect": "okta" });
-        self.admin("PUT", &path, Some(spec)).await.expect(200);
+        let spec = json!({ "id": name, "app": app, "dialect": "okta" });
+        self.admin("POST", "/tenants", Some(spec)).await.expect(201);
         let token = self.admin("POST", &format!("{path}/tokens"), Some(json!({}))).await.body;
         let text = |member: &str| token[member].as_str().unwrap().to_owned();
         Tenant {

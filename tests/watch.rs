@@ -147,7 +147,7 @@ async fn admin(summary: &Value, path: &str) -> Value {
 async fn decided(summary: &Value, tenant: &Value, name: &str) -> (String, String) {
     assert_eq!(create(tenant, name).await, 201);
     let newest = admin(summary, "/operations?tenant=letter&limit=1").await;
-    let text = |member: &str| newest["operations"][0][member].as_str().unwrap().to_owned();
+    let text = |member: &str| newest["items"][0][member].as_str().unwrap().to_owned();
     (text("note"), text("version"))
 }
 
@@ -288,7 +288,7 @@ async fn a_file_changed_while_no_host_ran_is_loaded_and_replaced_builds_are_reti
         host.report().await;
     }
     let all = admin(&summary, "/connectors").await;
-    let all = all["connectors"].as_array().unwrap();
+    let all = all["items"].as_array().unwrap();
     let kept: Vec<&Value> = all.iter().filter(|it| it["name"] == "letter").collect();
     assert!(
         (2..=3).contains(&kept.len()),
@@ -313,7 +313,7 @@ async fn muster_serve_promotes_a_build_for_the_apps_of_its_connector() {
     let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
     while !host.line().await.contains("no connector in it yet") {}
     assert_eq!(host.line().await, "");
-    folder.run(&url, &["app", "put", "people", "--connector", "roster"]);
+    folder.run(&url, &["app", "create", "people", "--connector", "roster"]);
 
     folder.write("letters.wasm", &letters(1));
     let pushed = host.message().await;

@@ -7,10 +7,12 @@ mod connector;
 mod demo;
 mod dev;
 mod failpoint;
+mod job;
 mod limits;
 mod operation;
 mod output;
 mod serve;
+mod settings;
 pub mod stage;
 mod succession;
 mod tenant;
@@ -57,6 +59,8 @@ enum Command {
     Connector(connector::ConnectorArgs),
     /// The journal: what was asked, decided and done.
     Operation(operation::OperationArgs),
+    /// Jobs: long work over many people, such as a disconnect.
+    Job(job::JobArgs),
     Conformance(ConformanceArgs),
     /// Compiles one connector from standard input; the host runs this in a process of its own.
     #[command(hide = true)]
@@ -109,6 +113,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Token(args) => token::run(args).await?,
         Command::Connector(args) => return connector::run(args).await,
         Command::Operation(args) => operation::run(args).await?,
+        Command::Job(args) => job::run(args).await?,
         Command::Conformance(args) => return conformance::main(args).await,
         Command::SampleApp(args) => dev::sample_app(args).await?,
         Command::CompileConnector => {}

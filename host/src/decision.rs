@@ -4,6 +4,7 @@
 //! share them without knowing each other.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The account's state in the tenant's organisation in the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +61,9 @@ pub struct Context {
 }
 
 /// The kind of an event, in the order of `wit/types.wit`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each is documented in wit/types.wit")]
 pub enum EventKind {
@@ -77,6 +80,20 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Every kind, in the order of `wit/types.wit`.
+    pub const ALL: [Self; 10] = [
+        Self::Create,
+        Self::Update,
+        Self::Activate,
+        Self::Deactivate,
+        Self::Delete,
+        Self::Release,
+        Self::Password,
+        Self::GroupCreate,
+        Self::GroupUpdate,
+        Self::GroupDelete,
+    ];
+
     /// The name in `wit/types.wit`, in manifests and in the journal.
     pub fn name(self) -> &'static str {
         match self {

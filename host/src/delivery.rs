@@ -16,6 +16,7 @@ mod answer;
 mod auth;
 mod circuit;
 mod client;
+mod configuration;
 mod endpoint;
 mod message;
 mod refused;
@@ -25,6 +26,7 @@ mod stand_in;
 mod target;
 
 pub use auth::Auth;
+pub use configuration::EndpointConfiguration;
 pub use endpoint::Endpoint;
 pub use refused::DeliveryError;
 pub use secret::Secret;

@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` is the map.
 
+pub mod admin_api;
 pub mod cli;
 pub mod clock;
 pub mod conformance;
@@ -13,6 +14,7 @@ mod http;
 pub mod kit;
 pub mod lifecycle;
 pub mod limits;
+mod partial;
 pub mod sample;
 pub mod scim;
 pub mod store;

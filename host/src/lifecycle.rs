@@ -20,8 +20,8 @@ use tokio::time::Instant;
 
 pub(crate) use config::check_settings;
 pub use config::{
-    AppSpec, ClientObservations, Configuration, ConnectorVersion, Credential, Deviation, HostKey,
-    NewTenantToken, TenantSpec, TokenSpec, snapshot, token,
+    AppChange, ClientObservations, Configuration, ConnectorVersion, Credential, Deviation, HostKey,
+    NewApp, NewTenant, NewTenantToken, TenantChange, TokenSpec, snapshot, token,
 };
 pub use directory::{BulkResult, Cursor, Directory, WriteTarget};
 pub use error::Error;

@@ -5,29 +5,80 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use jiff::{Span, SpanRelativeTo};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Schema, Type};
 
 use crate::connector::Budget;
+use crate::partial::stated;
 
 /// Limits as an operator writes them. A missing limit has the value of [`AppLimits::default`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "time": "250ms", "memory": "48MiB", "calls": 20 }))]
 pub struct LimitsSpec {
-    /// The computing time of a decision, such as `250ms`: 10 ms to 5 s.
+    /// How long a decision may compute: 10ms to 5s, by default 100ms.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "250ms")]
     pub time: Option<String>,
-    /// The memory of a decision, such as `48MiB`: 1 MiB to 64 MiB.
+    /// Memory of a decision, bytes or a size: 1MiB to 64MiB, by default 32MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = size_schema, required = false)]
     pub memory: Option<ByteSize>,
-    /// The calls of an operation: 1 to 1024.
+    /// HTTP calls of one operation: 1 to 1024, by default 256.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1024)]
     pub calls: Option<usize>,
-    /// The size of a response's body, such as `256KiB`: 1 KiB to 8 MiB.
+    /// The body of a response of the app, bytes or a size: 1KiB to 8MiB, by default 1MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = size_schema, required = false)]
     pub response: Option<ByteSize>,
-    /// How long the exchanges of a finished operation are kept, such as `90d`: 1 day to 10 years.
+    /// How long the exchanges of a finished operation are kept: 1d to 3653d, by default 400d.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "90d")]
     pub exchanges: Option<String>,
+}
+
+/// A change of limits: a limit that is given replaces the app's, `null` sets it back to its default,
+/// and a limit that is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "each is documented in `LimitsSpec`")]
+pub struct LimitsChange {
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    pub time: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    pub memory: Option<Option<ByteSize>>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    pub calls: Option<Option<usize>>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    pub response: Option<Option<ByteSize>>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    pub exchanges: Option<Option<String>>,
+}
+
+impl LimitsChange {
+    /// The limits after the change.
+    pub fn apply(self, before: LimitsSpec) -> LimitsSpec {
+        LimitsSpec {
+            time: self.time.unwrap_or(before.time),
+            memory: self.memory.unwrap_or(before.memory),
+            calls: self.calls.unwrap_or(before.calls),
+            response: self.response.unwrap_or(before.response),
+            exchanges: self.exchanges.unwrap_or(before.exchanges),
+        }
+    }
+}
+
+/// How sizes are written, for the reference of the admin API.
+fn size_schema() -> Schema {
+    let bytes = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+    let written = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("A number of bytes with a unit."))
+        .pattern(Some("^[0-9]{1,9}(\\.[0-9]{1,3})? ?([kKmMgG]i?)?[bB]?$"))
+        .examples(["48MiB"]);
+    let none = ObjectBuilder::new().schema_type(Type::Null);
+    OneOfBuilder::new().item(bytes).item(written).item(none).into()
 }
 
 /// The limits of an app.
@@ -89,15 +140,15 @@ impl AppLimits {
         within("exchanges", (DAY..=3653 * DAY).contains(exchanges), "1d to 3653d")
     }
 
-    /// All limits as JSON, in the notation of [`LimitsSpec`].
-    pub fn to_json(&self) -> Value {
-        json!({
-            "time": format_time(self.decision.time),
-            "memory": size(self.decision.memory),
-            "calls": self.calls,
-            "response": size(self.response),
-            "exchanges": format_time(self.exchanges),
-        })
+    /// All of them, as people write them.
+    pub fn shown(&self) -> LimitsSpec {
+        LimitsSpec {
+            time: Some(format_time(self.decision.time)),
+            memory: Some(size(self.decision.memory)),
+            calls: Some(self.calls),
+            response: Some(size(self.response)),
+            exchanges: Some(format_time(self.exchanges)),
+        }
     }
 }
 
@@ -105,8 +156,8 @@ fn bytes(size: ByteSize) -> usize {
     usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
 
-fn size(bytes: usize) -> String {
-    ByteSize::b(bytes as u64).to_string()
+fn size(bytes: usize) -> ByteSize {
+    ByteSize::b(bytes as u64)
 }
 
 fn duration(name: &str, text: &str, example: &str) -> Result<Duration, String> {
@@ -128,6 +179,8 @@ fn format_time(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn limits(written: Value) -> Result<AppLimits, String> {
@@ -171,7 +224,7 @@ mod tests {
             "time": "1s 500ms", "memory": "48.0 MiB", "calls": 3, "response": "4.0 KiB",
             "exchanges": "90d",
         });
-        assert_eq!(read.to_json(), shown);
+        assert_eq!(json!(read.shown()), shown);
         assert_eq!(limits(shown), Ok(read));
     }
 

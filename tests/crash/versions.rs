@@ -13,7 +13,7 @@ enum AdminAction {
     Push,
     Promote,
     PromoteForTenant,
-    PutApp,
+    PromoteAndSet,
     RollBack,
     Retire,
 }
@@ -28,9 +28,10 @@ impl AdminAction {
                 let for_tenant = json!({ "connector": "roster@0.2.0", "tenants": ["people"] });
                 ("POST", "/apps/people/promote", for_tenant)
             }
-            Self::PutApp => {
-                let app = json!({ "connector": "roster@0.2.0", "reply": "when-recorded" });
-                ("PUT", "/apps/people", app)
+            Self::PromoteAndSet => {
+                let set = json!({ "reply": "when-recorded" });
+                let both = json!({ "connector": "roster@0.2.0", "set": set });
+                ("POST", "/apps/people/promote", both)
             }
             Self::RollBack => ("POST", "/apps/people/rollback", Value::Null),
             Self::Retire => ("POST", "/connectors/roster@0.2.0/retire", Value::Null),
@@ -111,7 +112,7 @@ async fn a_promotion_is_done_completely_or_not_at_all() {
 
 #[tokio::test]
 async fn a_change_of_an_app_is_done_completely_or_not_at_all() {
-    assert_atomic(AdminAction::PutApp).await;
+    assert_atomic(AdminAction::PromoteAndSet).await;
 }
 
 #[tokio::test]

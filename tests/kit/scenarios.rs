@@ -135,7 +135,7 @@ async fn an_operation_of_a_host_is_recorded_as_a_scenario() {
     muster.stage.sample.fail(Fault::status("POST /users", 422, 1));
     muster.post(&tenant, "/Users", support::user("bob")).await.expect(400);
     let listed = muster.admin("GET", "/operations", None).await.expect(200).body;
-    let operations = listed["operations"].as_array().unwrap();
+    let operations = listed["items"].as_array().unwrap();
     assert_eq!(operations.len(), 4, "{listed}");
 
     let files = ConnectorFolder::new();

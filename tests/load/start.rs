@@ -81,11 +81,11 @@ async fn configure(process: &Process, data: &Path) -> anyhow::Result<(String, St
     let unused = json!({ "app": { "base_url": "http://127.0.0.1:9", "private_addresses": true } });
     for app in ["roster", "two-state", "three-state"] {
         let endpoints = if app == "roster" { json!({}) } else { unused.clone() };
-        let spec = json!({ "connector": app, "endpoints": endpoints });
-        call(&mut admin, "PUT", format!("/apps/{app}"), &spec).await?;
+        let app = json!({ "name": app, "connector": app, "endpoints": endpoints });
+        call(&mut admin, "POST", "/apps".to_owned(), &app).await?;
     }
-    let spec = json!({ "app": "roster", "dialect": "okta" });
-    call(&mut admin, "PUT", "/tenants/load".to_owned(), &spec).await?;
+    let tenant = json!({ "id": "load", "app": "roster", "dialect": "okta" });
+    call(&mut admin, "POST", "/tenants".to_owned(), &tenant).await?;
     let token = call(&mut admin, "POST", "/tenants/load/tokens".to_owned(), &json!({})).await?;
     let text = |name: &str| {
         token[name].as_str().context("a member is missing in the new token").map(str::to_owned)

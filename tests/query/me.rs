@@ -187,6 +187,6 @@ async fn operators_see_whose_a_token_is() {
     let (_, said) = muster.command(&["token", "list", name]).await;
     assert!(said.contains("owner") && said.contains(&id), "{said}");
     let listed = muster.admin("GET", &format!("/tenants/{name}/tokens"), None).await.expect(200);
-    let owners = [&listed.body["tokens"][0]["owner"], &listed.body["tokens"][1]["owner"]];
+    let owners = [&listed.body["items"][0]["owner"], &listed.body["items"][1]["owner"]];
     assert_eq!(owners, [&Value::Null, &json!(id)]);
 }

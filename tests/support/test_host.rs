@@ -75,8 +75,10 @@ impl TestHost {
             "auth": { "bearer": { "value": "app" } },
             "private_addresses": true,
         });
-        let app = json!({ "connector": "four-calls", "endpoints": { "app": endpoint } });
-        test_host.admin(&host, "PUT", "/apps/calls", app).await;
+        let app = json!({
+            "name": "calls", "connector": "four-calls", "endpoints": { "app": endpoint },
+        });
+        test_host.admin(&host, "POST", "/apps", app).await;
         test_host.create_tenant(&host).await;
         test_host
     }
@@ -86,8 +88,8 @@ impl TestHost {
     pub(crate) async fn with_roster() -> Self {
         let mut test_host = Self::new("people").await;
         let host = test_host.spawn(None);
-        let app = json!({ "connector": "roster@0.1.0" });
-        test_host.admin(&host, "PUT", "/apps/people", app).await;
+        let app = json!({ "name": "people", "connector": "roster@0.1.0" });
+        test_host.admin(&host, "POST", "/apps", app).await;
         test_host.create_tenant(&host).await;
         test_host
     }
@@ -99,10 +101,10 @@ impl TestHost {
     }
 
     async fn create_tenant(&mut self, host: &HostProcess) {
-        let path = format!("/tenants/{}", self.tenant);
-        let tenant = json!({ "app": self.tenant, "dialect": "okta" });
-        self.admin(host, "PUT", &path, tenant).await;
-        let token = self.admin(host, "POST", &format!("{path}/tokens"), json!({})).await;
+        let tenant = json!({ "id": self.tenant, "app": self.tenant, "dialect": "okta" });
+        self.admin(host, "POST", "/tenants", tenant).await;
+        let path = format!("/tenants/{}/tokens", self.tenant);
+        let token = self.admin(host, "POST", &path, json!({})).await;
         token["token"].as_str().unwrap().clone_into(&mut self.token);
     }
 
@@ -181,17 +183,17 @@ impl TestHost {
         let (status, created) = self.scim(host, "POST", "/Users", user(name)).await.unwrap();
         assert_eq!(status, 201, "{created}");
         let newest = self.admin(host, "GET", "/operations?limit=1", Value::Null).await;
-        newest["operations"][0]["version"].as_str().unwrap().to_owned()
+        newest["items"][0]["version"].as_str().unwrap().to_owned()
     }
 
     /// All connector versions, and the version of each app.
     pub(crate) async fn versions(&self, host: &HostProcess) -> Value {
         let connectors = self.admin(host, "GET", "/connectors", Value::Null).await;
-        let connectors = connectors["connectors"].as_array().unwrap().iter().map(|it| {
+        let connectors = connectors["items"].as_array().unwrap().iter().map(|it| {
             json!([it["name"], it["version"], it["digest"], it["tenants"], it["retired"].is_null()])
         });
         let apps = self.admin(host, "GET", "/apps", Value::Null).await;
-        let apps = apps["apps"]
+        let apps = apps["items"]
             .as_array()
             .unwrap()
             .iter()
@@ -231,7 +233,7 @@ impl TestHost {
     pub(crate) async fn settled(&self, host: &HostProcess) {
         for _ in 0..200 {
             let open = self.admin(host, "GET", "/operations?state=open", Value::Null).await;
-            if open["operations"].as_array().unwrap().is_empty() {
+            if open["items"].as_array().unwrap().is_empty() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -7,16 +7,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use reqwest::Method;
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
+use url::form_urlencoded;
+
+use crate::admin_api::{ErrorBody, MAX_LIMIT, Page, PageQuery};
 
 /// The file in the data directory that holds the first admin token.
 pub(super) const TOKEN_FILE: &str = "admin.token";
 
-/// Which host to talk to.
+/// The host that the command is for.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Admin {
-    /// The host's address.
+    /// The address of the host.
     #[arg(
         long,
         global = true,
@@ -25,7 +29,7 @@ pub(super) struct Admin {
         value_name = "URL"
     )]
     url: String,
-    /// The admin token; without it, the one in the data directory is used.
+    /// The admin token. By default the one in the data directory is used.
     #[arg(
         long,
         global = true,
@@ -34,7 +38,7 @@ pub(super) struct Admin {
         value_name = "TOKEN"
     )]
     admin_token: Option<String>,
-    /// The data directory, for its admin token.
+    /// The data directory of the host, from which the admin token is read.
     #[arg(
         long,
         global = true,
@@ -45,39 +49,85 @@ pub(super) struct Admin {
     data: PathBuf,
 }
 
-/// A JSON body.
-pub(super) enum Body {
+/// The body of a request.
+enum Body {
     None,
-    Json(Value),
-    Bytes(Vec<u8>),
+    Json(String),
+    Wasm(Vec<u8>),
 }
 
 impl Admin {
-    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         self.call(Method::GET, path, Body::None).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: Value) -> anyhow::Result<Value> {
-        self.call(Method::POST, path, Body::Json(body)).await
+    /// Every item of a list, or at most so many: all pages as one.
+    pub(super) async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        filter: &impl Serialize,
+        limit: Option<u32>,
+    ) -> anyhow::Result<Page<T>> {
+        let mut all = Page { items: Vec::new(), next: None };
+        loop {
+            let left = limit.map_or(usize::MAX, |limit| limit as usize - all.items.len());
+            let size = u32::try_from(left).unwrap_or(MAX_LIMIT).min(MAX_LIMIT);
+            let page = PageQuery { limit: Some(size), cursor: all.next.take() };
+            let query = query(&page, filter)?;
+            let mut page: Page<T> = self.get(&format!("{path}?{query}")).await?;
+            all.items.append(&mut page.items);
+            all.next = page.next;
+            if all.next.is_none() || limit.is_some_and(|limit| all.items.len() >= limit as usize) {
+                return Ok(all);
+            }
+        }
     }
 
-    pub(super) async fn put(&self, path: &str, body: Value) -> anyhow::Result<Value> {
-        self.call(Method::PUT, path, Body::Json(body)).await
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.call(Method::POST, path, Body::Json(serde_json::to_string(body)?)).await
     }
 
-    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
+    /// Posts without a body.
+    pub(super) async fn act<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.call(Method::POST, path, Body::None).await
+    }
+
+    /// Posts a connector.
+    pub(super) async fn push<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        wasm: Vec<u8>,
+    ) -> anyhow::Result<T> {
+        self.call(Method::POST, path, Body::Wasm(wasm)).await
+    }
+
+    pub(super) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.call(Method::PATCH, path, Body::Json(serde_json::to_string(body)?)).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.call(Method::DELETE, path, Body::None).await
     }
 
-    /// Calls the admin API; an answer that says no becomes an error with its own words.
-    pub(super) async fn call(
+    /// Calls the admin API. A refusal becomes an error with the words of the host.
+    async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Body,
-    ) -> anyhow::Result<Value> {
+    ) -> anyhow::Result<T> {
         let response = self.send(method, path, body).await?;
-        self.read(response).await
+        let text = self.accepted(response).await?.text().await?;
+        let text = if text.is_empty() { "null" } else { &text };
+        serde_json::from_str(text).with_context(|| self.other_version())
     }
 
     async fn send(
@@ -91,53 +141,54 @@ impl Admin {
         let request = client()?.request(method, &url).bearer_auth(token);
         let request = match body {
             Body::None => request,
-            Body::Json(value) => {
-                request.header("content-type", "application/json").body(value.to_string())
-            }
-            Body::Bytes(bytes) => request
+            Body::Json(text) => request.header("content-type", "application/json").body(text),
+            Body::Wasm(bytes) => request
                 .header("content-type", "application/wasm")
                 .header("content-digest", content_digest(&bytes))
                 .body(bytes),
         };
         request.send().await.with_context(|| {
-            format!("no host answers at {}; is `muster serve` running? --url says where", self.url)
+            format!(
+                "no host answers at {}; is `muster serve` running? --url gives its address",
+                self.url
+            )
         })
     }
 
-    async fn read(&self, response: reqwest::Response) -> anyhow::Result<Value> {
+    async fn accepted(&self, response: reqwest::Response) -> anyhow::Result<reqwest::Response> {
         let status = response.status();
-        let text = response.text().await?;
-        let value: Value = serde_json::from_str(&text).unwrap_or_default();
         if status.is_success() {
-            return Ok(value);
+            return Ok(response);
         }
-        match value["detail"].as_str() {
-            Some(detail) => bail!("{detail}"),
-            None => bail!("{} answered {status}; is it a muster host?", self.url),
+        match serde_json::from_str::<ErrorBody>(&response.text().await?) {
+            Ok(error) => bail!("{}", error.detail),
+            Err(_) => bail!("{} answered {status}; is it a muster host?", self.url),
         }
     }
 
-    /// Calls what answers line by line, each line JSON, and hands each of them over as it comes.
-    pub(super) async fn lines(
+    /// Posts, and hands over each line of the answer, a JSON text, as soon as it arrives.
+    pub(super) async fn lines<T: DeserializeOwned>(
         &self,
         path: &str,
-        body: Value,
-        mut line: impl FnMut(Value) -> anyhow::Result<()>,
+        body: &impl Serialize,
+        mut line: impl FnMut(T) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let mut response = self.send(Method::POST, path, Body::Json(body)).await?;
-        if !response.status().is_success() {
-            self.read(response).await?;
-            return Ok(());
-        }
+        let body = Body::Json(serde_json::to_string(body)?);
+        let response = self.send(Method::POST, path, body).await?;
+        let mut response = self.accepted(response).await?;
         let mut rest = Vec::new();
-        while let Some(chunk) = response.chunk().await.context("the host hung up")? {
+        while let Some(chunk) = response.chunk().await.context("the host closed the connection")? {
             rest.extend_from_slice(&chunk);
             while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
                 let whole: Vec<u8> = rest.drain(..=end).collect();
-                line(serde_json::from_slice(&whole).context("the host's answer is no JSON")?)?;
+                line(serde_json::from_slice(&whole).with_context(|| self.other_version())?)?;
             }
         }
         Ok(())
+    }
+
+    fn other_version(&self) -> String {
+        format!("the answer of {} cannot be read; is it of another version of muster?", self.url)
     }
 
     fn token(&self) -> anyhow::Result<String> {
@@ -147,14 +198,26 @@ impl Admin {
         let path = self.data.join(TOKEN_FILE);
         read_token(&path).with_context(|| {
             format!(
-                "no admin token: give --admin-token or MUSTER_ADMIN_TOKEN, or run where {} is",
+                "no admin token: give --admin-token or MUSTER_ADMIN_TOKEN, or run the command on \
+                 the machine that has {}",
                 path.display()
             )
         })
     }
 }
 
-/// RFC 9530: so that what was cut or changed on its way is not taken for a connector.
+/// The parameters of a list.
+fn query(page: &PageQuery, filter: &impl Serialize) -> anyhow::Result<String> {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for parameters in [serde_json::to_value(page)?, serde_json::to_value(filter)?] {
+        for (name, value) in parameters.as_object().into_iter().flatten() {
+            query.append_pair(name, &super::output::text(value));
+        }
+    }
+    Ok(query.finish())
+}
+
+/// RFC 9530: the host refuses a file that was cut or changed on its way.
 fn content_digest(bytes: &[u8]) -> String {
     format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(bytes)))
 }
@@ -165,7 +228,7 @@ fn read_token(path: &Path) -> anyhow::Result<String> {
 
 /// An HTTP client for the command line.
 pub(super) fn client() -> anyhow::Result<reqwest::Client> {
-    // Somebody else in the process may have chosen a provider already, which serves as well.
+    // If a provider is installed already, it serves as well.
     drop(rustls::crypto::ring::default_provider().install_default());
     Ok(reqwest::Client::builder().build()?)
 }

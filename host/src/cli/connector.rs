@@ -22,6 +22,8 @@ mod show;
 mod sign;
 mod test;
 
+pub(super) use replay::moment;
+
 /// Options of `muster connector`.
 #[derive(Args, Debug)]
 pub(super) struct ConnectorArgs {

@@ -1,41 +1,56 @@
-//! `--limit`.
+//! `--limit NAME=VALUE`: the limits of an app's connector.
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::{Map, Value};
 
-use crate::limits::{AppLimits, LimitsSpec};
+use crate::limits::{AppLimits, LimitsChange, LimitsSpec};
 
-/// What a connector may take.
+/// Limits of a connector.
 #[derive(Args, Clone, Debug)]
 pub(super) struct LimitArgs {
-    /// A limit of the app's, such as `time=250ms`; several are several options. `time` of a decision
-    /// [default: 100ms], `memory` of a decision [32MiB], `calls` of an operation [256], `response`,
-    /// the body of an answer [1MiB], `exchanges`, how long they are kept once an operation is over
-    /// [400d].
+    /// A limit of the connector, such as `time=250ms`; may be given more than once. `time` of a
+    /// decision (10ms to 5s, by default 100ms), `memory` of a decision (1MiB to 64MiB, 32MiB),
+    /// HTTP `calls` of an operation (1 to 1024, 256), `response`, the body of one (1KiB to 8MiB,
+    /// 1MiB), `exchanges`, how long they are kept after the operation (1d to 3653d, 400d). The value
+    /// `default` is the default.
     #[arg(long = "limit", value_name = "NAME=VALUE")]
     limits: Vec<String>,
 }
 
 impl LimitArgs {
-    /// As they are sent to a host.
+    /// The limits of something new: the default for every limit that is not given.
     pub(super) fn spec(&self) -> anyhow::Result<LimitsSpec> {
+        let change = self.change()?.unwrap_or_default();
+        Ok(change.apply(LimitsSpec::default()))
+    }
+
+    /// A change of limits, if one is given.
+    pub(super) fn change(&self) -> anyhow::Result<Option<LimitsChange>> {
         let mut limits = Map::new();
         for limit in &self.limits {
             let Some((name, value)) = limit.split_once('=') else {
-                bail!("--limit {limit}: it is a name and a value, such as time=250ms");
+                bail!("--limit {limit}: give a name and a value, such as time=250ms");
             };
-            let value = value.parse::<u64>().map_or_else(|_| Value::from(value), Value::from);
+            let value = match value {
+                "default" => Value::Null,
+                _ => value.parse::<u64>().map_or_else(|_| Value::from(value), Value::from),
+            };
             if limits.insert(name.to_owned(), value).is_some() {
                 bail!("--limit {name} is given twice");
             }
         }
-        let spec: LimitsSpec = serde_json::from_value(Value::Object(limits)).context("--limit")?;
-        spec.limits().map_err(anyhow::Error::msg)?;
-        Ok(spec)
+        if limits.is_empty() {
+            return Ok(None);
+        }
+        let change: LimitsChange =
+            serde_json::from_value(Value::Object(limits)).context("--limit")?;
+        let alone = change.clone().apply(LimitsSpec::default());
+        alone.limits().map_err(anyhow::Error::msg)?;
+        Ok(Some(change))
     }
 
-    /// What they mean, with what is not said.
+    /// The limits that are in force with these, defaults included.
     pub(super) fn limits(&self) -> anyhow::Result<AppLimits> {
         self.spec()?.limits().map_err(anyhow::Error::msg)
     }

@@ -4,17 +4,20 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table};
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-/// Something is right.
+use crate::admin_api::Page;
+
+/// Success.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// Something is wrong.
+/// Failure.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// Somebody should look.
+/// A warning.
 pub(super) const NOTE: Style = AnsiColor::Yellow.on_default();
 /// A heading.
 pub(super) const STRONG: Style = Style::new().bold();
-/// What is said beside.
+/// Less important text.
 pub(super) const FAINT: Style = Style::new().dimmed();
 /// Names and addresses.
 pub(super) const NAME: Style = AnsiColor::Cyan.on_default();
@@ -22,37 +25,62 @@ pub(super) const NAME: Style = AnsiColor::Cyan.on_default();
 /// Text or JSON.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(super) struct Format {
-    /// Print JSON, for scripts.
+    /// Print JSON, for scripts: what the admin API answers, on one line.
     #[arg(long, global = true)]
     pub(super) json: bool,
 }
 
 impl Format {
-    /// Prints a value as JSON, or as whoever knows it better prints it.
-    pub(super) fn print(self, value: &Value, text: impl FnOnce(&Value)) {
-        if self.json { anstream::println!("{value}") } else { text(value) }
+    /// Prints a value as JSON, or as `text` prints it.
+    pub(super) fn print<T: Serialize>(self, value: &T, text: impl FnOnce(&T)) {
+        if self.json { anstream::println!("{}", json!(value)) } else { text(value) }
     }
+
+    /// Prints a page of a list as JSON or as a table, and says if the list goes on.
+    pub(super) fn print_page<T: Serialize>(self, page: &Page<T>, columns: &[Column<T>]) {
+        self.print(page, |page| {
+            list(&page.items, columns);
+            if page.next.is_some() {
+                anstream::println!("{FAINT}there are more; --limit shows them{FAINT:#}");
+            }
+        });
+    }
+}
+
+/// A column of a table: its heading, and its cell in a row.
+pub(super) type Column<T> = (&'static str, fn(&T) -> String);
+
+/// A table with one row for each item.
+pub(super) fn list<T>(items: &[T], columns: &[Column<T>]) {
+    let headings = columns.iter().map(|(heading, _)| *heading);
+    let rows = items.iter().map(|item| columns.iter().map(|(_, cell)| cell(item)).collect());
+    print_table(headings, rows.collect());
 }
 
 /// A table of some members of each object of an array.
 pub(super) fn table(rows: &Value, columns: &[(&str, &str)]) {
     let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
+    let cells = |row: &Value| columns.iter().map(|(_, member)| text(&row[*member])).collect();
+    print_table(columns.iter().map(|(heading, _)| *heading), rows.iter().map(cells).collect());
+}
+
+fn print_table<'a>(headings: impl Iterator<Item = &'a str>, rows: Vec<Vec<String>>) {
     if rows.is_empty() {
         anstream::println!("{FAINT}none{FAINT:#}");
         return;
     }
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    let heading = |(title, _): &(&str, &str)| Cell::new(title).add_attribute(Attribute::Bold);
-    table.set_header(columns.iter().map(heading));
+    table.set_header(headings.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
     for row in rows {
-        table.add_row(columns.iter().map(|(_, member)| text(&row[*member])));
+        table.add_row(row);
     }
     anstream::println!("{table}");
 }
 
-/// Each member of an object on a line of its own.
-pub(super) fn object(value: &Value) {
+/// Each member of an object on its own line.
+pub(super) fn members(value: &impl Serialize) {
+    let value = json!(value);
     let Some(object) = value.as_object() else { return };
     let width = object.keys().map(String::len).max().unwrap_or_default();
     for (name, value) in object {
@@ -60,10 +88,18 @@ pub(super) fn object(value: &Value) {
     }
 }
 
+/// An optional text; a dash if there is none.
+pub(super) fn optional(text: &Option<String>) -> String {
+    text.clone().unwrap_or_else(|| NONE.to_owned())
+}
+
+/// What stands for a value that is not there.
+const NONE: &str = "–";
+
 /// A value as people write it.
 pub(super) fn text(value: &Value) -> String {
     match value {
-        Value::Null => "–".to_owned(),
+        Value::Null => NONE.to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
         other => other.to_string(),

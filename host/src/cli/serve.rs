@@ -160,7 +160,7 @@ async fn announce(host: &Host, address: SocketAddr, token: &Path) -> anyhow::Res
     );
     if tenants == 0 {
         anstream::println!(
-            "next: `muster app put NAME --connector roster`, then `muster tenant put NAME --app …`, \
+            "next: `muster app create NAME --connector roster`, then `muster tenant create NAME --app …`, \
              then `muster token add TENANT`"
         );
     }

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::connector::Keyring;
 use crate::lifecycle::{
-    AppSpec, Error, Host, HostOptions, NewTenantToken, TenantSpec, TokenSpec, snapshot::ReplyMode,
+    AppChange, Error, Host, HostOptions, NewApp, NewTenant, NewTenantToken, Promotion,
+    TenantChange, TokenSpec, snapshot::ReplyMode,
 };
 use crate::limits::LimitsSpec;
 use crate::sample::Sample;
@@ -153,14 +154,44 @@ impl Stage {
             "private_addresses": true,
         });
         let endpoints = endpoints.into_iter().map(|name| (name.to_owned(), endpoint.clone()));
-        let spec = AppSpec {
+        let endpoints = endpoints.collect();
+        if self.host.config.snapshot().apps.contains_key(name) {
+            return self.set_up_again(name, connector, settings, endpoints).await;
+        }
+        let app = NewApp {
+            name: name.to_owned(),
             connector: connector.to_owned(),
             settings,
-            endpoints: endpoints.collect(),
+            endpoints,
             reply: self.reply,
             limits: LimitsSpec::default(),
         };
-        said(self.host.config.put_app(name, spec).await)
+        said(self.host.config.create_app(app).await)
+    }
+
+    /// Sets an app up as if it was just created. The data may be from an earlier start, whose sample
+    /// app had another address.
+    async fn set_up_again(
+        &self,
+        name: &str,
+        connector: &str,
+        settings: Map<String, Value>,
+        endpoints: Map<String, Value>,
+    ) -> anyhow::Result<()> {
+        let change = AppChange {
+            settings: Some(Some(settings)),
+            endpoints: Some(Some(endpoints)),
+            reply: Some(Some(self.reply)),
+            limits: Some(None),
+            ..AppChange::default()
+        };
+        let promotion = Promotion {
+            connector: connector.to_owned(),
+            accept: true,
+            set: Some(change),
+            ..Promotion::default()
+        };
+        said(self.host.versions.promote(name, &promotion).await).map(drop)
     }
 
     /// Makes a tenant whose people go to this organisation of the app, and a token for it.
@@ -176,8 +207,17 @@ impl Stage {
         if self.knows_organizations(app) {
             settings.insert("organization".to_owned(), Value::String(organization.to_owned()));
         }
-        let spec = TenantSpec { app: app.to_owned(), dialect, settings };
-        said(self.host.config.put_tenant(name, spec).await)?;
+        if self.host.store.tenant(name).await?.is_some() {
+            let change = TenantChange {
+                dialect: Some(Some(dialect)),
+                settings: Some(Some(settings)),
+                ..TenantChange::default()
+            };
+            said(self.host.config.set_tenant(name, change).await)?;
+        } else {
+            let (id, app) = (name.to_owned(), app.to_owned());
+            said(self.host.config.create_tenant(NewTenant { id, app, dialect, settings }).await)?;
+        }
         said(self.host.config.add_token(Some(name), TokenSpec::default()).await)
     }
 

@@ -1,15 +1,20 @@
 //! `muster tenant`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::admin::{Admin, segment};
-use super::app::read;
 use super::output::{self, FAINT, Format, GOOD, NAME, NOTE, STRONG};
+use super::settings::{SettingArgs, SettingChangeArgs, SettingChanges};
+use crate::admin_api::{DisconnectRequest, JobView, Page, TenantQuery, TenantView};
+use crate::lifecycle::snapshot::TenantState;
+use crate::lifecycle::{NewTenant, PeopleAction, Preview, TenantChange};
+use crate::scim::Dialect;
+use crate::store::JobState;
 
 /// Options of `muster tenant`.
 #[derive(Args, Debug)]
@@ -25,145 +30,233 @@ pub(super) struct TenantArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List the tenants.
-    List,
+    List(List),
     /// Show one tenant, and how its requests deviate from the RFCs.
     Show {
         /// The tenant's name.
         name: String,
     },
-    /// Make or change a tenant.
-    Put(Put),
-    /// Hold deprovisioning until the tenant is connected again.
+    /// Create a tenant: one customer organisation's integration with an app.
+    #[command(after_long_help = CREATE_EXAMPLE)]
+    Create(Create),
+    /// Change a tenant: what is given changes, the rest stays.
+    ///
+    /// A tenant cannot change its app. `pause`, `connect` and `disconnect` change its state.
+    Set(Set),
+    /// Hold deprovisioning until the tenant is connected again. Cancels a disconnect.
     Pause {
         /// The tenant's name.
         name: String,
     },
-    /// Connect a tenant that was paused or disconnected.
+    /// Connect a tenant that was paused or disconnected. Cancels a disconnect.
     Connect {
         /// The tenant's name.
         name: String,
     },
-    /// End the integration: first a preview, then the act.
+    /// End the integration: first a preview, then with --proceed.
     Disconnect(Disconnect),
-    /// Never deactivate or delete this person's account.
+    /// Protect an account: it is never deactivated or deleted.
     Protect {
         /// The tenant's name.
         name: String,
-        /// The person's SCIM id.
+        /// The SCIM id of the person.
         id: String,
     },
     /// Lift the protection of an account.
     Unprotect {
         /// The tenant's name.
         name: String,
-        /// The person's SCIM id.
+        /// The SCIM id of the person.
         id: String,
     },
-    /// Remove a tenant that was disconnected, with its directory and tokens.
+    /// Remove a tenant that is disconnected, with its directory and tokens. The journal stays.
     Remove {
         /// The tenant's name.
         name: String,
     },
 }
 
+const CREATE_EXAMPLE: &str = "\
+Example:
+  muster tenant create acme --app crm --dialect okta --set organization=acme
+  muster token add acme";
+
 #[derive(Args, Debug)]
-struct Put {
-    /// The tenant's name, which is part of its base URL: lower-case letters, digits and hyphens.
+struct List {
+    /// Only the tenants of this app.
+    #[arg(long)]
+    app: Option<String>,
+    /// Only the tenants in this state.
+    #[arg(long, value_parser = states())]
+    state: Option<String>,
+    /// Only the tenants whose name begins with this.
+    #[arg(long, value_name = "TEXT")]
+    prefix: Option<String>,
+    /// At most this many [default: all].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+struct Create {
+    /// The tenant's name, which is part of its base URL: 1 to 63 lower-case letters, digits and
+    /// hyphens.
     name: String,
-    /// The app.
+    /// The app. A tenant belongs to its app for good.
     #[arg(long)]
     app: String,
-    /// The identity provider: okta, entra, onelogin, jumpcloud, ping, google or strict. With
-    /// generic, everything harmless is understood, and Okta and Entra are recognised when they call.
-    #[arg(long, default_value = "generic")]
+    /// The identity provider. With `generic`, every harmless deviation from the RFCs is accepted, and
+    /// Okta and Entra are recognised when they call; with `strict`, none is.
+    #[arg(long, default_value = "generic", value_parser = dialects())]
     dialect: String,
-    /// A file with what differs from the app's settings, a JSON object.
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingArgs,
+}
+
+#[derive(Args, Debug)]
+struct Set {
+    /// The tenant's name.
+    name: String,
+    /// The identity provider.
+    #[arg(long, value_parser = dialects())]
+    dialect: Option<String>,
+    #[command(flatten)]
+    settings: SettingChangeArgs,
+    /// Refused by the host, which says why.
+    #[arg(long, hide = true)]
+    app: Option<String>,
 }
 
 #[derive(Args, Debug)]
 struct Disconnect {
     /// The tenant's name.
     name: String,
-    /// What becomes of the people: `release` leaves every account as it is, `deactivate` and
-    /// `remove` take their access away.
+    /// What happens to the people's accounts: `release` leaves every account as it is, `deactivate`
+    /// and `remove` take the people's access away.
     #[arg(long, default_value = "release", value_parser = ["release", "deactivate", "remove"])]
     people: String,
-    /// Do it. Without this, only the preview is shown.
+    /// Disconnect. Without this, only the preview is shown.
     #[arg(long)]
     proceed: bool,
-    /// Do not wait until it is finished.
+    /// Do not wait until the disconnect is finished.
     #[arg(long)]
     no_wait: bool,
 }
 
+fn dialects() -> PossibleValuesParser {
+    PossibleValuesParser::new(Dialect::ALL.map(Dialect::name))
+}
+
+fn states() -> PossibleValuesParser {
+    PossibleValuesParser::new(TenantState::ALL.map(TenantState::name))
+}
+
+fn dialect(name: &str) -> anyhow::Result<Dialect> {
+    Ok(serde_json::from_value(Value::from(name))?)
+}
+
 pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
     let TenantArgs { command, admin, format } = args;
-    let state = |tenant: &Value| {
-        anstream::println!(
-            "tenant {} is {}",
-            output::text(&tenant["id"]),
-            output::text(&tenant["state"])
-        );
-    };
     match command {
-        Command::List => {
-            let tenants = admin.get("/tenants").await?;
-            format.print(&tenants, |tenants| {
-                let columns = [
-                    ("tenant", "id"),
-                    ("app", "app"),
-                    ("dialect", "dialect"),
-                    ("state", "state"),
-                    ("base URL", "base_url"),
-                ];
-                output::table(&tenants["tenants"], &columns);
-            });
-        }
+        Command::List(args) => list(&admin, format, args).await?,
         Command::Show { name } => {
-            format.print(&admin.get(&path(&name, "")).await?, shown);
+            format.print(&admin.get(&path(&name, "")).await?, print_tenant);
         }
-        Command::Put(put) => {
-            let spec =
-                json!({ "app": put.app, "dialect": put.dialect, "settings": read(put.settings)? });
-            format.print(&admin.put(&path(&put.name, ""), spec).await?, shown);
+        Command::Create(args) => {
+            let tenant = NewTenant {
+                id: args.name,
+                app: args.app,
+                dialect: dialect(&args.dialect)?,
+                settings: args.settings.read()?,
+            };
+            format.print(&admin.post("/tenants", &tenant).await?, print_tenant);
+        }
+        Command::Set(args) => {
+            let path = path(&args.name, "");
+            format.print(&admin.patch(&path, &change(args)?).await?, print_tenant);
         }
         Command::Pause { name } => {
-            format.print(&admin.post(&path(&name, "/pause"), Value::Null).await?, state);
+            format.print(&admin.act(&path(&name, "/pause")).await?, print_state);
         }
         Command::Connect { name } => {
-            format.print(&admin.post(&path(&name, "/connect"), Value::Null).await?, state);
+            format.print(&admin.act(&path(&name, "/connect")).await?, print_state);
         }
         Command::Disconnect(args) => disconnect(&admin, format, &args).await?,
         Command::Protect { name, id } => {
             let path = path(&name, &format!("/people/{}/protect", segment(&id)));
-            let done = admin.post(&path, Value::Null).await?;
-            format.print(&done, |_| anstream::println!("{id} is protected"));
+            let (): () = admin.act(&path).await?;
+            format.print(&(), |()| anstream::println!("{id} is protected"));
         }
         Command::Unprotect { name, id } => {
             let path = path(&name, &format!("/people/{}/unprotect", segment(&id)));
-            let done = admin.post(&path, Value::Null).await?;
-            format.print(&done, |_| anstream::println!("{id} is no longer protected"));
+            let (): () = admin.act(&path).await?;
+            format.print(&(), |()| anstream::println!("{id} is not protected any more"));
         }
         Command::Remove { name } => {
-            let gone = admin.delete(&path(&name, "")).await?;
-            format.print(&gone, |_| anstream::println!("tenant {name} is gone"));
+            admin.delete(&path(&name, "")).await?;
+            format.print(&(), |()| anstream::println!("tenant {name} is removed"));
         }
     }
     Ok(())
 }
 
-/// A tenant, and below it what its requests need beyond the RFCs.
-fn shown(tenant: &Value) {
-    let mut facts = tenant.clone();
-    let deviations = facts.as_object_mut().and_then(|it| it.remove("deviations"));
-    output::object(&facts);
-    let deviations = deviations.unwrap_or_default();
-    if deviations.as_array().is_some_and(|it| !it.is_empty()) {
-        anstream::println!("\n{STRONG}Deviates from the RFCs{STRONG:#}, since the host started:");
-        output::table(&deviations, &[("rule", "rule"), ("times", "times"), ("in", "what")]);
+async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
+    let state = args.state.map(|state| serde_json::from_value(Value::from(state))).transpose()?;
+    let filter = TenantQuery { app: args.app, state, prefix: args.prefix };
+    let tenants: Page<TenantView> = admin.list("/tenants", &filter, args.limit).await?;
+    format.print_page(
+        &tenants,
+        &[
+            ("tenant", |tenant| tenant.id.clone()),
+            ("app", |tenant| tenant.app.clone()),
+            ("dialect", |tenant| tenant.dialect.to_string()),
+            ("state", |tenant| tenant.state.name().to_owned()),
+            ("base URL", |tenant| tenant.base_url.clone()),
+        ],
+    );
+    Ok(())
+}
+
+fn change(args: Set) -> anyhow::Result<TenantChange> {
+    let SettingChanges { settings, set_settings, unset_settings } = args.settings.changes()?;
+    let change = TenantChange {
+        dialect: args.dialect.as_deref().map(dialect).transpose()?.map(Some),
+        settings,
+        set_settings,
+        unset_settings,
+        app: args.app.map(Some),
+    };
+    if serde_json::to_value(&change)? == Value::Object(Map::new()) {
+        bail!("nothing to change; `muster tenant set --help` shows what can be changed");
     }
+    Ok(change)
+}
+
+fn print_state(tenant: &TenantView) {
+    anstream::println!("tenant {} is {}", tenant.id, tenant.state.name());
+}
+
+/// A tenant, and below it how its requests deviate from the RFCs.
+fn print_tenant(tenant: &TenantView) {
+    let mut facts = serde_json::json!(tenant);
+    if let Some(facts) = facts.as_object_mut() {
+        facts.remove("deviations");
+    }
+    output::members(&facts);
+    if tenant.deviations.is_empty() {
+        return;
+    }
+    anstream::println!(
+        "\n{STRONG}Accepted deviations from the RFCs since the host started{STRONG:#}"
+    );
+    output::list(
+        &tenant.deviations,
+        &[
+            ("rule", |it| output::text(&serde_json::json!(it.rule))),
+            ("times", |it| it.times.to_string()),
+            ("what the requests do", |it| it.what.clone()),
+        ],
+    );
 }
 
 fn path(tenant: &str, rest: &str) -> String {
@@ -172,64 +265,67 @@ fn path(tenant: &str, rest: &str) -> String {
 
 async fn disconnect(admin: &Admin, format: Format, args: &Disconnect) -> anyhow::Result<()> {
     let path = path(&args.name, "/disconnect");
+    let people: PeopleAction = serde_json::from_value(Value::from(args.people.as_str()))?;
     if !args.proceed {
-        let question = json!({ "people": args.people, "preview": true });
-        format.print(&admin.post(&path, question).await?, preview);
+        let question = DisconnectRequest { people, preview: true };
+        format.print(&admin.post(&path, &question).await?, print_preview);
         return Ok(());
     }
-    let mut progress = admin.post(&path, json!({ "people": args.people })).await?;
-    let goes_on = |it: &Value| it["job"]["state"] == "running";
-    while !args.no_wait && goes_on(&progress) {
+    let request = DisconnectRequest { people, preview: false };
+    let mut job: JobView = admin.post(&path, &request).await?;
+    let at = format!("/jobs/{}", segment(&job.id));
+    while !args.no_wait && job.state == JobState::Running {
         if !format.json {
-            let left = output::text(&progress["connected"]);
+            let left = job.total.saturating_sub(job.done);
             anstream::eprint!("\r{FAINT}{left} people still connected …{FAINT:#}   ");
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
-        progress = admin.get(&path).await?;
+        job = admin.get(&at).await?;
     }
-    format.print(&progress, |progress| {
-        let (state, left) = (&progress["state"], &progress["connected"]);
-        anstream::println!(
-            "\r{GOOD}tenant {} is {}{GOOD:#}; {} people are still connected",
-            args.name,
-            output::text(state),
-            output::text(left)
-        );
-    });
-    let job = &progress["job"];
-    if job["state"] == "blocked" {
-        bail!(
+    let name = &args.name;
+    match job.state {
+        JobState::Running => format.print(&job, |job| {
+            anstream::println!("disconnecting tenant {name}: `muster job show {}`", job.id);
+        }),
+        JobState::Succeeded => format.print(&job, |job| {
+            let note = output::optional(&job.note);
+            anstream::println!("\r{GOOD}tenant {name} is disconnected{GOOD:#}: {note}");
+        }),
+        JobState::Blocked => bail!(
             "the disconnect needs your decision, since {} people could not be let go ({}). \
              `muster operation list --tenant {name}` shows what was tried. Then run it again, \
              also with another --people, or call it off with `muster tenant connect {name}`",
-            output::text(&job["failed"]),
-            output::text(&job["note"]),
-            name = args.name,
-        );
-    }
-    if !args.no_wait && progress["state"] != "disconnected" {
-        bail!("the disconnect did not finish: tenant {} is {}", args.name, progress["state"]);
+            job.failed,
+            output::optional(&job.note),
+        ),
+        JobState::Cancelled | JobState::Failed => {
+            bail!("the disconnect was not finished: {}", output::optional(&job.note))
+        }
     }
     Ok(())
 }
 
-fn preview(preview: &Value) {
-    let number = |name: &str| output::text(&preview[name]);
+fn print_preview(preview: &Preview) {
     anstream::println!(
         "{STRONG}Disconnecting {}{STRONG:#} would {NAME}{}{NAME:#} {} people, {} of them active.",
-        number("tenant"),
-        number("people"),
-        number("total"),
-        number("active"),
+        preview.tenant,
+        output::text(&serde_json::json!(preview.people)),
+        preview.total,
+        preview.active,
     );
-    if preview["refused"] != 0 {
+    if preview.refused != 0 {
         anstream::println!(
             "{NOTE}The connector refuses to decide for {} of them.{NOTE:#}",
-            number("refused")
+            preview.refused
         );
     }
-    let columns =
-        [("person", "user_name"), ("active", "active"), ("what would happen", "decision")];
-    output::table(&preview["named"], &columns);
-    anstream::println!("Nothing was changed. To go on, say --proceed.");
+    output::list(
+        &preview.named,
+        &[
+            ("person", |it| it.user_name.clone()),
+            ("active", |it| it.active.to_string()),
+            ("what would happen", |it| it.decision.clone()),
+        ],
+    );
+    anstream::println!("Nothing was changed. To go on, give --proceed.");
 }

@@ -1,10 +1,11 @@
 //! `muster token`.
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 
 use super::admin::{Admin, segment};
 use super::output::{self, FAINT, Format, NAME};
+use crate::admin_api::{Page, TokenView};
+use crate::lifecycle::{NewTenantToken, TokenSpec};
 
 /// Options of `muster token`.
 #[derive(Args, Debug)]
@@ -19,18 +20,22 @@ pub(super) struct TokenArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a token and show it, once. A tenant has at most two, so that they can be rotated.
+    /// Create a token and show it, once. A tenant has at most two valid tokens, so that they can be
+    /// rotated.
     Add {
         /// The tenant's name.
         tenant: String,
-        /// For Basic authentication: the user name; the token is the password.
+        /// The user name for Basic authentication, of which the token is the password. Without it,
+        /// the token is a bearer token.
         #[arg(long)]
         user: Option<String>,
-        /// Whom `/Me` leads to: a user of the tenant, by userName or SCIM id. Without, it is 501.
+        /// The user of the tenant that `/Me` stands for, by userName or SCIM id. Without it, `/Me` is
+        /// answered with 501.
         #[arg(long, value_name = "USER")]
         owner: Option<String>,
-        /// When it ends, in RFC 3339, such as 2027-01-31T00:00:00Z.
-        #[arg(long)]
+        /// When the token ends, in RFC 3339, such as 2027-01-31T00:00:00Z. Without it, the token is
+        /// valid until it is revoked.
+        #[arg(long, value_name = "TIME")]
         expires: Option<String>,
     },
     /// List a tenant's tokens.
@@ -38,7 +43,7 @@ enum Command {
         /// The tenant's name.
         tenant: String,
     },
-    /// End a token at once.
+    /// Revoke a token at once.
     Revoke {
         /// The tenant's name.
         tenant: String,
@@ -52,36 +57,38 @@ pub(super) async fn run(args: TokenArgs) -> anyhow::Result<()> {
     let path = |tenant: &str| format!("/tenants/{}/tokens", segment(tenant));
     match command {
         Command::Add { tenant, user, owner, expires } => {
-            let spec = json!({ "user": user, "owner": owner, "expires": expires });
-            let token = admin.post(&path(&tenant), spec).await?;
-            format.print(&token, |token| {
-                anstream::println!("base URL  {NAME}{}{NAME:#}", output::text(&token["base_url"]));
-                anstream::println!("token     {NAME}{}{NAME:#}", output::text(&token["token"]));
-                if let Some(owner) = token["owner"].as_str() {
-                    anstream::println!("owner     {NAME}{owner}{NAME:#}, whom /Me leads to");
-                }
-                anstream::println!("{FAINT}It is not shown again.{FAINT:#}");
-            });
+            let spec = TokenSpec { user, owner, expires };
+            let token: NewTenantToken = admin.post(&path(&tenant), &spec).await?;
+            format.print(&token, print_new);
         }
         Command::List { tenant } => {
-            let tokens = admin.get(&path(&tenant)).await?;
-            format.print(&tokens, |tokens| {
-                let columns = [
-                    ("token", "id"),
-                    ("kind", "kind"),
-                    ("user", "user"),
-                    ("owner", "owner"),
-                    ("made", "created"),
-                    ("ends", "expires"),
-                    ("last used", "last_used"),
-                ];
-                output::table(&tokens["tokens"], &columns);
-            });
+            let tokens: Page<TokenView> = admin.list(&path(&tenant), &(), None).await?;
+            format.print_page(
+                &tokens,
+                &[
+                    ("token", |token| token.id.clone()),
+                    ("kind", |token| token.kind.clone()),
+                    ("user", |token| output::optional(&token.user)),
+                    ("owner", |token| output::optional(&token.owner)),
+                    ("created", |token| token.created.clone()),
+                    ("ends", |token| output::optional(&token.expires)),
+                    ("last used", |token| output::optional(&token.last_used)),
+                ],
+            );
         }
         Command::Revoke { tenant, id } => {
-            let gone = admin.delete(&format!("{}/{}", path(&tenant), segment(&id))).await?;
-            format.print(&gone, |_| anstream::println!("token {id} is revoked"));
+            admin.delete(&format!("{}/{}", path(&tenant), segment(&id))).await?;
+            format.print(&(), |()| anstream::println!("token {id} is revoked"));
         }
     }
     Ok(())
+}
+
+fn print_new(token: &NewTenantToken) {
+    anstream::println!("base URL  {NAME}{}{NAME:#}", token.base_url);
+    anstream::println!("token     {NAME}{}{NAME:#}", token.token);
+    if let Some(owner) = &token.owner {
+        anstream::println!("owner     {NAME}{owner}{NAME:#}, whom /Me stands for");
+    }
+    anstream::println!("{FAINT}The token is not shown again.{FAINT:#}");
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::decision::EventKind;
 use crate::scim::Additions;
@@ -23,12 +24,13 @@ const NAME: usize = 64;
 const TEXT_BYTES: usize = 1024;
 
 /// A connector's manifest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Lower-case letters, digits and hyphens.
     pub name: String,
     /// The connector's own version.
+    #[schema(value_type = String)]
     pub version: Version,
     /// One sentence.
     pub description: String,
@@ -38,6 +40,7 @@ pub struct Manifest {
     pub lifecycle: BTreeMap<EventKind, Transition>,
     /// A JSON Schema for the settings of an app and its tenants. The default allows no settings.
     #[serde(default = "no_settings")]
+    #[schema(value_type = Object)]
     pub settings: Value,
     /// The endpoints that the connector calls.
     #[serde(default)]
@@ -47,11 +50,12 @@ pub struct Manifest {
     pub features: Features,
     /// Additions to the standard schemas of SCIM.
     #[serde(default, skip_serializing_if = "Additions::is_empty")]
+    #[schema(value_type = Object)]
     pub scim: Additions,
 }
 
 /// The states that an account can have in an app.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MembershipModel {
     /// Active, suspended, absent.
@@ -61,7 +65,8 @@ pub enum MembershipModel {
 }
 
 /// The effect of an event on a membership, which customers read before they provision anyone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = LifecycleEntry)]
 #[serde(deny_unknown_fields)]
 pub struct Transition {
     /// The state afterwards.
@@ -71,7 +76,8 @@ pub struct Transition {
 }
 
 /// The state that an event leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = LifecycleMembership)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reached {
     /// In the organisation, and able to sign in.
@@ -85,7 +91,8 @@ pub enum Reached {
 }
 
 /// An endpoint that a connector calls by name. The operator configures its address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = DeclaredEndpoint)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointName {
     /// The name in the connector's requests.
@@ -95,7 +102,8 @@ pub struct EndpointName {
 }
 
 /// What a connector supports in addition to users.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ConnectorFeatures)]
 #[serde(default, deny_unknown_fields)]
 pub struct Features {
     /// The connector decides about group events.

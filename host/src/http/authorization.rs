@@ -21,8 +21,11 @@ pub(super) struct Caller(pub(super) Arc<Tenant>, pub(super) Version);
 /// The same, and the id of the user whom the token belongs to.
 pub(super) struct Owned(pub(super) Caller, pub(super) Option<String>);
 
-/// Somebody with an admin token.
-pub(super) struct Operator;
+/// The caller of the admin API.
+pub(super) struct Operator {
+    /// The id of the admin token that was presented.
+    pub(super) token: String,
+}
 
 impl FromRequestParts<Arc<Host>> for Caller {
     type Rejection = Refused;
@@ -62,9 +65,9 @@ impl FromRequestParts<Arc<Host>> for Operator {
         let presented = presented(parts).ok_or_else(denied)?;
         let snapshot = host.config.snapshot();
         let token = presented.id().and_then(|id| snapshot.operator_tokens.get(id));
-        use_token(host, &presented, token.map(Arc::as_ref)).ok_or_else(denied)?;
+        let token = use_token(host, &presented, token.map(Arc::as_ref)).ok_or_else(denied)?;
         readable(&RawPathParams::from_request_parts(parts, host).await)?;
-        Ok(Self)
+        Ok(Self { token: token.id.clone() })
     }
 }
 

@@ -28,7 +28,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
-pub use apps::AppSpec;
+pub use apps::{AppChange, NewApp};
 pub use client_observations::{ClientObservations, Deviation};
 pub use connector_reference::ConnectorVersion;
 pub use credential::Credential;
@@ -36,7 +36,7 @@ pub use host_key::HostKey;
 pub(in crate::lifecycle) use host_key::random as random_bytes;
 pub(in crate::lifecycle) use settings::check_app_configuration;
 pub(crate) use settings::check_settings;
-pub use tenants::{NewTenantToken, TenantSpec, TokenSpec};
+pub use tenants::{NewTenant, NewTenantToken, TenantChange, TokenSpec};
 
 use super::options::HostOptions;
 use super::tasks::Tasks;

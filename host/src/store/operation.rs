@@ -1,9 +1,11 @@
 //! The journal: operations, each one event from request to outcome, and their exchanges with the app.
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
+use utoipa::ToSchema;
 
 use super::Store;
 use crate::decision::EventKind;
@@ -60,7 +62,8 @@ pub struct OperationRow {
 }
 
 /// How far an operation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum OperationState {
     /// On its way.
     Open,

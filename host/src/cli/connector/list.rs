@@ -2,12 +2,23 @@
 
 use clap::Args;
 
+use crate::admin_api::{ConnectorQuery, Page};
 use crate::cli::admin::Admin;
 use crate::cli::output::{self, Format};
+use crate::lifecycle::ConnectorSummary;
 
-/// List the versions that there are.
+/// List the connector versions of the host, the oldest first.
 #[derive(Args, Debug)]
 pub(super) struct ListArgs {
+    /// Only the versions of the connector with this name.
+    #[arg(long)]
+    name: Option<String>,
+    /// Only the retired versions.
+    #[arg(long)]
+    retired: bool,
+    /// At most this many [default: all].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
     #[command(flatten)]
     admin: Admin,
     #[command(flatten)]
@@ -15,18 +26,20 @@ pub(super) struct ListArgs {
 }
 
 pub(super) async fn run(args: ListArgs) -> anyhow::Result<()> {
-    let connectors = args.admin.get("/connectors").await?;
-    args.format.print(&connectors, |connectors| {
-        let columns = [
-            ("connector", "name"),
-            ("version", "version"),
-            ("digest", "digest"),
-            ("signed by", "signer"),
-            ("decides for", "apps"),
-            ("for tenant alone", "tenants"),
-            ("retired", "retired"),
-        ];
-        output::table(&connectors["connectors"], &columns);
-    });
+    let ListArgs { name, retired, limit, admin, format } = args;
+    let filter = ConnectorQuery { name, retired: retired.then_some(true) };
+    let connectors: Page<ConnectorSummary> = admin.list("/connectors", &filter, limit).await?;
+    format.print_page(
+        &connectors,
+        &[
+            ("connector", |it| it.name.clone()),
+            ("version", |it| it.version.clone()),
+            ("digest", |it| it.digest.clone()),
+            ("signed by", |it| output::optional(&it.signer)),
+            ("decides for", |it| it.apps.join(", ")),
+            ("for tenant alone", |it| it.tenants.join(", ")),
+            ("retired", |it| output::optional(&it.retired)),
+        ],
+    );
     Ok(())
 }

@@ -2,15 +2,15 @@
 
 use std::io::{BufRead, IsTerminal};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::replay;
 use crate::cli::admin::{Admin, segment};
-use crate::cli::output::{self, FAINT, Format, GOOD, NAME, STRONG};
+use crate::cli::output::{FAINT, Format, GOOD, NAME, STRONG};
+use crate::cli::settings::SettingChangeArgs;
 use crate::cli::succession::Following;
-use crate::lifecycle::{ConnectorVersion, Promoted};
+use crate::lifecycle::{AppChange, ConnectorVersion, Promoted, Promotion, ReplaySpec};
 
 /// Put a version to work for an app, without a restart. What is under way ends as it began.
 ///
@@ -33,30 +33,40 @@ pub(super) struct PromoteArgs {
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     last: u64,
     #[command(flatten)]
+    settings: SettingChangeArgs,
+    #[command(flatten)]
     admin: Admin,
     #[command(flatten)]
     format: Format,
 }
 
 pub(super) async fn run(args: PromoteArgs) -> anyhow::Result<()> {
-    let mut promotion = json!({
-        "connector": args.connector, "tenants": args.tenants, "accept": true,
-    });
+    let set = args.settings.clone().changes()?.of_app();
+    let mut promotion = Promotion {
+        connector: args.connector.clone(),
+        tenants: args.tenants.clone(),
+        accept: true,
+        set: set.clone(),
+        ..Promotion::default()
+    };
     if !args.yes {
-        let Some(from) = asked(&args).await? else {
+        let Some(from) = asked(&args, set).await? else {
             anstream::println!("nothing was changed");
             return Ok(());
         };
-        promotion["from"] = json!(from.map(|before| before.digest));
+        promotion.from = from.map(|before| before.digest);
     }
     let path = format!("/apps/{}/promote", segment(&args.app));
-    let promoted = args.admin.post(&path, promotion).await?;
+    let promoted: Promoted = args.admin.post(&path, &promotion).await?;
     args.format.print(&promoted, |promoted| told("promoted", promoted));
     Ok(())
 }
 
 /// Shows what would change and asks. The version that was looked at, if the answer is yes.
-async fn asked(args: &PromoteArgs) -> anyhow::Result<Option<Option<ConnectorVersion>>> {
+async fn asked(
+    args: &PromoteArgs,
+    set: Option<AppChange>,
+) -> anyhow::Result<Option<Option<ConnectorVersion>>> {
     let PromoteArgs { connector, app, tenants, admin, .. } = args;
     if args.format.json || !std::io::stdin().is_terminal() {
         bail!(
@@ -64,14 +74,19 @@ async fn asked(args: &PromoteArgs) -> anyhow::Result<Option<Option<ConnectorVers
              {connector} --app {app}`, then give --yes"
         );
     }
-    let question = json!({ "connector": connector, "tenants": tenants, "preview": true });
-    let preview = admin.post(&format!("/apps/{}/promote", segment(app)), question).await?;
-    let preview: Promoted =
-        serde_json::from_value(preview).context("another version of muster answers")?;
+    let question = Promotion {
+        connector: connector.clone(),
+        tenants: tenants.clone(),
+        preview: true,
+        set,
+        ..Promotion::default()
+    };
+    let path = format!("/apps/{}/promote", segment(app));
+    let preview: Promoted = admin.post(&path, &question).await?;
     anstream::print!("{}", Following(&preview));
-    let tenant = if let [tenant] = tenants.as_slice() { Some(tenant) } else { None };
-    let digest = &preview.connector.digest;
-    let spec = json!({ "connector": digest, "last": args.last, "tenant": tenant });
+    let tenant = if let [tenant] = tenants.as_slice() { Some(tenant.clone()) } else { None };
+    let connector = preview.connector.digest.clone();
+    let spec = ReplaySpec { connector, last: Some(args.last), tenant, since: None };
     replay::print(&replay::replay(admin, app, spec).await?);
     anstream::print!("{STRONG}promote it?{STRONG:#} [y/N] ");
     std::io::Write::flush(&mut std::io::stdout())?;
@@ -82,21 +97,19 @@ async fn asked(args: &PromoteArgs) -> anyhow::Result<Option<Option<ConnectorVers
 }
 
 /// Who decides from now on.
-pub(super) fn told(done: &str, promoted: &Value) {
-    let connector = &promoted["connector"];
-    let name =
-        format!("{}@{}", output::text(&connector["name"]), output::text(&connector["version"]));
-    let (app, tenants) = (output::text(&promoted["app"]), output::text(&promoted["tenants"]));
+pub(super) fn told(done: &str, promoted: &Promoted) {
+    let Promoted { app, connector, .. } = promoted;
+    let tenants = promoted.tenants.join(", ");
     let whom = if tenants.is_empty() {
         format!("app {app} is")
     } else {
         format!("tenant {tenants} of app {app} is")
     };
     anstream::println!(
-        "{GOOD}{done}{GOOD:#}: {whom} decided by {NAME}{name}{NAME:#} {FAINT}{}{FAINT:#}",
-        output::text(&connector["digest"])
+        "{GOOD}{done}{GOOD:#}: {whom} decided by {NAME}{connector}{NAME:#} {FAINT}{}{FAINT:#}",
+        connector.digest
     );
-    let ended = output::text(&promoted["ended"]);
+    let ended = promoted.ended.join(", ");
     if !ended.is_empty() {
         anstream::println!("tenant {ended} has no version of its own any more");
     }

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::registry::{self, Place, SCHEME};
-use crate::cli::admin::{Admin, Body};
+use crate::cli::admin::Admin;
 use crate::cli::output::{self, FAINT, Format, GOOD, NAME};
 
 /// Verify, compile and try a connector, and keep it. It decides nothing until it is promoted.
@@ -41,7 +40,7 @@ pub(super) async fn run(args: PushArgs) -> anyhow::Result<()> {
         });
         return Ok(());
     }
-    let pushed = admin.call(Method::POST, "/connectors", Body::Bytes(wasm)).await?;
+    let pushed: Value = admin.push("/connectors", wasm).await?;
     format.print(&pushed, kept);
     Ok(())
 }

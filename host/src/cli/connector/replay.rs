@@ -6,12 +6,12 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::admin::{Admin, segment};
 use crate::cli::output::{self, BAD, FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use crate::clock::{Clock, rfc3339};
-use crate::lifecycle::{DifferenceGroup, Example, ReplayReport, ReplayUpdate, Timing};
+use crate::lifecycle::{DifferenceGroup, Example, ReplayReport, ReplaySpec, ReplayUpdate, Timing};
 
 /// The exit status where something differs; 1 is an error.
 const DIFFERS: u8 = 2;
@@ -49,24 +49,27 @@ pub(super) struct ReplayArgs {
 
 pub(super) async fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
     let since = args.since.as_deref().map(moment).transpose()?;
-    let spec = json!({
-        "connector": args.connector, "since": since, "last": args.last, "tenant": args.tenant,
-    });
+    let (connector, last, tenant) = (args.connector, args.last, args.tenant);
+    let spec = ReplaySpec { connector, since, last, tenant };
     let report = replay(&args.admin, &args.app, spec).await?;
-    args.format.print(&serde_json::to_value(&report)?, |_| print(&report));
+    args.format.print(&report, print);
     Ok(if report.alike { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
 }
 
 /// Replays, with a bar that shows how far it is where somebody watches.
-pub(super) async fn replay(admin: &Admin, app: &str, spec: Value) -> anyhow::Result<ReplayReport> {
+pub(super) async fn replay(
+    admin: &Admin,
+    app: &str,
+    spec: ReplaySpec,
+) -> anyhow::Result<ReplayReport> {
     let bar = ProgressBar::new(0);
     bar.set_style(ProgressStyle::with_template(
         "{bar:30} {human_pos} of about {human_len} decisions, {per_sec}, {msg}",
     )?);
     let mut ended = None;
     let path = format!("/apps/{}/replay", segment(app));
-    let heard = admin.lines(&path, spec, |line| {
-        match serde_json::from_value(line).context("another version of muster answers")? {
+    let heard = admin.lines(&path, &spec, |line| {
+        match line {
             ReplayUpdate::Progress(progress) => {
                 bar.set_length(progress.about);
                 bar.set_position(progress.decisions);
@@ -152,7 +155,7 @@ fn tell(pace: &Timing) {
 }
 
 /// A moment, or how long ago it was.
-fn moment(text: &str) -> anyhow::Result<String> {
+pub(in crate::cli) fn moment(text: &str) -> anyhow::Result<String> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(rfc3339(at));
     }

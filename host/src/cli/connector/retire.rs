@@ -1,10 +1,10 @@
 //! `muster connector retire`.
 
 use clap::Args;
-use serde_json::Value;
 
 use crate::cli::admin::{Admin, segment};
-use crate::cli::output::{self, Format, GOOD, NAME};
+use crate::cli::output::{Format, GOOD, NAME};
+use crate::lifecycle::ConnectorDetail;
 
 /// Remove a version that nobody uses any more. Its name stays, since the journal names it.
 #[derive(Args, Debug)]
@@ -19,9 +19,9 @@ pub(super) struct RetireArgs {
 
 pub(super) async fn run(args: RetireArgs) -> anyhow::Result<()> {
     let path = format!("/connectors/{}/retire", segment(&args.connector));
-    let retired = args.admin.post(&path, Value::Null).await?;
+    let retired: ConnectorDetail = args.admin.act(&path).await?;
     args.format.print(&retired, |retired| {
-        let (name, version) = (output::text(&retired["name"]), output::text(&retired["version"]));
+        let ConnectorDetail { name, version, .. } = retired;
         anstream::println!("{GOOD}retired{GOOD:#} {NAME}{name}@{version}{NAME:#}");
     });
     Ok(())

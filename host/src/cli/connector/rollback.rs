@@ -1,11 +1,11 @@
 //! `muster connector rollback`.
 
 use clap::Args;
-use serde_json::json;
 
 use super::promote;
 use crate::cli::admin::{Admin, segment};
 use crate::cli::output::Format;
+use crate::lifecycle::{Promoted, Rollback};
 
 /// Go back to the version before, at once.
 ///
@@ -27,7 +27,7 @@ pub(super) struct RollbackArgs {
 
 pub(super) async fn run(args: RollbackArgs) -> anyhow::Result<()> {
     let path = format!("/apps/{}/rollback", segment(&args.app));
-    let back = args.admin.post(&path, json!({ "tenants": args.tenants })).await?;
+    let back: Promoted = args.admin.post(&path, &Rollback { tenants: args.tenants }).await?;
     args.format.print(&back, |back| promote::told("rolled back", back));
     Ok(())
 }

@@ -18,7 +18,8 @@ pub(super) struct ShowArgs {
 }
 
 pub(super) async fn run(args: ShowArgs) -> anyhow::Result<()> {
-    let detail = args.admin.get(&format!("/connectors/{}", segment(&args.connector))).await?;
+    let detail: Value =
+        args.admin.get(&format!("/connectors/{}", segment(&args.connector))).await?;
     args.format.print(&detail, |detail| {
         manifest(&detail["manifest"], &output::text(&detail["version"]));
         origin(detail);

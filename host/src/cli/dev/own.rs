@@ -97,7 +97,7 @@ impl Own<'_> {
             pushed.manifest.endpoints.iter().all(|it| app.endpoints.contains_key(&it.name))
         };
         let promoted = match &app {
-            // What was set there since, by `muster app put` say, stays.
+            // What was set there since, by `muster app set` say, stays.
             Some(app) if self.settings.is_none() && reaches(app) => {
                 let connector = pushed.digest.clone();
                 let promotion = Promotion { connector, accept: true, ..Promotion::default() };

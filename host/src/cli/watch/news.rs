@@ -101,7 +101,7 @@ impl fmt::Display for Loaded {
         let name = &connector.name;
         if apps.is_empty() {
             writeln!(f, "{connector}: no app is decided by {name} yet")?;
-            writeln!(f, "next: muster app put NAME --connector {connector}")?;
+            writeln!(f, "next: muster app create NAME --connector {connector}")?;
         }
         if let Some(beside) = self.beside.as_deref().map(named) {
             let counts = "the file that changes last decides";

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{Manifest, Transition};
 use crate::decision::EventKind;
 
 /// The changes that an operator reads before replacing one version by another.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = VersionChanges)]
 pub struct ManifestChanges {
     /// Endpoints, features, settings and schemas that only the later version asks for.
     pub asks: Vec<String>,
@@ -18,7 +20,7 @@ pub struct ManifestChanges {
 }
 
 /// A changed row of the lifecycle table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LifecycleChange {
     /// The event.
     pub event: EventKind,

@@ -4,93 +4,264 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::super::answer;
 use super::super::authorization::Operator;
-use super::{Answered, Perhaps, Spec, ok};
-use crate::lifecycle::{AppSpec, ConnectorVersion, Host, Promotion, Rollback};
+use super::list::{List, versions_of};
+use super::request::{JsonBody, ListParameters, OptionalBody, Unfiltered};
+use super::{Answered, created, ok};
+use crate::admin_api::{AppPath, AppView, Page, PageQuery};
+use crate::lifecycle::{
+    AppChange, ConnectorVersion, Error, Host, NewApp, Promoted, Promotion, Rollback,
+};
 use crate::limits::LimitsSpec;
 use crate::scim;
 use crate::store::AppRow;
 
-pub(super) async fn list(_: Operator, State(host): State<Arc<Host>>) -> Answered {
-    let apps = host.store.apps().await?;
-    let versions = host.versions.by_digest().await?;
-    let apps = apps.iter().map(|row| view(row, &versions)).collect::<anyhow::Result<Vec<_>>>()?;
-    ok(&json!({ "apps": apps }))
+const APPS: List = List("apps");
+
+/// List the apps, by name.
+#[utoipa::path(
+    get,
+    path = "/apps",
+    operation_id = "list_apps",
+    tag = "Apps",
+    params(PageQuery),
+    responses((status = 200, description = "A page of the apps.", body = Page<AppView>))
+)]
+pub(super) async fn list(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    parameters: ListParameters<Unfiltered>,
+) -> Answered {
+    let after = APPS.after(&parameters)?;
+    let rows = host.store.app_page(after.as_deref(), parameters.limit + 1).await?;
+    let versions = versions(&host, &rows).await?;
+    ok(&APPS.page(rows, parameters.limit, |row| &row.name, |row| view(&row, &versions))?)
 }
 
+/// Show one app.
+#[utoipa::path(
+    get,
+    path = "/apps/{app}",
+    operation_id = "show_app",
+    tag = "Apps",
+    params(AppPath),
+    responses(
+        (status = 200, description = "The app.", body = AppView),
+        (status = 404, description = "There is no app of this name."),
+    )
+)]
 pub(super) async fn show(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(app): Path<String>,
+    Path(AppPath { app }): Path<AppPath>,
 ) -> Answered {
-    let apps = host.store.apps().await?;
-    match apps.iter().find(|row| row.name == app) {
-        Some(row) => ok(&view(row, &host.versions.by_digest().await?)?),
-        None => Err(scim::Error::new(404, format!("no app {app}")).into()),
-    }
+    ok(&one(&host, &app).await?)
 }
 
-pub(super) async fn put(
+/// Create an app.
+///
+/// The connector that is named decides for it from now on. Settings are checked by the connector's
+/// schema, together with a tenant's, when the first tenant is created.
+#[utoipa::path(
+    post,
+    path = "/apps",
+    operation_id = "create_app",
+    tag = "Apps",
+    request_body = NewApp,
+    responses(
+        (
+            status = 201,
+            description = "The app was created.",
+            body = AppView,
+            headers(("location" = String, description = "The path of the app."))
+        ),
+        (status = 404, description = "There is no such connector."),
+        (
+            status = 409,
+            description = "There is an app of this name, or the connector is retired or cannot be \
+                loaded."
+        ),
+        (
+            status = 422,
+            description = "The name, an endpoint or a limit is not acceptable, or an endpoint that \
+                the connector needs is missing."
+        ),
+    )
+)]
+pub(super) async fn create(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(app): Path<String>,
-    Spec(spec): Spec<AppSpec>,
+    JsonBody(app): JsonBody<NewApp>,
 ) -> Answered {
-    host.config.put_app(&app, spec).await?;
-    show(Operator, State(host), Path(app)).await
+    let name = app.name.clone();
+    host.config.create_app(app).await?;
+    created(&format!("/admin/v1/apps/{name}"), &one(&host, &name).await?)
 }
 
+/// Change an app.
+///
+/// What the body states changes, the rest stays. The connector is changed by a promotion or a
+/// rollback instead.
+#[utoipa::path(
+    patch,
+    path = "/apps/{app}",
+    operation_id = "set_app",
+    tag = "Apps",
+    params(AppPath),
+    request_body = AppChange,
+    responses(
+        (status = 200, description = "The app after the change.", body = AppView),
+        (status = 404, description = "There is no app of this name."),
+        (
+            status = 422,
+            description = "A setting, an endpoint or a limit is not acceptable to the connector or \
+                the host, or the request names a connector."
+        ),
+    )
+)]
+pub(super) async fn set(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(AppPath { app }): Path<AppPath>,
+    JsonBody(change): JsonBody<AppChange>,
+) -> Answered {
+    host.config.set_app(&app, change).await?;
+    ok(&one(&host, &app).await?)
+}
+
+/// Remove an app that no tenant uses.
+#[utoipa::path(
+    delete,
+    path = "/apps/{app}",
+    operation_id = "remove_app",
+    tag = "Apps",
+    params(AppPath),
+    responses(
+        (status = 204, description = "The app was removed."),
+        (status = 404, description = "There is no app of this name."),
+        (status = 409, description = "A tenant uses the app."),
+    )
+)]
 pub(super) async fn remove(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(app): Path<String>,
+    Path(AppPath { app }): Path<AppPath>,
 ) -> Answered {
     host.config.remove_app(&app).await?;
     Ok(answer::empty())
 }
 
+/// Promote a connector version.
+///
+/// From now on it decides for the app and all its tenants, or only for the tenants that are named.
+/// Operations in progress end with the version that they began with.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/promote",
+    operation_id = "promote",
+    tag = "Apps",
+    params(AppPath),
+    request_body = Promotion,
+    responses(
+        (status = 200, description = "What was promoted, or would be.", body = Promoted),
+        (status = 404, description = "There is no such app, connector, or tenant of the app."),
+        (
+            status = 409,
+            description = "The connector is retired or cannot be loaded, it asks for more than the \
+                version before and `accept` is not set, or another version than `from` decides."
+        ),
+        (
+            status = 422,
+            description = "The app's endpoints or settings do not serve the connector."
+        ),
+    )
+)]
 pub(super) async fn promote(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(app): Path<String>,
-    Spec(promotion): Spec<Promotion>,
+    Path(AppPath { app }): Path<AppPath>,
+    JsonBody(promotion): JsonBody<Promotion>,
 ) -> Answered {
     ok(&host.versions.promote(&app, &promotion).await?)
 }
 
+/// Go back to the connector version before.
+///
+/// For the app and all its tenants, or only for the tenants that are named. The body may be left
+/// out.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/rollback",
+    operation_id = "roll_back",
+    tag = "Apps",
+    params(AppPath),
+    request_body = Option<Rollback>,
+    responses(
+        (status = 200, description = "The version that decides now.", body = Promoted),
+        (status = 404, description = "There is no such app, or tenant of the app."),
+        (
+            status = 409,
+            description = "There is no version before, a tenant has no version of its own, or the \
+                version before cannot be loaded."
+        ),
+        (
+            status = 422,
+            description = "The app's endpoints or settings do not serve the connector."
+        ),
+    )
+)]
 pub(super) async fn rollback(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(app): Path<String>,
-    Perhaps(rollback): Perhaps<Rollback>,
+    Path(AppPath { app }): Path<AppPath>,
+    OptionalBody(rollback): OptionalBody<Rollback>,
 ) -> Answered {
     ok(&host.versions.rollback(&app, &rollback).await?)
 }
 
+async fn one(host: &Host, app: &str) -> Result<AppView, Error> {
+    match host.store.app(app).await? {
+        Some(row) => Ok(view(&row, &versions(host, std::slice::from_ref(&row)).await?)?),
+        None => Err(scim::Error::new(404, format!("no app {app}")).into()),
+    }
+}
+
+/// The connectors that these apps name, by digest.
+async fn versions(
+    host: &Host,
+    rows: &[AppRow],
+) -> anyhow::Result<HashMap<String, ConnectorVersion>> {
+    let mut digests = Vec::new();
+    for row in rows {
+        digests.extend(row.connector.as_deref());
+        digests.extend(row.previous.as_deref());
+    }
+    versions_of(host, digests).await
+}
+
 /// An app as operators see it: secrets given as values are never shown again.
-fn view(row: &AppRow, versions: &HashMap<String, ConnectorVersion>) -> anyhow::Result<Value> {
+fn view(row: &AppRow, versions: &HashMap<String, ConnectorVersion>) -> anyhow::Result<AppView> {
     let named = |digest: &Option<String>| {
         digest.as_ref().and_then(|digest| versions.get(digest)).map(ToString::to_string)
     };
     let limits: LimitsSpec = serde_json::from_str(&row.limits)?;
-    let limits = limits.limits().ok();
-    let mut endpoints: Value = serde_json::from_str(&row.endpoints)?;
-    conceal(&mut endpoints);
-    Ok(json!({
-        "name": row.name,
-        "version": named(&row.connector),
-        "connector": row.connector,
-        "previous_version": named(&row.previous),
-        "previous": row.previous,
-        "settings": serde_json::from_str::<Value>(&row.settings)?,
-        "endpoints": endpoints,
-        "reply": row.reply,
-        "limits": limits.map_or(Value::Null, |limits| limits.to_json()),
-        "created": row.created,
-    }))
+    let mut endpoints: Map<String, Value> = serde_json::from_str(&row.endpoints)?;
+    endpoints.values_mut().for_each(conceal);
+    Ok(AppView {
+        name: row.name.clone(),
+        version: named(&row.connector),
+        connector: row.connector.clone(),
+        previous_version: named(&row.previous),
+        previous: row.previous.clone(),
+        settings: serde_json::from_str(&row.settings)?,
+        endpoints,
+        reply: serde_json::from_value(Value::from(row.reply.clone()))?,
+        limits: limits.limits().map_err(anyhow::Error::msg)?.shown(),
+        created: row.created.clone(),
+    })
 }
 
 /// Hides every secret that was given as `{"value": …}`.
@@ -109,6 +280,8 @@ fn conceal(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

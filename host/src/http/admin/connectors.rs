@@ -3,39 +3,122 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use serde_json::json;
 
-use super::super::answer;
 use super::super::authorization::Operator;
 use super::super::body::WasmBody;
-use super::{Answered, ok};
-use crate::lifecycle::Host;
+use super::list::List;
+use super::request::ListParameters;
+use super::{Answered, json, ok};
+use crate::admin_api::{ConnectorPath, ConnectorQuery, Page, PageQuery};
+use crate::lifecycle::{ConnectorDetail, ConnectorSummary, Host, Pushed};
+use crate::store::ConnectorRow;
 
-pub(super) async fn list(_: Operator, State(host): State<Arc<Host>>) -> Answered {
-    ok(&json!({ "connectors": host.versions.connector_summaries().await? }))
+const CONNECTORS: List = List("connectors");
+
+/// List the connector versions, the oldest first.
+///
+/// Development builds that were replaced are left out.
+#[utoipa::path(
+    get,
+    path = "/connectors",
+    operation_id = "list_connectors",
+    tag = "Connectors",
+    params(PageQuery, ConnectorQuery),
+    responses((status = 200, description = "A page of the versions.", body = Page<ConnectorSummary>))
+)]
+pub(super) async fn list(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    parameters: ListParameters<ConnectorQuery>,
+) -> Answered {
+    let after = CONNECTORS.after(&parameters)?;
+    let ListParameters { limit, filter, .. } = parameters;
+    let wanted = |row: &ConnectorRow| {
+        filter.name.as_ref().is_none_or(|name| row.name == *name)
+            && filter.retired.is_none_or(|retired| row.retired.is_some() == retired)
+    };
+    let found = host.versions.summaries(wanted, after, limit as usize + 1).await?;
+    ok(&CONNECTORS.page(found, limit, |it| &it.digest, Ok::<_, anyhow::Error>)?)
 }
 
+/// Push a connector.
+///
+/// It is verified, compiled and kept, and decides nothing until it is promoted. A `Content-Digest`
+/// (RFC 9530) is checked.
+#[utoipa::path(
+    post,
+    path = "/connectors",
+    operation_id = "push_connector",
+    tag = "Connectors",
+    request_body(
+        content = Vec<u8>,
+        content_type = "application/wasm",
+        description = "A WebAssembly component or core module of at most 32 MiB."
+    ),
+    responses(
+        (status = 200, description = "This very file was there already.", body = Pushed),
+        (status = 201, description = "The version was added.", body = Pushed),
+        (
+            status = 409,
+            description = "This version was pushed before with other content: versions are \
+                immutable."
+        ),
+        (
+            status = 422,
+            description = "The file is not a valid connector, is not signed by a trusted key, or \
+                does not match its digest."
+        ),
+    )
+)]
 pub(super) async fn push(
     _: Operator,
     State(host): State<Arc<Host>>,
     WasmBody(wasm): WasmBody,
 ) -> Answered {
     let pushed = host.versions.push(wasm).await?;
-    Ok(answer::json(if pushed.known { 200 } else { 201 }, serde_json::to_string(&pushed)?))
+    json(if pushed.known { 200 } else { 201 }, &pushed)
 }
 
+/// Show one connector version, with its manifest and where it is used.
+#[utoipa::path(
+    get,
+    path = "/connectors/{reference}",
+    operation_id = "show_connector",
+    tag = "Connectors",
+    params(ConnectorPath),
+    responses(
+        (status = 200, description = "The version.", body = ConnectorDetail),
+        (status = 404, description = "There is no such connector."),
+    )
+)]
 pub(super) async fn show(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(reference): Path<String>,
+    Path(ConnectorPath { reference }): Path<ConnectorPath>,
 ) -> Answered {
     ok(&host.versions.connector_detail(&reference).await?)
 }
 
+/// Retire a version that is not used any more.
+///
+/// Its component is removed; its name, version and manifest stay, because the journal names them.
+#[utoipa::path(
+    post,
+    path = "/connectors/{reference}/retire",
+    operation_id = "retire_connector",
+    tag = "Connectors",
+    params(ConnectorPath),
+    responses(
+        (status = 200, description = "The retired version.", body = ConnectorDetail),
+        (status = 404, description = "There is no such connector."),
+        (status = 409, description = "The version is in use."),
+        (status = 422, description = "The connector has several versions; name one."),
+    )
+)]
 pub(super) async fn retire(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(reference): Path<String>,
+    Path(ConnectorPath { reference }): Path<ConnectorPath>,
 ) -> Answered {
     host.versions.retire(&reference).await?;
     ok(&host.versions.connector_detail(&reference).await?)

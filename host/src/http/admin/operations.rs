@@ -3,126 +3,175 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use axum::extract::{Path, State};
 
 use super::super::authorization::Operator;
+use super::list::{List, versions_of};
+use super::request::ListParameters;
 use super::{Answered, ok};
-use crate::lifecycle::{ConnectorVersion, Host};
+use crate::admin_api::{
+    ExchangeView, OperationDetail, OperationPath, OperationQuery, OperationSummary, Page, PageQuery,
+};
+use crate::clock::first_id_of;
+use crate::lifecycle::{ConnectorVersion, Error, Host};
 use crate::scim;
-use crate::store::{ExchangeRow, OperationFilter, OperationRow, OperationState};
+use crate::store::{ExchangeRow, OperationFilter, OperationRow};
 
-/// How many operations are listed where nobody says.
-const PAGE: u32 = 50;
-/// No list is longer.
-const LONGEST_PAGE: u32 = 1000;
+const OPERATIONS: List = List("operations");
 
-/// Which operations.
-#[derive(Deserialize)]
-pub(super) struct Wanted {
-    tenant: Option<String>,
-    resource: Option<String>,
-    state: Option<String>,
-    before: Option<String>,
-    limit: Option<u32>,
-}
-
+/// List operations, the newest first.
+#[utoipa::path(
+    get,
+    path = "/operations",
+    operation_id = "list_operations",
+    tag = "Operations",
+    params(PageQuery, OperationQuery),
+    responses(
+        (status = 200, description = "A page of the operations.", body = Page<OperationSummary>)
+    )
+)]
 pub(super) async fn list(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Query(wanted): Query<Wanted>,
+    parameters: ListParameters<OperationQuery>,
 ) -> Answered {
-    let state = match wanted.state.as_deref() {
-        None => None,
-        Some(name) => Some(OperationState::named(name).ok_or_else(|| {
-            scim::Error::new(
-                422,
-                format!("{name:?} is no state; use open, held, done, refused, failed or dropped"),
-            )
-        })?),
+    let before = OPERATIONS.after(&parameters)?;
+    let ListParameters { limit, filter, .. } = parameters;
+    let wanted = OperationFilter {
+        tenant: filter.tenant,
+        resource: filter.resource,
+        state: filter.state,
+        kind: filter.kind,
+        before,
+        limit: limit + 1,
+        ..OperationFilter::default()
     };
-    let operations = host
-        .store
-        .operations(&OperationFilter {
-            tenant: wanted.tenant,
-            resource: wanted.resource,
-            state,
-            before: wanted.before,
-            limit: wanted.limit.unwrap_or(PAGE).min(LONGEST_PAGE),
-            ..OperationFilter::default()
-        })
-        .await?;
-    let versions = host.versions.by_digest().await?;
-    let operations = operations.iter().map(|row| summary(row, &versions));
-    ok(&json!({ "operations": operations.collect::<Vec<_>>() }))
+    let mut rows = host.store.operations(&wanted).await?;
+    if let Some(since) = filter.since.map(first_id_of) {
+        // Ids are in the order of time, so only the end of the page can be older.
+        rows.retain(|row| row.id >= since);
+    }
+    let versions = versions(&host, &rows).await?;
+    ok(&OPERATIONS.page(rows, limit, |row| &row.id, |row| summary(row, &versions))?)
 }
 
+/// Show one operation with all that the journal holds of it.
+#[utoipa::path(
+    get,
+    path = "/operations/{id}",
+    operation_id = "show_operation",
+    tag = "Operations",
+    params(OperationPath),
+    responses(
+        (status = 200, description = "The operation.", body = OperationDetail),
+        (status = 404, description = "There is no such operation."),
+    )
+)]
 pub(super) async fn show(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(id): Path<String>,
+    Path(OperationPath { id }): Path<OperationPath>,
 ) -> Answered {
-    let Some((operation, exchanges)) = host.store.operation(&id).await? else {
-        return Err(scim::Error::new(404, format!("no operation {id}")).into());
-    };
-    let mut view = summary(&operation, &host.versions.by_digest().await?);
-    view["context"] = serde_json::from_str(&operation.context)?;
-    view["event"] = serde_json::from_str(&operation.event)?;
-    view["answer"] =
-        operation.answer.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
-    view["log"] =
-        operation.log.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
-    view["exchanges"] = exchanges.iter().map(exchange).collect::<anyhow::Result<Vec<_>>>()?.into();
-    ok(&view)
+    ok(&one(&host, &id).await?)
 }
 
+/// Attempt an operation again now: one that is open, held or failed.
+#[utoipa::path(
+    post,
+    path = "/operations/{id}/retry",
+    operation_id = "retry_operation",
+    tag = "Operations",
+    params(OperationPath),
+    responses(
+        (status = 200, description = "The operation after the attempt.", body = OperationDetail),
+        (status = 404, description = "There is no such operation."),
+        (status = 409, description = "The operation is finished, or cannot be retried."),
+    )
+)]
 pub(super) async fn retry(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(id): Path<String>,
+    Path(OperationPath { id }): Path<OperationPath>,
 ) -> Answered {
     host.operations.retry(id.clone()).await?;
-    show(Operator, State(host), Path(id)).await
+    ok(&one(&host, &id).await?)
 }
 
+/// Give an operation up; the app stays as it is.
+#[utoipa::path(
+    post,
+    path = "/operations/{id}/drop",
+    operation_id = "drop_operation",
+    tag = "Operations",
+    params(OperationPath),
+    responses(
+        (status = 200, description = "The dropped operation.", body = OperationDetail),
+        (status = 404, description = "There is no such operation."),
+        (status = 409, description = "The operation is finished."),
+    )
+)]
 pub(super) async fn drop(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(id): Path<String>,
+    Path(OperationPath { id }): Path<OperationPath>,
 ) -> Answered {
     host.operations.drop_operation(id.clone()).await?;
-    show(Operator, State(host), Path(id)).await
+    ok(&one(&host, &id).await?)
 }
 
-fn summary(row: &OperationRow, versions: &HashMap<String, ConnectorVersion>) -> Value {
-    let version = row.connector.as_ref().and_then(|digest| versions.get(digest));
-    json!({
-        "id": row.id,
-        "tenant": row.tenant,
-        "app": row.app,
-        "kind": row.kind,
-        "resource": row.resource,
-        "subject": row.subject,
-        "state": row.state.name(),
-        "note": row.note,
-        "connector": row.connector,
-        "version": version.map(ToString::to_string),
-        "used": row.used.as_deref().and_then(|used| serde_json::from_str::<Value>(used).ok()),
-        "attempts": row.attempts,
-        "due": row.due,
-        "batch": row.batch,
-        "created": row.created,
-        "finished": row.finished,
+async fn one(host: &Host, id: &str) -> Result<OperationDetail, Error> {
+    let Some((row, exchanges)) = host.store.operation(id).await? else {
+        return Err(scim::Error::new(404, format!("no operation {id}")).into());
+    };
+    let versions = versions(host, std::slice::from_ref(&row)).await?;
+    Ok(OperationDetail {
+        context: serde_json::from_str(&row.context)?,
+        event: serde_json::from_str(&row.event)?,
+        answer: row.answer.as_deref().map(serde_json::from_str).transpose()?,
+        log: row.log.as_deref().map(serde_json::from_str).transpose()?,
+        exchanges: exchanges.iter().map(exchange).collect::<anyhow::Result<_>>()?,
+        summary: summary(row, &versions)?,
     })
 }
 
-fn exchange(row: &ExchangeRow) -> anyhow::Result<Value> {
-    let response = row.response.as_deref().map(serde_json::from_str::<Value>).transpose()?;
-    Ok(json!({
-        "n": row.n,
-        "at": row.at,
-        "request": serde_json::from_str::<Value>(&row.request)?,
-        "response": response,
-    }))
+/// The connectors that decided these operations, by digest.
+async fn versions(
+    host: &Host,
+    rows: &[OperationRow],
+) -> anyhow::Result<HashMap<String, ConnectorVersion>> {
+    versions_of(host, rows.iter().filter_map(|row| row.connector.as_deref()).collect()).await
+}
+
+fn summary(
+    row: OperationRow,
+    versions: &HashMap<String, ConnectorVersion>,
+) -> anyhow::Result<OperationSummary> {
+    let version = row.connector.as_ref().and_then(|digest| versions.get(digest));
+    Ok(OperationSummary {
+        version: version.map(ToString::to_string),
+        id: row.id,
+        tenant: row.tenant,
+        app: row.app,
+        kind: row.kind,
+        resource: row.resource,
+        subject: row.subject,
+        state: row.state,
+        note: row.note,
+        connector: row.connector,
+        used: row.used.as_deref().and_then(|used| serde_json::from_str(used).ok()),
+        attempts: row.attempts,
+        due: row.due,
+        batch: row.batch,
+        created: row.created,
+        finished: row.finished,
+    })
+}
+
+fn exchange(row: &ExchangeRow) -> anyhow::Result<ExchangeView> {
+    Ok(ExchangeView {
+        n: row.n,
+        at: row.at.clone(),
+        request: serde_json::from_str(&row.request)?,
+        response: row.response.as_deref().map(serde_json::from_str).transpose()?,
+    })
 }

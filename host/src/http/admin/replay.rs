@@ -1,4 +1,4 @@
-//! Replays, told line by line while they run.
+//! Replays: progress and report, one JSON text a line, while the replay runs.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,14 +11,40 @@ use futures_util::stream;
 use tokio::sync::mpsc::Receiver;
 
 use super::super::authorization::Operator;
-use super::{Answered, Spec};
+use super::Answered;
+use super::request::JsonBody;
+use crate::admin_api::AppPath;
 use crate::lifecycle::{Host, ReplaySpec, ReplayUpdate};
 
+/// Try a connector version on the decisions that the journal has of an app.
+///
+/// The version is asked what was asked then, with the responses that the app gave then. The app is
+/// not called and nothing is changed. The body has one JSON text on each line (NDJSON): `progress`
+/// any number of times, then once `report` or `failed`.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/replay",
+    operation_id = "replay",
+    tag = "Connectors",
+    params(AppPath),
+    request_body = ReplaySpec,
+    responses(
+        (
+            status = 200,
+            description = "Lines, each of them a JSON text of this schema.",
+            body = ReplayUpdate,
+            content_type = "application/x-ndjson"
+        ),
+        (status = 404, description = "There is no such app, connector or tenant."),
+        (status = 409, description = "The connector is retired or cannot be loaded."),
+        (status = 422, description = "The tenant is another app's, or `since` is not a moment."),
+    )
+)]
 pub(super) async fn replay(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(app): Path<String>,
-    Spec(spec): Spec<ReplaySpec>,
+    Path(AppPath { app }): Path<AppPath>,
+    JsonBody(spec): JsonBody<ReplaySpec>,
 ) -> Answered {
     let news = host.versions.replay(&app, spec).await?;
     let lines = stream::unfold(news, |mut news: Receiver<ReplayUpdate>| async move {

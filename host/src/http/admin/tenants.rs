@@ -1,220 +1,303 @@
-//! Tenants, their tokens, and the end of their integration.
+//! Tenants.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use axum::extract::{Path, State};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::answer;
 use super::super::authorization::Operator;
-use super::{Answered, Spec, ok};
+use super::disconnect::newest;
+use super::list::{List, versions_of};
+use super::request::{JsonBody, ListParameters};
+use super::{Answered, created, ok};
+use crate::admin_api::{
+    DeviationView, JobView, Page, PageQuery, PersonPath, TenantPath, TenantQuery, TenantView,
+};
 use crate::lifecycle::snapshot::TenantState;
-use crate::lifecycle::{ConnectorVersion, Host, PeopleAction, TenantSpec, TokenSpec};
-use crate::scim;
-use crate::store::TenantRow;
+use crate::lifecycle::{ConnectorVersion, Deviation, Error, Host, NewTenant, TenantChange};
+use crate::scim::{self, Dialect};
+use crate::store::{TenantFilter, TenantRow};
 
-/// What becomes of the people, and whether it is only a question.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Disconnect {
-    #[serde(default)]
-    people: PeopleAction,
-    #[serde(default)]
-    preview: bool,
+const TENANTS: List = List("tenants");
+
+/// List the tenants, by name.
+#[utoipa::path(
+    get,
+    path = "/tenants",
+    operation_id = "list_tenants",
+    tag = "Tenants",
+    params(PageQuery, TenantQuery),
+    responses((status = 200, description = "A page of the tenants.", body = Page<TenantView>))
+)]
+pub(super) async fn list(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    parameters: ListParameters<TenantQuery>,
+) -> Answered {
+    let after = TENANTS.after(&parameters)?;
+    let ListParameters { limit, filter, .. } = parameters;
+    let filter = TenantFilter {
+        app: filter.app,
+        state: filter.state.map(|state| state.name().to_owned()),
+        prefix: filter.prefix,
+    };
+    let rows = host.store.tenant_page(&filter, after.as_deref(), limit + 1).await?;
+    let page = TENANTS.page(rows, limit, |row| &row.id, Ok::<_, Error>)?;
+    let items = views(&host, &page.items).await?;
+    ok(&Page { items, next: page.next })
 }
 
-pub(super) async fn list(_: Operator, State(host): State<Arc<Host>>) -> Answered {
-    let tenants = host.store.tenants().await?;
-    let versions = host.versions.by_digest().await?;
-    let mut views = Vec::with_capacity(tenants.len());
-    for row in &tenants {
-        views.push(view(&host, row, &versions).await?);
-    }
-    ok(&json!({ "tenants": views }))
-}
-
+/// Show one tenant, and how its requests deviate from the RFCs.
+#[utoipa::path(
+    get,
+    path = "/tenants/{tenant}",
+    operation_id = "show_tenant",
+    tag = "Tenants",
+    params(TenantPath),
+    responses(
+        (status = 200, description = "The tenant.", body = TenantView),
+        (status = 404, description = "There is no tenant of this name."),
+    )
+)]
 pub(super) async fn show(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(tenant): Path<String>,
+    Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
-    ok(&view(&host, &row(&host, &tenant).await?, &host.versions.by_digest().await?).await?)
+    ok(&one(&host, &tenant).await?)
 }
 
-pub(super) async fn put(
+/// Create a tenant: one customer organisation's integration with an app.
+#[utoipa::path(
+    post,
+    path = "/tenants",
+    operation_id = "create_tenant",
+    tag = "Tenants",
+    request_body = NewTenant,
+    responses(
+        (
+            status = 201,
+            description = "The tenant was created.",
+            body = TenantView,
+            headers(("location" = String, description = "The path of the tenant."))
+        ),
+        (status = 404, description = "There is no app of this name."),
+        (status = 409, description = "There is a tenant of this name."),
+        (status = 422, description = "The name or a setting is not acceptable."),
+    )
+)]
+pub(super) async fn create(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(tenant): Path<String>,
-    Spec(spec): Spec<TenantSpec>,
+    JsonBody(tenant): JsonBody<NewTenant>,
 ) -> Answered {
-    host.config.put_tenant(&tenant, spec).await?;
-    show(Operator, State(host), Path(tenant)).await
+    let id = tenant.id.clone();
+    host.config.create_tenant(tenant).await?;
+    created(&format!("/admin/v1/tenants/{id}"), &one(&host, &id).await?)
 }
 
+/// Change a tenant.
+///
+/// What the body states changes, the rest stays. The app stays as well; the state is changed by
+/// `pause`, `connect` and `disconnect`, and the connector by a promotion or a rollback.
+#[utoipa::path(
+    patch,
+    path = "/tenants/{tenant}",
+    operation_id = "set_tenant",
+    tag = "Tenants",
+    params(TenantPath),
+    request_body = TenantChange,
+    responses(
+        (status = 200, description = "The tenant after the change.", body = TenantView),
+        (status = 404, description = "There is no tenant of this name."),
+        (status = 409, description = "The request names another app."),
+        (status = 422, description = "A setting is not acceptable to the connector."),
+    )
+)]
+pub(super) async fn set(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(TenantPath { tenant }): Path<TenantPath>,
+    JsonBody(change): JsonBody<TenantChange>,
+) -> Answered {
+    host.config.set_tenant(&tenant, change).await?;
+    ok(&one(&host, &tenant).await?)
+}
+
+/// Remove a tenant that is disconnected, with its directory and tokens.
+///
+/// The journal stays.
+#[utoipa::path(
+    delete,
+    path = "/tenants/{tenant}",
+    operation_id = "remove_tenant",
+    tag = "Tenants",
+    params(TenantPath),
+    responses(
+        (status = 204, description = "The tenant was removed."),
+        (status = 404, description = "There is no tenant of this name."),
+        (status = 409, description = "The tenant is not disconnected."),
+    )
+)]
 pub(super) async fn remove(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(tenant): Path<String>,
+    Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
     host.remove_tenant(&tenant).await?;
     Ok(answer::empty())
 }
 
-pub(super) async fn tokens(
-    _: Operator,
-    State(host): State<Arc<Host>>,
-    Path(tenant): Path<String>,
-) -> Answered {
-    row(&host, &tenant).await?;
-    let tokens = host.config.tokens(&tenant).await?;
-    let view = |token: crate::store::CredentialRow| {
-        json!({
-            "id": token.id,
-            "kind": token.kind,
-            "user": token.user,
-            "owner": token.owner,
-            "created": token.created,
-            "expires": token.expires,
-            "last_used": token.last_used,
-        })
-    };
-    ok(&json!({ "tokens": tokens.into_iter().map(view).collect::<Vec<_>>() }))
-}
-
-pub(super) async fn add_token(
-    _: Operator,
-    State(host): State<Arc<Host>>,
-    Path(tenant): Path<String>,
-    Spec(spec): Spec<TokenSpec>,
-) -> Answered {
-    let token = host.config.add_token(Some(&tenant), spec).await?;
-    Ok(answer::json(201, serde_json::to_string(&token)?))
-}
-
-pub(super) async fn revoke_token(
-    _: Operator,
-    State(host): State<Arc<Host>>,
-    Path((tenant, token)): Path<(String, String)>,
-) -> Answered {
-    host.config.revoke_token(&tenant, &token).await?;
-    Ok(answer::empty())
-}
-
+/// Pause a tenant: deprovisioning is held until the tenant is connected again.
+///
+/// A disconnect that has not ended is cancelled.
+#[utoipa::path(
+    post,
+    path = "/tenants/{tenant}/pause",
+    operation_id = "pause_tenant",
+    tag = "Tenants",
+    params(TenantPath),
+    responses(
+        (status = 200, description = "The paused tenant.", body = TenantView),
+        (status = 404, description = "There is no tenant of this name."),
+    )
+)]
 pub(super) async fn pause(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(tenant): Path<String>,
+    Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
     host.jobs.set_state(&tenant, TenantState::Paused).await?;
-    show(Operator, State(host), Path(tenant)).await
+    ok(&one(&host, &tenant).await?)
 }
 
+/// Connect a tenant that was paused or disconnected.
+///
+/// A disconnect that has not ended is cancelled.
+#[utoipa::path(
+    post,
+    path = "/tenants/{tenant}/connect",
+    operation_id = "connect_tenant",
+    tag = "Tenants",
+    params(TenantPath),
+    responses(
+        (status = 200, description = "The connected tenant.", body = TenantView),
+        (status = 404, description = "There is no tenant of this name."),
+    )
+)]
 pub(super) async fn connect(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path(tenant): Path<String>,
+    Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
     host.jobs.set_state(&tenant, TenantState::Connected).await?;
-    show(Operator, State(host), Path(tenant)).await
+    ok(&one(&host, &tenant).await?)
 }
 
-pub(super) async fn disconnect(
-    _: Operator,
-    State(host): State<Arc<Host>>,
-    Path(tenant): Path<String>,
-    Spec(disconnect): Spec<Disconnect>,
-) -> Answered {
-    if disconnect.preview {
-        return ok(&host.jobs.preview_disconnect(&tenant, disconnect.people).await?);
-    }
-    host.jobs.disconnect(&tenant, disconnect.people, None).await?;
-    disconnect_progress(Operator, State(host), Path(tenant)).await
-}
-
-pub(super) async fn disconnect_progress(
-    _: Operator,
-    State(host): State<Arc<Host>>,
-    Path(tenant): Path<String>,
-) -> Answered {
-    let row = row(&host, &tenant).await?;
-    let job = job(&host, &tenant).await?;
-    let (connected, total) = host.jobs.connected(&tenant).await?;
-    ok(&json!({
-        "tenant": tenant,
-        "state": row.state,
-        "job": job,
-        "connected": connected,
-        "total": total,
-    }))
-}
-
+/// Protect a person's account: it is never deactivated or deleted.
+#[utoipa::path(
+    post,
+    path = "/tenants/{tenant}/people/{id}/protect",
+    operation_id = "protect_person",
+    tag = "Tenants",
+    params(PersonPath),
+    responses(
+        (status = 204, description = "The account is protected."),
+        (status = 404, description = "There is no such tenant or person."),
+    )
+)]
 pub(super) async fn protect(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path((tenant, id)): Path<(String, String)>,
+    Path(PersonPath { tenant, id }): Path<PersonPath>,
 ) -> Answered {
     host.operations.protect(&tenant, &id, true).await?;
     Ok(answer::empty())
 }
 
+/// Lift the protection of a person's account.
+#[utoipa::path(
+    post,
+    path = "/tenants/{tenant}/people/{id}/unprotect",
+    operation_id = "unprotect_person",
+    tag = "Tenants",
+    params(PersonPath),
+    responses(
+        (status = 204, description = "The account is not protected any more."),
+        (status = 404, description = "There is no such tenant or person."),
+    )
+)]
 pub(super) async fn unprotect(
     _: Operator,
     State(host): State<Arc<Host>>,
-    Path((tenant, id)): Path<(String, String)>,
+    Path(PersonPath { tenant, id }): Path<PersonPath>,
 ) -> Answered {
     host.operations.protect(&tenant, &id, false).await?;
     Ok(answer::empty())
 }
 
-async fn row(host: &Host, tenant: &str) -> Result<TenantRow, super::Refused> {
-    let tenants = host.store.tenants().await?;
-    let row = tenants.into_iter().find(|row| row.id == tenant);
+/// The row of a tenant; 404 if there is none.
+pub(super) async fn row(host: &Host, tenant: &str) -> Result<TenantRow, Error> {
+    let row = host.store.tenant(tenant).await?;
     row.ok_or_else(|| scim::Error::new(404, format!("no tenant {tenant}")).into())
 }
 
-/// The newest disconnect of a tenant.
-async fn job(host: &Host, tenant: &str) -> anyhow::Result<Value> {
-    let Some(job) = host.jobs.newest_disconnect(tenant).await? else { return Ok(Value::Null) };
-    Ok(json!({
-        "id": job.id,
-        "kind": job.kind,
-        "state": job.state,
-        "parameters": serde_json::from_str::<Value>(&job.parameters)?,
-        "total": job.progress.total,
-        "done": job.progress.done,
-        "failed": job.progress.failed,
-        "note": job.note,
-        "created": job.created,
-        "updated": job.updated,
-        "finished": job.finished,
-    }))
+async fn one(host: &Host, tenant: &str) -> Result<TenantView, Error> {
+    let row = row(host, tenant).await?;
+    let view = views(host, &[row]).await?.pop();
+    Ok(view.context("a view of each row")?)
 }
 
-async fn view(
+/// Tenants as operators see them. Nothing is loaded that requests of their identity providers would
+/// load: a list is as long as an operator wants.
+async fn views(host: &Host, rows: &[TenantRow]) -> Result<Vec<TenantView>, Error> {
+    let snapshot = host.config.snapshot();
+    let digest = |row: &TenantRow| {
+        let of_app = || snapshot.apps.get(&row.app)?.connector.as_ref().ok();
+        row.connector.clone().or_else(|| of_app().map(|connector| connector.digest.clone()))
+    };
+    let digests: Vec<Option<String>> = rows.iter().map(digest).collect();
+    let versions =
+        versions_of(host, digests.iter().flatten().map(String::as_str).collect()).await?;
+    let mut views = Vec::with_capacity(rows.len());
+    for (row, digest) in rows.iter().zip(digests) {
+        let version = digest.and_then(|digest| versions.get(&digest));
+        let disconnect = match row.state == TenantState::Connected.name() {
+            true => None,
+            false => newest(host, &row.id).await?,
+        };
+        views.push(view(host, row, version, disconnect)?);
+    }
+    Ok(views)
+}
+
+fn view(
     host: &Host,
     row: &TenantRow,
-    versions: &HashMap<String, ConnectorVersion>,
-) -> anyhow::Result<Value> {
-    let tenant = host.config.tenant(&row.id).await?;
-    let tenant = tenant.as_ref();
-    let base_url = tenant.map(|tenant| tenant.base_url.clone());
-    let decides = tenant.and_then(|tenant| tenant.connector.as_ref().ok());
-    let version = decides.and_then(|connector| versions.get(&connector.digest));
-    Ok(json!({
-        "id": row.id,
-        "app": row.app,
-        "version": version.map(ToString::to_string),
-        "version_of_its_own": row.connector.is_some(),
-        "dialect": row.dialect,
-        "state": row.state,
-        "disconnect": job(host, &row.id).await?,
-        "settings": serde_json::from_str::<Value>(&row.settings)?,
-        "base_url": base_url,
-        "created": row.created,
-        "recognised": tenant.and_then(|tenant| tenant.observations.recognised()),
-        "deviations": tenant.map(|tenant| tenant.observations.deviations()),
-        "advice": tenant.and_then(|tenant| tenant.observations.advice(tenant.dialect())),
-    }))
+    version: Option<&ConnectorVersion>,
+    disconnect: Option<JobView>,
+) -> anyhow::Result<TenantView> {
+    let observations = host.config.observations(&row.id).unwrap_or_default();
+    let recognised = observations.recognised();
+    let dialect: Dialect = serde_json::from_value(Value::from(row.dialect.clone()))?;
+    let spoken = if dialect == Dialect::Generic { recognised.unwrap_or_default() } else { dialect };
+    let deviation =
+        |it: Deviation| DeviationView { rule: it.rule, times: it.times, what: it.what.to_owned() };
+    Ok(TenantView {
+        id: row.id.clone(),
+        app: row.app.clone(),
+        version: version.map(ToString::to_string),
+        version_of_its_own: row.connector.is_some(),
+        dialect,
+        state: serde_json::from_value(Value::from(row.state.clone()))?,
+        disconnect,
+        settings: serde_json::from_str(&row.settings)?,
+        base_url: format!("{}/t/{}/scim/v2", host.options.public_url, row.id),
+        created: row.created.clone(),
+        recognised,
+        deviations: observations.deviations().into_iter().map(deviation).collect(),
+        advice: observations.advice(spoken).map(str::to_owned),
+    })
 }

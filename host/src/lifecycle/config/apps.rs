@@ -2,75 +2,217 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::Configuration;
 use super::settings::{check_app_configuration, endpoints, valid_name};
 use super::snapshot::ReplyMode;
 use crate::clock::rfc3339;
+use crate::delivery::EndpointConfiguration;
 use crate::lifecycle::error::Error;
-use crate::limits::LimitsSpec;
+use crate::limits::{LimitsChange, LimitsSpec};
+use crate::partial::{changed, stated};
 use crate::scim;
 use crate::store::{AppRow, TenantRow};
 
-/// An app as an operator writes it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// An app to create.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AppSpec {
-    /// A connector's name, `name@version`, or digest.
+#[schema(example = json!({
+    "name": "crm",
+    "connector": "two-state",
+    "settings": { "default_role": "member" },
+    "endpoints": {
+        "app": {
+            "base_url": "https://api.example.com/v1",
+            "auth": { "bearer": { "env": "CRM_TOKEN" } }
+        }
+    }
+}))]
+pub struct NewApp {
+    /// 1 to 63 lower-case letters, digits and hyphens, not beginning with a hyphen.
+    #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    pub name: String,
+    /// The connector that decides: a name (its newest version), `name@version`, or a digest or its
+    /// first eight or more characters.
     pub connector: String,
-    /// Settings by the connector's schema.
+    /// Settings by the connector's schema; a tenant's own settings are laid over them.
     #[serde(default)]
+    #[schema(value_type = Object)]
     pub settings: Map<String, Value>,
-    /// Endpoints by name.
+    /// The addresses that the connector may call, by the names in its manifest.
     #[serde(default)]
+    #[schema(value_type = BTreeMap<String, EndpointConfiguration>)]
     pub endpoints: Map<String, Value>,
     /// When identity providers are answered.
     #[serde(default)]
     pub reply: ReplyMode,
-    /// The limits of the connector; defaults apply to those that are missing.
+    /// Limits of the connector; a limit that is not given has its default.
     #[serde(default)]
     pub limits: LimitsSpec,
 }
 
-impl Configuration {
-    /// Makes or changes an app.
-    pub async fn put_app(&self, name: &str, spec: AppSpec) -> Result<(), Error> {
-        valid_name("app", name)?;
-        // Loading may take long, so it is done before the configuration is locked.
-        self.connectors.loadable(&self.connectors.digest_of(&spec.connector).await?).await?;
-        let _one_at_a_time = self.lock().await;
-        let digest = self.connectors.digest_of(&spec.connector).await?;
-        let connector = self.connectors.loadable(&digest).await?;
-        let endpoint_text = Value::Object(spec.endpoints.clone()).to_string();
-        endpoints(&endpoint_text).map_err(|error| scim::Error::new(422, format!("{error:#}")))?;
-        spec.limits.limits().map_err(|error| scim::Error::new(422, error))?;
-        let tenants = self.tenants_of(name).await?;
-        check_app_configuration(
-            name,
-            &connector.manifest,
-            &spec.settings,
-            &spec.endpoints,
-            &tenants,
-        )?;
-        let before = self.store.app(name).await?;
-        let (previous, created) = match before {
-            Some(app) if app.connector.as_ref() == Some(&digest) => (app.previous, app.created),
-            Some(app) => (app.connector, app.created),
-            None => (None, rfc3339(self.clock.now())),
+/// A change of an app, member by member: a member that is given replaces the app's, `null` sets it
+/// back to its default, and a member that is absent stays as it is.
+///
+/// `settings` and `endpoints` are replaced as a whole; `set_…` and `unset_…` change single entries
+/// of them, and are applied afterwards: first `unset_…`, then `set_…`. `limits` is merged limit by
+/// limit. The connector is not among the members: an app's connector is chosen when the app is
+/// created and changed by a promotion or a rollback.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({
+    "set_settings": { "default_role": "viewer" },
+    "limits": { "time": "250ms", "calls": null }
+}))]
+pub struct AppChange {
+    /// All settings of the app; `null` is no settings.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<Option<Map<String, Value>>>,
+    /// Settings to set, by name. The value `null` is kept as a value.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub set_settings: Map<String, Value>,
+    /// Names of settings to remove; a name that is not set is ignored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unset_settings: Vec<String>,
+    /// All endpoints of the app; `null` is no endpoints.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<BTreeMap<String, EndpointConfiguration>>)]
+    pub endpoints: Option<Option<Map<String, Value>>>,
+    /// Endpoints to set, by name, each with its whole configuration.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = BTreeMap<String, EndpointConfiguration>)]
+    pub set_endpoints: Map<String, Value>,
+    /// Names of endpoints to remove; a name that is not there is ignored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unset_endpoints: Vec<String>,
+    /// When identity providers are answered; `null` is `when-done`.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<ReplyMode>)]
+    pub reply: Option<Option<ReplyMode>>,
+    /// Limits to set; a limit of `null`, or all of them, is set back to its default.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<LimitsSpec>)]
+    pub limits: Option<Option<LimitsChange>>,
+    /// Only read, to refuse it with a sentence that says what to do.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(ignore)]
+    pub connector: Option<Option<Value>>,
+}
+
+impl AppChange {
+    /// The app's row with the change in it.
+    pub(in crate::lifecycle) fn apply(self, row: AppRow) -> Result<AppRow, Error> {
+        if self.connector.is_some() {
+            return Err(keeps_its_connector(&row.name).into());
+        }
+        let settings = serde_json::from_str(&row.settings)?;
+        let settings = changed(settings, self.settings, &self.unset_settings, self.set_settings);
+        let endpoints = serde_json::from_str(&row.endpoints)?;
+        let endpoints =
+            changed(endpoints, self.endpoints, &self.unset_endpoints, self.set_endpoints);
+        let limits: LimitsSpec = serde_json::from_str(&row.limits)?;
+        let limits = match self.limits {
+            None => limits,
+            Some(change) => change.map_or_else(LimitsSpec::default, |change| change.apply(limits)),
         };
+        limits.limits().map_err(|error| scim::Error::new(422, error))?;
+        let endpoints = Value::Object(endpoints).to_string();
+        readable_endpoints(&endpoints)?;
+        Ok(AppRow {
+            settings: Value::Object(settings).to_string(),
+            endpoints,
+            reply: match self.reply {
+                None => row.reply,
+                Some(reply) => reply.unwrap_or_default().name().to_owned(),
+            },
+            limits: serde_json::to_string(&limits)?,
+            ..row
+        })
+    }
+}
+
+impl Configuration {
+    /// Creates an app; 409 if there is one of this name.
+    pub async fn create_app(&self, app: NewApp) -> Result<(), Error> {
+        valid_name("app", &app.name)?;
+        // Compiling may take long, and does not block other changes of the configuration.
+        self.connectors.loadable(&self.connectors.digest_of(&app.connector).await?).await?;
+        let _one_at_a_time = self.lock().await;
+        if self.store.app(&app.name).await?.is_some() {
+            return Err(there_already("app", &app.name).into());
+        }
+        let digest = self.connectors.digest_of(&app.connector).await?;
+        let connector = self.connectors.loadable(&digest).await?;
+        let name = app.name.clone();
+        let endpoint_text = Value::Object(app.endpoints.clone()).to_string();
+        readable_endpoints(&endpoint_text)?;
+        app.limits.limits().map_err(|error| scim::Error::new(422, error))?;
+        check_app_configuration(
+            &app.name,
+            &connector.manifest,
+            &app.settings,
+            &app.endpoints,
+            &[],
+        )?;
         self.store
             .put_app(&AppRow {
-                name: name.to_owned(),
+                name: app.name,
                 connector: Some(digest),
-                previous,
-                settings: Value::Object(spec.settings).to_string(),
+                previous: None,
+                settings: Value::Object(app.settings).to_string(),
                 endpoints: endpoint_text,
-                reply: serde_json::to_value(spec.reply)?.as_str().unwrap_or_default().to_owned(),
-                limits: serde_json::to_string(&spec.limits)?,
-                created,
+                reply: app.reply.name().to_owned(),
+                limits: serde_json::to_string(&app.limits)?,
+                created: rfc3339(self.clock.now()),
             })
             .await?;
+        Ok(self.reload_app(&name).await?)
+    }
+
+    /// Changes an app. The connector stays, and what the change does not state.
+    pub async fn set_app(&self, name: &str, change: AppChange) -> Result<(), Error> {
+        let _one_at_a_time = self.lock().await;
+        let row = change.apply(self.app_row(name).await?)?;
+        self.serves_all(&row).await?;
+        self.store.put_app(&row).await?;
         Ok(self.reload_app(name).await?)
+    }
+
+    /// Whether an app's configuration serves the connectors of all its tenants. A connector that
+    /// cannot be loaded is no obstacle: its app is mended by changing it.
+    async fn serves_all(&self, row: &AppRow) -> Result<(), Error> {
+        let settings = serde_json::from_str(&row.settings)?;
+        let endpoints = serde_json::from_str(&row.endpoints)?;
+        let snapshot = self.snapshot();
+        let (own, tenants): (Vec<_>, Vec<_>) =
+            self.tenants_of(&row.name).await?.into_iter().partition(|it| it.connector.is_some());
+        let app = snapshot.apps.get(&row.name);
+        if let Some(connector) = app.and_then(|app| app.connector.as_ref().ok()) {
+            check_app_configuration(
+                &row.name,
+                &connector.manifest,
+                &settings,
+                &endpoints,
+                &tenants,
+            )?;
+        }
+        for tenant in own {
+            let served = self.tenant(&tenant.id).await?;
+            if let Some(connector) = served.as_ref().and_then(|it| it.connector.as_ref().ok()) {
+                let manifest = &connector.manifest;
+                check_app_configuration(
+                    &row.name,
+                    manifest,
+                    &settings,
+                    &endpoints,
+                    std::slice::from_ref(&tenant),
+                )?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes an app that no tenant uses any more.
@@ -99,4 +241,26 @@ impl Configuration {
         let row = self.store.app(app).await?;
         row.ok_or_else(|| scim::Error::new(404, format!("no app {app}")).into())
     }
+}
+
+fn keeps_its_connector(app: &str) -> scim::Error {
+    scim::Error::new(
+        422,
+        format!(
+            "the connector of app {app} is not changed with its settings: use \
+             `muster connector promote CONNECTOR --app {app}`, or `muster connector rollback`"
+        ),
+    )
+}
+
+/// 409 for a name that is taken.
+pub(super) fn there_already(what: &str, name: &str) -> scim::Error {
+    scim::Error::new(
+        409,
+        format!("{what} {name} exists already; `muster {what} set {name}` changes it"),
+    )
+}
+
+fn readable_endpoints(text: &str) -> Result<(), scim::Error> {
+    endpoints(text).map(drop).map_err(|error| scim::Error::new(422, format!("{error:#}")))
 }

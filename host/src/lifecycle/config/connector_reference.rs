@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::connector_library::ConnectorLibrary;
 use crate::connector::Connector;
@@ -14,7 +15,7 @@ use crate::scim;
 use crate::store::ConnectorRow;
 
 /// A connector version, displayed as `name@version`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConnectorVersion {
     /// The connector's name.
     pub name: String,

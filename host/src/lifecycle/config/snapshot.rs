@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::client_observations::ClientObservations;
 use super::credential::Credential;
@@ -15,7 +16,7 @@ use crate::limits::AppLimits;
 use crate::scim::{Dialect, Reading, Schemas, Version};
 
 /// When the identity provider gets its answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplyMode {
     /// When the outcome is durable, or the deadline has passed.
@@ -25,8 +26,18 @@ pub enum ReplyMode {
     WhenRecorded,
 }
 
+impl ReplyMode {
+    /// The name in the database and in the admin API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WhenDone => "when-done",
+            Self::WhenRecorded => "when-recorded",
+        }
+    }
+}
+
 /// The state of a tenant's integration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TenantState {
     /// All changes are carried out.
@@ -41,6 +52,10 @@ pub enum TenantState {
 }
 
 impl TenantState {
+    /// Every state.
+    pub const ALL: [Self; 4] =
+        [Self::Connected, Self::Paused, Self::Disconnecting, Self::Disconnected];
+
     /// Whether a disconnect is not finished yet.
     pub fn is_disconnecting(self) -> bool {
         self == Self::Disconnecting

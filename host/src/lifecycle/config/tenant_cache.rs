@@ -59,6 +59,13 @@ impl TenantCache {
 }
 
 impl Configuration {
+    /// What a tenant's identity provider was seen to send since the host started; none if it was not
+    /// asked for since.
+    pub fn observations(&self, tenant: &str) -> Option<Arc<ClientObservations>> {
+        let known = self.tenants.observations.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(tenant).map(Arc::clone)
+    }
+
     /// The tenant as it is served now.
     pub async fn tenant(&self, id: &str) -> anyhow::Result<Option<Arc<Tenant>>> {
         loop {

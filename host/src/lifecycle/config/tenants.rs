@@ -1,100 +1,167 @@
 //! Tenants and their tokens.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::Configuration;
+use super::apps::there_already;
 use super::settings::{check_settings, merged, valid_name};
 use super::snapshot::TenantState;
 use super::token::{self, LIVE_TOKENS};
 use crate::clock::rfc3339;
+use crate::connector::Connector;
 use crate::lifecycle::error::Error;
+use crate::partial::{changed, stated};
 use crate::scim::{self, Dialect};
 use crate::store::{CredentialRow, Related, TenantRow};
 
-/// A tenant as an operator writes it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A tenant to create.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TenantSpec {
-    /// The app's name.
+#[schema(example = json!({
+    "id": "acme", "app": "crm", "dialect": "okta", "settings": { "organization": "acme" }
+}))]
+pub struct NewTenant {
+    /// The name, which is part of the base URL: 1 to 63 lower-case letters, digits and hyphens, not
+    /// beginning with a hyphen.
+    #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    pub id: String,
+    /// The app's name. A tenant belongs to its app for good.
     pub app: String,
-    /// The dialect of the identity provider; recognised from its requests if generic.
+    /// How the identity provider deviates from the RFCs. With `generic`, every harmless deviation
+    /// is accepted, and Okta and Entra are recognised when they call.
     #[serde(default)]
     pub dialect: Dialect,
-    /// Settings that override the app's.
+    /// Settings that differ from the app's.
     #[serde(default)]
+    #[schema(value_type = Object)]
     pub settings: Map<String, Value>,
 }
 
-/// A token as an operator asks for it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// A change of a tenant, member by member: a member that is given replaces the tenant's, `null` sets
+/// it back to its default, and a member that is absent stays as it is.
+///
+/// `settings` is replaced as a whole; `set_settings` and `unset_settings` change single settings,
+/// and are applied afterwards: first `unset_settings`, then `set_settings`. App, state and version
+/// of the connector are not among the members.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({ "dialect": "entra", "set_settings": { "organization": "acme-eu" } }))]
+pub struct TenantChange {
+    /// How the identity provider deviates from the RFCs; `null` is `generic`.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<Dialect>)]
+    pub dialect: Option<Option<Dialect>>,
+    /// All settings of the tenant; `null` is no settings: the app's are used.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<Option<Map<String, Value>>>,
+    /// Settings to set, by name. The value `null` is kept as a value, and hides the app's.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub set_settings: Map<String, Value>,
+    /// Names of settings to remove, so that the app's are used; a name that is not set is ignored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unset_settings: Vec<String>,
+    /// Only read, to refuse another app with a sentence that says why.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(ignore)]
+    pub app: Option<Option<String>>,
+}
+
+/// A token to create.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "expires": "2031-01-31T00:00:00Z" }))]
 pub struct TokenSpec {
-    /// The user name, if the identity provider uses Basic authentication.
+    /// The user name, if the identity provider uses Basic authentication; the token is its
+    /// password. Without it, the token is a bearer token.
+    #[schema(min_length = 1, max_length = 255, pattern = "^[^:\\x00-\\x1f\\x7f]+$")]
     pub user: Option<String>,
-    /// The owner, to whom `/Me` leads: a user of the tenant, by SCIM id or `userName`.
+    /// The user of the tenant that `/Me` stands for, by SCIM id or `userName`. Without it, `/Me` is
+    /// answered with 501.
     pub owner: Option<String>,
-    /// RFC 3339, in UTC.
+    /// When the token ends, RFC 3339. Without it, the token is valid until it is revoked.
+    #[schema(format = DateTime)]
     pub expires: Option<String>,
 }
 
-/// A token, shown once.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A new token. This answer is the only place where the token can be read.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewTenantToken {
-    /// The public part, by which the token is listed and revoked.
+    /// The id by which the token is listed and revoked.
     pub id: String,
-    /// The token for the identity provider.
+    /// The secret that the identity provider presents.
     pub token: String,
-    /// The URL to which the identity provider sends its requests.
+    /// The address to which the identity provider sends its requests.
     pub base_url: String,
-    /// The SCIM id of the owner, to whom `/Me` leads.
+    /// The SCIM id of the user that `/Me` stands for.
     pub owner: Option<String>,
 }
 
 impl Configuration {
-    /// Makes or changes a tenant. Its state stays.
-    pub async fn put_tenant(&self, id: &str, spec: TenantSpec) -> Result<(), Error> {
-        valid_name("tenant", id)?;
+    /// Creates a tenant; 409 if there is one of this name.
+    pub async fn create_tenant(&self, tenant: NewTenant) -> Result<(), Error> {
+        valid_name("tenant", &tenant.id)?;
         let _one_at_a_time = self.lock().await;
+        if self.store.tenant(&tenant.id).await?.is_some() {
+            return Err(there_already("tenant", &tenant.id).into());
+        }
         let snapshot = self.snapshot();
-        let app = self.app_row(&spec.app).await?;
-        let served = self.tenant(id).await?;
-        let own = served.as_ref().map(|tenant| &tenant.connector);
-        let connector = own.or_else(|| snapshot.apps.get(&spec.app).map(|app| &app.connector));
-        if let Some(Ok(connector)) = connector {
-            let settings = serde_json::from_str(&app.settings)?;
-            check_settings(&connector.manifest, &merged(&settings, spec.settings.clone()))?;
-        }
-        let before = self.store.tenant(id).await?;
-        if let Some(before) = before.as_ref().filter(|before| before.app != spec.app) {
-            return Err(scim::Error::new(
-                409,
-                format!(
-                    "tenant {id} belongs to app {}; a tenant cannot change its app",
-                    before.app
-                ),
-            )
-            .into());
-        }
+        let connector = snapshot.apps.get(&tenant.app).map(|app| &app.connector);
+        self.settings_fit(&tenant.app, connector, &tenant.settings).await?;
         let row = TenantRow {
-            id: id.to_owned(),
-            app: spec.app,
-            dialect: spec.dialect.to_string(),
-            state: before.as_ref().map_or_else(
-                || TenantState::Connected.name().to_owned(),
-                |before| before.state.clone(),
-            ),
-            connector: before.as_ref().and_then(|before| before.connector.clone()),
-            previous: before.as_ref().and_then(|before| before.previous.clone()),
-            settings: Value::Object(spec.settings).to_string(),
-            created: before.map_or_else(|| rfc3339(self.clock.now()), |before| before.created),
+            id: tenant.id,
+            app: tenant.app,
+            dialect: tenant.dialect.to_string(),
+            state: TenantState::Connected.name().to_owned(),
+            connector: None,
+            previous: None,
+            settings: Value::Object(tenant.settings).to_string(),
+            created: rfc3339(self.clock.now()),
         };
-        let is_new = self.store.tenant(id).await?.is_none();
         self.store.put_tenant(&row).await?;
-        if is_new {
-            self.share_app(&row.app).await?;
+        self.share_app(&row.app).await?;
+        Ok(self.reload_tenant(&row.id).await?)
+    }
+
+    /// Changes a tenant. Its app, its state and its connector stay, and what the change does not
+    /// state.
+    pub async fn set_tenant(&self, id: &str, change: TenantChange) -> Result<(), Error> {
+        let _one_at_a_time = self.lock().await;
+        let mut row = self.tenant_row(id).await?;
+        if change.app.is_some_and(|app| app.as_ref() != Some(&row.app)) {
+            return Err(keeps_its_app(&row).into());
         }
-        Ok(self.reload_tenant(id).await?)
+        let settings = serde_json::from_str(&row.settings)?;
+        let settings =
+            changed(settings, change.settings, &change.unset_settings, change.set_settings);
+        let served = self.tenant(id).await?;
+        let connector = served.as_ref().map(|tenant| &tenant.connector);
+        self.settings_fit(&row.app, connector, &settings).await?;
+        row.settings = Value::Object(settings).to_string();
+        if let Some(dialect) = change.dialect {
+            row.dialect = dialect.unwrap_or_default().to_string();
+        }
+        Ok(self.write_tenant(&row).await?)
+    }
+
+    /// Checks a tenant's settings over its app's by the connector's schema, if a connector decides.
+    async fn settings_fit(
+        &self,
+        app: &str,
+        connector: Option<&Result<Arc<Connector>, String>>,
+        settings: &Map<String, Value>,
+    ) -> Result<(), Error> {
+        let app = self.app_row(app).await?;
+        if let Some(Ok(connector)) = connector {
+            let of_app = serde_json::from_str(&app.settings)?;
+            check_settings(&connector.manifest, &merged(&of_app, settings.clone()))?;
+        }
+        Ok(())
     }
 
     /// Loads an app again if it has become shared by several tenants, or is no longer.
@@ -140,6 +207,7 @@ impl Configuration {
         spec: TokenSpec,
     ) -> Result<NewTenantToken, Error> {
         let now = rfc3339(self.clock.now());
+        spec.user.as_deref().map_or(Ok(()), valid_user)?;
         let mut owner = None;
         if let Some(id) = tenant {
             self.tenant_row(id).await?;
@@ -212,6 +280,25 @@ impl Configuration {
         self.store.revoke_credential(id).await?;
         Ok(self.reload_tenant(tenant).await?)
     }
+}
+
+/// RFC 7617 §2: the first colon ends the user, and control characters are not allowed.
+fn valid_user(user: &str) -> Result<(), scim::Error> {
+    let wrong = |c: char| c == ':' || c.is_ascii_control();
+    if user.is_empty() || user.chars().count() > 255 || user.contains(wrong) {
+        return Err(scim::Error::new(
+            422,
+            format!("user {user:?}: use 1 to 255 characters without colons and control characters"),
+        ));
+    }
+    Ok(())
+}
+
+fn keeps_its_app(row: &TenantRow) -> scim::Error {
+    scim::Error::new(
+        409,
+        format!("tenant {} belongs to app {}; a tenant cannot change its app", row.id, row.app),
+    )
 }
 
 fn moment(text: &str) -> Result<String, scim::Error> {

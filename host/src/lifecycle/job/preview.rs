@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Jobs;
 use super::disconnect::{PeopleAction, is_managed, person_change};
@@ -20,7 +21,8 @@ use crate::store::{AccountRow, Related};
 const NAMED: usize = 100;
 
 /// What a disconnect would do.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = DisconnectPreview)]
 pub struct Preview {
     /// The tenant.
     pub tenant: String,
@@ -37,7 +39,7 @@ pub struct Preview {
 }
 
 /// One person in a preview.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PreviewedPerson {
     /// The SCIM id.
     pub id: String,

@@ -10,17 +10,19 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::Versions;
 use crate::connector::{Connector, ManifestChanges};
-use crate::lifecycle::config::ConnectorVersion;
 use crate::lifecycle::config::check_app_configuration;
+use crate::lifecycle::config::{AppChange, ConnectorVersion};
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{AppRow, TenantRow};
 
 /// A promotion as an operator asks for it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({ "connector": "two-state@0.2.0", "accept": true }))]
 #[serde(deny_unknown_fields)]
 pub struct Promotion {
     /// A connector's name, `name@version`, or digest.
@@ -37,10 +39,15 @@ pub struct Promotion {
     /// Whether to report what would change, and change nothing.
     #[serde(default)]
     pub preview: bool,
+    /// A change of the app's settings or endpoints that the version needs, made in the same step. A
+    /// rollback does not undo it. Not together with `tenants`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<AppChange>,
 }
 
 /// A rollback as an operator asks for it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({ "tenants": ["acme"] }))]
 #[serde(deny_unknown_fields)]
 pub struct Rollback {
     /// The tenants of the app to roll back; if empty, all.
@@ -49,7 +56,7 @@ pub struct Rollback {
 }
 
 /// The result of a promotion or a rollback.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Promoted {
     /// The app.
     pub app: String,
@@ -75,9 +82,15 @@ impl Versions {
             .await?;
         let _one_at_a_time = self.config.lock().await;
         let digest = self.config.connectors().digest_of(&promotion.connector).await?;
-        let row = self.config.app_row(app).await?;
+        let mut row = self.config.app_row(app).await?;
         let tenants = self.config.tenants_of(app).await?;
         let chosen = tenants_named(app, &tenants, &promotion.tenants)?;
+        if let Some(change) = promotion.set.clone() {
+            if !chosen.is_empty() {
+                return Err(changes_the_app().into());
+            }
+            row = change.apply(row)?;
+        }
         let connector = self.config.connectors().loadable(&digest).await?;
         check_configuration(&row, &connector, if chosen.is_empty() { &tenants } else { &chosen })?;
         let before = current_version(&row, &chosen);
@@ -144,6 +157,7 @@ impl Versions {
             row.previous = row.connector.replace(digest);
             self.store.put_app(&row).await?;
         } else {
+            self.store.put_app(&row).await?;
             // The version decides already, except for tenants that have a version of their own.
             let mut own = self.store.tenants_with_own_connector(&row.name).await?;
             for tenant in &mut own {
@@ -253,6 +267,14 @@ fn tenants_named(
 fn current_version(row: &AppRow, chosen: &[TenantRow]) -> Option<String> {
     let own = chosen.first().and_then(|tenant| tenant.connector.clone());
     own.or_else(|| row.connector.clone())
+}
+
+fn changes_the_app() -> scim::Error {
+    scim::Error::new(
+        422,
+        "a promotion for some tenants cannot change their app; set the app's settings first, or \
+         promote for all of the app",
+    )
 }
 
 fn needs_acceptance(promoted: &Promoted) -> scim::Error {

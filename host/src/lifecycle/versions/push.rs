@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::Instrument;
+use utoipa::ToSchema;
 
 use super::Versions;
 use super::dev_builds::is_dev_build;
@@ -23,8 +24,12 @@ use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::ConnectorRow;
 
+/// How many rows are read at once to find summaries.
+const SUMMARIES_READ: u32 = 200;
+
 /// The result of a push.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = PushedConnector)]
 pub struct Pushed {
     /// The sha-256 of the file, in hexadecimal.
     pub digest: String,
@@ -46,7 +51,7 @@ pub(super) struct VerifiedConnector {
 }
 
 /// One connector version in a list.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ConnectorSummary {
     /// The sha-256 of the file, in hexadecimal.
     pub digest: String,
@@ -67,7 +72,7 @@ pub struct ConnectorSummary {
 }
 
 /// The details of one version.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ConnectorDetail {
     /// The connector's name.
     pub name: String,
@@ -86,6 +91,7 @@ pub struct ConnectorDetail {
     /// Where it is used.
     pub used: Usage,
     /// Its manifest.
+    #[schema(value_type = Manifest)]
     pub manifest: Value,
 }
 
@@ -189,31 +195,45 @@ impl Versions {
 
     /// All versions, newest last, without retired builds.
     pub async fn connector_summaries(&self) -> anyhow::Result<Vec<ConnectorSummary>> {
-        let apps = self.store.apps().await?;
-        let tenants = self.store.tenants().await?;
-        let mut rows = self.config.connectors().rows().await?;
-        rows.retain(|row| row.retired.is_none() || !is_dev_build(row));
-        Ok(rows
-            .into_iter()
-            .map(|row| ConnectorSummary {
-                apps: apps
-                    .iter()
-                    .filter(|app| app.connector.as_ref() == Some(&row.digest))
-                    .map(|app| app.name.clone())
-                    .collect(),
-                tenants: tenants
-                    .iter()
-                    .filter(|tenant| tenant.connector.as_ref() == Some(&row.digest))
-                    .map(|tenant| tenant.id.clone())
-                    .collect(),
-                retired: row.retired,
-                digest: row.digest,
-                name: row.name,
-                version: row.version,
-                signer: row.signer,
-                created: row.created,
-            })
-            .collect())
+        self.summaries(|_| true, None, usize::MAX).await
+    }
+
+    /// At most so many of these versions, the oldest first, from the one after the version of this
+    /// digest; development builds that were replaced are left out.
+    pub async fn summaries(
+        &self,
+        wanted: impl Fn(&ConnectorRow) -> bool,
+        mut after: Option<String>,
+        limit: usize,
+    ) -> anyhow::Result<Vec<ConnectorSummary>> {
+        let mut found = Vec::new();
+        loop {
+            let rows = self.store.connector_page(after.as_deref(), SUMMARIES_READ).await?;
+            let Some(last) = rows.last() else { return Ok(found) };
+            after = Some(last.digest.clone());
+            for row in rows {
+                if found.len() == limit {
+                    return Ok(found);
+                }
+                if wanted(&row) && (row.retired.is_none() || !is_dev_build(&row)) {
+                    found.push(self.summary(row).await?);
+                }
+            }
+        }
+    }
+
+    async fn summary(&self, row: ConnectorRow) -> anyhow::Result<ConnectorSummary> {
+        let users = self.store.users_of(&row.digest).await?;
+        Ok(ConnectorSummary {
+            apps: users.apps,
+            tenants: users.tenants,
+            retired: row.retired,
+            digest: row.digest,
+            name: row.name,
+            version: row.version,
+            signer: row.signer,
+            created: row.created,
+        })
     }
 
     /// All versions by digest, including retired ones.

@@ -22,6 +22,7 @@ use futures_util::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 pub use difference::DifferenceKind;
 pub use report::{
@@ -51,7 +52,8 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_DEADLINES: u64 = 20;
 
 /// A replay as an operator asks for it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({ "connector": "two-state@0.2.0", "last": 10000 }))]
 #[serde(deny_unknown_fields)]
 pub struct ReplaySpec {
     /// The candidate: a connector's name, `name@version`, or digest.

@@ -6,6 +6,7 @@
 //! file can be pushed again; another file never takes its name and version.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Versions;
 use crate::clock::rfc3339;
@@ -13,7 +14,8 @@ use crate::lifecycle::error::Error;
 use crate::scim;
 
 /// Where a version is used.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ConnectorUsage)]
 pub struct Usage {
     /// The apps that it decides for.
     pub apps: Vec<String>,

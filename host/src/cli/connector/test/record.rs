@@ -32,7 +32,7 @@ pub(super) async fn record(
     if file.exists() {
         bail!("{} is there already; --to names another file", file.display());
     }
-    let recorded = admin.get(&format!("/operations/{}", segment(operation))).await?;
+    let recorded: Value = admin.get(&format!("/operations/{}", segment(operation))).await?;
     let recording = recording(&recorded, manifest)?;
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;

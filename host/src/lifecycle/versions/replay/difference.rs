@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::recorded::ExpectedStep;
 use crate::connector::Failure;
@@ -18,7 +19,8 @@ const EXCERPT: usize = 600;
 const STOPPED: &str = "the connector was stopped";
 
 /// The kind of a difference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReplayDifferenceKind)]
 #[serde(rename_all = "kebab-case")]
 pub enum DifferenceKind {
     /// The membership, the visibility to the identity provider, or the account.

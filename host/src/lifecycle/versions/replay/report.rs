@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::difference::{DecisionComparison, DifferenceKind};
 use super::recorded::RecordedDecision;
@@ -19,7 +20,8 @@ const MAX_GROUPS: usize = 100;
 const MAX_TIMED: usize = 1000;
 
 /// An update while a replay runs, or its end.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReplayLine)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplayUpdate {
     /// The progress so far.
@@ -31,7 +33,7 @@ pub enum ReplayUpdate {
 }
 
 /// The progress of a replay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReplayProgress {
     /// How many decisions were replayed.
     pub decisions: u64,
@@ -42,7 +44,7 @@ pub struct ReplayProgress {
 }
 
 /// The result of a replay.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReplayReport {
     /// The app.
     pub app: String,
@@ -73,7 +75,8 @@ pub struct ReplayReport {
 }
 
 /// Decisions that differ in the same way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReplayDifference)]
 pub struct DifferenceGroup {
     /// The kind of the difference.
     pub kind: DifferenceKind,
@@ -88,7 +91,8 @@ pub struct DifferenceGroup {
 }
 
 /// Decisions that are alike in other words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReplayRewording)]
 pub struct RewordedDecisions {
     /// How many there are.
     pub count: u64,
@@ -97,7 +101,8 @@ pub struct RewordedDecisions {
 }
 
 /// One decision as an example.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReplayExample)]
 pub struct Example {
     /// The operation.
     pub operation: String,

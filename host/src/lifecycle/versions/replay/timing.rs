@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::recorded::RecordedDecision;
 use crate::connector::{BackgroundDecider, Connector};
@@ -28,7 +29,8 @@ pub(super) struct TimedDecision {
 }
 
 /// The times of both versions, over all timed decisions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReplayTiming)]
 pub struct Timing {
     /// How many decisions were timed.
     pub decisions: usize,

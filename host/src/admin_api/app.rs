@@ -1,0 +1,46 @@
+//! Apps.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::delivery::EndpointConfiguration;
+use crate::lifecycle::snapshot::ReplyMode;
+use crate::limits::LimitsSpec;
+
+/// Which app.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct AppPath {
+    /// The app's name.
+    #[param(example = "roster")]
+    pub app: String,
+}
+
+/// An app.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = App)]
+pub struct AppView {
+    /// The name.
+    pub name: String,
+    /// The connector that decides, as `name@version`.
+    pub version: Option<String>,
+    /// Its digest, SHA-256 in hexadecimal.
+    pub connector: Option<String>,
+    /// The connector that a rollback leads to, as `name@version`.
+    pub previous_version: Option<String>,
+    /// Its digest.
+    pub previous: Option<String>,
+    /// The app's settings, which the settings of its tenants are laid over.
+    #[schema(value_type = Object)]
+    pub settings: Map<String, Value>,
+    /// The endpoints by name. Secrets that were given as values are shown as `…`.
+    #[schema(value_type = std::collections::BTreeMap<String, EndpointConfiguration>)]
+    pub endpoints: Map<String, Value>,
+    /// When identity providers are answered.
+    pub reply: ReplyMode,
+    /// Every limit as it is in force, defaults included.
+    pub limits: LimitsSpec,
+    /// When the app was created, RFC 3339.
+    pub created: String,
+}

@@ -1,0 +1,27 @@
+//! Connectors: which are meant and which are listed.
+
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+/// Which connector version.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct ConnectorPath {
+    /// A name (its newest version), `name@version`, or a digest or its first eight or more
+    /// characters.
+    #[param(example = "roster")]
+    pub reference: String,
+}
+
+/// Which connector versions are listed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ConnectorQuery {
+    /// Only the versions of the connector with this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Only the retired versions, or only the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retired: Option<bool>,
+}

@@ -1,0 +1,70 @@
+//! Jobs: long work over many people of a tenant.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::store::{JobKind, JobState};
+
+/// Which job.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct JobPath {
+    /// The job's id.
+    pub id: String,
+}
+
+/// Which jobs are listed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct JobQuery {
+    /// Only the jobs of this tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// Only the jobs of this kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<JobKind>,
+    /// Only the jobs in this state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<JobState>,
+}
+
+/// A job.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Job)]
+pub struct JobView {
+    /// The id; ids are in the order of time.
+    pub id: String,
+    /// What the job does.
+    pub kind: JobKind,
+    /// The tenant; `null` if the job is about more than one.
+    pub tenant: Option<String>,
+    /// The app; `null` if the job is about more than one.
+    pub app: Option<String>,
+    /// How far the job is. A job that is blocked waits for an operator.
+    pub state: JobState,
+    /// What was requested.
+    #[schema(value_type = Object)]
+    pub parameters: Map<String, Value>,
+    /// What the job was expected to do, as it was before it began.
+    pub preview: Option<Value>,
+    /// How many people the job is about.
+    pub total: u64,
+    /// How many of them are done.
+    pub done: u64,
+    /// How many of them could not be done.
+    pub failed: u64,
+    /// Why the job is blocked, or its result in a sentence.
+    pub note: Option<String>,
+    /// Its result.
+    pub result: Option<Value>,
+    /// The id of the admin token of the request.
+    pub requested_by: Option<String>,
+    /// When the job was requested, RFC 3339.
+    pub created: String,
+    /// When the job last changed, RFC 3339.
+    pub updated: String,
+    /// When the job ended, RFC 3339.
+    pub finished: Option<String>,
+}

@@ -1,0 +1,117 @@
+//! Tenants, and the end of their integration.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use super::job::JobView;
+use crate::lifecycle::PeopleAction;
+use crate::lifecycle::snapshot::TenantState;
+use crate::scim::{Dialect, Leniency};
+
+/// Which tenant.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct TenantPath {
+    /// The tenant's name.
+    #[param(example = "acme")]
+    pub tenant: String,
+}
+
+/// Which person of a tenant.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct PersonPath {
+    /// The tenant's name.
+    #[param(example = "acme")]
+    pub tenant: String,
+    /// The SCIM id of the user.
+    pub id: String,
+}
+
+/// Which tenants are listed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TenantQuery {
+    /// Only the tenants of this app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// Only the tenants in this state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<TenantState>,
+    /// Only the tenants whose name begins with this text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+}
+
+/// A tenant.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Tenant)]
+pub struct TenantView {
+    /// The name.
+    pub id: String,
+    /// The app that it belongs to.
+    pub app: String,
+    /// The connector that decides, as `name@version`; `null` if the app's cannot be loaded.
+    pub version: Option<String>,
+    /// Whether a version was promoted for this tenant alone; otherwise the app's decides.
+    pub version_of_its_own: bool,
+    /// How the identity provider deviates from the RFCs, as an operator set it.
+    pub dialect: Dialect,
+    /// The state of the integration.
+    pub state: TenantState,
+    /// The newest disconnect, if the tenant is not connected.
+    pub disconnect: Option<JobView>,
+    /// The tenant's own settings, which are laid over the app's.
+    #[schema(value_type = Object)]
+    pub settings: Map<String, Value>,
+    /// The address to which the identity provider sends its requests.
+    pub base_url: String,
+    /// When the tenant was created, RFC 3339.
+    pub created: String,
+    /// The identity provider that was recognised by its requests since the host started.
+    pub recognised: Option<Dialect>,
+    /// How its requests deviated from the RFCs since the host started.
+    pub deviations: Vec<DeviationView>,
+    /// What the operator can do to have fewer deviations.
+    pub advice: Option<String>,
+}
+
+/// One way in which a tenant's requests deviate from the RFCs.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Deviation)]
+pub struct DeviationView {
+    /// The name of the rule that accepts it.
+    pub rule: Leniency,
+    /// In how many readings of a request.
+    pub times: u64,
+    /// What the requests do.
+    pub what: String,
+}
+
+/// How an integration ends.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({ "people": "deactivate", "preview": true }))]
+pub struct DisconnectRequest {
+    /// What happens to the people's accounts.
+    pub people: PeopleAction,
+    /// Only answer what would happen; nothing is changed.
+    pub preview: bool,
+}
+
+/// How far a disconnect is.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DisconnectProgress {
+    /// The tenant.
+    pub tenant: String,
+    /// The state of its integration.
+    pub state: TenantState,
+    /// The newest disconnect.
+    pub job: Option<JobView>,
+    /// How many people are still connected.
+    pub connected: u64,
+    /// How many people there are.
+    pub total: u64,
+}

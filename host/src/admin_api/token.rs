@@ -1,0 +1,35 @@
+//! Tokens of tenants, without their secrets.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// Which token of a tenant.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct TokenPath {
+    /// The tenant's name.
+    #[param(example = "acme")]
+    pub tenant: String,
+    /// The token's id.
+    pub token: String,
+}
+
+/// A token, without its secret.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Token)]
+pub struct TokenView {
+    /// The id.
+    pub id: String,
+    /// `bearer` or `basic`.
+    pub kind: String,
+    /// The user name of a `basic` token.
+    pub user: Option<String>,
+    /// The SCIM id of the user that `/Me` stands for.
+    pub owner: Option<String>,
+    /// When the token was created, RFC 3339.
+    pub created: String,
+    /// When the token ends, RFC 3339.
+    pub expires: Option<String>,
+    /// When the token was last presented, RFC 3339.
+    pub last_used: Option<String>,
+}

@@ -1,0 +1,99 @@
+//! `muster job`.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::admin::{Admin, segment};
+use super::output::{self, Format};
+use crate::admin_api::{JobQuery, JobView, Page};
+use crate::store::{JobKind, JobState};
+
+/// Options of `muster job`.
+#[derive(Args, Debug)]
+pub(super) struct JobArgs {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    admin: Admin,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List jobs, the newest first.
+    List(List),
+    /// Show one job: what was requested, by whom, and how far it is.
+    Show {
+        /// The job's id.
+        id: String,
+    },
+    /// Cancel a job that is running or blocked. What it has done stays done.
+    Cancel {
+        /// The job's id.
+        id: String,
+    },
+}
+
+#[derive(Args, Debug)]
+struct List {
+    /// Only the jobs of this tenant.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Only the jobs of this kind.
+    #[arg(long, value_parser = PossibleValuesParser::new(JobKind::ALL.map(JobKind::name)))]
+    kind: Option<String>,
+    /// Only the jobs in this state.
+    #[arg(long, value_parser = PossibleValuesParser::new(JobState::ALL.map(JobState::name)))]
+    state: Option<String>,
+    /// At most this many.
+    #[arg(
+        long,
+        default_value_t = 50,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    limit: u32,
+}
+
+pub(super) async fn run(args: JobArgs) -> anyhow::Result<()> {
+    let JobArgs { command, admin, format } = args;
+    match command {
+        Command::List(args) => list(&admin, format, args).await?,
+        Command::Show { id } => {
+            let job: JobView = admin.get(&format!("/jobs/{}", segment(&id))).await?;
+            format.print(&job, output::members);
+        }
+        Command::Cancel { id } => {
+            let job: JobView = admin.act(&format!("/jobs/{}/cancel", segment(&id))).await?;
+            format.print(&job, |job| {
+                let note = output::optional(&job.note);
+                anstream::println!("job {} is {}: {note}", job.id, job.state.name());
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
+    let filter = JobQuery {
+        tenant: args.tenant,
+        kind: args.kind.map(|kind| serde_json::from_value(Value::from(kind))).transpose()?,
+        state: args.state.map(|state| serde_json::from_value(Value::from(state))).transpose()?,
+    };
+    let jobs: Page<JobView> = admin.list("/jobs", &filter, Some(args.limit)).await?;
+    format.print_page(
+        &jobs,
+        &[
+            ("job", |job| job.id.clone()),
+            ("kind", |job| job.kind.name().to_owned()),
+            ("tenant", |job| output::optional(&job.tenant)),
+            ("state", |job| job.state.name().to_owned()),
+            ("done", |job| format!("{} of {}", job.done, job.total)),
+            ("failed", |job| job.failed.to_string()),
+            ("note", |job| output::optional(&job.note)),
+        ],
+    );
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The end of a tenant's integration.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use serde_json::Value;
+
+use super::super::authorization::Operator;
+use super::request::JsonBody;
+use super::tenants::row;
+use super::{Answered, at, jobs, json, ok};
+use crate::admin_api::{DisconnectProgress, DisconnectRequest, JobView, TenantPath};
+use crate::lifecycle::{Host, Preview};
+
+/// Disconnect a tenant.
+///
+/// With `preview`, the answer is what would happen, and nothing is changed. Otherwise a job begins.
+/// From that moment deprovisioning is held. A disconnect that is blocked begins again with the
+/// people who are left, also with another `people`.
+#[utoipa::path(
+    post,
+    path = "/tenants/{tenant}/disconnect",
+    operation_id = "disconnect_tenant",
+    tag = "Tenants",
+    params(TenantPath),
+    request_body = DisconnectRequest,
+    responses(
+        (status = 200, description = "What would happen.", body = Preview),
+        (
+            status = 202,
+            description = "The job that disconnects the tenant.",
+            body = JobView,
+            headers(("location" = String, description = "The path of the job."))
+        ),
+        (status = 404, description = "There is no tenant of this name."),
+        (status = 409, description = "Another disconnect of the tenant is running."),
+    )
+)]
+pub(super) async fn begin(
+    operator: Operator,
+    State(host): State<Arc<Host>>,
+    Path(TenantPath { tenant }): Path<TenantPath>,
+    JsonBody(DisconnectRequest { people, preview }): JsonBody<DisconnectRequest>,
+) -> Answered {
+    if preview {
+        return ok(&host.jobs.preview_disconnect(&tenant, people).await?);
+    }
+    let job = host.jobs.disconnect(&tenant, people, Some(operator.token)).await?;
+    let location = format!("/admin/v1/jobs/{}", job.id);
+    Ok(at(&location, json(202, &jobs::view(job)?)?))
+}
+
+/// Show how far a disconnect is.
+#[utoipa::path(
+    get,
+    path = "/tenants/{tenant}/disconnect",
+    operation_id = "show_disconnect",
+    tag = "Tenants",
+    params(TenantPath),
+    responses(
+        (status = 200, description = "The progress.", body = DisconnectProgress),
+        (status = 404, description = "There is no tenant of this name."),
+    )
+)]
+pub(super) async fn progress(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(TenantPath { tenant }): Path<TenantPath>,
+) -> Answered {
+    let row = row(&host, &tenant).await?;
+    let (connected, total) = host.jobs.connected(&tenant).await?;
+    ok(&DisconnectProgress {
+        state: serde_json::from_value(Value::from(row.state))?,
+        job: newest(&host, &tenant).await?,
+        tenant,
+        connected,
+        total,
+    })
+}
+
+/// The newest disconnect of a tenant.
+pub(super) async fn newest(host: &Host, tenant: &str) -> anyhow::Result<Option<JobView>> {
+    host.jobs.newest_disconnect(tenant).await?.map(jobs::view).transpose()
+}

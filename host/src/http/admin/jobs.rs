@@ -1,0 +1,101 @@
+//! Jobs.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+
+use super::super::authorization::Operator;
+use super::list::List;
+use super::request::ListParameters;
+use super::{Answered, ok};
+use crate::admin_api::{JobPath, JobQuery, JobView, Page, PageQuery};
+use crate::lifecycle::Host;
+use crate::store::{JobFilter, JobRow};
+
+const JOBS: List = List("jobs");
+
+/// List the jobs, the newest first.
+#[utoipa::path(
+    get,
+    path = "/jobs",
+    operation_id = "list_jobs",
+    tag = "Jobs",
+    params(PageQuery, JobQuery),
+    responses((status = 200, description = "A page of the jobs.", body = Page<JobView>))
+)]
+pub(super) async fn list(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    parameters: ListParameters<JobQuery>,
+) -> Answered {
+    let before = JOBS.after(&parameters)?;
+    let ListParameters { limit, filter, .. } = parameters;
+    let filter = JobFilter { tenant: filter.tenant, kind: filter.kind, state: filter.state };
+    let rows = host.jobs.page(&filter, before.as_deref(), limit + 1).await?;
+    ok(&JOBS.page(rows, limit, |row| &row.id, view)?)
+}
+
+/// Show one job.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}",
+    operation_id = "show_job",
+    tag = "Jobs",
+    params(JobPath),
+    responses(
+        (status = 200, description = "The job.", body = JobView),
+        (status = 404, description = "There is no such job."),
+    )
+)]
+pub(super) async fn show(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(JobPath { id }): Path<JobPath>,
+) -> Answered {
+    ok(&view(host.jobs.job(&id).await?)?)
+}
+
+/// Cancel a job.
+///
+/// What it has done stays done.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/cancel",
+    operation_id = "cancel_job",
+    tag = "Jobs",
+    params(JobPath),
+    responses(
+        (status = 200, description = "The cancelled job.", body = JobView),
+        (status = 404, description = "There is no such job."),
+        (status = 409, description = "The job has ended."),
+    )
+)]
+pub(super) async fn cancel(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(JobPath { id }): Path<JobPath>,
+) -> Answered {
+    ok(&view(host.jobs.cancel(&id).await?)?)
+}
+
+/// A job as operators see it.
+pub(super) fn view(row: JobRow) -> anyhow::Result<JobView> {
+    Ok(JobView {
+        id: row.id,
+        kind: row.kind,
+        tenant: row.tenant,
+        app: row.app,
+        state: row.state,
+        parameters: serde_json::from_str(&row.parameters)?,
+        preview: row.preview.as_deref().map(serde_json::from_str).transpose()?,
+        total: row.progress.total,
+        done: row.progress.done,
+        failed: row.progress.failed,
+        note: row.note,
+        result: row.result.as_deref().map(serde_json::from_str).transpose()?,
+        requested_by: row.requested_by,
+        created: row.created,
+        updated: row.updated,
+        finished: row.finished,
+    })
+}

@@ -1,0 +1,104 @@
+//! Tokens of tenants.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+
+use super::super::answer;
+use super::super::authorization::Operator;
+use super::list::List;
+use super::request::{JsonBody, ListParameters, Unfiltered};
+use super::tenants::row;
+use super::{Answered, json, ok};
+use crate::admin_api::{Page, PageQuery, TenantPath, TokenPath, TokenView};
+use crate::lifecycle::{Host, NewTenantToken, TokenSpec};
+use crate::store::CredentialRow;
+
+const TOKENS: List = List("tokens");
+
+/// List a tenant's tokens, the oldest first.
+#[utoipa::path(
+    get,
+    path = "/tenants/{tenant}/tokens",
+    operation_id = "list_tokens",
+    tag = "Tokens",
+    params(TenantPath, PageQuery),
+    responses(
+        (status = 200, description = "A page of the tokens.", body = Page<TokenView>),
+        (status = 404, description = "There is no tenant of this name."),
+    )
+)]
+pub(super) async fn list(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(TenantPath { tenant }): Path<TenantPath>,
+    parameters: ListParameters<Unfiltered>,
+) -> Answered {
+    let after = TOKENS.after(&parameters)?;
+    row(&host, &tenant).await?;
+    let rows = host.config.tokens(&tenant).await?.into_iter();
+    let keyed = rows.map(|row| (format!("{} {}", row.created, row.id), row));
+    let keyed = keyed.filter(|(key, _)| after.as_ref().is_none_or(|after| key > after)).collect();
+    let view = |(_, row)| Ok::<_, anyhow::Error>(view(row));
+    ok(&TOKENS.page(keyed, parameters.limit, |(key, _)| key, view)?)
+}
+
+/// Create a token for a tenant's identity provider.
+///
+/// The token is shown in this answer only. A tenant has at most two tokens that are valid, so that
+/// they can be rotated.
+#[utoipa::path(
+    post,
+    path = "/tenants/{tenant}/tokens",
+    operation_id = "create_token",
+    tag = "Tokens",
+    params(TenantPath),
+    request_body = TokenSpec,
+    responses(
+        (status = 201, description = "The token.", body = NewTenantToken),
+        (status = 404, description = "There is no tenant of this name."),
+        (status = 409, description = "The tenant has two valid tokens already."),
+        (status = 422, description = "The user, the owner or the expiry is not acceptable."),
+    )
+)]
+pub(super) async fn create(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(TenantPath { tenant }): Path<TenantPath>,
+    JsonBody(spec): JsonBody<TokenSpec>,
+) -> Answered {
+    json(201, &host.config.add_token(Some(&tenant), spec).await?)
+}
+
+/// Revoke a token at once.
+#[utoipa::path(
+    delete,
+    path = "/tenants/{tenant}/tokens/{token}",
+    operation_id = "revoke_token",
+    tag = "Tokens",
+    params(TokenPath),
+    responses(
+        (status = 204, description = "The token was revoked."),
+        (status = 404, description = "There is no such tenant or token."),
+    )
+)]
+pub(super) async fn revoke(
+    _: Operator,
+    State(host): State<Arc<Host>>,
+    Path(TokenPath { tenant, token }): Path<TokenPath>,
+) -> Answered {
+    host.config.revoke_token(&tenant, &token).await?;
+    Ok(answer::empty())
+}
+
+fn view(row: CredentialRow) -> TokenView {
+    TokenView {
+        id: row.id,
+        kind: row.kind,
+        user: row.user,
+        owner: row.owner,
+        created: row.created,
+        expires: row.expires,
+        last_used: row.last_used,
+    }
+}

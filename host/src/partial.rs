@@ -1,0 +1,64 @@
+//! Partial changes of a configuration: what a change states replaces what was there, the rest
+//! stays.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+/// Reads a member that is absent, `null`, or a value: together with `#[serde(default)]`, `None`,
+/// `Some(None)` and `Some(Some(value))`.
+pub(crate) fn stated<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// An object after a change: replaced as a whole if the change says so, then without the names in
+/// `unset`, then with the members of `set`.
+pub(crate) fn changed(
+    before: Map<String, Value>,
+    replacement: Option<Option<Map<String, Value>>>,
+    unset: &[String],
+    set: Map<String, Value>,
+) -> Map<String, Value> {
+    let mut after = match replacement {
+        None => before,
+        Some(replacement) => replacement.unwrap_or_default(),
+    };
+    after.retain(|name, _| !unset.contains(name));
+    after.extend(set);
+    after
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(replacement: Value, unset: &[&str], set: Value, after: &Value) {
+        let object = |value: Value| serde_json::from_value::<Map<String, Value>>(value);
+        let before = object(json!({ "a": 1, "b": 2 })).expect("an object");
+        // A text stands for a member that is absent.
+        let replacement = match replacement {
+            Value::String(_) => None,
+            Value::Null => Some(None),
+            other => Some(Some(object(other).expect("an object"))),
+        };
+        let unset: Vec<String> = unset.iter().map(|&name| name.to_owned()).collect();
+        let changed = changed(before, replacement, &unset, object(set).expect("an object"));
+        assert_eq!(Value::Object(changed), *after);
+    }
+
+    #[test]
+    fn an_object_is_replaced_or_changed_by_member() {
+        check(json!("absent"), &[], json!({}), &json!({ "a": 1, "b": 2 }));
+        check(Value::Null, &[], json!({}), &json!({}));
+        check(json!({ "c": 3 }), &[], json!({}), &json!({ "c": 3 }));
+        check(json!("absent"), &["a", "x"], json!({ "b": null }), &json!({ "b": null }));
+        check(json!({ "c": 3 }), &["c"], json!({ "d": 4 }), &json!({ "d": 4 }));
+        check(json!("absent"), &["a"], json!({ "a": 5 }), &json!({ "b": 2, "a": 5 }));
+    }
+}
