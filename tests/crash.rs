@@ -7,6 +7,7 @@ use crate::support::test_host::TestHost;
 
 #[cfg(target_os = "linux")]
 mod compiling;
+mod jobs;
 mod versions;
 
 async fn killed_at(point: &str) {

@@ -21,7 +21,7 @@ async fn live() -> Response {
 
 /// Ready means that the database answers.
 async fn ready(State(host): State<Arc<Host>>) -> Result<Response, Refused> {
-    match host.store.tenants().await {
+    match host.store.check().await {
         Ok(_) => Ok(answer::json(200, r#"{"status":"ready"}"#.to_owned())),
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "not ready");

@@ -12,6 +12,7 @@ use super::Versions;
 use crate::clock::rfc3339;
 use crate::lifecycle::error::Error;
 use crate::scim;
+use crate::store::ConnectorUsers;
 
 /// Where a version is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -55,25 +56,11 @@ impl Usage {
 impl Versions {
     /// Where a version is used.
     pub async fn usage(&self, digest: &str) -> anyhow::Result<Usage> {
-        let is = |it: &Option<String>| it.as_deref() == Some(digest);
-        let mut usage = Usage::default();
-        for app in self.store.apps().await? {
-            if is(&app.connector) {
-                usage.apps.push(app.name);
-            } else if is(&app.previous) {
-                usage.previous_of_apps.push(app.name);
-            }
-        }
-        for tenant in self.store.tenants().await? {
-            if is(&tenant.connector) {
-                usage.tenants.push(tenant.id);
-            } else if is(&tenant.previous) {
-                usage.previous_of_tenants.push(tenant.id);
-            }
-        }
+        let ConnectorUsers { apps, tenants, previous_of_apps, previous_of_tenants } =
+            self.store.users_of(digest).await?;
         let undone = self.store.undone_of(digest).await?;
-        usage.operations = undone.map_or(0, |(_, count)| count);
-        Ok(usage)
+        let operations = undone.map_or(0, |(_, count)| count);
+        Ok(Usage { apps, tenants, previous_of_apps, previous_of_tenants, operations })
     }
 
     /// Retires a version that is not in use, and removes its component.
