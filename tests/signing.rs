@@ -139,7 +139,7 @@ fn a_connector_whose_key_is_no_longer_trusted_is_refused() {
     let promote = ["connector", "promote", "roster@0.2.0", "--app", "people", "--yes"];
     workspace.fails(&host.options(&promote), "which this host does not trust");
     workspace.succeeds(&host.options(&["app", "create", "crew", "--connector", "roster@0.1.0"]));
-    // The same version, signed by somebody who is trusted, takes its workspace.
+    // The same version, signed by a trusted key, replaces it.
     workspace.succeeds(&["connector", "sign", "next.wasm", "--key", "other.key"]);
     workspace.succeeds(&host.options(&["connector", "push", "next.wasm"]));
     workspace.succeeds(&host.options(&promote));
