@@ -1,10 +1,10 @@
-//! Whatever is sent, the answer is a SCIM error in JSON, and nothing has changed.
+//! Invalid requests: the answer is always a SCIM error in JSON, and nothing has changed.
 
 use serde_json::{Value, json};
 
 use crate::support::{Muster, Tenant, client, patch_op, user};
 
-/// Sends raw bytes, and holds the answer to what every error must be.
+/// Sends raw bytes, and checks the answer by the rules for every error.
 async fn check(
     muster: &Muster,
     tenant: &Tenant,
@@ -94,12 +94,12 @@ async fn bad_patches() {
     check(&muster, &tenant, patch, odd, JSON, (400, Some("invalidSyntax"), "move")).await;
     check(&muster, &tenant, patch, nowhere, JSON, (400, Some("invalidPath"), "")).await;
     check(&muster, &tenant, patch, read_only, JSON, (400, Some("mutability"), "meta")).await;
-    // The first of the two would have been possible: all or nothing.
+    // The first operation is possible, but a PATCH is applied as a whole or not at all.
     check(&muster, &tenant, patch, half, JSON, (400, Some("invalidValue"), "active")).await;
 }
 
 #[tokio::test]
-async fn bad_addresses_and_questions() {
+async fn bad_paths_and_queries() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let unknown = (404, None, "");
@@ -141,11 +141,11 @@ async fn bad_addresses_and_questions() {
 }
 
 #[tokio::test]
-async fn only_who_may_call_learns_what_is_wrong_with_a_path() {
+async fn only_an_authenticated_caller_learns_that_a_path_is_wrong() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
-    let nobody = Tenant { token: "wrong".to_owned(), ..tenant.clone() };
-    muster.get(&nobody, "/Users/%FF").await.expect(401);
+    let stranger = Tenant { token: "wrong".to_owned(), ..tenant.clone() };
+    muster.get(&stranger, "/Users/%FF").await.expect(401);
     let unknown = tenant.base_url.replace(&tenant.name, "%FF");
     muster.send("GET", &format!("{unknown}/Users"), &tenant.token, None).await.expect(401);
     let apps = format!("{}/admin/v1/apps/%FF", muster.stage.url);
@@ -155,7 +155,7 @@ async fn only_who_may_call_learns_what_is_wrong_with_a_path() {
 }
 
 #[tokio::test]
-async fn a_taken_name_is_a_conflict_and_harms_nobody() {
+async fn a_taken_name_is_a_conflict_and_changes_no_user() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("three-state").await;
     muster.person(&tenant, "ada").await;

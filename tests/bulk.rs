@@ -1,4 +1,5 @@
-//! `/Bulk` (RFC 7644 §3.7; checklist 76): many operations, each like a request by itself.
+//! `/Bulk` (RFC 7644 §3.7; assertion 76 of `tests/rfc.rs`): many operations, each like a request by
+//! itself.
 
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ fn id(operation: &Value) -> String {
     operation["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()
 }
 
-/// An example of RFC 7644, as it is printed there.
+/// An example of RFC 7644, as printed there.
 fn example(name: &str) -> Value {
     let path = format!("{}/../tests/fixtures/scim/rfc/{name}", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -89,7 +90,8 @@ async fn groups_may_refer_to_each_other_3_7_1() {
 }
 
 #[tokio::test]
-async fn what_is_referred_to_comes_first_and_the_answer_is_in_the_order_of_the_request() {
+async fn resources_are_created_before_references_to_them_and_answered_in_the_order_of_the_request()
+{
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let mut boss = post("boss");
@@ -147,14 +149,14 @@ async fn every_method_and_every_version_3_7_3() {
     let ada = muster.get(&tenant, &format!("/Users/{ada}")).await.expect(200);
     assert_eq!(ada.body["title"], "Countess");
     assert_eq!(ada.body["meta"]["version"], done[0]["version"]);
-    // The app was asked for each, as for a request by itself.
+    // The app received one call for each, as for a request by itself.
     let calls = muster.app_calls(&tenant).await;
     assert!(calls.iter().any(|call| call.path.ends_with("/suspend")));
     assert!(calls.iter().any(|call| call.method == "DELETE"));
 }
 
 #[tokio::test]
-async fn after_so_many_errors_nothing_more_is_begun() {
+async fn after_fail_on_errors_no_further_operation_is_begun() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let wrong = json!({ "method": "POST", "path": "/Users", "bulkId": "x", "data": {} });
@@ -164,18 +166,18 @@ async fn after_so_many_errors_nothing_more_is_begun() {
     check(answer["Operations"].as_array().unwrap(), &["201", "400"]);
     assert!(answer["Operations"][1].get("location").is_none());
     assert_eq!(muster.get(&tenant, "/Users").await.body["totalResults"], 1);
-    // Without it everything is tried.
+    // Without `failOnErrors` every operation is tried.
     body.as_object_mut().unwrap().shift_remove("failOnErrors");
     let answer = muster.post(&tenant, "/Bulk", body).await.expect(200).body;
     check(answer["Operations"].as_array().unwrap(), &["409", "400", "201"]);
 }
 
 #[tokio::test]
-async fn what_cannot_be_resolved_or_understood_fails_by_itself() {
+async fn an_operation_that_cannot_be_resolved_or_parsed_fails_by_itself() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let bad = json!({ "method": "POST", "path": "/Users", "bulkId": "bad", "data": {} });
-    let mut nameless = post("nobody");
+    let mut nameless = post("nameless");
     nameless.as_object_mut().unwrap().shift_remove("bulkId");
     let done = bulk(
         &muster,
@@ -211,7 +213,7 @@ fn check_refused(answer: &Answer, status: u16, word: &str) {
 }
 
 #[tokio::test]
-async fn limits_are_said_and_kept_3_7_4() {
+async fn limits_are_advertised_and_enforced_3_7_4() {
     let muster = Muster::start().await;
     let tenant = muster.tenant_with("roster", "strict").await;
     let config = muster.get(&tenant, "/ServiceProviderConfig").await.expect(200).body;
@@ -232,13 +234,13 @@ async fn limits_are_said_and_kept_3_7_4() {
     assert_eq!(muster.get(&tenant, "/Users").await.body["totalResults"], 0);
 }
 
-/// What has to be repeated says so for itself, and the rest is done.
+/// An operation that has to be repeated says so itself, and the others are done.
 #[tokio::test]
 async fn an_app_that_fails_for_one_fails_for_that_one() {
     let muster = Muster::start_answering_within(Duration::from_secs(2)).await;
     let tenant = muster.tenant("three-state").await;
     let ada = bulk(&muster, &tenant, json!([post("ada")])).await;
-    // The app takes longer than anybody waits.
+    // The app takes longer than the deadline of the request.
     let delay_ms = 5_000;
     muster
         .stage
@@ -260,14 +262,14 @@ async fn an_app_that_fails_for_one_fails_for_that_one() {
     assert!(detail.contains("has not been begun"), "{detail}");
     muster.stage.sample.heal();
     muster.settled().await;
-    // What was accepted is done and owes its answer; what was not begun never happened.
+    // The accepted operation is done; the one that was not begun had no effect.
     assert_eq!(muster.get(&tenant, "/Users").await.body["totalResults"], 2);
     let again = bulk(&muster, &tenant, json!([post("bob"), post("cleo")])).await;
     check(&again, &["201", "201"]);
 }
 
 #[tokio::test]
-async fn a_caller_that_hangs_up_interrupts_nothing() {
+async fn a_caller_that_disconnects_interrupts_nothing() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("three-state").await;
     let delay_ms = 300;
@@ -282,5 +284,5 @@ async fn a_caller_that_hangs_up_interrupts_nothing() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("not everybody came");
+    panic!("not all users were created");
 }

@@ -1,15 +1,17 @@
-//! `muster conformance`: passes against muster, and fails where it should.
+//! `muster conformance`: passes against muster, and fails against servers with one fault each.
 
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use muster::conformance::{ConformanceArgs, Options, Report, SuiteName, Verdict, run};
+use muster::conformance::{
+    ConformanceArgs, ConformanceReport, Options, StepResult, SuiteName, run,
+};
 use serde_json::{Value, json};
 
 use crate::support::wrong_server::{self, Wrong};
 use crate::support::{Muster, Tenant};
 
-async fn conformance(url: &str, token: &str) -> Report {
+async fn conformance(url: &str, token: &str) -> ConformanceReport {
     let options = Options {
         url: url.to_owned(),
         token: token.to_owned(),
@@ -25,24 +27,24 @@ async fn check_muster(connector: &str) {
     let tenant = muster.tenant(connector).await;
     let report = conformance(&tenant.base_url, &tenant.token).await;
     assert!(report.passed(), "{report}");
-    // The optional steps of this suite are what apps from Okta's wizard do; those of the other
-    // assert on time.
+    // The optional steps of one suite are those of apps of Okta's App Integration Wizard; those of
+    // the other assert on time.
     let lifecycle = report.suites.iter().find(|suite| suite.name == "okta-lifecycle").unwrap();
     assert!(lifecycle.steps.iter().all(|step| step.passed()), "{report}");
     check_muster_v1(&muster, &tenant).await;
 }
 
-/// Okta's suite for SCIM 1.1, its optional steps too, on the same tenant. How long an answer takes
-/// is the machine's affair here.
+/// Okta's suite for SCIM 1.1 with its optional steps, on the same tenant. Response times are not
+/// checked here, because they depend on the machine.
 async fn check_muster_v1(muster: &Muster, tenant: &Tenant) {
     muster.post(tenant, "/Groups", json!({ "displayName": "Engineers" })).await.expect(201);
     let report = conformance(&tenant.base_url.replace("/v2", "/v1"), &tenant.token).await;
     let steps = &report.suites[0].steps;
     assert_eq!(steps.len(), 16);
     let wrong = steps.iter().filter(|step| match &step.verdict {
-        Verdict::Passed => false,
-        Verdict::Failed { failures } => !failures.iter().all(|it| it.contains("response time")),
-        Verdict::Skipped { .. } => true,
+        StepResult::Passed => false,
+        StepResult::Failed { failures } => !failures.iter().all(|it| it.contains("response time")),
+        StepResult::Skipped { .. } => true,
     });
     assert_eq!(wrong.count(), 0, "{report}");
 }
@@ -62,7 +64,7 @@ async fn muster_passes_with_the_three_state_connector() {
     check_muster("three-state").await;
 }
 
-/// What does not pass against a server that is wrong in this one way: exactly these steps.
+/// Checks that exactly these steps do not pass against a server with this fault.
 async fn check(wrong: Wrong, expected: &[&str]) {
     let report = failing(&wrong_server::start(wrong).await, expected).await;
     assert_eq!(report.passed(), expected.is_empty(), "{report}");
@@ -74,7 +76,7 @@ async fn check_v1(wrong: Wrong, expected: &[&str], passed: bool) {
     assert_eq!(report.passed(), passed, "{report}");
 }
 
-async fn failing(url: &str, expected: &[&str]) -> Report {
+async fn failing(url: &str, expected: &[&str]) -> ConformanceReport {
     let report = conformance(url, wrong_server::TOKEN).await;
     let steps = report.suites.iter().flat_map(|suite| &suite.steps);
     let failed: Vec<&str> =
@@ -84,12 +86,12 @@ async fn failing(url: &str, expected: &[&str]) -> Report {
 }
 
 #[tokio::test]
-async fn a_right_server_passes_every_step() {
+async fn a_correct_server_passes_every_step() {
     check(Wrong::Nowhere, &[]).await;
 }
 
 #[tokio::test]
-async fn a_server_that_forgets_the_deactivated_fails() {
+async fn a_server_that_loses_deactivated_users_fails() {
     check(
         Wrong::GoneAfterDeactivation,
         &[
@@ -115,7 +117,7 @@ async fn a_server_that_changes_the_case_of_user_names_fails() {
 }
 
 #[tokio::test]
-async fn a_server_that_counts_in_texts_fails() {
+async fn a_server_whose_list_numbers_are_strings_fails() {
     check(
         Wrong::TextForNumbers,
         &[
@@ -134,7 +136,7 @@ async fn a_server_that_creates_the_same_user_twice_fails() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_nobody_for_a_token_fails() {
+async fn a_server_that_accepts_any_token_fails() {
     check(Wrong::OkForTheUnauthorised, &["Check status 401"]).await;
 }
 
@@ -148,7 +150,7 @@ async fn a_server_whose_errors_are_plain_text_fails() {
 }
 
 #[tokio::test]
-async fn a_server_that_gives_whoever_returns_a_new_id_fails() {
+async fn a_server_that_gives_a_reactivated_user_a_new_id_fails() {
     check(
         Wrong::NewIdOnReturn,
         &[
@@ -163,17 +165,17 @@ async fn a_server_that_gives_whoever_returns_a_new_id_fails() {
 }
 
 #[tokio::test]
-async fn a_right_server_of_the_older_version_passes_every_step() {
+async fn a_correct_server_of_scim_1_1_passes_every_step() {
     check_v1(Wrong::Nowhere, &[], true).await;
 }
 
 #[tokio::test]
-async fn a_server_of_the_older_version_that_takes_anything_for_a_filter_fails() {
+async fn a_server_of_scim_1_1_that_accepts_any_filter_fails() {
     check_v1(Wrong::AnythingForFilter, &["A filter that is none"], false).await;
 }
 
 #[tokio::test]
-async fn a_server_of_the_older_version_that_knows_only_the_newer_schemas_fails() {
+async fn a_server_of_scim_1_1_that_answers_with_schemas_of_scim_2_fails() {
     let expected = [
         "Verify ServiceProviderConfigs endpoint",
         "Verify ResourceTypes endpoint",
@@ -186,7 +188,7 @@ async fn a_server_of_the_older_version_that_knows_only_the_newer_schemas_fails()
 }
 
 #[tokio::test]
-async fn a_server_of_the_older_version_may_say_nothing_about_itself() {
+async fn a_server_of_scim_1_1_without_discovery_passes() {
     let expected = [
         "Verify ServiceProviderConfigs endpoint",
         "POST to ServiceProviderConfigs is not allowed",
@@ -199,7 +201,7 @@ async fn a_server_of_the_older_version_may_say_nothing_about_itself() {
 }
 
 #[tokio::test]
-async fn a_server_of_the_older_version_that_is_wrong_as_the_newer_ones_are_fails() {
+async fn a_server_of_scim_1_1_with_a_fault_of_scim_2_fails() {
     let case = ["Create Okta user with realistic values", "Verify that user was created"];
     check_v1(Wrong::LowerCaseUserNames, &case, false).await;
     let twice = ["Expect failure when recreating user with same values"];
@@ -210,12 +212,12 @@ async fn a_server_of_the_older_version_that_is_wrong_as_the_newer_ones_are_fails
 }
 
 #[tokio::test]
-async fn a_report_says_what_was_wrong_and_shows_request_and_answer() {
+async fn a_report_names_the_failures_and_shows_request_and_answer() {
     let url = wrong_server::start(Wrong::GoneAfterDeactivation).await;
     let report = conformance(&url, wrong_server::TOKEN).await.to_string();
     for line in [
         "   the status should be the number 200, but is 404",
-        "   `active` should be false, but is not there",
+        "   `active` should be false, but is missing",
         "   > GET /Users/user-2",
         "Failed: 21 of 24 required and 3 of 3 optional steps.",
     ] {
@@ -225,7 +227,7 @@ async fn a_report_says_what_was_wrong_and_shows_request_and_answer() {
 }
 
 #[tokio::test]
-async fn a_report_as_json_tells_the_verdict_and_what_failed() {
+async fn a_report_as_json_has_the_result_and_the_failures() {
     let url = wrong_server::start(Wrong::NewIdOnReturn).await;
     let report = conformance(&url, wrong_server::TOKEN).await.to_json();
     let report: Value = serde_json::from_str(&report).unwrap();
@@ -240,15 +242,16 @@ async fn a_report_as_json_tells_the_verdict_and_what_failed() {
 }
 
 #[tokio::test]
-async fn an_empty_directory_is_given_a_user_first_and_the_report_says_so() {
+async fn an_empty_directory_gets_a_user_first_and_the_report_says_so() {
     let url = wrong_server::start(Wrong::Nowhere).await;
-    let seeded = |report: &Report| report.notes[0].starts_with("The directory was empty; ");
+    let seeded =
+        |report: &ConformanceReport| report.notes[0].starts_with("The directory was empty; ");
     assert!(seeded(&conformance(&url, wrong_server::TOKEN).await));
     assert!(!seeded(&conformance(&url, wrong_server::TOKEN).await));
 }
 
 #[tokio::test]
-async fn nobody_there_is_an_accident_and_not_a_verdict() {
+async fn an_unreachable_server_is_an_error_and_not_a_failed_report() {
     let options = Options {
         url: "http://127.0.0.1:1/scim/v2".to_owned(),
         token: "any".to_owned(),
@@ -261,7 +264,7 @@ async fn nobody_there_is_an_accident_and_not_a_verdict() {
 }
 
 #[test]
-fn every_suite_can_be_chosen_and_the_help_says_what_for() {
+fn every_suite_can_be_chosen_and_the_help_describes_it() {
     let help = Conformance::command().render_long_help().to_string();
     for word in [
         "okta-spec",

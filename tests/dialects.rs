@@ -1,5 +1,4 @@
-//! Whose SCIM a tenant speaks: recognised where nobody said it, and what it takes to understand it,
-//! counted for operators.
+//! Dialects: recognised by the client if none is set, and deviations counted for operators.
 
 use serde_json::{Value, json};
 
@@ -17,13 +16,14 @@ async fn renamed(muster: &Muster, tenant: &Tenant, headers: &[(&str, &str)], id:
 }
 
 #[tokio::test]
-async fn a_client_that_introduces_itself_is_answered_in_its_dialect() {
+async fn a_client_recognised_by_its_user_agent_is_answered_in_its_dialect() {
     let muster = Muster::start().await;
     let tenant = muster.tenant_with("roster", "generic").await;
     let group = muster.post(&tenant, "/Groups", json!({ "displayName": "Team" })).await.id();
     renamed(&muster, &tenant, &[], &group).await.expect(200);
     assert_eq!(seen(&muster, &tenant).await["recognised"], Value::Null);
-    // Only Okta and Entra are answered with 204 (clients.md §1.8, §7.2).
+    // Only Okta and Entra are answered with 204: `tests/fixtures/conversations/SOURCES.md`, "Okta:
+    // groups" and "Entra: groups are read without members".
     renamed(&muster, &tenant, &[OKTA], &group).await.expect(204);
     assert_eq!(seen(&muster, &tenant).await["recognised"], "okta");
     let chosen = muster.tenant_with("roster", "ping").await;
@@ -32,7 +32,7 @@ async fn a_client_that_introduces_itself_is_answered_in_its_dialect() {
 }
 
 #[tokio::test]
-async fn what_requests_need_is_counted_for_each_tenant_and_a_change_of_it_forgets_nothing() {
+async fn deviations_are_counted_for_each_tenant_and_survive_a_change_of_the_tenant() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let other = muster.tenant("roster").await;
@@ -57,7 +57,7 @@ async fn what_requests_need_is_counted_for_each_tenant_and_a_change_of_it_forget
 }
 
 #[tokio::test]
-async fn an_operator_hears_that_an_entra_tenant_lacks_its_flag() {
+async fn an_operator_is_advised_that_an_entra_tenant_lacks_its_flag() {
     let muster = Muster::start().await;
     let tenant = muster.tenant_with("roster", "entra").await;
     let id = muster.person(&tenant, "ada").await;

@@ -1,5 +1,6 @@
-//! What an operator lists for the types of resources that a connector adds (clients.md §1.11, RFC
-//! 7643 §6). What identity providers see of them is replayed from `tests/fixtures/conversations`.
+//! The resources that an operator lists for the resource types that a connector adds (RFC 7643 §6;
+//! `tests/fixtures/conversations/SOURCES.md`, "Okta: entitlements"). The view of identity providers
+//! is replayed from `tests/fixtures/conversations/okta-oin/entitlements.json`.
 
 use serde_json::{Value, json};
 
@@ -34,7 +35,7 @@ async fn office(settings: Value) -> (Muster, Tenant) {
     (muster, tenant)
 }
 
-/// What the resources of a list are called.
+/// The names of the resources of a list.
 fn names(list: &Value) -> Vec<&str> {
     let called = |it: &'_ Value| if it["name"].is_string() { "name" } else { "displayName" };
     let resources = list["Resources"].as_array().unwrap();
@@ -54,11 +55,11 @@ async fn the_directory_follows_the_settings() {
     let list = muster.get(&tenant, "/Roles?sortBy=id").await.expect(200).body;
     assert_eq!(names(&list), ["First Role", "Second", "Third Role"]);
     let after = &list["Resources"];
-    assert_eq!(before[0], after[0], "what stays as it is has not changed");
+    assert_eq!(before[0], after[0], "an unchanged resource keeps its version");
     assert_ne!(before[1]["meta"]["version"], after[1]["meta"]["version"]);
     muster.get(&tenant, "/Entitlements").await.expect(404);
 
-    // An id may become that of another type, whether the one before is still there or not.
+    // An id may pass to a resource of another type, whether the previous one still exists or not.
     let seat = json!([{ "id": "role-3", "displayName": "Seat", "type": "License" }]);
     app(&muster, json!({ "entitlements": seat })).await.expect(200);
     muster.get(&tenant, "/Entitlements/role-3").await.expect(200);
@@ -75,7 +76,7 @@ async fn the_directory_follows_the_settings() {
 }
 
 #[tokio::test]
-async fn a_wrong_list_is_refused_and_nothing_changes() {
+async fn an_invalid_list_is_refused_and_nothing_changes() {
     let (muster, tenant) = office(settings()).await;
     let roles = |roles: Value| json!({ "roles": roles });
     let role = |id: &str| json!({ "id": id, "displayName": "A" });

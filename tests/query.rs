@@ -1,5 +1,5 @@
-//! How a directory is read: versions, queries, order, pages, and `/Me` (RFC 7644 §3.4, §3.11 and
-//! §3.14, RFC 9865).
+//! Reading a directory: versions, queries, order, pages, and `/Me` (RFC 7644 §3.4, §3.11 and §3.14,
+//! RFC 9865). Assertion numbers are those of `tests/rfc.rs`.
 
 mod filters;
 mod me;

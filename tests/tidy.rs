@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod citations;
 mod imports;
 
+pub(crate) use citations::leniencies;
 use imports::ImportGraph;
 
 /// What may be named only in certain parts of the host, and in which.

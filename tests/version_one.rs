@@ -1,4 +1,4 @@
-//! SCIM 1.1 beside SCIM 2.0: one directory, two ways to speak of it.
+//! SCIM 1.1 beside SCIM 2.0: one directory, served in both versions.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ async fn patch(muster: &Muster, tenant: &Tenant, path: &str, mut body: Value) ->
 }
 
 #[tokio::test]
-async fn whoever_one_version_creates_the_other_one_sees() {
+async fn a_user_created_by_one_version_is_visible_in_the_other() {
     let muster = Muster::start().await;
     let v2 = muster.tenant("roster").await;
     let v1 = older(&v2);
@@ -65,7 +65,7 @@ async fn whoever_one_version_creates_the_other_one_sees() {
 }
 
 #[tokio::test]
-async fn a_change_by_one_version_is_a_change_for_the_other_one() {
+async fn a_change_by_one_version_is_visible_in_the_other() {
     let muster = Muster::start().await;
     let v2 = muster.tenant("three-state").await;
     let v1 = older(&v2);
@@ -91,9 +91,10 @@ async fn a_change_by_one_version_is_a_change_for_the_other_one() {
 }
 
 #[tokio::test]
-async fn members_join_leave_and_are_overwritten() {
+async fn members_are_added_removed_and_replaced() {
     let muster = Muster::start().await;
-    // clients.md §8: OneLogin's forms; it is answered with the group.
+    // OneLogin's forms (`tests/fixtures/conversations/onelogin-v1/group.json`); the answer is the
+    // group.
     let v2 = muster.tenant_with("roster", "onelogin").await;
     let v1 = older(&v2);
     let (ada, bob) = (muster.person(&v2, "ada").await, muster.person(&v2, "bob").await);
@@ -119,12 +120,14 @@ async fn members_join_leave_and_are_overwritten() {
     assert!(members(patch(&muster, &v1, &group, clear).await.expect(200)).is_empty());
     let rename = patch(&muster, &v1, &group, json!({ "displayName": "Bards" })).await.expect(200);
     assert_eq!(rename.body["displayName"], "Bards");
-    // clients.md §2: what Okta sends with a group that has a description.
+    // The description that Okta sends:
+    // `tests/fixtures/conversations/okta-oin-v1/group-description.json`.
     let described = json!({ "urn:okta:custom:group:1.0": { "description": "All who write" } });
     patch(&muster, &v1, &group, described).await.expect(200);
 }
 
-/// Both shapes, as Okta's suite for SCIM 1.1 wants them (clients.md §3.3).
+/// Both shapes, as Okta's suite for SCIM 1.1 requires them:
+/// `tests/fixtures/conversations/SOURCES.md`, "Okta: SPEC suite for SCIM 1.1".
 #[track_caller]
 fn check_error(answer: &Answer, status: u16) {
     assert_eq!(answer.status, status, "{}", answer.body);
@@ -161,7 +164,7 @@ async fn every_error_has_both_shapes() {
 }
 
 #[tokio::test]
-async fn xml_is_refused_in_so_many_words() {
+async fn xml_is_refused_with_a_clear_error() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let v1 = older(&tenant);
@@ -183,9 +186,10 @@ async fn xml_is_refused_in_so_many_words() {
     assert_eq!(came, 201);
 }
 
-/// clients.md §2: what the on-premises agent reads before anything else, in either version.
+/// Okta's on-premises agent reads this before anything else, in either version:
+/// `tests/fixtures/conversations/okta-opp/connect.json`.
 #[tokio::test]
-async fn the_on_premises_agent_learns_what_it_may_use() {
+async fn the_on_premises_agent_reads_the_capabilities() {
     let muster = Muster::start().await;
     let v2 = muster.tenant("roster").await;
     let v1 = older(&v2);
@@ -199,7 +203,7 @@ async fn the_on_premises_agent_learns_what_it_may_use() {
         for word in ["GROUP_PUSH", "OPP_SCIM_INCREMENTAL_IMPORTS", "REACTIVATE_USERS"] {
             assert!(capabilities.contains(&json!(word)), "{capabilities:?}");
         }
-        // The connector takes no passwords.
+        // The connector does not take passwords.
         assert!(!capabilities.contains(&json!("PUSH_PASSWORD_UPDATES")));
     }
     let plain = muster.get(&v2, "/ServiceProviderConfig").await.expect(200).body;

@@ -1,7 +1,8 @@
-//! Okta's published suites, run against any SCIM server.
+//! Okta's published test suites, run against any SCIM server.
 //!
-//! What is asked and asserted is data (`conformance/suites`); the code here only knows how to send,
-//! compare and report. It knows nothing of muster, so that its verdict on muster is worth something.
+//! Requests and assertions are data (`conformance/suites`); this module sends them, compares the
+//! answers and reports. It uses nothing else of muster, so that its result about muster is
+//! independent.
 
 mod args;
 mod assertion;
@@ -19,14 +20,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 pub use args::ConformanceArgs;
-pub use report::{Excerpt, Report, StepReport, SuiteReport, Verdict};
+pub use report::{ConformanceReport, Excerpt, StepReport, StepResult, SuiteReport};
 pub use suite::SuiteName;
 
-use client::Client;
-use suite::Suite;
+use client::SuiteClient;
+use suite::SuiteDefinition;
 use variables::Variables;
 
-/// What to run, and against what.
+/// The options of one run: which suites, and against which server.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The SCIM base URL; a query string on it is kept on every request.
@@ -34,17 +35,17 @@ pub struct Options {
     /// The whole `Authorization` value, such as `Bearer …` or `Basic …`; a value without a space
     /// is taken as a bearer token.
     pub token: String,
-    /// Whether `token` is sent as it stands, as Okta's header authentication does.
+    /// Whether `token` is sent as it is, without a scheme, as in Okta's header authentication.
     pub raw_token: bool,
     /// The suites, in the order in which they run.
     pub suites: Vec<SuiteName>,
-    /// How long to wait between steps, for servers that need a while until a write can be read.
+    /// How long to wait between steps, for servers that take a while until a write can be read.
     pub pause: Duration,
 }
 
 /// `muster conformance`: runs the suites and prints the report.
 ///
-/// The status is 0 if every required step passed.
+/// The exit status is 0 if every required step passed.
 pub async fn main(args: ConformanceArgs) -> anyhow::Result<ExitCode> {
     let json = args.json;
     let report = run(args.into()).await?;
@@ -58,17 +59,17 @@ pub async fn main(args: ConformanceArgs) -> anyhow::Result<ExitCode> {
 
 /// Runs the suites one after another.
 ///
-/// It fails only where there is no verdict: the URL is none, or nobody answers there. Whatever the
-/// server answers is a matter for the report.
-pub async fn run(options: Options) -> anyhow::Result<Report> {
-    let client = Client::new(&options.url)?;
+/// Fails only if there is no result: `url` is not a URL, or the server does not answer. Whatever
+/// the server answers is reported.
+pub async fn run(options: Options) -> anyhow::Result<ConformanceReport> {
+    let client = SuiteClient::new(&options.url)?;
     let auth = authorization(&options);
-    let mut report = Report::new(&options.url);
+    let mut report = ConformanceReport::new(&options.url);
     let legacy = options.suites.iter().all(|suite| suite.is_legacy());
     let seed = seed::Seed { client: &client, auth: &auth, legacy };
-    seed.sow(&mut report.notes).await.with_context(|| format!("no answer from {}", options.url))?;
+    seed.create_missing(&mut report.notes).await.with_context(|| format!("no answer from {}", options.url))?;
     for name in options.suites {
-        let suite = Suite::embedded(name);
+        let suite = SuiteDefinition::embedded(name);
         let mut variables = Variables::generate(&suite.variables)?;
         variables.set("auth", auth.clone());
         report.suites.push(runner::run(&client, &suite, &mut variables, options.pause).await);
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_without_a_scheme_is_a_bearer_token_unless_told_otherwise() {
+    fn a_token_without_a_scheme_is_a_bearer_token_unless_it_is_raw() {
         check("abc", false, "Bearer abc");
         check(" abc\n", false, "Bearer abc");
         check("Bearer abc", false, "Bearer abc");

@@ -1,7 +1,7 @@
-"""Runs scim2-tester and scim2-cli, which are not ours, against every tenant of a `muster dev`.
+"""Runs the independent clients scim2-tester and scim2-cli against every tenant of a `muster dev`.
 
-`check.py MUSTER` starts the binary once for each dialect below. Any check that does not succeed
-fails the run, and so does one that was skipped.
+`check.py MUSTER` starts the binary once for each dialect below. The run fails if any check does
+not succeed or is skipped.
 """
 
 import json
@@ -14,10 +14,10 @@ from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_models import ResourceType, Schema, ScimProvider, ServiceProviderConfig
 from scim2_tester import Status, check_server
 
-# They follow the RFCs, so the dialect that understands nothing else must satisfy them too.
+# The clients follow the RFCs, so they must also work with the strict dialect.
 DIALECTS = ["generic", "strict"]
 
-# The server may do better or worse than what the RFCs merely recommend, and still keep to them.
+# A server may differ from recommendations of the RFCs and still comply.
 GOOD = {Status.SUCCESS, Status.COMPLIANT, Status.ACCEPTABLE}
 
 
@@ -41,7 +41,7 @@ def main(muster):
 
 
 def tested(tenant):
-    """Every check of scim2-tester: how many, and what is wrong."""
+    """Runs every check of scim2-tester; returns their number and the failures."""
     headers = {"Authorization": f"Bearer {tenant['token']}"}
     with Client(base_url=tenant["base_url"], headers=headers) as http:
         client = SyncSCIMClient(http)
@@ -55,12 +55,11 @@ def tested(tenant):
 
 
 def described(client, connector):
-    """What the server says of itself; and that the app knows people by their e-mail address.
+    """The discovery documents of the server, with `emails` marked as required.
 
-    The tester makes people with nothing but what a schema calls required. The apps of the other
-    connectors need an address too, in `emails` or as the `userName`: a rule that no schema of RFC
-    7643 can state, and to show `emails` as required would refuse who has it as `userName` alone.
-    The roster connector has no app.
+    The tester creates users with required attributes only. The apps of all connectors except
+    roster need an address too, in `emails` or as the `userName`. A schema of RFC 7643 cannot state
+    this rule, and a server that requires `emails` would refuse a user with the address as `userName`.
     """
     schemas = client.query(Schema).resources
     if connector != "roster":
@@ -75,7 +74,7 @@ def described(client, connector):
 
 
 def walked(tenant):
-    """A person's and a group's life by the scim2 command: how many steps, and what went wrong."""
+    """Creates, changes and deletes a user and a group by scim2; returns the steps and failures."""
     walk = Walk(tenant)
     address = f"client@{tenant['connector']}.example"
     user = {
@@ -114,13 +113,13 @@ def walked(tenant):
 
 
 class Walk:
-    """Commands one after the other."""
+    """A sequence of commands, with its failures."""
 
     def __init__(self, tenant):
         self.tenant, self.steps, self.wrong = tenant, 0, []
 
     def step(self, arguments, body=None):
-        """What the command printed, as JSON."""
+        """Runs the command and returns its output as JSON."""
         environment = {
             **os.environ,
             "SCIM_CLI_URL": self.tenant["base_url"],

@@ -1,5 +1,5 @@
-//! A body is refused, or it is what any reader of JSON takes it for; a user that is made of it is
-//! stored and read again without a loss.
+//! A body is refused, or parsed as by serde_json; a user made from it is stored and parsed again
+//! without a loss.
 
 #![no_main]
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 fuzz_target!(|bytes: &[u8]| {
     let Ok(body) = parse_json(bytes) else { return };
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    let theirs: Value = serde_json::from_slice(bytes).expect("what is taken is JSON");
+    let theirs: Value = serde_json::from_slice(bytes).expect("an accepted body is JSON");
     assert_eq!(theirs, body);
     let schemas = Schemas::standard();
     for dialect in [Dialect::Strict, Dialect::Entra] {
@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
             ];
             for draft in drafts.into_iter().flatten() {
                 let text = draft.resource.to_json();
-                assert_eq!(Resource::from_json(&text).expect("what is stored"), draft.resource);
+                assert_eq!(Resource::from_json(&text).expect("a stored document is JSON"), draft.resource);
             }
         }
     }

@@ -1,5 +1,5 @@
-//! What the fuzz targets share: `scim` as the host has it (linked, since it calls itself
-//! `crate::scim`), and something to try it on.
+//! Shared by the fuzz targets: the host's `scim` module (linked, because it calls itself
+//! `crate::scim`) and sample resources.
 
 pub mod sample;
 pub mod scim;

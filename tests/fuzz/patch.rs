@@ -1,5 +1,5 @@
-//! A PATCH is refused, or leaves a resource that is stored and read again without a loss, under the
-//! same id, with no change untold.
+//! A PATCH is refused, or the resulting resource is stored and parsed again without a loss, under
+//! the same id, and every change is reported.
 
 #![no_main]
 
@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
             let Ok(patched) = patch(resource_type, &before, &request, reading) else { continue };
             let after = patched.resource;
             let text = after.to_json();
-            assert_eq!(Resource::from_json(&text).expect("what is stored"), after);
+            assert_eq!(Resource::from_json(&text).expect("a stored document is JSON"), after);
             assert_eq!(after.id(), before.id());
             if Resource::changes(&before, &after).is_empty() {
                 let schemas = |it: &Resource| it.document().get("schemas").cloned();

@@ -1,4 +1,4 @@
-//! A path of a PATCH, or of an attribute, is refused, or it prints to what reads the same.
+//! A PATCH path or attribute path is refused, or its text parses as the same path.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Somebody with a value of every shape, and a group, to try things on.
+//! Samples for the fuzz targets: a user with a value of every shape, and a group.
 
 use serde_json::{Map, Value, json};
 

@@ -1,10 +1,10 @@
-//! `/Me`: the owner of the token, or nobody (RFC 7644 §3.11).
+//! `/Me`: the owner of the token, if it has one (RFC 7644 §3.11).
 
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Muster, Tenant, patch_op, user};
 
-/// The tenant as whoever has a token with this owner sees it.
+/// The tenant, accessed with a new token that has this owner.
 async fn owned(muster: &Muster, tenant: &Tenant, owner: &str) -> Tenant {
     let made = add(muster, tenant, owner).await.expect(201);
     Tenant { token: made.body["token"].as_str().unwrap().to_owned(), ..tenant.clone() }
@@ -23,7 +23,7 @@ fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
 }
 
-/// Checklist 45: processed directly, and each answer names the address that stays.
+/// Assertion 45: the request is processed directly, and each answer names the permanent address.
 #[tokio::test]
 async fn rfc7644_3_11_me_is_the_owner_of_the_token() {
     let muster = Muster::start().await;
@@ -65,14 +65,14 @@ async fn rfc7644_3_11_me_is_the_owner_of_the_token() {
         let gone = muster.scim(&ada, "DELETE", "/Me", None).await.expect(204);
         assert_eq!(header(&gone, "location"), location);
         let calls = muster.app_calls(&tenant).await;
-        assert_eq!(calls.last().unwrap().method, "DELETE", "the app was told");
+        assert_eq!(calls.last().unwrap().method, "DELETE", "the app received the deletion");
         muster.get(&tenant, &path).await.expect(404);
     }
 }
 
-/// Checklist 44 and 45.
+/// Assertions 44 and 45.
 #[tokio::test]
-async fn rfc7644_3_11_me_is_written_for_one_version_only() {
+async fn rfc7644_3_11_me_honours_preconditions() {
     let muster = Muster::start().await;
     let tenant = muster.tenant_with("roster", "generic").await;
     let id = muster.person(&tenant, "ada").await;
@@ -94,9 +94,9 @@ async fn rfc7644_3_11_me_is_written_for_one_version_only() {
     send("DELETE", ("if-match", &tag), None).await.expect(412);
 }
 
-/// Checklist 45: the owner is somebody, not a name.
+/// Assertion 45: the owner is a user and not a name.
 #[tokio::test]
-async fn rfc7644_3_11_me_stays_who_it_was() {
+async fn rfc7644_3_11_me_stays_the_same_user() {
     let muster = Muster::start().await;
     let tenant = muster.tenant_with("roster", "generic").await;
     let id = muster.person(&tenant, "ada").await;
@@ -116,13 +116,13 @@ async fn rfc7644_3_11_me_stays_who_it_was() {
         let detail = refused.body["detail"].as_str().unwrap();
         assert!(detail.contains(&id) && detail.contains("no longer there"), "{detail}");
     }
-    // The token itself is as good as before.
+    // The token itself stays valid.
     muster.get(&ada, "/Users").await.expect(200);
 }
 
-/// Checklist 45.
+/// Assertion 45.
 #[tokio::test]
-async fn rfc7644_3_11_me_is_not_implemented_where_the_token_has_no_owner() {
+async fn rfc7644_3_11_me_is_not_implemented_for_a_token_without_owner() {
     let muster = Muster::start().await;
     let tenant = muster.tenant_with("roster", "generic").await;
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
@@ -133,13 +133,13 @@ async fn rfc7644_3_11_me_is_not_implemented_where_the_token_has_no_owner() {
         let how = format!("muster token add {} --owner", tenant.name);
         assert!(detail.contains("/Me") && detail.contains(&how), "{detail}");
     }
-    let nobody = Tenant { token: "wrong".to_owned(), ..tenant.clone() };
-    muster.get(&nobody, "/Me").await.expect(401);
+    let unknown = Tenant { token: "wrong".to_owned(), ..tenant.clone() };
+    muster.get(&unknown, "/Me").await.expect(401);
 }
 
-/// Checklist 45: nobody is created by `/Me`, and SCIM 1.1 does not know it.
+/// Assertion 45: `/Me` creates no user, and SCIM 1.1 does not have it.
 #[tokio::test]
-async fn rfc7644_3_11_me_is_not_created_and_is_of_scim_2_alone() {
+async fn rfc7644_3_11_me_creates_no_user_and_exists_only_in_scim_2() {
     let muster = Muster::start().await;
     let tenant = muster.tenant_with("roster", "generic").await;
     let id = muster.person(&tenant, "ada").await;
@@ -159,12 +159,13 @@ async fn an_owner_is_a_user_of_the_tenant() {
     let (ours, theirs) = (muster.tenant("roster").await, muster.tenant("roster").await);
     let stranger = muster.person(&theirs, "eve").await;
     let staff = muster.post(&ours, "/Groups", json!({ "displayName": "Staff" })).await.id();
-    for nobody in [&*stranger, "eve@acme.example", &*staff, "Staff", ""] {
-        let refused = add(&muster, &ours, nobody).await.expect(422);
+    for owner in [&*stranger, "eve@acme.example", &*staff, "Staff", ""] {
+        let refused = add(&muster, &ours, owner).await.expect(422);
         let detail = refused.body["detail"].as_str().unwrap();
-        assert!(detail.contains(&format!("has no user {nobody:?}")), "{detail}");
+        assert!(detail.contains(&format!("has no user {owner:?}")), "{detail}");
     }
-    // An identity provider that names somebody like somebody else takes nothing from them.
+    // A user that an identity provider gives another user's id as its name does not become the
+    // owner.
     let ada = muster.person(&ours, "ada").await;
     let mut disguised = user("mallory");
     disguised["userName"] = json!(ada);
@@ -174,13 +175,13 @@ async fn an_owner_is_a_user_of_the_tenant() {
 }
 
 #[tokio::test]
-async fn operators_see_whose_a_token_is() {
+async fn operators_see_the_owner_of_a_token() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let id = muster.person(&tenant, "ada").await;
     let name = tenant.name.as_str();
-    let (status, said) = muster.command(&["token", "add", name, "--owner", "nobody"]).await;
-    assert!(status != Some(0) && said.contains("has no user \"nobody\""), "{said}");
+    let (status, said) = muster.command(&["token", "add", name, "--owner", "missing"]).await;
+    assert!(status != Some(0) && said.contains("has no user \"missing\""), "{said}");
     let add = ["token", "add", name, "--owner", "ada@acme.example"];
     let (status, said) = muster.command(&add).await;
     assert!(status == Some(0) && said.contains(&id) && said.contains("/Me"), "{said}");

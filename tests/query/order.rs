@@ -6,7 +6,7 @@ use crate::support::{Answer, Muster, Tenant};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// Five people, known by the first letter of their names.
+/// Five people with distinct initials.
 async fn directory(muster: &Muster) -> Tenant {
     let tenant = muster.tenant_with("roster", "generic").await;
     let mails = |first: &str, second: &str| json!([{ "value": first, "type": "home" }, { "value": second, "primary": true }]);
@@ -59,8 +59,8 @@ async fn check(muster: &Muster, tenant: &Tenant, by: &str, ascending: &str) {
     }
 }
 
-/// Checklist 59: by type and `caseExact`; the primary value or the first; missing values last, who
-/// is equal by age.
+/// Assertion 59: sorted by type and `caseExact`, by the primary value or the first; missing values
+/// come last, equal ones by age.
 #[tokio::test]
 async fn rfc7644_3_4_2_3_resources_are_sorted_by_any_attribute() {
     let muster = Muster::start().await;
@@ -70,7 +70,7 @@ async fn rfc7644_3_4_2_3_resources_are_sorted_by_any_attribute() {
         ("urn:ietf:params:scim:schemas:core:2.0:User:USERNAME", "AbcdÉ"),
         ("title", "ÉdAcb"),
         ("name.familyName", "ÉcdAb"),
-        // caseExact
+        // `caseExact`
         ("externalId", "ÉcdAb"),
         ("emails.value", "bAdcÉ"),
         ("emails", "bAdcÉ"),
@@ -85,7 +85,7 @@ async fn rfc7644_3_4_2_3_resources_are_sorted_by_any_attribute() {
     ] {
         check(&muster, &tenant, by, ascending).await;
     }
-    // An order without anything to order by is none.
+    // `sortOrder` without `sortBy` has no effect.
     let plain = muster.get(&tenant, "/Users?sortOrder=descending").await.expect(200);
     assert_eq!(initials(&plain), "dAcÉb");
     let config = muster.get(&tenant, "/ServiceProviderConfig").await.expect(200);
@@ -93,7 +93,7 @@ async fn rfc7644_3_4_2_3_resources_are_sorted_by_any_attribute() {
 }
 
 #[tokio::test]
-async fn rfc7644_3_4_2_3_what_has_no_order_is_refused() {
+async fn rfc7644_3_4_2_3_an_attribute_without_an_order_is_refused() {
     let muster = Muster::start().await;
     let tenant = directory(&muster).await;
     for by in ["name", "shoeSize", "groups.value", "meta.location", "a%20b", ENTERPRISE] {

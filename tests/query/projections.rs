@@ -1,4 +1,4 @@
-//! What answers show (RFC 7644 §3.4.2.5 and §3.9).
+//! Projections over HTTP (RFC 7644 §3.4.2.5 and §3.9).
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ fn names(resource: &Value) -> Vec<&str> {
     resource.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-/// Each operation that answers with a resource, with these parameters.
+/// The answer of each operation that returns a resource, with these parameters.
 async fn answers(muster: &Muster, tenant: &Tenant, query: &str, name: &str) -> Vec<Value> {
     let created =
         muster.post(tenant, &format!("/Users?{query}"), user(name)).await.expect(201).body;
@@ -30,9 +30,9 @@ async fn answers(muster: &Muster, tenant: &Tenant, query: &str, name: &str) -> V
     answers
 }
 
-/// Checklist 60.
+/// Assertion 60.
 #[tokio::test]
-async fn rfc7644_3_9_every_answer_shows_what_was_asked_for() {
+async fn rfc7644_3_9_every_answer_shows_the_selected_attributes() {
     let muster = Muster::start().await;
     let tenant = muster.tenant_with("roster", "generic").await;
     for (n, (query, shown)) in [

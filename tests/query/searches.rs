@@ -1,10 +1,10 @@
-//! Queries of one type and of all, by GET and by search (RFC 7644 §3.4.2 and §3.4.3).
+//! Queries of one type and of all types, by GET and by search (RFC 7644 §3.4.2 and §3.4.3).
 
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Muster, Tenant};
 
-/// Three people and two groups, one of which has the first of them.
+/// Three people and two groups; the first person is a member of the first group.
 async fn directory(muster: &Muster) -> (Tenant, String) {
     let tenant = muster.tenant_with("roster", "generic").await;
     let ada = muster.person(&tenant, "ada").await;
@@ -29,7 +29,7 @@ fn names(answer: &Answer) -> Vec<&str> {
     resources.iter().map(|it| it["displayName"].as_str().unwrap()).collect()
 }
 
-/// Checklist 61: a search says what GET says.
+/// Assertion 61: a search has the same result as a GET.
 #[tokio::test]
 async fn rfc7644_3_4_3_a_search_answers_as_get_does() {
     let muster = Muster::start().await;
@@ -57,7 +57,7 @@ async fn rfc7644_3_4_3_a_search_answers_as_get_does() {
     }
 }
 
-/// Checklist 55 and 61.
+/// Assertions 55 and 61.
 #[tokio::test]
 async fn rfc7644_3_4_2_1_the_base_url_lists_every_type() {
     let muster = Muster::start().await;
@@ -71,7 +71,7 @@ async fn rfc7644_3_4_2_1_the_base_url_lists_every_type() {
     assert!(location.starts_with(&format!("{}/Groups/", tenant.base_url)));
     for (filter, expected) in [
         ("displayName sw \"ada\"", &["ada Doe", "adages"][..]),
-        // What a type does not have is false there.
+        // A condition on an attribute that a type does not have is false for its resources.
         ("userName sw \"ada\"", &["ada Doe"]),
         ("not (userName pr)", &["Staff", "adages"]),
         ("meta.resourceType eq \"Group\" or userName sw \"c\"", &["cleo Doe", "Staff", "adages"]),
@@ -85,15 +85,15 @@ async fn rfc7644_3_4_2_1_the_base_url_lists_every_type() {
 }
 
 #[tokio::test]
-async fn rfc7644_3_4_2_4_pages_go_on_from_one_type_to_the_next() {
+async fn rfc7644_3_4_2_4_pages_continue_from_one_type_to_the_next() {
     let muster = Muster::start().await;
     let (tenant, _) = directory(&muster).await;
-    let everybody = ["ada Doe", "ben Doe", "cleo Doe", "Staff", "adages"];
+    let all = ["ada Doe", "ben Doe", "cleo Doe", "Staff", "adages"];
     for step in 1..=6 {
         for start in 1..=7 {
             let path = format!("?startIndex={start}&count={step}");
             let page = muster.get(&tenant, &path).await.expect(200);
-            let expected: Vec<_> = everybody.iter().skip(start - 1).take(step).collect();
+            let expected: Vec<_> = all.iter().skip(start - 1).take(step).collect();
             assert_eq!(names(&page).iter().collect::<Vec<_>>(), expected, "{path}");
             assert_eq!(page.body["totalResults"], 5);
             assert_eq!(page.body["startIndex"], start);
@@ -110,12 +110,12 @@ async fn rfc7644_3_4_2_4_pages_go_on_from_one_type_to_the_next() {
                 None => break,
             }
         }
-        assert_eq!(seen, everybody, "by {step}");
+        assert_eq!(seen, all, "by {step}");
     }
 }
 
 #[tokio::test]
-async fn what_is_no_search_is_refused() {
+async fn an_invalid_search_is_refused() {
     let muster = Muster::start().await;
     let (tenant, _) = directory(&muster).await;
     for (path, members, scim_type) in [

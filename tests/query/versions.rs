@@ -1,5 +1,5 @@
 //! Versions of resources: `ETag`, `If-Match` and `If-None-Match` (RFC 7644 §3.14), and the address
-//! that goes with them (RFC 7643 §3.1).
+//! in the same answers (RFC 7643 §3.1).
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn refuses(answer: Answer, version: &str) {
     assert!(detail.contains(version), "{detail}");
 }
 
-/// Checklist 16, 17 and 37.
+/// Assertions 16, 17 and 37.
 #[tokio::test]
 async fn rfc7643_3_1_version_and_location_are_the_same_in_body_and_headers() {
     let muster = Muster::start().await;
@@ -73,9 +73,9 @@ async fn rfc7644_3_5_2_a_patch_answered_by_204_has_its_headers() {
     assert_eq!(patched.body, Value::Null);
 }
 
-/// Checklist 44.
+/// Assertion 44.
 #[tokio::test]
-async fn rfc7644_3_14_who_has_the_version_reads_304() {
+async fn rfc7644_3_14_a_reader_with_the_present_version_gets_304() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let path = format!("/Users/{}", muster.person(&tenant, "ada").await);
@@ -93,7 +93,7 @@ async fn rfc7644_3_14_who_has_the_version_reads_304() {
     assert_eq!(read.expect(200).body["displayName"], "Ada L");
 }
 
-/// Checklist 44.
+/// Assertion 44.
 #[tokio::test]
 async fn rfc7644_3_14_a_write_for_another_version_is_412_and_changes_nothing() {
     let muster = Muster::start().await;
@@ -121,15 +121,15 @@ async fn rfc7644_3_14_a_write_for_another_version_is_412_and_changes_nothing() {
         refuses(send_if(&muster, &tenant, ("DELETE", &path), named, None).await, "W/");
         let present = ("if-match", header(&after, "etag"));
         send_if(&muster, &tenant, ("DELETE", &path), present, None).await.expect(204);
-        // RFC 9110 §13.2.1: what fails anyway is not looked at.
+        // RFC 9110 §13.2.1: preconditions are not evaluated for a request that fails anyway.
         send_if(&muster, &tenant, ("DELETE", &path), present, None).await.expect(404);
         send_if(&muster, &tenant, ("GET", &path), ("if-none-match", "*"), None).await.expect(404);
     }
 }
 
-/// Checklist 44: whoever is deleted leaves the group, and nobody wrote the group.
+/// Assertion 44: a deleted user leaves the group, although no request wrote the group.
 #[tokio::test]
-async fn rfc7644_3_14_a_group_that_somebody_left_by_deletion_is_another_version() {
+async fn rfc7644_3_14_deleting_a_member_changes_the_version_of_the_group() {
     let muster = Muster::start().await;
     for connector in ["roster", "two-state"] {
         let tenant = muster.tenant(connector).await;
@@ -165,7 +165,7 @@ fn changed(answer: &Answer) -> &str {
     answer.body["meta"]["lastModified"].as_str().unwrap()
 }
 
-/// All begin from the same version: one of them wins, and each round has its winner.
+/// Concurrent writes for the same version: exactly one succeeds in each round.
 async fn racing(muster: &Muster, tenant: &Tenant, path: &str) {
     for round in 0..5 {
         let tag = header(&muster.get(tenant, path).await, "etag").to_owned();
@@ -183,7 +183,7 @@ async fn racing(muster: &Muster, tenant: &Tenant, path: &str) {
 }
 
 #[tokio::test]
-async fn rfc7644_3_14_of_many_who_write_for_one_version_one_wins() {
+async fn rfc7644_3_14_of_concurrent_writes_for_one_version_one_succeeds() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     racing(&muster, &tenant, &format!("/Users/{}", muster.person(&tenant, "ada").await)).await;
@@ -192,9 +192,9 @@ async fn rfc7644_3_14_of_many_who_write_for_one_version_one_wins() {
     racing(&muster, &tenant, &format!("/Groups/{group}")).await;
 }
 
-/// A group of more members than go into one operation is still written as a whole.
+/// A group with more new members than fit into one operation is still written completely.
 #[tokio::test]
-async fn rfc7644_3_14_a_large_push_for_the_present_version_goes_on_to_its_end() {
+async fn rfc7644_3_14_a_large_push_for_the_present_version_is_completed() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let mut members = Vec::new();

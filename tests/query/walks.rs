@@ -1,4 +1,4 @@
-//! Walks by cursor (RFC 9865), and what pages by index promise beside them (RFC 7644 §3.4.2.4).
+//! Walks by cursor (RFC 9865), and the guarantees of pages by index (RFC 7644 §3.4.2.4).
 
 use std::collections::BTreeSet;
 
@@ -19,14 +19,14 @@ async fn page(muster: &Muster, tenant: &Tenant, query: &str, cursor: &str) -> An
     muster.get(tenant, &format!("/Users?{query}&cursor={cursor}")).await
 }
 
-/// Checklist 86.
+/// Assertion 86.
 #[tokio::test]
-async fn rfc9865_2_every_page_but_the_last_says_where_the_next_one_begins() {
+async fn rfc9865_2_every_page_except_the_last_has_a_next_cursor() {
     let muster = Muster::start().await;
     let tenant = muster.tenant_with("roster", "generic").await;
-    let mut everybody = Vec::new();
+    let mut all = Vec::new();
     for n in 0..10 {
-        everybody.push(muster.person(&tenant, &format!("p{n}")).await);
+        all.push(muster.person(&tenant, &format!("p{n}")).await);
     }
     for query in ["", "filter=active+eq+true", "filter=userName+sw+%22p%22&sortBy=userName"] {
         for count in [1, 3, 5, 10, 11] {
@@ -44,19 +44,19 @@ async fn rfc9865_2_every_page_but_the_last_says_where_the_next_one_begins() {
                 assert!(next.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c)));
                 cursor = next.to_owned();
             }
-            assert_eq!(seen, everybody, "{query} by {count}");
+            assert_eq!(seen, all, "{query} by {count}");
             assert_eq!(pages, 10_usize.div_ceil(count), "{query} by {count}");
         }
     }
     let counted = page(&muster, &tenant, "count=0", "").await.expect(200);
     assert_eq!((&counted.body["totalResults"], next(&counted)), (&json!(10), None));
     let one = page(&muster, &tenant, "filter=userName+eq+%22p3@acme.example%22", "").await;
-    assert_eq!((ids(&one.expect(200)).len(), everybody.len()), (1, 10));
+    assert_eq!((ids(&one.expect(200)).len(), all.len()), (1, 10));
 }
 
-/// Checklist 87.
+/// Assertion 87.
 #[tokio::test]
-async fn rfc9865_2_1_a_cursor_is_for_one_query_of_one_tenant() {
+async fn rfc9865_2_1_a_cursor_is_valid_for_one_query_of_one_tenant() {
     let muster = Muster::start().await;
     let tenant = muster.tenant_with("roster", "generic").await;
     let other = muster.tenant_with("roster", "generic").await;
@@ -83,14 +83,14 @@ async fn rfc9865_2_1_a_cursor_is_for_one_query_of_one_tenant() {
     refused(&tenant, "startIndex=1", cursor, "invalidValue").await;
     let groups = muster.get(&tenant, &format!("/Groups?cursor={cursor}")).await.expect(400);
     assert_eq!(groups.body["scimType"], "invalidCursor");
-    // What is shown and how many are asked for may change.
+    // The projection and the count may change between pages.
     let rest = page(&muster, &tenant, "count=5&attributes=userName", cursor).await.expect(200);
     assert_eq!((ids(&rest).len(), next(&rest)), (2, None));
 }
 
-/// Checklist 88 and 89.
+/// Assertions 88 and 89.
 #[tokio::test]
-async fn rfc9865_4_index_is_what_is_meant_where_nothing_is_said() {
+async fn rfc9865_4_paging_is_by_index_by_default() {
     let muster = Muster::start().await;
     let tenant = muster.tenant_with("roster", "generic").await;
     let config = muster.get(&tenant, "/ServiceProviderConfig").await.expect(200);
@@ -104,7 +104,8 @@ async fn rfc9865_4_index_is_what_is_meant_where_nothing_is_said() {
     assert!(list.body.get("nextCursor").is_none());
 }
 
-/// Whoever is there all the time is seen exactly once, whatever others do meanwhile.
+/// A resource that exists during the whole walk is seen exactly once, whatever is written at the
+/// same time.
 #[tokio::test]
 async fn rfc9865_2_a_walk_neither_skips_nor_repeats_while_others_write() {
     let muster = Muster::start().await;
@@ -135,8 +136,8 @@ async fn rfc9865_2_a_walk_neither_skips_nor_repeats_while_others_write() {
                 }
             }
             let once: BTreeSet<String> = seen.iter().cloned().collect();
-            assert_eq!(once.len(), seen.len(), "{query}: somebody was seen twice");
-            assert!(staying.is_subset(&once), "{query}: somebody was skipped");
+            assert_eq!(once.len(), seen.len(), "{query}: a resource was seen twice");
+            assert!(staying.is_subset(&once), "{query}: a resource was skipped");
         }
     };
     tokio::join!(
@@ -149,26 +150,26 @@ async fn rfc9865_2_a_walk_neither_skips_nor_repeats_while_others_write() {
     );
 }
 
-/// Checklist 57 and 58.
+/// Assertions 57 and 58.
 #[tokio::test]
-async fn rfc7644_3_4_2_4_pages_by_index_are_of_exactly_what_was_asked() {
+async fn rfc7644_3_4_2_4_pages_by_index_have_exactly_the_requested_size() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
-    let mut everybody = Vec::new();
+    let mut all = Vec::new();
     for n in 0..7 {
-        everybody.push(muster.post(&tenant, "/Users", user(&format!("p{n}"))).await.id());
+        all.push(muster.post(&tenant, "/Users", user(&format!("p{n}"))).await.id());
     }
     for filter in ["", "&filter=active+eq+true"] {
         for (start, count, expected) in [
-            ("1", "3", &everybody[..3]),
-            ("0", "3", &everybody[..3]),
-            ("-5", "3", &everybody[..3]),
-            ("4", "3", &everybody[3..6]),
-            ("7", "3", &everybody[6..]),
+            ("1", "3", &all[..3]),
+            ("0", "3", &all[..3]),
+            ("-5", "3", &all[..3]),
+            ("4", "3", &all[3..6]),
+            ("7", "3", &all[6..]),
             ("8", "3", &[]),
             ("1", "0", &[]),
             ("1", "-1", &[]),
-            ("1", "1000", &everybody[..]),
+            ("1", "1000", &all[..]),
         ] {
             let path = format!("/Users?startIndex={start}&count={count}{filter}");
             let page = muster.get(&tenant, &path).await.expect(200);

@@ -1,4 +1,4 @@
-//! RFC 7644 §7.5.2: personal data stays out of what is kept of requests.
+//! RFC 7644 §7.5.2: the log holds no personal data of requests.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::client;
 
 #[tokio::test]
-async fn the_log_holds_nothing_personal() {
+async fn the_log_holds_no_personal_data() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
     command.args(["dev", "--json"]).env("MUSTER_LOG", "info,muster=trace");
     let mut dev = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -1,5 +1,5 @@
-//! Replays a recorded conversation over a real socket, and compares both sides of it: what the
-//! identity provider saw, and what the app was asked.
+//! Replay of a conversation over a real socket. Both sides are compared: the answers to the
+//! identity provider, and the calls to the app.
 //!
 //! The format is described in `tests/fixtures/conversations/README.md`.
 
@@ -19,36 +19,36 @@ use conversation::{ExpectedAnswer, ExpectedCall};
 use matching::Bindings;
 use socket::{Answer, Sent, Socket};
 
-/// A call that the app got.
+/// A call that the app received.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct AppRequest {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) body: Value,
     pub(crate) status: u16,
 }
 
-/// Where a conversation is replayed.
+/// The tenant and app of a replay.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct ReplayTarget<'a> {
     /// The tenant's SCIM base URL, without a slash at the end.
     pub(crate) base_url: &'a str,
     pub(crate) token: &'a str,
-    /// Whose expected calls are compared.
+    /// The connector whose expected calls are compared.
     pub(crate) connector: &'a str,
-    /// The app, where there is one.
+    /// The app, if there is one.
     pub(crate) app: Option<&'a App>,
 }
 
-/// Replays a conversation; `calls` gives everything that the app was asked for this tenant so far.
+/// Replays a conversation; `calls` returns every call that the app has received for this tenant.
 ///
-/// It ends at the first step that is not as recorded, since what follows builds on it. The error
-/// names the file, the connector and the step, and says what was expected and what came.
+/// The replay ends at the first difference, because later steps build on earlier ones. The error
+/// names the file, the connector and the step, and shows the expected and the actual values.
 pub(crate) async fn replay(
     conversation: &Conversation,
     client: &Client,
-    place: Place<'_>,
-    calls: impl AsyncFn() -> Vec<Asked>,
+    place: ReplayTarget<'_>,
+    calls: impl AsyncFn() -> Vec<AppRequest>,
 ) -> Result<(), String> {
     let mut replay = Replay {
         socket: Socket::new(place, client),
@@ -78,11 +78,11 @@ struct Replay<'a> {
     app: Option<&'a App>,
     media_type: Option<String>,
     bindings: Bindings,
-    /// The body of the last answer: what Okta puts its changes on.
+    /// The body of the last answer, on which Okta bases its updates.
     last: Value,
-    /// What was collected, by name.
+    /// The collected values, by name.
     seen: BTreeMap<String, Vec<String>>,
-    /// How many calls of the app are compared already.
+    /// The number of calls of the app that are compared already.
     asked: usize,
 }
 
@@ -90,7 +90,7 @@ impl Replay<'_> {
     async fn step(
         &mut self,
         step: &Step,
-        calls: impl AsyncFn() -> Vec<Asked>,
+        calls: impl AsyncFn() -> Vec<AppRequest>,
     ) -> Result<(), String> {
         for n in step.turns() {
             self.bindings.insert("n".to_owned(), n.to_string().into());
@@ -110,12 +110,12 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// The answer, while the step's faults befall the app.
+    /// The answer to the step, while its faults are injected into the app.
     async fn answer(&self, step: &Step, sent: &Sent) -> Result<Answer, String> {
         if step.faults.is_empty() {
             return self.socket.send(sent).await;
         }
-        let app = self.app.ok_or("no app is there to go wrong")?;
+        let app = self.app.ok_or("a step with faults needs an app")?;
         step.faults.iter().cloned().for_each(|fault| app.fail(fault));
         let answer = self.socket.send(sent).await;
         app.heal();
@@ -123,14 +123,14 @@ impl Replay<'_> {
     }
 
     fn wrong_answer(&mut self, expected: &ExpectedAnswer, answer: &Answer) -> Vec<String> {
-        // A step may say that it comes as something else.
+        // A step may expect a media type of its own.
         let said = expected.headers.get("content-type").and_then(Value::as_str);
         let media_type = said.and_then(|it| it.split(';').next()).or(self.media_type.as_deref());
         let mut wrong = rules::broken(answer, self.socket.version(), media_type);
         if !expected.status.contains(answer.status) {
-            wrong.push(format!("expected status {}, came {}", expected.status, answer.status));
+            wrong.push(format!("expected status {}, got {}", expected.status, answer.status));
         }
-        // A 204 where a body may be left out has none to be compared.
+        // A 204 has no body to compare, if the step allows it.
         if let Some(body) = expected.body.as_ref().filter(|_| answer.status != 204) {
             let came = answer.json.as_ref().unwrap_or(&Value::Null);
             wrong.extend(matching::compare(body, came, "body", &mut self.bindings));
@@ -142,18 +142,16 @@ impl Replay<'_> {
         wrong
     }
 
-    fn wrong_calls(&mut self, expected: &[ExpectedCall], asked: &[Asked]) -> Vec<String> {
+    fn wrong_calls(&mut self, expected: &[ExpectedCall], asked: &[AppRequest]) -> Vec<String> {
         if expected.len() != asked.len() {
             let (expected, asked) = (expected.len(), asked.len());
-            return vec![format!(
-                "the app should be asked {expected} times, but was {asked} times"
-            )];
+            return vec![format!("the app should receive {expected} calls, but received {asked}")];
         }
         let pairs = expected.iter().zip(asked).enumerate();
         pairs.flat_map(|(n, (expected, asked))| self.wrong_call(n + 1, expected, asked)).collect()
     }
 
-    fn wrong_call(&mut self, n: usize, expected: &ExpectedCall, asked: &Asked) -> Vec<String> {
+    fn wrong_call(&mut self, n: usize, expected: &ExpectedCall, asked: &AppRequest) -> Vec<String> {
         let place = format!("call {n}");
         let path = asked.path.split('?').next().unwrap_or_default();
         let came = format!("{} {path}", asked.method).into();
@@ -189,7 +187,7 @@ impl Replay<'_> {
             if (seen.len(), different) != (*expected, *expected) {
                 let seen = seen.len();
                 return Err(format!(
-                    "`{name}` should be {expected} different ones, but are {seen}, {different} of them different"
+                    "`{name}` should have {expected} distinct values, but has {seen}, {different} of them distinct"
                 ));
             }
         }
@@ -197,15 +195,15 @@ impl Replay<'_> {
     }
 }
 
-/// Request, answer, calls, and what is wrong with them, indented below the step's name.
-fn explained(sent: &Sent, answer: &Answer, asked: &[Asked], wrong: &[String]) -> String {
+/// Request, answer, calls and differences, indented below the name of the step.
+fn explained(sent: &Sent, answer: &Answer, asked: &[AppRequest], wrong: &[String]) -> String {
     let mut text = format!("    > {} {}\n", sent.method, sent.path);
     if let Some(body) = &sent.body {
         let _ = writeln!(text, "    > {body}");
     }
     let _ = writeln!(text, "    < {} {}", answer.status, answer.body);
     for call in asked {
-        let Asked { method, path, body, status } = call;
+        let AppRequest { method, path, body, status } = call;
         let _ = writeln!(text, "    the app: {method} {path} {body} -> {status}");
     }
     for wrong in wrong {

@@ -1,6 +1,7 @@
-//! A small SCIM server in memory that is right, or wrong in exactly one way.
+//! A small SCIM server in memory that is correct, or has exactly one fault.
 //!
-//! It stands outside: `muster conformance` is tried on it, so that a pass is known to mean something.
+//! It uses nothing of muster. `muster conformance` is tested against it, so that a pass is known to
+//! mean something.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -17,30 +18,30 @@ use serde_json::{Value, json};
 /// The token that it accepts.
 pub(crate) const TOKEN: &str = "s3cret";
 
-/// The ways to be wrong, each of which a real server was found to be.
+/// The faults, each of which a real server was found to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// Not at all.
+    /// No fault.
     Nowhere,
-    /// An inactive user is answered with 404, and no filter finds it.
+    /// An inactive user is answered with 404, and no filter matches it.
     GoneAfterDeactivation,
     /// `userName` is stored in lower case.
     LowerCaseUserNames,
-    /// The numbers of a list are texts.
+    /// The numbers of a list are strings.
     TextForNumbers,
-    /// Creating a user again is answered with 200.
+    /// Creating an existing user is answered with 200.
     OkForDuplicates,
-    /// Nobody is asked for a token.
+    /// Every token is accepted.
     OkForTheUnauthorised,
     /// Errors are plain text.
     PlainTextErrors,
-    /// Whoever returns gets a new id.
+    /// A reactivated user gets a new id.
     NewIdOnReturn,
-    /// A filter that is none finds everybody.
+    /// An invalid filter matches all users.
     AnythingForFilter,
     /// Answers of SCIM 1.1 name the schemas of SCIM 2.0.
     ModernSchemas,
-    /// Nothing is said about the server itself.
+    /// There are no discovery endpoints.
     NoDiscovery,
 }
 
@@ -52,7 +53,7 @@ struct Server {
     groups: Arc<Mutex<Vec<Value>>>,
 }
 
-/// Serves SCIM 2.0 on a free port until the runtime ends, and gives the SCIM base URL.
+/// Serves SCIM 2.0 on a free port until the runtime ends, and returns the SCIM base URL.
 pub(crate) async fn start(wrong: Wrong) -> String {
     serve(wrong, false).await
 }
@@ -106,7 +107,7 @@ async fn list(
     let filter = query.get("filter");
     let wanted = filter.and_then(|filter| filter.split('"').nth(1));
     if filter.is_some() && wanted.is_none() && server.wrong != Wrong::AnythingForFilter {
-        return server.error(StatusCode::BAD_REQUEST, "The filter is none.");
+        return server.error(StatusCode::BAD_REQUEST, "The filter is invalid.");
     }
     let count = query.get("count").map_or(100, |count| count.parse().unwrap());
     let users = server.users.lock().unwrap();
@@ -131,7 +132,7 @@ async fn create_group(State(server): State<Server>, Json(mut group): Json<Value>
     (StatusCode::CREATED, Json(group)).into_response()
 }
 
-/// Core §9 of SCIM 1.1.
+/// The configuration of SCIM 1.1, draft-scim-core-schema-01 §9.
 async fn config(State(server): State<Server>) -> Response {
     let no = json!({ "supported": false });
     Json(json!({
@@ -192,7 +193,7 @@ async fn replace(
     server.change(&id, |user| *user = body)
 }
 
-/// Understands what Okta sends: one `replace` without a path.
+/// Applies the PATCH that Okta sends: one `replace` without a path.
 async fn patch(
     State(server): State<Server>,
     Path(id): Path<String>,

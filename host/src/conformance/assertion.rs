@@ -1,29 +1,29 @@
-//! What an answer must be, in the words of the original suites, and the sentence when it is not.
+//! Assertions on an answer, in the words of the original suites, and the sentence for each failure.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::client::Answer;
+use super::client::ServerResponse;
 use super::property;
 use super::variables::{Variables, plain};
 
-/// One demand on an answer.
+/// One assertion on an answer.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Assertion {
     #[serde(default)]
-    source: Source,
+    source: AssertedPart,
     #[serde(default)]
     property: String,
-    comparison: Comparison,
+    comparison: Matcher,
     #[serde(default)]
     value: Value,
-    /// The demand is not made where this one is met.
+    /// The assertion is skipped if this one holds.
     unless: Option<Box<Self>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-enum Source {
+enum AssertedPart {
     #[serde(rename = "response_status")]
     Status,
     #[serde(rename = "response_time")]
@@ -35,7 +35,7 @@ enum Source {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Comparison {
+enum Matcher {
     Contains,
     Equal,
     EqualNumber,
@@ -48,17 +48,17 @@ enum Comparison {
 }
 
 impl Assertion {
-    /// What is wrong with the answer, in a sentence; nothing where the demand is met.
-    pub(super) fn failure(&self, answer: &Answer, variables: &Variables) -> Option<String> {
+    /// The sentence that says what is wrong with the answer; `None` if the assertion holds.
+    pub(super) fn failure(&self, answer: &ServerResponse, variables: &Variables) -> Option<String> {
         if self.unless.as_ref().is_some_and(|unless| unless.failure(answer, variables).is_none()) {
             return None;
         }
-        if self.source == Source::Json && answer.json.is_none() {
+        if self.source == AssertedPart::Json && answer.json.is_none() {
             return Some("the body should be JSON, but is not".to_owned());
         }
         let expected = match variables.fill(&self.value) {
             Ok(expected) => expected,
-            Err(error) => return Some(format!("{} cannot be judged: {error}", self.subject())),
+            Err(error) => return Some(format!("{} cannot be checked: {error}", self.subject())),
         };
         let actual = self.actual(answer);
         if self.comparison.holds(actual.as_ref(), &expected) {
@@ -70,22 +70,22 @@ impl Assertion {
 
     fn subject(&self) -> String {
         match self.source {
-            Source::Status => "the status".to_owned(),
-            Source::Time => "the response time in milliseconds".to_owned(),
-            Source::Json => format!("`{}`", self.property),
+            AssertedPart::Status => "the status".to_owned(),
+            AssertedPart::Time => "the response time in milliseconds".to_owned(),
+            AssertedPart::Json => format!("`{}`", self.property),
         }
     }
 
-    fn actual(&self, answer: &Answer) -> Option<Value> {
+    fn actual(&self, answer: &ServerResponse) -> Option<Value> {
         match self.source {
-            Source::Status => Some(answer.status.into()),
-            Source::Time => u64::try_from(answer.elapsed.as_millis()).ok().map(Value::from),
-            Source::Json => property::find(answer.json.as_ref()?, &self.property).cloned(),
+            AssertedPart::Status => Some(answer.status.into()),
+            AssertedPart::Time => u64::try_from(answer.elapsed.as_millis()).ok().map(Value::from),
+            AssertedPart::Json => property::find(answer.json.as_ref()?, &self.property).cloned(),
         }
     }
 }
 
-impl Comparison {
+impl Matcher {
     fn holds(self, actual: Option<&Value>, expected: &Value) -> bool {
         let Some(actual) = actual else { return false };
         match self {
@@ -116,8 +116,8 @@ impl Comparison {
     }
 }
 
-/// A text compares with the text of whatever is there, as in the original: `status` may be `"404"`
-/// or `404`. All else compares as it is.
+/// A string is compared with the text of any value, as in the original: `status` may be `"404"` or
+/// `404`. All other values are compared as they are.
 fn equal(actual: &Value, expected: &Value) -> bool {
     match expected {
         Value::String(text) => plain(actual) == *text,
@@ -133,7 +133,7 @@ fn contains(actual: &Value, expected: &Value) -> bool {
     }
 }
 
-/// `false` and `0` are values like any other: a directory may begin with an inactive user.
+/// `false` and `0` are not empty: the first user of a directory may be inactive.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -146,7 +146,7 @@ fn is_empty(value: &Value) -> bool {
 
 fn shown(actual: Option<&Value>) -> String {
     match actual {
-        None => "is not there".to_owned(),
+        None => "is missing".to_owned(),
         Some(Value::Array(items)) if items.len() > 3 => format!("has {} elements", items.len()),
         Some(value @ Value::String(_)) => format!("is the text {value}"),
         Some(value) => format!("is {value}"),
@@ -170,7 +170,7 @@ mod tests {
         });
         let body = json.to_string();
         let elapsed = Duration::from_millis(700);
-        let answer = Answer { status: 404, body, json: Some(json), elapsed };
+        let answer = ServerResponse { status: 404, body, json: Some(json), elapsed };
         let mut variables = Variables::default();
         variables.set("user", "ada@x");
         assert_eq!(assertion.failure(&answer, &variables).as_deref(), expected);
@@ -232,7 +232,7 @@ mod tests {
             "Resources[0].id",
             "not_empty",
             &Value::Null,
-            Some("`Resources[0].id` should not be empty, but is not there"),
+            Some("`Resources[0].id` should not be empty, but is missing"),
         );
     }
 
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_demand_falls_away_where_its_exception_holds() {
+    fn an_assertion_is_skipped_if_its_exception_holds() {
         let unless = |value: u32| {
             let unless =
                 json!({ "property": "itemsPerPage", "comparison": "equal_number", "value": value });
@@ -274,12 +274,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_missing_variable_leaves_open_is_no_pass() {
+    fn an_assertion_on_a_missing_variable_fails() {
         check_property(
             "userName",
             "equal",
-            &json!("{{nobody}}"),
-            Some("`userName` cannot be judged: no earlier step gave `nobody`"),
+            &json!("{{missing}}"),
+            Some("`userName` cannot be checked: no earlier step gave `missing`"),
         );
     }
 }

@@ -1,4 +1,5 @@
-//! Sends a request as an identity provider would, and takes whatever comes back.
+//! The HTTP client of the suites: sends requests as an identity provider does, and reads any
+//! answer.
 
 use std::time::{Duration, Instant};
 
@@ -9,25 +10,26 @@ use url::{Host, Url};
 
 use super::variables::plain;
 
-/// Okta closes the socket after a minute.
+/// Okta closes the connection after a minute.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What Okta leaves as it is in a query: `filter=userName%20eq%20%22test.user%40okta.local%22`.
+/// The characters to encode in a query, which are those that Okta encodes:
+/// `filter=userName%20eq%20%22test.user%40okta.local%22`.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A request, ready to be sent.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct ServerRequest {
     pub(super) method: String,
-    /// Below the base URL, with the query string.
+    /// The path below the base URL, with the query string.
     pub(super) path: String,
     pub(super) headers: Map<String, Value>,
     pub(super) body: Option<Value>,
 }
 
-/// What the server answered.
+/// The answer of the server.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ServerResponse {
     pub(super) status: u16,
     pub(super) body: String,
     /// The body, if it is JSON.
@@ -36,17 +38,17 @@ pub(super) struct Answer {
 }
 
 /// The server under test.
-pub(super) struct Client {
+pub(super) struct SuiteClient {
     http: reqwest::Client,
     base: String,
     query: Option<String>,
 }
 
-impl Client {
+impl SuiteClient {
     /// A client of the server at this SCIM base URL.
     pub(super) fn new(url: &str) -> anyhow::Result<Self> {
         let parsed = Url::parse(url).with_context(|| {
-            format!("`{url}` is no URL; it should look like https://example.com/scim/v2")
+            format!("`{url}` is not a URL; it should look like https://example.com/scim/v2")
         })?;
         if !matches!(parsed.scheme(), "http" | "https") {
             bail!("`{url}` must begin with https:// or http://");
@@ -58,8 +60,8 @@ impl Client {
         Ok(Self { http: http(&parsed)?, base: base.trim_end_matches('/').to_owned(), query })
     }
 
-    /// Sends a request and reads the answer to its end. It fails only where there is none.
-    pub(super) async fn send(&self, call: &Call) -> anyhow::Result<Answer> {
+    /// Sends a request and reads the whole answer. Fails only if there is none.
+    pub(super) async fn send(&self, call: &ServerRequest) -> anyhow::Result<ServerResponse> {
         let request = self.request(call)?;
         let begun = Instant::now();
         let response = self.http.execute(request).await.map_err(reason)?;
@@ -67,12 +69,17 @@ impl Client {
         let body = response.bytes().await.map_err(reason)?;
         let elapsed = begun.elapsed();
         let json = serde_json::from_slice(&body).ok();
-        Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), json, elapsed })
+        Ok(ServerResponse {
+            status,
+            body: String::from_utf8_lossy(&body).into_owned(),
+            json,
+            elapsed,
+        })
     }
 
-    fn request(&self, call: &Call) -> anyhow::Result<reqwest::Request> {
+    fn request(&self, call: &ServerRequest) -> anyhow::Result<reqwest::Request> {
         let method = reqwest::Method::from_bytes(call.method.as_bytes())
-            .with_context(|| format!("`{}` is no method", call.method))?;
+            .with_context(|| format!("`{}` is not an HTTP method", call.method))?;
         let mut request = self.http.request(method, self.url(&call.path));
         for (name, value) in &call.headers {
             request = request.header(name, plain(value));
@@ -93,7 +100,7 @@ impl Client {
     }
 }
 
-/// A query string with its question mark; nothing without parameters.
+/// A query string with its question mark; empty without parameters.
 pub(super) fn query_string(parameters: &Map<String, Value>) -> String {
     let pairs: Vec<String> = parameters
         .iter()
@@ -103,16 +110,16 @@ pub(super) fn query_string(parameters: &Map<String, Value>) -> String {
 }
 
 fn http(server: &Url) -> anyhow::Result<reqwest::Client> {
-    // Somebody else in the process may have chosen one already, which serves as well.
+    // Another part of the process may have installed a provider already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    // A redirect is an answer like any other: identity providers do not follow it.
+    // Redirects are not followed, because identity providers do not follow them.
     let builder =
         reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
     let builder = if is_local(server) { builder.no_proxy() } else { builder };
     builder.build().context("cannot start an HTTP client")
 }
 
-/// A server on this machine is no business of a proxy.
+/// Requests to a server on this machine do not go through a proxy.
 fn is_local(server: &Url) -> bool {
     match server.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -122,7 +129,7 @@ fn is_local(server: &Url) -> bool {
     }
 }
 
-/// The innermost reason, which names what happened; what is around it repeats the URL.
+/// The innermost cause names the failure; the outer ones repeat the URL.
 fn reason(error: reqwest::Error) -> anyhow::Error {
     if error.is_timeout() {
         return anyhow::anyhow!("no answer within {} seconds", PATIENCE.as_secs());
@@ -139,7 +146,7 @@ mod tests {
 
     #[track_caller]
     fn check_url(base: &str, path: &str, expected: &str) {
-        assert_eq!(Client::new(base).unwrap().url(path), expected);
+        assert_eq!(SuiteClient::new(base).unwrap().url(path), expected);
     }
 
     #[test]
@@ -160,18 +167,21 @@ mod tests {
 
     #[track_caller]
     fn check_refused(url: &str, reason: &str) {
-        let error = Client::new(url).err().expect("refused");
+        let error = SuiteClient::new(url).err().expect("refused");
         assert_eq!(error.to_string(), reason);
     }
 
     #[test]
-    fn what_is_no_base_url_is_refused_with_an_example() {
-        check_refused("acme", "`acme` is no URL; it should look like https://example.com/scim/v2");
+    fn a_text_that_is_not_a_base_url_is_refused_with_an_example() {
+        check_refused(
+            "acme",
+            "`acme` is not a URL; it should look like https://example.com/scim/v2",
+        );
         check_refused("ftp://acme", "`ftp://acme` must begin with https:// or http://");
     }
 
     #[test]
-    fn a_query_is_encoded_as_okta_does() {
+    fn a_query_is_encoded_as_by_okta() {
         let query = json!({ "filter": "userName eq \"test.user@okta.local\"", "count": "100" });
         assert_eq!(
             query_string(query.as_object().unwrap()),

@@ -1,16 +1,16 @@
-//! Paths into a JSON document as the suites write them: `Resources[0].name.givenName`.
+//! Paths into a JSON document, as the suites write them: `Resources[0].name.givenName`.
 
 use serde_json::{Map, Value};
 
-/// The value at a path; the whole document at the empty path.
+/// The value at a path; the whole document for the empty path.
 pub(super) fn find<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
     steps(path).try_fold(document, |value, step| match step {
-        Step::Name(name) => value.get(name),
-        Step::Index(index) => value.get(index),
+        PathSegment::Name(name) => value.get(name),
+        PathSegment::Index(index) => value.get(index),
     })
 }
 
-/// Sets the member at a path of names, making the objects on the way where they are missing.
+/// Sets the member at a path of names, and makes the missing objects on the way.
 pub(super) fn set(document: &mut Value, path: &str, value: Value) {
     let mut target = document;
     for name in path.split('.') {
@@ -26,16 +26,16 @@ pub(super) fn set(document: &mut Value, path: &str, value: Value) {
     *target = value;
 }
 
-enum Step<'a> {
+enum PathSegment<'a> {
     Name(&'a str),
     Index(usize),
 }
 
-fn steps(path: &str) -> impl Iterator<Item = Step<'_>> {
+fn steps(path: &str) -> impl Iterator<Item = PathSegment<'_>> {
     path.split(['.', '[']).filter(|part| !part.is_empty()).map(|part| {
         match part.strip_suffix(']').map(str::parse) {
-            Some(Ok(index)) => Step::Index(index),
-            _ => Step::Name(part),
+            Some(Ok(index)) => PathSegment::Index(index),
+            _ => PathSegment::Name(part),
         }
     })
 }
@@ -63,12 +63,12 @@ mod tests {
     }
 
     #[test]
-    fn the_empty_path_is_the_document() {
+    fn the_empty_path_means_the_document() {
         assert_eq!(find(&json!([1]), ""), Some(&json!([1])));
     }
 
     #[test]
-    fn setting_makes_what_is_missing() {
+    fn setting_a_path_makes_the_missing_objects() {
         let mut document = json!({ "name": { "givenName": "Ada" } });
         set(&mut document, "name.givenName", json!("Grace"));
         set(&mut document, "address.country", json!("UK"));

@@ -1,34 +1,34 @@
-//! What came of a run, for people and for machines.
+//! The report of a run, as text and as JSON.
 
 use std::fmt;
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::client::{Answer, Call};
+use super::client::{ServerRequest, ServerResponse};
 
-/// As much of a body as helps to see what is wrong.
+/// The length to which a body is cut in the report, in characters.
 const EXCERPT: usize = 600;
 
-/// What came of a run.
+/// The report of a run.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct ConformanceReport {
     /// The SCIM base URL.
     pub url: String,
-    /// What happened beside the steps, a sentence each.
+    /// Remarks beside the steps, a sentence each.
     pub notes: Vec<String>,
     /// The suites, in the order in which they ran.
     pub suites: Vec<SuiteReport>,
 }
 
-/// What came of a suite.
+/// The results of a suite.
 #[derive(Clone, Debug, Serialize)]
 pub struct SuiteReport {
-    /// The name by which `--suite` chooses it.
+    /// The value of `--suite` for it.
     pub name: String,
-    /// The name of the original.
+    /// The title of the original.
     pub title: String,
-    /// What the suite is about.
+    /// The subject of the suite.
     pub description: String,
     /// Where the original is published.
     pub source: String,
@@ -36,40 +36,40 @@ pub struct SuiteReport {
     pub steps: Vec<StepReport>,
 }
 
-/// What came of a step.
+/// The result of a step.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepReport {
     /// The name in the original.
     pub name: String,
     /// Whether Okta requires it.
     pub required: bool,
-    /// What came of it.
+    /// The result.
     #[serde(flatten)]
-    pub verdict: Verdict,
-    /// Request and answer, where the step failed.
+    pub verdict: StepResult,
+    /// Request and answer, if the step failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<Excerpt>,
 }
 
-/// Passed, failed, or not run.
+/// The result of a step: passed, failed, or not run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "result")]
-pub enum Verdict {
+pub enum StepResult {
     /// Every assertion held.
     Passed,
-    /// Some did not; a sentence each.
+    /// Some assertions failed; a sentence each.
     Failed {
-        /// What was wrong.
+        /// The failed assertions.
         failures: Vec<String>,
     },
-    /// An earlier step did not give what this one needs.
+    /// An earlier step did not give a variable that this one needs.
     Skipped {
-        /// What was missing.
+        /// The missing variable.
         reason: String,
     },
 }
 
-/// A request and its answer, shortened, without the credentials.
+/// A request and its answer, shortened, without credentials.
 #[derive(Clone, Debug, Serialize)]
 pub struct Excerpt {
     /// Method and path with query.
@@ -77,32 +77,32 @@ pub struct Excerpt {
     /// The body that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent: Option<String>,
-    /// The status, where there was an answer.
+    /// The status, if the server answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The beginning of the body that came back.
     pub received: String,
 }
 
-impl Report {
+impl ConformanceReport {
     pub(super) fn new(url: &str) -> Self {
         Self { url: url.to_owned(), notes: Vec::new(), suites: Vec::new() }
     }
 
-    /// Whether every required step passed: what the exit status tells.
+    /// Whether every required step passed; the exit status says the same.
     pub fn passed(&self) -> bool {
         self.steps().filter(|step| step.required).all(StepReport::passed)
     }
 
-    /// The report as JSON, on one line, with the verdict in `passed`.
+    /// The report as one line of JSON, with the overall result in `passed`.
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
-        struct Whole<'a> {
+        struct ReportJson<'a> {
             passed: bool,
             #[serde(flatten)]
-            report: &'a Report,
+            report: &'a ConformanceReport,
         }
-        let whole = Whole { passed: self.passed(), report: self };
+        let whole = ReportJson { passed: self.passed(), report: self };
         serde_json::to_string(&whole).expect("strings and numbers always serialise")
     }
 
@@ -114,7 +114,7 @@ impl Report {
 impl StepReport {
     /// Whether every assertion held.
     pub fn passed(&self) -> bool {
-        self.verdict == Verdict::Passed
+        self.verdict == StepResult::Passed
     }
 
     fn kind(&self) -> &'static str {
@@ -122,7 +122,7 @@ impl StepReport {
     }
 }
 
-impl Verdict {
+impl StepResult {
     fn word(&self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -141,12 +141,12 @@ impl Verdict {
 }
 
 impl Excerpt {
-    pub(super) fn new(call: &Call, answer: &Answer) -> Self {
+    pub(super) fn new(call: &ServerRequest, answer: &ServerResponse) -> Self {
         let received = shorten(&answer.body);
         Self { status: Some(answer.status), received, ..Self::unanswered(call) }
     }
 
-    pub(super) fn unanswered(call: &Call) -> Self {
+    pub(super) fn unanswered(call: &ServerRequest) -> Self {
         let request = format!("{} {}", call.method, call.path);
         let sent = call.body.as_ref().map(|body| shorten(&body.to_string()));
         Self { request, sent, status: None, received: String::new() }
@@ -160,7 +160,7 @@ fn shorten(text: &str) -> String {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ConformanceReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for suite in &self.suites {
             writeln!(f, "{}\n{}", suite.title, suite.table())?;
@@ -176,7 +176,7 @@ impl fmt::Display for Report {
     }
 }
 
-impl Report {
+impl ConformanceReport {
     fn verdict(&self) -> String {
         let count = |required| {
             let steps: Vec<_> = self.steps().filter(|step| step.required == required).collect();
@@ -206,12 +206,14 @@ impl SuiteReport {
 }
 
 impl StepReport {
-    /// What is wrong, below the table; nothing for a step that passed.
+    /// The details below the table; nothing for a step that passed.
     fn explain(&self, n: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verdict {
-            Verdict::Passed => return Ok(()),
-            Verdict::Skipped { reason } => writeln!(f, "\n{n}. {}: skipped, {reason}", self.name)?,
-            Verdict::Failed { failures } => {
+            StepResult::Passed => return Ok(()),
+            StepResult::Skipped { reason } => {
+                writeln!(f, "\n{n}. {}: skipped, {reason}", self.name)?
+            }
+            StepResult::Failed { failures } => {
                 writeln!(f, "\n{n}. {}", self.name)?;
                 for failure in failures {
                     writeln!(f, "   {failure}")?;

@@ -1,19 +1,20 @@
-//! Runs a suite, step by step.
+//! The runner of a suite, step by step.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::client::{Answer, Call, Client, query_string};
+use super::client::{ServerRequest, ServerResponse, SuiteClient, query_string};
 use super::property;
-use super::report::{Excerpt, StepReport, SuiteReport, Verdict};
-use super::suite::{Request, Step, Suite};
+use super::report::{Excerpt, StepReport, StepResult, SuiteReport};
+use super::suite::{RequestTemplate, SuiteDefinition, SuiteStep};
 use super::variables::Variables;
 
-/// Runs every step, whatever came of those before: one that lacks a variable is skipped.
+/// Runs every step, whatever the result of the steps before. A step that lacks a variable is
+/// skipped.
 pub(super) async fn run(
-    client: &Client,
-    suite: &Suite,
+    client: &SuiteClient,
+    suite: &SuiteDefinition,
     variables: &mut Variables,
     pause: Duration,
 ) -> SuiteReport {
@@ -34,9 +35,9 @@ pub(super) async fn run(
 }
 
 async fn run_step(
-    client: &Client,
-    suite: &Suite,
-    step: &Step,
+    client: &SuiteClient,
+    suite: &SuiteDefinition,
+    step: &SuiteStep,
     variables: &mut Variables,
 ) -> StepReport {
     let report = |verdict, excerpt| StepReport {
@@ -47,24 +48,28 @@ async fn run_step(
     };
     let call = match prepare(suite, &step.request, variables) {
         Ok(call) => call,
-        Err(error) => return report(Verdict::Skipped { reason: error.to_string() }, None),
+        Err(error) => return report(StepResult::Skipped { reason: error.to_string() }, None),
     };
     let answer = match client.send(&call).await {
         Ok(answer) => answer,
         Err(error) => {
             let failures = vec![format!("there should be an answer, but: {error:#}")];
-            return report(Verdict::Failed { failures }, Some(Excerpt::unanswered(&call)));
+            return report(StepResult::Failed { failures }, Some(Excerpt::unanswered(&call)));
         }
     };
     take(step, &answer, variables);
     let failures = judge(step, &answer, variables);
     if failures.is_empty() {
-        return report(Verdict::Passed, None);
+        return report(StepResult::Passed, None);
     }
-    report(Verdict::Failed { failures }, Some(Excerpt::new(&call, &answer)))
+    report(StepResult::Failed { failures }, Some(Excerpt::new(&call, &answer)))
 }
 
-fn prepare(suite: &Suite, request: &Request, variables: &Variables) -> anyhow::Result<Call> {
+fn prepare(
+    suite: &SuiteDefinition,
+    request: &RequestTemplate,
+    variables: &Variables,
+) -> anyhow::Result<ServerRequest> {
     let path = variables.fill_text(&request.path)?;
     let query = filled(&request.query, variables)?;
     let body = body(request, variables)?;
@@ -72,7 +77,7 @@ fn prepare(suite: &Suite, request: &Request, variables: &Variables) -> anyhow::R
     let mut headers = filled(defaults, variables)?;
     headers.extend(filled(&request.headers, variables)?);
     let method = request.method.clone();
-    Ok(Call { method, path: format!("{path}{}", query_string(&query)), headers, body })
+    Ok(ServerRequest { method, path: format!("{path}{}", query_string(&query)), headers, body })
 }
 
 fn filled(
@@ -82,7 +87,7 @@ fn filled(
     members.iter().map(|(name, template)| Ok((name.clone(), variables.fill(template)?))).collect()
 }
 
-fn body(request: &Request, variables: &Variables) -> anyhow::Result<Option<Value>> {
+fn body(request: &RequestTemplate, variables: &Variables) -> anyhow::Result<Option<Value>> {
     let Some(overlay) = &request.overlay else {
         return request.body.as_ref().map(|body| variables.fill(body)).transpose();
     };
@@ -93,8 +98,8 @@ fn body(request: &Request, variables: &Variables) -> anyhow::Result<Option<Value
     Ok(Some(body))
 }
 
-/// Takes what later steps need, even where an assertion fails; but an error gives nothing.
-fn take(step: &Step, answer: &Answer, variables: &mut Variables) {
+/// Takes the variables for later steps, even if an assertion failed, but not from an error answer.
+fn take(step: &SuiteStep, answer: &ServerResponse, variables: &mut Variables) {
     let Some(json) = answer.json.as_ref().filter(|_| answer.status < 300) else { return };
     for (name, path) in &step.variables {
         let found = path.as_str().and_then(|path| property::find(json, path));
@@ -104,13 +109,13 @@ fn take(step: &Step, answer: &Answer, variables: &mut Variables) {
     }
 }
 
-fn judge(step: &Step, answer: &Answer, variables: &Variables) -> Vec<String> {
+fn judge(step: &SuiteStep, answer: &ServerResponse, variables: &Variables) -> Vec<String> {
     let mut failures: Vec<String> = step
         .assertions
         .iter()
         .filter_map(|assertion| assertion.failure(answer, variables))
         .collect();
-    // A body that is not JSON fails every assertion on it, and is worth one sentence.
+    // A body that is not JSON fails every assertion on it, so it is reported once.
     failures.dedup();
     failures
 }

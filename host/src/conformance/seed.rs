@@ -1,26 +1,26 @@
-//! The one precondition: Okta's guide says to create a user before the suite is run.
+//! The one precondition of the suites: Okta's guide says to create a user before a run.
 
 use serde_json::{Map, Value, json};
 
-use super::client::{Call, Client};
+use super::client::{ServerRequest, SuiteClient};
 use super::property;
 use super::variables::Variables;
 
-/// Who sows, and where.
+/// Creates the first user and group of an empty directory.
 pub(super) struct Seed<'a> {
-    pub(super) client: &'a Client,
+    pub(super) client: &'a SuiteClient,
     pub(super) auth: &'a str,
-    /// Whether SCIM 1.1 is spoken.
+    /// Whether the suites are of SCIM 1.1.
     pub(super) legacy: bool,
 }
 
 impl Seed<'_> {
-    /// Creates what the suites ask of a directory, where it is empty, and says so: a user; and a
-    /// group, which only the suite for SCIM 1.1 asks for.
+    /// Creates what the suites expect in a directory, if it is empty, and adds a note for each: a
+    /// user, and for SCIM 1.1 a group.
     ///
-    /// It fails only where the server does not answer at all; what an answer is worth is for the
-    /// suites to say.
-    pub(super) async fn sow(&self, notes: &mut Vec<String>) -> anyhow::Result<()> {
+    /// Fails only if the server does not answer at all. Error answers are left to the suites to
+    /// report.
+    pub(super) async fn create_missing(&self, notes: &mut Vec<String>) -> anyhow::Result<()> {
         let user = user(if self.legacy { CORE } else { USER })?;
         self.ensure(("/Users", "directory"), "userName", &user, notes).await?;
         if self.legacy {
@@ -55,7 +55,7 @@ impl Seed<'_> {
         Ok(())
     }
 
-    fn call(&self, method: &str, path: &str, body: Option<Value>) -> Call {
+    fn call(&self, method: &str, path: &str, body: Option<Value>) -> ServerRequest {
         let media_type = if self.legacy { "application/json" } else { "application/scim+json" };
         let mut headers = Map::new();
         headers.insert("Accept".to_owned(), media_type.into());
@@ -64,7 +64,7 @@ impl Seed<'_> {
             headers
                 .insert("Content-Type".to_owned(), format!("{media_type}; charset=utf-8").into());
         }
-        Call { method: method.to_owned(), path: path.to_owned(), headers, body }
+        ServerRequest { method: method.to_owned(), path: path.to_owned(), headers, body }
     }
 }
 

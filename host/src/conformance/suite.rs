@@ -1,4 +1,4 @@
-//! A suite as data: the original's names, requests and assertions, without its scripts.
+//! Suites as data: names, requests and assertions of the originals, without their scripts.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::assertion::Assertion;
 
-/// The suites that are built in.
+/// The built-in suites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum SuiteName {
@@ -21,18 +21,18 @@ pub enum SuiteName {
 }
 
 impl SuiteName {
-    /// All of them, in the order in which they run.
+    /// Every suite, in the order in which they run.
     pub const ALL: [Self; 3] = [Self::OktaSpec, Self::OktaSpec11, Self::OktaLifecycle];
 
-    /// Those that a base URL asks for: of SCIM 1.1 where it ends in `/v1`, as Okta's on-premises
-    /// agent reads it, else of SCIM 2.0.
+    /// The suites for a base URL: those of SCIM 1.1 if it ends in `/v1`, as Okta's on-premises
+    /// agent reads it, else those of SCIM 2.0.
     pub fn of_url(url: &str) -> Vec<Self> {
         let base = url.split('?').next().unwrap_or_default();
         let legacy = base.trim_end_matches('/').ends_with("/v1");
         Self::ALL.into_iter().filter(|suite| suite.is_legacy() == legacy).collect()
     }
 
-    /// Whether it speaks SCIM 1.1.
+    /// Whether the suite is of SCIM 1.1.
     pub(super) fn is_legacy(self) -> bool {
         self == Self::OktaSpec11
     }
@@ -46,18 +46,18 @@ impl SuiteName {
     }
 }
 
-/// A list of requests, each with what its answer must be.
+/// A list of requests, each with the assertions on its answer.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Suite {
+pub(super) struct SuiteDefinition {
     pub(super) name: String,
     pub(super) title: String,
     pub(super) description: String,
     pub(super) source: String,
-    /// Names and templates, each of which may use those before it.
+    /// Names and templates. A template may use the names before it.
     pub(super) variables: Map<String, Value>,
     pub(super) headers: Headers,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<SuiteStep>,
 }
 
 /// The headers of every request, by whether it has a body.
@@ -68,15 +68,15 @@ pub(super) struct Headers {
     pub(super) write: Map<String, Value>,
 }
 
-/// One request, and what its answer must be.
+/// One request and the assertions on its answer.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Step {
+pub(super) struct SuiteStep {
     pub(super) name: String,
     pub(super) required: bool,
-    pub(super) request: Request,
+    pub(super) request: RequestTemplate,
     pub(super) assertions: Vec<Assertion>,
-    /// Variables for later steps, and the properties of the answer that they take.
+    /// Variables for later steps, and the properties of the answer that give them.
     #[serde(default)]
     pub(super) variables: Map<String, Value>,
 }
@@ -84,7 +84,7 @@ pub(super) struct Step {
 /// A request, with variables in double braces.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Request {
+pub(super) struct RequestTemplate {
     pub(super) method: String,
     pub(super) path: String,
     #[serde(default)]
@@ -95,7 +95,7 @@ pub(super) struct Request {
     pub(super) overlay: Option<Overlay>,
 }
 
-/// A body that an earlier answer gave, with some properties set: how Okta makes a PUT.
+/// The body of an earlier answer with some properties set, as Okta makes a PUT.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Overlay {
@@ -103,8 +103,8 @@ pub(super) struct Overlay {
     pub(super) set: Map<String, Value>,
 }
 
-impl Suite {
-    /// One of the built-in suites.
+impl SuiteDefinition {
+    /// The built-in suite of this name.
     pub(super) fn embedded(name: SuiteName) -> Self {
         serde_json::from_str(name.text()).expect("the embedded suites are checked by a test")
     }
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn every_embedded_suite_is_well_formed() {
         for name in SuiteName::ALL {
-            let suite: Suite = serde_json::from_str(name.text()).unwrap();
+            let suite: SuiteDefinition = serde_json::from_str(name.text()).unwrap();
             let value = name.to_possible_value().unwrap();
             assert_eq!(suite.name, value.get_name());
             assert!(suite.source.starts_with("https://developer.okta.com/"), "{}", suite.source);
@@ -142,14 +142,14 @@ mod tests {
 
     #[test]
     fn the_spec_suite_of_the_older_version_has_the_steps_of_the_original() {
-        let suite = Suite::embedded(SuiteName::OktaSpec11);
+        let suite = SuiteDefinition::embedded(SuiteName::OktaSpec11);
         let required = suite.steps.iter().filter(|step| step.required).count();
         assert_eq!((suite.steps.len(), required), (16, 9));
     }
 
     #[test]
     fn the_spec_suite_has_the_steps_of_the_original() {
-        let suite = Suite::embedded(SuiteName::OktaSpec);
+        let suite = SuiteDefinition::embedded(SuiteName::OktaSpec);
         assert_eq!(suite.steps.len(), 12);
         let optional: Vec<_> = suite.steps.iter().filter(|step| !step.required).collect();
         assert_eq!(optional.len(), 1);

@@ -6,17 +6,17 @@ use std::iter;
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::{Map, Value};
 
-/// What a suite has drawn, and what its steps have taken from answers so far.
+/// The variables of a suite, and those taken from answers so far.
 #[derive(Debug, Default)]
 pub(super) struct Variables {
     values: BTreeMap<String, Value>,
 }
 
 impl Variables {
-    /// Draws the variables of a suite, in order.
+    /// Generates the variables of a suite, in order.
     ///
-    /// Beside `{{name}}` a template may hold `{{digits 3}}`, `{{lower 8}}` and `{{upper 1}}` for
-    /// so many random characters, and `{{caps name}}` for a variable in upper case.
+    /// Besides `{{name}}` a template may hold `{{digits 3}}`, `{{lower 8}}` and `{{upper 1}}` for
+    /// that many random characters, and `{{caps name}}` for a variable in upper case.
     pub(super) fn generate(templates: &Map<String, Value>) -> anyhow::Result<Self> {
         let mut variables = Self::default();
         for (name, template) in templates {
@@ -26,7 +26,7 @@ impl Variables {
         Ok(variables)
     }
 
-    /// Gives a variable a value, in place of the one it may have.
+    /// Sets a variable, also if it has a value already.
     pub(super) fn set(&mut self, name: &str, value: impl Into<Value>) {
         self.values.insert(name.to_owned(), value.into());
     }
@@ -36,7 +36,7 @@ impl Variables {
         self.values.get(name).ok_or_else(|| anyhow!("no earlier step gave `{name}`"))
     }
 
-    /// The same JSON with every string's placeholders replaced.
+    /// The same JSON with the placeholders of every string replaced.
     pub(super) fn fill(&self, template: &Value) -> anyhow::Result<Value> {
         Ok(match template {
             Value::String(text) => Value::String(self.fill_text(text)?),
@@ -58,8 +58,9 @@ impl Variables {
         let mut filled = String::new();
         let mut rest = template;
         while let Some((literal, after)) = rest.split_once("{{") {
-            let (placeholder, tail) =
-                after.split_once("}}").with_context(|| format!("`{template}` is not closed"))?;
+            let (placeholder, tail) = after
+                .split_once("}}")
+                .with_context(|| format!("`{template}`: no closing `}}}}`"))?;
             filled.push_str(literal);
             filled.push_str(&self.placeholder(placeholder)?);
             rest = tail;
@@ -75,18 +76,18 @@ impl Variables {
             Some(("digits", count)) => random(b"0123456789", count),
             Some(("lower", count)) => random(b"abcdefghijklmnopqrstuvwxyz", count),
             Some(("upper", count)) => random(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", count),
-            Some(_) => bail!("`{placeholder}` is no placeholder"),
+            Some(_) => bail!("`{placeholder}` is not a placeholder"),
         }
     }
 }
 
-/// A value as it stands in a text: strings without quotes, all else as JSON.
+/// A value as it stands in a text: strings without quotes, other values as JSON.
 pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn random(alphabet: &[u8], count: &str) -> anyhow::Result<String> {
-    let count = count.parse().with_context(|| format!("`{count}` is no number"))?;
+    let count = count.parse().with_context(|| format!("`{count}` is not a number"))?;
     iter::repeat_with(|| draw(alphabet)).take(count).collect()
 }
 
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_filled_wherever_a_string_is() {
+    fn placeholders_are_filled_in_every_string() {
         let mut variables = Variables::default();
         variables.set("id", "7");
         let filled = variables.fill(&json!({ "a": ["/{{id}}", true, { "b": "{{id}}{{id}}" }] }));
@@ -139,10 +140,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_filled_is_refused() {
+    fn a_template_that_cannot_be_filled_is_refused() {
         check_refused("/Users/{{id}}", "no earlier step gave `id`");
-        check_refused("/Users/{{id", "`/Users/{{id` is not closed");
-        check_refused("{{dice 6}}", "`dice 6` is no placeholder");
-        check_refused("{{digits x}}", "`x` is no number");
+        check_refused("/Users/{{id", "`/Users/{{id`: no closing `}}`");
+        check_refused("{{dice 6}}", "`dice 6` is not a placeholder");
+        check_refused("{{digits x}}", "`x` is not a number");
     }
 }

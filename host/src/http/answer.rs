@@ -70,7 +70,8 @@ fn refusal(error: &scim::Error) -> Response {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(seconds) = error.retry_after {
-        // Okta reads whole seconds and nothing else (clients.md §1.9).
+        // Okta reads whole seconds only: `tests/fixtures/conversations/SOURCES.md`,
+        // "Okta: retries only 429 with Retry-After".
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     // SCIM 1.1 has a form of its own for it.

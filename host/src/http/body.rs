@@ -79,8 +79,8 @@ async fn bytes(request: Request, limit: usize) -> Result<bytes::Bytes, Refused> 
     }
 }
 
-/// `application/scim+json` and `application/json`, with any parameter. Okta's own test suite
-/// posts the latter (clients.md §3.1).
+/// `application/scim+json` and `application/json`, with any parameter. Okta's test suite posts the
+/// latter (`tests/fixtures/conversations/okta-suite/transport.json`).
 fn media_type(headers: &HeaderMap) -> Result<(), scim::Error> {
     let Some(given) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let given = given.to_str().unwrap_or_default();

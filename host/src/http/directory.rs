@@ -95,8 +95,9 @@ pub(super) async fn patch(
     let projection = projection(query.as_deref(), &target.resource_type, version)?;
     let request = part(&target, &body, version)?;
     let written = host.directory.patch(target.clone(), id, request).await?;
-    // Okta takes 200 or 204 for a group, Entra wants 204 (clients.md §1.8, §7.2): a group of
-    // 100,000 members is not read back for one who joins.
+    // Okta accepts 200 or 204 for a group, Entra wants 204, so a group of 100,000 members is not
+    // read back for one who joins: `tests/fixtures/conversations/SOURCES.md`, "Okta: groups"
+    // and "Entra: groups are read without members".
     let is_brief = target.resource_type.name == "Group"
         && matches!(target.tenant.dialect(), Dialect::Okta | Dialect::Entra)
         && projection.is_default();

@@ -62,8 +62,8 @@ async fn service_provider_config(Curious(tenant, version): Curious) -> Response 
     }
 }
 
-/// Okta's on-premises agent asks for the plural, which is SCIM 1.1, of servers of SCIM 2.0 too
-/// (clients.md §2).
+/// Okta's on-premises agent asks servers of SCIM 2.0 for the plural too, which is SCIM 1.1
+/// (`tests/fixtures/conversations/okta-opp-v2/connect.json`).
 async fn service_provider_configs(Curious(tenant, version): Curious) -> Response {
     answer::json(200, provider_configs(&tenant, version))
 }

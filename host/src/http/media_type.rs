@@ -15,7 +15,8 @@ use crate::scim::Dialect;
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// Says `application/json` to whoever asks for that and not for `application/scim+json`, and to
-/// OneLogin, which reads nothing else (clients.md §8).
+/// OneLogin, which reads nothing else: `tests/fixtures/conversations/SOURCES.md`,
+/// "OneLogin: application/json".
 pub(super) async fn negotiate(
     State(host): State<Arc<Host>>,
     OriginalUri(uri): OriginalUri,

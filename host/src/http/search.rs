@@ -15,7 +15,7 @@ use super::body::ScimBody;
 use super::directory::{Answered, related, resource_type, stored};
 use crate::lifecycle::snapshot::Tenant;
 use crate::lifecycle::{Cursor, Error, Host};
-use crate::scim::search::Wanted;
+use crate::scim::search::PageStart;
 use crate::scim::{self, Projection, ResourceType, SearchRequest, Version, render, v1};
 use crate::store::{Bookmark, Page, Query, QueryError, Start};
 
@@ -108,8 +108,8 @@ async fn answer(
         .collect::<Result<Vec<_>, scim::Error>>()?;
     let search = Search { host, tenant, version, types, parts, request };
     match &request.page {
-        Wanted::Index(start) => search.by_index(*start).await,
-        Wanted::Cursor(cursor) => search.by_cursor(cursor).await,
+        PageStart::Index(start) => search.by_index(*start).await,
+        PageStart::Cursor(cursor) => search.by_cursor(cursor).await,
     }
 }
 

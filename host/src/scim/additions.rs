@@ -1,5 +1,5 @@
-//! What a connector adds to the standard schemas: extensions of users and groups, and types of
-//! resources of its own, such as roles and entitlements (RFC 7643 §3.3, §6 and §7).
+//! Additions of a connector to the standard schemas: extensions of users and groups, and resource
+//! types such as roles and entitlements (RFC 7643 §3.3, §6 and §7).
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use super::schema::{
 #[cfg(test)]
 mod tests;
 
-/// Attributes and sub-attributes of all added schemas together.
+/// The most attributes and sub-attributes of all added schemas together.
 const MAX_ATTRIBUTES: usize = 256;
-/// Bytes of an URN.
+/// The most bytes of a URN.
 const MAX_URN: usize = 256;
-/// What stands at these paths already.
+/// Paths that are not free for an added type.
 const TAKEN: [&str; 9] = [
     "Users",
     "Groups",
@@ -31,32 +31,32 @@ const TAKEN: [&str; 9] = [
     ".search",
 ];
 
-/// What a connector adds.
+/// The schemas, resource types and extensions that a connector adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Additions {
-    /// The schemas that are named below (RFC 7643 §7).
+    /// The added schemas, which types and extensions refer to (RFC 7643 §7).
     pub schemas: Vec<Schema>,
-    /// Types of resources, read-only for identity providers.
+    /// The added types, read-only for identity providers.
     pub resource_types: Vec<AddedType>,
-    /// What extends users, groups, or an added type.
+    /// The extensions of users, groups or an added type.
     pub extensions: Vec<AddedExtension>,
 }
 
-/// A type of resources that an operator lists in the settings.
+/// A type whose resources an operator lists in the settings.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddedType {
-    /// Such as `Role`.
+    /// The name, such as `Role`.
     pub name: String,
-    /// Such as `/Roles`.
+    /// The path below the base URL, such as `/Roles`.
     pub endpoint: String,
-    /// One sentence for people.
+    /// A description in one sentence.
     pub description: String,
     /// The URN of its schema.
     pub schema: String,
-    /// The setting that lists its resources. Where an app and its tenant do not set it, there is no
-    /// such type.
+    /// The setting that lists its resources. The type does not exist for a tenant if neither the
+    /// app nor the tenant sets it.
     pub setting: String,
 }
 
@@ -64,7 +64,7 @@ pub struct AddedType {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddedExtension {
-    /// The name of the type, such as `User`.
+    /// The name of the extended type, such as `User`.
     pub resource_type: String,
     /// The URN of the schema.
     pub schema: String,
@@ -79,26 +79,25 @@ impl Additions {
         *self == Self::default()
     }
 
-    /// Whether the additions can be served as they say. An error says what cannot.
+    /// Checks that the additions can be served. The error says why not.
     pub fn check(&self) -> Result<(), String> {
         let mut attributes = 0;
         for (at, schema) in self.schemas.iter().enumerate() {
             check_urn(&schema.id)?;
             let urn = |it: &Schema| it.id.eq_ignore_ascii_case(&schema.id);
             if self.schemas[..at].iter().any(urn) || Schemas::standard().has_schema(&schema.id) {
-                return Err(format!("the schema {} is there already", schema.id));
+                return Err(format!("the schema {} exists already", schema.id));
             }
             attributes += check_attributes(schema, &schema.attributes)?;
         }
         if attributes > MAX_ATTRIBUTES {
-            return Err(format!("{attributes} attributes are more than {MAX_ATTRIBUTES}"));
+            return Err(format!("{attributes} attributes exceed the limit of {MAX_ATTRIBUTES}"));
         }
         self.resource_types.iter().try_for_each(check_type)?;
         self.to(&Schemas::standard(), |_| true).map(|_| ())
     }
 
-    /// The standard types with what is added: those types whose setting is `set`, and extensions of
-    /// the types that are there.
+    /// The standard types and the added types whose setting is `set`, with their extensions.
     pub fn to(&self, standard: &Schemas, set: impl Fn(&str) -> bool) -> Result<Schemas, String> {
         if self.is_empty() {
             return Ok(standard.clone());
@@ -106,7 +105,7 @@ impl Additions {
         let mut types: Vec<ResourceType> = standard.iter().map(|it| (**it).clone()).collect();
         for added in &self.resource_types {
             if types.iter().any(|it| it.name == added.name || it.endpoint == added.endpoint) {
-                return Err(format!("the resource type {} is there already", added.name));
+                return Err(format!("the resource type {} exists already", added.name));
             }
             types.push(ResourceType {
                 name: added.name.clone(),
@@ -121,10 +120,16 @@ impl Additions {
             let schema = self.schema(&added.schema)?;
             let known = types.iter_mut().find(|it| it.name == added.resource_type);
             let extended = known.ok_or_else(|| {
-                format!("{} extends {}, which is no type", added.schema, added.resource_type)
+                format!(
+                    "{} extends {}, which is not a resource type",
+                    added.schema, added.resource_type
+                )
             })?;
             if extended.schema.id == schema.id || extended.extension(&schema.id).is_some() {
-                return Err(format!("{} is a schema of {} twice", schema.id, extended.name));
+                return Err(format!(
+                    "{} is given twice as a schema of {}",
+                    schema.id, extended.name
+                ));
             }
             extended.extensions.push(Extension { schema, required: added.required });
         }
@@ -134,7 +139,7 @@ impl Additions {
 
     fn schema(&self, urn: &str) -> Result<Arc<Schema>, String> {
         let found = self.schemas.iter().find(|it| it.id.eq_ignore_ascii_case(urn));
-        found.cloned().map(Arc::new).ok_or_else(|| format!("no schema is called {urn:?}"))
+        found.cloned().map(Arc::new).ok_or_else(|| format!("there is no schema {urn:?}"))
     }
 }
 
@@ -144,20 +149,20 @@ fn check_urn(urn: &str) -> Result<(), String> {
     if is_urn && urn.len() <= MAX_URN && urn.chars().all(allowed) {
         return Ok(());
     }
-    Err(format!("{urn:?} is no URN of at most {MAX_URN} letters, digits, `:`, `.`, `-` and `_`"))
+    Err(format!("{urn:?} is not a URN of at most {MAX_URN} letters, digits, `:`, `.`, `-` and `_`"))
 }
 
 fn check_type(added: &AddedType) -> Result<(), String> {
     let AddedType { name, endpoint, setting, .. } = added;
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric()) {
-        return Err(format!("{name:?} is no name of a resource type: letters and digits"));
+        return Err(format!("the resource type {name:?} must be named by letters and digits"));
     }
     let path = endpoint.strip_prefix('/').unwrap_or_default();
     if path.is_empty() || !path.chars().all(|c| c.is_ascii_alphanumeric()) {
-        return Err(format!("the endpoint {endpoint:?} is no `/` with letters and digits"));
+        return Err(format!("the endpoint {endpoint:?} must be `/` with letters and digits"));
     }
     if TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(path)) {
-        return Err(format!("the endpoint {endpoint} is there already"));
+        return Err(format!("the endpoint {endpoint} exists already"));
     }
     if setting.is_empty() {
         return Err(format!("the resource type {name} names no setting that lists its resources"));
@@ -165,37 +170,37 @@ fn check_type(added: &AddedType) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks what a schema or a complex attribute is made of, and counts it.
+/// Checks the attributes of a schema or of a complex attribute, and counts them.
 fn check_attributes(schema: &Schema, attributes: &[Attribute]) -> Result<usize, String> {
     let mut count = 0;
     for (at, attribute) in attributes.iter().enumerate() {
         let name = &attribute.name;
         let wrong = |why: &str| Err(format!("{}: the attribute {name:?} {why}", schema.id));
         if !is_name(name) {
-            return wrong("is no name of an attribute");
+            return wrong("must be named by a letter, then letters, digits, - and _");
         }
         if common_attribute(name).is_some() {
-            return wrong("is what every resource has");
+            return wrong("is common to all resources");
         }
         if attributes[..at].iter().any(|it| it.name.eq_ignore_ascii_case(name)) {
-            return wrong("is there twice");
+            return wrong("is given twice");
         }
-        // What is served is what is stored, and nobody but identity providers writes it.
+        // Resources are served as they are listed, so there is nothing to hide.
         if !matches!(attribute.returned, Returned::Always | Returned::Default)
             || attribute.mutability == Mutability::WriteOnly
         {
-            return wrong("is not always readable, which only passwords can be");
+            return wrong("must be readable: `returned` always or default, not `writeOnly`");
         }
         if attribute.uniqueness != Uniqueness::None {
-            return wrong("is to be unique, which muster does not see to");
+            return wrong("must have `uniqueness` none, because muster does not check it");
         }
         let subs = &attribute.sub_attributes;
         if attribute.is_complex() == subs.is_empty() {
-            return wrong("is complex without sub-attributes, or has some and is not");
+            return wrong("must have sub-attributes exactly if it is complex");
         }
         if subs.iter().any(|sub| sub.kind == AttributeType::Complex) {
-            // RFC 7643 §2.3.8.
-            return wrong("is complex within a complex one");
+            // RFC 7643 §2.3.8: complex attributes are not nested.
+            return wrong("must not have complex sub-attributes");
         }
         count += 1 + check_attributes(schema, subs)?;
     }

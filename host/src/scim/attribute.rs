@@ -1,20 +1,21 @@
-//! What an attribute is: its name, type and characteristics (RFC 7643 §2 and §7).
+//! The definition of an attribute: its name, type and characteristics (RFC 7643 §2 and §7).
 
 use serde::{Deserialize, Serialize};
 
-/// The definition of an attribute (RFC 7643 §7); absent characteristics have the defaults of §2.2.
+/// The definition of an attribute (RFC 7643 §7). Characteristics that are left out have the
+/// defaults of §2.2.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attribute {
     /// The name, in the schema's spelling.
     pub name: String,
-    /// The data type of its values; of each value, where it is multi-valued.
+    /// The data type of the value, or of each value if there are several.
     #[serde(rename = "type", default)]
     pub kind: AttributeType,
     /// Whether it holds a list of values.
     #[serde(default)]
     pub multi_valued: bool,
-    /// What it is for, for people.
+    /// A description for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// Whether a resource without it is refused.
@@ -26,25 +27,25 @@ pub struct Attribute {
     /// Whether upper and lower case differ when values are compared.
     #[serde(default)]
     pub case_exact: bool,
-    /// Who may write it, and when.
+    /// Whether and when clients may write it.
     #[serde(default)]
     pub mutability: Mutability,
-    /// When it is part of an answer.
+    /// When an answer contains it.
     #[serde(default)]
     pub returned: Returned,
-    /// Among what its values are unique.
+    /// The scope within which its values are unique.
     #[serde(default)]
     pub uniqueness: Uniqueness,
     /// What a reference may point to: `User`, `Group`, `external`, `uri`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reference_types: Vec<String>,
-    /// The attributes within, where the type is complex.
+    /// The sub-attributes, if the type is complex.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sub_attributes: Vec<Self>,
 }
 
 impl Attribute {
-    /// The sub-attribute of this name, whatever its case.
+    /// The sub-attribute of this name, in any case.
     pub fn sub_attribute(&self, name: &str) -> Option<&Self> {
         self.sub_attributes.iter().find(|sub| sub.name.eq_ignore_ascii_case(name))
     }
@@ -71,22 +72,22 @@ pub enum AttributeType {
     Complex,
 }
 
-/// Who may write an attribute (RFC 7643 §7).
+/// Whether and when clients may write an attribute (RFC 7643 §7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mutability {
-    /// Only the service provider writes it.
+    /// Only the server writes it.
     ReadOnly,
-    /// The client writes it as it likes.
+    /// Clients write it at any time.
     #[default]
     ReadWrite,
-    /// It is written once and never changes.
+    /// Clients write it once; then it never changes.
     Immutable,
-    /// It is written and never read back.
+    /// Clients write it and never read it.
     WriteOnly,
 }
 
-/// When an attribute is part of an answer (RFC 7643 §7).
+/// When an answer contains an attribute (RFC 7643 §7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Returned {
@@ -94,22 +95,22 @@ pub enum Returned {
     Always,
     /// In no answer.
     Never,
-    /// Unless it is excluded or others are asked for.
+    /// Unless the request excludes it, or asks for other attributes.
     #[default]
     Default,
-    /// Only when it is asked for.
+    /// Only if the request asks for it.
     Request,
 }
 
-/// Among what an attribute's values are unique (RFC 7643 §7).
+/// The scope within which the values of an attribute are unique (RFC 7643 §7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Uniqueness {
-    /// Values repeat freely.
+    /// Values may repeat.
     #[default]
     None,
-    /// Among the resources of one tenant and type.
+    /// Unique among the resources of one tenant and type.
     Server,
-    /// Everywhere.
+    /// Unique everywhere.
     Global,
 }

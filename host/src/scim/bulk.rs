@@ -1,4 +1,5 @@
-//! Bulk requests: many operations in one, which may refer to what others create (RFC 7644 §3.7).
+//! Bulk requests: many operations in one, which may refer to resources that other operations create
+//! (RFC 7644 §3.7).
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,21 +13,21 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub use reference::{References, Resolved};
+pub use reference::{References, ResolvedOperation};
 
 /// The schema of a bulk request.
 pub const BULK_REQUEST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
-/// The schema of the answer to it.
+/// The schema of its answer.
 pub const BULK_RESPONSE_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
-/// How many operations one request may have.
+/// The most operations of one request.
 pub const MAX_BULK_OPERATIONS: usize = 1000;
 
-/// A bulk request, read but not yet carried out.
+/// A bulk request, parsed but not yet carried out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BulkRequest {
-    /// After so many errors nothing more is begun; without it everything is tried.
+    /// The number of errors after which no further operation is begun; `None` tries all.
     pub fail_on_errors: Option<u64>,
-    /// What is asked for, in the client's order.
+    /// The operations, in the client's order.
     pub operations: Vec<BulkOperation>,
 }
 
@@ -35,18 +36,18 @@ pub struct BulkRequest {
 pub struct BulkOperation {
     /// The method, as it was sent.
     pub method: String,
-    /// The client's own name for what it creates.
+    /// The client's name for the resource that the operation creates.
     pub bulk_id: Option<String>,
     /// The version that the resource must have.
     pub version: Option<String>,
-    /// Where, below the base URL: `/Users` or `/Users/{id}`.
+    /// The path below the base URL: `/Users` or `/Users/{id}`.
     pub path: String,
-    /// What a request by itself would have as its body; null where there is none.
+    /// The body of the operation; null if there is none.
     pub data: Value,
 }
 
 impl BulkRequest {
-    /// Reads the envelope. What is wrong with one operation is that operation's affair.
+    /// Parses the envelope. An invalid operation fails by itself, not here.
     pub fn parse(body: &Value, r: &mut Reading) -> Result<Self, Error> {
         let body = body.as_object().ok_or_else(|| {
             Error::invalid_syntax("The body must be a JSON object: a BulkRequest")
@@ -56,7 +57,7 @@ impl BulkRequest {
             return Err(Error::invalid_syntax("Operations must be a list of operations"));
         };
         if list.len() > MAX_BULK_OPERATIONS {
-            // RFC 7644 §3.7.4: the limit is named.
+            // RFC 7644 §3.7.4: the error names the limit.
             let count = list.len();
             return Err(Error::new(
                 413,
@@ -70,36 +71,37 @@ impl BulkRequest {
         let mut seen = HashSet::new();
         for id in operations.iter().filter_map(|it| it.bulk_id.as_deref()) {
             if !seen.insert(id) {
-                // RFC 7644 §3.7.2: it is unique within the request.
+                // RFC 7644 §3.7.2: a bulkId is unique within the request.
                 return Err(Error::invalid_value(format!("the bulkId {id} is given twice")));
             }
         }
         Ok(Self { fail_on_errors: fail_on_errors(body)?, operations })
     }
 
-    /// In which order the operations are carried out: the client's, but what others refer to is
-    /// created before them. Those that refer to each other in a circle are in the client's order.
+    /// The order of execution: the client's, except that a resource is created before operations
+    /// that refer to it. Operations that refer to each other in a circle keep the client's order.
     pub fn order(&self) -> Vec<usize> {
         let creations = self.operations.iter().enumerate().filter(|(_, it)| it.creates());
         let creations: HashMap<&str, usize> =
             creations.filter_map(|(at, it)| Some((it.bulk_id.as_deref()?, at))).collect();
         let mut order =
-            Order { request: self, creations, seen: HashSet::new(), sorted: Vec::new() };
+            CreationOrder { request: self, creations, seen: HashSet::new(), sorted: Vec::new() };
         (0..self.operations.len()).for_each(|at| order.visit(at));
         order.sorted
     }
 }
 
-struct Order<'a> {
+struct CreationOrder<'a> {
     request: &'a BulkRequest,
     creations: HashMap<&'a str, usize>,
     seen: HashSet<usize>,
     sorted: Vec<usize>,
 }
 
-impl Order<'_> {
+impl CreationOrder<'_> {
     fn visit(&mut self, at: usize) {
-        // Whoever is seen and not yet sorted is on the way here: the circle is closed later.
+        // An operation that was seen and is not sorted yet closes a circle, which is resolved
+        // later.
         if !self.seen.insert(at) {
             return;
         }
@@ -114,7 +116,7 @@ impl Order<'_> {
 }
 
 impl BulkOperation {
-    /// Whether it creates something that others can refer to.
+    /// Whether it creates a resource that others can refer to.
     pub fn creates(&self) -> bool {
         self.method == "POST"
     }
@@ -138,7 +140,7 @@ impl BulkOperation {
     }
 }
 
-/// RFC 7644 §3.7.3: a number of errors that is accepted before the rest is left undone.
+/// RFC 7644 §3.7.3: the number of errors that are accepted before the rest is skipped.
 fn fail_on_errors(body: &Map<String, Value>) -> Result<Option<u64>, Error> {
     match member(body, "failOnErrors") {
         None | Some(Value::Null) => Ok(None),

@@ -1,4 +1,4 @@
-//! Dialects: how identity providers deviate from the RFCs, and what each deviation is.
+//! Dialects: how each identity provider deviates from the RFCs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 
 pub use super::leniency::Leniency;
 
-/// Whose SCIM a tenant speaks.
+/// The dialect of a tenant: the identity provider whose deviations are understood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
-    /// Okta, catalogue apps and customers' own.
+    /// Okta: apps of its Integration Network and of its App Integration Wizard.
     Okta,
     /// Microsoft Entra ID, with and without `aadOptscim062020`, and Microsoft's validator.
     Entra,
@@ -24,10 +24,10 @@ pub enum Dialect {
     Ping,
     /// Google Workspace.
     Google,
-    /// Any of them: everything that does no harm is understood.
+    /// An unknown client: every leniency that does no harm is allowed.
     #[default]
     Generic,
-    /// The RFCs as the interoperability profiles read them: nothing else is understood.
+    /// The RFCs as the interoperability profiles read them: no leniency is allowed.
     Strict,
 }
 
@@ -44,7 +44,7 @@ impl Dialect {
         Self::Strict,
     ];
 
-    /// Its name in settings: lower case, one word.
+    /// The name in settings: one word in lower case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Okta => "okta",
@@ -58,9 +58,10 @@ impl Dialect {
         }
     }
 
-    /// Whose `User-Agent` it is, where that is known: Okta's client calls itself `Okta SCIM Client
-    /// 1.0.0`, its test suites `OKTA SCIM Integration` (clients.md §1.1), and Entra's name begins
-    /// with `Microsoft Azure AD SCIM provisioning` (§7.1).
+    /// The dialect of a client that sends this `User-Agent`, if it is known.
+    ///
+    /// `tests/fixtures/conversations/SOURCES.md`, "Okta: how its client calls", "Okta: SPEC suite
+    /// for SCIM 2.0" and "Entra: how its client calls".
     pub fn of_agent(agent: &str) -> Option<Self> {
         let known = [("okta scim", Self::Okta), ("microsoft azure ad scim", Self::Entra)];
         let begins = |with: &str| {
@@ -71,8 +72,8 @@ impl Dialect {
 
     /// Whether a request of this dialect may deviate in this way.
     ///
-    /// What harms nobody is understood from everybody, because customers change their identity
-    /// provider more often than their settings; that it fired is what tells the operator.
+    /// A leniency that does no harm is allowed in every dialect, because customers change their
+    /// identity provider more often than their settings. Operators see how often each was used.
     pub fn allows(self, leniency: Leniency) -> bool {
         match (self, leniency) {
             (Self::Strict, _) => false,
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dialect_is_read_by_its_name() {
+    fn a_dialect_is_parsed_from_its_name() {
         for dialect in Dialect::ALL {
             assert_eq!(dialect.to_string().parse::<Dialect>().unwrap(), dialect);
             assert_eq!(serde_json::to_string(&dialect).unwrap(), format!("\"{dialect}\""));
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dialect_is_recognised_by_how_its_client_calls_itself() {
+    fn a_dialect_is_recognised_by_the_user_agent() {
         for (agent, dialect) in [
             ("Okta SCIM Client 1.0.0", Some(Dialect::Okta)),
             ("OKTA SCIM Integration", Some(Dialect::Okta)),

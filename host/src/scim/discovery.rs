@@ -1,4 +1,5 @@
-//! What the server says about itself (RFC 7644 §4; RFC 7643 §5, §6 and §7).
+//! The discovery endpoints: configuration, resource types and schemas (RFC 7644 §4; RFC 7643 §5, §6
+//! and §7).
 
 use std::iter;
 
@@ -18,22 +19,22 @@ pub const RESOURCE_TYPE_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Re
 /// The schema of schemas.
 pub const SCHEMA_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 
-/// What differs from one server or tenant to the next.
+/// The features that differ between servers or tenants.
 #[derive(Clone, Copy, Debug)]
 pub struct Support {
-    /// The page where nobody says how large.
+    /// The default page size.
     pub page: u64,
-    /// The largest page.
+    /// The largest page size.
     pub max_results: u64,
-    /// Whether a change of password reaches the app.
+    /// Whether a password change reaches the app.
     pub change_password: bool,
-    /// How much a bulk request may hold; none where there is no `/Bulk`.
+    /// The limits of a bulk request; `None` if there is no `/Bulk`.
     pub bulk: Option<BulkLimits>,
     /// Whether `If-Match` and `If-None-Match` are honoured.
     pub etag: bool,
 }
 
-/// How much a bulk request may hold (RFC 7644 §3.7.4).
+/// The limits of a bulk request (RFC 7644 §3.7.4).
 #[derive(Clone, Copy, Debug)]
 pub struct BulkLimits {
     /// The most operations.
@@ -47,7 +48,7 @@ pub fn service_provider_config(base_url: &str, support: &Support) -> String {
     config(base_url, support).to_string()
 }
 
-/// The same as a value, for those who read more in it.
+/// The configuration as a value, to which callers add members.
 pub(in crate::scim) fn config(base_url: &str, support: &Support) -> Value {
     let bulk = support.bulk.unwrap_or(BulkLimits { operations: 0, payload: 0 });
     json!({
@@ -96,18 +97,18 @@ pub fn resource_types(base_url: &str, schemas: &Schemas) -> String {
     list(&types)
 }
 
-/// `/ResourceTypes/{id}`; none for an unknown id.
+/// `/ResourceTypes/{id}`; `None` for an unknown id.
 pub fn resource_type(base_url: &str, schemas: &Schemas, id: &str) -> Option<String> {
     schemas.by_name(id).map(|it| resource_type_json(base_url, it).to_string())
 }
 
-/// `/Schemas`: those of all resource types and of their extensions, as a list.
+/// `/Schemas`: those of all resource types and their extensions, as a list.
 pub fn schemas(base_url: &str, schemas: &Schemas) -> String {
     let all: Vec<_> = distinct(schemas).iter().map(|it| schema_json(base_url, it)).collect();
     list(&all)
 }
 
-/// `/Schemas/{urn}`; none for an unknown URN.
+/// `/Schemas/{urn}`; `None` for an unknown URN.
 pub fn schema(base_url: &str, schemas: &Schemas, urn: &str) -> Option<String> {
     let known = distinct(schemas).into_iter().find(|it| it.id.eq_ignore_ascii_case(urn))?;
     Some(schema_json(base_url, known).to_string())
@@ -161,7 +162,7 @@ fn meta(resource_type: &str, location: &str) -> Value {
     json!({ "resourceType": resource_type, "location": location })
 }
 
-/// RFC 7644 §4: filters, sorting and paging do not apply, so the list is whole.
+/// RFC 7644 §4: filters, sorting and paging do not apply, so the list is complete.
 fn list(resources: &[Value]) -> String {
     let list = json!({
         "schemas": [LIST_SCHEMA],

@@ -1,4 +1,4 @@
-//! Errors that are answers: part of the protocol, written for an identity provider's admin.
+//! SCIM errors: answers of the protocol, written for the admin of an identity provider.
 
 use std::fmt;
 
@@ -27,19 +27,19 @@ pub enum ScimType {
     InvalidCount,
 }
 
-/// An answer that says no (RFC 7644 §3.12).
+/// An error answer (RFC 7644 §3.12).
 ///
-/// It deliberately does not implement `std::error::Error`: an answer is not an accident, and `?`
-/// keeps the two apart.
+/// It deliberately does not implement `std::error::Error`: an error answer is not an internal
+/// error, and `?` keeps the two apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     /// The HTTP status.
     pub status: u16,
-    /// The keyword, where the RFC has one.
+    /// The keyword, if the RFC has one.
     pub scim_type: Option<ScimType>,
-    /// What is wrong and what to do, for an admin to read.
+    /// What is wrong and what to do, for the admin.
     pub detail: String,
-    /// Seconds after which the request is worth repeating.
+    /// The number of seconds after which the client may repeat the request.
     pub retry_after: Option<u32>,
 }
 
@@ -94,7 +94,7 @@ impl Error {
         Self { scim_type: Some(ScimType::Uniqueness), ..Self::new(409, detail) }
     }
 
-    /// The same error, worth repeating after so many seconds.
+    /// The same error, with the number of seconds after which the client may repeat the request.
     pub fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }

@@ -1,6 +1,6 @@
-//! Which resources a filter matches (RFC 7644 §3.4.2.2).
+//! The meaning of filters: which resources a filter matches (RFC 7644 §3.4.2.2).
 //!
-//! SQL answers most filters; what is said here is what it has to mean.
+//! The store answers most filters in SQL; this module defines the result that SQL must agree with.
 
 use serde_json::{Map, Value};
 
@@ -16,49 +16,50 @@ mod tests;
 mod vectors;
 
 pub use comparison::{Comparison, Operand};
-pub use target::Target;
+pub use target::ResolvedPath;
 
 impl Filter {
-    /// Whether the filter makes sense for the type, whatever the resources; else `invalidFilter`.
+    /// Checks that the filter makes sense for the type, whatever the resources; else
+    /// `invalidFilter`.
     ///
     /// Refused are an order on booleans and binary values, part of a number, a value of another
     /// type than the attribute's, and a complex attribute that has no `value` to compare. An
-    /// attribute that the type does not define is no error: no resource has a value of it
+    /// attribute that the type does not define is no error, because no resource has a value of it
     /// (RFC 7644 §3.4.2.1).
     pub fn check(&self, resource_type: &ResourceType) -> Result<(), Error> {
         self.check_with(&|path| path.resolve(resource_type))
     }
 
-    /// Whether the resource matches; the document is in the schema's spelling.
+    /// Whether the resource matches. The document is in the schema's spelling.
     ///
     /// An attribute matches if any of its values does. Attributes that the host keeps beside the
-    /// document (`meta`, `groups`, `members`) count if the caller has put them into it.
+    /// document (`meta`, `groups`, `members`) count if the caller has inserted them.
     pub fn matches(
         &self,
         resource_type: &ResourceType,
         document: &Map<String, Value>,
     ) -> Result<bool, Error> {
         self.check(resource_type)?;
-        Ok(self.holds(&Subject::Resource(resource_type, document)))
+        Ok(self.holds(&FilterSubject::Resource(resource_type, document)))
     }
 
     /// Whether one value of a multi-valued attribute matches, as between the brackets of
     /// `emails[type eq "work"]`.
     ///
-    /// Names are those of sub-attributes; a value that is not complex calls itself `value`.
+    /// Names are those of sub-attributes; a value that is not complex is named `value`.
     pub fn matches_value(&self, attribute: &Attribute, value: &Value) -> Result<bool, Error> {
         self.check_value(attribute)?;
-        Ok(self.holds(&Subject::Value(attribute, value)))
+        Ok(self.holds(&FilterSubject::Value(attribute, value)))
     }
 
-    /// Whether the filter makes sense for values of this attribute; else `invalidFilter`.
+    /// Checks that the filter makes sense for values of this attribute; else `invalidFilter`.
     pub fn check_value(&self, attribute: &Attribute) -> Result<(), Error> {
         self.check_with(&|path| path.resolve_in(attribute))
     }
 
     fn check_with<'t>(
         &self,
-        resolve: &dyn Fn(&AttributePath) -> Option<Target<'t>>,
+        resolve: &dyn Fn(&AttributePath) -> Option<ResolvedPath<'t>>,
     ) -> Result<(), Error> {
         match self {
             Self::Present(path) => resolve(path).map_or(Ok(()), |it| check_returned(path, &it)),
@@ -81,7 +82,7 @@ impl Filter {
         }
     }
 
-    fn holds(&self, subject: &Subject<'_>) -> bool {
+    fn holds(&self, subject: &FilterSubject<'_>) -> bool {
         match self {
             Self::Present(path) => subject.is_present(path),
             Self::Compare(path, operator, literal) => subject.compares(path, *operator, literal),
@@ -93,8 +94,8 @@ impl Filter {
     }
 }
 
-/// RFC 7643 §7: what is never returned is not told by what is found either.
-fn check_returned(path: &AttributePath, target: &Target<'_>) -> Result<(), Error> {
+/// RFC 7643 §7: an attribute that is never returned must not be found out by a filter either.
+fn check_returned(path: &AttributePath, target: &ResolvedPath<'_>) -> Result<(), Error> {
     match target.attribute {
         Some(attribute) if attribute.returned == Returned::Never => {
             Err(Error::invalid_filter(format!("{path} is never returned, and cannot be searched")))
@@ -105,7 +106,7 @@ fn check_returned(path: &AttributePath, target: &Target<'_>) -> Result<(), Error
 
 fn check_comparison(
     path: &AttributePath,
-    target: &Target<'_>,
+    target: &ResolvedPath<'_>,
     operator: Operator,
     literal: &Literal,
 ) -> Result<(), Error> {
@@ -120,15 +121,15 @@ fn check_comparison(
     }
 }
 
-/// What a filter is held against.
-enum Subject<'s> {
+/// What a filter is evaluated on.
+enum FilterSubject<'s> {
     Resource(&'s ResourceType, &'s Map<String, Value>),
     /// One value of an attribute.
     Value(&'s Attribute, &'s Value),
 }
 
-impl<'s> Subject<'s> {
-    fn resolve(&self, path: &AttributePath) -> Option<(Target<'s>, Vec<&'s Value>)> {
+impl<'s> FilterSubject<'s> {
+    fn resolve(&self, path: &AttributePath) -> Option<(ResolvedPath<'s>, Vec<&'s Value>)> {
         match *self {
             Self::Resource(resource_type, document) => {
                 let target = path.resolve(resource_type)?;
@@ -157,7 +158,7 @@ impl<'s> Subject<'s> {
             Some(comparison.matches(&target.scalars(elements)))
         });
         comparison.unwrap_or_else(|| match (operator, literal) {
-            // No attribute, or a complex one that can only be compared with null.
+            // The type has no such attribute, or a complex one that can only be compared with null.
             (Operator::Eq, Literal::Null) => !self.is_present(path),
             (Operator::Ne, Literal::Null) => self.is_present(path),
             (Operator::Ne, _) => true,
@@ -170,12 +171,12 @@ impl<'s> Subject<'s> {
             let Some(attribute) = target.attribute else {
                 return false;
             };
-            elements.into_iter().any(|value| filter.holds(&Subject::Value(attribute, value)))
+            elements.into_iter().any(|value| filter.holds(&FilterSubject::Value(attribute, value)))
         })
     }
 }
 
-/// RFC 7644 §3.4.2.2, `pr`: a value that is not empty, or a complex one with something in it.
+/// RFC 7644 §3.4.2.2, `pr`: a value that is not empty, or a complex one with a member that is not.
 fn is_not_empty(value: &Value) -> bool {
     match value {
         Value::Null => false,

@@ -1,6 +1,6 @@
-//! Filters: what they are, how they are read, how they are printed.
+//! Filters: their tree, parser and canonical text.
 //!
-//! What they match is in `evaluate`.
+//! Their meaning is in `evaluate`.
 
 use std::fmt;
 
@@ -17,13 +17,13 @@ mod tests;
 #[cfg(test)]
 mod vectors;
 
-/// The longest filter that is read, in bytes.
+/// The longest filter, in bytes.
 pub const MAX_FILTER_LENGTH: usize = 8 * 1024;
 
-/// How deep parentheses and brackets may stand in each other.
+/// The deepest nesting of parentheses and brackets.
 pub const MAX_NESTING: usize = 32;
 
-/// How many comparisons a filter may have; it bounds the depth of the tree as well.
+/// The most comparisons of a filter; this bounds the depth of the tree too.
 pub const MAX_CONDITIONS: usize = 256;
 
 /// A filter of RFC 7644 §3.4.2.2.
@@ -36,13 +36,13 @@ pub enum Filter {
     /// `attribute[filter]`: one value of the attribute matches all of the filter.
     ///
     /// The path never has a sub-attribute, and the filter holds no other value path: values of
-    /// complex attributes are not complex again (RFC 7643 §2.3.8). The form that Entra ID sends
-    /// (clients.md 7.1), `emails[type eq "work"].value eq "x"`, is read as
-    /// `emails[type eq "work" and value eq "x"]`.
+    /// complex attributes are not complex again (RFC 7643 §2.3.8). Entra's
+    /// `emails[type eq "work"].value eq "x"` (`tests/fixtures/conversations/entra/look-up.json`) is
+    /// parsed as `emails[type eq "work" and value eq "x"]`.
     ValuePath(AttributePath, Box<Self>),
     /// `not (filter)`.
     Not(Box<Self>),
-    /// `filter and filter`, which binds closer than `or`.
+    /// `filter and filter`, which binds more tightly than `or`.
     And(Box<Self>, Box<Self>),
     /// `filter or filter`.
     Or(Box<Self>, Box<Self>),
@@ -74,7 +74,7 @@ pub enum Literal {
 }
 
 impl Filter {
-    /// Reads a filter; else `invalidFilter` with the place and what was expected there.
+    /// Parses a filter; else `invalidFilter` with the position and what was expected there.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.len() > MAX_FILTER_LENGTH {
             return Err(Error::invalid_filter(format!(
@@ -86,18 +86,18 @@ impl Filter {
             .map_err(|broken| Error::invalid_filter(broken.describe("filter", text)))
     }
 
-    /// Both must match.
+    /// The conjunction of both.
     pub(in crate::scim) fn and(self, other: Self) -> Self {
         Self::And(Box::new(self), Box::new(other))
     }
 
-    /// One must match.
+    /// The disjunction of both.
     pub(in crate::scim) fn or(self, other: Self) -> Self {
         Self::Or(Box::new(self), Box::new(other))
     }
 }
 
-/// One canonical form for each filter: it reads as the same filter again.
+/// The canonical text of a filter, which parses as the same filter.
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -105,7 +105,8 @@ impl fmt::Display for Filter {
             Self::Compare(path, operator, literal) => write!(f, "{path} {operator} {literal}"),
             Self::ValuePath(path, filter) => write!(f, "{path}[{filter}]"),
             Self::Not(filter) => write!(f, "not ({filter})"),
-            // `and` and `or` lean to the left, so what leans to the right needs parentheses.
+            // `and` and `or` associate to the left, so a right operand of the same kind needs
+            // parentheses.
             Self::And(left, right) => {
                 operand(f, left, matches!(**left, Self::Or(..)))?;
                 f.write_str(" and ")?;

@@ -1,4 +1,4 @@
-//! JSON as it arrives: bounded, UTF-8, every key once.
+//! A JSON parser for request bodies: bounded depth, UTF-8, no duplicate keys.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use serde_json::map::{Entry, Map};
 
 use super::Error;
 
-/// How deep objects and lists may stand in each other. No SCIM message needs more than five.
+/// The deepest nesting of objects and lists. No SCIM message needs more than five.
 pub const MAX_DEPTH: usize = 32;
 
-/// Reads the body of a request; what is wrong with it is `invalidSyntax`, with its place.
+/// Parses the body of a request; else `invalidSyntax` with the position.
 pub fn parse_json(bytes: &[u8]) -> Result<Value, Error> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         // RFC 7644 §3.8: UTF-8.
         let at = error.valid_up_to();
         Error::invalid_syntax(format!("The body is not UTF-8: byte {at} is out of place"))
     })?;
-    // RFC 8259 §8.1: a byte order mark may be passed over.
+    // RFC 8259 §8.1: a byte order mark may be ignored.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_ascii().is_empty() {
         return Err(Error::invalid_syntax("The body is empty; it must be a JSON object"));
@@ -34,7 +34,7 @@ fn read(text: &str) -> serde_json::Result<Value> {
     Ok(value)
 }
 
-/// Reads a value with so much room below it.
+/// Reads a value with a limit on the nesting below it.
 #[derive(Clone, Copy)]
 struct Bounded {
     room: usize,
@@ -108,7 +108,7 @@ impl<'de> Visitor<'de> for Bounded {
                 Entry::Vacant(place) => {
                     place.insert(entries.next_value_seed(below)?);
                 }
-                // RFC 8259 §4 leaves open which of two would count: refuse rather than guess.
+                // RFC 8259 §4 leaves open which of two equal keys counts, so they are refused.
                 Entry::Occupied(first) => {
                     let key = first.key();
                     return Err(A::Error::custom(format!("the key {key:?} is given twice")));
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_value_is_read() {
+    fn every_kind_of_value_is_parsed() {
         let text = r#" {"a":[1,-2,2.5,true,null,"x\n"],"b":{"c":{}},"A":18446744073709551615} "#;
         let expected = json!({"a":[1,-2,2.5,true,null,"x\n"],"b":{"c":{}},"A":u64::MAX});
         assert_eq!(parse_json(text.as_bytes()), Ok(expected));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_read_as_the_one_that_was_written() {
+    fn a_number_keeps_its_value() {
         for text in ["0.1", "4.444444444444444e44", "1.7976931348623157e308"] {
             let number = parse_json(text.as_bytes()).unwrap();
             assert_eq!(number.as_f64(), text.parse().ok(), "{text}");
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_says_where() {
+    fn an_error_names_the_position() {
         refuse(b"", "The body is empty; it must be a JSON object");
         refuse(b" \n ", "The body is empty; it must be a JSON object");
         refuse(b"{\"a\":\xff}", "The body is not UTF-8: byte 5 is out of place");
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_bounded() {
+    fn nesting_is_bounded() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse_json(nested(MAX_DEPTH).as_bytes()).is_ok());
         refuse(

@@ -1,5 +1,7 @@
-//! Leniencies: each way in which requests deviate from the RFCs and are still understood, with the
-//! request that forces it.
+//! Leniencies: rules that accept requests which deviate from the RFCs.
+//!
+//! Each names the conversation that forces it. The test
+//! `each_leniency_is_needed_by_the_conversations_that_it_names` replays them.
 
 use std::fmt;
 
@@ -7,67 +9,75 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// One way in which requests may deviate from the RFCs and still be understood.
-///
-/// Section numbers without "RFC" are those of the collection of recorded client traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Leniency {
     /// A bare value stands for the complex value around it: Entra's
-    /// `{"op":"Add","path":"…:User:manager","value":"00aa00aa-…"}` (7.2).
+    /// `{"op":"Add","path":"…:User:manager","value":"00aa00aa-…"}`
+    /// (`tests/fixtures/conversations/entra/manager.json`).
     BareValue,
     /// `add` or `replace` through a value filter that matches nothing creates the value from the
-    /// filter: Entra's `{"op":"Replace","path":"emails[type eq \"work\"].value",…}` for a user who
-    /// has no work e-mail (7.2).
+    /// filter: Entra's `{"op":"Add","path":"emails[type eq \"work\"].value",…}` for a user
+    /// without a work e-mail (`tests/fixtures/conversations/entra/address-made-by-filter.json`).
     CreateByFilter,
-    /// An empty string where no string can be means unassigned: Entra clears a manager with
-    /// `"value":""` (7.2), Okta's plan pushes empty values and expects no error (3.5, C9337).
+    /// An empty string in place of another type, or of a required value, means unassigned: Entra
+    /// clears a manager with `"value":""` (`tests/fixtures/conversations/entra/manager.json`).
     EmptyForUnassigned,
     /// A PATCH without operations changes nothing: Microsoft's validator sends `"Operations":[]`
-    /// (field notes, row 27).
+    /// (`tests/fixtures/conversations/entra-validator/users.json`).
     EmptyOperations,
     /// Dotted, filtered and URN-qualified names as keys of a value: Entra's
     /// `{"op":"replace","value":{"name.givenName":"Kkom","urn:…:User:employeeNumber":"Aklq"}}`
-    /// with `aadOptscim062020` (7.2).
+    /// with `aadOptscim062020` (`tests/fixtures/conversations/entra/update-flagged.json`).
     ExpandedKeys,
-    /// A list of one where a single value belongs: Entra's
-    /// `{"op":"Add","path":"manager","value":[{"value":"00aa00aa-…"}]}` (7.2).
+    /// A list of one in place of a single value: Entra's
+    /// `{"op":"Add","path":"manager","value":[{"value":"00aa00aa-…"}]}`
+    /// (`tests/fixtures/conversations/entra/manager.json`).
     ListForSingle,
-    /// A reference that is no URI at all: a profile field mapped to `profileUrl` as it is
-    /// (field notes, section 6, item 2).
+    /// A reference that is not a URI: Okta does not check the profile field that is mapped to
+    /// `profileUrl` (`tests/fixtures/conversations/okta-oin/assign-mapped-reference.json`).
     LooseReference,
-    /// A body that does not name the schema that it must name: OneLogin's application of the time
-    /// of SCIM 1.1 still says `"schemas":["urn:scim:schemas:core:1.0"]` (8).
+    /// A body that does not name the schema that it must name: the template of a OneLogin app may
+    /// still say `"schemas":["urn:scim:schemas:core:1.0"]`
+    /// (`tests/fixtures/conversations/onelogin/template-of-version-one.json`).
     MissingSchemas,
-    /// A number where a string belongs: Okta's own sample user has `"externalId":701984` and
-    /// `"postalCode":91608` (1.11).
+    /// A number in place of a string: Okta's sample user has `"externalId":701984` and
+    /// `"postalCode":91608` (`tests/fixtures/conversations/okta-oin/sample-user.json`).
     NumberForString,
-    /// An operation's name in another case: Entra's `"op":"Replace"` (7.2).
+    /// The name of an operation in another case: Entra's `"op":"Replace"`
+    /// (`tests/fixtures/conversations/entra/update.json`).
     OperationCase,
     /// `add` and `replace` without a path, which the interoperability profiles forbid: Okta's
-    /// `{"op":"replace","value":{"active":false}}` (1.6).
+    /// `{"op":"replace","value":{"active":false}}`
+    /// (`tests/fixtures/conversations/okta-oin/deactivate.json`).
     Pathless,
     /// A readOnly attribute in the value of an operation without path: Okta's rename of a group,
-    /// `{"op":"replace","value":{"id":"abf4dd94-…","displayName":"Test SCIMv2"}}` (1.8).
+    /// `{"op":"replace","value":{"id":"abf4dd94-…","displayName":"Test SCIMv2"}}`
+    /// (`tests/fixtures/conversations/okta-oin/group-push.json`).
     ReadOnlyInValue,
     /// `remove` with the values to remove: Entra's
-    /// `{"op":"Remove","path":"members","value":[{"$ref":null,"value":"f648f8d5…"}]}` (7.2). By the
-    /// RFC's letter every member would go.
+    /// `{"op":"Remove","path":"members","value":[{"$ref":null,"value":"f648f8d5…"}]}`
+    /// (`tests/fixtures/conversations/entra/group.json`). RFC 7644 §3.5.2.2 would remove every
+    /// member.
     RemoveByValue,
-    /// A single value where a list belongs, in a whole resource or a `replace`:
-    /// `{"op":"replace","path":"emails","value":{"type":"work",…}}` (public PATCH cases, scimmy
-    /// `inbound.replace[2]`).
+    /// A single value in place of a list, in a whole resource or a `replace`:
+    /// `{"op":"replace","path":"emails","value":{"type":"work",…}}`
+    /// (`tests/fixtures/conversations/scimmy/replace-a-list-by-one-value.json`).
     SingleForList,
-    /// A boolean as a string: Entra's `{"op":"Replace","path":"active","value":"False"}` (7.2),
-    /// OneLogin's `"active":"{$user.active}"` (8).
+    /// A boolean as a string: Entra's `{"op":"Replace","path":"active","value":"False"}`
+    /// (`tests/fixtures/conversations/entra/disable.json`) and OneLogin's `"active":"true"`
+    /// (`tests/fixtures/conversations/onelogin/life.json`).
     StringForBoolean,
-    /// An attribute that the type does not have is passed over: Okta puts back whatever it was
-    /// given (1.5), Entra sends core attributes of its own mapping (7.2).
+    /// An attribute that the type does not have is ignored: Okta sends extensions that the app
+    /// lacks (`tests/fixtures/conversations/okta-oin/assign-mapped.json`).
     UnknownAttribute,
-    /// An URN in `schemas` that the type does not have: Entra's groups come with
-    /// `http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group` (7.2).
+    /// A URN in `schemas` that the type does not have: Entra's groups name
+    /// `http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group`
+    /// (`tests/fixtures/conversations/entra/group.json`).
     UnknownSchema,
-    /// An attribute of an extension without its URN: Entra's
-    /// `{"op":"Add","path":"manager",…}` and core-level `department` (7.2).
+    /// An attribute of an extension without its URN: Entra's `{"op":"Add","path":"manager",…}`
+    /// (`tests/fixtures/conversations/entra/manager.json`) and `department` at the top level
+    /// (`tests/fixtures/conversations/entra/create-with-nulls.json`).
     UnqualifiedExtension,
 }
 
@@ -94,26 +104,26 @@ impl Leniency {
         Self::UnqualifiedExtension,
     ];
 
-    /// What requests do that need it, for people.
+    /// The deviation that it accepts, in words for operators.
     pub fn what(self) -> &'static str {
         match self {
-            Self::BareValue => "a bare value where an object belongs",
-            Self::CreateByFilter => "PATCH through a filter that matches nothing, to make a value",
+            Self::BareValue => "a bare value in place of an object",
+            Self::CreateByFilter => "a PATCH that creates a value through a filter without a match",
             Self::EmptyForUnassigned => "an empty string for no value",
             Self::EmptyOperations => "a PATCH without operations",
             Self::ExpandedKeys => "dotted or URN-qualified names as keys",
-            Self::ListForSingle => "a list of one where a single value belongs",
-            Self::LooseReference => "a reference that is no URI",
+            Self::ListForSingle => "a list of one in place of a single value",
+            Self::LooseReference => "a reference that is not a URI",
             Self::MissingSchemas => "a body that does not name its schema",
-            Self::NumberForString => "a number where a string belongs",
+            Self::NumberForString => "a number in place of a string",
             Self::OperationCase => "`op` in another case, such as Replace",
             Self::Pathless => "PATCH operations without a path",
             Self::ReadOnlyInValue => "a read-only attribute in the value of an operation",
             Self::RemoveByValue => "`remove` with the values to remove",
-            Self::SingleForList => "a single value where a list belongs",
+            Self::SingleForList => "a single value in place of a list",
             Self::StringForBoolean => "a boolean as a string, such as \"False\"",
-            Self::UnknownAttribute => "an attribute that the type does not have: passed over",
-            Self::UnknownSchema => "an URN in `schemas` that the type does not have",
+            Self::UnknownAttribute => "an unknown attribute, which is ignored",
+            Self::UnknownSchema => "an unknown URN in `schemas`",
             Self::UnqualifiedExtension => "an attribute of an extension without its URN",
         }
     }

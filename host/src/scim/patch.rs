@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::reading::Reading;
-use super::resource::{Edit, How, Resource};
+use super::resource::{Edit, Resource, WriteMode};
 use super::schema::ResourceType;
 use super::{Error, dialect::Leniency};
 
@@ -18,18 +18,18 @@ pub use super::resource::{MemberChange, MemberRef};
 pub use request::{MAX_OPERATIONS, PATCH_SCHEMA, PatchRequest};
 pub(in crate::scim) use request::{Op, Operation};
 
-/// A resource after a PATCH, with what is kept elsewhere beside it.
+/// The result of a PATCH: the resource, and the changes to what is stored beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patched {
     /// The resource. It equals the one before if nothing changed.
     pub resource: Resource,
-    /// What happens to the members, in order.
+    /// The changes of members, in order.
     pub members: Vec<MemberChange>,
     /// The new password.
     pub password: Option<String>,
 }
 
-/// Applies all operations, or none: an error leaves everything as it is.
+/// Applies all operations or none: after an error nothing has changed.
 pub fn patch(
     t: &ResourceType,
     before: &Resource,
@@ -51,8 +51,8 @@ pub fn patch(
         }
         unknown.get_or_insert(error);
     }
-    // What is not understood is passed over beside what is. Alone it is refused: a 2xx would say
-    // that something was done.
+    // Operations on unknown attributes are ignored beside known ones. If there are no others the
+    // request is refused, because a 2xx would say that something was done.
     if let Some(error) = unknown.filter(|_| !understood) {
         return Err(error);
     }
@@ -60,24 +60,24 @@ pub fn patch(
     Ok(Patched { resource, members, password })
 }
 
-/// Applies one operation. Tells whether the type has what its path names.
+/// Applies one operation. Returns whether the type has the attribute that its path names.
 fn apply(edit: &mut Edit<'_>, operation: &Operation, r: &mut Reading) -> Result<bool, Error> {
-    let how = match (operation.op, &operation.path) {
+    let mode = match (operation.op, &operation.path) {
         (Op::Remove, Some(path)) => return edit.remove_at(path, &operation.value, r),
         (Op::Remove, None) => {
             // RFC 7644 §3.5.2.2: without a path it is noTarget.
-            return Err(Error::no_target("a remove needs a path"));
+            return Err(Error::no_target("remove needs a path"));
         }
-        (Op::Add, _) => How::Add,
-        (Op::Replace, _) => How::Replace,
+        (Op::Add, _) => WriteMode::Add,
+        (Op::Replace, _) => WriteMode::Replace,
     };
     if let Some(path) = &operation.path {
-        return edit.write_at(path, how, &operation.value, r);
+        return edit.write_at(path, mode, &operation.value, r);
     }
     let Value::Object(attributes) = &operation.value else {
         return Err(Error::invalid_value("without a path, value must be an object of attributes"));
     };
-    edit.write_object(attributes, how, r)?;
+    edit.write_object(attributes, mode, r)?;
     Ok(true)
 }
 

@@ -1,6 +1,7 @@
-//! Attribute paths and PATCH paths: how filters, PATCH operations and projections name things.
+//! Attribute paths and PATCH paths, by which filters, PATCH operations and projections name
+//! attributes.
 //!
-//! What a name means is the schema's business; here it is only spelt.
+//! This module parses and prints them; `evaluate` and `resource` resolve them by the schema.
 
 use std::fmt;
 
@@ -10,17 +11,17 @@ use crate::scim::{Error, Filter};
 #[cfg(test)]
 mod tests;
 
-/// The longest path that is read, in bytes.
+/// The longest path, in bytes.
 pub const MAX_PATH_LENGTH: usize = 8 * 1024;
 
-/// An attribute by its name: `attrPath` of RFC 7644 §3.4.2.2, figure 1.
+/// The path of an attribute: `attrPath` of RFC 7644 §3.4.2.2, figure 1.
 ///
-/// The spelling is kept as it came; names and URNs are compared without regard to case
-/// (RFC 7643 §2.1). A path that is nothing but the URN of an extension is split like any other
-/// (`…:enterprise:2.0` and `User`): ask [`AttributePath::is_urn`].
+/// The spelling is kept; names and URNs are compared in any case (RFC 7643 §2.1). The bare URN of
+/// an extension is split like any other path (`…:enterprise:2.0` and `User`);
+/// [`AttributePath::is_urn`] recognises it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AttributePath {
-    /// The URN in front of the name, without its last colon.
+    /// The URN before the name, without its last colon.
     pub schema: Option<String>,
     /// The attribute.
     pub attribute: String,
@@ -29,12 +30,12 @@ pub struct AttributePath {
 }
 
 impl AttributePath {
-    /// The path that is one plain name.
+    /// A path of one plain name.
     pub fn new(attribute: impl Into<String>) -> Self {
         Self { schema: None, attribute: attribute.into(), sub_attribute: None }
     }
 
-    /// Reads `attribute`, `attribute.sub`, or either after `urn:…:`; else `invalidPath`.
+    /// Parses `attribute`, `attribute.sub`, or either after `urn:…:`; else `invalidPath`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check_length(text)?;
         Self::split(text.trim()).ok_or_else(|| {
@@ -45,7 +46,7 @@ impl AttributePath {
         })
     }
 
-    /// Whether the whole path spells this URN: it names an extension itself, not an attribute.
+    /// Whether the whole path spells this URN, and so names an extension and not an attribute.
     pub fn is_urn(&self, urn: &str) -> bool {
         let mut rest = urn;
         let mut eat = |part: &str| match rest.get(..part.len()) {
@@ -62,7 +63,7 @@ impl AttributePath {
             && rest.is_empty()
     }
 
-    /// Takes a name apart: the URN ends at the last colon, the attribute at the first dot.
+    /// Splits a name: the URN ends at the last colon, the attribute at the first dot.
     pub(in crate::scim) fn split(text: &str) -> Option<Self> {
         let (schema, name) = match text.rsplit_once(':') {
             Some((schema, name)) if is_uri(schema) => (Some(schema), name),
@@ -95,19 +96,19 @@ impl fmt::Display for AttributePath {
     }
 }
 
-/// What a PATCH operation points at: `PATH` of RFC 7644 §3.5.2, figure 7.
+/// The path of a PATCH operation: `PATH` of RFC 7644 §3.5.2, figure 7.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatchPath {
-    /// The attribute; after a filter, `sub_attribute` is what follows the closing bracket.
+    /// The attribute. After a filter, its `sub_attribute` is the part after the closing bracket.
     pub attribute: AttributePath,
-    /// Which values of a multi-valued attribute are meant; all of them without it.
+    /// The filter that chooses values of a multi-valued attribute; `None` means all of them.
     pub filter: Option<Filter>,
 }
 
 impl PatchPath {
-    /// Reads `attr`, `attr.sub`, `attr[filter]` or `attr[filter].sub`, each with or without URN.
+    /// Parses `attr`, `attr.sub`, `attr[filter]` or `attr[filter].sub`, each with or without URN.
     ///
-    /// What is wrong between the brackets is `invalidFilter`, anything else `invalidPath`.
+    /// An error between the brackets is `invalidFilter`, any other is `invalidPath`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check_length(text)?;
         grammar::patch_path(text).map_err(|broken| {
@@ -135,14 +136,14 @@ impl fmt::Display for PatchPath {
     }
 }
 
-/// Whether the character can stand in a name, the `nameChar` of RFC 7643 §2.1.
+/// Whether the character is allowed in a name, the `nameChar` of RFC 7643 §2.1.
 ///
-/// RFC 7644 leaves the `$` out, and yet `$ref` is a name in its examples.
+/// RFC 7644 leaves out `$`, yet `$ref` is a name in its examples.
 pub(in crate::scim) fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '$')
 }
 
-/// Whether the character can stand anywhere in an attribute path, URN included.
+/// Whether the character is allowed anywhere in an attribute path, URN included.
 pub(in crate::scim) fn is_path_char(c: char) -> bool {
     is_name_char(c) || matches!(c, ':' | '.' | '~' | '%' | '/' | '+' | '=' | '@' | '!' | '*' | '&')
 }

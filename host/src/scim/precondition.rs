@@ -1,37 +1,37 @@
-//! Conditions on a request: do it only if the resource is, or is not, of some version
-//! (RFC 7644 §3.14, RFC 9110 §13.1).
+//! Preconditions: a request is carried out only if the resource has, or does not have, certain
+//! versions (RFC 7644 §3.14, RFC 9110 §13.1).
 
 use crate::scim::Error;
 use crate::scim::render::entity_tag;
 
-/// What `If-Match` and `If-None-Match` say; by default nothing.
+/// The contents of `If-Match` and `If-None-Match`; empty by default.
 ///
-/// Entity tags are weak here, and compared as such (RFC 9110 §8.8.3.2): RFC 7644 §3.14 guards
-/// writes with the very tags that it calls weak.
+/// Entity tags are weak and compared weakly (RFC 9110 §8.8.3.2): RFC 7644 §3.14 guards writes with
+/// tags that it calls weak.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Precondition {
     if_match: Option<EntityTags>,
     if_none_match: Option<EntityTags>,
 }
 
-/// Which versions a header names.
+/// The versions that a header names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum EntityTags {
-    /// `*`: whichever there is.
+    /// `*`: any version.
     Any,
-    /// What stands between the quotes of each.
+    /// The texts between the quotes of each tag.
     These(Vec<String>),
 }
 
 impl Precondition {
-    /// Reads both headers; 400 where one of them is no list of entity tags: what guards a write
-    /// is not passed over.
+    /// Parses both headers. A header that is not a list of entity tags is 400, because a condition
+    /// on a write must not be ignored.
     pub fn parse(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Self, Error> {
         let read = |name: &str, text: Option<&str>| {
             let read = |text: &str| {
                 EntityTags::parse(text).ok_or_else(|| {
                     Error::invalid_value(format!(
-                        "{name} is * or a list of versions in quotes such as W/\"3\", as \
+                        "{name} must be * or a list of versions in quotes such as W/\"3\", as \
                          meta.version has them"
                     ))
                 })
@@ -44,12 +44,12 @@ impl Precondition {
         })
     }
 
-    /// Whether anything is said.
+    /// Whether there is any condition.
     pub fn is_given(&self) -> bool {
         *self != Self::default()
     }
 
-    /// Whether a resource of this version may be written; else 412.
+    /// Checks that a resource of this version may be written; else 412.
     pub fn check(&self, version: i64) -> Result<(), Error> {
         self.check_match(version)?;
         if self.is_unchanged(version) {
@@ -58,9 +58,9 @@ impl Precondition {
         Ok(())
     }
 
-    /// Whether a reader has this version already, which is answered by 304.
+    /// Whether the reader has this version already, which is answered with 304.
     ///
-    /// 412 where `If-Match` names others, which comes first (RFC 9110 §13.2.2).
+    /// 412 if `If-Match` names other versions; it is evaluated first (RFC 9110 §13.2.2).
     pub fn is_not_modified(&self, version: i64) -> Result<bool, Error> {
         self.check_match(version)?;
         Ok(self.is_unchanged(version))
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tag_is_refused_and_never_passed_over() {
+    fn a_malformed_tag_is_refused_and_never_ignored() {
         for tags in ["", " , ", "7", "W/7", "\"7", "w/\"7\"", "W/ \"7\"", "*, \"7\"", "\"6\" \"7\""]
         {
             check(tags, None);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_is_told_by_if_match_before_if_none_match() {
+    fn if_match_is_evaluated_before_if_none_match() {
         let both = Precondition::parse(Some("\"6\""), Some("\"7\"")).unwrap();
         assert_eq!(both.is_not_modified(7).unwrap_err().status, 412);
         assert_eq!(both.is_not_modified(6), Ok(false));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn who_says_nothing_is_refused_nothing() {
+    fn a_request_without_conditions_is_never_refused() {
         let nothing = Precondition::parse(None, None).unwrap();
         assert!(!nothing.is_given());
         assert_eq!(nothing.check(1), Ok(()));

@@ -1,4 +1,4 @@
-//! Which attributes of a resource an answer shows (RFC 7644 §3.4.2.5 and §3.9).
+//! Projections: the attributes of a resource that an answer contains (RFC 7644 §3.4.2.5 and §3.9).
 
 use serde_json::{Map, Value};
 
@@ -8,34 +8,34 @@ use crate::scim::{Attribute, Error, ResourceType, Returned};
 #[cfg(test)]
 mod tests;
 
-/// What `attributes` and `excludedAttributes` ask for.
+/// The attributes selected by `attributes` and `excludedAttributes`.
 ///
-/// What is returned `always` is shown whatever they say, `never` is never shown, and `request` is
-/// shown only by name.
+/// Attributes returned `always` are always shown, `never` never, and `request` only if they are
+/// named.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Projection {
-    asked: Asked,
-    /// Whether a stored document may hold what is only returned on request.
+    selection: Selection,
+    /// Whether a stored document may hold attributes that are only returned on request.
     hides_by_default: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Asked {
+enum Selection {
     Default,
-    Only(Vec<Name>),
-    Except(Vec<Name>),
+    Only(Vec<SelectedPath>),
+    Except(Vec<SelectedPath>),
 }
 
 /// A path in the schema's spelling.
 #[derive(Clone, Debug, PartialEq)]
-struct Name {
+struct SelectedPath {
     extension: Option<String>,
-    /// None for all of the extension.
+    /// `None` means the whole extension.
     attribute: Option<String>,
     sub_attribute: Option<String>,
 }
 
-/// How far the names reach an attribute.
+/// How much of an attribute the selected paths cover.
 enum Reach<'p> {
     Whole,
     Part(Vec<&'p str>),
@@ -43,10 +43,10 @@ enum Reach<'p> {
 }
 
 impl Projection {
-    /// Reads both query parameters: names separated by commas, as in filters.
+    /// Parses both query parameters: paths separated by commas, as in filters.
     ///
-    /// An empty parameter counts as absent, and an attribute that the type does not define is
-    /// asked for in vain. Both at once are `invalidValue`: RFC 7644 §3.9 has them exclude each
+    /// An empty parameter counts as absent, and an attribute that the type does not define selects
+    /// nothing. Both parameters at once are `invalidValue`: RFC 7644 §3.9 has them exclude each
     /// other.
     pub fn parse(
         attributes: Option<&str>,
@@ -55,60 +55,60 @@ impl Projection {
     ) -> Result<Self, Error> {
         let only = names(attributes, "attributes", resource_type)?;
         let except = names(excluded, "excludedAttributes", resource_type)?;
-        let asked = match (only, except) {
+        let selection = match (only, except) {
             (Some(_), Some(_)) => {
                 return Err(Error::invalid_value(
                     "attributes and excludedAttributes exclude each other: use one of them",
                 ));
             }
-            (Some(only), None) => Asked::Only(only),
-            (None, Some(except)) => Asked::Except(except),
-            (None, None) => Asked::Default,
+            (Some(only), None) => Selection::Only(only),
+            (None, Some(except)) => Selection::Except(except),
+            (None, None) => Selection::Default,
         };
-        Ok(Self { asked, hides_by_default: hides_by_default(resource_type) })
+        Ok(Self { selection, hides_by_default: hides_by_default(resource_type) })
     }
 
-    /// Whether nothing is asked for: what is returned by default is shown.
+    /// Whether nothing is selected, so that the default attributes are shown.
     pub fn is_default(&self) -> bool {
-        self.asked == Asked::Default
+        self.selection == Selection::Default
     }
 
     /// Whether the answer shows this attribute of the type's own schema, or part of it, as far as
     /// the client may choose.
     ///
-    /// A host that keeps `groups` or `members` elsewhere need not load what is not wanted.
+    /// A host that stores `groups` or `members` elsewhere need not load them otherwise.
     pub fn wants(&self, attribute: &str) -> bool {
         match self.reach(None, attribute) {
-            Reach::Whole => !matches!(self.asked, Asked::Except(_)),
+            Reach::Whole => !matches!(self.selection, Selection::Except(_)),
             Reach::Part(_) => true,
-            Reach::Not => !matches!(self.asked, Asked::Only(_)),
+            Reach::Not => !matches!(self.selection, Selection::Only(_)),
         }
     }
 
-    /// Whether a sub-attribute that is only returned on request is asked for, itself or with all
-    /// of its attribute.
+    /// Whether a sub-attribute that is only returned on request is selected, itself or with its
+    /// whole attribute.
     pub fn names(&self, attribute: &str, sub_attribute: &str) -> bool {
         let reach = self.reach(None, attribute);
         self.shows(Returned::Request, &reach.part(sub_attribute))
     }
 
-    /// Whether documents are shown as they are stored: all that is left out, if anything, is what
-    /// the host keeps elsewhere.
+    /// Whether documents are shown as they are stored: the projection excludes at most attributes
+    /// that the host stores elsewhere.
     pub(in crate::scim) fn keeps_documents(&self) -> bool {
-        let elsewhere = |name: &Name| {
+        let elsewhere = |name: &SelectedPath| {
             let attribute = name.attribute.as_deref().unwrap_or_default();
             let whole = name.extension.is_none() && name.sub_attribute.is_none();
             whole && (attribute == "meta" || is_elsewhere(attribute))
         };
         !self.hides_by_default
-            && match &self.asked {
-                Asked::Default => true,
-                Asked::Only(_) => false,
-                Asked::Except(names) => names.iter().all(elsewhere),
+            && match &self.selection {
+                Selection::Default => true,
+                Selection::Only(_) => false,
+                Selection::Except(names) => names.iter().all(elsewhere),
             }
     }
 
-    /// Takes out of a document, with all its parts, what the answer does not show.
+    /// Removes from a complete document the attributes that the answer does not show.
     pub fn apply(&self, resource_type: &ResourceType, document: &mut Map<String, Value>) {
         document.retain(|key, value| match (resource_type.extension(key), value) {
             (Some(extension), Value::Object(object)) => {
@@ -122,7 +122,7 @@ impl Projection {
         });
     }
 
-    /// Whether a value stays, without those of its parts that do not.
+    /// Whether a value is shown; parts of it that are not shown are removed.
     fn keep(
         &self,
         extension: Option<&str>,
@@ -144,24 +144,24 @@ impl Projection {
         })
     }
 
-    /// Whether something is shown that the names reach so far.
+    /// Whether an attribute covered to this extent is shown.
     fn shows(&self, returned: Returned, reach: &Reach<'_>) -> bool {
         match returned {
             Returned::Always => true,
             Returned::Never => false,
             Returned::Request => {
-                matches!(self.asked, Asked::Only(_)) && !matches!(reach, Reach::Not)
+                matches!(self.selection, Selection::Only(_)) && !matches!(reach, Reach::Not)
             }
-            Returned::Default => match self.asked {
-                Asked::Default => true,
-                Asked::Only(_) => !matches!(reach, Reach::Not),
-                Asked::Except(_) => !matches!(reach, Reach::Whole),
+            Returned::Default => match self.selection {
+                Selection::Default => true,
+                Selection::Only(_) => !matches!(reach, Reach::Not),
+                Selection::Except(_) => !matches!(reach, Reach::Whole),
             },
         }
     }
 
     fn reach(&self, extension: Option<&str>, attribute: &str) -> Reach<'_> {
-        let (Asked::Only(names) | Asked::Except(names)) = &self.asked else {
+        let (Selection::Only(names) | Selection::Except(names)) = &self.selection else {
             return Reach::Not;
         };
         let mut parts = Vec::new();
@@ -178,7 +178,7 @@ impl Projection {
 }
 
 impl Reach<'_> {
-    /// How far the names reach a sub-attribute.
+    /// How much of a sub-attribute is covered.
     fn part(&self, sub_attribute: &str) -> Self {
         match self {
             Self::Part(parts) if !parts.contains(&sub_attribute) => Self::Not,
@@ -188,7 +188,7 @@ impl Reach<'_> {
     }
 }
 
-/// Retains parts of a complex value, or of each of several; false if nothing is left.
+/// Filters parts of a complex value, or of each of several; false if nothing is left.
 fn keep_parts(value: &mut Value, keep: &dyn Fn(&str) -> bool) -> bool {
     match value {
         Value::Object(object) => {
@@ -208,7 +208,7 @@ fn names(
     parameter: Option<&str>,
     what: &str,
     resource_type: &ResourceType,
-) -> Result<Option<Vec<Name>>, Error> {
+) -> Result<Option<Vec<SelectedPath>>, Error> {
     let Some(list) = parameter.filter(|list| !list.trim_matches([' ', ',']).is_empty()) else {
         return Ok(None);
     };
@@ -216,7 +216,7 @@ fn names(
     for text in list.split(',').map(str::trim).filter(|text| !text.is_empty()) {
         let path = AttributePath::parse(text)
             .map_err(|error| Error::invalid_value(format!("{what}: {}", error.detail)))?;
-        names.extend(path.resolve(resource_type).map(|target| Name {
+        names.extend(path.resolve(resource_type).map(|target| SelectedPath {
             extension: target.extension.map(|schema| schema.id.clone()),
             attribute: target.attribute.map(|attribute| attribute.name.clone()),
             sub_attribute: target.sub_attribute.map(|sub| sub.name.clone()),
@@ -225,9 +225,10 @@ fn names(
     Ok(Some(names))
 }
 
-/// Whether the type has what is only returned on request.
+/// Whether the type has attributes that are only returned on request.
 ///
-/// What is never returned needs no look, nor what is kept elsewhere: documents do not hold it.
+/// Documents do not hold attributes that are never returned or are stored elsewhere, so those are
+/// not considered.
 fn hides_by_default(resource_type: &ResourceType) -> bool {
     let schemas = resource_type.extensions.iter().map(|it| &it.schema);
     let mut attributes =
@@ -239,7 +240,7 @@ fn hides_by_default(resource_type: &ResourceType) -> bool {
     })
 }
 
-/// Whether the host keeps this attribute beside the documents.
+/// Whether the host stores this attribute beside the documents.
 fn is_elsewhere(attribute: &str) -> bool {
     matches!(attribute, "groups" | "members")
 }

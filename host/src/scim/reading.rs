@@ -1,4 +1,4 @@
-//! The reading of one request: in which dialect, and which leniencies it needed.
+//! The state of parsing one request: its dialect, and the leniencies that it needed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::dialect::Dialect;
 use super::leniency::Leniency;
 
-/// How a request is read, and what that took.
+/// The dialect in which a request is parsed, and the leniencies used so far.
 #[derive(Clone, Debug)]
 pub struct Reading {
     dialect: Dialect,
     fired: u32,
-    needed: Option<Arc<Needed>>,
+    needed: Option<Arc<LeniencyCounts>>,
 }
 
-/// In how many readings each leniency was needed.
+/// For each leniency, the number of requests that needed it.
 #[derive(Debug, Default)]
-pub struct Needed([AtomicU64; Leniency::ALL.len()]);
+pub struct LeniencyCounts([AtomicU64; Leniency::ALL.len()]);
 
-impl Needed {
-    /// Those that were needed and how often, in alphabetical order.
+impl LeniencyCounts {
+    /// The leniencies that were needed and their counts, in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = (Leniency, u64)> {
         let times = self.0.iter().map(|times| times.load(Ordering::Relaxed));
         Leniency::ALL.into_iter().zip(times).filter(|(_, times)| *times > 0)
@@ -27,22 +27,22 @@ impl Needed {
 }
 
 impl Reading {
-    /// The beginning of a reading: nothing has fired.
+    /// The state before parsing; no leniency is used yet.
     pub fn new(dialect: Dialect) -> Self {
         Self { dialect, fired: 0, needed: None }
     }
 
-    /// The beginning of a reading that is counted.
-    pub fn counted(dialect: Dialect, needed: Arc<Needed>) -> Self {
+    /// The same, with the leniencies counted in `needed`.
+    pub fn counted(dialect: Dialect, needed: Arc<LeniencyCounts>) -> Self {
         Self { dialect, fired: 0, needed: Some(needed) }
     }
 
-    /// The dialect that is read.
+    /// The dialect.
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// Whether the dialect has this leniency; if it has, that it fired is remembered.
+    /// Whether the dialect allows this leniency; if so, the use is recorded.
     pub fn allows(&mut self, leniency: Leniency) -> bool {
         let allowed = self.dialect.allows(leniency);
         if allowed && self.fired & bit(leniency) == 0 {
@@ -54,7 +54,7 @@ impl Reading {
         allowed
     }
 
-    /// What fired so far, each once, in alphabetical order.
+    /// The leniencies used so far, each once, in alphabetical order.
     pub fn fired(&self) -> impl Iterator<Item = Leniency> {
         let fired = self.fired;
         Leniency::ALL.into_iter().filter(move |it| fired & bit(*it) != 0)
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fired_is_remembered_once() {
+    fn each_used_leniency_is_recorded_once() {
         let mut reading = Reading::new(Dialect::Generic);
         assert!(reading.allows(Leniency::StringForBoolean));
         assert!(reading.allows(Leniency::BareValue));
@@ -80,19 +80,19 @@ mod tests {
     }
 
     #[test]
-    fn what_was_needed_is_counted_once_for_each_reading() {
-        let needed = Arc::new(Needed::default());
+    fn each_used_leniency_is_counted_once_per_request() {
+        let needed = Arc::new(LeniencyCounts::default());
         for _ in 0..3 {
             let mut reading = Reading::counted(Dialect::Okta, Arc::clone(&needed));
             assert!(reading.allows(Leniency::Pathless) && reading.allows(Leniency::Pathless));
         }
         assert_eq!(needed.iter().collect::<Vec<_>>(), [(Leniency::Pathless, 3)]);
         let places = Leniency::ALL.into_iter().map(|leniency| leniency as usize);
-        assert!(places.eq(0..Leniency::ALL.len()), "each has a place of its own");
+        assert!(places.eq(0..Leniency::ALL.len()), "each leniency has its own index");
     }
 
     #[test]
-    fn what_is_not_allowed_does_not_fire() {
+    fn a_leniency_that_is_not_allowed_is_not_recorded() {
         let mut reading = Reading::new(Dialect::Strict);
         assert!(!reading.allows(Leniency::OperationCase));
         assert_eq!(reading.fired().count(), 0);

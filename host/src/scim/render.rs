@@ -1,7 +1,7 @@
-//! Resources as they are served: JSON text, mostly copied.
+//! Rendering: resources as JSON text.
 //!
-//! A stored document is written out as it is, and what is kept beside it is appended as text.
-//! Nothing is parsed unless a projection asks.
+//! The stored document is copied, and the attributes stored beside it are appended as text. JSON is
+//! parsed only for a projection that needs it.
 
 use std::fmt::Write;
 
@@ -23,27 +23,27 @@ pub struct Stored<'a> {
     pub document: &'a str,
     /// The id.
     pub id: &'a str,
-    /// Counts the states of the resource.
+    /// The version, which grows with every change.
     pub version: i64,
-    /// When it came, as RFC 3339.
+    /// The time of creation, as RFC 3339.
     pub created: &'a str,
-    /// When it last changed, as RFC 3339.
+    /// The time of the last change, as RFC 3339.
     pub last_modified: &'a str,
     /// A user's `groups` or a group's `members`: a JSON array in which each `$ref` is a path below
-    /// the base URL; none leaves the attribute out.
+    /// the base URL; `None` leaves the attribute out.
     pub related: Option<&'a str>,
 }
 
-/// Where a resource is: what `meta.location`, `Location` and `Content-Location` say.
+/// The address of a resource, for `meta.location`, `Location` and `Content-Location`.
 ///
 /// The base URL ends without a slash: `https://host/t/acme/scim/v2`.
 pub fn location(base_url: &str, resource_type: &ResourceType, id: &str) -> String {
     format!("{base_url}{}/{id}", resource_type.endpoint)
 }
 
-/// The entity tag of a version: what `meta.version` and `ETag` say.
+/// The entity tag of a version, for `meta.version` and `ETag`.
 ///
-/// RFC 7644 §3.14: it is weak, for the answer may be a projection.
+/// RFC 7644 §3.14: it is weak, because the answer may be a projection.
 pub fn entity_tag(version: i64) -> String {
     format!("W/\"{version}\"")
 }
@@ -63,22 +63,23 @@ pub fn resource(
     }
 }
 
-/// What a list answer says of itself.
+/// The head of a list answer.
 #[derive(Clone, Copy, Debug)]
 pub struct ListHead<'a> {
-    /// How many there are on all pages.
+    /// The number of matches on all pages.
     pub total: u64,
-    /// The number of the first one, counted from 1; not said in a walk by cursor.
+    /// The number of the first resource, counted from 1; absent in a walk by cursor.
     pub start_index: Option<u64>,
-    /// How many there are on this page.
+    /// The number of resources on this page.
     pub count: usize,
-    /// Where the next page begins, in a walk by cursor (RFC 9865 §2).
+    /// The cursor of the next page, in a walk by cursor (RFC 9865 §2).
     pub next_cursor: Option<&'a str>,
 }
 
 /// Appends a list answer with these resources.
 ///
-/// Okta reads all five members, and the numbers as numbers (clients.md 1.3 and 1.7).
+/// Okta reads all five members, and requires numbers: `tests/fixtures/conversations/SOURCES.md`,
+/// "Okta: connection test and import".
 pub fn list<'a>(
     out: &mut String,
     base_url: &str,
@@ -162,11 +163,11 @@ fn projected(
     write!(out, "{}", Value::Object(document)).expect(STRINGS_GROW);
 }
 
-/// How each reference of a stored array begins. No string of JSON text holds this, since quotes are
-/// escaped there.
+/// The start of each reference in a stored array. No JSON string contains this text, because quotes
+/// are escaped in strings.
 const REFERENCE: &str = "\"$ref\":\"";
 
-/// Appends what is kept beside a document, its references made whole (RFC 7643 §2.3.7).
+/// Appends an array stored beside a document, with complete references (RFC 7643 §2.3.7).
 fn push_related(out: &mut String, base_url: &str, related: &str) {
     let mut parts = related.split(REFERENCE);
     out.push_str(parts.next().unwrap_or_default());
@@ -177,7 +178,7 @@ fn push_related(out: &mut String, base_url: &str, related: &str) {
     }
 }
 
-/// The attribute of the type that is kept beside the documents.
+/// The attribute of the type that is stored beside the documents.
 fn related_attribute(resource_type: &ResourceType) -> Option<&'static str> {
     ["members", "groups"].into_iter().find(|name| resource_type.schema.attribute(name).is_some())
 }
@@ -206,7 +207,7 @@ fn push_string(out: &mut String, text: &str) {
 
 /// Appends the inside of a JSON string.
 fn push_escaped(out: &mut String, text: &str) {
-    // Not `any`: without a way out, many bytes are looked at in one step.
+    // `fold` and not `any`: without an early exit the compiler vectorises the loop.
     let is_special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
     if text.bytes().fold(false, |found, byte| found | is_special(byte)) {
         let quoted = Value::from(text).to_string();

@@ -1,4 +1,4 @@
-//! Resources: canonical documents over their schema, and how requests become them.
+//! Resources: canonical documents by their schema, and how requests become them.
 
 use std::sync::LazyLock;
 
@@ -25,22 +25,23 @@ pub use create::{Draft, create};
 pub use member::{MemberChange, MemberRef};
 pub use replace::replace;
 
-pub(in crate::scim) use assign::How;
+pub(in crate::scim) use assign::WriteMode;
 pub(in crate::scim) use edit::Edit;
 pub(in crate::scim) use schemas::check_message_schema;
 
-/// A resource as a canonical document: the schema's spelling and types, nothing unassigned.
+/// A resource as a canonical document, with the spelling and types of the schema, without
+/// unassigned attributes.
 ///
-/// It holds `schemas`, `id` once given, `externalId`, the attributes, and each extension under its
-/// URN. It never holds `meta`, `groups` or `members`, which are served from elsewhere, nor what is
-/// never returned, such as `password`.
+/// It holds `schemas`, `id` once it is assigned, `externalId`, the attributes, and each extension
+/// under its URN. It never holds `meta`, `groups` and `members`, which are stored elsewhere, nor
+/// attributes that are never returned, such as `password`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resource {
     document: Map<String, Value>,
 }
 
 impl Resource {
-    /// Reads what [`Resource::to_json`] wrote. The text is trusted: nothing is checked.
+    /// Parses the output of [`Resource::to_json`]. The text is trusted and not checked.
     pub fn from_json(text: &str) -> Result<Self> {
         let document = serde_json::from_str(text).context("reading a stored resource")?;
         Ok(Self { document })
@@ -56,7 +57,7 @@ impl Resource {
         &self.document
     }
 
-    /// The same resource under this id.
+    /// The same resource with this id.
     pub fn with_id(mut self, id: &str) -> Self {
         if let Some(known) = self.document.get_mut("id") {
             *known = id.into();
@@ -67,7 +68,7 @@ impl Resource {
         self
     }
 
-    /// The id; empty before it is given.
+    /// The id; empty before it is assigned.
     pub fn id(&self) -> &str {
         self.text("id").unwrap_or_default()
     }
@@ -77,7 +78,7 @@ impl Resource {
         self.text("userName")
     }
 
-    /// The `externalId`: the client's own name for the resource.
+    /// The `externalId`, which is the client's name for the resource.
     pub fn external_id(&self) -> Option<&str> {
         self.text("externalId")
     }
@@ -87,29 +88,29 @@ impl Resource {
         self.text("displayName")
     }
 
-    /// Whether it is active; where nothing is said, it is.
+    /// Whether it is active, which is the default.
     pub fn active(&self) -> bool {
         self.document.get("active").and_then(Value::as_bool).unwrap_or(true)
     }
 
-    /// Makes it active or inactive.
+    /// Sets `active`.
     pub fn set_active(&mut self, active: bool) {
         self.document.insert("active".to_owned(), active.into());
     }
 
-    /// The e-mail addresses, in their order.
+    /// The e-mail addresses, in order.
     pub fn emails(&self) -> Vec<&str> {
         let emails = self.document.get("emails").and_then(Value::as_array);
         emails.into_iter().flatten().filter_map(|email| email.get("value")?.as_str()).collect()
     }
 
-    /// What differs: names of attributes in the schema's spelling, those of an extension as
-    /// `urn:attribute`. `id` and `schemas` are not told.
+    /// The names of the attributes that differ, in the schema's spelling; those of an extension as
+    /// `urn:attribute`. `id` and `schemas` are left out.
     pub fn changes(before: &Self, after: &Self) -> Vec<String> {
         let mut names = Vec::new();
         differences(&before.document, &after.document, |name| match name {
             "id" | "schemas" => {}
-            // A name has no colon (RFC 7643 §2.1), so what has one is an extension.
+            // A name has no colon (RFC 7643 §2.1), so a key with a colon is an extension.
             urn if urn.contains(':') => {
                 let [before, after] = [before, after].map(|it| extension(&it.document, urn));
                 differences(before, after, |name| names.push(format!("{urn}:{name}")));

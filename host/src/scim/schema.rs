@@ -1,4 +1,4 @@
-//! Schemas and resource types (RFC 7643 §6 and §7): what every rule about resources is read from.
+//! Schemas and resource types (RFC 7643 §6 and §7), from which all rules about resources are read.
 
 use std::sync::{Arc, LazyLock};
 
@@ -32,44 +32,44 @@ static COMMON: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
 static STANDARD_SCHEMAS: LazyLock<Schemas> =
     LazyLock::new(|| Schemas::read(STANDARD_TYPES, &STANDARD).expect("embedded schemas are whole"));
 
-/// A schema: a set of attributes under an URN (RFC 7643 §7).
+/// A schema: a set of attributes with a URN (RFC 7643 §7).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Schema {
     /// The URN.
     pub id: String,
-    /// Its name for people, such as `User`.
+    /// The name for people, such as `User`.
     #[serde(default)]
     pub name: String,
-    /// What it is for, for people.
+    /// A description for people.
     #[serde(default)]
     pub description: String,
-    /// Its attributes, in its own order.
+    /// Its attributes, in order.
     pub attributes: Vec<Attribute>,
 }
 
 impl Schema {
-    /// The attribute of this name, whatever its case.
+    /// The attribute of this name, in any case.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
     }
 }
 
-/// A kind of resource: an endpoint, its schema and the extensions of it (RFC 7643 §6).
+/// A type of resources: an endpoint, its schema and the extensions of it (RFC 7643 §6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceType {
     /// The name, such as `User`.
     pub name: String,
     /// The path below the base URL, such as `/Users`.
     pub endpoint: String,
-    /// What it is for, for people.
+    /// A description for people.
     pub description: String,
     /// The schema that every resource of this type has.
     pub schema: Arc<Schema>,
-    /// The schemas that extend it.
+    /// The extensions.
     pub extensions: Vec<Extension>,
-    /// The setting that lists its resources, which identity providers only read; none where they
-    /// write them.
+    /// The setting that lists its resources, which identity providers can only read; `None` for
+    /// types that they write.
     pub setting: Option<String>,
 }
 
@@ -83,10 +83,10 @@ pub struct Extension {
 }
 
 impl ResourceType {
-    /// The attribute of this name, whatever the case of URN and name.
+    /// The attribute of this name, with URN and name in any case.
     ///
-    /// Without an URN it is one of the type's own schema or a common one (RFC 7643 §3.1); with the
-    /// URN of an extension it is one of that extension.
+    /// Without a URN it is an attribute of the type's own schema or a common one (RFC 7643 §3.1);
+    /// with the URN of an extension it is one of that extension.
     pub fn attribute(&self, urn: Option<&str>, name: &str) -> Option<&Attribute> {
         match urn {
             Some(urn) if !self.schema.id.eq_ignore_ascii_case(urn) => {
@@ -96,18 +96,18 @@ impl ResourceType {
         }
     }
 
-    /// The extension of this URN, whatever its case.
+    /// The extension with this URN, in any case.
     pub fn extension(&self, urn: &str) -> Option<&Extension> {
         self.extensions.iter().find(|extension| extension.schema.id.eq_ignore_ascii_case(urn))
     }
 }
 
-/// The common attribute of this name (RFC 7643 §3 and §3.1), whatever its case.
+/// The common attribute of this name (RFC 7643 §3 and §3.1), in any case.
 pub fn common_attribute(name: &str) -> Option<&'static Attribute> {
     COMMON.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
 }
 
-/// The resource types that a server knows.
+/// The resource types of a server.
 #[derive(Clone, Debug)]
 pub struct Schemas {
     resource_types: Vec<Arc<ResourceType>>,
@@ -119,8 +119,8 @@ impl Schemas {
         STANDARD_SCHEMAS.clone()
     }
 
-    /// The resource types of a JSON list (RFC 7643 §6) over the schemas of JSON texts, each of
-    /// which is one schema (§7) or a list of them.
+    /// The resource types of a JSON list (RFC 7643 §6) over schemas in JSON texts, each of which is
+    /// one schema (§7) or a list of them.
     pub fn read(resource_types: &str, schemas: &[&str]) -> Result<Self> {
         let mut known = Vec::new();
         for text in schemas {
@@ -136,12 +136,12 @@ impl Schemas {
         Ok(Self { resource_types })
     }
 
-    /// These types.
+    /// A set of these types.
     pub fn of(resource_types: Vec<ResourceType>) -> Self {
         Self { resource_types: resource_types.into_iter().map(Arc::new).collect() }
     }
 
-    /// Whether a type has the schema of this URN, or is extended by it.
+    /// Whether a type has the schema of this URN, as its own or as an extension.
     pub fn has_schema(&self, urn: &str) -> bool {
         let has = |it: &ResourceType| {
             it.schema.id.eq_ignore_ascii_case(urn) || it.extension(urn).is_some()
@@ -154,19 +154,19 @@ impl Schemas {
         self.resource_types.iter().find(|it| it.name == name)
     }
 
-    /// The type behind this part of a path, such as `Users`, whatever its case.
+    /// The type with this endpoint, such as `Users`, in any case.
     pub fn by_endpoint(&self, endpoint: &str) -> Option<&Arc<ResourceType>> {
         let wanted = endpoint.trim_start_matches('/');
         self.iter().find(|it| it.endpoint.trim_start_matches('/').eq_ignore_ascii_case(wanted))
     }
 
-    /// Every type, in the order of their declaration.
+    /// Every type, in the order of declaration.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<ResourceType>> {
         self.resource_types.iter()
     }
 }
 
-/// A resource type as JSON declares it: schemas by their URN.
+/// A resource type as declared in JSON, with schemas by URN.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Declaration {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_found_whatever_their_case() {
+    fn attributes_are_found_in_any_case() {
         check(None, "USERNAME", Some("userName"));
         check(None, "externalid", Some("externalId"));
         check(Some(&USER_SCHEMA.to_lowercase()), "emails", Some("emails"));

@@ -1,5 +1,5 @@
-//! What a query asks for, in the parameters of a URL or in the body of a search (RFC 7644 §3.4.2
-//! and §3.4.3, RFC 9865 §2).
+//! Queries, from the parameters of a URL or from the body of a search (RFC 7644 §3.4.2 and §3.4.3,
+//! RFC 9865 §2).
 
 use serde_json::Value;
 
@@ -13,51 +13,51 @@ mod tests;
 /// The schema of a search.
 pub const SEARCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
-/// How many resources a page has where nobody says.
+/// The default page size.
 pub const PAGE: u64 = 100;
-/// No page is longer.
+/// The largest page size.
 pub const LONGEST_PAGE: u64 = 500;
 
 /// The parameters of a query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchRequest {
-    /// Only what matches.
+    /// The filter.
     pub filter: Option<Filter>,
-    /// In which order.
+    /// The order.
     pub sort: Option<Sort>,
-    /// Which page.
-    pub page: Wanted,
-    /// No more than so many.
+    /// The start of the page.
+    pub page: PageStart,
+    /// The largest number of resources to return.
     pub count: u64,
     pub(in crate::scim) attributes: Option<String>,
     pub(in crate::scim) excluded_attributes: Option<String>,
 }
 
-/// Which page is wanted.
+/// The start of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// The one that begins with the resource of this number, counted from 1.
+pub enum PageStart {
+    /// The number of its first resource, counted from 1.
     Index(u64),
-    /// The one that this cursor is for; the first one where it is empty (RFC 9865 §2).
+    /// A cursor; empty for the first page (RFC 9865 §2).
     Cursor(String),
 }
 
 /// An order of resources (RFC 7644 §3.4.2.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// By what.
+    /// The attribute.
     pub by: AttributePath,
-    /// Whether the greatest comes first.
+    /// Whether the greatest value comes first.
     pub descending: bool,
 }
 
 impl SearchRequest {
-    /// Reads the parameters of a URL. Names are known in any case, and unknown ones are passed
-    /// over (RFC 7644 §3.4.2).
+    /// Parses the parameters of a URL. Names match in any case, and unknown ones are ignored (RFC
+    /// 7644 §3.4.2).
     pub fn of_parameters<N: AsRef<str>, V: AsRef<str>>(
         parameters: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self, Error> {
-        let mut given = Given::default();
+        let mut given = RawParameters::default();
         for (name, value) in parameters {
             let (name, value) = (name.as_ref(), value.as_ref());
             match Parameter::named(name) {
@@ -72,13 +72,13 @@ impl SearchRequest {
         given.request()
     }
 
-    /// Reads the body of a search.
+    /// Parses the body of a search.
     pub fn of_body(body: &Value, reading: &mut Reading) -> Result<Self, Error> {
         let body = body.as_object().ok_or_else(|| {
             Error::invalid_syntax("the body must be a JSON object: a SearchRequest")
         })?;
         check_message_schema(body, SEARCH_SCHEMA, reading)?;
-        let mut given = Given::default();
+        let mut given = RawParameters::default();
         for (name, value) in body.iter().filter(|(_, value)| !value.is_null()) {
             match Parameter::named(name) {
                 Some(Parameter::StartIndex) => given.start_index = Some(integer(name, value)?),
@@ -96,7 +96,7 @@ impl SearchRequest {
         given.request()
     }
 
-    /// What is shown of resources of this type.
+    /// The projection for resources of this type.
     pub fn projection(&self, resource_type: &ResourceType) -> Result<Projection, Error> {
         let (only, except) = (self.attributes.as_deref(), self.excluded_attributes.as_deref());
         Projection::parse(only, except, resource_type)
@@ -132,15 +132,15 @@ impl Parameter {
     }
 }
 
-/// What is given, not yet understood.
+/// The parameters as texts, before they are checked.
 #[derive(Default)]
-struct Given {
+struct RawParameters {
     texts: [Option<String>; 8],
     start_index: Option<i64>,
     count: Option<i64>,
 }
 
-impl Given {
+impl RawParameters {
     fn text(&mut self, parameter: Parameter) -> &mut Option<String> {
         &mut self.texts[parameter as usize]
     }
@@ -159,25 +159,25 @@ impl Given {
         })
     }
 
-    /// RFC 7644 §3.4.2.4: a negative count is zero. More than there are on a page is cut short;
-    /// by cursor it is `invalidCount` (RFC 9865 §2.1).
+    /// RFC 7644 §3.4.2.4: a negative count is zero. A count above the largest page size is reduced;
+    /// with a cursor it is `invalidCount` (RFC 9865 §2.1).
     fn count(&self, by_cursor: bool) -> Result<u64, Error> {
         let count = self.count.map_or(PAGE, |count| count.max(0).cast_unsigned());
         if by_cursor && count > LONGEST_PAGE {
-            let detail = format!("count: a page has at most {LONGEST_PAGE} resources");
+            let detail = format!("count must be at most {LONGEST_PAGE}");
             return Err(Error::bad_request(ScimType::InvalidCount, detail));
         }
         Ok(count.min(LONGEST_PAGE))
     }
 
-    fn wanted(&self, cursor: Option<String>) -> Result<Wanted, Error> {
+    fn wanted(&self, cursor: Option<String>) -> Result<PageStart, Error> {
         match (cursor, self.start_index) {
             (Some(_), Some(_)) => Err(Error::invalid_value(
-                "cursor and startIndex exclude each other: walk by one of them",
+                "cursor and startIndex exclude each other: use one of them",
             )),
-            (Some(cursor), None) => Ok(Wanted::Cursor(cursor)),
-            // RFC 7644 §3.4.2.4: less than one is one.
-            (None, start) => Ok(Wanted::Index(start.unwrap_or(1).max(1).cast_unsigned())),
+            (Some(cursor), None) => Ok(PageStart::Cursor(cursor)),
+            // RFC 7644 §3.4.2.4: a start index below one is one.
+            (None, start) => Ok(PageStart::Index(start.unwrap_or(1).max(1).cast_unsigned())),
         }
     }
 
@@ -187,7 +187,7 @@ impl Given {
             "" => false,
             order if order.eq_ignore_ascii_case("ascending") => false,
             order if order.eq_ignore_ascii_case("descending") => true,
-            _ => return Err(Error::invalid_value("sortOrder is ascending or descending")),
+            _ => return Err(Error::invalid_value("sortOrder must be ascending or descending")),
         };
         let by = self.text(Parameter::SortBy).take().unwrap_or_default();
         if by.trim().is_empty() {
@@ -203,7 +203,7 @@ fn whole(name: &str, value: &str) -> Result<i64, Error> {
     value
         .trim()
         .parse()
-        .map_err(|_| Error::invalid_value(format!("{name}: {value:?} is no whole number")))
+        .map_err(|_| Error::invalid_value(format!("{name}: {value:?} is not a whole number")))
 }
 
 fn integer(name: &str, value: &Value) -> Result<i64, Error> {

@@ -1,7 +1,8 @@
-//! SCIM 1.1 at the edge: its requests become those of SCIM 2.0, and answers become its own.
+//! SCIM 1.1: its requests are translated into those of SCIM 2.0, and answers are translated back.
 //!
-//! Nothing is kept in its form, so that both versions serve the same data at the same time.
-//! Sections are those of draft-scim-api-01 ("API") and draft-scim-core-schema-01 ("Core").
+//! Everything is stored in the form of SCIM 2.0, so both versions serve the same data at the same
+//! time. Section numbers are those of draft-scim-api-01 ("API") and draft-scim-core-schema-01
+//! ("Core").
 
 use std::borrow::Cow;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::schema::{ENTERPRISE_SCHEMA, GROUP_SCHEMA, USER_SCHEMA};
-use super::search::Wanted;
+use super::search::PageStart;
 use super::{AttributePath, Error, Filter, ResourceType, SearchRequest, Sort};
 
 mod answer;
@@ -22,7 +23,7 @@ mod tests;
 pub use answer::{list, resource};
 pub use patch::patch;
 
-/// The schema of everything in SCIM 1.1 (Core §1), lists included.
+/// The schema of all resources and lists in SCIM 1.1 (Core §1).
 pub const CORE_SCHEMA: &str = "urn:scim:schemas:core:1.0";
 /// The enterprise extension of users (Core §7).
 pub const ENTERPRISE_SCHEMA_V1: &str = "urn:scim:schemas:extension:enterprise:1.0";
@@ -32,10 +33,10 @@ pub const MEDIA_TYPE: &str = "application/json";
 /// The name of a manager's id in the enterprise extension (Core §7).
 const MANAGER_ID: &str = "managerId";
 
-/// A whole resource, for POST and PUT, in the form of SCIM 2.0.
+/// The body of a POST or PUT, in the form of SCIM 2.0.
 ///
-/// An extension that is neither version's stays as it is: whether it is passed over is the
-/// dialect's to say. Okta sends a group's description under `urn:okta:custom:group:1.0`.
+/// An extension of neither version is kept as it is; the dialect decides whether it is ignored.
+/// Okta sends a group's description under `urn:okta:custom:group:1.0`.
 pub fn request(t: &ResourceType, body: Value) -> Value {
     let Value::Object(object) = body else { return body };
     let modern = object.into_iter().map(|(key, value)| match schema_of(t, &key) {
@@ -46,7 +47,7 @@ pub fn request(t: &ResourceType, body: Value) -> Value {
     Value::Object(modern.collect())
 }
 
-/// A filter whose paths name attributes as SCIM 2.0 does.
+/// A filter with the attribute names of SCIM 2.0.
 pub fn filter(filter: Filter) -> Filter {
     let within = |it: Box<Filter>| Box::new(self::filter(*it));
     match filter {
@@ -59,7 +60,7 @@ pub fn filter(filter: Filter) -> Filter {
     }
 }
 
-/// A list of attributes, such as `attributes` has it, with names of SCIM 2.0.
+/// A list of attributes, as in `attributes`, with the names of SCIM 2.0.
 pub fn names(list: &str) -> Cow<'_, str> {
     if !list.contains("urn:scim:") && !list.contains(MANAGER_ID) {
         return list.into();
@@ -70,14 +71,14 @@ pub fn names(list: &str) -> Cow<'_, str> {
         .into()
 }
 
-/// The same search with names of SCIM 2.0. There are no cursors in SCIM 1.1.
+/// The same search with the names of SCIM 2.0. There are no cursors in SCIM 1.1.
 pub fn search(request: SearchRequest) -> SearchRequest {
     let modern = |list: String| names(&list).into_owned();
     SearchRequest {
         filter: request.filter.map(filter),
         sort: request.sort.map(|sort| Sort { by: path(sort.by), ..sort }),
         page: match request.page {
-            Wanted::Cursor(_) => Wanted::Index(1),
+            PageStart::Cursor(_) => PageStart::Index(1),
             page => page,
         },
         attributes: request.attributes.map(modern),
@@ -86,9 +87,10 @@ pub fn search(request: SearchRequest) -> SearchRequest {
     }
 }
 
-/// The body of an answer that says no.
+/// The body of an error answer.
 ///
-/// `Errors` is SCIM 1.1 (API §3.9). Okta's suite for SCIM 1.1 reads `detail`, as in SCIM 2.0.
+/// `Errors` is SCIM 1.1 (API §3.9). Okta's suite for SCIM 1.1 reads `detail`, as in SCIM 2.0:
+/// `tests/fixtures/conversations/SOURCES.md`, "Okta: SPEC suite for SCIM 1.1".
 pub fn error(error: &Error) -> String {
     #[derive(Serialize)]
     struct Described<'a> {
@@ -112,7 +114,7 @@ pub fn error(error: &Error) -> String {
     serde_json::to_string(&body).expect("strings always serialise")
 }
 
-/// The URN that SCIM 2.0 has for the extension that a key names.
+/// The URN in SCIM 2.0 of the extension that a key names.
 fn schema_of<'t>(t: &'t ResourceType, key: &str) -> Option<&'t str> {
     let urn = if key.eq_ignore_ascii_case(ENTERPRISE_SCHEMA_V1) { ENTERPRISE_SCHEMA } else { key };
     t.extension(urn).map(|it| it.schema.id.as_str())
@@ -128,7 +130,7 @@ fn schemas(t: &ResourceType, said: Value) -> Value {
     said.into_iter().map(modern).collect()
 }
 
-/// The values of an extension: the id of a manager has a name of its own in SCIM 1.1.
+/// The values of an extension; SCIM 1.1 has another name for a manager's id.
 fn extension(mut value: Value) -> Value {
     if let Some(manager) = value.get_mut("manager").and_then(Value::as_object_mut) {
         rename(manager, MANAGER_ID, "value");

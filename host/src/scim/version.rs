@@ -1,4 +1,4 @@
-//! The versions of SCIM that are spoken over the same data.
+//! The versions of SCIM that are served over the same data.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use std::fmt;
 pub enum Version {
     /// SCIM 1.1: see [`super::v1`].
     V1,
-    /// SCIM 2.0: everything is kept in its form.
+    /// SCIM 2.0, in whose form everything is stored.
     #[default]
     V2,
 }
 
 impl Version {
-    /// Its part of the path.
+    /// The last segment of the base URL.
     pub fn segment(self) -> &'static str {
         match self {
             Self::V1 => "v1",

@@ -1,4 +1,4 @@
-//! A conversation as it stands in its file.
+//! The files of a conversation and its client.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,23 +14,23 @@ use serde_json::Value;
 use super::matching::{self, Bindings};
 use super::socket::Sent;
 
-/// How an identity provider calls, whatever it wants: `client.json` of a folder.
+/// How an identity provider calls, in every conversation: `client.json` of a folder.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Client {
     pub(crate) title: String,
-    /// The last part of the base URL.
+    /// The last segment of the base URL.
     #[serde(default = "newer")]
     pub(crate) version: String,
     /// The tenant's dialect.
     pub(crate) dialect: String,
-    /// Whose password the token is, where it is one (RFC 7617).
+    /// The user whose password is the token, if the client uses Basic authentication (RFC 7617).
     pub(crate) user: Option<String>,
     pub(crate) authorization: String,
     pub(crate) headers: BTreeMap<String, String>,
-    /// Sent with a body only.
+    /// Headers of requests with a body.
     pub(crate) body_headers: BTreeMap<String, String>,
-    /// What every answer comes as, where it is not the version's own.
+    /// The media type of every answer, if it is not that of the version.
     pub(crate) media_type: Option<String>,
 }
 
@@ -42,18 +42,18 @@ fn newer() -> String {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Conversation {
-    /// The path below the fixtures' folder.
+    /// The path below `tests/fixtures/conversations`.
     #[serde(skip)]
     pub(crate) file: String,
     pub(crate) title: String,
     pub(crate) source: String,
-    /// The guest that it is about, in place of the default connectors.
+    /// The guest connector for this conversation, in place of the default ones.
     pub(crate) connector: Option<String>,
     /// The settings of the guest's app.
     #[serde(default)]
     pub(crate) settings: Value,
     pub(crate) steps: Vec<Step>,
-    /// How many values a name must have collected, no two of them the same.
+    /// For a collected name, the number of values, which must all be distinct.
     #[serde(default)]
     pub(crate) distinct: BTreeMap<String, usize>,
 }
@@ -63,16 +63,16 @@ pub(crate) struct Conversation {
 pub(crate) struct Step {
     #[serde(default)]
     pub(super) name: String,
-    /// The step is taken once for each number from the first to the last, as `{{n}}`.
+    /// The step is repeated for each number of this range, with `{{n}}` replaced.
     repeat: Option<[u32; 2]>,
     pub(super) request: Request,
-    /// What goes wrong in the app meanwhile.
+    /// Faults of the app during the step.
     #[serde(default)]
     pub(super) faults: Vec<Fault>,
     pub(super) answer: ExpectedAnswer,
     #[serde(default)]
     pub(super) collect: BTreeMap<String, String>,
-    /// What the app is asked, by connector.
+    /// The expected calls of the app, by connector.
     #[serde(default)]
     app: BTreeMap<String, Vec<ExpectedCall>>,
 }
@@ -85,7 +85,7 @@ pub(super) struct Request {
     #[serde(default)]
     headers: BTreeMap<String, String>,
     body: Option<Value>,
-    /// A body of the last answer's, with these members put over it.
+    /// The body of the last answer, with these members replaced.
     overlay: Option<Value>,
     /// A body that is not JSON.
     text: Option<String>,
@@ -118,14 +118,14 @@ pub(super) struct ExpectedCall {
     pub(super) status: Option<u16>,
 }
 
-/// The connectors that a conversation is replayed against, unless it is about another one.
+/// The connectors against which a conversation is replayed, unless it names one.
 pub(crate) const CONNECTORS: [&str; 3] = ["roster", "three-state", "two-state"];
 
-/// The client and the conversations of a folder, by name of the file.
+/// The client and the conversations of a folder, sorted by file name.
 ///
 /// # Panics
 ///
-/// When the folder is not there, is empty, or holds a file that is not as the format says.
+/// If the folder does not exist, is empty, or holds a file that does not follow the format.
 pub(crate) fn load(folder: &str) -> (Client, Vec<Conversation>) {
     let root = root();
     let files = entries(&root.join(folder));
@@ -135,7 +135,7 @@ pub(crate) fn load(folder: &str) -> (Client, Vec<Conversation>) {
     (read(&root.join(folder).join("client.json")), conversations)
 }
 
-/// The folders, each a client's, by name.
+/// The folders, one for each client, sorted by name.
 pub(crate) fn folders() -> Vec<String> {
     let folders = entries(&root()).into_iter().filter(|path| path.is_dir());
     let names = folders.filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
@@ -171,11 +171,11 @@ fn read<T: DeserializeOwned>(file: &Path) -> T {
 }
 
 impl Client {
-    /// A client that keeps to the RFCs.
+    /// A client that follows the RFCs.
     pub(crate) fn standard(dialect: &str) -> Self {
         let header = |name: &str| (name.to_owned(), "application/scim+json".to_owned());
         Self {
-            title: "a client that keeps to the RFCs".to_owned(),
+            title: "a client that follows the RFCs".to_owned(),
             version: newer(),
             dialect: dialect.to_owned(),
             user: None,
@@ -188,14 +188,14 @@ impl Client {
 }
 
 impl Conversation {
-    /// One that stands in no folder of its own.
+    /// A conversation without a file.
     pub(crate) fn new(title: &str, steps: Vec<Step>) -> Self {
         let (title, file, source) = (title.to_owned(), String::new(), String::new());
         let (connector, settings, distinct) = (None, Value::Null, BTreeMap::new());
         Self { file, title, source, connector, settings, steps, distinct }
     }
 
-    /// The connectors that it is replayed against.
+    /// The connectors against which it is replayed.
     pub(crate) fn connectors(&self) -> Vec<&str> {
         self.connector.as_deref().map_or_else(|| CONNECTORS.to_vec(), |guest| vec![guest])
     }
@@ -207,14 +207,14 @@ impl Step {
         first..=last
     }
 
-    /// What the app is asked in this step; nothing where the connector is not named.
+    /// The expected calls of the app in this step; empty for a connector that is not named.
     pub(super) fn calls(&self, connector: &str) -> &[ExpectedCall] {
         self.app.get(connector).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
 impl Request {
-    /// The request as it is sent, with what earlier steps found.
+    /// The request with the values of earlier steps filled in.
     pub(super) fn filled(&self, bindings: &Bindings, last: &Value) -> Result<Sent, String> {
         let body = match (&self.text, &self.overlay, &self.body) {
             (Some(text), ..) => Some(text.clone()),
@@ -231,7 +231,7 @@ impl Request {
     }
 }
 
-/// Members of objects are put over one by one; everything else as a whole.
+/// Replaces members of objects one by one, and other values as a whole.
 fn put_over(target: &mut Value, overlay: Value) {
     match (target, overlay) {
         (Value::Object(target), Value::Object(overlay)) => {

@@ -1,4 +1,4 @@
-//! What holds for every answer below a SCIM base URL, and so stands in no file.
+//! Rules for every answer below a SCIM base URL, which no fixture repeats.
 
 use serde_json::Value;
 
@@ -7,15 +7,15 @@ use super::socket::Answer;
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 
-/// The version of SCIM that is spoken.
+/// The version of SCIM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
     V1,
     V2,
 }
 
-/// The rules that the answer breaks, a sentence each. What has a body is of this media type, or of
-/// the version's own.
+/// The rules that the answer breaks, a sentence each. A body must be of this media type, or of the
+/// version's own.
 pub(super) fn broken(answer: &Answer, version: Version, media_type: Option<&str>) -> Vec<String> {
     let rules = [error_form, list_form, no_null, no_password];
     let own = match version {
@@ -29,7 +29,7 @@ pub(super) fn broken(answer: &Answer, version: Version, media_type: Option<&str>
     broken
 }
 
-/// RFC 7644 §3.8: what has a body says what it is; RFC 9110: 204 has none.
+/// RFC 7644 §3.8: an answer with a body has a content type; RFC 9110: 204 has none.
 fn wrong_type(answer: &Answer, expected: &str) -> Option<String> {
     if answer.status == 204 {
         return (!answer.body.is_empty()).then(|| "a 204 should have no body".to_owned());
@@ -41,8 +41,7 @@ fn wrong_type(answer: &Answer, expected: &str) -> Option<String> {
     answer.json.is_none().then(|| "the body should be JSON".to_owned())
 }
 
-/// RFC 7644 §3.12; Okta shows `detail` to the admin.
-/// SCIM 1.1 has a list instead of a schema.
+/// RFC 7644 §3.12; Okta shows `detail` to the admin. SCIM 1.1 has a list in place of a schema.
 fn error_form(answer: &Answer, version: Version) -> Option<String> {
     let body = answer.json.as_ref().filter(|_| answer.status >= 400)?;
     let marked = match version {
@@ -52,10 +51,10 @@ fn error_form(answer: &Answer, version: Version) -> Option<String> {
     let is_error = marked
         && body["status"].as_str() == Some(answer.status.to_string().as_str())
         && body["detail"].as_str().is_some_and(|detail| !detail.is_empty());
-    (!is_error).then(|| "an error should have schemas, status as a text, and detail".to_owned())
+    (!is_error).then(|| "an error should have schemas, status as a string, and detail".to_owned())
 }
 
-/// RFC 7644 §3.4.2; Okta stops silently where a number is a text.
+/// RFC 7644 §3.4.2; Okta stops without an error if a number is a string.
 fn list_form(answer: &Answer, version: Version) -> Option<String> {
     let body = answer.json.as_ref().filter(|body| match version {
         Version::V1 => body.get("Resources").is_some(),
@@ -69,7 +68,7 @@ fn list_form(answer: &Answer, version: Version) -> Option<String> {
         .then(|| "a list should have three integers, and as many Resources as it says".to_owned())
 }
 
-/// RFC 7643 §2.5: what is unassigned is left out; Entra reads no schema with a null.
+/// RFC 7643 §2.5: unassigned attributes are left out; Entra cannot read a schema with a null.
 fn no_null(answer: &Answer, _: Version) -> Option<String> {
     let found = answer.json.as_ref().is_some_and(has_null);
     found.then(|| "no answer should hold a null".to_owned())
@@ -93,7 +92,7 @@ fn has_password(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(has_password),
         Value::Object(members) => {
-            // A schema describes the attribute without holding one.
+            // A schema describes the attribute without a value.
             members.contains_key("password") || members.values().any(has_password)
         }
         _ => false,
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_rules_breaks_none() {
+    fn a_valid_answer_breaks_no_rule() {
         check(200, &json!({ "id": "1" }), &[]);
         check(404, &json!({ "schemas": [ERROR], "status": "404", "detail": "Gone." }), &[]);
         let list = json!({ "schemas": [LIST], "totalResults": 9, "startIndex": 1,
@@ -131,15 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_in_the_form_of_the_standard() {
-        let expected = ["an error should have schemas, status as a text, and detail"];
+    fn an_error_has_the_form_of_the_rfc() {
+        let expected = ["an error should have schemas, status as a string, and detail"];
         check(404, &json!({ "schemas": [ERROR], "status": 404, "detail": "Gone." }), &expected);
         check(404, &json!({ "schemas": [ERROR], "status": "404" }), &expected);
         check(404, &json!({ "status": "404", "detail": "Gone." }), &expected);
     }
 
     #[test]
-    fn a_list_counts_in_integers_and_truthfully() {
+    fn a_list_has_integers_and_a_correct_count() {
         let expected = ["a list should have three integers, and as many Resources as it says"];
         let list = |total: Value, count: u32| {
             json!({ "schemas": [LIST], "totalResults": total, "startIndex": 1,
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_version_has_forms_of_its_own() {
+    fn scim_1_1_has_its_own_forms() {
         let mut older = answer(404, r#"{"Errors":[{"code":"404"}],"status":"404","detail":"x"}"#);
         assert_eq!(broken(&older, Version::V1, None).len(), 1);
         older.headers.insert("content-type".to_owned(), "application/json".to_owned());

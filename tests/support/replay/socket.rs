@@ -1,4 +1,4 @@
-//! The identity provider's side of the socket.
+//! The HTTP client that plays the identity provider.
 
 use std::collections::BTreeMap;
 
@@ -6,32 +6,32 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::Place;
+use super::ReplayTarget;
 use super::conversation::Client;
 use super::rules::Version;
 
-/// A request as it goes out.
+/// A request as sent.
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) method: String,
-    /// Below the base URL, with the query as recorded.
+    /// The path below the base URL, with the query as in the file.
     pub(super) path: String,
     pub(super) headers: BTreeMap<String, String>,
     pub(super) body: Option<String>,
 }
 
-/// An answer as it came in.
+/// An answer as received.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// By name in lower case.
+    /// Headers by name in lower case.
     pub(super) headers: BTreeMap<String, String>,
     pub(super) body: String,
     /// The body, if it is JSON.
     pub(super) json: Option<Value>,
 }
 
-/// One connection, calling as the client does.
+/// One connection that calls as the client does.
 pub(super) struct Socket {
     http: reqwest::Client,
     base_url: String,
@@ -40,8 +40,9 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(place: Place<'_>, client: &Client) -> Self {
-        // The TLS library wants one although no test uses TLS; whoever is first gives it.
+    pub(super) fn new(place: ReplayTarget<'_>, client: &Client) -> Self {
+        // The TLS library needs a provider although no test uses TLS; another test may have
+        // installed it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().expect("a plain client");
         let mut headers = client.headers.clone();
@@ -50,7 +51,7 @@ impl Socket {
         Self { http, base_url: place.base_url.to_owned(), headers, body_headers }
     }
 
-    /// What is spoken there.
+    /// The version of SCIM, by the base URL.
     pub(super) fn version(&self) -> Version {
         if self.base_url.ends_with("/v1") { Version::V1 } else { Version::V2 }
     }
@@ -70,11 +71,11 @@ impl Socket {
             request = request.body(body.clone());
         }
         let response = request.send().await.map_err(|error| format!("no answer: {error:?}"))?;
-        read(response).await.map_err(|error| format!("half an answer: {error:?}"))
+        read(response).await.map_err(|error| format!("incomplete answer: {error:?}"))
     }
 }
 
-/// The header with the token as the client presents it.
+/// The `Authorization` header with the token, in the form of the client.
 fn authorization(client: &Client, token: &str) -> String {
     let user = client.user.as_deref().unwrap_or_default();
     let basic = BASE64_STANDARD.encode(format!("{user}:{token}"));

@@ -12,7 +12,7 @@ use std::sync::{PoisonError, RwLock};
 
 use serde::Serialize;
 
-use crate::scim::{Dialect, Leniency, Needed, Reading};
+use crate::scim::{Dialect, Leniency, LeniencyCounts, Reading};
 
 /// The flag that an admin appends to the tenant URL in Entra to get conforming requests.
 const ENTRA_FLAG: &str = "aadOptscim062020";
@@ -22,7 +22,7 @@ const ENTRA_FLAG: &str = "aadOptscim062020";
 pub struct ClientObservations {
     recognised: RwLock<Option<Dialect>>,
     flagged: AtomicBool,
-    needed: Arc<Needed>,
+    needed: Arc<LeniencyCounts>,
 }
 
 /// A leniency that a tenant's requests needed.

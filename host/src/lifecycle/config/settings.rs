@@ -41,7 +41,8 @@ pub(in crate::lifecycle) fn check_app_configuration(
     Ok(())
 }
 
-/// Checks a name that appears in URLs. Okta refuses base URLs with an underscore.
+/// Checks a name that appears in URLs. Okta refuses base URLs with an underscore:
+/// `tests/fixtures/conversations/SOURCES.md`, "Okta: how its client calls".
 pub(super) fn valid_name(what: &str, name: &str) -> Result<(), scim::Error> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || name.len() > 63 || !name.chars().all(fits) || name.starts_with('-') {

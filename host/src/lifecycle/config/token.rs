@@ -45,7 +45,8 @@ pub struct PresentedToken {
 }
 
 impl PresentedToken {
-    /// Reads `Bearer x`, `Basic x`, and the bare `x` that Okta sends in its HTTP header mode.
+    /// Reads `Bearer x`, `Basic x`, and the bare `x` that Okta sends in its HTTP header mode:
+    /// `tests/fixtures/conversations/SOURCES.md`, "Okta: credentials".
     pub fn parse(header: &str) -> Option<Self> {
         let header = header.trim();
         let Some((scheme, rest)) = header.split_once(' ') else {

@@ -120,7 +120,8 @@ pub(in crate::lifecycle) fn unwritable(dialect: Dialect, why: &str) -> scim::Err
     retry_later(dialect, 60, &format!("{why}; this change is not finished yet"))
 }
 
-/// Okta retries only on 429 with an integer `Retry-After`.
+/// Okta retries only on 429 with an integer `Retry-After`:
+/// `tests/fixtures/conversations/SOURCES.md`, "Okta: retries only 429 with Retry-After".
 fn retry_later(dialect: Dialect, seconds: u32, why: &str) -> scim::Error {
     let status = if dialect == Dialect::Okta { 429 } else { 503 };
     scim::Error::new(status, why).retry_after(seconds.clamp(1, 3600))

@@ -1,4 +1,4 @@
-//! Additions that are taken, and what is said of those that are not.
+//! Valid additions, and the errors of invalid ones.
 
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ fn read(additions: Value) -> Additions {
 }
 
 #[test]
-fn what_is_added_is_there_beside_the_standard() {
+fn added_types_stand_beside_the_standard_ones() {
     let additions = read(good());
     assert_eq!(additions.check(), Ok(()));
     let schemas = additions.to(&Schemas::standard(), |setting| setting == "roles").unwrap();
@@ -59,12 +59,12 @@ fn what_is_added_is_there_beside_the_standard() {
 }
 
 #[test]
-fn a_type_whose_resources_nobody_lists_is_not_there() {
+fn a_type_whose_setting_is_not_set_does_not_exist() {
     let schemas = read(good()).to(&Schemas::standard(), |_| false).unwrap();
     assert!(schemas.by_name("Role").is_none());
 }
 
-/// One value of good additions is another.
+/// Checks the error after replacing one value of valid additions.
 #[track_caller]
 fn check(pointer: &str, value: Value, said: &str) {
     let mut additions = good();
@@ -75,13 +75,13 @@ fn check(pointer: &str, value: Value, said: &str) {
 }
 
 #[test]
-fn what_cannot_be_served_is_refused() {
+fn additions_that_cannot_be_served_are_refused() {
     let user = "urn:ietf:params:scim:schemas:core:2.0:User";
-    check("/schemas/0/id", json!("badge"), "is no URN");
-    check("/schemas/0/id", json!("urn:ex ample"), "is no URN");
+    check("/schemas/0/id", json!("badge"), "is not a URN");
+    check("/schemas/0/id", json!("urn:ex ample"), "is not a URN");
     let mut twice = good()["schemas"].clone();
     twice[0]["id"] = json!(user);
-    check("/schemas", twice, "is there already");
+    check("/schemas", twice, "exists already");
     let number = |change: Value| {
         let mut attribute = json!({ "name": "number", "type": "integer" });
         attribute.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -89,34 +89,34 @@ fn what_cannot_be_served_is_refused() {
     };
     let attributes = "/schemas/0/attributes";
     for (change, said) in [
-        (json!({ "name": "1st" }), "is no name of an attribute"),
-        (json!({ "name": "externalID" }), "is what every resource has"),
-        (json!({ "returned": "never" }), "is not always readable"),
-        (json!({ "returned": "request" }), "is not always readable"),
-        (json!({ "mutability": "writeOnly" }), "is not always readable"),
-        (json!({ "uniqueness": "server" }), "is to be unique"),
-        (json!({ "type": "complex" }), "is complex without sub-attributes"),
-        (json!({ "subAttributes": [{ "name": "a" }] }), "has some and is not"),
+        (json!({ "name": "1st" }), "must be named by"),
+        (json!({ "name": "externalID" }), "is common to all"),
+        (json!({ "returned": "never" }), "must be readable"),
+        (json!({ "returned": "request" }), "must be readable"),
+        (json!({ "mutability": "writeOnly" }), "must be readable"),
+        (json!({ "uniqueness": "server" }), "must have `uniqueness` none"),
+        (json!({ "type": "complex" }), "exactly if it is complex"),
+        (json!({ "subAttributes": [{ "name": "a" }] }), "exactly if it is complex"),
     ] {
         check(attributes, number(change), said);
     }
     let deep = json!({ "name": "a", "type": "complex", "subAttributes": [{ "name": "b" }] });
-    check("/schemas/0/attributes/1/subAttributes", json!([deep]), "complex within a complex");
-    check(attributes, json!([{ "name": "a" }, { "name": "A" }]), "is there twice");
+    check("/schemas/0/attributes/1/subAttributes", json!([deep]), "must not have complex");
+    check(attributes, json!([{ "name": "a" }, { "name": "A" }]), "is given twice");
     let many: Vec<Value> = (0..300).map(|n| json!({ "name": format!("a{n}") })).collect();
-    check(attributes, json!(many), "are more than 256");
+    check(attributes, json!(many), "exceed the limit of 256");
 }
 
 #[test]
-fn a_type_or_an_extension_that_leads_nowhere_is_refused() {
-    check("/resource_types/0/name", json!("R ole"), "is no name of a resource type");
-    check("/resource_types/0/name", json!("User"), "is there already");
-    check("/resource_types/0/endpoint", json!("Roles"), "is no `/`");
-    check("/resource_types/0/endpoint", json!("/bulk"), "is there already");
-    check("/resource_types/0/schema", json!("urn:x"), "no schema is called");
+fn a_type_or_extension_with_an_invalid_reference_is_refused() {
+    check("/resource_types/0/name", json!("R ole"), "must be named by");
+    check("/resource_types/0/name", json!("User"), "exists already");
+    check("/resource_types/0/endpoint", json!("Roles"), "must be `/`");
+    check("/resource_types/0/endpoint", json!("/bulk"), "exists already");
+    check("/resource_types/0/schema", json!("urn:x"), "there is no schema");
     check("/resource_types/0/setting", json!(""), "names no setting");
-    check("/extensions/0/resource_type", json!("Device"), "is no type");
-    check("/extensions/0/schema", json!("urn:x"), "no schema is called");
+    check("/extensions/0/resource_type", json!("Device"), "is not a resource type");
+    check("/extensions/0/schema", json!("urn:x"), "there is no schema");
     let twice = json!([good()["extensions"][0], good()["extensions"][0]]);
     check("/extensions", twice, "twice");
 }

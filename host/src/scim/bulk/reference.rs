@@ -1,4 +1,5 @@
-//! References by `bulkId`: to what another operation of the same request creates (RFC 7644 §3.7.2).
+//! References by `bulkId` to resources that other operations of the same request create (RFC 7644
+//! §3.7.2).
 
 use std::collections::HashMap;
 
@@ -9,67 +10,67 @@ use crate::scim::Error;
 
 const MARK: &str = "bulkId:";
 
-/// What became of the operations that others refer to.
+/// The results of the operations that others may refer to.
 #[derive(Clone, Debug, Default)]
 pub struct References {
-    known: HashMap<String, Fate>,
+    known: HashMap<String, Creation>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Fate {
-    /// It is created under this id.
+enum Creation {
+    /// The resource was created with this id.
     Created(String),
     Failed,
-    /// It is still to come.
+    /// The operation is not done yet.
     Pending,
 }
 
-/// An operation whose references are ids.
+/// An operation whose references are replaced by ids.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Resolved {
+pub struct ResolvedOperation {
     /// The path.
     pub path: String,
-    /// The data, without what refers to something that is still to come.
+    /// The data, without references to resources that are not created yet.
     pub data: Value,
-    /// What was left out of it: attributes to be added once the rest is there.
+    /// The attributes that were left out, to be added once those resources exist.
     pub later: Option<Value>,
 }
 
-/// What of a value can be kept now, and what is for later.
-struct Kept {
+/// A value, split into what is resolved now and what has to wait.
+struct PartlyResolved {
     now: Option<Value>,
     later: Option<Value>,
 }
 
 impl References {
-    /// Everything is still to come.
+    /// All creations are pending.
     pub fn of(operations: &[BulkOperation]) -> Self {
         let creations = operations.iter().filter(|it| it.creates());
-        let known = creations.filter_map(|it| Some((it.bulk_id.clone()?, Fate::Pending)));
+        let known = creations.filter_map(|it| Some((it.bulk_id.clone()?, Creation::Pending)));
         Self { known: known.collect() }
     }
 
-    /// An operation has created something.
+    /// Records that an operation created a resource.
     pub fn created(&mut self, bulk_id: &str, id: &str) {
-        self.known.insert(bulk_id.to_owned(), Fate::Created(id.to_owned()));
+        self.known.insert(bulk_id.to_owned(), Creation::Created(id.to_owned()));
     }
 
-    /// An operation has created nothing, and will not.
+    /// Records that an operation failed.
     pub fn failed(&mut self, bulk_id: &str) {
-        self.known.insert(bulk_id.to_owned(), Fate::Failed);
+        self.known.insert(bulk_id.to_owned(), Creation::Failed);
     }
 
-    /// Nothing more will be created.
+    /// Records that no further resource will be created.
     pub fn end(&mut self) {
-        let pending = self.known.values_mut().filter(|fate| **fate == Fate::Pending);
-        pending.for_each(|fate| *fate = Fate::Failed);
+        let pending = self.known.values_mut().filter(|fate| **fate == Creation::Pending);
+        pending.for_each(|fate| *fate = Creation::Failed);
     }
 
     /// The operation with ids in place of references.
     ///
-    /// A reference to an operation that failed is 409 (RFC 7644 §3.7.1), one to nothing in the
-    /// request is `invalidValue`.
-    pub fn resolve(&self, operation: &BulkOperation) -> Result<Resolved, Error> {
+    /// A reference to an operation that failed is 409 (RFC 7644 §3.7.1). A reference to no
+    /// operation of the request is `invalidValue`.
+    pub fn resolve(&self, operation: &BulkOperation) -> Result<ResolvedOperation, Error> {
         let Some(path) = self.text(&operation.path)? else {
             return Err(unresolved(&operation.path));
         };
@@ -79,29 +80,29 @@ impl References {
                 (kept.now.unwrap_or_else(|| Map::new().into()), kept.later)
             }
             data => match self.value(data)? {
-                Kept { now: Some(data), later: None } => (data, None),
+                PartlyResolved { now: Some(data), later: None } => (data, None),
                 _ => return Err(unresolved(MARK)),
             },
         };
-        Ok(Resolved { path, data, later })
+        Ok(ResolvedOperation { path, data, later })
     }
 
-    /// Attributes that were left out; none while what they refer to is still to come.
+    /// The attributes that were left out; `None` while their references are pending.
     pub fn complete(&self, later: &Value) -> Result<Option<Value>, Error> {
         let kept = self.value(later.clone())?;
         Ok(kept.now.filter(|_| kept.later.is_none()))
     }
 
-    fn value(&self, value: Value) -> Result<Kept, Error> {
+    fn value(&self, value: Value) -> Result<PartlyResolved, Error> {
         match value {
             Value::String(text) => Ok(match self.text(&text)? {
-                Some(text) => Kept { now: Some(text.into()), later: None },
-                None => Kept { now: None, later: Some(text.into()) },
+                Some(text) => PartlyResolved { now: Some(text.into()), later: None },
+                None => PartlyResolved { now: None, later: Some(text.into()) },
             }),
             Value::Array(items) => {
                 let (mut now, mut later) = (Vec::new(), Vec::new());
                 for item in items {
-                    // A value of a list is there as a whole or not yet at all.
+                    // An element of a list is kept or delayed as a whole.
                     let kept = self.value(item.clone())?;
                     match (kept.now, kept.later) {
                         (Some(item), None) => now.push(item),
@@ -109,22 +110,22 @@ impl References {
                     }
                 }
                 let later = (!later.is_empty()).then(|| later.into());
-                Ok(Kept { now: Some(now.into()), later })
+                Ok(PartlyResolved { now: Some(now.into()), later })
             }
             Value::Object(object) => {
                 let whole = Value::Object(object.clone());
                 let kept = self.object(object)?;
                 Ok(match kept.later {
                     None => kept,
-                    Some(_) => Kept { now: None, later: Some(whole) },
+                    Some(_) => PartlyResolved { now: None, later: Some(whole) },
                 })
             }
-            other => Ok(Kept { now: Some(other), later: None }),
+            other => Ok(PartlyResolved { now: Some(other), later: None }),
         }
     }
 
-    /// The attributes of a resource or of an extension: each by itself is now or later.
-    fn object(&self, object: Map<String, Value>) -> Result<Kept, Error> {
+    /// The attributes of a resource or of an extension, each kept or delayed by itself.
+    fn object(&self, object: Map<String, Value>) -> Result<PartlyResolved, Error> {
         let (mut now, mut later) = (Map::new(), Map::new());
         for (key, value) in object {
             let kept = match value {
@@ -135,16 +136,16 @@ impl References {
             later.extend(kept.later.map(|value| (key, value)));
         }
         let later = (!later.is_empty()).then(|| later.into());
-        Ok(Kept { now: Some(now.into()), later })
+        Ok(PartlyResolved { now: Some(now.into()), later })
     }
 
-    /// The text with ids; none if one is still to come.
+    /// The text with ids; `None` while a reference is pending.
     fn text(&self, text: &str) -> Result<Option<String>, Error> {
         let Some((before, bulk_id, after)) = split(text) else { return Ok(Some(text.to_owned())) };
         match self.known.get(bulk_id) {
-            Some(Fate::Created(id)) => Ok(Some(format!("{before}{id}{after}"))),
-            Some(Fate::Pending) => Ok(None),
-            Some(Fate::Failed) => Err(unresolved(bulk_id)),
+            Some(Creation::Created(id)) => Ok(Some(format!("{before}{id}{after}"))),
+            Some(Creation::Pending) => Ok(None),
+            Some(Creation::Failed) => Err(unresolved(bulk_id)),
             None => Err(Error::invalid_value(format!(
                 "bulkId:{bulk_id} refers to no operation that creates something"
             ))),
@@ -152,7 +153,7 @@ impl References {
     }
 }
 
-/// RFC 7644 §3.7.1: 409 where a reference cannot be resolved.
+/// RFC 7644 §3.7.1: 409 for a reference that cannot be resolved.
 fn unresolved(bulk_id: &str) -> Error {
     Error::new(409, format!("bulkId:{bulk_id} could not be resolved: nothing was created under it"))
 }
@@ -174,8 +175,8 @@ fn collect(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// Takes a text apart where it refers: as a whole (`bulkId:a`), as the end of an address
-/// (`/Users/bulkId:a`), or in quotes within a path (`members[value eq "bulkId:a"]`).
+/// Splits a text around its reference, which is the whole text (`bulkId:a`), the end of a path
+/// (`/Users/bulkId:a`), or quoted in a filter (`members[value eq "bulkId:a"]`).
 fn split(text: &str) -> Option<(&str, &str, &str)> {
     let at = text.find(MARK)?;
     let (before, rest) = (&text[..at], &text[at + MARK.len()..]);

@@ -1,4 +1,4 @@
-//! The order of operations, and what their references become.
+//! The order of operations, and how their references are resolved.
 
 use serde_json::json;
 
@@ -21,7 +21,7 @@ fn check_order(operations: &Value, expected: &[usize]) {
 }
 
 #[test]
-fn what_is_referred_to_comes_first() {
+fn a_resource_is_created_before_the_operations_that_refer_to_it() {
     let refers = |to: &str| json!({ "members": [{ "value": format!("bulkId:{to}") }] });
     let (a, b) = (creation("a", json!({})), creation("b", refers("a")));
     check_order(&json!([]), &[]);
@@ -29,7 +29,7 @@ fn what_is_referred_to_comes_first() {
     check_order(&json!([b, a]), &[1, 0]);
     check_order(&json!([creation("c", refers("b")), b, a]), &[2, 1, 0]);
     check_order(&json!([{ "method": "DELETE", "path": "/Groups/bulkId:a" }, a]), &[1, 0]);
-    // A circle has no first one; the client's order decides.
+    // In a circle no operation is first, so the client's order decides.
     check_order(&json!([creation("a", refers("b")), creation("b", refers("a"))]), &[1, 0]);
     check_order(&json!([creation("a", refers("a"))]), &[0]);
     check_order(&json!([creation("a", refers("nothing"))]), &[0]);
@@ -40,7 +40,7 @@ fn references(request: &BulkRequest) -> References {
 }
 
 #[test]
-fn references_become_ids_wherever_they_stand() {
+fn references_become_ids_in_paths_filters_and_values() {
     let filter = r#"members[value eq "bulkId:a"]"#;
     let data = json!({ "Operations": [
         { "op": "remove", "path": filter },
@@ -61,7 +61,7 @@ fn references_become_ids_wherever_they_stand() {
 }
 
 #[test]
-fn what_is_still_to_come_is_left_for_later() {
+fn references_to_pending_creations_are_left_for_later() {
     let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     let data = json!({
         "displayName": "A",
@@ -88,7 +88,7 @@ fn what_is_still_to_come_is_left_for_later() {
 }
 
 #[test]
-fn a_reference_to_what_failed_is_a_conflict_and_to_nothing_is_wrong() {
+fn a_reference_to_a_failed_operation_is_a_conflict_and_to_none_is_invalid() {
     let refers =
         |to: &str| creation("x", json!({ "members": [{ "value": format!("bulkId:{to}") }] }));
     let request = read(&json!([creation("a", json!({})), refers("a")]));

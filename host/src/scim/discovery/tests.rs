@@ -1,4 +1,4 @@
-//! The three endpoints against the examples of RFC 7643 §8.5 to §8.7.
+//! The three discovery endpoints against the examples of RFC 7643 §8.5 to §8.7.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn check_no_nulls(value: &Value) {
 }
 
 #[test]
-fn the_configuration_is_whole_and_truthful() {
+fn the_configuration_is_complete_and_says_what_is_supported() {
     let support =
         Support { page: 100, max_results: 200, change_password: false, bulk: None, etag: true };
     let config = read(&service_provider_config(BASE, &support));
@@ -97,7 +97,7 @@ fn schemas_are_listed_once_and_found_by_urn() {
 }
 
 #[test]
-fn attributes_are_served_with_all_their_characteristics() {
+fn attributes_are_served_with_all_characteristics() {
     let known = Schemas::standard();
     let user = read(&schema(BASE, &known, USER).unwrap());
     let user_name = &user["attributes"][0];
@@ -115,31 +115,31 @@ fn rfc(name: &str) -> Value {
 }
 
 #[test]
-fn resource_types_are_those_of_the_rfc() {
+fn resource_types_equal_those_of_the_rfc() {
     let mut example = rfc("rfc7644-4-list_response-resource_types");
-    // The example says 10, of a list of two.
+    // The example says 10, but its list has two.
     example["itemsPerPage"] = json!(2);
-    // Okta and others know users without the extension.
+    // Okta and other clients send users without the extension.
     example["Resources"][0]["schemaExtensions"][0]["required"] = json!(false);
     assert_eq!(read(&resource_types(BASE, &Schemas::standard())), example);
 }
 
 #[test]
-fn the_configuration_has_what_the_example_of_the_rfc_has() {
+fn the_configuration_has_all_members_of_the_rfcs_example() {
     let example = rfc("rfc7643-8.5-service_provider_configuration");
     let support =
         Support { page: 100, max_results: 200, change_password: true, bulk: None, etag: true };
     let config = read(&service_provider_config(BASE, &support));
     for (name, value) in example.as_object().unwrap() {
         match value {
-            Value::String(_) => assert_eq!(name, "documentationUri", "optional, and left out"),
+            Value::String(_) => assert_eq!(name, "documentationUri", "optional and left out"),
             Value::Object(_) if name != "meta" => assert_eq!(names(&config[name]), names(value)),
             _ => assert!(config.get(name).is_some(), "{name}"),
         }
     }
 }
 
-/// Everything of `part` is in `whole`, which may say more.
+/// Everything in `part` is in `whole`, which may have more.
 #[track_caller]
 fn check_contains(whole: &Value, part: &Value) {
     match (whole, part) {
@@ -155,7 +155,7 @@ fn check_contains(whole: &Value, part: &Value) {
 }
 
 #[test]
-fn schemas_are_those_of_the_rfc() {
+fn schemas_equal_those_of_the_rfc() {
     let known = Schemas::standard();
     for text in [
         include_str!("../schemas/user.json"),

@@ -1,4 +1,4 @@
-//! One comparison, by the type of the attribute and by `caseExact` (RFC 7644 §3.4.2.2).
+//! Comparisons by the type of the attribute and by `caseExact` (RFC 7644 §3.4.2.2).
 
 use std::cmp::Ordering;
 
@@ -9,16 +9,16 @@ use serde_json::{Number, Value};
 
 use crate::scim::{Attribute, AttributeType, Error, Literal, Operator};
 
-/// An operator and what values are compared with, made ready for the attribute's type.
+/// An operator and its operand, prepared for the attribute's type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// How values are compared.
+    /// The operator.
     pub operator: Operator,
-    /// What they are compared with.
+    /// The operand.
     pub operand: Operand,
 }
 
-/// What values are compared with.
+/// The value that an attribute is compared with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operand {
     /// Text in which case matters: `caseExact` strings and references, and binary values.
@@ -29,7 +29,7 @@ pub enum Operand {
     Number(Number),
     /// True or false.
     Boolean(bool),
-    /// A moment, whatever its offset.
+    /// An instant, in any offset.
     Instant(Timestamp),
     /// No value.
     Null,
@@ -47,9 +47,9 @@ impl Comparison {
         Ok(Self { operator, operand })
     }
 
-    /// Whether these values match: any of them (RFC 7644 §3.4.2.2).
+    /// Whether any of these values matches (RFC 7644 §3.4.2.2).
     ///
-    /// No value is equal to null and differs from everything else (RFC 7643 §2.5).
+    /// An attribute without a value equals null and differs from everything else (RFC 7643 §2.5).
     pub fn matches(&self, values: &[&Value]) -> bool {
         match (&self.operand, self.operator) {
             (Operand::Null, Operator::Eq) => values.is_empty(),
@@ -100,7 +100,7 @@ impl Comparison {
     }
 }
 
-/// The operators that the attribute's type knows.
+/// Refuses operators that the attribute's type does not have.
 fn check_operator(attribute: &Attribute, operator: Operator) -> Result<(), Error> {
     use AttributeType::{Binary, Boolean, Decimal, Integer};
     use Operator::{Co, Eq, Ew, Ge, Gt, Le, Lt, Ne, Sw};
@@ -132,7 +132,7 @@ fn operand(attribute: &Attribute, operator: Operator, literal: &Literal) -> Resu
         (String | Reference | Binary, Literal::String(text)) => Some(Operand::Exact(text.clone())),
         (Boolean, literal) => truth(literal).map(Operand::Boolean),
         (Integer | Decimal, Literal::Number(number)) => Some(Operand::Number(number.clone())),
-        // Part of a date can only be sought in its text.
+        // Part of a date is compared as text.
         (DateTime, Literal::String(text)) => match operator {
             Operator::Co | Operator::Sw | Operator::Ew => {
                 Some(Operand::Folded(text.to_lowercase()))
@@ -144,8 +144,8 @@ fn operand(attribute: &Attribute, operator: Operator, literal: &Literal) -> Resu
     operand.ok_or_else(|| mismatch(attribute, operator))
 }
 
-/// RFC 7643 §2.3.2 has only the JSON literals; Entra ID writes booleans as strings in PATCH
-/// (clients.md 7.2), so a filter that does is understood too.
+/// RFC 7643 §2.3.2 has only the JSON literals. A string is accepted too, because Entra writes
+/// booleans as strings in PATCH (`tests/fixtures/conversations/entra/disable.json`).
 fn truth(literal: &Literal) -> Option<bool> {
     match literal {
         Literal::Boolean(truth) => Some(*truth),
@@ -156,7 +156,7 @@ fn truth(literal: &Literal) -> Option<bool> {
 }
 
 /// RFC 7644 §3.12: a comparison that is not supported is `invalidFilter`; an empty list would say
-/// that nobody matches.
+/// that no resource matches.
 fn mismatch(attribute: &Attribute, operator: Operator) -> Error {
     let name = &attribute.name;
     let value = match attribute.kind {
@@ -165,7 +165,7 @@ fn mismatch(attribute: &Attribute, operator: Operator) -> Error {
         AttributeType::DateTime => "a date and time such as \"2026-01-31T08:00:00Z\"",
         _ => "a string in double quotes",
     };
-    Error::invalid_filter(format!("{name} {operator} is to be followed by {value}"))
+    Error::invalid_filter(format!("{name} {operator} must be followed by {value}"))
 }
 
 fn type_name(kind: AttributeType) -> &'static str {
@@ -181,7 +181,7 @@ fn type_name(kind: AttributeType) -> &'static str {
     }
 }
 
-/// The moment that an `xsd:dateTime` means; without an offset, or without a time, in UTC.
+/// The instant that an `xsd:dateTime` means; in UTC if it has no offset or no time.
 fn moment(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| {
         let civil: DateTime = text.parse().ok()?;

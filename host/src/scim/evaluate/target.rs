@@ -1,27 +1,28 @@
-//! What an attribute path means for a resource type, and where its values are in a document.
+//! Resolution of attribute paths: what a path means for a resource type, and where its values are
+//! in a document.
 
 use serde_json::{Map, Value};
 
 use crate::scim::path::AttributePath;
 use crate::scim::{Attribute, ResourceType, Schema};
 
-/// What a path points at, according to the schemas.
+/// The meaning of a path according to the schemas.
 #[derive(Clone, Copy, Debug)]
-pub struct Target<'t> {
-    /// The extension under whose URN the value stands.
+pub struct ResolvedPath<'t> {
+    /// The extension that holds the value.
     pub extension: Option<&'t Schema>,
-    /// The attribute; none if the path is the URN of the extension and means all of it.
+    /// The attribute; `None` if the path is the URN of the extension and means all of it.
     pub attribute: Option<&'t Attribute>,
     /// The sub-attribute.
     pub sub_attribute: Option<&'t Attribute>,
 }
 
 impl AttributePath {
-    /// What the path means for this type; none if the type defines no such attribute.
-    pub fn resolve<'t>(&self, resource_type: &'t ResourceType) -> Option<Target<'t>> {
+    /// The meaning of the path for this type; `None` if the type defines no such attribute.
+    pub fn resolve<'t>(&self, resource_type: &'t ResourceType) -> Option<ResolvedPath<'t>> {
         let extensions = || resource_type.extensions.iter().map(|it| &*it.schema);
         if let Some(extension) = extensions().find(|schema| self.is_urn(&schema.id)) {
-            return Some(Target {
+            return Some(ResolvedPath {
                 extension: Some(extension),
                 attribute: None,
                 sub_attribute: None,
@@ -34,7 +35,7 @@ impl AttributePath {
             return self.within(extension, attribute);
         }
         // RFC 7644 §3.10: clients SHOULD name attributes of extensions in full, so they need not.
-        // clients.md 7.1: Entra ID asks for manager eq "…".
+        // Entra filters by `manager eq "…"` (`tests/fixtures/conversations/entra/manager.json`).
         let short = extensions().filter(|_| urn.is_none());
         short
             .into_iter()
@@ -45,17 +46,17 @@ impl AttributePath {
         &self,
         extension: Option<&'t Schema>,
         attribute: &'t Attribute,
-    ) -> Option<Target<'t>> {
+    ) -> Option<ResolvedPath<'t>> {
         let sub_attribute = match &self.sub_attribute {
             None => None,
             Some(name) if is_own_value(attribute, name) => None,
             Some(name) => Some(attribute.sub_attribute(name)?),
         };
-        Some(Target { extension, attribute: Some(attribute), sub_attribute })
+        Some(ResolvedPath { extension, attribute: Some(attribute), sub_attribute })
     }
 
-    /// What the path means inside a value of this attribute, as in `emails[type eq "work"]`.
-    pub(super) fn resolve_in<'t>(&self, attribute: &'t Attribute) -> Option<Target<'t>> {
+    /// The meaning of the path inside a value of this attribute, as in `emails[type eq "work"]`.
+    pub(super) fn resolve_in<'t>(&self, attribute: &'t Attribute) -> Option<ResolvedPath<'t>> {
         if self.schema.is_some() || self.sub_attribute.is_some() {
             return None;
         }
@@ -64,25 +65,26 @@ impl AttributePath {
             None if is_own_value(attribute, &self.attribute) => attribute,
             None => return None,
         };
-        Some(Target { extension: None, attribute: Some(inner), sub_attribute: None })
+        Some(ResolvedPath { extension: None, attribute: Some(inner), sub_attribute: None })
     }
 }
 
-/// Whether `name` is how a simple attribute calls its values (RFC 7644 §3.5.2): `schemas[value …]`.
+/// Whether `name` is `value`, which names the values of a simple attribute (RFC 7644 §3.5.2):
+/// `schemas[value …]`.
 fn is_own_value(attribute: &Attribute, name: &str) -> bool {
     !attribute.is_complex() && name.eq_ignore_ascii_case("value")
 }
 
-impl<'t> Target<'t> {
-    /// The attribute whose values a comparison compares; none if they are objects.
+impl<'t> ResolvedPath<'t> {
+    /// The attribute whose values are compared; `None` if they are objects.
     ///
-    /// RFC 7643 §2.4: what is left out after a complex attribute is its `value`.
+    /// RFC 7643 §2.4: a complex attribute without a sub-attribute means its `value`.
     pub fn compared(&self) -> Option<&'t Attribute> {
         let named = self.sub_attribute.or(self.attribute)?;
         if named.is_complex() { named.sub_attribute("value") } else { Some(named) }
     }
 
-    /// The values of the attribute, one by one where it is multi-valued; never null.
+    /// The values of the attribute, one by one if it is multi-valued; never null.
     pub(super) fn elements<'d>(&self, document: &'d Map<String, Value>) -> Vec<&'d Value> {
         let object = match self.extension {
             Some(schema) => document.get(&schema.id),
@@ -97,7 +99,7 @@ impl<'t> Target<'t> {
         one_by_one(value)
     }
 
-    /// The values that `path` means, those of a sub-attribute included.
+    /// The values that the path means, after its sub-attribute.
     pub(super) fn named<'d>(&self, elements: Vec<&'d Value>) -> Vec<&'d Value> {
         descend(elements, self.sub_attribute)
     }

@@ -1,4 +1,4 @@
-//! Filters held against the resources of RFC 7643 §8, by rule.
+//! Filters evaluated on the resources of RFC 7643 §8, by rule.
 
 use super::*;
 use crate::scim::{Schemas, ScimType};
@@ -45,7 +45,7 @@ fn check(filter: &str, expected: bool) {
 fn refuse(filter: &str, detail: &str) {
     let schemas = Schemas::standard();
     let parsed = Filter::parse(filter).unwrap();
-    // Whatever the resource: not even an empty one hides that the filter makes no sense.
+    // The filter is refused even for an empty resource.
     let found = parsed.matches(schemas.by_name("User").unwrap(), &Map::new());
     let error = found.expect_err(filter);
     assert_eq!(error.scim_type, Some(ScimType::InvalidFilter), "{filter}");
@@ -69,7 +69,7 @@ fn text_is_compared_by_case_exact() {
 }
 
 #[test]
-fn names_are_found_in_any_case_and_in_full() {
+fn names_are_resolved_in_any_case_and_with_urn() {
     check("USERNAME sw \"b\"", true);
     check("NAME.GIVENNAME eq \"barbara\"", true);
     check("urn:ietf:params:scim:schemas:core:2.0:user:userName pr", true);
@@ -79,7 +79,7 @@ fn names_are_found_in_any_case_and_in_full() {
     check(&format!("{enterprise}:manager.displayName co \"smith\""), true);
     check(&format!("{enterprise}:userName pr"), false);
     check(&format!("{enterprise} pr"), true);
-    // clients.md 7.1: Entra ID names it so.
+    // `tests/fixtures/conversations/entra/manager.json`
     check("id eq \"2819c223-7f76\" and manager eq \"26118915\"", true);
 }
 
@@ -100,7 +100,7 @@ fn a_multi_valued_attribute_matches_if_any_value_does() {
 }
 
 #[test]
-fn no_value_is_null_and_not_present() {
+fn an_attribute_without_a_value_is_null_and_not_present() {
     check("title pr", false);
     check("nickName pr", false);
     check("phoneNumbers pr", false);
@@ -128,7 +128,7 @@ fn an_attribute_that_the_type_does_not_define_has_no_value() {
 }
 
 #[test]
-fn dates_are_compared_as_moments() {
+fn dates_are_compared_as_instants() {
     check("meta.lastModified eq \"2011-05-13T06:42:34+02:00\"", true);
     check("meta.lastModified ge \"2011-05-13T04:42:34.0000000Z\"", true);
     check("meta.lastModified gt \"2011-05-13T04:42:34\"", false);
@@ -139,7 +139,7 @@ fn dates_are_compared_as_moments() {
 }
 
 #[test]
-fn booleans_are_equal_or_not() {
+fn booleans_are_compared_by_equality() {
     check("active eq true", true);
     check("active ne true", false);
     check("active eq \"False\"", false);
@@ -148,7 +148,7 @@ fn booleans_are_equal_or_not() {
 }
 
 #[test]
-fn what_makes_no_sense_is_invalid_filter() {
+fn a_filter_that_makes_no_sense_is_invalid_filter() {
     refuse("active gt true", "active cannot be compared by gt: it is of type boolean");
     refuse(
         "userName pr or active lt true",
@@ -160,18 +160,18 @@ fn what_makes_no_sense_is_invalid_filter() {
         "value cannot be compared by le: it is of type binary",
     );
     refuse("active co \"tr\"", "active cannot be compared by co: it is of type boolean");
-    refuse("active eq \"yes\"", "active eq is to be followed by true or false");
-    refuse("userName eq 5", "userName eq is to be followed by a string in double quotes");
-    refuse("userName gt null", "userName gt is to be followed by a string in double quotes");
+    refuse("active eq \"yes\"", "active eq must be followed by true or false");
+    refuse("userName eq 5", "userName eq must be followed by a string in double quotes");
+    refuse("userName gt null", "userName gt must be followed by a string in double quotes");
     refuse(
         "meta.created gt \"2021-09\"",
-        "created gt is to be followed by a date and time such as \"2026-01-31T08:00:00Z\"",
+        "created gt must be followed by a date and time such as \"2026-01-31T08:00:00Z\"",
     );
     refuse("name eq \"x\"", "name is complex: compare one of its sub-attributes");
 }
 
 #[test]
-fn one_value_is_matched_by_its_sub_attributes() {
+fn a_single_value_is_matched_by_its_sub_attributes() {
     let schemas = Schemas::standard();
     let emails = schemas.by_name("User").unwrap().attribute(None, "emails").unwrap();
     let value = serde_json::json!({ "value": "a@b.c", "type": "work" });

@@ -1,4 +1,4 @@
-//! The evaluations of public test suites, each over a schema made from its own resources.
+//! Filter evaluations of public test suites, each over a schema made from its resources.
 
 use std::sync::Arc;
 
@@ -10,27 +10,27 @@ use crate::scim::schema::USER_SCHEMA;
 use crate::scim::{Extension, Schema};
 
 #[derive(Deserialize)]
-struct Vectors {
+struct EvaluationVectors {
     resources: Map<String, Value>,
-    vectors: Vec<Row>,
+    vectors: Vec<EvaluationRow>,
 }
 
 #[derive(Deserialize)]
-struct Row {
+struct EvaluationRow {
     filter: String,
-    /// One resource, or the name of one or several in `resources`.
+    /// A resource, or the name of one or several in `resources`.
     resource: Value,
     expect: Option<bool>,
     expect_count: Option<usize>,
     expect_ids: Option<Vec<Value>>,
-    /// Names of attributes in which case matters.
+    /// Names of attributes with `caseExact`.
     #[serde(default)]
     case_exact: Vec<String>,
     source: String,
 }
 
-/// What the suites answer otherwise, and why it is `invalidFilter` here (RFC 7644 §3.12: a
-/// comparison that is not supported): an empty list would say that nobody matches.
+/// Filters that the suites answer and muster refuses as `invalidFilter`, by reason (RFC 7644
+/// §3.12): an empty list would say that no resource matches.
 const REFUSED: [(&str, &[&str]); 3] = [
     (
         "a value of another type than the attribute's",
@@ -54,17 +54,17 @@ const REFUSED: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// Answered otherwise: that suite holds both comparisons against the same value, which
-/// RFC 7644 §3.4.2.2 writes as a value path, and another suite of this file does not.
+/// A filter with a different result: the suite applies both comparisons to the same value, which
+/// RFC 7644 §3.4.2.2 writes as a value path. Another suite of the file agrees with muster.
 const ANY_VALUE: &str = r#"emails.type eq "work" and emails.value ew "example.net""#;
 
 #[test]
-fn the_evaluations_of_public_test_suites_are_right() {
+fn filters_of_public_test_suites_match_as_expected() {
     let text = include_str!(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../tests/fixtures/scim/filters_eval.json"
     ));
-    let Vectors { resources, vectors } = serde_json::from_str(text).unwrap();
+    let EvaluationVectors { resources, vectors } = serde_json::from_str(text).unwrap();
     assert_eq!(vectors.len(), 162);
     for row in &vectors {
         let named = row.resource.as_str().map(|name| &resources[name]);
@@ -75,7 +75,7 @@ fn the_evaluations_of_public_test_suites_are_right() {
 }
 
 #[track_caller]
-fn check(row: &Row, resources: &Value) {
+fn check(row: &EvaluationRow, resources: &Value) {
     let resources =
         resources.as_array().map_or_else(|| std::slice::from_ref(resources), Vec::as_slice);
     let resource_type = resource_type(resources, &row.case_exact);
@@ -99,7 +99,7 @@ fn check(row: &Row, resources: &Value) {
     }
 }
 
-/// A type under whose schemas the resources are what they look like.
+/// A type whose schema is derived from the resources.
 fn resource_type(resources: &[Value], case_exact: &[String]) -> ResourceType {
     let objects = resources.iter().collect::<Vec<_>>();
     let (extensions, own): (Vec<_>, Vec<_>) = attributes(&objects, case_exact)
@@ -123,7 +123,7 @@ fn resource_type(resources: &[Value], case_exact: &[String]) -> ResourceType {
     }
 }
 
-/// The attributes that these objects have, as a schema lists them.
+/// The attributes of these objects, as a schema lists them.
 fn attributes(objects: &[&Value], case_exact: &[String]) -> Vec<Value> {
     let mut samples: Map<String, Value> = Map::new();
     for (name, value) in objects.iter().filter_map(|it| it.as_object()).flatten() {

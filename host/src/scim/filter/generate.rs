@@ -1,4 +1,4 @@
-//! Filters made up for tests.
+//! Random filters for tests.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -6,7 +6,7 @@ use proptest::sample::select;
 use super::{Filter, Literal, Operator};
 use crate::scim::AttributePath;
 
-/// Filters whose names are these and whose texts are these; `inner` are names between brackets.
+/// Filters with these attribute names and texts; `inner` are the names between brackets.
 pub(crate) fn filters(
     names: &'static [&'static str],
     inner: &'static [&'static str],

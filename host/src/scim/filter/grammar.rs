@@ -1,9 +1,9 @@
 //! The grammar of RFC 7644 §3.4.2.2, figure 1, and of §3.5.2, figure 7.
 //!
-//! Read by hand, not by combinators: one character decides every step, and an admin who typed the
-//! filter is owed the exact place and word.
+//! A recursive-descent parser and not combinators, so that an error names the exact position and
+//! what was expected there.
 
-use super::scanner::{Broken, Read, Scanner};
+use super::scanner::{Parsed, Scanner, SyntaxError};
 use super::{Filter, MAX_CONDITIONS, MAX_NESTING, Operator};
 use crate::scim::path::{AttributePath, PatchPath};
 
@@ -11,16 +11,16 @@ const ATTRIBUTE: &str = "an attribute name, like userName or name.familyName";
 const OPERATOR: &str = "an operator: eq, ne, co, sw, ew, gt, ge, lt, le or pr";
 
 /// A whole filter.
-pub(in crate::scim) fn filter(text: &str) -> Result<Filter, Broken> {
-    let mut reader = Reader::new(text);
+pub(in crate::scim) fn filter(text: &str) -> Result<Filter, SyntaxError> {
+    let mut reader = Parser::new(text);
     let filter = reader.disjunction()?;
     reader.scanner.end("and, or, or the end")?;
     Ok(filter)
 }
 
 /// A whole PATCH path.
-pub(in crate::scim) fn patch_path(text: &str) -> Result<PatchPath, Broken> {
-    let mut reader = Reader::new(text);
+pub(in crate::scim) fn patch_path(text: &str) -> Result<PatchPath, SyntaxError> {
+    let mut reader = Parser::new(text);
     let mut attribute = reader.attribute_path()?;
     if !reader.scanner.next_is('[') {
         reader.scanner.end("[ or the end")?;
@@ -36,20 +36,20 @@ pub(in crate::scim) fn patch_path(text: &str) -> Result<PatchPath, Broken> {
     Ok(PatchPath { attribute, filter: Some(filter) })
 }
 
-/// The reader and what has been used up of what a filter may have.
-struct Reader<'t> {
+/// The parser, and how much of its limits is used.
+struct Parser<'t> {
     scanner: Scanner<'t>,
     nesting: usize,
     conditions: usize,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> Parser<'t> {
     fn new(text: &'t str) -> Self {
         Self { scanner: Scanner::new(text), nesting: 0, conditions: 0 }
     }
 
     /// `FILTER`, by its loosest operator.
-    fn disjunction(&mut self) -> Read<Filter> {
+    fn disjunction(&mut self) -> Parsed<Filter> {
         let mut filter = self.conjunction()?;
         while self.scanner.eat_word("or") {
             filter = filter.or(self.conjunction()?);
@@ -57,7 +57,7 @@ impl<'t> Reader<'t> {
         Ok(filter)
     }
 
-    fn conjunction(&mut self) -> Read<Filter> {
+    fn conjunction(&mut self) -> Parsed<Filter> {
         let mut filter = self.term()?;
         while self.scanner.eat_word("and") {
             filter = filter.and(self.term()?);
@@ -65,7 +65,7 @@ impl<'t> Reader<'t> {
         Ok(filter)
     }
 
-    fn term(&mut self) -> Read<Filter> {
+    fn term(&mut self) -> Parsed<Filter> {
         if self.scanner.next_is('(') {
             return self.group();
         }
@@ -79,12 +79,12 @@ impl<'t> Reader<'t> {
         if self.scanner.next_is('[') { self.value_path(path) } else { self.condition(path) }
     }
 
-    fn group(&mut self) -> Read<Filter> {
+    fn group(&mut self) -> Parsed<Filter> {
         self.enclosed('(', ')', "and, or, or )")
     }
 
-    /// `attrExp`, of which the attribute is read.
-    fn condition(&mut self, path: AttributePath) -> Read<Filter> {
+    /// `attrExp`, after its attribute.
+    fn condition(&mut self, path: AttributePath) -> Parsed<Filter> {
         self.conditions += 1;
         if self.conditions > MAX_CONDITIONS {
             return self.scanner.broken("no more than 256 conditions");
@@ -102,10 +102,11 @@ impl<'t> Reader<'t> {
         Ok(Filter::Compare(path, operator, self.scanner.literal()?))
     }
 
-    /// `valuePath`, of which the attribute is read.
-    fn value_path(&mut self, path: AttributePath) -> Read<Filter> {
+    /// `valuePath`, after its attribute.
+    fn value_path(&mut self, path: AttributePath) -> Parsed<Filter> {
         let mut filter = self.value_filter(&path)?;
-        // clients.md 7.1: Entra ID looks people up by emails[type eq "work"].value eq "…".
+        // A comparison after the bracket, as Entra sends it:
+        // `tests/fixtures/conversations/entra/look-up.json`.
         if self.scanner.eat('.') {
             let sub = AttributePath::new(self.sub_attribute()?);
             filter = filter.and(self.condition(sub)?);
@@ -114,7 +115,7 @@ impl<'t> Reader<'t> {
     }
 
     /// `[valFilter]`
-    fn value_filter(&mut self, path: &AttributePath) -> Read<Filter> {
+    fn value_filter(&mut self, path: &AttributePath) -> Parsed<Filter> {
         // RFC 7643 §2.3.8: a complex attribute holds no complex sub-attributes.
         if path.sub_attribute.is_some() || self.scanner.in_value_filter {
             return self.scanner.broken("no [ here: values of sub-attributes are never complex");
@@ -125,7 +126,7 @@ impl<'t> Reader<'t> {
         Ok(filter)
     }
 
-    fn enclosed(&mut self, open: char, close: char, expected: &'static str) -> Read<Filter> {
+    fn enclosed(&mut self, open: char, close: char, expected: &'static str) -> Parsed<Filter> {
         if self.nesting == MAX_NESTING {
             return self.scanner.broken("no more than 32 brackets within each other");
         }
@@ -136,7 +137,7 @@ impl<'t> Reader<'t> {
         if self.scanner.eat(close) { Ok(filter) } else { self.scanner.broken(expected) }
     }
 
-    fn attribute_path(&mut self) -> Read<AttributePath> {
+    fn attribute_path(&mut self) -> Parsed<AttributePath> {
         let word = self.scanner.peek_path();
         let Some(path) = AttributePath::split(word) else {
             return self.scanner.broken(ATTRIBUTE);
@@ -145,7 +146,7 @@ impl<'t> Reader<'t> {
         Ok(path)
     }
 
-    fn sub_attribute(&mut self) -> Read<String> {
+    fn sub_attribute(&mut self) -> Parsed<String> {
         let word = self.scanner.peek_path();
         match AttributePath::split(word) {
             Some(AttributePath { schema: None, attribute, sub_attribute: None }) => {

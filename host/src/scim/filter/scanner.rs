@@ -1,4 +1,4 @@
-//! The words of filters and PATCH paths, and what is said when they are not there.
+//! The tokens of filters and PATCH paths, and the errors when they are missing.
 
 use super::Literal;
 use crate::scim::path::{is_name_char, is_path_char};
@@ -7,21 +7,22 @@ const VALUE: &str = "a value: a string in double quotes, a number, true, false o
 const STRING: &str = "a string as JSON writes it: a double quote as \\\", a backslash as \\\\, \
                       a control character as \\u and four digits";
 
-/// What is read, or why it cannot be.
-pub(super) type Read<T> = Result<T, Broken>;
+/// A parsed part, or the syntax error.
+pub(super) type Parsed<T> = Result<T, SyntaxError>;
 
-/// Why a text is not what the grammar says.
+/// Where and why a text does not follow the grammar.
 #[derive(Debug)]
-pub(in crate::scim) struct Broken {
-    /// The byte at which it stops making sense.
+pub(in crate::scim) struct SyntaxError {
+    /// The byte offset of the error.
     at: usize,
     expected: &'static str,
-    /// It is broken between the brackets of a value path.
+    /// Whether the error is between the brackets of a value path.
     pub(in crate::scim) in_value_filter: bool,
 }
 
-impl Broken {
-    /// The place and what belongs there; nothing of the text itself, which may be personal data.
+impl SyntaxError {
+    /// The position and what was expected. The text itself is left out, because it may be personal
+    /// data.
     pub(in crate::scim) fn describe(&self, what: &str, text: &str) -> String {
         let expected = self.expected;
         if self.at == text.len() {
@@ -32,13 +33,12 @@ impl Broken {
     }
 }
 
-/// A text and how far it has been read; white space between words never matters.
-///
-/// RFC 7644 asks for one space between words, and leaves it out in its own examples.
+/// A text and the position in it. White space between tokens never matters: RFC 7644 asks for one
+/// space, and leaves it out in its own examples.
 pub(super) struct Scanner<'t> {
     text: &'t str,
     at: usize,
-    /// Whether the reading is between the brackets of a value path.
+    /// Whether the position is between the brackets of a value path.
     pub(super) in_value_filter: bool,
 }
 
@@ -49,16 +49,16 @@ impl<'t> Scanner<'t> {
         scanner
     }
 
-    /// The failure at this place.
-    pub(super) fn broken<T>(&self, expected: &'static str) -> Read<T> {
-        Err(Broken { at: self.at, expected, in_value_filter: self.in_value_filter })
+    /// The error at this position.
+    pub(super) fn broken<T>(&self, expected: &'static str) -> Parsed<T> {
+        Err(SyntaxError { at: self.at, expected, in_value_filter: self.in_value_filter })
     }
 
     fn rest(&self) -> &'t str {
         &self.text[self.at..]
     }
 
-    /// Steps over what was peeked at, and the white space behind it.
+    /// Skips the peeked token and the white space after it.
     pub(super) fn skip(&mut self, peeked: &str) {
         let rest = &self.rest()[peeked.len()..];
         let rest = rest.trim_start_matches([' ', '\t', '\r', '\n']);
@@ -77,7 +77,7 @@ impl<'t> Scanner<'t> {
         found
     }
 
-    /// Steps over this word in any case, if it is the next.
+    /// Skips this word, in any case, if it is next.
     pub(super) fn eat_word(&mut self, word: &str) -> bool {
         let found = self.peek_path().eq_ignore_ascii_case(word);
         if found {
@@ -86,7 +86,7 @@ impl<'t> Scanner<'t> {
         found
     }
 
-    pub(super) fn end(&self, expected: &'static str) -> Read<()> {
+    pub(super) fn end(&self, expected: &'static str) -> Parsed<()> {
         if self.rest().is_empty() { Ok(()) } else { self.broken(expected) }
     }
 
@@ -104,13 +104,13 @@ impl<'t> Scanner<'t> {
     }
 
     /// `compValue`: a JSON value that is neither object nor array.
-    pub(super) fn literal(&mut self) -> Read<Literal> {
+    pub(super) fn literal(&mut self) -> Parsed<Literal> {
         if self.next_is('"') {
             return self.string();
         }
         let word = self.peek(|c| c.is_alphanumeric() || matches!(c, '+' | '-' | '.' | '_'));
         let literal = match word.to_ascii_lowercase().as_str() {
-            // JSON writes them small; clients do not always.
+            // JSON has these words in lower case; clients do not always.
             "true" => Literal::Boolean(true),
             "false" => Literal::Boolean(false),
             "null" => Literal::Null,
@@ -123,7 +123,7 @@ impl<'t> Scanner<'t> {
         Ok(literal)
     }
 
-    fn string(&mut self) -> Read<Literal> {
+    fn string(&mut self) -> Parsed<Literal> {
         let Some(length) = quoted_length(self.rest()) else {
             return self.broken("a double quote at the end of the string that begins here");
         };
@@ -138,7 +138,8 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// The length of the string at the start of the text with both its quotes; none without an end.
+/// The length of the string at the start of the text, with its quotes; `None` without a closing
+/// quote.
 fn quoted_length(text: &str) -> Option<usize> {
     let mut escaped = false;
     let end = text.bytes().skip(1).position(|byte| {

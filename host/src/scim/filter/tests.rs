@@ -1,17 +1,17 @@
-//! Filters: reading, printing, and reading again.
+//! Filters: parsing, printing, and parsing again.
 
 use super::*;
 
-/// Reads the filter and says how it binds: its canonical form.
+/// Parses the filter and compares its canonical text, which shows how it binds.
 #[track_caller]
 fn check(text: &str, canonical: &str) {
     let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     assert_eq!(filter.to_string(), canonical, "{text}");
-    assert_eq!(Filter::parse(canonical), Ok(filter), "{canonical} read again");
+    assert_eq!(Filter::parse(canonical), Ok(filter), "{canonical} parsed again");
 }
 
 #[test]
-fn the_examples_of_the_rfc_are_read() {
+fn the_examples_of_the_rfc_are_parsed() {
     for text in [
         r#"userName eq "bjensen""#,
         r#"name.familyName co "O'Malley""#,
@@ -45,7 +45,7 @@ fn not_binds_closer_than_and_and_and_closer_than_or() {
 }
 
 #[test]
-fn words_are_read_in_any_case_and_space_does_not_matter() {
+fn words_are_parsed_in_any_case_and_white_space_does_not_matter() {
     check("a EQ TRUE AND NOT(b Pr)OR c nE nUll", "a eq true and not (b pr) or c ne null");
     check(" a\teq\"x\"and(b pr)\r\n", "a eq \"x\" and (b pr)".replace("(b pr)", "b pr").as_str());
     check("e [ type eq\"x\" ]", "e[type eq \"x\"]");
@@ -63,7 +63,7 @@ fn literals_are_json() {
 
 #[test]
 fn a_sub_attribute_after_a_value_path_belongs_to_the_same_value() {
-    // clients.md 7.1: how Entra ID looks people up.
+    // `tests/fixtures/conversations/entra/look-up.json`
     check(
         r#"emails[type eq "work"].value eq "x" and active eq true"#,
         r#"emails[type eq "work" and value eq "x"] and active eq true"#,
@@ -77,7 +77,7 @@ fn refuse(text: &str, detail: &str) {
 }
 
 #[test]
-fn what_is_broken_is_told_with_its_place() {
+fn a_syntax_error_names_its_position() {
     let name = "an attribute name, like userName or name.familyName";
     let operator = "an operator: eq, ne, co, sw, ew, gt, ge, lt, le or pr";
     let value = "a value: a string in double quotes, a number, true, false or null";
@@ -141,7 +141,7 @@ const NAMES: &[&str] = &[
 ];
 
 proptest::proptest! {
-    /// Whatever is printed reads as the same filter again.
+    /// The text of every filter parses as the same filter.
     #[test]
     fn a_printed_filter_reads_as_itself(
         filter in generate::filters(NAMES, &["value", "type", "$ref"], ".{0,8}")
@@ -150,9 +150,9 @@ proptest::proptest! {
         proptest::prop_assert_eq!(Filter::parse(&printed), Ok(filter), "{}", printed);
     }
 
-    /// Whatever is sent is read or refused, and what is read is printed and read again.
+    /// Any text is parsed or refused; what is parsed is printed and parsed again.
     #[test]
-    fn no_text_harms_the_reader(
+    fn any_text_is_parsed_or_refused(
         text in "([a-z]{1,3}|eq|pr|and|or|not| |\\(|\\)|\\[|\\]|\"|\\\\|\\.|:|[0-9]|\\PC){0,24}"
     ) {
         if let Ok(filter) = Filter::parse(&text) {

@@ -1,17 +1,17 @@
-//! The filters of public test suites, and filters made up at random.
+//! Filters of public test suites, and random filters.
 
 use serde::Deserialize;
 
 use super::*;
 
 #[derive(Deserialize)]
-struct Vectors {
-    filters: Vec<Row>,
+struct FilterVectors {
+    filters: Vec<FilterRow>,
     equivalent: Vec<Pair>,
 }
 
 #[derive(Deserialize)]
-struct Row {
+struct FilterRow {
     filter: String,
     valid: bool,
     sources: Vec<String>,
@@ -23,7 +23,7 @@ struct Pair {
     b: String,
 }
 
-fn vectors() -> Vectors {
+fn vectors() -> FilterVectors {
     let text = include_str!(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../tests/fixtures/scim/filters_parse.json"
@@ -31,7 +31,7 @@ fn vectors() -> Vectors {
     serde_json::from_str(text).unwrap()
 }
 
-/// What some suites accept and is refused here, by reason.
+/// Filters that some suites accept and muster refuses, by reason.
 const REFUSED: [(&str, &[&str]); 6] = [
     (
         "RFC 7644 §3.4.2.2 writes not with parentheses; without them it is not clear how far it goes",
@@ -84,10 +84,10 @@ const REFUSED: [(&str, &[&str]); 6] = [
 ];
 
 #[test]
-fn the_filters_of_public_test_suites_are_read() {
+fn the_filters_of_public_test_suites_are_parsed() {
     let vectors = vectors();
     assert_eq!(vectors.filters.len(), 392);
-    for Row { filter, valid, sources } in &vectors.filters {
+    for FilterRow { filter, valid, sources } in &vectors.filters {
         let refused = REFUSED.iter().any(|(_, filters)| filters.contains(&filter.as_str()));
         let read = Filter::parse(filter);
         assert_eq!(read.is_ok(), *valid && !refused, "{filter:?} of {sources:?}: {read:?}");
@@ -102,13 +102,13 @@ fn the_filters_of_public_test_suites_are_read() {
 }
 
 #[test]
-fn filters_that_mean_the_same_are_the_same() {
+fn equivalent_spellings_parse_as_the_same_filter() {
     for Pair { a, b } in vectors().equivalent {
         assert_eq!(Filter::parse(&a).unwrap(), Filter::parse(&b).unwrap(), "{a} and {b}");
     }
 }
 
-/// A sequence that is the same on every run: xorshift.
+/// A deterministic random sequence: xorshift.
 struct Dice(u64);
 
 impl Dice {
@@ -170,7 +170,7 @@ impl Dice {
 }
 
 #[test]
-fn whatever_is_printed_is_read_as_the_same() {
+fn a_printed_filter_parses_as_the_same_filter() {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
     for _ in 0..5_000 {
         let depth = dice.roll(6);
@@ -181,7 +181,7 @@ fn whatever_is_printed_is_read_as_the_same() {
 }
 
 #[test]
-fn whatever_is_garbled_is_read_or_refused() {
+fn a_garbled_filter_is_parsed_or_refused() {
     let mut dice = Dice(42);
     let mut refused = 0;
     for _ in 0..5_000 {
@@ -203,5 +203,5 @@ fn whatever_is_garbled_is_read_or_refused() {
             }
         }
     }
-    assert!(refused > 1_000, "garbling hardly ever breaks anything: {refused}");
+    assert!(refused > 1_000, "garbling rarely breaks a filter: {refused}");
 }

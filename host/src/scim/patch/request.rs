@@ -12,10 +12,10 @@ use crate::scim::schema::ResourceType;
 /// The schema of a PATCH.
 pub const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// How many operations one PATCH may have.
+/// The most operations of one PATCH.
 pub const MAX_OPERATIONS: usize = 1000;
 
-/// A PATCH, read but not yet applied.
+/// A PATCH, parsed but not yet applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchRequest {
     pub(in crate::scim) operations: Vec<Operation>,
@@ -25,7 +25,7 @@ pub struct PatchRequest {
 pub(in crate::scim) struct Operation {
     pub(in crate::scim) op: Op,
     pub(in crate::scim) path: Option<PatchPath>,
-    /// Null where there is none.
+    /// Null if there is none.
     pub(in crate::scim) value: Value,
 }
 
@@ -37,7 +37,7 @@ pub(in crate::scim) enum Op {
 }
 
 impl PatchRequest {
-    /// Reads the envelope; paths and filters are read too, values are not yet looked at.
+    /// Parses the envelope, paths and filters. Values are checked later, when they are applied.
     pub fn parse(body: &Value, r: &mut Reading) -> Result<Self, Error> {
         let body = body
             .as_object()
@@ -60,7 +60,7 @@ impl PatchRequest {
         Ok(Self { operations })
     }
 
-    /// Attributes that are added to what is there.
+    /// A PATCH that adds these attributes.
     pub fn addition(attributes: Value) -> Self {
         Self { operations: vec![Operation { op: Op::Add, path: None, value: attributes }] }
     }
@@ -89,7 +89,7 @@ impl Operation {
         Ok(Self { op, path, value: value.cloned().unwrap_or_default() })
     }
 
-    /// The refusal of a path that names nothing that the type has.
+    /// The error for a path that names no attribute of the type.
     pub(super) fn unknown(&self, t: &ResourceType) -> Error {
         let path = self.path.as_ref().map(PatchPath::to_string).unwrap_or_default();
         Error::invalid_path(format!("{path} names no attribute of {}", t.name))
@@ -116,7 +116,7 @@ impl Op {
     }
 }
 
-/// The member of a message by its name, in any case (RFC 7643 §2.1).
+/// The member of this name, in any case (RFC 7643 §2.1).
 fn member<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
     object
         .get(name)

@@ -1,4 +1,4 @@
-//! What PATCH does, case by case; the requests are those of real clients where there is one.
+//! PATCH, case by case, with requests of real clients if there are any.
 
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ fn run(
     patch(t, before, &PatchRequest::parse(&body, r)?, r)
 }
 
-/// The operation on `person()` does what `change` does, and needs these leniencies.
+/// The operation on `person()` makes this change, and needs these leniencies.
 #[track_caller]
 fn check(operation: &Value, fired: &[Leniency], change: impl FnOnce(&mut Value)) {
     let before = resource("User", &person());
@@ -97,7 +97,7 @@ fn paths_reach_into_extensions() {
         it[ENTERPRISE]["department"] = "T".into();
     });
     check(&json!({"op":"add","path":path("manager.value"),"value":"m2"}), &[], |it| {
-        // The reference to the manager before does not stay behind.
+        // The reference to the previous manager is removed.
         it[ENTERPRISE]["manager"] = json!({ "value": "m2" });
     });
     check(&json!({"op":"remove","path":path("manager")}), &[], |it| {
@@ -112,7 +112,7 @@ fn paths_reach_into_extensions() {
 }
 
 #[test]
-fn schemas_follow_what_is_there() {
+fn schemas_follow_the_attributes_of_the_resource() {
     let before = resource("User", &json!({ "userName": "x" }));
     let operation = json!([{"op":"add","path":format!("{ENTERPRISE}:division"),"value":"D"}]);
     let after = run("User", &before, &operation, &mut Reading::new(Dialect::Strict)).unwrap();
@@ -175,7 +175,7 @@ fn a_new_primary_demotes_the_old_one() {
 }
 
 #[test]
-fn what_is_there_is_not_added_again() {
+fn an_existing_value_is_not_added_again() {
     check(
         &json!({"op":"add","path":"emails","value":{"value":"B@work","type":"WORK"}}),
         &[],
@@ -193,7 +193,7 @@ fn what_is_there_is_not_added_again() {
 }
 
 #[test]
-fn okta_is_understood() {
+fn operations_of_okta_are_applied() {
     check(&json!({"op":"replace","value":{"active":false}}), &[Leniency::Pathless], |it| {
         it["active"] = false.into();
     });
@@ -210,7 +210,7 @@ fn okta_is_understood() {
 }
 
 #[test]
-fn entra_is_understood() {
+fn operations_of_entra_are_applied() {
     check(
         &json!({"op":"Replace","path":"active","value":"False"}),
         &[Leniency::OperationCase, Leniency::StringForBoolean],
@@ -245,7 +245,7 @@ fn entra_is_understood() {
 }
 
 #[test]
-fn a_manager_comes_in_many_shapes() {
+fn a_manager_is_set_by_each_form_that_clients_send() {
     let manager =
         |value: Value| json!({"op":"add","path":format!("{ENTERPRISE}:manager"),"value":value});
     let becomes = |manager: Value| move |it: &mut Value| it[ENTERPRISE]["manager"] = manager;

@@ -1,4 +1,4 @@
-//! Paths: reading, printing, and those of public test suites.
+//! Paths: parsing, printing, and the paths of public test suites.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn check(text: &str, schema: Option<&str>, attribute: &str, sub: Option<&str>) {
 }
 
 #[test]
-fn attribute_paths_are_taken_apart() {
+fn attribute_paths_are_split() {
     let user = "urn:ietf:params:scim:schemas:core:2.0:User";
     check("userName", None, "userName", None);
     check(" userName ", None, "userName", None);
@@ -28,7 +28,7 @@ fn attribute_paths_are_taken_apart() {
 }
 
 #[test]
-fn what_is_not_a_path_is_invalid_path() {
+fn a_text_that_is_not_a_path_is_invalid_path() {
     for text in
         ["", " ", ".", "a.", ".a", "a.b.c", "1a", "a b", "a:b", ":a", "urn:x:", "$", "a[b]", "ä"]
     {
@@ -58,7 +58,7 @@ fn check_patch(text: &str, attribute: &str, filter: Option<&str>, printed: &str)
 }
 
 #[test]
-fn patch_paths_are_taken_apart() {
+fn patch_paths_are_split() {
     check_patch("members", "members", None, "members");
     check_patch("name.familyName", "name.familyName", None, "name.familyName");
     check_patch(
@@ -82,7 +82,7 @@ fn refuse(text: &str, error: fn(String) -> Error, detail: &str) {
 }
 
 #[test]
-fn broken_patch_paths_say_where() {
+fn a_syntax_error_in_a_patch_path_names_its_position() {
     let name = "an attribute name, like userName or name.familyName";
     let path: fn(String) -> Error = |detail| Error::invalid_path(detail);
     let filter: fn(String) -> Error = |detail| Error::invalid_filter(detail);
@@ -109,14 +109,14 @@ fn broken_patch_paths_say_where() {
     );
 }
 
-/// The rows of `paths.json` that are read otherwise here, and why.
+/// Rows of `tests/fixtures/scim/paths.json` with another result in muster, and why.
 const OTHERWISE: [(&str, &str); 1] = [(
     "emails[invalid eq \"work\"]",
-    "RFC 7644 §3.4.2.1: an undefined attribute has no value, so nothing is found, but it is read",
+    "RFC 7644 §3.4.2.1: an undefined attribute has no value, so nothing matches, but the path is valid",
 )];
 
 #[test]
-fn the_paths_of_public_test_suites_are_read() {
+fn the_paths_of_public_test_suites_are_parsed() {
     let text =
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/scim/paths.json"));
     let rows: serde_json::Value = serde_json::from_str(text).unwrap();
@@ -130,7 +130,7 @@ fn the_paths_of_public_test_suites_are_read() {
         let against_schema = row["kind"].as_str().unwrap().contains("schema");
         let valid = if against_schema { defined } else { path.is_ok() };
         let otherwise = OTHERWISE.iter().any(|(path, _)| *path == text);
-        // Where the suite does not say, the path is one of the RFC's.
+        // A row without `valid` is a path of the RFC.
         let expected = row["valid"].as_bool().unwrap_or(true) != otherwise;
         assert_eq!(valid, expected, "{text}: {path:?}");
         checked += 1;

@@ -1,4 +1,4 @@
-//! What is shown of a user, by what is asked for.
+//! The attributes of a user that each projection shows.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ fn user() -> Value {
     })
 }
 
-/// Which of the user is left, apart from `schemas` and `id`.
+/// Compares the shown attributes, apart from `schemas` and `id`.
 #[track_caller]
 fn check(attributes: Option<&str>, excluded: Option<&str>, expected: &Value) {
     let schemas = Schemas::standard();
@@ -34,7 +34,7 @@ fn check(attributes: Option<&str>, excluded: Option<&str>, expected: &Value) {
 }
 
 #[test]
-fn by_default_everything_is_shown_but_what_is_never_returned() {
+fn by_default_all_attributes_are_shown_except_those_never_returned() {
     let mut expected = user();
     let object = expected.as_object_mut().unwrap();
     object.retain(|key, _| !["schemas", "id", "password"].contains(&key.as_str()));
@@ -44,7 +44,7 @@ fn by_default_everything_is_shown_but_what_is_never_returned() {
 }
 
 #[test]
-fn attributes_are_shown_by_name_only() {
+fn only_named_attributes_are_shown() {
     check(Some("userName"), None, &json!({ "userName": "bjensen" }));
     check(Some("USERNAME, password,nothing"), None, &json!({ "userName": "bjensen" }));
     check(Some("nothing"), None, &json!({}));
@@ -86,7 +86,7 @@ fn excluded_attributes_are_left_out() {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused() {
+fn an_invalid_projection_is_refused() {
     let schemas = Schemas::standard();
     let user_type = schemas.by_name("User").unwrap();
     let refused = |attributes, excluded| {
@@ -100,7 +100,7 @@ fn what_cannot_be_read_is_refused() {
 }
 
 #[test]
-fn what_is_kept_elsewhere_is_loaded_only_if_it_is_shown() {
+fn attributes_stored_elsewhere_are_loaded_only_if_they_are_shown() {
     let schemas = Schemas::standard();
     let group = schemas.by_name("Group").unwrap();
     let parse = |attributes, excluded| Projection::parse(attributes, excluded, group).unwrap();
@@ -117,7 +117,7 @@ fn what_is_kept_elsewhere_is_loaded_only_if_it_is_shown() {
 }
 
 #[test]
-fn what_is_returned_on_request_is_shown_by_name() {
+fn an_attribute_returned_on_request_is_shown_by_name() {
     let mut group = ResourceType::clone(Schemas::standard().by_name("Group").unwrap());
     let mut schema = (*group.schema).clone();
     schema.attributes[0].returned = Returned::Request;
@@ -135,7 +135,7 @@ fn what_is_returned_on_request_is_shown_by_name() {
 }
 
 #[test]
-fn the_partial_answer_of_the_rfc_is_what_is_left_of_its_full_user() {
+fn the_partial_answer_of_the_rfc_is_a_projection_of_its_full_user() {
     let mut full = rfc("rfc7643-8.2-user-full");
     let schemas = Schemas::standard();
     let user_type = schemas.by_name("User").unwrap();

@@ -1,4 +1,4 @@
-//! Whole answers, to the byte and by meaning.
+//! Complete answers, compared by bytes and by meaning.
 
 use serde_json::json;
 
@@ -47,13 +47,13 @@ fn a_document_is_served_as_it_is_stored() {
     assert_eq!(
         render("User", &stored(document, None), None, Some("meta")),
         document,
-        "what is not loaded is left out"
+        "attributes that are not loaded are left out"
     );
     assert_eq!(render("User", &stored("{}", Some("[]")), None, Some("meta")), r#"{"groups":[]}"#);
 }
 
 #[test]
-fn references_are_made_whole_and_names_are_left_alone() {
+fn references_are_completed_and_names_are_unchanged() {
     let groups = r#"[{"value":"g-1","$ref":"/Groups/g-1","display":"\"$ref\":\"x"}]"#;
     let whole = groups.replace("/Groups", &format!("{BASE}/Groups"));
     let stored = stored(r#"{"id":"u-1"}"#, Some(groups));
@@ -69,7 +69,8 @@ fn references_are_made_whole_and_names_are_left_alone() {
 
 #[test]
 fn excluded_members_leave_the_text_as_it_is() {
-    // clients.md 7.1: Entra ID always reads groups so. The space shows that nothing was parsed.
+    // Entra always reads groups so (`tests/fixtures/conversations/entra/group.json`). The extra
+    // space shows that the document was not parsed.
     let document = r#"{ "id":"u-1"}"#;
     let text = render("Group", &stored(document, Some("[]")), None, Some("members"));
     assert!(text.starts_with(r#"{ "id":"u-1","meta":{"resourceType":"Group""#), "{text}");
@@ -78,7 +79,7 @@ fn excluded_members_leave_the_text_as_it_is() {
 }
 
 #[test]
-fn a_projection_covers_what_is_kept_beside_the_document() {
+fn a_projection_covers_attributes_stored_beside_the_document() {
     let document = r#"{"schemas":["urn:x"],"id":"u-1","userName":"b","title":"t"}"#;
     let groups = r#"[{"value":"g-1","display":"d"}]"#;
     assert_eq!(
@@ -96,14 +97,14 @@ fn a_projection_covers_what_is_kept_beside_the_document() {
 }
 
 #[test]
-fn what_is_inserted_is_escaped() {
+fn inserted_texts_are_escaped() {
     let text = render("User", &Stored { id: "a\"\\\n", ..stored("{}", None) }, None, None);
     let served: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(served["meta"]["location"], json!(format!("{BASE}/Users/a\"\\\n")));
 }
 
 #[test]
-fn location_and_version_are_what_meta_says() {
+fn location_and_version_equal_those_in_meta() {
     let schemas = Schemas::standard();
     let user = schemas.by_name("User").unwrap();
     let served: Value =

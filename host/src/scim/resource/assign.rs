@@ -1,36 +1,36 @@
-//! Assignments: one attribute's value written into, merged with or taken out of a document.
+//! Assignments: write, merge or remove the value of one attribute in a document.
 
 use serde_json::{Map, Value};
 
 use super::list;
-use super::target::Place;
+use super::target::AttributePlace;
 use super::value::{canonical, hollow, is_foreign, many, mismatch, one, single, sub_place};
 use crate::scim::Error;
 use crate::scim::dialect::Leniency;
 use crate::scim::reading::Reading;
 
-/// How a value meets the one that is there.
+/// How a new value is combined with the present one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::scim) enum How {
+pub(in crate::scim) enum WriteMode {
     /// RFC 7644 §3.5.2.1: lists grow, everything else is replaced.
     Add,
     /// RFC 7644 §3.5.2.3: lists are replaced too.
     Replace,
 }
 
-/// Writes a value, at its leaf's name, into the object that holds the leaf.
+/// Writes a value into the object that holds the attribute or sub-attribute.
 pub(super) fn write(
     holder: &mut Map<String, Value>,
-    place: Place<'_>,
-    how: How,
+    place: AttributePlace<'_>,
+    mode: WriteMode,
     raw: &Value,
     r: &mut Reading,
 ) -> Result<(), Error> {
     let leaf = place.leaf();
     if leaf.multi_valued {
-        return match how {
-            How::Add => extend(holder, place, raw, r),
-            How::Replace => {
+        return match mode {
+            WriteMode::Add => extend(holder, place, raw, r),
+            WriteMode::Replace => {
                 let value = canonical(place, raw, r)?;
                 if !is_foreign(place, raw) {
                     put(holder, &leaf.name, value);
@@ -49,12 +49,11 @@ pub(super) fn write(
     }
 }
 
-/// Writes a sub-attribute into the object that holds the attribute: into the one complex value,
-/// or into each value of a list.
+/// Writes a sub-attribute: into the one complex value, or into each value of a list.
 pub(super) fn write_sub(
     holder: &mut Map<String, Value>,
-    place: Place<'_>,
-    how: How,
+    place: AttributePlace<'_>,
+    mode: WriteMode,
     raw: &Value,
     r: &mut Reading,
 ) -> Result<(), Error> {
@@ -63,10 +62,10 @@ pub(super) fn write_sub(
         let whole = holder.entry(name).or_insert_with(|| Map::new().into());
         let whole = whole.as_object_mut().ok_or_else(|| no_sub_attributes(place))?;
         let before = whole.get("value").cloned();
-        write(whole, place, how, raw, r)?;
+        write(whole, place, mode, raw, r)?;
         settle(
             holder,
-            Place { sub: None, ..place },
+            AttributePlace { sub: None, ..place },
             before.as_ref(),
             place.leaf().name == "$ref",
             r,
@@ -78,7 +77,7 @@ pub(super) fn write_sub(
         return begin(holder, place, raw, r);
     };
     let every: Vec<usize> = (0..values.len()).collect();
-    write_into(values, &every, place, how, raw, r)?;
+    write_into(values, &every, place, mode, raw, r)?;
     list::distinct(place, values);
     Ok(())
 }
@@ -87,14 +86,14 @@ pub(super) fn write_sub(
 pub(super) fn write_into(
     values: &mut [Value],
     chosen: &[usize],
-    place: Place<'_>,
-    how: How,
+    place: AttributePlace<'_>,
+    mode: WriteMode,
     raw: &Value,
     r: &mut Reading,
 ) -> Result<(), Error> {
     for at in chosen {
         let object = values[*at].as_object_mut().ok_or_else(|| no_sub_attributes(place))?;
-        write(object, place, how, raw, r)?;
+        write(object, place, mode, raw, r)?;
     }
     if place.leaf().name != "primary" {
         return Ok(());
@@ -104,8 +103,8 @@ pub(super) fn write_into(
     list::settle_primary(place, values, &raised)
 }
 
-/// Takes an attribute, or a sub-attribute of every value, out of the object that holds it.
-pub(super) fn erase(holder: &mut Map<String, Value>, place: Place<'_>) {
+/// Removes an attribute, or a sub-attribute of every value, from the object that holds it.
+pub(super) fn erase(holder: &mut Map<String, Value>, place: AttributePlace<'_>) {
     let name = &place.attribute.name;
     let Some(sub) = place.sub else {
         holder.shift_remove(name);
@@ -126,7 +125,7 @@ pub(super) fn erase(holder: &mut Map<String, Value>, place: Place<'_>) {
     sweep(holder, name);
 }
 
-/// Takes empty values out of an attribute, and the attribute out if nothing is left.
+/// Removes empty values of an attribute, and the attribute if nothing is left.
 pub(super) fn sweep(holder: &mut Map<String, Value>, name: &str) {
     let empty = |value: &Value| value.as_object().is_some_and(Map::is_empty);
     let left = match holder.get_mut(name) {
@@ -145,7 +144,7 @@ pub(super) fn sweep(holder: &mut Map<String, Value>, name: &str) {
 /// Adds to a list.
 fn extend(
     holder: &mut Map<String, Value>,
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     raw: &Value,
     r: &mut Reading,
 ) -> Result<(), Error> {
@@ -164,10 +163,11 @@ fn extend(
     }
 }
 
-/// Merges an object into a complex value: RFC 7644 §3.5.2.3 leaves alone what is not named.
+/// Merges an object into a complex value. RFC 7644 §3.5.2.3: sub-attributes that are not named are
+/// left unchanged.
 fn blend(
     holder: &mut Map<String, Value>,
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     raw: &Map<String, Value>,
     r: &mut Reading,
 ) -> Result<(), Error> {
@@ -186,11 +186,11 @@ fn blend(
     Ok(())
 }
 
-/// Puts a complex value in order after a change: a reference to what it was before goes, and so
-/// does the whole when nothing of it is left.
+/// Completes the change of a complex value: removes a reference to the previous `value`, and
+/// removes the whole value if it is empty.
 fn settle(
     holder: &mut Map<String, Value>,
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     before: Option<&Value>,
     referred: bool,
     r: &mut Reading,
@@ -205,19 +205,19 @@ fn settle(
     }
 }
 
-/// Begins a list with the one value that has this sub-attribute.
+/// Starts a list with one value that has this sub-attribute.
 fn begin(
     holder: &mut Map<String, Value>,
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     raw: &Value,
     r: &mut Reading,
 ) -> Result<(), Error> {
     if !r.allows(Leniency::CreateByFilter) {
-        // RFC 7644 §3.5.2: the path must yield something to operate on.
+        // RFC 7644 §3.5.2: without a value to operate on it is noTarget.
         return Err(Error::no_target(format!("{} has no value", place.attribute.name)));
     }
     let mut object = Map::new();
-    write(&mut object, place, How::Add, raw, r)?;
+    write(&mut object, place, WriteMode::Add, raw, r)?;
     if !object.is_empty() {
         holder.insert(place.attribute.name.clone(), vec![Value::Object(object)].into());
     }
@@ -236,6 +236,6 @@ fn put(holder: &mut Map<String, Value>, name: &str, value: Option<Value>) {
     }
 }
 
-fn no_sub_attributes(place: Place<'_>) -> Error {
+fn no_sub_attributes(place: AttributePlace<'_>) -> Error {
     Error::invalid_path(format!("{} has no sub-attributes", place.attribute.name))
 }

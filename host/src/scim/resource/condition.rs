@@ -1,24 +1,26 @@
-//! Conditions: the filters of PATCH paths, held against the schema before they choose anything.
+//! Conditions: the filters of PATCH paths, checked by the schema before they choose values.
 
 use std::borrow::Cow;
 
-use super::target::Place;
+use super::target::AttributePlace;
 use super::value::spelt_boolean;
 use crate::scim::dialect::Leniency;
 use crate::scim::reading::Reading;
 use crate::scim::schema::{Attribute, AttributeType};
 use crate::scim::{AttributePath, Error, Filter, Literal};
 
-/// The filter, checked, with booleans where strings spell them: Entra's
-/// `roles[primary eq "True"].value`.
+/// The checked filter, with booleans in place of strings that spell them, as in Entra's
+/// `roles[primary eq "True"].value` (`tests/fixtures/conversations/entra/default-mapping.json`).
 pub(super) fn typed<'f>(
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     filter: &'f Filter,
     r: &mut Reading,
 ) -> Result<Cow<'f, Filter>, Error> {
     if !place.attribute.multi_valued {
         let name = place.attribute.name.as_str();
-        return Err(Error::invalid_path(format!("{name} has one value: it takes no filter")));
+        return Err(Error::invalid_path(format!(
+            "{name} has a single value, so a filter cannot choose one"
+        )));
     }
     let filter = if spells_boolean(place, filter) && r.allows(Leniency::StringForBoolean) {
         Cow::Owned(unspelt(place, filter))
@@ -29,15 +31,15 @@ pub(super) fn typed<'f>(
     Ok(filter)
 }
 
-/// Checks that a filter makes sense for the values of an attribute, and that it names what they
-/// have: one that can never match would say that something was done when nothing could be.
+/// Checks that a filter makes sense for the values of an attribute and names its sub-attributes. If
+/// a filter that can never match were accepted, a 2xx would say that something was done.
 pub(super) fn check_selection(attribute: &Attribute, filter: &Filter) -> Result<(), Error> {
     filter.check_value(attribute)?;
     match unknown_name(attribute, filter) {
         None => Ok(()),
         Some(path) => {
             let name = &attribute.name;
-            Err(Error::invalid_filter(format!("{path} is no sub-attribute of {name}")))
+            Err(Error::invalid_filter(format!("{path} is not a sub-attribute of {name}")))
         }
     }
 }
@@ -52,7 +54,7 @@ fn unknown_name<'f>(attribute: &Attribute, filter: &'f Filter) -> Option<&'f Att
             let known = if attribute.is_complex() {
                 attribute.sub_attribute(&path.attribute).is_some()
             } else {
-                // A value that is not complex calls itself `value`.
+                // A value that is not complex is named `value`.
                 path.attribute.eq_ignore_ascii_case("value")
             };
             (!known).then_some(path)
@@ -60,7 +62,7 @@ fn unknown_name<'f>(attribute: &Attribute, filter: &'f Filter) -> Option<&'f Att
     }
 }
 
-fn spells_boolean(place: Place<'_>, filter: &Filter) -> bool {
+fn spells_boolean(place: AttributePlace<'_>, filter: &Filter) -> bool {
     match filter {
         Filter::And(left, right) | Filter::Or(left, right) => {
             spells_boolean(place, left) || spells_boolean(place, right)
@@ -75,7 +77,7 @@ fn spells_boolean(place: Place<'_>, filter: &Filter) -> bool {
     }
 }
 
-fn unspelt(place: Place<'_>, filter: &Filter) -> Filter {
+fn unspelt(place: AttributePlace<'_>, filter: &Filter) -> Filter {
     let within = |filter| Box::new(unspelt(place, filter));
     match filter {
         Filter::And(left, right) => Filter::And(within(left), within(right)),

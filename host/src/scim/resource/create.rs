@@ -1,32 +1,33 @@
-//! POST: a new resource from what a client sent (RFC 7644 §3.3).
+//! POST: a new resource from a request body (RFC 7644 §3.3).
 
 use serde_json::{Map, Value};
 
 use super::schemas::check_resource_schemas;
-use super::{Edit, How, MemberChange, MemberRef, Resource};
+use super::{Edit, MemberChange, MemberRef, Resource, WriteMode};
 use crate::scim::Error;
 use crate::scim::reading::Reading;
 use crate::scim::schema::ResourceType;
 
-/// A whole resource as a client sent it, with what is kept elsewhere beside it.
+/// A whole resource from a request, with what is stored beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
     /// The resource.
     pub resource: Resource,
-    /// The members, where the client named them; an empty list is nobody.
+    /// The members, if the client sent any; an empty list means no members.
     pub members: Option<Vec<MemberRef>>,
-    /// The password. Okta sends a random one with every new user (clients.md 1.4).
+    /// The password. Okta sends a random one with every new user:
+    /// `tests/fixtures/conversations/SOURCES.md`, "Okta: a new user comes with a random password".
     pub password: Option<String>,
 }
 
 /// Reads a new resource. It has no id yet; readOnly attributes are ignored.
 pub fn create(t: &ResourceType, body: &Value, r: &mut Reading) -> Result<Draft, Error> {
     let mut edit = Edit::new(t);
-    edit.write_object(object(t, body, r)?, How::Replace, r)?;
+    edit.write_object(object(t, body, r)?, WriteMode::Replace, r)?;
     finish(edit, None)
 }
 
-/// The body as an object whose `schemas` are in order.
+/// The body as an object, after checking its `schemas`.
 pub(super) fn object<'v>(
     t: &ResourceType,
     body: &'v Value,

@@ -1,11 +1,11 @@
-//! Edits: a document under change, with what is taken out of it on the way.
+//! Edits: a document under change, with the members and password that are taken out of it.
 
 use serde_json::{Map, Value};
 
-use super::assign::{How, erase, write, write_sub};
+use super::assign::{WriteMode, erase, write, write_sub};
 use super::member::{MEMBERS, MemberChange};
 use super::select::{erase_listed, erase_selected, write_selected};
-use super::target::{Place, Target};
+use super::target::{AttributePlace, PathTarget};
 use super::value::canonical;
 use super::{Resource, schemas, whole};
 use crate::scim::dialect::Leniency;
@@ -17,7 +17,7 @@ use crate::scim::{Error, Filter};
 mod keys;
 mod membership;
 
-/// What an edit is part of, where the rules differ.
+/// The kind of request that an edit belongs to, because their rules differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::scim) enum Origin {
     /// A whole resource: POST and PUT.
@@ -31,56 +31,58 @@ pub(in crate::scim) struct Edit<'t> {
     resource_type: &'t ResourceType,
     origin: Origin,
     document: Map<String, Value>,
-    /// What happens to the members, in order.
+    /// The changes of members, in order.
     pub(in crate::scim) members: Vec<MemberChange>,
     /// The new password.
     pub(in crate::scim) password: Option<String>,
 }
 
 impl<'t> Edit<'t> {
-    /// A new document.
+    /// An edit of an empty document.
     pub(in crate::scim) fn new(resource_type: &'t ResourceType) -> Self {
         let document = Map::new();
         let origin = Origin::Whole;
         Self { resource_type, origin, document, members: Vec::new(), password: None }
     }
 
-    /// A change of what is there.
+    /// An edit of an existing resource.
     pub(in crate::scim) fn of(resource_type: &'t ResourceType, before: &Resource) -> Self {
         let document = before.document.clone();
         Self { origin: Origin::Part, document, ..Self::new(resource_type) }
     }
 
-    /// What the path names in this type of resource; `None` if nothing.
-    fn target(&self, path: &PatchPath, r: &mut Reading) -> Option<Target<'t>> {
-        match Target::of_path(self.resource_type, &path.attribute, r) {
-            Target::Unknown => None,
+    /// What the path names in this type of resource; `None` if it names nothing.
+    fn target(&self, path: &PatchPath, r: &mut Reading) -> Option<PathTarget<'t>> {
+        match PathTarget::of_path(self.resource_type, &path.attribute, r) {
+            PathTarget::Unknown => None,
             target => Some(target),
         }
     }
 
-    /// Writes a value where a path says. Tells whether the type has such an attribute.
+    /// Writes a value at a path. Returns whether the type has such an attribute.
     pub(in crate::scim) fn write_at(
         &mut self,
         path: &PatchPath,
-        how: How,
+        mode: WriteMode,
         raw: &Value,
         r: &mut Reading,
     ) -> Result<bool, Error> {
         let Some(target) = self.target(path, r) else { return Ok(false) };
         match (target, raw) {
-            (Target::Place(place), _) => {
+            (PathTarget::Attribute(place), _) => {
                 refuse_read_only(place)?;
-                self.write(place, path.filter.as_ref(), how, raw, r)?;
+                self.write(place, path.filter.as_ref(), mode, raw, r)?;
             }
-            (Target::Extension(extension), _) => self.write_extension(extension, how, raw, r)?,
-            (_, Value::Object(object)) => self.write_object(object, how, r)?,
+            (PathTarget::Extension(extension), _) => {
+                self.write_extension(extension, mode, raw, r)?
+            }
+            (_, Value::Object(object)) => self.write_object(object, mode, r)?,
             _ => return Err(Error::invalid_path(format!("{path} names a whole schema"))),
         }
         Ok(true)
     }
 
-    /// Takes out what a path names. Tells whether the type has such an attribute.
+    /// Removes what a path names. Returns whether the type has such an attribute.
     pub(in crate::scim) fn remove_at(
         &mut self,
         path: &PatchPath,
@@ -88,12 +90,14 @@ impl<'t> Edit<'t> {
         r: &mut Reading,
     ) -> Result<bool, Error> {
         match self.target(path, r) {
-            None | Some(Target::Unknown) => return Ok(false),
-            Some(Target::Core) => {
+            None | Some(PathTarget::Unknown) => return Ok(false),
+            Some(PathTarget::Core) => {
                 return Err(Error::invalid_path(format!("{path} names a whole schema")));
             }
-            Some(Target::Extension(extension)) => self.remove_extension(extension)?,
-            Some(Target::Place(place)) => self.remove(place, path.filter.as_ref(), raw, r)?,
+            Some(PathTarget::Extension(extension)) => self.remove_extension(extension)?,
+            Some(PathTarget::Attribute(place)) => {
+                self.remove(place, path.filter.as_ref(), raw, r)?
+            }
         }
         Ok(true)
     }
@@ -101,34 +105,34 @@ impl<'t> Edit<'t> {
     /// Writes a value into an attribute or sub-attribute.
     fn write(
         &mut self,
-        place: Place<'t>,
+        place: AttributePlace<'t>,
         filter: Option<&Filter>,
-        how: How,
+        mode: WriteMode,
         raw: &Value,
         r: &mut Reading,
     ) -> Result<(), Error> {
         if is_members(place) {
-            return self.write_members(place, filter, how, raw, r);
+            return self.write_members(place, filter, mode, raw, r);
         }
         if place.attribute.returned == Returned::Never {
             return self.withhold(place, raw, r);
         }
         if is_schemas(place) {
-            // They are computed from what is there.
+            // `schemas` is computed from the document.
             return Ok(());
         }
         let holder = self.holder(place);
         match filter {
-            Some(filter) => write_selected(holder, place, filter, how, raw, r),
-            None if place.sub.is_some() => write_sub(holder, place, how, raw, r),
-            None => write(holder, place, how, raw, r),
+            Some(filter) => write_selected(holder, place, filter, mode, raw, r),
+            None if place.sub.is_some() => write_sub(holder, place, mode, raw, r),
+            None => write(holder, place, mode, raw, r),
         }
     }
 
-    /// Takes an attribute, values of it, or a sub-attribute out.
+    /// Removes an attribute, some of its values, or a sub-attribute.
     fn remove(
         &mut self,
-        place: Place<'t>,
+        place: AttributePlace<'t>,
         filter: Option<&Filter>,
         raw: &Value,
         r: &mut Reading,
@@ -138,17 +142,17 @@ impl<'t> Edit<'t> {
             return self.remove_members(place, filter, raw, r);
         }
         if place.attribute.returned == Returned::Never {
-            // It is not kept here, so nothing could be taken out.
+            // The document does not hold the password, so there is nothing to remove.
             return Err(Error::mutability(format!("{place} can be set, not removed")));
         }
-        // RFC 7644 §3.5.2.2: what is required cannot be removed.
+        // RFC 7644 §3.5.2.2: a required attribute cannot be removed.
         if place.leaf().required && (filter.is_none() || place.sub.is_some()) {
             return Err(Error::mutability(format!("{place} is required and cannot be removed")));
         }
         let named = !raw.is_null() && place.leaf().multi_valued && filter.is_none();
         if named && !r.allows(Leniency::RemoveByValue) {
             return Err(Error::invalid_value(format!(
-                "a remove takes no value: name the values of {place} by a filter in the path"
+                "remove takes no value: name the values of {place} by a filter in the path"
             )));
         }
         let holder = self.holder(place);
@@ -172,9 +176,14 @@ impl<'t> Edit<'t> {
         Ok(())
     }
 
-    /// Takes the password aside; anything else that is never returned is dropped, for nobody could
-    /// read it.
-    fn withhold(&mut self, place: Place<'t>, raw: &Value, r: &mut Reading) -> Result<(), Error> {
+    /// Takes the password out. Other attributes that are never returned are dropped, because they
+    /// could never be read.
+    fn withhold(
+        &mut self,
+        place: AttributePlace<'t>,
+        raw: &Value,
+        r: &mut Reading,
+    ) -> Result<(), Error> {
         let value = canonical(place, raw, r)?;
         if let (None, "password", Some(Value::String(password))) =
             (place.extension, place.attribute.name.as_str(), value)
@@ -184,8 +193,8 @@ impl<'t> Edit<'t> {
         Ok(())
     }
 
-    /// The object that holds an attribute: the document or an extension's.
-    fn holder(&mut self, place: Place<'_>) -> &mut Map<String, Value> {
+    /// The object that holds an attribute: the document, or that of an extension.
+    fn holder(&mut self, place: AttributePlace<'_>) -> &mut Map<String, Value> {
         let Some(schema) = place.extension else { return &mut self.document };
         if !self.document.get(&schema.id).is_some_and(Value::is_object) {
             self.document.insert(schema.id.clone(), Map::new().into());
@@ -194,7 +203,7 @@ impl<'t> Edit<'t> {
         object.expect("an extension's object was just put there")
     }
 
-    /// The resource, checked as a whole, after the one before if there was one.
+    /// The resource, checked as a whole, and against the one before if there was one.
     pub(in crate::scim) fn finish(
         mut self,
         before: Option<&Resource>,
@@ -215,25 +224,25 @@ impl<'t> Edit<'t> {
     }
 }
 
-/// RFC 7644 §3.5.2: a readOnly attribute is not for clients to change.
-fn refuse_read_only(place: Place<'_>) -> Result<(), Error> {
+/// RFC 7644 §3.5.2: clients cannot change readOnly attributes.
+fn refuse_read_only(place: AttributePlace<'_>) -> Result<(), Error> {
     if is_read_only(place) {
         return Err(Error::mutability(format!("{place} is readOnly")));
     }
     Ok(())
 }
 
-fn is_read_only(place: Place<'_>) -> bool {
+fn is_read_only(place: AttributePlace<'_>) -> bool {
     [Some(place.attribute), place.sub]
         .into_iter()
         .flatten()
         .any(|it| it.mutability == Mutability::ReadOnly)
 }
 
-fn is_members(place: Place<'_>) -> bool {
+fn is_members(place: AttributePlace<'_>) -> bool {
     place.extension.is_none() && place.attribute.multi_valued && place.attribute.name == MEMBERS
 }
 
-fn is_schemas(place: Place<'_>) -> bool {
+fn is_schemas(place: AttributePlace<'_>) -> bool {
     place.extension.is_none() && place.attribute.name == "schemas"
 }

@@ -1,22 +1,22 @@
-//! Lists: the values of a multi-valued attribute as a set, with one primary at most.
+//! Lists: the values of a multi-valued attribute as a set with at most one primary value.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::target::Place;
+use super::target::AttributePlace;
 use crate::scim::Error;
 use crate::scim::schema::Attribute;
 
-/// How many values an attribute may have. Members of groups are not counted: they are rows.
+/// The most values of an attribute. Members of groups are not counted, because they are rows.
 const MAX_VALUES: usize = 1000;
 
 /// Adds canonical values to a list.
 ///
-/// RFC 7644 §3.5.2.1: what is there already is not added again. RFC 7643 §2.4: nor is a second
-/// value of the same `type` and `value`; the first takes over what the new one says.
+/// RFC 7644 §3.5.2.1: an existing value is not added again. RFC 7643 §2.4: nor is a second value
+/// with the same `type` and `value`; its other sub-attributes are written into the first.
 pub(super) fn merge(
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     list: &mut Vec<Value>,
     incoming: Vec<Value>,
 ) -> Result<(), Error> {
@@ -45,11 +45,11 @@ pub(super) fn merge(
     Ok(())
 }
 
-/// Sees to it that one value at most is primary, now that these were made so.
+/// Keeps at most one value primary, after these were made primary.
 ///
-/// RFC 7643 §2.4: `primary` is true once at most. RFC 7644 §3.5.2: setting it clears the others.
+/// RFC 7643 §2.4: `primary` is true at most once. RFC 7644 §3.5.2: setting it clears the others.
 pub(super) fn settle_primary(
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     list: &mut [Value],
     raised: &[usize],
 ) -> Result<(), Error> {
@@ -61,15 +61,15 @@ pub(super) fn settle_primary(
             Ok(())
         }
         _ => Err(Error::invalid_value(format!(
-            "{} of {} values are primary; one at most can be",
+            "{} of {} values are primary; at most one can be",
             raised.len(),
             place.attribute.name
         ))),
     }
 }
 
-/// Takes out values that became the same as one before them.
-pub(super) fn distinct(place: Place<'_>, list: &mut Vec<Value>) {
+/// Removes values that became equal to one before them.
+pub(super) fn distinct(place: AttributePlace<'_>, list: &mut Vec<Value>) {
     let mut seen = HashSet::new();
     list.retain(|value| seen.insert(identity(place.attribute, value)));
 }
@@ -91,14 +91,13 @@ fn demote(value: &mut Value) {
 }
 
 fn overlay(present: &mut Value, value: Value) {
-    // A simple value of the same identity differs in case at most: the first stays.
+    // Equal simple values differ in case at most, so the first is kept.
     if let (Value::Object(present), Value::Object(value)) = (present, value) {
         present.extend(value);
     }
 }
 
-/// What makes a value the same as another: `type` and `value`; everything, where it has no
-/// `value`.
+/// The identity of a value: its `type` and `value`, or all sub-attributes if it has no `value`.
 fn identity(attribute: &Attribute, value: &Value) -> String {
     let mut identity = String::new();
     let Value::Object(object) = value else {

@@ -1,4 +1,4 @@
-//! Members of groups: they are rows elsewhere, so requests become references and changes.
+//! Members of groups: they are stored as rows, so requests become references and changes.
 
 use std::collections::HashSet;
 
@@ -16,25 +16,25 @@ pub(super) const MEMBERS: &str = "members";
 pub struct MemberRef {
     /// The id of the member.
     pub value: String,
-    /// Its name, as the client wrote it.
+    /// Its name, as the client sent it.
     pub display: Option<String>,
-    /// `User` or `Group`, where the client says so. Okta never does.
+    /// `User` or `Group`, if the client sent it. Okta never does:
+    /// `tests/fixtures/conversations/SOURCES.md`, "Okta: groups".
     pub kind: Option<String>,
 }
 
-/// One step in what happens to a group's members.
+/// One change of a group's members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberChange {
-    /// These are members too.
+    /// Adds members.
     Add(Vec<MemberRef>),
-    /// The members of these ids are none any more; those who were none are passed over.
+    /// Removes the members with these ids; ids that are not members are ignored.
     Remove(Vec<String>),
-    /// The members that match are none any more. The names in the filter are sub-attributes of
-    /// `members`.
+    /// Removes the members that match. The names in the filter are sub-attributes of `members`.
     RemoveWhere(Filter),
-    /// These are the members and nobody else.
+    /// Makes these the only members.
     Replace(Vec<MemberRef>),
-    /// Nobody is a member.
+    /// Removes all members.
     Clear,
 }
 

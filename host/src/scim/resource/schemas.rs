@@ -1,4 +1,4 @@
-//! The `schemas` of resources and messages: what must be said, and what is true.
+//! The `schemas` of resources and messages: checked in requests, computed for answers.
 
 use serde_json::{Map, Value};
 
@@ -21,7 +21,7 @@ pub(in crate::scim) fn check_message_schema(
     Err(Error::invalid_syntax(format!("schemas must contain {urn}")))
 }
 
-/// Checks what a resource says of its schemas: its own is there, and none that the type lacks.
+/// Checks the `schemas` of a resource: the type's own is there, and no unknown one.
 pub(super) fn check_resource_schemas(
     t: &ResourceType,
     body: &Map<String, Value>,
@@ -33,16 +33,17 @@ pub(super) fn check_resource_schemas(
             .as_str()
             .is_some_and(|urn| t.schema.id.eq_ignore_ascii_case(urn) || t.extension(urn).is_some());
         if !known && !r.allows(Leniency::UnknownSchema) {
-            let (urn, name) = (excerpt(urn.as_str().unwrap_or("what is no string")), &t.name);
-            return Err(Error::invalid_syntax(format!("{urn} is no schema of {name}")));
+            let (urn, name) =
+                (excerpt(urn.as_str().unwrap_or("a value that is not a string")), &t.name);
+            return Err(Error::invalid_syntax(format!("{urn} is not a schema of {name}")));
         }
     }
     Ok(())
 }
 
-/// Writes into the document the schemas that it truly has.
+/// Writes into the document the schemas that it has.
 ///
-/// RFC 7643 §3: the type's own, and that of each extension whose attributes are there.
+/// RFC 7643 §3: the type's own, and that of each extension with attributes.
 pub(super) fn write(t: &ResourceType, document: &mut Map<String, Value>) {
     let extensions = t.extensions.iter().map(|it| &it.schema.id);
     let present = extensions.filter(|id| document.contains_key(*id));

@@ -1,11 +1,11 @@
-//! Selections: the values of a list that a filter names, written or taken out.
+//! Selections: values of a list chosen by a filter, to be written or removed.
 
 use serde_json::{Map, Value};
 
-use super::assign::{How, sweep, write, write_into};
+use super::assign::{WriteMode, sweep, write, write_into};
 use super::condition::typed;
 use super::list;
-use super::target::Place;
+use super::target::AttributePlace;
 use super::value::{canonical, is_foreign, one};
 use crate::scim::dialect::Leniency;
 use crate::scim::reading::Reading;
@@ -15,9 +15,9 @@ use crate::scim::{Error, Filter, Literal, Operator};
 /// Writes into the values that match, or into the sub-attribute of each.
 pub(super) fn write_selected(
     holder: &mut Map<String, Value>,
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     filter: &Filter,
-    how: How,
+    mode: WriteMode,
     raw: &Value,
     r: &mut Reading,
 ) -> Result<(), Error> {
@@ -29,20 +29,20 @@ pub(super) fn write_selected(
     let name = &place.attribute.name;
     let Some(Value::Array(values)) = holder.get_mut(name) else { return Ok(()) };
     if place.sub.is_some() {
-        write_into(values, &chosen, place, how, raw, r)?;
+        write_into(values, &chosen, place, mode, raw, r)?;
     } else {
-        replace(values, &chosen, place, how, raw, r)?;
+        replace(values, &chosen, place, mode, raw, r)?;
     }
     list::distinct(place, values);
     sweep(holder, name);
     Ok(())
 }
 
-/// Takes out the values that match, or the sub-attribute of each. That none matches is no error:
-/// what was to go is gone.
+/// Removes the values that match, or the sub-attribute of each. It is no error if none matches,
+/// because nothing is left to remove.
 pub(super) fn erase_selected(
     holder: &mut Map<String, Value>,
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     filter: &Filter,
     r: &mut Reading,
 ) -> Result<(), Error> {
@@ -66,10 +66,10 @@ pub(super) fn erase_selected(
     Ok(())
 }
 
-/// Takes out of a list the values that say all that one of these says.
+/// Removes the values of a list that have all sub-attributes of one of these.
 pub(super) fn erase_listed(
     holder: &mut Map<String, Value>,
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     raw: &Value,
     r: &mut Reading,
 ) -> Result<(), Error> {
@@ -88,10 +88,10 @@ pub(super) fn erase_listed(
     Ok(())
 }
 
-/// The objects that hold the leaf.
+/// The objects that hold the attribute or sub-attribute.
 fn holders<'d>(
     holder: &'d mut Map<String, Value>,
-    place: Place<'_>,
+    place: AttributePlace<'_>,
 ) -> Vec<&'d mut Map<String, Value>> {
     if place.sub.is_none() {
         return vec![holder];
@@ -118,19 +118,21 @@ fn says_all(attribute: &Attribute, value: &Value, wanted: &Value) -> bool {
 fn replace(
     values: &mut [Value],
     chosen: &[usize],
-    place: Place<'_>,
-    how: How,
+    place: AttributePlace<'_>,
+    mode: WriteMode,
     raw: &Value,
     r: &mut Reading,
 ) -> Result<(), Error> {
     let new = match one(place, raw, r)? {
         Some(new) => new,
-        None if how == How::Add || is_foreign(place, raw) => return Ok(()),
+        None if mode == WriteMode::Add || is_foreign(place, raw) => return Ok(()),
         None => Value::Object(Map::new()),
     };
     for at in chosen {
-        match (how, &mut values[*at], &new) {
-            (How::Add, Value::Object(present), Value::Object(new)) => present.extend(new.clone()),
+        match (mode, &mut values[*at], &new) {
+            (WriteMode::Add, Value::Object(present), Value::Object(new)) => {
+                present.extend(new.clone())
+            }
             (_, present, new) => *present = new.clone(),
         }
     }
@@ -138,24 +140,25 @@ fn replace(
     list::settle_primary(place, values, raised)
 }
 
-/// Creates the value that the filter describes, as Entra expects.
+/// Creates the value that the filter describes, as Entra expects
+/// (`tests/fixtures/conversations/entra/address-made-by-filter.json`).
 fn create(
     holder: &mut Map<String, Value>,
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     filter: &Filter,
     raw: &Value,
     r: &mut Reading,
 ) -> Result<(), Error> {
-    let whole = Place { sub: None, ..place };
+    let whole = AttributePlace { sub: None, ..place };
     // RFC 7644 §3.5.2.3: a filter that matches nothing is noTarget.
     let no_target = || Error::no_target(format!("no value of {whole} matches {filter}"));
     let mut seed = Map::new();
-    if !sow(whole, filter, &mut seed, r)? || !r.allows(Leniency::CreateByFilter) {
+    if !write_conditions(whole, filter, &mut seed, r)? || !r.allows(Leniency::CreateByFilter) {
         return Err(no_target());
     }
     let created = if place.sub.is_some() {
         let mut object = Map::new();
-        write(&mut object, place, How::Add, raw, r)?;
+        write(&mut object, place, WriteMode::Add, raw, r)?;
         (!object.is_empty()).then_some(Value::Object(object))
     } else {
         one(whole, raw, r)?
@@ -178,18 +181,19 @@ fn create(
     values.map_or(Ok(()), |values| list::merge(whole, values, vec![created]))
 }
 
-/// Writes into a new value what a filter of `eq` and `and` says of it; tells whether it is one.
-fn sow(
-    place: Place<'_>,
+/// Writes the `eq` conditions of a filter into a new value. Returns whether the filter consists of
+/// `eq` and `and`.
+fn write_conditions(
+    place: AttributePlace<'_>,
     filter: &Filter,
     seed: &mut Map<String, Value>,
     r: &mut Reading,
 ) -> Result<bool, Error> {
     match filter {
-        Filter::And(left, right) => Ok(sow(place, left, seed, r)? && sow(place, right, seed, r)?),
+        Filter::And(left, right) => Ok(write_conditions(place, left, seed, r)? && write_conditions(place, right, seed, r)?),
         Filter::Compare(path, Operator::Eq, literal) => {
             let Some(sub) = place.within(&path.attribute) else {
-                // A value that is not complex calls itself `value`.
+                // A value that is not complex is named `value`.
                 return Ok(!place.attribute.is_complex());
             };
             if let Some(value) = canonical(sub, &json(literal), r)? {
@@ -203,7 +207,7 @@ fn sow(
 
 fn matching(
     holder: &Map<String, Value>,
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     filter: &Filter,
 ) -> Result<Vec<usize>, Error> {
     let mut chosen = Vec::new();

@@ -1,4 +1,4 @@
-//! Targets: what a name in a request means by the schema, whatever its case.
+//! Targets: what a name in a request means by the schema, in any case.
 
 use std::fmt;
 
@@ -9,35 +9,35 @@ use crate::scim::schema::{Attribute, Extension, ResourceType, Schema, common_att
 
 /// What a path or key names.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Target<'t> {
-    /// The attributes of the type's own schema, all together.
+pub(super) enum PathTarget<'t> {
+    /// All attributes of the type's own schema.
     Core,
     /// An extension as a whole.
     Extension(&'t Extension),
     /// An attribute or a sub-attribute.
-    Place(Place<'t>),
-    /// Nothing that the type has.
+    Attribute(AttributePlace<'t>),
+    /// No attribute of the type.
     Unknown,
 }
 
-/// An attribute or sub-attribute, and where it stands.
+/// An attribute or sub-attribute, and the schema that defines it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'t> {
-    /// The extension that it belongs to; none for the type's own and the common ones.
+pub(super) struct AttributePlace<'t> {
+    /// The extension that it belongs to; `None` for the type's own and the common attributes.
     pub(super) extension: Option<&'t Schema>,
     /// The attribute.
     pub(super) attribute: &'t Attribute,
-    /// The sub-attribute, where one is meant.
+    /// The sub-attribute, if the path has one.
     pub(super) sub: Option<&'t Attribute>,
 }
 
-impl<'t> Place<'t> {
-    /// What is meant: the sub-attribute if there is one.
+impl<'t> AttributePlace<'t> {
+    /// The sub-attribute if there is one, else the attribute.
     pub(super) fn leaf(&self) -> &'t Attribute {
         self.sub.unwrap_or(self.attribute)
     }
 
-    /// The sub-attribute of this name within.
+    /// The sub-attribute of this name.
     pub(super) fn within(self, name: &str) -> Option<Self> {
         let sub = self.leaf().sub_attribute(name)?;
         Some(Self { sub: Some(sub), ..self })
@@ -45,7 +45,7 @@ impl<'t> Place<'t> {
 }
 
 /// The full name, in the schema's spelling.
-impl fmt::Display for Place<'_> {
+impl fmt::Display for AttributePlace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(schema) = self.extension {
             write!(f, "{}:", schema.id)?;
@@ -58,7 +58,7 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-impl<'t> Target<'t> {
+impl<'t> PathTarget<'t> {
     /// What a path names.
     pub(super) fn of_path(t: &'t ResourceType, path: &AttributePath, r: &mut Reading) -> Self {
         if path.schema.is_some() {
@@ -77,15 +77,15 @@ impl<'t> Target<'t> {
             Some(sub) => place.and_then(|it| it.within(sub)),
             None => place,
         };
-        place.map_or(Self::Unknown, Self::Place)
+        place.map_or(Self::Unknown, Self::Attribute)
     }
 
     /// What a key without colon, dot and bracket names.
     pub(super) fn of_name(t: &'t ResourceType, name: &str, r: &mut Reading) -> Self {
-        named(t, name, r).map_or(Self::Unknown, Self::Place)
+        named(t, name, r).map_or(Self::Unknown, Self::Attribute)
     }
 
-    /// The schema that a key spells.
+    /// The schema whose URN the key is.
     pub(super) fn of_urn(t: &'t ResourceType, key: &str) -> Option<Self> {
         if t.schema.id.eq_ignore_ascii_case(key) {
             return Some(Self::Core);
@@ -94,23 +94,23 @@ impl<'t> Target<'t> {
     }
 }
 
-/// As much of a client's word as an error repeats.
+/// The first 100 characters of a client's name, for error details.
 pub(super) fn excerpt(word: &str) -> &str {
     word.char_indices().nth(100).map_or(word, |(end, _)| &word[..end])
 }
 
-fn named<'t>(t: &'t ResourceType, name: &str, r: &mut Reading) -> Option<Place<'t>> {
+fn named<'t>(t: &'t ResourceType, name: &str, r: &mut Reading) -> Option<AttributePlace<'t>> {
     if let Some(attribute) = core(t, name) {
-        return Some(Place { extension: None, attribute, sub: None });
+        return Some(AttributePlace { extension: None, attribute, sub: None });
     }
     let found = t.extensions.iter().find_map(|it| extended(it, name))?;
     r.allows(Leniency::UnqualifiedExtension).then_some(found)
 }
 
-fn qualified<'t>(t: &'t ResourceType, urn: &str, name: &str) -> Option<Place<'t>> {
+fn qualified<'t>(t: &'t ResourceType, urn: &str, name: &str) -> Option<AttributePlace<'t>> {
     if t.schema.id.eq_ignore_ascii_case(urn) {
         let attribute = core(t, name)?;
-        return Some(Place { extension: None, attribute, sub: None });
+        return Some(AttributePlace { extension: None, attribute, sub: None });
     }
     extended(t.extension(urn)?, name)
 }
@@ -119,8 +119,8 @@ fn core<'t>(t: &'t ResourceType, name: &str) -> Option<&'t Attribute> {
     t.schema.attribute(name).or_else(|| common_attribute(name))
 }
 
-fn extended<'t>(extension: &'t Extension, name: &str) -> Option<Place<'t>> {
+fn extended<'t>(extension: &'t Extension, name: &str) -> Option<AttributePlace<'t>> {
     let schema = &*extension.schema;
     let attribute = schema.attribute(name)?;
-    Some(Place { extension: Some(schema), attribute, sub: None })
+    Some(AttributePlace { extension: Some(schema), attribute, sub: None })
 }

@@ -1,4 +1,4 @@
-//! What becomes of whole resources, case by case.
+//! Whole resources, case by case.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn post(kind: &str, body: &Value, r: &mut Reading) -> Result<Draft, Error> {
     create(Schemas::standard().by_name(kind).unwrap(), body, r)
 }
 
-/// A body with this and what every user has.
+/// A body with these attributes and those that every user has.
 fn user(more: Value) -> Value {
     let mut body = json!({ "schemas": [USER], "userName": "babs" });
     let Value::Object(more) = more else { panic!("attributes are an object") };
@@ -24,8 +24,8 @@ fn user(more: Value) -> Value {
     body
 }
 
-/// A user with this becomes a user with that, needing these leniencies, and is refused strictly
-/// if it needs any.
+/// A user sent with `sent` is stored with `kept` and needs these leniencies; the strict dialect
+/// refuses it if it needs any.
 #[track_caller]
 fn check(sent: &Value, fired: &[Leniency], kept: Value) {
     let mut reading = Reading::new(Dialect::Generic);
@@ -68,7 +68,7 @@ fn null_and_the_empty_list_are_unassigned() {
 }
 
 #[test]
-fn what_is_read_only_is_ignored() {
+fn read_only_attributes_are_ignored() {
     check(
         &json!({ "id": "7", "meta": { "resourceType": "User" }, "groups": [{ "value": "7" }],
             ENTERPRISE: { "manager": { "value": "7", "displayName": "John" } } }),
@@ -78,7 +78,7 @@ fn what_is_read_only_is_ignored() {
 }
 
 #[test]
-fn types_are_bent_where_the_dialect_bends_them() {
+fn values_of_the_wrong_type_are_converted_if_the_dialect_allows_it() {
     check(&json!({ "active": "False" }), &[Leniency::StringForBoolean], json!({ "active": false }));
     check(&json!({ "active": "" }), &[Leniency::EmptyForUnassigned], json!({}));
     check(
@@ -122,7 +122,7 @@ fn types_are_bent_where_the_dialect_bends_them() {
 }
 
 #[test]
-fn schemas_are_told_truthfully() {
+fn schemas_are_computed_from_the_attributes() {
     check(&json!({ "schemas": [ENTERPRISE, USER] }), &[], json!({}));
     check(
         &json!({ ENTERPRISE: { "division": "D" } }),
@@ -154,13 +154,13 @@ fn values_are_a_set() {
 }
 
 #[test]
-fn an_extension_may_say_what_it_is_made_of() {
+fn an_extension_may_contain_schemas() {
     let said = json!({ ENTERPRISE: { "schemas": [ENTERPRISE], "division": "D" } });
     check(&said, &[], json!({ ENTERPRISE: { "division": "D" } }));
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn an_error_names_the_attribute() {
     let wrong = |more, detail: &str| refuse(&user(more), &Error::invalid_value(detail));
     wrong(json!({ "active": 1 }), "active must be true or false; the value sent is a number");
     wrong(json!({ "title": {} }), "title must be a string; the value sent is an object");
@@ -189,14 +189,14 @@ fn what_is_wrong_is_named() {
     wrong(json!({ "userName": null }), "userName is required");
     wrong(
         json!({ "emails": [{ "value": "a", "primary": true }, { "value": "b", "primary": true }] }),
-        "2 of emails values are primary; one at most can be",
+        "2 of emails values are primary; at most one can be",
     );
     refuse(&json!([]), &Error::invalid_syntax("The body must be a JSON object: a User"));
     refuse(&user(json!({ "USERNAME": "b" })), &Error::invalid_syntax("userName is given twice"));
 }
 
 #[test]
-fn what_is_kept_elsewhere_is_taken_out() {
+fn passwords_and_members_are_taken_out_of_the_document() {
     let mut reading = Reading::new(Dialect::Strict);
     let draft = post("User", &user(json!({ "password": "1mz050nq" })), &mut reading).unwrap();
     assert_eq!(draft.password.as_deref(), Some("1mz050nq"));
@@ -234,7 +234,7 @@ fn put(before: &Resource, body: &Value) -> Result<Draft, Error> {
 }
 
 #[test]
-fn a_put_clears_what_it_leaves_out_save_id_and_active() {
+fn a_put_clears_attributes_that_it_leaves_out_except_id_and_active() {
     let sent = user(
         json!({ "active": false, "title": "T", "externalId": "x", ENTERPRISE: { "division": "D" } }),
     );
@@ -251,7 +251,7 @@ fn a_put_clears_what_it_leaves_out_save_id_and_active() {
 }
 
 #[test]
-fn what_okta_was_given_it_may_put_back() {
+fn okta_may_put_back_any_representation_that_it_read() {
     let before = user(
         json!({ "name": { "middleName": "" }, "emails": [{ "value": "b", "display": "b", "primary": true }] }),
     );

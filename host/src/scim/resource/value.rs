@@ -1,19 +1,19 @@
-//! Values: what arrives is checked against its attribute's type and brought into canonical form.
+//! Values: checked against the type of their attribute and converted into canonical form.
 
 use serde_json::{Map, Value};
 
 use super::list;
-use super::target::{Place, excerpt};
+use super::target::{AttributePlace, excerpt};
 use crate::scim::Error;
 use crate::scim::dialect::Leniency;
 use crate::scim::reading::Reading;
 use crate::scim::schema::{AttributeType, Mutability};
 
-/// The canonical value of an attribute; nothing where it is unassigned.
+/// The canonical value of an attribute; `None` if it is unassigned.
 ///
 /// RFC 7643 §2.5: null, the empty list and unassigned are the same state.
 pub(super) fn canonical(
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     raw: &Value,
     r: &mut Reading,
 ) -> Result<Option<Value>, Error> {
@@ -26,7 +26,11 @@ pub(super) fn canonical(
 }
 
 /// The canonical values of a list for a multi-valued attribute.
-pub(super) fn many(place: Place<'_>, raw: &Value, r: &mut Reading) -> Result<Vec<Value>, Error> {
+pub(super) fn many(
+    place: AttributePlace<'_>,
+    raw: &Value,
+    r: &mut Reading,
+) -> Result<Vec<Value>, Error> {
     match raw {
         Value::Array(items) => {
             items.iter().filter_map(|item| one(place, item, r).transpose()).collect()
@@ -39,9 +43,9 @@ pub(super) fn many(place: Place<'_>, raw: &Value, r: &mut Reading) -> Result<Vec
     }
 }
 
-/// The value for a single-valued attribute, out of a list of one where the dialect allows.
+/// The value for a single-valued attribute, from a list of one if the dialect allows it.
 pub(super) fn single<'v>(
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     raw: &'v Value,
     r: &mut Reading,
 ) -> Result<&'v Value, Error> {
@@ -56,7 +60,11 @@ pub(super) fn single<'v>(
 }
 
 /// One canonical value.
-pub(super) fn one(place: Place<'_>, raw: &Value, r: &mut Reading) -> Result<Option<Value>, Error> {
+pub(super) fn one(
+    place: AttributePlace<'_>,
+    raw: &Value,
+    r: &mut Reading,
+) -> Result<Option<Value>, Error> {
     let kind = place.leaf().kind;
     match raw {
         Value::Null => return Ok(None),
@@ -86,9 +94,9 @@ pub(super) fn one(place: Place<'_>, raw: &Value, r: &mut Reading) -> Result<Opti
     value.map(Some).ok_or_else(|| mismatch(place, expectation(kind), raw))
 }
 
-/// A complex value: sub-attributes in the schema's spelling, readOnly ones left out.
+/// A complex value: sub-attributes in the schema's spelling, without readOnly ones.
 fn complex(
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     raw: &Map<String, Value>,
     r: &mut Reading,
 ) -> Result<Option<Value>, Error> {
@@ -102,12 +110,12 @@ fn complex(
     Ok((!object.is_empty() && !hollow(place, &object, r)).then_some(Value::Object(object)))
 }
 
-/// Which sub-attribute a key of a complex value names; none if it is to be passed over.
+/// The sub-attribute that a key of a complex value names; `None` if the key is to be ignored.
 pub(super) fn sub_place<'t>(
-    place: Place<'t>,
+    place: AttributePlace<'t>,
     key: &str,
     r: &mut Reading,
-) -> Result<Option<Place<'t>>, Error> {
+) -> Result<Option<AttributePlace<'t>>, Error> {
     match place.within(key) {
         // RFC 7644 §3.3 and §3.5.1: readOnly values are ignored.
         Some(sub) if sub.leaf().mutability == Mutability::ReadOnly => Ok(None),
@@ -119,9 +127,9 @@ pub(super) fn sub_place<'t>(
     }
 }
 
-/// Whether an object, or each of a list, has content and none that the attribute has: then it is
-/// passed over, for it cannot mean that what is there shall go.
-pub(super) fn is_foreign(place: Place<'_>, raw: &Value) -> bool {
+/// Whether an object, or each of a list, has members and none of them is a sub-attribute. Such a
+/// value is ignored, because it cannot mean that the present value is to be removed.
+pub(super) fn is_foreign(place: AttributePlace<'_>, raw: &Value) -> bool {
     match raw {
         Value::Array(items) => {
             !items.is_empty()
@@ -134,17 +142,21 @@ pub(super) fn is_foreign(place: Place<'_>, raw: &Value) -> bool {
     }
 }
 
-/// Whether an empty string stands where a sub-attribute is required: then the whole is unassigned,
-/// like the manager that Entra clears.
-pub(super) fn hollow(place: Place<'_>, object: &Map<String, Value>, r: &mut Reading) -> bool {
+/// Whether an empty string stands in place of a required sub-attribute. Then the whole value is
+/// unassigned, as when Entra clears a manager (`tests/fixtures/conversations/entra/manager.json`).
+pub(super) fn hollow(
+    place: AttributePlace<'_>,
+    object: &Map<String, Value>,
+    r: &mut Reading,
+) -> bool {
     let required = place.leaf().sub_attributes.iter().filter(|sub| sub.required);
     let empty = |value: &Value| value.as_str().is_some_and(str::is_empty);
     required.filter_map(|sub| object.get(&sub.name)).any(empty)
         && r.allows(Leniency::EmptyForUnassigned)
 }
 
-/// What stands for the complex value whose `value` it is.
-fn bare(place: Place<'_>, raw: &Value, r: &mut Reading) -> Result<Option<Value>, Error> {
+/// The complex value that a bare `value` stands for.
+fn bare(place: AttributePlace<'_>, raw: &Value, r: &mut Reading) -> Result<Option<Value>, Error> {
     let scalar = raw.is_string() || raw.is_number();
     match place.within("value").filter(|_| scalar) {
         Some(value) if r.allows(Leniency::BareValue) => {
@@ -176,7 +188,7 @@ fn boolean(raw: &Value, r: &mut Reading) -> Option<Value> {
     }
 }
 
-/// The boolean that a string spells, whatever its case.
+/// The boolean that a string spells, in any case.
 pub(super) fn spelt_boolean(text: &str) -> Option<bool> {
     let is = |word| text.eq_ignore_ascii_case(word);
     if is("true") { Some(true) } else { is("false").then_some(false) }
@@ -202,7 +214,7 @@ fn is_base64(text: &str) -> bool {
         && digits.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
 }
 
-/// RFC 7643 §2.3.7: a URI, absolute or relative; RFC 3986 §2 says which characters it has.
+/// RFC 7643 §2.3.7: a URI, absolute or relative; RFC 3986 §2 lists the allowed characters.
 fn is_reference(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&b))
 }
@@ -220,8 +232,9 @@ fn expectation(kind: AttributeType) -> &'static str {
     }
 }
 
-/// The refusal of a value of the wrong type. It names what it got, and never shows it.
-pub(super) fn mismatch(place: Place<'_>, expected: &str, got: &Value) -> Error {
+/// The error for a value of the wrong type. It names the type of the value and not the value
+/// itself.
+pub(super) fn mismatch(place: AttributePlace<'_>, expected: &str, got: &Value) -> Error {
     let got = match got {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -1,13 +1,13 @@
-//! The resource as a whole: what must be there, and what must not change.
+//! Checks of the whole resource: required and immutable attributes.
 
 use serde_json::{Map, Value};
 
 use super::edit::Origin;
-use super::target::Place;
+use super::target::AttributePlace;
 use crate::scim::Error;
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Schema};
 
-/// Checks that every required attribute has a value (RFC 7643 §7), and that none is only spaces.
+/// Checks that every required attribute has a value (RFC 7643 §7) that is not only spaces.
 pub(super) fn check_required(t: &ResourceType, document: &Map<String, Value>) -> Result<(), Error> {
     check_schema(&t.schema, None, document)?;
     for extension in &t.extensions {
@@ -27,7 +27,7 @@ fn check_schema(
     holder: &Map<String, Value>,
 ) -> Result<(), Error> {
     for attribute in &schema.attributes {
-        let place = Place { extension, attribute, sub: None };
+        let place = AttributePlace { extension, attribute, sub: None };
         let value = holder.get(&attribute.name);
         check_attribute(place, value)?;
         let values = match value {
@@ -36,17 +36,17 @@ fn check_schema(
             None => continue,
         };
         for object in values.iter().filter_map(Value::as_object) {
-            // RFC 7643 §4.3 has `$ref` required, but a server can tell it from `value`.
+            // RFC 7643 §4.3 requires `$ref`, but the server can derive it from `value`.
             let subs = attribute.sub_attributes.iter().filter(|sub| sub.name != "$ref");
             for sub in subs {
-                check_attribute(Place { sub: Some(sub), ..place }, object.get(&sub.name))?;
+                check_attribute(AttributePlace { sub: Some(sub), ..place }, object.get(&sub.name))?;
             }
         }
     }
     Ok(())
 }
 
-fn check_attribute(place: Place<'_>, value: Option<&Value>) -> Result<(), Error> {
+fn check_attribute(place: AttributePlace<'_>, value: Option<&Value>) -> Result<(), Error> {
     let leaf = place.leaf();
     if !leaf.required || leaf.mutability == Mutability::ReadOnly {
         return Ok(());
@@ -61,7 +61,7 @@ fn check_attribute(place: Place<'_>, value: Option<&Value>) -> Result<(), Error>
     }
 }
 
-/// Takes out extensions that have nothing left.
+/// Removes extensions without attributes.
 pub(super) fn drop_empty_extensions(t: &ResourceType, document: &mut Map<String, Value>) {
     for extension in &t.extensions {
         let id = &extension.schema.id;
@@ -71,7 +71,7 @@ pub(super) fn drop_empty_extensions(t: &ResourceType, document: &mut Map<String,
     }
 }
 
-/// Sees to it that what is immutable stays as it is.
+/// Keeps immutable attributes as they are.
 ///
 /// RFC 7644 §3.5.1: once set, the value sent must match; a PUT that leaves it out keeps it.
 pub(super) fn keep_immutable(
@@ -106,7 +106,7 @@ fn keep_schema(
     origin: Origin,
 ) -> Result<(), Error> {
     for attribute in &schema.attributes {
-        let place = Place { extension, attribute, sub: None };
+        let place = AttributePlace { extension, attribute, sub: None };
         keep(place, before, after, origin)?;
         if attribute.multi_valued || !attribute.sub_attributes.iter().any(is_immutable) {
             continue;
@@ -114,7 +114,7 @@ fn keep_schema(
         let pair = before.get(&attribute.name).zip(after.get_mut(&attribute.name));
         if let Some((Value::Object(before), Value::Object(after))) = pair {
             for sub in &attribute.sub_attributes {
-                keep(Place { sub: Some(sub), ..place }, before, after, origin)?;
+                keep(AttributePlace { sub: Some(sub), ..place }, before, after, origin)?;
             }
         }
     }
@@ -122,7 +122,7 @@ fn keep_schema(
 }
 
 fn keep(
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     before: &Map<String, Value>,
     after: &mut Map<String, Value>,
     origin: Origin,

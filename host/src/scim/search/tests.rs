@@ -1,4 +1,4 @@
-//! Searches as parameters and as bodies: both say the same.
+//! Searches as parameters and as bodies, which mean the same.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ fn body(members: &Value) -> Value {
 }
 
 #[test]
-fn a_search_says_what_parameters_say() {
+fn a_body_and_parameters_give_the_same_search() {
     let request = SearchRequest::of_parameters([
         ("FILTER", "userName sw \"a\""),
         ("sortBy", "name.familyName"),
@@ -38,7 +38,7 @@ fn a_search_says_what_parameters_say() {
     })));
     assert_eq!(request, same);
     let request = request.unwrap();
-    assert_eq!((request.page, request.count), (Wanted::Index(11), 5));
+    assert_eq!((request.page, request.count), (PageStart::Index(11), 5));
     assert!(request.sort.unwrap().descending);
 }
 
@@ -48,16 +48,16 @@ fn rfc7644_3_4_2_4_numbers_out_of_bounds_are_brought_into_them() {
         let request = SearchRequest::of_parameters([("startIndex", start), ("count", count)]);
         request.map(|it| (it.page, it.count)).unwrap()
     };
-    assert_eq!(page("0", "-1"), (Wanted::Index(1), 0));
-    assert_eq!(page("-7", "100000"), (Wanted::Index(1), LONGEST_PAGE));
+    assert_eq!(page("0", "-1"), (PageStart::Index(1), 0));
+    assert_eq!(page("-7", "100000"), (PageStart::Index(1), LONGEST_PAGE));
     let nothing = SearchRequest::of_parameters([("", ""); 0]).unwrap();
-    assert_eq!((nothing.page, nothing.count), (Wanted::Index(1), PAGE));
+    assert_eq!((nothing.page, nothing.count), (PageStart::Index(1), PAGE));
 }
 
 #[test]
 fn rfc9865_2_a_cursor_begins_empty_and_has_no_index_beside_it() {
     let first = SearchRequest::of_parameters([("cursor", "")]).unwrap();
-    assert_eq!(first.page, Wanted::Cursor(String::new()));
+    assert_eq!(first.page, PageStart::Cursor(String::new()));
     let both = SearchRequest::of_parameters([("cursor", ""), ("startIndex", "1")]).unwrap_err();
     assert_eq!(both.scim_type, Some(ScimType::InvalidValue));
     let long = SearchRequest::of_parameters([("cursor", ""), ("count", "501")]).unwrap_err();
@@ -72,7 +72,7 @@ fn refuse(wrong: &Value, word: &str) {
 }
 
 #[test]
-fn what_is_no_search_is_refused() {
+fn an_invalid_search_is_refused() {
     refuse(&json!([]), "SearchRequest");
     refuse(&json!({ "filter": "id pr" }), "schemas");
     refuse(&body(&json!({ "count": "5" })), "count");

@@ -1,4 +1,4 @@
-//! Answers: resources and lists as SCIM 1.1 has them.
+//! Answers: resources and lists in the form of SCIM 1.1.
 
 use std::fmt::Write;
 
@@ -78,7 +78,7 @@ fn meta(mut meta: Value) -> Value {
     meta
 }
 
-/// `$ref` came with SCIM 2.0.
+/// `$ref` was added in SCIM 2.0.
 fn without_references(mut values: Value) -> Value {
     for value in values.as_array_mut().into_iter().flatten() {
         if let Some(value) = value.as_object_mut() {

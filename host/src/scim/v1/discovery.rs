@@ -1,4 +1,4 @@
-//! What a server says about itself in SCIM 1.1, and to Okta's on-premises agent in either version.
+//! Discovery in SCIM 1.1, and for Okta's on-premises agent in either version.
 
 use serde_json::{Map, Value, json};
 
@@ -7,12 +7,13 @@ use crate::scim::discovery::{self, Support};
 use crate::scim::schema::{Attribute, ENTERPRISE_SCHEMA, Mutability, ResourceType};
 use crate::scim::{AttributeType, Schema, Schemas, Version};
 
-/// The schema of a list of schemas and resource types, as Okta's suite for SCIM 1.1 wants it.
+/// The schema of a list of schemas and resource types, as Okta's suite for SCIM 1.1 requires it.
 pub const LIST_SCHEMA: &str = "urn:scim:schemas:core:1.0:ListResponse";
-/// What Okta's on-premises agent reads its capabilities under (clients.md §2).
+/// The member that holds the capabilities for Okta's on-premises agent:
+/// `tests/fixtures/conversations/SOURCES.md`, "Okta: on-premises agent".
 pub const OKTA_CONFIG_SCHEMA: &str = "urn:okta:schemas:scim:providerconfig:1.0";
 
-/// What of a tenant Okta's on-premises agent can use.
+/// The features of a tenant that Okta's on-premises agent can use.
 #[derive(Clone, Copy, Debug)]
 pub struct Capabilities {
     /// Whether groups reach the app.
@@ -40,8 +41,8 @@ impl Capabilities {
     }
 }
 
-/// `/ServiceProviderConfigs` (Core §9), with what Okta's agent asks for. The agent asks for the
-/// plural under SCIM 2.0 as well.
+/// `/ServiceProviderConfigs` (Core §9) with the capabilities for Okta's agent, which reads this
+/// path under SCIM 2.0 as well.
 pub fn service_provider_configs(
     version: Version,
     base_url: &str,
@@ -64,22 +65,23 @@ pub fn service_provider_configs(
     config.to_string()
 }
 
-/// `/ResourceTypes`, which SCIM 1.1 lacks and Okta's suite for it reads (clients.md §3.3).
+/// `/ResourceTypes`, which SCIM 1.1 lacks and Okta's suite for it reads:
+/// `tests/fixtures/conversations/SOURCES.md`, "Okta: SPEC suite for SCIM 1.1".
 pub fn resource_types(base_url: &str, schemas: &Schemas) -> String {
     list(CORE_SCHEMA, schemas.iter().map(|it| resource_type_json(base_url, it)))
 }
 
-/// `/ResourceTypes/{id}`; none for an unknown id.
+/// `/ResourceTypes/{id}`; `None` for an unknown id.
 pub fn resource_type(base_url: &str, schemas: &Schemas, id: &str) -> Option<String> {
     schemas.by_name(id).map(|it| resource_type_json(base_url, it).to_string())
 }
 
-/// `/Schemas` (Core §10): one for each type of resource, its extensions included.
+/// `/Schemas` (Core §10): one for each resource type, with its extensions.
 pub fn schemas(base_url: &str, schemas: &Schemas) -> String {
     list(LIST_SCHEMA, schemas.iter().map(|it| schema_json(base_url, it)))
 }
 
-/// `/Schemas/{id}`; none for an unknown id.
+/// `/Schemas/{id}`; `None` for an unknown id.
 pub fn schema(base_url: &str, schemas: &Schemas, id: &str) -> Option<String> {
     let found = schemas.iter().find(|it| schema_id(it).eq_ignore_ascii_case(id))?;
     Some(schema_json(base_url, found).to_string())
@@ -123,7 +125,7 @@ fn schema_json(base_url: &str, t: &ResourceType) -> Value {
     })
 }
 
-/// The URN that an attribute is known under.
+/// The URN in SCIM 1.1 of an attribute's schema.
 fn urn<'s>(t: &ResourceType, schema: &'s Schema) -> &'s str {
     match schema.id.as_str() {
         ENTERPRISE_SCHEMA => ENTERPRISE_SCHEMA_V1,
@@ -132,7 +134,7 @@ fn urn<'s>(t: &ResourceType, schema: &'s Schema) -> &'s str {
     }
 }
 
-/// Core §10.1.
+/// The definition of an attribute (Core §10.1).
 fn attribute_json(urn: &str, it: &Attribute) -> Value {
     let mut json = characteristics(it);
     json.insert("schema".to_owned(), urn.into());
@@ -166,7 +168,7 @@ fn characteristics(it: &Attribute) -> Map<String, Value> {
     json
 }
 
-/// Core §4.1: there are no references.
+/// Core §4.1: there is no type `reference`.
 fn kind(kind: AttributeType) -> &'static str {
     match kind {
         AttributeType::String | AttributeType::Reference => "string",

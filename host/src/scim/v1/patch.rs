@@ -1,4 +1,4 @@
-//! PATCH by a partial resource (API §3.3.2), as the operations that it means in SCIM 2.0.
+//! PATCH by a partial resource (API §3.3.2), translated into operations of SCIM 2.0.
 
 use serde_json::{Map, Value};
 
@@ -10,16 +10,16 @@ use crate::scim::reading::Reading;
 use crate::scim::schema::{Attribute, Mutability, ResourceType};
 use crate::scim::{AttributePath, Error, Filter, Literal, Operator};
 
-/// The word that says what becomes of one value of a multi-valued attribute.
+/// The member that says whether a value of a multi-valued attribute is added or deleted.
 const OPERATION: &str = "operation";
 
-/// How many members one removal names; it bounds the depth of its filter.
+/// The most members of one removal; this bounds the depth of its filter.
 const SLICE: usize = 100;
 
-/// Reads a partial resource.
+/// Parses a partial resource.
 ///
-/// Attributes in `meta.attributes` are cleared first, then the rest is merged into what is there.
-/// What is read-only is passed over: Okta puts `id` into every body.
+/// Attributes in `meta.attributes` are cleared first, then the rest is merged into the resource.
+/// Read-only attributes are ignored: Okta sends `id` in every body.
 pub fn patch(t: &ResourceType, body: &Value, r: &mut Reading) -> Result<PatchRequest, Error> {
     let body = body.as_object().ok_or_else(|| {
         Error::invalid_syntax(format!("The body must be a JSON object: a part of a {}", t.name))
@@ -32,7 +32,8 @@ pub fn patch(t: &ResourceType, body: &Value, r: &mut Reading) -> Result<PatchReq
             if !r.allows(Leniency::UnknownAttribute) {
                 return Err(error);
             }
-            // What has an URN of its own need not be kept (clients.md §2).
+            // An extension with another URN need not be stored, such as a group's description:
+            // `tests/fixtures/conversations/okta-oin-v1/group-description.json`.
             unknown = unknown.or_else(|| (!key.contains(':')).then_some(error));
         }
     }
@@ -65,13 +66,13 @@ fn cleared(body: &Map<String, Value>) -> Result<Vec<String>, Error> {
 }
 
 struct Merge {
-    /// What is still to be cleared.
+    /// The attributes that are still to be cleared.
     cleared: Vec<String>,
     operations: Vec<Operation>,
 }
 
 impl Merge {
-    /// Takes one attribute of the body. The inner error is that there is no such attribute.
+    /// Adds one attribute of the body. The inner error says that the type has no such attribute.
     fn key(
         &mut self,
         t: &ResourceType,
@@ -85,7 +86,9 @@ impl Merge {
         }
         let Some(attribute) = t.attribute(None, key) else {
             let name = &t.name;
-            let detail = format!("{key} is not an attribute of {name}; a PATCH is a part of one");
+            let detail = format!(
+                "{key} is not an attribute of {name}; the body of a PATCH is a part of a {name}"
+            );
             return Ok(Err(Error::invalid_syntax(detail)));
         };
         if attribute.mutability == Mutability::ReadOnly || attribute.name == "schemas" {
@@ -104,7 +107,7 @@ impl Merge {
         Ok(Ok(()))
     }
 
-    /// Takes the values of a list: each is added, or taken out where it says so.
+    /// Reads the values of a list. Each is added, or removed if its `operation` says so.
     fn values(&mut self, attribute: &Attribute, raw: &Value) -> Result<(), Error> {
         let items = match raw {
             Value::Null => &[],
@@ -113,14 +116,14 @@ impl Merge {
         };
         let (mut added, mut deleted) = (Vec::new(), Vec::new());
         for item in items {
-            match said(attribute, item)? {
-                Said::Add(item) => added.push(item),
-                Said::Delete(filter) => deleted.push(filter),
+            match listed_value(attribute, item)? {
+                ListedValue::Add(item) => added.push(item),
+                ListedValue::Delete(filter) => deleted.push(filter),
             }
         }
         let path = AttributePath::new(&attribute.name);
         if self.takes_back(&attribute.name) {
-            // What is cleared in any case is not taken out one by one.
+            // The attribute is cleared, so its values need not be removed one by one.
             self.push(Op::Replace, path, None, added.into());
             return Ok(());
         }
@@ -133,7 +136,7 @@ impl Merge {
         Ok(())
     }
 
-    /// Whether the attribute was to be cleared, which then happens in another way.
+    /// Takes the attribute off the list of those to be cleared. Returns whether it was there.
     fn takes_back(&mut self, name: &str) -> bool {
         let before = self.cleared.len();
         self.cleared.retain(|it| !it.eq_ignore_ascii_case(name));
@@ -145,7 +148,7 @@ impl Merge {
         self.operations.push(Operation { op, path, value });
     }
 
-    /// API §3.3.2: what is cleared is cleared first.
+    /// API §3.3.2: attributes are cleared first.
     fn finish(self) -> Result<Vec<Operation>, Error> {
         let clear = |name: String| {
             let path = Some(PatchPath::parse(&name)?);
@@ -158,21 +161,24 @@ impl Merge {
     }
 }
 
-/// What one value of a list says.
-enum Said {
+/// A value of a list, by its operation.
+enum ListedValue {
     Add(Value),
     Delete(Filter),
 }
 
-fn said(attribute: &Attribute, item: &Value) -> Result<Said, Error> {
-    let Some(object) = item.as_object() else { return Ok(Said::Add(item.clone())) };
-    let Some(operation) = member(object, OPERATION) else { return Ok(Said::Add(item.clone())) };
+fn listed_value(attribute: &Attribute, item: &Value) -> Result<ListedValue, Error> {
+    let Some(object) = item.as_object() else { return Ok(ListedValue::Add(item.clone())) };
+    let Some(operation) = member(object, OPERATION) else {
+        return Ok(ListedValue::Add(item.clone()));
+    };
     let rest = object.iter().filter(|(key, _)| !key.eq_ignore_ascii_case(OPERATION));
     let rest: Map<String, Value> = rest.map(|(key, value)| (key.clone(), value.clone())).collect();
     match operation.as_str().map(str::to_ascii_lowercase).as_deref() {
-        Some("delete") => same(attribute, &rest).map(Said::Delete),
-        // OneLogin says so with every member that joins (clients.md §8).
-        Some("add") => Ok(Said::Add(rest.into())),
+        Some("delete") => same(attribute, &rest).map(ListedValue::Delete),
+        // OneLogin sends this with every member that joins:
+        // `tests/fixtures/conversations/onelogin-v1/group.json`.
+        Some("add") => Ok(ListedValue::Add(rest.into())),
         _ => Err(Error::invalid_value(format!(
             "{}: operation must be delete, or left out",
             attribute.name
@@ -180,9 +186,9 @@ fn said(attribute: &Attribute, item: &Value) -> Result<Said, Error> {
     }
 }
 
-/// The value that is meant: that of the same `value`, and of the same `type` where one is given,
-/// since the same address may be there for work and for home. Without `value` all that is given
-/// counts.
+/// A filter for the value to delete: the one with the same `value`, and the same `type` if one is
+/// given, because the same address may be there for work and for home. Without `value` all given
+/// sub-attributes count.
 fn same(attribute: &Attribute, given: &Map<String, Value>) -> Result<Filter, Error> {
     let counts = |name: &str| match name {
         "value" => true,
@@ -195,7 +201,7 @@ fn same(attribute: &Attribute, given: &Map<String, Value>) -> Result<Filter, Err
         Some(Filter::Compare(AttributePath::new(&sub.name), Operator::Eq, literal))
     });
     conditions.reduce(Filter::and).ok_or_else(|| {
-        Error::invalid_value(format!("{}: what is to be deleted is not named", attribute.name))
+        Error::invalid_value(format!("{}: the value to delete is not named", attribute.name))
     })
 }
 
@@ -208,7 +214,7 @@ fn literal(value: &Value) -> Option<Literal> {
     }
 }
 
-/// As few removals as may be: a group is changed once for many who leave.
+/// As few removals as possible, so that a group is changed once for many members that leave.
 fn joined(filters: Vec<Filter>) -> Vec<Filter> {
     let mut left = filters.into_iter();
     std::iter::from_fn(|| left.by_ref().take(SLICE).reduce(Filter::or)).collect()

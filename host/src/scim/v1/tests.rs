@@ -1,4 +1,4 @@
-//! Requests of SCIM 1.1 become those of SCIM 2.0, and answers its own.
+//! Translation of SCIM 1.1 requests into SCIM 2.0, and of answers back.
 
 use serde_json::json;
 
@@ -45,7 +45,7 @@ fn of_version_one(mut body: Value) -> Value {
     body
 }
 
-/// What Ada is after a PATCH, beside what she was.
+/// Checks the user after a PATCH; attributes that are not in `expected` are unchanged.
 #[track_caller]
 fn check(body: Value, expected: &Value) {
     let body = of_version_one(body);
@@ -65,7 +65,7 @@ fn check(body: Value, expected: &Value) {
 #[test]
 fn a_partial_resource_is_merged() {
     check(json!({}), &json!({}));
-    // clients.md §2: Okta puts the id into it.
+    // Okta sends the id too: `tests/fixtures/conversations/okta-oin-v1/deactivate.json`.
     check(json!({ "id": "7", "active": false }), &json!({ "active": false }));
     check(json!({ "USERNAME": "lovelace" }), &json!({ "userName": "lovelace" }));
     check(
@@ -82,7 +82,7 @@ fn a_partial_resource_is_merged() {
 }
 
 #[test]
-fn what_meta_attributes_names_is_cleared_first() {
+fn attributes_named_in_meta_attributes_are_cleared_first() {
     let clear = |names: Value| json!({ "meta": { "attributes": names } });
     check(clear(json!(["title"])), &json!({ "title": null }));
     check(clear(json!(["name.givenName"])), &json!({ "name": { "familyName": "Byron" } }));
@@ -104,7 +104,7 @@ fn what_meta_attributes_names_is_cleared_first() {
             "emails": [{ "value": "x@x.example" }],
         }),
     );
-    // What is required may be replaced in this way, and not cleared.
+    // A required attribute may be replaced in this way, but not cleared.
     let mut required = clear(json!(["userName"]));
     required["userName"] = json!("lovelace");
     check(required, &json!({ "userName": "lovelace" }));
@@ -126,7 +126,7 @@ fn values_are_added_or_deleted() {
             { "value": "byron@b.example" },
         ] }),
     );
-    // API §3.3.2: without `value`, all that is given counts.
+    // API §3.3.2: without `value` all given sub-attributes count.
     let place = json!([{ "type": "work", "locality": "London", "operation": "delete" }]);
     check(json!({ "addresses": place }), &json!({ "addresses": [{ "type": "home" }] }));
     let primary = json!([{ "value": "byron@b.example", "primary": true }]);
@@ -156,9 +156,9 @@ fn refs(ids: &[&str]) -> Vec<crate::scim::MemberRef> {
 }
 
 #[test]
-fn members_come_and_go() {
+fn members_are_added_removed_and_replaced() {
     check_members(json!({ "members": [{ "value": "a" }] }), &[MemberChange::Add(refs(&["a"]))]);
-    // clients.md §8: OneLogin says `add` with everybody who joins.
+    // OneLogin sends `add` with every member that joins.
     check_members(
         json!({ "members": [
             { "value": "a", "operation": "add" }, { "value": "b", "operation": "delete" },
@@ -178,7 +178,7 @@ fn members_come_and_go() {
 }
 
 #[test]
-fn many_who_leave_are_few_removals() {
+fn many_members_leave_in_few_removals() {
     let members: Vec<_> =
         (0..250).map(|n| json!({ "value": n.to_string(), "operation": "delete" })).collect();
     let body = json!({ "schemas": [CORE_SCHEMA], "members": members });
@@ -202,7 +202,7 @@ fn refuse(body: &Value, dialect: Dialect, word: &str) {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused() {
+fn an_invalid_partial_resource_is_refused() {
     let body = |key: &str, value: Value| json!({ "schemas": [CORE_SCHEMA], key: value });
     refuse(&json!([]), Dialect::Okta, "JSON object");
     refuse(&json!({ "active": false }), Dialect::Strict, CORE_SCHEMA);
@@ -216,14 +216,15 @@ fn what_cannot_be_done_is_refused() {
         Dialect::Okta,
         "must be delete",
     );
-    // A PATCH of SCIM 2.0 is none of SCIM 1.1.
+    // A PATCH of SCIM 2.0 is not valid in SCIM 1.1.
     let modern = json!([{ "op": "replace", "value": { "active": false } }]);
     refuse(&body("Operations", modern), Dialect::Okta, "Operations is not an attribute");
 }
 
-/// clients.md §2: a description is sent with every group that has one, and need not be kept.
+/// A description is sent with every group that has one, and need not be stored:
+/// `tests/fixtures/conversations/okta-oin-v1/group-description.json`.
 #[test]
-fn what_has_a_schema_of_its_own_is_passed_over() {
+fn an_attribute_under_an_unknown_urn_is_ignored() {
     let custom = json!({
         "schemas": [CORE_SCHEMA, "urn:okta:custom:group:1.0"],
         "displayName": "Group 10",
@@ -242,7 +243,7 @@ fn what_has_a_schema_of_its_own_is_passed_over() {
 }
 
 #[test]
-fn a_whole_resource_is_read_and_shown_in_the_words_of_its_version() {
+fn a_whole_resource_is_parsed_and_rendered_in_the_form_of_its_version() {
     let sent = json!({
         "schemas": [CORE_SCHEMA, ENTERPRISE_SCHEMA_V1],
         "userName": "ada",
@@ -267,7 +268,7 @@ fn a_whole_resource_is_read_and_shown_in_the_words_of_its_version() {
     list(&mut text, "https://x/v1", &t, &default, 1, 1, [stored].into_iter());
     let mut expected = sent;
     expected["id"] = json!("7");
-    // What a reader of the resource names them by is the server's to say.
+    // The server sets the display names of a manager and a group.
     expected[ENTERPRISE_SCHEMA_V1] = json!({ "manager": { "managerId": "9" } });
     expected["groups"] = json!([{ "value": "1", "display": "Poets" }]);
     expected["meta"] = json!({
@@ -288,7 +289,7 @@ fn check_filter(text: &str, expected: &str) {
 }
 
 #[test]
-fn filters_and_names_may_be_those_of_either_version() {
+fn filters_may_use_the_names_of_either_version() {
     check_filter("userName eq \"ada\"", "userName eq \"ada\"");
     check_filter("urn:scim:schemas:core:1.0:userName sw \"a\"", "userName sw \"a\"");
     check_filter(
@@ -307,7 +308,8 @@ fn filters_and_names_may_be_those_of_either_version() {
     );
 }
 
-/// clients.md §3.3: Okta's suite wants both shapes.
+/// Okta's suite requires both shapes: `tests/fixtures/conversations/SOURCES.md`, "Okta: SPEC suite
+/// for SCIM 1.1".
 #[test]
 fn an_error_has_both_shapes() {
     let shown = error(&Error::new(404, format!("{USER_SCHEMA} and {ENTERPRISE_SCHEMA}")));

@@ -1,7 +1,7 @@
 //! Where the values of an attribute are: in a column, in the document, or in rows of members.
 
 use super::condition::ConditionWriter;
-use crate::scim::evaluate::Target;
+use crate::scim::evaluate::ResolvedPath;
 use crate::scim::path::AttributePath;
 use crate::scim::{Attribute, AttributeType, Error};
 
@@ -198,7 +198,7 @@ impl<'t> ConditionWriter<'t> {
         self.values(&target, scope, target.attribute.into_iter())
     }
 
-    fn target(&self, path: &AttributePath, scope: &Scope<'t>) -> Option<Target<'t>> {
+    fn target(&self, path: &AttributePath, scope: &Scope<'t>) -> Option<ResolvedPath<'t>> {
         let attribute = match scope {
             Scope::Resource => return path.resolve(self.resource_type),
             Scope::Element(attribute, _)
@@ -212,12 +212,12 @@ impl<'t> ConditionWriter<'t> {
         let own = !attribute.is_complex() && path.attribute.eq_ignore_ascii_case("value");
         let inner =
             attribute.sub_attribute(&path.attribute).or_else(|| own.then_some(attribute))?;
-        Some(Target { extension: None, attribute: Some(inner), sub_attribute: None })
+        Some(ResolvedPath { extension: None, attribute: Some(inner), sub_attribute: None })
     }
 
     fn values(
         &mut self,
-        target: &Target<'t>,
+        target: &ResolvedPath<'t>,
         scope: &Scope<'t>,
         steps: impl Iterator<Item = &'t Attribute>,
     ) -> Result<Option<Values<'t>>, Error> {

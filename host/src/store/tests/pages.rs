@@ -177,7 +177,7 @@ async fn what_clients_filter_by_is_indexed() {
             "e USING PRIMARY KEY (tenant=? AND address_key=?)",
         ),
         (
-            // How Entra ID looks users up.
+            // `tests/fixtures/conversations/entra/look-up.json`
             "User",
             "emails[type eq \"work\"].value eq \"a\"",
             "e USING PRIMARY KEY (tenant=? AND address_key=?)",

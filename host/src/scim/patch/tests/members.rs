@@ -1,4 +1,4 @@
-//! What PATCH says about the members of groups.
+//! PATCH of the members of groups.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn check_members(operation: &Value, fired: &[Leniency], expected: &[MemberChange
     let mut reading = Reading::new(Dialect::Generic);
     let after = run("Group", &before, &json!([operation]), &mut reading).unwrap();
     assert_eq!(after.members, expected, "{operation}");
-    assert_eq!(after.resource, before, "members never stand in the document");
+    assert_eq!(after.resource, before, "the document never holds members");
     assert_eq!(reading.fired().collect::<Vec<_>>(), fired, "{operation}");
 }
 

@@ -1,4 +1,4 @@
-//! What holds for every PATCH, on requests that are made up.
+//! Properties of every PATCH, on random requests.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use proptest::sample::select;
 use super::*;
 use crate::scim::replace;
 
-/// Paths and a value that belongs there.
+/// Paths, each with a valid value.
 fn targets() -> impl Strategy<Value = (&'static str, Value)> {
     let text = || "[a-c]{0,2}".prop_map(Value::from);
     let email = (text(), select(&["work", "home"][..]), any::<bool>()).prop_map(
@@ -45,14 +45,14 @@ fn patched(before: &Resource, operations: &Value) -> Result<Resource, Error> {
 }
 
 proptest! {
-    /// RFC 7644 §3.5.1 and §3.5.2: what a PATCH leads to can be said by a PUT.
+    /// RFC 7644 §3.5.1 and §3.5.2: the result of a PATCH can be written by a PUT.
     #[test]
-    fn a_patch_is_what_a_put_of_its_effect_is(operations in operations()) {
+    fn a_put_of_the_result_of_a_patch_has_the_same_result(operations in operations()) {
         let before = resource("User", &person());
         let Ok(after) = patched(&before, &operations) else { return Ok(()) };
         let schemas = schemas();
         let user = schemas.by_name("User").unwrap();
-        // A PUT without `active` leaves it as it is, which a removal does not.
+        // A PUT without `active` keeps it, while a removal does not.
         let mut whole = Value::Object(after.document().clone());
         whole["active"] = json!(after.active());
         let mut expected = after.clone();
@@ -62,8 +62,8 @@ proptest! {
         prop_assert_eq!(sorted(&put.resource), sorted(&expected), "{}", operations);
     }
 
-    /// What sets and removes values leads to the same the second time; so do additions to lists,
-    /// which are sets.
+    /// An operation that sets or removes values changes nothing the second time. Nor does one that
+    /// adds to a list, because lists are sets.
     #[test]
     fn a_patch_of_one_operation_changes_nothing_the_second_time(operations in operations()) {
         let before = resource("User", &person());
@@ -71,15 +71,15 @@ proptest! {
         let Ok(once) = patched(&before, &operation) else { return Ok(()) };
         match patched(&once, &operation) {
             Ok(twice) => prop_assert_eq!(once, twice, "{}", operation),
-            // What is gone cannot be removed through a filter again.
+            // A removed value cannot be removed through a filter again.
             Err(error) => prop_assert!(operation[0]["op"] == "remove", "{}: {:?}", operation, error),
         }
     }
 
-    /// One operation that fails leaves nothing of the others, and one that is left out of a PATCH
-    /// changes nothing of what comes before it.
+    /// One failing operation undoes all others, and leaving out an operation does not change the
+    /// effect of those before it.
     #[test]
-    fn operations_take_effect_one_after_the_other(operations in operations()) {
+    fn operations_take_effect_in_order(operations in operations()) {
         let before = resource("User", &person());
         let mut step_by_step = Ok(before.clone());
         for operation in operations.as_array().unwrap() {
@@ -93,7 +93,7 @@ proptest! {
     }
 }
 
-/// The same with the members of objects in alphabetical order, which means nothing.
+/// The same with the members of objects in alphabetical order, which has no meaning.
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(object) => {

@@ -1,4 +1,4 @@
-//! What PATCH refuses, and in which words.
+//! PATCH operations that are refused, and the error details.
 
 use serde_json::{Value, json};
 
@@ -18,8 +18,8 @@ fn refuse(operation: &Value, scim_type: ScimType, detail: &str) {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused() {
-    refuse(&json!({"op":"remove"}), ScimType::NoTarget, "a remove needs a path");
+fn an_impossible_operation_is_refused() {
+    refuse(&json!({"op":"remove"}), ScimType::NoTarget, "remove needs a path");
     refuse(
         &json!({"op":"move","path":"name"}),
         ScimType::InvalidSyntax,
@@ -74,7 +74,7 @@ fn what_cannot_be_done_is_refused() {
     refuse(
         &json!({"op":"add","path":"title[value eq \"a\"]","value":"x"}),
         ScimType::InvalidPath,
-        "title has one value: it takes no filter",
+        "title has a single value, so a filter cannot choose one",
     );
     refuse(
         &json!({"op":"add","value":"x"}),
@@ -89,7 +89,7 @@ fn what_cannot_be_done_is_refused() {
 }
 
 #[test]
-fn a_password_is_not_removed() {
+fn a_password_cannot_be_removed() {
     refuse(
         &json!({"op":"remove","path":"password"}),
         ScimType::Mutability,
@@ -102,12 +102,12 @@ fn two_primaries_are_refused() {
     refuse(
         &json!({"op":"replace","path":"emails.primary","value":true}),
         ScimType::InvalidValue,
-        "2 of emails values are primary; one at most can be",
+        "2 of emails values are primary; at most one can be",
     );
 }
 
 #[test]
-fn what_is_unknown_is_passed_over_beside_what_is_known() {
+fn an_unknown_attribute_is_ignored_beside_a_known_one() {
     let alone = json!({"op":"add","path":"shoeSize","value":44});
     refuse(&alone, ScimType::InvalidPath, "shoeSize names no attribute of User");
     let before = resource("User", &person());
@@ -124,7 +124,7 @@ fn what_is_unknown_is_passed_over_beside_what_is_known() {
 }
 
 #[test]
-fn one_bad_operation_spoils_all() {
+fn one_invalid_operation_refuses_the_whole_patch() {
     let operations = json!([{"op":"replace","path":"active","value":false}, {"op":"replace","path":"name","value":7}]);
     refuse_in(
         Dialect::Generic,
@@ -161,7 +161,7 @@ fn the_envelope_is_checked() {
 
 #[test]
 fn a_filter_that_can_never_match_is_refused() {
-    let unknown = "colour is no sub-attribute of emails";
+    let unknown = "colour is not a sub-attribute of emails";
     for op in ["add", "remove", "replace"] {
         refuse(
             &json!({"op":op,"path":"emails[not (colour eq \"red\")]","value":{"value":"x"}}),
@@ -182,7 +182,7 @@ fn lists_are_bounded() {
 }
 
 #[test]
-fn long_words_are_cut_where_they_are_repeated() {
+fn long_names_are_cut_in_error_details() {
     let word = "x".repeat(5000);
     let operations = json!([{"op":"add","path":"name","value":{word: 1}}]);
     let detail = format!("name has no sub-attribute {}", "x".repeat(100));

@@ -1,23 +1,23 @@
-//! Membership: what a change of `members` becomes.
+//! Membership: how writes to `members` become changes.
 
 use serde_json::Value;
 
 use super::Edit;
 use crate::scim::dialect::Leniency;
 use crate::scim::reading::Reading;
-use crate::scim::resource::assign::How;
+use crate::scim::resource::assign::WriteMode;
 use crate::scim::resource::condition::check_selection;
 use crate::scim::resource::member::{MemberChange, MemberRef, references, replacement};
-use crate::scim::resource::target::Place;
+use crate::scim::resource::target::AttributePlace;
 use crate::scim::{Error, Filter, Literal, Operator};
 
 impl Edit<'_> {
     /// Adds or replaces members.
     pub(super) fn write_members(
         &mut self,
-        place: Place<'_>,
+        place: AttributePlace<'_>,
         filter: Option<&Filter>,
-        how: How,
+        mode: WriteMode,
         raw: &Value,
         r: &mut Reading,
     ) -> Result<(), Error> {
@@ -30,10 +30,10 @@ impl Edit<'_> {
             None if place.sub.is_some() => return Err(immutable(place)),
             None => references(raw, r)?,
         };
-        match how {
-            How::Replace => self.members.push(replacement(members)),
-            How::Add if members.is_empty() => {}
-            How::Add => self.members.push(MemberChange::Add(members)),
+        match mode {
+            WriteMode::Replace => self.members.push(replacement(members)),
+            WriteMode::Add if members.is_empty() => {}
+            WriteMode::Add => self.members.push(MemberChange::Add(members)),
         }
         Ok(())
     }
@@ -41,7 +41,7 @@ impl Edit<'_> {
     /// Removes members: those of the filter, those of the value, or all.
     pub(super) fn remove_members(
         &mut self,
-        place: Place<'_>,
+        place: AttributePlace<'_>,
         filter: Option<&Filter>,
         raw: &Value,
         r: &mut Reading,
@@ -69,9 +69,10 @@ impl Edit<'_> {
                 MemberChange::Remove(ids)
             }
             None => {
-                // By the letter everybody would be removed, which nobody who names some can mean.
+                // RFC 7644 §3.5.2.2: the operation would remove all members, which cannot be meant
+                // by a client that names some.
                 return Err(Error::invalid_value(
-                    "a remove takes no value: name the members by a filter in the path",
+                    "remove takes no value: name the members by a filter in the path",
                 ));
             }
         };
@@ -80,10 +81,10 @@ impl Edit<'_> {
     }
 }
 
-/// The member that `members[value eq "x"]` describes. Whether it is one already is not known here,
-/// and does not matter: adding a member twice is adding it once.
+/// The member that `members[value eq "x"]` describes. Adding an existing member changes nothing, so
+/// it does not matter whether it is one already.
 fn described(
-    place: Place<'_>,
+    place: AttributePlace<'_>,
     filter: &Filter,
     raw: &Value,
     r: &mut Reading,
@@ -100,16 +101,17 @@ fn described(
     }
 }
 
-/// RFC 7643 §4.2: the sub-attributes of a member are immutable; members come and go as a whole.
-fn immutable(place: Place<'_>) -> Error {
+/// RFC 7643 §4.2: the sub-attributes of a member are immutable; a member is added or removed as a
+/// whole.
+fn immutable(place: AttributePlace<'_>) -> Error {
     let name = place.leaf().name.as_str();
     Error::mutability(format!(
         "{name} of a member cannot be changed: remove the member and add another"
     ))
 }
 
-/// Collects the ids of a filter that is nothing but `value eq "x"`, once or with `or` between;
-/// tells whether it is.
+/// Collects the ids of a filter that consists of `value eq "x"`, once or joined by `or`. Returns
+/// whether it does.
 fn names_ids(filter: &Filter, ids: &mut Vec<String>) -> bool {
     match filter {
         Filter::Or(left, right) => names_ids(left, ids) && names_ids(right, ids),

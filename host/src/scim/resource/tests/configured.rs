@@ -1,4 +1,4 @@
-//! A resource type that exists only by configuration goes the same way as users and groups.
+//! A resource type that is only configured takes the same path as users and groups.
 
 use serde_json::{Value, json};
 
@@ -96,7 +96,7 @@ fn a_required_extension_is_required() {
 }
 
 #[test]
-fn what_is_written_once_or_never_read_is_treated_so() {
+fn immutable_and_write_only_attributes_keep_their_rules() {
     let made = make(&body(json!({ "readOnlyAttr": "x", "writeOnlyAttr": "y" }))).unwrap();
     assert_eq!(Value::Object(made.document().clone()), body(json!({})));
 

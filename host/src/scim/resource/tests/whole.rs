@@ -1,4 +1,4 @@
-//! A resource's own views of itself, and the resources of the RFCs.
+//! The accessors of a resource, and the resources of the RFCs.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn made(more: Value) -> Resource {
 }
 
 #[test]
-fn a_resource_shows_what_others_look_for() {
+fn a_resource_has_accessors_for_its_keys() {
     let resource = made(
         json!({ "externalId": "x", "displayName": "B", "emails": [{ "value": "a" }, { "type": "home" }, { "value": "b" }] }),
     );
@@ -29,7 +29,7 @@ fn a_resource_shows_what_others_look_for() {
 }
 
 #[test]
-fn an_id_stands_behind_the_schemas() {
+fn the_id_follows_the_schemas() {
     let resource = made(json!({})).with_id("42");
     assert_eq!(resource.id(), "42");
     let text = format!(r#"{{"schemas":["{USER}"],"id":"42","userName":"babs"}}"#);
@@ -58,9 +58,10 @@ fn changes_name_attributes_and_extensions() {
     assert_eq!(Resource::changes(&after, &after), [""; 0]);
 }
 
-/// Every resource of the RFCs is read strictly, and nothing of it is lost that is kept here.
+/// Every resource of the RFCs is accepted strictly, and all attributes that are stored are
+/// unchanged.
 #[test]
-fn the_resources_of_the_rfcs_are_kept_as_they_are() {
+fn the_resources_of_the_rfcs_are_stored_unchanged() {
     let mut read = 0;
     for entry in std::fs::read_dir(FIXTURES).unwrap() {
         let path = entry.unwrap().path();
@@ -91,5 +92,5 @@ fn the_resources_of_the_rfcs_are_kept_as_they_are() {
         assert_eq!(draft.members.map(|it| it.len()), members);
         read += 1;
     }
-    assert!(read >= 12, "only {read} resources were found");
+    assert!(read >= 12, "only {read} resources were tested");
 }
