@@ -67,7 +67,9 @@ pub async fn run(options: Options) -> anyhow::Result<ConformanceReport> {
     let mut report = ConformanceReport::new(&options.url);
     let legacy = options.suites.iter().all(|suite| suite.is_legacy());
     let seed = seed::Seed { client: &client, auth: &auth, legacy };
-    seed.create_missing(&mut report.notes).await.with_context(|| format!("no answer from {}", options.url))?;
+    seed.create_missing(&mut report.notes)
+        .await
+        .with_context(|| format!("no answer from {}", options.url))?;
     for name in options.suites {
         let suite = SuiteDefinition::embedded(name);
         let mut variables = Variables::generate(&suite.variables)?;

@@ -190,7 +190,9 @@ fn write_conditions(
     r: &mut Reading,
 ) -> Result<bool, Error> {
     match filter {
-        Filter::And(left, right) => Ok(write_conditions(place, left, seed, r)? && write_conditions(place, right, seed, r)?),
+        Filter::And(left, right) => {
+            Ok(write_conditions(place, left, seed, r)? && write_conditions(place, right, seed, r)?)
+        }
         Filter::Compare(path, Operator::Eq, literal) => {
             let Some(sub) = place.within(&path.attribute) else {
                 // A value that is not complex is named `value`.
