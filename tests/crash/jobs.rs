@@ -54,7 +54,7 @@ async fn killed_at(point: &str) -> bool {
 
     let mut host = test_host.spawn(None);
     if job(&test_host, &host).await.is_none() {
-        assert_eq!(point, "job:1", "a job that was written is lost");
+        assert_eq!(point, "journal:1", "a job that was written is lost");
         test_host.admin(&host, "POST", path, request).await;
     }
     assert!(!dies(&test_host, &mut host).await, "{point}");
@@ -84,11 +84,12 @@ async fn killed_at(point: &str) -> bool {
 
 #[tokio::test]
 async fn a_job_survives_a_kill_at_each_of_its_steps() {
-    for point in ["job", "job-done", "journal", "journal-done"] {
+    for point in ["journal", "journal-done"] {
         let mut steps = 0;
         while killed_at(&format!("{point}:{}", steps + 1)).await {
             steps += 1;
         }
-        assert!(steps >= 1, "no job reaches {point}");
+        // The job's row four times, the tenant's, and each person.
+        assert!(steps >= 6, "a job has {steps} writes");
     }
 }

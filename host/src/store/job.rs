@@ -229,10 +229,8 @@ impl Store {
         tenant: Option<&TenantRow>,
     ) -> Result<(), InsertJobError> {
         let (job, tenant) = (job.clone(), tenant.cloned());
-        fail::fail_point!("job");
         let unfinished =
             self.writer.run(|connection| Box::pin(insert(connection, job, tenant))).await?;
-        fail::fail_point!("job-done");
         match unfinished {
             None => Ok(()),
             Some(job) => Err(InsertJobError::Unfinished { job }),
@@ -245,22 +243,14 @@ impl Store {
     /// False, with nothing written, if there is no such job or it is finished already.
     pub async fn update_job(&self, job: &JobRow, tenant: Option<&TenantRow>) -> Result<bool> {
         let (job, tenant) = (job.clone(), tenant.cloned());
-        fail::fail_point!("job");
-        let updated =
-            self.writer.run(|connection| Box::pin(update(connection, job, tenant))).await?;
-        fail::fail_point!("job-done");
-        Ok(updated)
+        self.writer.run(|connection| Box::pin(update(connection, job, tenant))).await
     }
 
     /// Writes the progress of an unfinished job; false if there is no such job or it is finished
     /// already.
     pub async fn advance_job(&self, id: &str, progress: &JobProgress) -> Result<bool> {
         let (id, progress, now) = (id.to_owned(), progress.clone(), rfc3339(self.clock.now()));
-        fail::fail_point!("job");
-        let advanced =
-            self.writer.run(|connection| Box::pin(advance(connection, id, progress, now))).await?;
-        fail::fail_point!("job-done");
-        Ok(advanced)
+        self.writer.run(|connection| Box::pin(advance(connection, id, progress, now))).await
     }
 }
 
