@@ -39,7 +39,7 @@ async fn a_job_and_its_tenant_are_written_together() {
     bench.store.insert_job(&row, Some(&disconnecting)).await.unwrap();
     let bench = bench.reopen().await;
     assert_eq!(bench.store.job("j1").await.unwrap(), Some(row.clone()));
-    assert_eq!(bench.store.unfinished_jobs().await.unwrap(), [row.clone()]);
+    assert_eq!(ids(&bench.store.unfinished_jobs().await.unwrap()), ["j1"]);
     assert_eq!(bench.store.tenants().await.unwrap()[0], disconnecting);
 
     let done = finished(

@@ -106,7 +106,7 @@ async fn credentials_are_read_by_id_and_by_tenant() {
     let of_acme = store.credentials_of(Some("acme")).await.unwrap();
     assert_eq!(of_acme, [c3.clone(), c2.clone()], "oldest first");
     assert_eq!(store.credentials_of(Some("globex")).await.unwrap(), []);
-    assert_eq!(store.credentials_of(None).await.unwrap(), [c1.clone()]);
+    assert_eq!(store.credentials_of(None).await.unwrap(), std::slice::from_ref(&c1));
     assert_eq!(store.credential_page(None, 2).await.unwrap(), [c1, c2]);
     assert_eq!(store.credential_page(Some("c2"), 2).await.unwrap(), [c3]);
 }
