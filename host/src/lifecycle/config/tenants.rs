@@ -16,7 +16,7 @@ use crate::connector::Connector;
 use crate::lifecycle::error::Error;
 use crate::partial::{changed, stated};
 use crate::scim::{self, Dialect};
-use crate::store::{CredentialRow, Related, TenantRow};
+use crate::store::{CredentialKind, CredentialRow, Related, TenantRow};
 
 /// A tenant to create.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -116,8 +116,8 @@ impl Configuration {
         let row = TenantRow {
             id: tenant.id,
             app: tenant.app,
-            dialect: tenant.dialect.to_string(),
-            state: TenantState::Connected.name().to_owned(),
+            dialect: tenant.dialect,
+            state: TenantState::Connected,
             connector: None,
             previous: None,
             settings: Value::Object(tenant.settings).to_string(),
@@ -144,7 +144,7 @@ impl Configuration {
         self.settings_fit(&row.app, connector, &settings).await?;
         row.settings = Value::Object(settings).to_string();
         if let Some(dialect) = change.dialect {
-            row.dialect = dialect.unwrap_or_default().to_string();
+            row.dialect = dialect.unwrap_or_default();
         }
         Ok(self.write_tenant(&row).await?)
     }
@@ -177,10 +177,10 @@ impl Configuration {
     pub(in crate::lifecycle) async fn remove_tenant(&self, id: &str) -> Result<(), Error> {
         let _one_at_a_time = self.lock().await;
         let row = self.tenant_row(id).await?;
-        if row.state != TenantState::Disconnected.name() {
+        if row.state != TenantState::Disconnected {
             return Err(scim::Error::new(
                 409,
-                format!("tenant {id} is {}; disconnect it first", row.state),
+                format!("tenant {id} is {}; disconnect it first", row.state.name()),
             )
             .into());
         }
@@ -222,7 +222,11 @@ impl Configuration {
             .add_credential(&CredentialRow {
                 id: token.id.clone(),
                 tenant: tenant.map(str::to_owned),
-                kind: if spec.user.is_some() { "basic" } else { "bearer" }.to_owned(),
+                kind: if spec.user.is_some() {
+                    CredentialKind::Basic
+                } else {
+                    CredentialKind::Bearer
+                },
                 user: spec.user,
                 owner: owner.clone(),
                 hash: token.hash,

@@ -72,7 +72,7 @@ impl Jobs {
     ) -> Result<JobRow, Error> {
         let _changing = self.config.lock().await;
         let mut tenant = self.config.tenant_row(id).await?;
-        tenant.state = TenantState::Disconnecting.name().to_owned();
+        tenant.state = TenantState::Disconnecting;
         let job = match self.unfinished_disconnect(id).await? {
             Some(job) => self.disconnect_again(job, people, &tenant).await?,
             None => self.begin_disconnect(people, &tenant, requested_by).await?,
@@ -166,7 +166,7 @@ impl Jobs {
     pub async fn set_state(&self, id: &str, state: TenantState) -> Result<(), Error> {
         let _changing = self.config.lock().await;
         let mut tenant = self.config.tenant_row(id).await?;
-        tenant.state = state.name().to_owned();
+        tenant.state = state;
         if let Some(mut job) = self.unfinished_disconnect(id).await? {
             job.note = Some(format!("cancelled: the tenant was set to {}", state.name()));
             if self.end(&mut job, JobState::Cancelled, Some(&tenant)).await? {
@@ -180,9 +180,8 @@ impl Jobs {
     /// operator connects it.
     pub(super) async fn paused_row(&self, job: &JobRow) -> Result<Option<TenantRow>, Error> {
         let tenant = self.config.tenant_row(job.tenant.as_deref().unwrap_or_default()).await?;
-        let is_disconnecting = tenant.state == TenantState::Disconnecting.name();
-        let paused = TenantState::Paused.name().to_owned();
-        Ok(is_disconnecting.then_some(TenantRow { state: paused, ..tenant }))
+        let is_disconnecting = tenant.state == TenantState::Disconnecting;
+        Ok(is_disconnecting.then_some(TenantRow { state: TenantState::Paused, ..tenant }))
     }
 
     pub(super) async fn preview_of(&self, job: &JobRow) -> anyhow::Result<Preview> {
@@ -305,7 +304,7 @@ impl Jobs {
         let Some(job) = job else { return Ok(None) };
         let tenant = job.tenant.unwrap_or_default();
         let Some(mut row) = self.store.tenant(&tenant).await? else { return Ok(None) };
-        row.state = TenantState::Disconnected.name().to_owned();
+        row.state = TenantState::Disconnected;
         self.config.write_tenant(&row).await?;
         Ok(Some(tenant))
     }

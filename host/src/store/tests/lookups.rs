@@ -43,7 +43,7 @@ async fn tenants_are_listed_page_by_page() {
     let bench = Bench::new().await;
     apps_and_tenants(&bench.store).await;
     let store = &bench.store;
-    let paused = TenantRow { state: "paused".to_owned(), ..tenant("globex", "crm") };
+    let paused = TenantRow { state: TenantState::Paused, ..tenant("globex", "crm") };
     store.put_tenant(&paused).await.unwrap();
 
     let all = TenantFilter::default();
@@ -54,7 +54,7 @@ async fn tenants_are_listed_page_by_page() {
 
     let connected = TenantFilter {
         app: Some("crm".to_owned()),
-        state: Some("connected".to_owned()),
+        state: Some(TenantState::Connected),
         ..TenantFilter::default()
     };
     let page = store.tenant_page(&connected, None, 10).await.unwrap();
