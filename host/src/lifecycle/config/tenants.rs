@@ -13,6 +13,7 @@ use super::snapshot::TenantState;
 use super::token::{self, LIVE_TOKENS};
 use crate::clock::rfc3339;
 use crate::connector::Connector;
+use crate::decision::ResourceKind;
 use crate::lifecycle::error::Error;
 use crate::partial::{changed, stated};
 use crate::scim::{self, Dialect};
@@ -261,7 +262,8 @@ impl Configuration {
     /// The id of the user with this id or `userName`. An id goes first, since identity providers
     /// choose names.
     async fn owner(&self, tenant: &str, named: &str) -> Result<String, Error> {
-        let by_id = self.store.resource(tenant, "User", named, Related::None).await?;
+        let by_id =
+            self.store.resource(tenant, ResourceKind::User.name(), named, Related::None).await?;
         let found = match by_id {
             None => self.store.by_user_name(tenant, named).await?,
             found => found,

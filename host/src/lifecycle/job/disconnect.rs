@@ -14,7 +14,7 @@ use super::Jobs;
 use super::engine::INTERNAL;
 use super::preview::Preview;
 use crate::clock::rfc3339;
-use crate::decision::EventKind;
+use crate::decision::{EventKind, ResourceKind};
 use crate::lifecycle::config::snapshot::TenantState;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::change::{Before, Change};
@@ -242,8 +242,10 @@ impl Jobs {
             self.drop_open(&key).await?;
         }
         self.operations.make_way(&tenant, &key, None, self.config.deadline()).await?;
-        let before =
-            self.operations.standing(&tenant.id, "User", resource, Related::Groups).await?;
+        let before = self
+            .operations
+            .standing(&tenant.id, ResourceKind::User, resource, Related::Groups)
+            .await?;
         let Some(before) = before else { return Ok(()) };
         // The account of a protected person stays as it is.
         let protected = before.account.as_ref().is_some_and(|account| account.protected);
@@ -317,7 +319,7 @@ impl Jobs {
 
 /// Whether a person is managed by the integration.
 pub(super) fn is_managed(account: &AccountRow) -> bool {
-    account.connected && account.kind == "User"
+    account.connected && account.kind == ResourceKind::User
 }
 
 /// The change that disconnects a person.
@@ -328,7 +330,7 @@ pub(super) fn person_change(people: PeopleAction, was: Before, batch: Option<Str
         after.set_active(false);
         changes.push("active".to_owned());
     }
-    let mut change = Change::new("User", people.event(), Some(was), after);
+    let mut change = Change::new(people.event(), Some(was), after);
     change.changes = changes;
     change.batch = batch;
     change
