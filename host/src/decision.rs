@@ -60,6 +60,33 @@ pub struct Context {
     pub elsewhere: u32,
 }
 
+/// The kind of resource that an event is about. The names are those of the SCIM resource types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ResourceKind {
+    /// A user.
+    User,
+    /// A group.
+    Group,
+}
+
+impl ResourceKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::User, Self::Group];
+
+    /// The name of the SCIM resource type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "User",
+            Self::Group => "Group",
+        }
+    }
+
+    /// The kind of this name; none for every other resource type, such as roles.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// The kind of an event, in the order of `wit/types.wit`.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
@@ -107,6 +134,20 @@ impl EventKind {
             Self::GroupCreate => "group-create",
             Self::GroupUpdate => "group-update",
             Self::GroupDelete => "group-delete",
+        }
+    }
+
+    /// The kind of resource that the event is about.
+    pub fn resource_kind(self) -> ResourceKind {
+        match self {
+            Self::Create
+            | Self::Update
+            | Self::Activate
+            | Self::Deactivate
+            | Self::Delete
+            | Self::Release
+            | Self::Password => ResourceKind::User,
+            Self::GroupCreate | Self::GroupUpdate | Self::GroupDelete => ResourceKind::Group,
         }
     }
 

@@ -39,10 +39,10 @@ use std::sync::Arc;
 use anyhow::Result;
 
 pub use account::AccountRow;
-pub use app::AppRow;
+pub use app::{AppRow, ReplyMode};
 pub use commit::{Commit, CommitError, Receipt, ResourceChange};
 pub use connector::{ConnectorRow, ConnectorUsers};
-pub use credential::CredentialRow;
+pub use credential::{CredentialKind, CredentialRow};
 pub use disk::DiskError;
 pub use job::{InsertJobError, JobFilter, JobKind, JobProgress, JobRow, JobState};
 pub use member::{MemberRow, Person};
@@ -51,7 +51,7 @@ pub use page::{Bookmark, Page, Query, QueryError, Start};
 pub use recorded::{Recorded, RecordedFilter, RecordedPage};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use retention::Forgettable;
-pub use tenant::{TenantFilter, TenantRow};
+pub use tenant::{TenantFilter, TenantRow, TenantState};
 
 use crate::clock::Clock;
 use database::Lock;

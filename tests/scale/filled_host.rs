@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use muster::cli::stage::{Stage, StageConfig};
-use muster::decision::{Account, Membership};
+use muster::decision::{Account, Membership, ResourceKind};
 use muster::store::{AccountRow, Commit, CommitError, ResourceChange, ResourceRow};
 use tempfile::TempDir;
 
@@ -97,7 +97,7 @@ impl Person {
         let account = AccountRow {
             tenant: TENANT.to_owned(),
             resource: self.id.clone(),
-            kind: "User".to_owned(),
+            kind: ResourceKind::User,
             user_name: self.name(),
             external_id: Some(self.external_id()),
             account: Some(Account { id: self.id.clone(), membership, data: "null".to_owned() }),

@@ -93,7 +93,7 @@ pub(super) fn event(happened: Happened<'_>) -> Event {
     };
     Event {
         kind,
-        subject: typed_view::subject(if group { "Group" } else { "User" }, after),
+        subject: typed_view::subject(kind.resource_kind(), after),
         resource: after.to_json(),
         changes: changes.unwrap_or_else(seen),
         password: password.then(|| STAND_IN.to_owned()),

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::key::key;
 use super::statement::Statement;
 use super::{Store, frame};
-use crate::decision::{Account, Membership};
+use crate::decision::{Account, Membership, ResourceKind};
 
 /// The account of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub struct AccountRow {
     pub tenant: String,
     /// The SCIM id.
     pub resource: String,
-    /// `User` or `Group`.
-    pub kind: String,
+    /// The kind of the resource.
+    pub kind: ResourceKind,
     /// The `userName`, or a group's `displayName`.
     pub user_name: String,
     /// The `externalId`.
@@ -40,7 +40,7 @@ pub(super) const RECORD: &str =
 type Columns = (
     String,
     String,
-    String,
+    ResourceKind,
     String,
     Option<String>,
     i64,
@@ -63,12 +63,12 @@ impl Store {
     pub async fn former_account(
         &self,
         tenant: &str,
-        kind: &str,
+        kind: ResourceKind,
         user_name: &str,
         external_id: Option<&str>,
     ) -> Result<Option<AccountRow>> {
         let wanted = [key(user_name), external_id.unwrap_or_default().to_owned()];
-        let values = [tenant.into(), kind.into()].into_iter().chain(wanted.map(Into::into));
+        let values = [tenant.into(), kind.name().into()].into_iter().chain(wanted.map(Into::into));
         let found = self.reader.read(&FIND_FORMER, values.collect()).await?;
         found.first().map(|it| read(it)).transpose()
     }

@@ -1,10 +1,14 @@
 //! Apps: what accounts are provisioned into.
 
+use std::str::FromStr;
+
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use utoipa::ToSchema;
 
-use super::Store;
+use super::{Store, name};
 
 /// An app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,12 +23,44 @@ pub struct AppRow {
     pub settings: String,
     /// Endpoints by name, a JSON object.
     pub endpoints: String,
-    /// `when-done` or `when-recorded`.
-    pub reply: String,
+    /// When identity providers are answered.
+    pub reply: ReplyMode,
     /// The limits of its connector, a JSON object of those that are set.
     pub limits: String,
     /// When it was made.
     pub created: String,
+}
+
+/// When the identity provider gets its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplyMode {
+    /// When the outcome is durable, or the deadline has passed.
+    #[default]
+    WhenDone,
+    /// When the operation is recorded; it is carried out in the background.
+    WhenRecorded,
+}
+
+impl ReplyMode {
+    /// Every variant.
+    pub const ALL: [Self; 2] = [Self::WhenDone, Self::WhenRecorded];
+
+    /// The name in the database and in the admin API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WhenDone => "when-done",
+            Self::WhenRecorded => "when-recorded",
+        }
+    }
+}
+
+impl FromStr for ReplyMode {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        name::named("reply mode", Self::ALL, Self::name, text)
+    }
 }
 
 impl Store {
@@ -33,7 +69,7 @@ impl Store {
     pub async fn put_app(&self, app: &AppRow) -> Result<()> {
         let app = app.clone();
         self.writer
-            .run(|connection| {
+            .run(move |connection| {
                 Box::pin(async move {
                     sqlx::query(
                         "UPDATE tenant SET connector = NULL, previous = NULL WHERE app = (
@@ -58,7 +94,7 @@ impl Store {
                     .bind(app.previous)
                     .bind(app.settings)
                     .bind(app.endpoints)
-                    .bind(app.reply)
+                    .bind(app.reply.name())
                     .bind(app.limits)
                     .bind(app.created)
                     .execute(connection)
@@ -115,7 +151,7 @@ fn app(row: &SqliteRow) -> Result<AppRow> {
         previous: row.try_get("previous")?,
         settings: row.try_get("settings")?,
         endpoints: row.try_get("endpoints")?,
-        reply: row.try_get("reply")?,
+        reply: name::of_column(row, "name", "reply")?,
         limits: row.try_get("limits")?,
         created: row.try_get("created")?,
     })

@@ -61,7 +61,7 @@ pub enum ResourceChange {
     Delete {
         /// The tenant.
         tenant: String,
-        /// `User` or `Group`.
+        /// The name of its resource type.
         kind: String,
         /// The id.
         id: String,

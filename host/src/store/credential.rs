@@ -1,12 +1,14 @@
 //! Credentials: the tokens of tenants and of the admin API, hashed.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::Store;
+use super::{Store, name};
 
 /// A token, without the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,20 +17,51 @@ pub struct CredentialRow {
     pub id: String,
     /// Whose it is; none for the admin API.
     pub tenant: Option<String>,
-    /// `bearer` or `basic`.
-    pub kind: String,
+    /// How it is presented.
+    pub kind: CredentialKind,
     /// The user name of `basic`.
     pub user: Option<String>,
     /// The id of the user whom `/Me` leads to.
     pub owner: Option<String>,
-    /// What the token hashes to.
+    /// The hash of the token.
     pub hash: Vec<u8>,
     /// When it was made.
     pub created: String,
-    /// When it stops to be good.
+    /// When it expires.
     pub expires: Option<String>,
     /// When it was last presented, roughly.
     pub last_used: Option<String>,
+}
+
+/// How a token is presented in the `Authorization` header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialKind {
+    /// As the password of Basic authentication.
+    Basic,
+    /// As a Bearer token.
+    Bearer,
+}
+
+impl CredentialKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Basic, Self::Bearer];
+
+    /// The name in the database and in the admin API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Bearer => "bearer",
+        }
+    }
+}
+
+impl FromStr for CredentialKind {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        name::named("kind of credential", Self::ALL, Self::name, text)
+    }
 }
 
 impl Store {
@@ -36,7 +69,7 @@ impl Store {
     pub async fn add_credential(&self, credential: &CredentialRow) -> Result<()> {
         let it = credential.clone();
         self.writer
-            .run(|connection| {
+            .run(move |connection| {
                 Box::pin(async move {
                     sqlx::query(
                         "INSERT INTO credential (id, tenant, kind, user_name, owner, hash,
@@ -45,7 +78,7 @@ impl Store {
                     )
                     .bind(it.id)
                     .bind(it.tenant)
-                    .bind(it.kind)
+                    .bind(it.kind.name())
                     .bind(it.user)
                     .bind(it.owner)
                     .bind(it.hash)
@@ -130,7 +163,7 @@ fn credential(row: &SqliteRow) -> Result<CredentialRow> {
     Ok(CredentialRow {
         id: row.try_get("id")?,
         tenant: row.try_get("tenant")?,
-        kind: row.try_get("kind")?,
+        kind: name::of_column(row, "id", "kind")?,
         user: row.try_get("user_name")?,
         owner: row.try_get("owner")?,
         hash: row.try_get("hash")?,

@@ -360,10 +360,10 @@ fn job(row: &SqliteRow) -> Result<JobRow> {
     let count = |column: &str| anyhow::Ok(u64::try_from(row.try_get::<i64, _>(column)?)?);
     Ok(JobRow {
         id: row.try_get("id")?,
-        kind: name::of_column(row, "kind")?,
+        kind: name::of_column(row, "id", "kind")?,
         tenant: row.try_get("tenant")?,
         app: row.try_get("app")?,
-        state: name::of_column(row, "state")?,
+        state: name::of_column(row, "id", "state")?,
         parameters: row.try_get("parameters")?,
         preview: row.try_get("preview")?,
         progress: JobProgress {

@@ -8,7 +8,7 @@ use sqlx::Row;
 use super::account::AccountColumns;
 use super::statement::{Bound, Statement};
 use super::{Store, frame};
-use crate::decision::Account;
+use crate::decision::{Account, ResourceKind};
 
 /// A member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub struct MemberRow {
     pub member: String,
     /// The `display` of the member, as it is served.
     pub display: Option<String>,
-    /// `User` or `Group`: what the member is.
-    pub kind: String,
+    /// The kind of the member.
+    pub kind: ResourceKind,
 }
 
 /// A resource as a member view needs it.
@@ -32,8 +32,8 @@ pub struct Person {
     pub id: String,
     /// The `userName`, or a group's `displayName`.
     pub name: String,
-    /// `User` or `Group`.
-    pub kind: String,
+    /// The kind of the resource; none if it is of a type that is listed in settings, such as a role.
+    pub kind: Option<ResourceKind>,
     /// The account; none if there is no account in the app.
     pub account: Option<Account>,
     /// Whether it is in the group that was asked about.
@@ -52,7 +52,7 @@ impl Store {
         .fetch_one(&mut *self.pool.take().await?)
         .await?
         .try_get(0)?;
-        let rows: Vec<(String, Option<String>, String)> =
+        let rows: Vec<(String, Option<String>, ResourceKind)> =
             serde_json::from_str(&text.unwrap_or_default()).context("the members of a group")?;
         let member = |(member, display, kind)| MemberRow {
             tenant: tenant.to_owned(),
@@ -88,7 +88,8 @@ fn person(record: &str) -> Result<Person> {
     let (id, kind, name, account_id, membership, data, member): Columns =
         serde_json::from_str(record).context("a person's record")?;
     let account = AccountColumns { account_id, membership, data }.account()?;
-    Ok(Person { id, kind, name: name.unwrap_or_default(), account, member: member != 0 })
+    let (kind, name) = (ResourceKind::named(&kind), name.unwrap_or_default());
+    Ok(Person { id, kind, name, account, member: member != 0 })
 }
 
 static FIND_PEOPLE: LazyLock<Statement> = LazyLock::new(|| {

@@ -20,12 +20,15 @@ pub(super) fn named<T: Copy, const N: usize>(
     })
 }
 
-/// The variant that a column names.
-pub(super) fn of_column<T>(row: &SqliteRow, column: &str) -> Result<T>
+/// The variant that a column names, in a row with this column as its key.
+pub(super) fn of_column<T>(row: &SqliteRow, key: &str, column: &str) -> Result<T>
 where
     T: FromStr,
     T::Err: Display,
 {
     let text: &str = row.try_get(column)?;
-    text.parse().map_err(|error| anyhow!("{error:#}")).with_context(|| format!("column {column}"))
+    text.parse().map_err(|error| anyhow!("{error:#}")).with_context(|| {
+        let key = row.try_get(key).unwrap_or("");
+        format!("the {column} of {key:?}")
+    })
 }

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 use utoipa::ToSchema;
 
 use super::Store;
-use crate::decision::EventKind;
+use crate::decision::{EventKind, ResourceKind};
 
 /// An operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub struct OperationRow {
     pub app: String,
     /// The SCIM id of the resource that it is about.
     pub resource: String,
-    /// `User` or `Group`.
-    pub resource_kind: String,
+    /// The kind of the resource.
+    pub resource_kind: ResourceKind,
     /// What happened.
     pub kind: EventKind,
     /// How far it is.
@@ -206,11 +206,13 @@ fn operation(row: &SqliteRow) -> Result<OperationRow> {
     let id: String = row.try_get("id")?;
     let kind: String = row.try_get("kind")?;
     let state: String = row.try_get("state")?;
+    let resource_kind: String = row.try_get("resource_kind")?;
     Ok(OperationRow {
         tenant: row.try_get("tenant")?,
         app: row.try_get("app")?,
         resource: row.try_get("resource")?,
-        resource_kind: row.try_get("resource_kind")?,
+        resource_kind: ResourceKind::named(&resource_kind)
+            .with_context(|| format!("the kind {resource_kind:?} of the resource of {id}"))?,
         kind: serde_json::from_value(Value::from(kind))
             .with_context(|| format!("the kind of operation {id}"))?,
         state: OperationState::named(&state)

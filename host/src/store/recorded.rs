@@ -49,7 +49,7 @@ impl RecordedPage {
 
     /// The operation of the last of them.
     pub fn last(&self) -> Result<&str> {
-        let last = frame::split(&self.0).last().context("an empty page of the journal")?;
+        let last = frame::split(&self.0).next_back().context("an empty page of the journal")?;
         Ok(frame::first(last)?.0)
     }
 }

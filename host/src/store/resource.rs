@@ -10,13 +10,14 @@ use super::account::{self, AccountRow};
 use super::key::key;
 use super::statement::{Bound, Statement};
 use super::{Store, frame};
+use crate::decision::ResourceKind;
 
 /// A resource to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceRow {
     /// The tenant.
     pub tenant: String,
-    /// `User` or `Group`.
+    /// The name of its resource type: `User`, `Group`, or a type that is listed in settings.
     pub kind: String,
     /// The id, unique in the tenant.
     pub id: String,
@@ -148,7 +149,7 @@ impl Store {
         tenant: &str,
         user_name: &str,
     ) -> Result<Option<StoredResource>> {
-        self.of_user_name(tenant, "User", user_name, Related::None).await
+        self.of_user_name(tenant, ResourceKind::User.name(), user_name, Related::None).await
     }
 
     /// Every resource of a kind of which there are few.

@@ -124,7 +124,7 @@ impl Texts {
             self.known.clear();
         }
         let text = self.known.entry(shape);
-        Arc::clone(text.or_insert_with_key(|shape| text_of(shape)))
+        Arc::clone(text.or_insert_with_key(text_of))
     }
 }
 

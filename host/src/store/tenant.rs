@@ -1,11 +1,16 @@
 //! Tenants: one customer organisation's integration with an app each.
 
+use std::str::FromStr;
+
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
+use utoipa::ToSchema;
 
-use super::Store;
+use super::{Store, name};
 use crate::clock::rfc3339;
+use crate::scim::Dialect;
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +20,9 @@ pub struct TenantRow {
     /// The app that it belongs to, for good.
     pub app: String,
     /// How its identity provider speaks.
-    pub dialect: String,
-    /// `connected`, `paused`, `disconnecting` or `disconnected`.
-    pub state: String,
+    pub dialect: Dialect,
+    /// The state of its integration.
+    pub state: TenantState,
     /// Settings over the app's, a JSON object.
     pub settings: String,
     /// The digest of the connector that decides for it alone; none: the app's does.
@@ -28,13 +33,57 @@ pub struct TenantRow {
     pub created: String,
 }
 
+/// The state of a tenant's integration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TenantState {
+    /// All changes are carried out.
+    Connected,
+    /// Deprovisioning is held until an operator decides.
+    Paused,
+    /// A disconnect is running or blocked; deprovisioning is held.
+    Disconnecting,
+    /// The integration ended. Deprovisioning is acknowledged and changes nothing; other writes
+    /// are refused.
+    Disconnected,
+}
+
+impl TenantState {
+    /// Every state.
+    pub const ALL: [Self; 4] =
+        [Self::Connected, Self::Paused, Self::Disconnecting, Self::Disconnected];
+
+    /// Whether a disconnect is not finished yet.
+    pub fn is_disconnecting(self) -> bool {
+        self == Self::Disconnecting
+    }
+
+    /// The name in the database and in the admin API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Paused => "paused",
+            Self::Disconnecting => "disconnecting",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
+impl FromStr for TenantState {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        name::named("state of a tenant", Self::ALL, Self::name, text)
+    }
+}
+
 /// Which tenants are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TenantFilter {
     /// Only tenants of this app.
     pub app: Option<String>,
     /// Only tenants in this state.
-    pub state: Option<String>,
+    pub state: Option<TenantState>,
     /// Only tenants whose id begins with this.
     pub prefix: Option<String>,
 }
@@ -78,7 +127,7 @@ impl Store {
         let end = filter.prefix.as_ref().map(|prefix| format!("{prefix}{}", char::MAX));
         let conditions = [
             ("app = ", filter.app.as_deref()),
-            ("state = ", filter.state.as_deref()),
+            ("state = ", filter.state.map(TenantState::name)),
             ("id >= ", filter.prefix.as_deref()),
             ("id < ", end.as_deref()),
             ("id > ", after),
@@ -157,8 +206,8 @@ pub(super) async fn put(connection: &mut SqliteConnection, tenant: TenantRow) ->
     )
     .bind(tenant.id)
     .bind(tenant.app)
-    .bind(tenant.dialect)
-    .bind(tenant.state)
+    .bind(tenant.dialect.name())
+    .bind(tenant.state.name())
     .bind(tenant.settings)
     .bind(tenant.created)
     .execute(connection)
@@ -204,8 +253,8 @@ fn tenant(row: &SqliteRow) -> Result<TenantRow> {
     Ok(TenantRow {
         id: row.try_get("id")?,
         app: row.try_get("app")?,
-        dialect: row.try_get("dialect")?,
-        state: row.try_get("state")?,
+        dialect: name::of_column(row, "id", "dialect")?,
+        state: name::of_column(row, "id", "state")?,
         settings: row.try_get("settings")?,
         connector: row.try_get("connector")?,
         previous: row.try_get("previous")?,

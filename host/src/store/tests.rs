@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
-use crate::decision::{Account, EventKind, Membership};
+use crate::decision::{Account, EventKind, Membership, ResourceKind};
 
 mod commits;
 mod configuration;
@@ -135,7 +135,7 @@ fn member(tenant: &str, group: &str, member: &str) -> MemberRow {
         group: group.to_owned(),
         member: member.to_owned(),
         display: Some(format!("{member}'s name")),
-        kind: "User".to_owned(),
+        kind: ResourceKind::User,
     }
 }
 
@@ -143,7 +143,7 @@ fn account(tenant: &str, resource: &str, id: Option<&str>) -> AccountRow {
     AccountRow {
         tenant: tenant.to_owned(),
         resource: resource.to_owned(),
-        kind: "User".to_owned(),
+        kind: ResourceKind::User,
         user_name: format!("{resource}@Example.com"),
         external_id: Some(format!("x-{resource}")),
         account: id.map(|id| Account {
@@ -162,7 +162,7 @@ fn operation(id: &str, tenant: &str, resource: &str) -> OperationRow {
         tenant: tenant.to_owned(),
         app: "app".to_owned(),
         resource: resource.to_owned(),
-        resource_kind: "User".to_owned(),
+        resource_kind: ResourceKind::User,
         kind: EventKind::Create,
         state: OperationState::Open,
         subject: format!("{resource}@example.com"),

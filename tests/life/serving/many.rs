@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use muster::connector;
 use muster::lifecycle::snapshot::Tenant;
-use muster::scim::Precondition;
-use muster::store::{ConnectorRow, TenantRow};
+use muster::scim::{Dialect, Precondition};
+use muster::store::{ConnectorRow, TenantRow, TenantState};
 use serde_json::Value;
 
 use super::{ServingHost, person};
@@ -58,8 +58,8 @@ impl ServingHost {
             rows.push(TenantRow {
                 id: format!("many-{n}"),
                 app: "roster".to_owned(),
-                dialect: "okta".to_owned(),
-                state: "connected".to_owned(),
+                dialect: Dialect::Okta,
+                state: TenantState::Connected,
                 settings: "{}".to_owned(),
                 connector: Some(digest),
                 previous: None,

@@ -258,7 +258,7 @@ fn view(row: &AppRow, versions: &HashMap<String, ConnectorVersion>) -> anyhow::R
         previous: row.previous.clone(),
         settings: serde_json::from_str(&row.settings)?,
         endpoints,
-        reply: serde_json::from_value(Value::from(row.reply.clone()))?,
+        reply: row.reply,
         limits: limits.limits().map_err(anyhow::Error::msg)?.shown(),
         created: row.created.clone(),
     })

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use serde_json::Value;
 
 use super::super::authorization::Operator;
 use super::request::JsonBody;
@@ -70,7 +69,7 @@ pub(super) async fn progress(
     let row = row(&host, &tenant).await?;
     let (connected, total) = host.jobs.connected(&tenant).await?;
     ok(&DisconnectProgress {
-        state: serde_json::from_value(Value::from(row.state))?,
+        state: row.state,
         job: newest(&host, &tenant).await?,
         tenant,
         connected,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::extract::{Path, State};
-use serde_json::Value;
 
 use super::super::answer;
 use super::super::authorization::Operator;
@@ -38,11 +37,7 @@ pub(super) async fn list(
 ) -> Answered {
     let after = TENANTS.after(&parameters)?;
     let ListParameters { limit, filter, .. } = parameters;
-    let filter = TenantFilter {
-        app: filter.app,
-        state: filter.state.map(|state| state.name().to_owned()),
-        prefix: filter.prefix,
-    };
+    let filter = TenantFilter { app: filter.app, state: filter.state, prefix: filter.prefix };
     let rows = host.store.tenant_page(&filter, after.as_deref(), limit + 1).await?;
     let page = TENANTS.page(rows, limit, |row| &row.id, Ok::<_, Error>)?;
     let items = views(&host, &page.items).await?;
@@ -264,7 +259,7 @@ async fn views(host: &Host, rows: &[TenantRow]) -> Result<Vec<TenantView>, Error
     let mut views = Vec::with_capacity(rows.len());
     for (row, digest) in rows.iter().zip(digests) {
         let version = digest.and_then(|digest| versions.get(&digest));
-        let disconnect = match row.state == TenantState::Connected.name() {
+        let disconnect = match row.state == TenantState::Connected {
             true => None,
             false => newest(host, &row.id).await?,
         };
@@ -281,7 +276,7 @@ fn view(
 ) -> anyhow::Result<TenantView> {
     let observations = host.config.observations(&row.id).unwrap_or_default();
     let recognised = observations.recognised();
-    let dialect: Dialect = serde_json::from_value(Value::from(row.dialect.clone()))?;
+    let dialect = row.dialect;
     let spoken = if dialect == Dialect::Generic { recognised.unwrap_or_default() } else { dialect };
     let deviation =
         |it: Deviation| DeviationView { rule: it.rule, times: it.times, what: it.what.to_owned() };
@@ -291,7 +286,7 @@ fn view(
         version: version.map(ToString::to_string),
         version_of_its_own: row.connector.is_some(),
         dialect,
-        state: serde_json::from_value(Value::from(row.state.clone()))?,
+        state: row.state,
         disconnect,
         settings: serde_json::from_str(&row.settings)?,
         base_url: format!("{}/t/{}/scim/v2", host.options.public_url, row.id),

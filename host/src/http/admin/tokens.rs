@@ -94,7 +94,7 @@ pub(super) async fn revoke(
 fn view(row: CredentialRow) -> TokenView {
     TokenView {
         id: row.id,
-        kind: row.kind,
+        kind: row.kind.name().to_owned(),
         user: row.user,
         owner: row.owner,
         created: row.created,

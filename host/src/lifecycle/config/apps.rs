@@ -126,7 +126,7 @@ impl AppChange {
             endpoints,
             reply: match self.reply {
                 None => row.reply,
-                Some(reply) => reply.unwrap_or_default().name().to_owned(),
+                Some(reply) => reply.unwrap_or_default(),
             },
             limits: serde_json::to_string(&limits)?,
             ..row
@@ -164,7 +164,7 @@ impl Configuration {
                 previous: None,
                 settings: Value::Object(app.settings).to_string(),
                 endpoints: endpoint_text,
-                reply: app.reply.name().to_owned(),
+                reply: app.reply,
                 limits: serde_json::to_string(&app.limits)?,
                 created: rfc3339(self.clock.now()),
             })

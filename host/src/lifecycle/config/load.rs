@@ -103,8 +103,7 @@ impl Configuration {
             name: row.name.clone(),
             connector,
             endpoints,
-            reply: serde_json::from_value(Value::String(row.reply.clone()))
-                .with_context(|| format!("the reply of app {}", row.name))?,
+            reply: row.reply,
             limits,
             shared: self.store.is_shared(&row.name).await?,
             settings: serde_json::from_str(&row.settings)
@@ -135,11 +134,8 @@ impl Configuration {
             observations: self.tenants.observations(&row.id),
             credentials: credentials.map(|row| self.token_uses.credential(row)).collect(),
             app: Arc::clone(app),
-            configured_dialect: row.dialect.parse().map_err(|_| {
-                anyhow::anyhow!("tenant {} has the unknown dialect {}", row.id, row.dialect)
-            })?,
-            state: serde_json::from_value(Value::String(row.state.clone()))
-                .with_context(|| format!("the state of tenant {}", row.id))?,
+            configured_dialect: row.dialect,
+            state: row.state,
             // The connector's schemas were checked when it was loaded.
             schemas: match &connector {
                 Ok(connector) => listed_resources::schemas(&connector.manifest, &settings)

@@ -4,9 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
 use super::client_observations::ClientObservations;
 use super::credential::Credential;
@@ -14,63 +12,7 @@ use crate::connector::Connector;
 use crate::delivery::Endpoint;
 use crate::limits::AppLimits;
 use crate::scim::{Dialect, Reading, Schemas, Version};
-
-/// When the identity provider gets its answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReplyMode {
-    /// When the outcome is durable, or the deadline has passed.
-    #[default]
-    WhenDone,
-    /// When the operation is recorded; it is carried out in the background.
-    WhenRecorded,
-}
-
-impl ReplyMode {
-    /// The name in the database and in the admin API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::WhenDone => "when-done",
-            Self::WhenRecorded => "when-recorded",
-        }
-    }
-}
-
-/// The state of a tenant's integration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TenantState {
-    /// All changes are carried out.
-    Connected,
-    /// Deprovisioning is held until an operator decides.
-    Paused,
-    /// A disconnect is running or blocked; deprovisioning is held.
-    Disconnecting,
-    /// The integration ended. Deprovisioning is acknowledged and changes nothing; other writes
-    /// are refused.
-    Disconnected,
-}
-
-impl TenantState {
-    /// Every state.
-    pub const ALL: [Self; 4] =
-        [Self::Connected, Self::Paused, Self::Disconnecting, Self::Disconnected];
-
-    /// Whether a disconnect is not finished yet.
-    pub fn is_disconnecting(self) -> bool {
-        self == Self::Disconnecting
-    }
-
-    /// The word in the database and in the admin API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Connected => "connected",
-            Self::Paused => "paused",
-            Self::Disconnecting => "disconnecting",
-            Self::Disconnected => "disconnected",
-        }
-    }
-}
+pub use crate::store::{ReplyMode, TenantState};
 
 /// An app with its connector loaded.
 #[derive(Debug)]

@@ -13,10 +13,11 @@ use super::snapshot::TenantState;
 use super::token::{self, LIVE_TOKENS};
 use crate::clock::rfc3339;
 use crate::connector::Connector;
+use crate::decision::ResourceKind;
 use crate::lifecycle::error::Error;
 use crate::partial::{changed, stated};
 use crate::scim::{self, Dialect};
-use crate::store::{CredentialRow, Related, TenantRow};
+use crate::store::{CredentialKind, CredentialRow, Related, TenantRow};
 
 /// A tenant to create.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -116,8 +117,8 @@ impl Configuration {
         let row = TenantRow {
             id: tenant.id,
             app: tenant.app,
-            dialect: tenant.dialect.to_string(),
-            state: TenantState::Connected.name().to_owned(),
+            dialect: tenant.dialect,
+            state: TenantState::Connected,
             connector: None,
             previous: None,
             settings: Value::Object(tenant.settings).to_string(),
@@ -144,7 +145,7 @@ impl Configuration {
         self.settings_fit(&row.app, connector, &settings).await?;
         row.settings = Value::Object(settings).to_string();
         if let Some(dialect) = change.dialect {
-            row.dialect = dialect.unwrap_or_default().to_string();
+            row.dialect = dialect.unwrap_or_default();
         }
         Ok(self.write_tenant(&row).await?)
     }
@@ -177,10 +178,10 @@ impl Configuration {
     pub(in crate::lifecycle) async fn remove_tenant(&self, id: &str) -> Result<(), Error> {
         let _one_at_a_time = self.lock().await;
         let row = self.tenant_row(id).await?;
-        if row.state != TenantState::Disconnected.name() {
+        if row.state != TenantState::Disconnected {
             return Err(scim::Error::new(
                 409,
-                format!("tenant {id} is {}; disconnect it first", row.state),
+                format!("tenant {id} is {}; disconnect it first", row.state.name()),
             )
             .into());
         }
@@ -222,7 +223,11 @@ impl Configuration {
             .add_credential(&CredentialRow {
                 id: token.id.clone(),
                 tenant: tenant.map(str::to_owned),
-                kind: if spec.user.is_some() { "basic" } else { "bearer" }.to_owned(),
+                kind: if spec.user.is_some() {
+                    CredentialKind::Basic
+                } else {
+                    CredentialKind::Bearer
+                },
                 user: spec.user,
                 owner: owner.clone(),
                 hash: token.hash,
@@ -257,7 +262,8 @@ impl Configuration {
     /// The id of the user with this id or `userName`. An id goes first, since identity providers
     /// choose names.
     async fn owner(&self, tenant: &str, named: &str) -> Result<String, Error> {
-        let by_id = self.store.resource(tenant, "User", named, Related::None).await?;
+        let by_id =
+            self.store.resource(tenant, ResourceKind::User.name(), named, Related::None).await?;
         let found = match by_id {
             None => self.store.by_user_name(tenant, named).await?,
             found => found,

@@ -106,7 +106,7 @@ mod tests {
         let credential = CredentialRow {
             id: token.id.clone(),
             tenant: None,
-            kind: "bearer".to_owned(),
+            kind: crate::store::CredentialKind::Bearer,
             user: None,
             owner: None,
             hash: token.hash.clone(),

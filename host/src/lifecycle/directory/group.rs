@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::Directory;
 use super::membership::{MEMBERS_PER_EVENT, MembershipDelta, needs_all_members};
 use super::write::WriteTarget;
-use crate::decision::EventKind;
+use crate::decision::{EventKind, ResourceKind};
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::admission::admitted;
@@ -58,7 +58,7 @@ impl Directory {
             draft.members.unwrap_or_default().into_iter().map(|m| m.value).collect();
         let members = self.initial_members(target, all.iter().cloned().collect()).await?;
         let first = members.slices().into_iter().next().unwrap_or_default();
-        let mut change = Change::new("Group", EventKind::GroupCreate, None, resource);
+        let mut change = Change::new(EventKind::GroupCreate, None, resource);
         change.nested = first.nested;
         change.joined = first.joined;
         let written = self.create_or_find_group(target, change, deadline).await?;
@@ -85,7 +85,7 @@ impl Directory {
         change: Change,
         deadline: Instant,
     ) -> Result<Written, Error> {
-        let key = lane::of_subject(&target.tenant.id, "Group", &change.subject());
+        let key = lane::of_subject(&target.tenant.id, ResourceKind::Group, &change.subject());
         let fingerprint = change.fingerprint();
         let _lane = self.operations.lanes().enter(key.clone()).await;
         let tenant = &self.with_current_tenant(target).await?.tenant;
@@ -122,7 +122,11 @@ impl Directory {
         for row in self.store.operations(&filter).await? {
             if row.subject == subject {
                 let id = &row.resource;
-                found.extend(self.store.resource(&tenant.id, "Group", id, Related::None).await?);
+                found.extend(
+                    self.store
+                        .resource(&tenant.id, ResourceKind::Group.name(), id, Related::None)
+                        .await?,
+                );
             }
         }
         Ok(found)
@@ -328,7 +332,7 @@ impl Directory {
 /// A change of a group; none if nothing changes.
 fn group_change(before: Before, after: Resource, delta: MembershipDelta) -> Option<Change> {
     let difference = event::of_group(&before.resource, &after, !delta.is_empty());
-    let mut change = Change::new("Group", difference.kind?, Some(before), after);
+    let mut change = Change::new(difference.kind?, Some(before), after);
     change.changes = difference.changes;
     change.joined = delta.joined;
     change.left = delta.left;

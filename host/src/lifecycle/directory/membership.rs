@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::Directory;
 use super::write::WriteTarget;
-use crate::decision::Member;
+use crate::decision::{Member, ResourceKind};
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::standing::Standing;
 use crate::scim::{self, MemberChange, MemberRef};
@@ -45,7 +45,7 @@ impl MembershipDelta {
                 let why = format!("members: {id} is not a user or group of this directory");
                 return Err(scim::Error::invalid_value(why));
             };
-            if kind == "Group" {
+            if kind == Some(ResourceKind::Group) {
                 delta.nested.push(id.clone());
             }
             delta.joined.push(Member { id, name, account });
@@ -191,7 +191,7 @@ fn apply_change(
                 let element = Map::from_iter([
                     ("value".to_owned(), Value::String(row.member.clone())),
                     ("display".to_owned(), row.display.clone().map_or(Value::Null, Value::String)),
-                    ("type".to_owned(), Value::String(row.kind.clone())),
+                    ("type".to_owned(), row.kind.name().into()),
                 ]);
                 if filter.matches_value(members, &Value::Object(element))? {
                     now.remove(&row.member);

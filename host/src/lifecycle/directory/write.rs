@@ -19,7 +19,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Directory;
-use crate::decision::EventKind;
+use crate::decision::{EventKind, ResourceKind};
 use crate::delivery::Secret;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
@@ -46,9 +46,9 @@ pub struct WriteTarget {
 }
 
 impl WriteTarget {
-    /// `User` or `Group`, as the journal spells it.
-    pub(super) fn kind(&self) -> &'static str {
-        if self.resource_type.name == "Group" { "Group" } else { "User" }
+    /// The kind of resource. Resources of other types are listed in settings and cannot be written.
+    pub(super) fn kind(&self) -> ResourceKind {
+        ResourceKind::named(&self.resource_type.name).unwrap_or(ResourceKind::User)
     }
 
     /// The same without a precondition, for the steps after one that has fulfilled it.
@@ -90,7 +90,7 @@ impl Directory {
         let written = self.run_to_completion(|directory| async move {
             let mut reading = target.reading();
             let draft = scim::create(&target.resource_type, &body, &mut reading)?;
-            if target.kind() == "Group" {
+            if target.kind() == ResourceKind::Group {
                 directory.create_group(&target, draft).await
             } else {
                 directory.create_user(&target, draft).await
@@ -181,10 +181,10 @@ impl Directory {
         let mut after = draft.resource.with_id(&self.clock.new_id());
         // RFC 7643 §4.1.1: the server defines what `active` means; without it, it is true.
         after.set_active(after.active());
-        let mut change = Change::new("User", EventKind::Create, None, after);
+        let mut change = Change::new(EventKind::Create, None, after);
         change.password = self.password(target, draft.password);
         let subject = change.subject();
-        let key = lane::of_subject(&target.tenant.id, "User", &subject);
+        let key = lane::of_subject(&target.tenant.id, ResourceKind::User, &subject);
         let _lane = self.operations.lanes().enter(key.clone()).await;
         let target = &self.with_current_tenant(target).await?;
         let fingerprint = change.fingerprint();
@@ -214,7 +214,7 @@ impl Directory {
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
     ) -> Result<Written, Error> {
         let deadline = self.config.deadline();
-        if target.kind() == "Group" {
+        if target.kind() == ResourceKind::Group {
             return self.modify_group(target, id, modification, deadline).await;
         }
         let (_lane, target) = self.lock(target, id).await?;
@@ -247,7 +247,7 @@ impl Directory {
     ) -> Option<Change> {
         let password = self.password(target, patched.password);
         let difference = event::of_user(&before.resource, &patched.resource, password.is_some());
-        let mut change = Change::new("User", difference.kind?, Some(before), patched.resource);
+        let mut change = Change::new(difference.kind?, Some(before), patched.resource);
         change.changes = difference.changes;
         change.password = password;
         change.conditional = target.precondition.is_given();
@@ -280,7 +280,10 @@ impl Directory {
         target: &WriteTarget,
         id: &str,
     ) -> Result<Before, Error> {
-        let related = if target.kind() == "Group" { Related::None } else { Related::Groups };
+        let related = match target.kind() {
+            ResourceKind::User => Related::Groups,
+            ResourceKind::Group => Related::None,
+        };
         let before =
             self.operations.standing(&target.tenant.id, target.kind(), id, related).await?;
         let before =
@@ -301,10 +304,12 @@ impl Directory {
 }
 
 fn deletion(target: &WriteTarget, before: Before) -> Change {
-    let kind = target.kind();
-    let event = if kind == "Group" { EventKind::GroupDelete } else { EventKind::Delete };
+    let event = match target.kind() {
+        ResourceKind::User => EventKind::Delete,
+        ResourceKind::Group => EventKind::GroupDelete,
+    };
     let resource = before.resource.clone();
-    let mut change = Change::new(kind, event, Some(before), resource);
+    let mut change = Change::new(event, Some(before), resource);
     change.conditional = target.precondition.is_given();
     change
 }

@@ -14,7 +14,7 @@ use super::Jobs;
 use super::engine::INTERNAL;
 use super::preview::Preview;
 use crate::clock::rfc3339;
-use crate::decision::EventKind;
+use crate::decision::{EventKind, ResourceKind};
 use crate::lifecycle::config::snapshot::TenantState;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::change::{Before, Change};
@@ -72,7 +72,7 @@ impl Jobs {
     ) -> Result<JobRow, Error> {
         let _changing = self.config.lock().await;
         let mut tenant = self.config.tenant_row(id).await?;
-        tenant.state = TenantState::Disconnecting.name().to_owned();
+        tenant.state = TenantState::Disconnecting;
         let job = match self.unfinished_disconnect(id).await? {
             Some(job) => self.disconnect_again(job, people, &tenant).await?,
             None => self.begin_disconnect(people, &tenant, requested_by).await?,
@@ -166,7 +166,7 @@ impl Jobs {
     pub async fn set_state(&self, id: &str, state: TenantState) -> Result<(), Error> {
         let _changing = self.config.lock().await;
         let mut tenant = self.config.tenant_row(id).await?;
-        tenant.state = state.name().to_owned();
+        tenant.state = state;
         if let Some(mut job) = self.unfinished_disconnect(id).await? {
             job.note = Some(format!("cancelled: the tenant was set to {}", state.name()));
             if self.end(&mut job, JobState::Cancelled, Some(&tenant)).await? {
@@ -180,9 +180,8 @@ impl Jobs {
     /// operator connects it.
     pub(super) async fn paused_row(&self, job: &JobRow) -> Result<Option<TenantRow>, Error> {
         let tenant = self.config.tenant_row(job.tenant.as_deref().unwrap_or_default()).await?;
-        let is_disconnecting = tenant.state == TenantState::Disconnecting.name();
-        let paused = TenantState::Paused.name().to_owned();
-        Ok(is_disconnecting.then_some(TenantRow { state: paused, ..tenant }))
+        let is_disconnecting = tenant.state == TenantState::Disconnecting;
+        Ok(is_disconnecting.then_some(TenantRow { state: TenantState::Paused, ..tenant }))
     }
 
     pub(super) async fn preview_of(&self, job: &JobRow) -> anyhow::Result<Preview> {
@@ -243,8 +242,10 @@ impl Jobs {
             self.drop_open(&key).await?;
         }
         self.operations.make_way(&tenant, &key, None, self.config.deadline()).await?;
-        let before =
-            self.operations.standing(&tenant.id, "User", resource, Related::Groups).await?;
+        let before = self
+            .operations
+            .standing(&tenant.id, ResourceKind::User, resource, Related::Groups)
+            .await?;
         let Some(before) = before else { return Ok(()) };
         // The account of a protected person stays as it is.
         let protected = before.account.as_ref().is_some_and(|account| account.protected);
@@ -305,7 +306,7 @@ impl Jobs {
         let Some(job) = job else { return Ok(None) };
         let tenant = job.tenant.unwrap_or_default();
         let Some(mut row) = self.store.tenant(&tenant).await? else { return Ok(None) };
-        row.state = TenantState::Disconnected.name().to_owned();
+        row.state = TenantState::Disconnected;
         self.config.write_tenant(&row).await?;
         Ok(Some(tenant))
     }
@@ -318,7 +319,7 @@ impl Jobs {
 
 /// Whether a person is managed by the integration.
 pub(super) fn is_managed(account: &AccountRow) -> bool {
-    account.connected && account.kind == "User"
+    account.connected && account.kind == ResourceKind::User
 }
 
 /// The change that disconnects a person.
@@ -329,7 +330,7 @@ pub(super) fn person_change(people: PeopleAction, was: Before, batch: Option<Str
         after.set_active(false);
         changes.push("active".to_owned());
     }
-    let mut change = Change::new("User", people.event(), Some(was), after);
+    let mut change = Change::new(people.event(), Some(was), after);
     change.changes = changes;
     change.batch = batch;
     change

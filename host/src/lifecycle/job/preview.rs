@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::Jobs;
 use super::disconnect::{PeopleAction, is_managed, person_change};
 use super::engine::PAGE;
+use crate::decision::ResourceKind;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::change::Before;
@@ -84,8 +85,10 @@ impl Jobs {
         account: AccountRow,
         preview: &mut Preview,
     ) -> Result<(), Error> {
-        let stored =
-            self.store.resource(&tenant.id, "User", &account.resource, Related::None).await?;
+        let stored = self
+            .store
+            .resource(&tenant.id, ResourceKind::User.name(), &account.resource, Related::None)
+            .await?;
         let Some(stored) = stored else { return Ok(()) };
         let before = Before::of(stored, None)?;
         let (user_name, active) =

@@ -66,6 +66,7 @@ mod tests {
     use TenantState::{Connected, Disconnected, Disconnecting, Paused};
 
     use super::*;
+    use crate::decision::ResourceKind;
 
     /// `goes on`, the state of the operation if it is kept back, or the status of the refusal.
     #[track_caller]
@@ -73,7 +74,7 @@ mod tests {
         let account = AccountRow {
             tenant: "acme".to_owned(),
             resource: "7".to_owned(),
-            kind: "User".to_owned(),
+            kind: ResourceKind::User,
             user_name: "ada".to_owned(),
             external_id: None,
             account: None,

@@ -18,7 +18,7 @@ use super::typed_view;
 use super::work::{Progress, Used, Work};
 use crate::clock::rfc3339;
 use crate::connector::Connector;
-use crate::decision::{Context, Event, EventKind};
+use crate::decision::{Context, Event, EventKind, ResourceKind};
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::store::{AccountRow, Commit, CommitError, OperationState, Related};
@@ -106,9 +106,9 @@ impl Operations {
         if !well || work.resource.is_some() {
             return self.written(work, ended, created, Some("[]".to_owned()));
         }
-        let related = if work.kind == "User" { Related::Groups } else { Related::None };
+        let related = if work.kind == ResourceKind::User { Related::Groups } else { Related::None };
         let (tenant, id) = (&work.tenant.id, work.resource_id());
-        let stored = self.store.resource(tenant, work.kind, &id, related).await?;
+        let stored = self.store.resource(tenant, work.kind.name(), &id, related).await?;
         Ok(match stored {
             Some(stored) if created => Written::Created(stored),
             Some(stored) => Written::Kept(stored),
@@ -244,11 +244,11 @@ impl Operations {
     pub(in crate::lifecycle) async fn standing(
         &self,
         tenant: &str,
-        kind: &str,
+        kind: ResourceKind,
         id: &str,
         related: Related,
     ) -> anyhow::Result<Option<Before>> {
-        let standing = self.store.standing(tenant, kind, id, related).await?;
+        let standing = self.store.standing(tenant, kind.name(), id, related).await?;
         standing.map(|it| Before::of(it.resource, it.account)).transpose()
     }
 

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 
 use super::typed_view;
 use super::work::fingerprint;
-use crate::decision::{EventKind, Member};
+use crate::decision::{EventKind, Member, ResourceKind};
 use crate::delivery::Secret;
 use crate::scim::{self, Resource};
 use crate::store::{AccountRow, ResourceRow, StoredResource};
@@ -43,7 +43,7 @@ impl Before {
 /// A requested change of one resource.
 #[derive(Debug)]
 pub(in crate::lifecycle) struct Change {
-    pub(in crate::lifecycle) kind: &'static str,
+    pub(in crate::lifecycle) kind: ResourceKind,
     pub(in crate::lifecycle) event: EventKind,
     pub(in crate::lifecycle) before: Option<Before>,
     pub(in crate::lifecycle) after: Resource,
@@ -67,13 +67,12 @@ pub(in crate::lifecycle) struct Password {
 
 impl Change {
     pub(in crate::lifecycle) fn new(
-        kind: &'static str,
         event: EventKind,
         before: Option<Before>,
         after: Resource,
     ) -> Self {
         Self {
-            kind,
+            kind: event.resource_kind(),
             event,
             before,
             after,

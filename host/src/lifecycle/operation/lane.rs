@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, OwnedMutexGuard};
 
+use crate::decision::ResourceKind;
+
 /// The lanes that are in use. `S` is the uncommitted state of a resource.
 #[derive(Debug)]
 pub(in crate::lifecycle) struct Lanes<S> {
@@ -120,8 +122,8 @@ pub(in crate::lifecycle) fn of_resource(tenant: &str, id: &str) -> String {
 }
 
 /// The lane of a resource that is about to be created, by its name.
-pub(in crate::lifecycle) fn of_subject(tenant: &str, kind: &str, subject: &str) -> String {
-    format!("{tenant}/{kind}/{subject}")
+pub(in crate::lifecycle) fn of_subject(tenant: &str, kind: ResourceKind, subject: &str) -> String {
+    format!("{tenant}/{}/{subject}", kind.name())
 }
 
 impl<S> Lanes<S> {

@@ -71,7 +71,7 @@ impl Operations {
         let mut work = Work {
             tenant: Arc::clone(&tenant),
             connector,
-            kind: if row.resource_kind == "Group" { "Group" } else { "User" },
+            kind: row.resource_kind,
             subject: row.subject.clone(),
             fingerprint: row.fingerprint.clone(),
             context: Arc::new(serde_json::from_str(&row.context).context("a journaled context")?),
@@ -129,7 +129,8 @@ impl Operations {
         if work.progress.expected.is_none() {
             return Ok(true);
         }
-        let stored = self.store.resource(&work.tenant.id, work.kind, &id, Related::None).await?;
+        let stored =
+            self.store.resource(&work.tenant.id, work.kind.name(), &id, Related::None).await?;
         work.progress.expected = stored.as_ref().map(|stored| stored.version);
         work.departures = stored.as_ref().map_or(0, |stored| stored.departures);
         Ok(stored.is_some())
@@ -153,7 +154,7 @@ impl Operations {
         }
         let stored = self
             .store
-            .resource(&row.tenant, &row.resource_kind, &row.resource, Related::None)
+            .resource(&row.tenant, row.resource_kind.name(), &row.resource, Related::None)
             .await?;
         if let (Some(stored), false) = (stored, work.progress.applied) {
             let mut before = Before::of(stored, None)?;

@@ -16,7 +16,9 @@ use super::fate::{self, Fate, Obstacle};
 use super::work::{Work, gone};
 use crate::clock::rfc3339;
 use crate::connector::Question;
-use crate::decision::{EventKind, Exchange, Outcome, Refusal, Request, Step, Visibility};
+use crate::decision::{
+    EventKind, Exchange, Outcome, Refusal, Request, ResourceKind, Step, Visibility,
+};
 use crate::delivery::{Secret, StandIn};
 use crate::lifecycle::config::snapshot::ReplyMode;
 use crate::store::{
@@ -170,7 +172,7 @@ impl Operations {
     async fn is_taken(&self, work: &Work) -> anyhow::Result<bool> {
         let named = work.event.kind == EventKind::Create
             || work.event.changes.iter().any(|change| change == "userName");
-        if work.journaled || work.kind != "User" || !named {
+        if work.journaled || work.kind != ResourceKind::User || !named {
             return Ok(false);
         }
         let owner = self.store.by_user_name(&work.tenant.id, &work.subject).await?;
@@ -272,7 +274,8 @@ impl Operations {
     async fn late_deletion(&self, work: &Work) -> anyhow::Result<Option<ResourceChange>> {
         let id = work.resource_id();
         let recorded = work.progress.expected.unwrap_or(0) + 1;
-        let stored = self.store.resource(&work.tenant.id, work.kind, &id, Related::None).await?;
+        let stored =
+            self.store.resource(&work.tenant.id, work.kind.name(), &id, Related::None).await?;
         let unchanged = stored.is_some_and(|stored| stored.version == recorded);
         Ok(unchanged.then(|| work.deletion(recorded)))
     }

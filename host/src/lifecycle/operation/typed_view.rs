@@ -2,12 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use crate::decision::{Group, Subject, User};
+use crate::decision::{Group, ResourceKind, Subject, User};
 use crate::scim::Resource;
 
 /// The view of a resource of this type.
-pub(crate) fn subject(kind: &str, resource: &Resource) -> Subject {
-    if kind == "Group" { Subject::Group(group(resource)) } else { Subject::User(user(resource)) }
+pub(crate) fn subject(kind: ResourceKind, resource: &Resource) -> Subject {
+    match kind {
+        ResourceKind::User => Subject::User(user(resource)),
+        ResourceKind::Group => Subject::Group(group(resource)),
+    }
 }
 
 /// What people call the resource: a user's `userName`, else its `displayName`.
@@ -73,7 +76,7 @@ mod tests {
     #[track_caller]
     fn check(document: &str, display_name: Option<&str>, email: Option<&str>) {
         let resource = Resource::from_json(document).unwrap();
-        let Subject::User(user) = subject("User", &resource) else { panic!("no user") };
+        let Subject::User(user) = subject(ResourceKind::User, &resource) else { panic!("no user") };
         assert_eq!((user.display_name.as_deref(), user.email.as_deref()), (display_name, email));
     }
 

@@ -13,8 +13,8 @@ use super::typed_view;
 use crate::clock::rfc3339;
 use crate::connector::{Connector, Decided};
 use crate::decision::{
-    Account, Context, Event, EventKind, Exchange, Member, Outcome, Refusal, Request, Subject,
-    Visibility,
+    Account, Context, Event, EventKind, Exchange, Member, Outcome, Refusal, Request, ResourceKind,
+    Subject, Visibility,
 };
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::scim::Resource;
@@ -29,7 +29,7 @@ pub(in crate::lifecycle) struct Work {
     pub(in crate::lifecycle) tenant: Arc<Tenant>,
     /// The version that started it, and so finishes it. None if no connector is asked.
     pub(in crate::lifecycle) connector: Option<Arc<Connector>>,
-    pub(in crate::lifecycle) kind: &'static str,
+    pub(in crate::lifecycle) kind: ResourceKind,
     pub(in crate::lifecycle) subject: String,
     pub(in crate::lifecycle) fingerprint: String,
     pub(in crate::lifecycle) context: Arc<Context>,
@@ -163,7 +163,7 @@ impl Work {
             tenant: self.tenant.id.clone(),
             app: self.tenant.app.name.clone(),
             resource: self.resource_id(),
-            resource_kind: self.kind.to_owned(),
+            resource_kind: self.kind,
             kind: self.event.kind,
             state,
             subject: self.subject.clone(),
@@ -230,20 +230,20 @@ impl Work {
     }
 
     fn member(&self, group: &str, member: &Member) -> MemberRow {
-        let kind = if self.progress.nested.contains(&member.id) { "Group" } else { "User" };
+        let is_group = self.progress.nested.contains(&member.id);
         MemberRow {
             tenant: self.tenant.id.clone(),
             group: group.to_owned(),
             member: member.id.clone(),
             display: Some(member.name.clone()),
-            kind: kind.to_owned(),
+            kind: if is_group { ResourceKind::Group } else { ResourceKind::User },
         }
     }
 
     pub(in crate::lifecycle) fn deletion(&self, expected: i64) -> ResourceChange {
         ResourceChange::Delete {
             tenant: self.tenant.id.clone(),
-            kind: self.kind.to_owned(),
+            kind: self.kind.name().to_owned(),
             id: self.resource_id(),
             expected,
         }
@@ -253,7 +253,7 @@ impl Work {
         let resource = &self.after;
         let row = ResourceRow {
             tenant: self.tenant.id.clone(),
-            kind: self.kind.to_owned(),
+            kind: self.kind.name().to_owned(),
             id: self.resource_id(),
             user_name: resource.user_name().map(str::to_owned),
             external_id: resource.external_id().map(str::to_owned),
@@ -283,7 +283,7 @@ impl Work {
         AccountRow {
             tenant: self.tenant.id.clone(),
             resource: self.resource_id(),
-            kind: self.kind.to_owned(),
+            kind: self.kind,
             user_name: typed_view::name(resource).to_owned(),
             external_id: resource.external_id().map(str::to_owned),
             account,

@@ -110,7 +110,7 @@ impl<'t> ConditionWriter<'t> {
                 self.ordered(location, operator, Bound::Integer((*truth).into()));
             }
             (Operand::Instant(at), ValueLocation::Column { .. }) => {
-                self.column_at(location, operator, *at)
+                self.column_at(location, operator, *at);
             }
             (Operand::Instant(at), _) => {
                 self.sql("round(unixepoch(");

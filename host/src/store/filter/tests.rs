@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::clock::Clock;
+use crate::decision::ResourceKind;
 use crate::scim::{Filter, ResourceType, Schemas, ScimType};
 use crate::store::{
     Commit, MemberRow, Query, QueryError, Related, ResourceChange, ResourceRow, Start, Store,
@@ -83,7 +84,7 @@ impl Directory {
             group: id("Group", group),
             member: id("User", member),
             display: (member != 4).then(|| format!("Member {member}")),
-            kind: "User".to_owned(),
+            kind: ResourceKind::User,
         };
         let mut member = json!({ "value": row.member, "type": "User" });
         if let Some(display) = &row.display {

@@ -1,6 +1,7 @@
 //! Apps, tenants, credentials and connectors.
 
 use super::*;
+use crate::scim::Dialect;
 
 pub(super) fn app(name: &str) -> AppRow {
     AppRow {
@@ -10,7 +11,7 @@ pub(super) fn app(name: &str) -> AppRow {
         settings: "{}".to_owned(),
         endpoints: "{}".to_owned(),
         limits: "{}".to_owned(),
-        reply: "when-done".to_owned(),
+        reply: ReplyMode::WhenDone,
         created: "2026-11-22T08:00:00.000Z".to_owned(),
     }
 }
@@ -19,8 +20,8 @@ pub(super) fn tenant(id: &str, app: &str) -> TenantRow {
     TenantRow {
         id: id.to_owned(),
         app: app.to_owned(),
-        dialect: "okta".to_owned(),
-        state: "connected".to_owned(),
+        dialect: Dialect::Okta,
+        state: TenantState::Connected,
         settings: "{}".to_owned(),
         connector: None,
         previous: None,
@@ -42,7 +43,7 @@ pub(super) fn credential(id: &str, tenant: Option<&str>) -> CredentialRow {
     CredentialRow {
         id: id.to_owned(),
         tenant: tenant.map(str::to_owned),
-        kind: "bearer".to_owned(),
+        kind: CredentialKind::Bearer,
         user: None,
         owner: None,
         hash: vec![0, 1, 255],
@@ -58,7 +59,7 @@ async fn apps_and_tenants_are_made_and_changed() {
     apps_and_tenants(&bench.store).await;
     let changed = AppRow { connector: Some("d1".to_owned()), ..app("crm") };
     bench.store.put_app(&changed).await.unwrap();
-    let paused = TenantRow { state: "paused".to_owned(), ..tenant("acme", "crm") };
+    let paused = TenantRow { state: TenantState::Paused, ..tenant("acme", "crm") };
     bench.store.put_tenant(&paused).await.unwrap();
     let bench = bench.reopen().await;
     assert_eq!(bench.store.apps().await.unwrap(), [changed, app("wiki")]);

@@ -71,7 +71,7 @@ async fn questions_of_all_kinds_are_answered_together() {
             store.standing("acme", "User", &id, Related::Groups),
             store.by_user_name("acme", &name),
             store.account("acme", &id),
-            store.former_account("acme", "User", &name, None),
+            store.former_account("acme", ResourceKind::User, &name, None),
             store.elsewhere("crm", "acme", "a1"),
             store.people("acme", None, std::slice::from_ref(&id)),
         );
@@ -96,7 +96,11 @@ async fn a_returning_user_is_found_by_external_id_then_by_name() {
         bench.store.commit(with_account(row)).await.unwrap();
     }
     let find = async |name: &str, external_id: Option<&str>| {
-        let found = bench.store.former_account("acme", "User", name, external_id).await.unwrap();
+        let found = bench
+            .store
+            .former_account("acme", ResourceKind::User, name, external_id)
+            .await
+            .unwrap();
         found.map(|it| it.resource)
     };
     assert_eq!(find("user0@example.com", Some("x-u00000")).await, None, "still there");
@@ -109,7 +113,8 @@ async fn a_returning_user_is_found_by_external_id_then_by_name() {
     assert_eq!(both.as_deref(), Some("u00001"), "the externalId counts more");
     assert_eq!(find("user0@example.com", Some("else")).await.as_deref(), Some("u00000"));
     assert_eq!(find("user2@example.com", Some("x-u00002")).await, None);
-    let elsewhere = bench.store.former_account("globex", "User", "user0@example.com", None).await;
+    let elsewhere =
+        bench.store.former_account("globex", ResourceKind::User, "user0@example.com", None).await;
     assert_eq!(elsewhere.unwrap(), None);
 }
 
@@ -121,7 +126,7 @@ async fn an_account_written_with_the_deletion_is_a_former_one() {
     commit.account = Some(account("acme", "u00000", Some("a1")));
     bench.store.commit(commit).await.unwrap();
     let name = "u00000@example.com";
-    let found = bench.store.former_account("acme", "User", name, None).await.unwrap();
+    let found = bench.store.former_account("acme", ResourceKind::User, name, None).await.unwrap();
     assert_eq!(found.map(|it| it.resource).as_deref(), Some("u00000"));
     assert_eq!(bench.store.accounts("acme", None, 10).await.unwrap(), []);
     assert_eq!(bench.store.connected("acme").await.unwrap(), (0, 0));
@@ -160,12 +165,17 @@ async fn an_account_can_become_another() {
     // The resource goes and comes back under its id.
     let mut row = user("acme", "u00000", "user0@example.com");
     bench.store.commit(of(delete(&row))).await.unwrap();
-    let former = bench.store.former_account("acme", "User", "A2@example.com", None).await.unwrap();
+    let former = bench
+        .store
+        .former_account("acme", ResourceKind::User, "A2@example.com", None)
+        .await
+        .unwrap();
     let former = former.unwrap();
     row.version = 1;
     let back = Commit { account: Some(former.clone()), ..of(ResourceChange::Insert(row)) };
     bench.store.commit(back).await.unwrap();
-    let former_now = bench.store.former_account("acme", "User", "a2@example.com", None).await;
+    let former_now =
+        bench.store.former_account("acme", ResourceKind::User, "a2@example.com", None).await;
     assert_eq!(former_now.unwrap(), None);
     assert_eq!(bench.store.accounts("acme", None, 10).await.unwrap(), [former]);
 }

@@ -43,7 +43,7 @@ async fn tenants_are_listed_page_by_page() {
     let bench = Bench::new().await;
     apps_and_tenants(&bench.store).await;
     let store = &bench.store;
-    let paused = TenantRow { state: "paused".to_owned(), ..tenant("globex", "crm") };
+    let paused = TenantRow { state: TenantState::Paused, ..tenant("globex", "crm") };
     store.put_tenant(&paused).await.unwrap();
 
     let all = TenantFilter::default();
@@ -54,7 +54,7 @@ async fn tenants_are_listed_page_by_page() {
 
     let connected = TenantFilter {
         app: Some("crm".to_owned()),
-        state: Some("connected".to_owned()),
+        state: Some(TenantState::Connected),
         ..TenantFilter::default()
     };
     let page = store.tenant_page(&connected, None, 10).await.unwrap();
@@ -106,7 +106,7 @@ async fn credentials_are_read_by_id_and_by_tenant() {
     let of_acme = store.credentials_of(Some("acme")).await.unwrap();
     assert_eq!(of_acme, [c3.clone(), c2.clone()], "oldest first");
     assert_eq!(store.credentials_of(Some("globex")).await.unwrap(), []);
-    assert_eq!(store.credentials_of(None).await.unwrap(), [c1.clone()]);
+    assert_eq!(store.credentials_of(None).await.unwrap(), std::slice::from_ref(&c1));
     assert_eq!(store.credential_page(None, 2).await.unwrap(), [c1, c2]);
     assert_eq!(store.credential_page(Some("c2"), 2).await.unwrap(), [c3]);
 }

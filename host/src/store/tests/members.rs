@@ -140,18 +140,18 @@ async fn people_are_users_and_groups_with_their_accounts() {
         Commit { account: Some(account("acme", "u00001", Some("a1"))), ..Commit::default() };
     bench.store.commit(commit).await.unwrap();
     let ids = ["u00000", "u00001", "g1", "unknown"].map(str::to_owned);
-    let person = |id: &str, name: &str, kind: &str, account| Person {
+    let person = |id: &str, name: &str, kind, account| Person {
         id: id.to_owned(),
         name: name.to_owned(),
-        kind: kind.to_owned(),
+        kind: Some(kind),
         account,
         member: false,
     };
     let known = account("acme", "u00001", Some("a1")).account;
     let mut expected = [
-        person("g1", "Staff", "Group", None),
-        person("u00000", "user0@example.com", "User", None),
-        person("u00001", "user1@example.com", "User", known),
+        person("g1", "Staff", ResourceKind::Group, None),
+        person("u00000", "user0@example.com", ResourceKind::User, None),
+        person("u00001", "user1@example.com", ResourceKind::User, known),
     ];
     let people = async |group: Option<&str>| {
         let mut people = bench.store.people("acme", group, &ids).await.unwrap();

@@ -89,7 +89,7 @@ impl Entries {
         self.text(&it.tenant);
         self.text(&it.app);
         self.text(&it.resource);
-        self.text(&it.resource_kind);
+        self.text(it.resource_kind.name());
         self.text(it.kind.name());
         self.text(it.state.name());
         self.text(&it.subject);
@@ -149,7 +149,7 @@ impl Entries {
         let account = it.account.as_ref();
         self.text(&it.tenant);
         self.text(&it.resource);
-        self.text(&it.kind);
+        self.text(it.kind.name());
         self.text(&it.user_name);
         self.value(key(&it.user_name));
         self.maybe(it.external_id.as_deref());
