@@ -31,10 +31,10 @@ use tokio::time::Instant;
 use crate::lifecycle::Host;
 
 use connections::Connections;
-pub use connections::Patience;
+pub use connections::Timeouts;
 
 /// Everything that a host answers.
-fn router(host: Arc<Host>, patience: Patience) -> Router {
+fn router(host: Arc<Host>, timeouts: Timeouts) -> Router {
     let negotiate = middleware::from_fn_with_state(Arc::clone(&host), media_type::negotiate);
     Router::new()
         .nest("/t/{tenant}/scim/v1", v1::spoken(scim_routes()))
@@ -44,7 +44,7 @@ fn router(host: Arc<Host>, patience: Patience) -> Router {
         .merge(health::routes())
         .fallback(answer::unknown_route)
         .method_not_allowed_fallback(answer::wrong_method)
-        .layer(Extension(patience))
+        .layer(Extension(timeouts))
         .layer(middleware::from_fn(request_log::log))
         .with_state(host)
 }
@@ -64,13 +64,13 @@ fn scim_routes() -> Router<Arc<Host>> {
 pub(crate) async fn serve(
     host: Arc<Host>,
     listener: TcpListener,
-    patience: Patience,
+    timeouts: Timeouts,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    let mut connections = Connections::of(router(Arc::clone(&host), patience), &patience);
+    let mut connections = Connections::of(router(Arc::clone(&host), timeouts), &timeouts);
     connections.accept(listener, stop).await;
-    let by = Instant::now() + patience.stop;
-    tracing::info!(within = ?patience.stop, "stopping: finishing what was accepted");
+    let by = Instant::now() + timeouts.stop;
+    tracing::info!(within = ?timeouts.stop, "stopping: finishing what was accepted");
     connections.finish(by).await;
     host.close(by).await;
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::answer::Refused;
-use super::connections::Patience;
+use super::connections::Timeouts;
 use super::content_digest;
 use crate::lifecycle::Host;
 use crate::scim;
@@ -64,10 +64,10 @@ impl FromRequest<Arc<Host>> for WasmBody {
 }
 
 async fn bytes(request: Request, limit: usize) -> Result<bytes::Bytes, Refused> {
-    let patience: Patience = request.extensions().get().copied().unwrap_or_default();
+    let timeouts: Timeouts = request.extensions().get().copied().unwrap_or_default();
     let body = Limited::new(request.into_body(), limit).collect();
-    let Ok(read) = timeout(patience.body, body).await else {
-        let detail = format!("the body did not arrive within {:?}", patience.body);
+    let Ok(read) = timeout(timeouts.body, body).await else {
+        let detail = format!("the body did not arrive within {:?}", timeouts.body);
         return Err(scim::Error::new(408, detail).into());
     };
     match read {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 /// How long clients are waited for, and how long a host takes to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// How long a connection may be idle, or take to send the head of a request.
     pub head: Duration,
     /// How long the body of a request may take to arrive.
@@ -24,7 +24,7 @@ pub struct Patience {
     pub stop: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             // Proxies keep idle connections for 60 s: none shall send into one that is closing.
@@ -45,10 +45,10 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn of(router: Router, patience: &Patience) -> Self {
+    pub(super) fn of(router: Router, timeouts: &Timeouts) -> Self {
         let mut server = http1::Builder::new();
         // The time of an idle connection runs as well: it waits for a head.
-        server.timer(TokioTimer::new()).header_read_timeout(patience.head);
+        server.timer(TokioTimer::new()).header_read_timeout(timeouts.head);
         Self {
             server,
             service: TowerToHyperService::new(router),
