@@ -76,13 +76,20 @@ impl Muster {
 
     /// A host that answers as soon as the operation is durable, before it is done.
     pub(crate) async fn start_replying_when_recorded() -> Self {
-        Self::start_with(LocalEnvironmentConfig { reply: ReplyMode::WhenRecorded, ..LocalEnvironmentConfig::default() })
-            .await
+        Self::start_with(LocalEnvironmentConfig {
+            reply: ReplyMode::WhenRecorded,
+            ..LocalEnvironmentConfig::default()
+        })
+        .await
     }
 
     /// A host that answers after this time at the latest, done or not.
     pub(crate) async fn start_answering_within(answer_within: Duration) -> Self {
-        Self::start_with(LocalEnvironmentConfig { answer_within, ..LocalEnvironmentConfig::default() }).await
+        Self::start_with(LocalEnvironmentConfig {
+            answer_within,
+            ..LocalEnvironmentConfig::default()
+        })
+        .await
     }
 
     pub(crate) async fn start_with(config: LocalEnvironmentConfig) -> Self {

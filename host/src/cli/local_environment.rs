@@ -219,7 +219,9 @@ impl LocalEnvironment {
             into_anyhow(self.host.config.set_tenant(name, change).await)?;
         } else {
             let (id, app) = (name.to_owned(), app.to_owned());
-            into_anyhow(self.host.config.create_tenant(NewTenant { id, app, dialect, settings }).await)?;
+            into_anyhow(
+                self.host.config.create_tenant(NewTenant { id, app, dialect, settings }).await,
+            )?;
         }
         into_anyhow(self.host.config.add_token(Some(name), TokenSpec::default()).await)
     }
