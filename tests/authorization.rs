@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use muster::cli::stage::{Stage, StageConfig};
+use muster::cli::local_environment::{LocalEnvironment, LocalEnvironmentConfig};
 use muster::clock::{Clock, rfc3339};
 use muster::store::Store;
 use serde_json::{Value, json};
@@ -91,11 +91,11 @@ async fn operators_see_when_a_token_was_last_used() {
 #[tokio::test]
 async fn the_last_use_of_a_token_survives_a_restart() {
     let data = data_directory();
-    let stage = Stage::start(StageConfig {
+    let stage = LocalEnvironment::start(LocalEnvironmentConfig {
         data: Some(data.path().to_owned()),
         compiler: env!("CARGO_BIN_EXE_muster").into(),
         compiled: Some(compiled()),
-        ..StageConfig::default()
+        ..LocalEnvironmentConfig::default()
     });
     let stage = stage.await.unwrap();
     let token = stage.tenant("acme", "roster", "okta", "acme").await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster::cli::stage::{Patience, Stage, StageConfig};
+use muster::cli::local_environment::{LocalEnvironment, LocalEnvironmentConfig, Timeouts};
 use muster::clock::Clock;
 use muster::sample::Fault;
 use muster::store::{OperationFilter, OperationState, Store};
@@ -17,8 +17,9 @@ use crate::support::{Muster, client, compiled, data_directory, user};
 const VERY_LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(500);
 
-async fn start(patience: Patience) -> Muster {
-    Muster::start_with(StageConfig { patience, ..StageConfig::default() }).await
+async fn start(timeouts: Timeouts) -> Muster {
+    Muster::start_with(LocalEnvironmentConfig { timeouts, ..LocalEnvironmentConfig::default() })
+        .await
 }
 
 async fn connect(muster: &Muster) -> TcpStream {
@@ -36,7 +37,7 @@ async fn read_until_closed(stream: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn a_client_that_sends_its_head_too_slowly_is_disconnected() {
-    let muster = start(Patience { head: SHORT, ..Patience::default() }).await;
+    let muster = start(Timeouts { head: SHORT, ..Timeouts::default() }).await;
     let (mut reader, mut writer) = connect(&muster).await.into_split();
     let trickle = tokio::spawn(async move {
         let mut head = b"GET /health/live HTTP/1.1\r\nx: ".iter().chain(std::iter::repeat(&b'x'));
@@ -54,7 +55,7 @@ async fn a_client_that_sends_its_head_too_slowly_is_disconnected() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_the_timeout() {
-    let muster = start(Patience { head: SHORT, ..Patience::default() }).await;
+    let muster = start(Timeouts { head: SHORT, ..Timeouts::default() }).await;
     let mut stream = connect(&muster).await;
     stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let response = read_until_closed(&mut stream).await;
@@ -63,7 +64,7 @@ async fn an_idle_connection_is_closed_after_the_timeout() {
 
 #[tokio::test]
 async fn a_client_that_sends_its_body_too_slowly_gets_408_and_is_disconnected() {
-    let muster = start(Patience { body: SHORT, ..Patience::default() }).await;
+    let muster = start(Timeouts { body: SHORT, ..Timeouts::default() }).await;
     let tenant = muster.tenant("roster").await;
     let mut stream = connect(&muster).await;
     let head = format!(
@@ -86,12 +87,12 @@ async fn a_client_that_sends_its_body_too_slowly_gets_408_and_is_disconnected() 
 /// any, and the states of the operations in the journal afterwards.
 async fn stop_during_create(stop: Duration, delay: Duration) -> (Option<u16>, Vec<String>) {
     let data = data_directory();
-    let stage = Stage::start(StageConfig {
+    let stage = LocalEnvironment::start(LocalEnvironmentConfig {
         data: Some(data.path().to_owned()),
         compiler: env!("CARGO_BIN_EXE_muster").into(),
         compiled: Some(compiled()),
-        patience: Patience { stop, ..Patience::default() },
-        ..StageConfig::default()
+        timeouts: Timeouts { stop, ..Timeouts::default() },
+        ..LocalEnvironmentConfig::default()
     });
     let stage = stage.await.unwrap();
     let tenant = stage.tenant("acme", "three-state", "okta", "acme").await.unwrap();

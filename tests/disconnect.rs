@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster::cli::stage::StageConfig;
+use muster::cli::local_environment::LocalEnvironmentConfig;
 use muster::sample::Fault;
 use muster::store::OperationState;
 use serde_json::{Value, json};
@@ -143,10 +143,10 @@ async fn a_reconnected_tenant_manages_only_users_that_were_updated_since() {
 /// A tenant whose disconnect is stuck, because the app refuses to deactivate one of two users.
 /// Returns the progress of the disconnect too.
 async fn stuck_disconnect() -> (Muster, Tenant, Value) {
-    let muster = Muster::start_with(StageConfig {
+    let muster = Muster::start_with(LocalEnvironmentConfig {
         job_pause: Duration::from_millis(20),
         answer_within: Duration::from_secs(2),
-        ..StageConfig::default()
+        ..LocalEnvironmentConfig::default()
     });
     let muster = muster.await;
     let tenant = muster.tenant("three-state").await;

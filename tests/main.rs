@@ -35,6 +35,7 @@ mod promotion;
 mod query;
 mod registry;
 mod replay;
+mod request_ids;
 mod retries;
 mod rfc;
 mod sandbox;

@@ -171,18 +171,18 @@ async fn an_operator_promotes_rolls_back_and_retires_from_the_command_line() {
     let promote = ["connector", "promote", "roster@0.2.0", "--app", "roster"];
     let (status, printed) = muster.command(&promote).await;
     assert!(
-        status == Some(1) && printed.contains("nobody to ask") && printed.contains("--yes"),
+        status == Some(1) && printed.contains("there is no terminal") && printed.contains("--yes"),
         "{printed}"
     );
     let (status, printed) =
         muster.command(&[&promote[..], &["--yes", "--tenant", &one.name]].concat()).await;
-    assert!(status == Some(0) && printed.contains("is decided by roster@0.2.0"), "{printed}");
+    assert!(status == Some(0) && printed.contains("now uses roster@0.2.0"), "{printed}");
     let (_, printed) = muster.command(&["connector", "show", "roster@0.2.0"]).await;
-    assert!(printed.contains(&format!("for tenant alone  {}", one.name)), "{printed}");
+    assert!(printed.contains(&format!("by tenant alone   {}", one.name)), "{printed}");
     let (_, printed) = muster.command(&[&promote[..], &["--yes"]].concat()).await;
-    assert!(printed.contains("has no version of its own any more"), "{printed}");
+    assert!(printed.contains("no longer has a version of its own"), "{printed}");
     let (status, printed) = muster.command(&["connector", "rollback", "--app", "roster"]).await;
-    assert!(status == Some(0) && printed.contains("decided by roster@0.1.0"), "{printed}");
+    assert!(status == Some(0) && printed.contains("now uses roster@0.1.0"), "{printed}");
     let (status, printed) = muster.command(&["connector", "retire", "roster@0.2.0"]).await;
     assert!(status == Some(1) && printed.contains("a rollback would lead back"), "{printed}");
     let (status, printed) = muster.command(&["connector", "retire", "roster@0.1.1"]).await;

@@ -57,7 +57,7 @@ async fn a_connector_goes_from_its_author_to_a_host_through_a_registry() {
     // Pulling again succeeds, but another file of that name is not overwritten.
     succeeds(folder, &["connector", "pull", &reference]).await;
     std::fs::write(folder.join("roster-next.wasm"), "mine").unwrap();
-    fails(folder, &["connector", "pull", &reference], "is there already").await;
+    fails(folder, &["connector", "pull", &reference], "exists already").await;
 
     let muster = Muster::start().await;
     let admin = muster.stage.admin_token().await.unwrap().token;

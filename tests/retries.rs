@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster::cli::stage::StageConfig;
+use muster::cli::local_environment::LocalEnvironmentConfig;
 use muster::sample::Fault;
 use muster::store::{OperationFilter, OperationRow, OperationState};
 use serde_json::json;
@@ -123,10 +123,10 @@ async fn recorded_operations_are_delivered_eight_at_the_same_time_at_most() {
 
 #[tokio::test]
 async fn a_tenant_with_too_many_open_operations_gets_429_and_other_tenants_do_not() {
-    let muster = Muster::start_with(StageConfig {
+    let muster = Muster::start_with(LocalEnvironmentConfig {
         open_operations: 2,
         answer_within: Duration::from_secs(1),
-        ..StageConfig::default()
+        ..LocalEnvironmentConfig::default()
     });
     let muster = muster.await;
     let full = muster.tenant("two-state").await;

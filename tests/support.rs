@@ -9,9 +9,9 @@ pub(crate) mod wrong_server;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use muster::cli::stage::{Stage, StageConfig};
+use muster::cli::local_environment::{LocalEnvironment, LocalEnvironmentConfig};
 use muster::lifecycle::snapshot::ReplyMode;
-use muster::sample::Call;
+use muster::sample::RecordedCall;
 use muster::store::{OperationFilter, OperationState};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 /// A running host. Dropping it asserts that no operation is still open.
 pub(crate) struct Muster {
-    pub(crate) stage: Stage,
+    pub(crate) stage: LocalEnvironment,
     http: reqwest::Client,
     admin: String,
     _data: TempDir,
@@ -37,7 +37,7 @@ pub(crate) struct Tenant {
 }
 
 /// A call that the app received.
-pub(crate) type AppCall = Call;
+pub(crate) type AppCall = RecordedCall;
 
 /// A response of the host.
 #[derive(Debug)]
@@ -71,23 +71,30 @@ pub(crate) fn client() -> reqwest::Client {
 
 impl Muster {
     pub(crate) async fn start() -> Self {
-        Self::start_with(StageConfig::default()).await
+        Self::start_with(LocalEnvironmentConfig::default()).await
     }
 
     /// A host that answers as soon as the operation is durable, before it is done.
     pub(crate) async fn start_replying_when_recorded() -> Self {
-        Self::start_with(StageConfig { reply: ReplyMode::WhenRecorded, ..StageConfig::default() })
-            .await
+        Self::start_with(LocalEnvironmentConfig {
+            reply: ReplyMode::WhenRecorded,
+            ..LocalEnvironmentConfig::default()
+        })
+        .await
     }
 
     /// A host that answers after this time at the latest, done or not.
     pub(crate) async fn start_answering_within(answer_within: Duration) -> Self {
-        Self::start_with(StageConfig { answer_within, ..StageConfig::default() }).await
+        Self::start_with(LocalEnvironmentConfig {
+            answer_within,
+            ..LocalEnvironmentConfig::default()
+        })
+        .await
     }
 
-    pub(crate) async fn start_with(config: StageConfig) -> Self {
+    pub(crate) async fn start_with(config: LocalEnvironmentConfig) -> Self {
         let data = data_directory();
-        let stage = Stage::start(StageConfig {
+        let stage = LocalEnvironment::start(LocalEnvironmentConfig {
             data: Some(data.path().to_owned()),
             compiler: env!("CARGO_BIN_EXE_muster").into(),
             compiled: Some(compiled()),

@@ -263,7 +263,7 @@ async fn assert_no_report(folder: &WatchedFolder, host: &mut WatchingHost, name:
         assert!(invalid["file"].as_str().unwrap().ends_with(&name), "{invalid}");
         assert_eq!(
             (&invalid["watched"], &invalid["error"]),
-            (&json!("refused"), &json!("it is no file"))
+            (&json!("refused"), &json!("it is not a file"))
         );
     }
 }
@@ -318,7 +318,7 @@ async fn muster_serve_promotes_a_build_for_the_apps_of_its_connector() {
     folder.write("letters.wasm", &letters(1));
     let pushed = host.message().await;
     assert!(pushed.starts_with("pushed letters.wasm "), "{pushed}");
-    assert!(pushed.contains("no app is decided by letter yet"), "{pushed}");
+    assert!(pushed.contains("no app uses letter yet"), "{pushed}");
 
     folder.write("roster.wasm", &guest("roster-next"));
     let promoted = host.message().await;
@@ -346,7 +346,7 @@ async fn muster_serve_promotes_a_build_for_the_apps_of_its_connector() {
     folder.write("roster.wasm", &next);
     let promoted = host.message().await;
     assert!(promoted.contains("roster@0.2.0 → roster@0.2.0+dev."), "{promoted}");
-    assert!(promoted.contains("the lifecycle table is as it was"), "{promoted}");
+    assert!(promoted.contains("the lifecycle table is unchanged"), "{promoted}");
 }
 
 #[tokio::test]
@@ -378,7 +378,7 @@ fn a_missing_watched_folder_is_an_error_at_the_start() {
         let output = muster(args).current_dir(scratch.path()).output().unwrap();
         let printed = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1));
-        assert!(printed.contains("missing; it has to be a folder: No such file"), "{printed}");
+        assert!(printed.contains("missing; it must be a folder: No such file"), "{printed}");
         assert!(!Path::new(&scratch.path().join("muster-data")).exists());
     }
 }

@@ -1,4 +1,4 @@
-//! The `muster` command.
+//! The `muster` command: its subcommands, each in a module of its name.
 
 mod admin;
 mod app;
@@ -9,14 +9,14 @@ mod dev;
 mod failpoint;
 mod job;
 mod limits;
+pub mod local_environment;
 mod operation;
 mod output;
 mod serve;
 mod settings;
-pub mod stage;
-mod succession;
 mod tenant;
 mod token;
+mod version_change;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -29,43 +29,43 @@ use crate::conformance::{self, ConformanceArgs};
 
 /// A SCIM server that hosts provisioning connectors.
 ///
-/// Okta, Entra ID and other identity providers call it; for every change in a person's life in an
-/// app it asks that app's connector, a sandboxed WebAssembly component, what the change means
-/// there, and carries the answer out.
+/// Okta, Entra ID and other identity providers send it SCIM requests. For each change of a user or
+/// group, muster asks the app's connector, a sandboxed WebAssembly component, which requests the
+/// change needs in the app, and sends them.
 ///
-/// Begin with `muster demo`.
+/// To see it at work, run `muster demo`.
 #[derive(Debug, Parser)]
 #[command(name = "muster", version, propagate_version = true)]
 struct Muster {
     #[command(subcommand)]
-    command: Command,
+    command: MusterCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Serve identity providers and operators.
+enum MusterCommand {
+    /// Run the server: SCIM for identity providers, the admin API for operators.
     Serve(serve::ServeArgs),
-    /// Play a whole story in the terminal: Okta's conversation with two apps, told step by step.
+    /// Show Okta provisioning users and groups into two apps, step by step, in the terminal.
     Demo(demo::DemoArgs),
-    /// Serve a throw-away host with a sample app and one tenant for each embedded connector.
+    /// Run a temporary server with a sample app and one tenant for each embedded connector.
     Dev(dev::DevArgs),
-    /// Apps: which connector decides for them, with which settings and endpoints.
+    /// Manage apps: the connector of each, its settings and its endpoints.
     App(app::AppArgs),
-    /// Tenants: one customer organisation's integration with an app.
+    /// Manage tenants, each of which is one customer's integration with an app.
     Tenant(tenant::TenantArgs),
-    /// Tokens that identity providers present.
+    /// Manage the tokens that identity providers authenticate with.
     Token(token::TokenArgs),
-    /// Connectors: begin, build, test and sign them; load, try and promote them on a host.
+    /// Create, build, test and sign connectors; push, replay and promote their versions on a server.
     Connector(connector::ConnectorArgs),
-    /// The journal: what was asked, decided and done.
+    /// Inspect, retry and drop operations in the journal.
     Operation(operation::OperationArgs),
     /// Jobs: long work over many people, such as a disconnect.
     Job(job::JobArgs),
     Conformance(ConformanceArgs),
-    /// Compiles one connector from standard input; the host runs this in a process of its own.
+    /// Compile one connector from standard input. The host runs this as a child process.
     #[command(hide = true)]
     CompileConnector,
-    /// Serve the sample app alone.
+    /// Run only the sample app.
     #[command(hide = true)]
     SampleApp(dev::SampleAppArgs),
 }
@@ -73,7 +73,7 @@ enum Command {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let muster = Muster::parse();
-    if let Command::CompileConnector = muster.command {
+    if let MusterCommand::CompileConnector = muster.command {
         return connector_compiler();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -89,34 +89,34 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// This very program, which compiles connectors in a process of its own: the one that runs, also
-/// where an upgrade has put another one in its place since.
+/// The running program, which also compiles connectors as a child process. On Linux it is the running
+/// version even if an upgrade has replaced the file.
 fn this_program() -> anyhow::Result<PathBuf> {
     let running = Path::new("/proc/self/exe");
     if running.exists() {
         return Ok(running.to_owned());
     }
-    std::env::current_exe().context("looking for muster itself, which compiles connectors")
+    std::env::current_exe().context("looking for the muster program, which compiles connectors")
 }
 
 fn connector_compiler() -> ExitCode {
     crate::connector::compile_main()
 }
 
-async fn run(command: Command) -> anyhow::Result<ExitCode> {
+async fn run(command: MusterCommand) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(args) => serve::run(args).await?,
-        Command::Demo(args) => demo::run(args).await?,
-        Command::Dev(args) => dev::run(args).await?,
-        Command::App(args) => app::run(args).await?,
-        Command::Tenant(args) => tenant::run(args).await?,
-        Command::Token(args) => token::run(args).await?,
-        Command::Connector(args) => return connector::run(args).await,
-        Command::Operation(args) => operation::run(args).await?,
-        Command::Job(args) => job::run(args).await?,
-        Command::Conformance(args) => return conformance::main(args).await,
-        Command::SampleApp(args) => dev::sample_app(args).await?,
-        Command::CompileConnector => {}
+        MusterCommand::Serve(args) => serve::run(args).await?,
+        MusterCommand::Demo(args) => demo::run(args).await?,
+        MusterCommand::Dev(args) => dev::run(args).await?,
+        MusterCommand::App(args) => app::run(args).await?,
+        MusterCommand::Tenant(args) => tenant::run(args).await?,
+        MusterCommand::Token(args) => token::run(args).await?,
+        MusterCommand::Connector(args) => return connector::run(args).await,
+        MusterCommand::Operation(args) => operation::run(args).await?,
+        MusterCommand::Job(args) => job::run(args).await?,
+        MusterCommand::Conformance(args) => return conformance::main(args).await,
+        MusterCommand::SampleApp(args) => dev::sample_app(args).await?,
+        MusterCommand::CompileConnector => {}
     }
     Ok(ExitCode::SUCCESS)
 }

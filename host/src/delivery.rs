@@ -1,7 +1,8 @@
-//! Outbound HTTP: carries a connector's request to an app, and brings back what came of it.
+//! Outbound HTTP: sends a connector's request to an app, and returns the app's response.
 //!
-//! The host alone holds addresses, credentials and secrets, and decides how long to try. This
-//! module knows neither connectors nor the journal.
+//! A request is checked, completed with the endpoint's address and credentials, and sent with retries
+//! until a deadline. Addresses, credentials and secrets never leave the host. This module knows
+//! neither connectors nor the journal.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -12,71 +13,74 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::decision::{Request, Response, Unreachable};
 
 mod address;
-mod answer;
 mod auth;
 mod circuit;
 mod client;
 mod configuration;
 mod endpoint;
+mod error;
 mod message;
-mod refused;
+mod placeholder;
+mod request_url;
+mod response;
 mod retry;
 mod secret;
-mod stand_in;
-mod target;
 
 pub use auth::Auth;
 pub use configuration::EndpointConfiguration;
 pub use endpoint::Endpoint;
-pub use refused::DeliveryError;
+pub use error::DeliveryError;
+pub use placeholder::Placeholder;
 pub use secret::Secret;
-pub use stand_in::StandIn;
 
-use circuit::{Circuits, Pass};
-use client::{Client, Clients};
+use circuit::{Circuits, SendPermit};
+use client::{OutboundClient, OutboundClients};
 use message::Message;
 
-/// The least time that another attempt needs to be worth making.
-const ROOM: Duration = Duration::from_millis(100);
+/// The least time before the deadline that another attempt is made with.
+const LEAST_ATTEMPT: Duration = Duration::from_millis(100);
 
-/// The outbound client: one for the whole host, since it keeps connections and circuits.
+/// The outbound client. A host has one, which keeps the connections and the circuit breakers.
 #[derive(Debug)]
 pub struct Delivery {
-    clients: Clients,
+    clients: OutboundClients,
     circuits: Circuits,
 }
 
-/// What came of a request.
+/// The result of a request, over all its attempts.
 #[derive(Clone, Debug)]
-pub struct Performed {
-    /// The last attempt's answer, or why there is none.
+pub struct DeliveryReport {
+    /// The response to the last attempt, or why there is none.
     pub response: Result<Response, Unreachable>,
-    /// How often it was sent: none if the circuit was open, or the deadline had passed.
+    /// How often the request was sent: 0 if the circuit was open, or the deadline had passed.
     pub attempts: u32,
-    /// How long it took, pauses included.
+    /// How long the attempts took, with the pauses between them.
     pub elapsed: Duration,
 }
 
 impl Delivery {
     /// A client with no connections yet.
     pub fn new() -> anyhow::Result<Self> {
-        Ok(Self { clients: Clients::new()?, circuits: Circuits::default() })
+        Ok(Self { clients: OutboundClients::new()?, circuits: Circuits::default() })
     }
 
-    /// Performs a request, again where that may help, until there is an answer or the deadline
-    /// leaves no room for another attempt. Redirects are answers.
+    /// Sends a request, and retries it if that may help, until there is a final response or the
+    /// deadline leaves no time for another attempt. Redirects are not followed.
     ///
-    /// The idempotency key must be the same whenever this request is made again. The error is for
-    /// requests that no connector may make; nothing was sent then.
+    /// The idempotency key must be the same whenever the same request is sent again.
+    ///
+    /// # Errors
+    ///
+    /// A request that no connector may make; nothing was sent then.
     pub async fn perform(
         &self,
         endpoint: &Endpoint,
         request: &Request,
         idempotency_key: &str,
-        stand_ins: &[StandIn],
+        placeholders: &[Placeholder],
         deadline: Instant,
-    ) -> Result<Performed, DeliveryError> {
-        let message = Message::compose(endpoint, request, idempotency_key, stand_ins)?;
+    ) -> Result<DeliveryReport, DeliveryError> {
+        let message = Message::compose(endpoint, request, idempotency_key, placeholders)?;
         let client = self.clients.of(endpoint)?;
         let began = Instant::now();
         let (mut attempts, mut pauses) = (0, retry::pauses());
@@ -84,56 +88,59 @@ impl Delivery {
             if Instant::now() >= deadline {
                 break Err(Unreachable::Timeout);
             }
-            let Some(pass) = self.circuits.enter(endpoint.base_url.as_str(), Instant::now()) else {
+            let Some(permit) = self.circuits.enter(endpoint.base_url.as_str(), Instant::now())
+            else {
                 break Err(Unreachable::CircuitOpen);
             };
             attempts += 1;
-            let response = attempt(pass, client, endpoint, &message, deadline).await?;
-            let left = deadline.saturating_duration_since(Instant::now()).saturating_sub(ROOM);
+            let response = attempt(permit, client, endpoint, &message, deadline).await?;
+            let left =
+                deadline.saturating_duration_since(Instant::now()).saturating_sub(LEAST_ATTEMPT);
             match pauses.next().and_then(|pause| retry::wait(&response, pause)) {
                 Some(wait) if wait < left => sleep(wait).await,
                 _ => break response,
             }
         };
         if let Ok(response) = &mut response {
-            answer::conceal(response, endpoint, stand_ins);
+            response::conceal(response, endpoint, placeholders);
         }
-        Ok(Performed { response, attempts, elapsed: began.elapsed() })
+        Ok(DeliveryReport { response, attempts, elapsed: began.elapsed() })
     }
 }
 
-/// Whether a request may be made at all, whatever address its endpoint has. Nothing is sent.
-pub fn check(request: &Request, stand_ins: &[StandIn]) -> Result<(), DeliveryError> {
-    static SOMEWHERE: LazyLock<Endpoint> = LazyLock::new(|| {
-        Endpoint::load(&json!({ "base_url": "https://app.invalid" })).expect("it is an endpoint")
+/// Checks whether a connector may make a request, for an endpoint of any address. Nothing is sent.
+pub fn check(request: &Request, placeholders: &[Placeholder]) -> Result<(), DeliveryError> {
+    static EXAMPLE: LazyLock<Endpoint> = LazyLock::new(|| {
+        Endpoint::load(&json!({ "base_url": "https://app.invalid" }))
+            .expect("the example is a valid endpoint")
     });
-    Message::compose(&SOMEWHERE, request, "key", stand_ins).map(drop)
+    Message::compose(&EXAMPLE, request, "key", placeholders).map(drop)
 }
 
 async fn attempt(
-    pass: Pass<'_>,
-    client: &Client,
+    permit: SendPermit<'_>,
+    client: &OutboundClient,
     endpoint: &Endpoint,
     message: &Message,
     deadline: Instant,
 ) -> Result<Result<Response, Unreachable>, DeliveryError> {
-    let own_limit = Instant::now() + endpoint.timeout;
-    let response = match timeout_at(own_limit.min(deadline), client.send(endpoint, message)).await {
+    let timeout = Instant::now() + endpoint.timeout;
+    let response = match timeout_at(timeout.min(deadline), client.send(endpoint, message)).await {
         Ok(response) => response?,
         Err(_) => Err(Unreachable::Timeout),
     };
     let failed = match response {
         Ok(_) | Err(Unreachable::TooLarge) => {
-            pass.answered();
+            permit.answered();
             false
         }
-        // An app is not to blame for the little time that somebody's deadline left it.
-        Err(Unreachable::Timeout) if deadline < own_limit => false,
-        Err(_) => pass.failed(Instant::now()),
+        // A deadline shorter than the endpoint's timeout says nothing about the app.
+        Err(Unreachable::Timeout) if deadline < timeout => false,
+        Err(_) => permit.failed(Instant::now()),
     };
     if failed {
         let address = endpoint.base_url.as_str();
-        tracing::warn!(address, "the app cannot be reached and is left alone for a while");
+        tracing::warn!(address, "delivery: circuit opened, app unreachable");
     }
     Ok(response)
 }

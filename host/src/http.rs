@@ -1,9 +1,9 @@
-//! The outside: what identity providers and operators reach over HTTP.
+//! The HTTP server: SCIM for identity providers, the admin API for operators, and health checks.
 //!
-//! Handlers take a request apart, make one call, and put the answer together.
+//! A handler extracts a request, makes one call into [`lifecycle`](crate::lifecycle) or the store, and
+//! renders the response. Every response carries the id of its request.
 
 mod admin;
-mod answer;
 mod authorization;
 mod body;
 mod bulk;
@@ -15,7 +15,9 @@ mod health;
 mod me;
 mod media_type;
 mod precondition;
+mod representation;
 mod request_log;
+mod response;
 mod search;
 mod v1;
 
@@ -31,21 +33,22 @@ use tokio::time::Instant;
 use crate::lifecycle::Host;
 
 use connections::Connections;
-pub use connections::Patience;
+pub use connections::Timeouts;
 
-/// Everything that a host answers.
-fn router(host: Arc<Host>, patience: Patience) -> Router {
+/// All routes of a host.
+fn router(host: Arc<Host>, timeouts: Timeouts) -> Router {
     let negotiate = middleware::from_fn_with_state(Arc::clone(&host), media_type::negotiate);
+    let log = middleware::from_fn_with_state(Arc::clone(&host), request_log::log);
     Router::new()
-        .nest("/t/{tenant}/scim/v1", v1::spoken(scim_routes()))
+        .nest("/t/{tenant}/scim/v1", v1::routes(scim_routes()))
         .nest("/t/{tenant}/scim/v2", scim_routes().layer(negotiate.clone()))
-        .route("/t/{tenant}/scim/v2/", get(search::list_everything).layer(negotiate))
+        .route("/t/{tenant}/scim/v2/", get(search::list_all_types).layer(negotiate))
         .nest("/admin/v1", admin::routes(&host))
         .merge(health::routes())
-        .fallback(answer::unknown_route)
-        .method_not_allowed_fallback(answer::wrong_method)
-        .layer(Extension(patience))
-        .layer(middleware::from_fn(request_log::log))
+        .fallback(response::unknown_route)
+        .method_not_allowed_fallback(response::wrong_method)
+        .layer(Extension(timeouts))
+        .layer(log)
         .with_state(host)
 }
 
@@ -56,21 +59,21 @@ fn scim_routes() -> Router<Arc<Host>> {
         .merge(me::routes())
         .merge(search::routes())
         .fallback(directory::unknown_route)
-        .method_not_allowed_fallback(answer::wrong_method)
+        .method_not_allowed_fallback(response::wrong_method)
 }
 
-/// Serves until `stop` is ready; then takes no more, finishes what was accepted, and closes the
-/// host. What cannot be finished in time stands in the journal.
+/// Serves until `stop` is ready. Then accepts no more connections, finishes the requests that were
+/// accepted, and closes the host. An operation that cannot be finished in time stays in the journal.
 pub(crate) async fn serve(
     host: Arc<Host>,
     listener: TcpListener,
-    patience: Patience,
+    timeouts: Timeouts,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    let mut connections = Connections::of(router(Arc::clone(&host), patience), &patience);
+    let mut connections = Connections::new(router(Arc::clone(&host), timeouts), &timeouts);
     connections.accept(listener, stop).await;
-    let by = Instant::now() + patience.stop;
-    tracing::info!(within = ?patience.stop, "stopping: finishing what was accepted");
-    connections.finish(by).await;
-    host.close(by).await;
+    let deadline = Instant::now() + timeouts.stop;
+    tracing::info!(within = ?timeouts.stop, "http: stopping; finishing accepted requests");
+    connections.finish(deadline).await;
+    host.close(deadline).await;
 }

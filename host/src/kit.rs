@@ -1,12 +1,12 @@
-//! Testing a connector without a host: the scenarios that its author writes, and a kit that every
-//! connector is put through, in the real sandbox.
+//! Testing a connector without a host: the scenarios that its author writes, and a conformance kit
+//! for every connector, both in the real sandbox.
 //!
-//! It makes events as the host makes them, and answers in the app's place. It does no I/O beyond the
-//! sandbox: files, terminals and running hosts are `cli`'s.
+//! Events are made by the code that the host makes them with, and the app's responses are scripted.
+//! The kit does no I/O beyond the sandbox: files, terminals and running hosts belong to `cli`.
 
 pub mod check;
+mod event_input;
 mod expectation;
-mod person;
 mod play;
 mod recording;
 mod rules;
@@ -14,8 +14,8 @@ pub mod scenario;
 mod settings;
 mod transcript;
 
-pub use expectation::Expected;
-pub use person::STAND_IN;
-pub use play::{Played, Player, Problem, StepPlayed};
+pub use event_input::PASSWORD_PLACEHOLDER;
+pub use expectation::ExpectedAndActual;
+pub use play::{ScenarioPlayer, ScenarioResult, StepProblem, StepResult};
 pub use recording::Recording;
 pub use settings::{SettingsError, settings_for};

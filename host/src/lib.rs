@@ -1,6 +1,6 @@
 //! muster, a SCIM server that hosts provisioning connectors.
 //!
-//! `ARCHITECTURE.md` is the map.
+//! `ARCHITECTURE.md` describes the modules, and the dependencies allowed between them.
 
 pub mod admin_api;
 pub mod cli;
@@ -15,6 +15,7 @@ pub mod kit;
 pub mod lifecycle;
 pub mod limits;
 mod partial;
+mod request_id;
 pub mod sample;
 pub mod scim;
 pub mod store;

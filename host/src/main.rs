@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Memory goes from thread to thread here: a request's, to the database's, to the connectors'.
+/// Memory is often freed on another thread than the one that allocated it: a request passes from the
+/// server's threads to the database's and to the connectors'. mimalloc is made for that.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,7 +1,8 @@
 //! A sample app for demonstrations and tests: a small REST server with people, organisations,
-//! accounts and teams, such as muster provisions into.
+//! accounts and teams, which muster can provision into.
 //!
-//! It keeps everything in memory, knows nothing of muster, and can be told to misbehave.
+//! It keeps everything in memory, does not depend on the rest of muster, and can be ordered to
+//! fail.
 
 use std::{
     fmt,
@@ -18,7 +19,7 @@ use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 mod accounts;
-mod conversation;
+mod call;
 mod faults;
 mod lists;
 mod log;
@@ -30,37 +31,37 @@ mod register;
 mod teams;
 mod world;
 
-pub use accounts::{Account, Status};
+pub use accounts::{OrganizationAccount, Status};
 pub use faults::Fault;
-pub use log::Call;
-pub use people::Person;
+pub use log::RecordedCall;
+pub use people::SamplePerson;
 pub use profile::Profile;
 pub use teams::Team;
 
 use problem::Problem;
 use world::World;
 
-/// The app: what it holds, and the token that opens it. Clones share both.
+/// The app: its data, and its bearer token. Clones share both.
 #[derive(Clone)]
-pub struct App {
+pub struct SampleApp {
     world: Arc<Mutex<World>>,
     turn: Arc<tokio::sync::Mutex<()>>,
     token: Arc<str>,
 }
 
-/// A running app, used like the app itself. It stops when this is dropped.
+/// A running app, which dereferences to the app. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Sample {
-    app: App,
+    app: SampleApp,
     address: SocketAddr,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
-/// Serves a new app on the listener.
+/// Serves a new app on this listener.
 pub fn serve(listener: TcpListener, token: impl Into<String>) -> Result<Sample> {
     let address = listener.local_addr().context("the sample app's address")?;
-    let (app, stop) = (App::new(token), CancellationToken::new());
+    let (app, stop) = (SampleApp::new(token), CancellationToken::new());
     let stopped = stop.clone().cancelled_owned();
     let server = axum::serve(listener, router(app.clone())).with_graceful_shutdown(stopped);
     let task = tokio::spawn(async move {
@@ -72,9 +73,9 @@ pub fn serve(listener: TcpListener, token: impl Into<String>) -> Result<Sample> 
 }
 
 /// The app's routes.
-pub fn router(app: App) -> Router {
-    let conversation = middleware::from_fn_with_state(app.clone(), conversation::hold);
-    let guard = middleware::from_fn_with_state(app.clone(), conversation::guard);
+pub fn router(app: SampleApp) -> Router {
+    let handle = middleware::from_fn_with_state(app.clone(), call::handle);
+    let require_token = middleware::from_fn_with_state(app.clone(), call::require_token);
     let api = Router::new()
         .merge(people::routes())
         .merge(members::routes())
@@ -82,78 +83,78 @@ pub fn router(app: App) -> Router {
         .merge(teams::routes())
         .merge(lists::routes())
         .fallback(async || Problem::not_found("there is nothing here"))
-        .layer(conversation);
-    let own = Router::new().merge(log::routes()).merge(faults::routes()).layer(guard);
-    api.merge(own).with_state(app)
+        .layer(handle);
+    let control = Router::new().merge(log::routes()).merge(faults::routes()).layer(require_token);
+    api.merge(control).with_state(app)
 }
 
-impl App {
-    /// An app with nobody in it.
+impl SampleApp {
+    /// An app without people.
     pub fn new(token: impl Into<String>) -> Self {
         Self { world: Arc::default(), turn: Arc::default(), token: token.into().into() }
     }
 
-    /// Everybody who has a person's account, in the order of their creation.
-    pub fn people(&self) -> Vec<Person> {
+    /// All people, in the order of their creation.
+    pub fn people(&self) -> Vec<SamplePerson> {
         self.world().people.iter().cloned().collect()
     }
 
     /// The people who are in an organisation.
-    pub fn members(&self, organization: &str) -> Vec<Person> {
+    pub fn members(&self, organization: &str) -> Vec<SamplePerson> {
         self.world().members(organization)
     }
 
-    /// An organisation's own accounts.
-    pub fn accounts(&self, organization: &str) -> Vec<Account> {
+    /// The accounts of an organisation.
+    pub fn accounts(&self, organization: &str) -> Vec<OrganizationAccount> {
         self.world().accounts(organization)
     }
 
-    /// Everybody in an organisation, members and accounts alike, in words.
+    /// All members and accounts of an organisation, as text.
     pub fn people_of(&self, organization: &str) -> Vec<String> {
         let members = self.members(organization).into_iter().map(|person| person.to_string());
         let accounts = self.accounts(organization).into_iter().map(|account| account.to_string());
         members.chain(accounts).collect()
     }
 
-    /// An organisation's teams.
+    /// The teams of an organisation.
     pub fn teams(&self, organization: &str) -> Vec<Team> {
         self.world().teams(organization)
     }
 
-    /// Every call of the API, in order; the oldest are forgotten after 50,000.
-    pub fn log(&self) -> Vec<Call> {
+    /// The calls of the API, in order; the newest 50,000 are kept.
+    pub fn log(&self) -> Vec<RecordedCall> {
         self.world().log.calls().cloned().collect()
     }
 
-    /// Forgets the faults that are still to come.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.world().faults.forget();
     }
 
-    /// Makes coming calls fail.
+    /// Makes the next matching calls fail.
     pub fn fail(&self, fault: Fault) {
         self.world().faults.push(fault);
     }
 
-    fn opens(&self, authorization: Option<&str>) -> bool {
+    fn accepts(&self, authorization: Option<&str>) -> bool {
         let token = authorization.and_then(|text| text.strip_prefix("Bearer "));
         token.is_some_and(|token| token.as_bytes().ct_eq(self.token.as_bytes()).into())
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        // Every change is made after everything that could fail.
+        // A poisoned lock is usable: data is changed only after everything that could panic.
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for App {
+impl fmt::Debug for SampleApp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").finish_non_exhaustive()
+        f.debug_struct("SampleApp").finish_non_exhaustive()
     }
 }
 
 impl Sample {
-    /// Where the app listens.
+    /// The address that the app listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -163,7 +164,7 @@ impl Sample {
         format!("http://{}", self.address)
     }
 
-    /// Stops, after the answers that are under way, within a second.
+    /// Stops after pending responses, within a second.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
         if timeout(Duration::from_secs(1), &mut self.task).await.is_err() {
@@ -173,9 +174,9 @@ impl Sample {
 }
 
 impl Deref for Sample {
-    type Target = App;
+    type Target = SampleApp;
 
-    fn deref(&self) -> &App {
+    fn deref(&self) -> &SampleApp {
         &self.app
     }
 }

@@ -153,7 +153,7 @@ async fn an_operation_of_a_host_is_recorded_as_a_scenario() {
         assert!(recorded.status.success(), "{}\n{written}", text(&recorded));
         assert!(!written.contains("1mz050nq"), "{written}");
         let again = tokio::task::block_in_place(record);
-        assert!(text(&again).contains("is there already"), "{}", text(&again));
+        assert!(text(&again).contains("exists already"), "{}", text(&again));
     }
     // All of them run together, without the host.
     let all = connector(&["test"]).arg(files.wasm("two-state")).output().unwrap();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use muster::cli::stage::{Stage, StageConfig};
+use muster::cli::local_environment::{LocalEnvironment, LocalEnvironmentConfig};
 use muster::lifecycle::{NewTenantToken, Promotion, ReplaySpec, ReplayUpdate};
 use muster::store::{OperationFilter, OperationRow};
 use serde_json::json;
@@ -20,7 +20,7 @@ const ROUNDS: usize = 3;
 
 /// A host with one tenant on the roster connector.
 pub(crate) struct ServingHost {
-    pub(crate) stage: Stage,
+    pub(crate) stage: LocalEnvironment,
     tenant: NewTenantToken,
     /// Number of users created so far.
     people: Arc<AtomicUsize>,
@@ -29,7 +29,12 @@ pub(crate) struct ServingHost {
 impl ServingHost {
     pub(crate) async fn start() -> Self {
         let compiler = env!("CARGO_BIN_EXE_muster").into();
-        let stage = Stage::start(StageConfig { compiler, ..StageConfig::default() }).await.unwrap();
+        let stage = LocalEnvironment::start(LocalEnvironmentConfig {
+            compiler,
+            ..LocalEnvironmentConfig::default()
+        })
+        .await
+        .unwrap();
         let tenant = stage.tenant("acme", "roster", "okta", "acme").await.unwrap();
         stage.host.versions.push(guest("roster-next")).await.unwrap();
         Self { stage, tenant, people: Arc::default() }

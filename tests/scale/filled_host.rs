@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use muster::cli::stage::{Stage, StageConfig};
+use muster::cli::local_environment::{LocalEnvironment, LocalEnvironmentConfig};
 use muster::decision::{Account, Membership, ResourceKind};
 use muster::store::{AccountRow, Commit, CommitError, ResourceChange, ResourceRow};
 use tempfile::TempDir;
@@ -26,7 +26,7 @@ const TENANT: &str = "acme";
 
 /// A host, and the users in its directory.
 pub(crate) struct FilledHost {
-    stage: Stage,
+    stage: LocalEnvironment,
     /// The base path of SCIM, before `/Users`.
     prefix: String,
     token: String,
@@ -117,10 +117,10 @@ impl FilledHost {
     pub(crate) async fn fill(users: usize) -> anyhow::Result<Self> {
         anstream::eprintln!("scale: filling a directory of {users}");
         let folder = tempfile::Builder::new().prefix("muster-scale-").tempdir()?;
-        let stage = Stage::start(StageConfig {
+        let stage = LocalEnvironment::start(LocalEnvironmentConfig {
             data: Some(folder.path().to_owned()),
             compiler: env!("CARGO_BIN_EXE_muster").into(),
-            ..StageConfig::default()
+            ..LocalEnvironmentConfig::default()
         })
         .await?;
         let token = stage.tenant(TENANT, "roster", "okta", "").await?;
@@ -228,7 +228,7 @@ impl FilledHost {
 }
 
 /// Writes the users directly to the store, because creating them is not measured.
-async fn fill(stage: &Stage, users: usize) -> anyhow::Result<Vec<Person>> {
+async fn fill(stage: &LocalEnvironment, users: usize) -> anyhow::Result<Vec<Person>> {
     let mut people = Vec::with_capacity(users);
     let mut pending = VecDeque::new();
     for number in 0..users {

@@ -11,7 +11,7 @@ mod socket;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use muster::sample::App;
+use muster::sample::SampleApp;
 use serde_json::Value;
 
 pub(crate) use conversation::{Client, Conversation, Step, folders, load};
@@ -37,7 +37,7 @@ pub(crate) struct ReplayTarget<'a> {
     /// The connector whose expected calls are compared.
     pub(crate) connector: &'a str,
     /// The app, if there is one.
-    pub(crate) app: Option<&'a App>,
+    pub(crate) app: Option<&'a SampleApp>,
 }
 
 /// Replays a conversation; `calls` returns every call that the app has received for this tenant.
@@ -75,7 +75,7 @@ pub(crate) async fn replay(
 struct Replay<'a> {
     socket: Socket,
     connector: &'a str,
-    app: Option<&'a App>,
+    app: Option<&'a SampleApp>,
     media_type: Option<String>,
     bindings: Bindings,
     /// The body of the last answer, on which Okta bases its updates.

@@ -1,4 +1,4 @@
-//! `muster.toml`.
+//! The configuration file, `muster.toml`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,36 +7,36 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Deserialize;
 
-use crate::http::Patience;
+use crate::http::Timeouts;
 
-/// What an operator can set in `muster.toml`. Options and environment win over it.
+/// The settings in `muster.toml`. Options and environment variables override them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
     /// The address to listen on.
     pub(super) listen: Option<SocketAddr>,
-    /// Where database, key and compiled connectors live.
+    /// The directory of the database, the host key and compiled connectors.
     pub(super) data: Option<PathBuf>,
-    /// How identity providers reach this host, such as `https://scim.example.com`.
+    /// The URL at which identity providers reach this host, such as `https://scim.example.com`.
     pub(super) public_url: Option<String>,
-    /// How many seconds an identity provider waits at most for an outcome.
+    /// The most seconds that an identity provider waits for an outcome.
     pub(super) answer_within_seconds: Option<u64>,
-    /// How many seconds the body of a request may take to arrive.
+    /// The most seconds that the body of a request may take to arrive.
     pub(super) body_within_seconds: Option<u64>,
-    /// Threads for decisions of connectors that are not quick.
+    /// The number of threads for the decisions of connectors that are not quick.
     pub(super) deciding_threads: Option<usize>,
-    /// How many seconds a connection may be idle, or take to send the head of a request.
+    /// The most seconds that a connection may be idle, or take to send the head of a request.
     pub(super) head_within_seconds: Option<u64>,
-    /// How many operations of one tenant may be open.
+    /// The most operations of one tenant that may be open.
     pub(super) open_operations: Option<usize>,
-    /// How many seconds a host that is asked to stop finishes what it has accepted.
+    /// The most seconds in which a stopping host finishes accepted requests.
     pub(super) stop_within_seconds: Option<u64>,
-    /// Files with the public keys of those whose connectors are loaded.
+    /// Files with public keys. If there are any, only connectors signed by one of them are loaded.
     pub(super) trusted_keys: Option<Vec<PathBuf>>,
 }
 
 impl Config {
-    /// Reads a file. The default one may be absent; one that was named may not.
+    /// Reads the named file, which must exist, or `muster.toml`, which may be absent.
     pub(super) fn read(named: Option<&Path>) -> anyhow::Result<Self> {
         let path = named.unwrap_or_else(|| Path::new("muster.toml"));
         let text = match std::fs::read_to_string(path) {
@@ -48,11 +48,11 @@ impl Config {
                 return Err(error).with_context(|| format!("reading {}", path.display()));
             }
         };
-        toml::from_str(&text).with_context(|| format!("understanding {}", path.display()))
+        toml::from_str(&text).with_context(|| format!("parsing {}", path.display()))
     }
 
     pub(super) fn answer_within(&self) -> Duration {
-        // Okta closes its socket after 60 s; a retry must be told of well before.
+        // Okta closes its connection after 60 s and must get the response before that.
         Duration::from_secs(self.answer_within_seconds.unwrap_or(25).clamp(1, 55))
     }
 
@@ -60,12 +60,12 @@ impl Config {
         self.open_operations.unwrap_or(10_000).max(1)
     }
 
-    pub(super) fn patience(&self) -> Patience {
+    pub(super) fn timeouts(&self) -> Timeouts {
         let or = |seconds: Option<u64>, default: Duration| {
             seconds.map_or(default, |seconds| Duration::from_secs(seconds.clamp(1, 3600)))
         };
-        let default = Patience::default();
-        Patience {
+        let default = Timeouts::default();
+        Timeouts {
             head: or(self.head_within_seconds, default.head),
             body: or(self.body_within_seconds, default.body),
             stop: or(self.stop_within_seconds, default.stop),
@@ -97,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_waited_for_less_than_a_second() {
+    fn a_timeout_is_at_least_a_second() {
         let config = Config { body_within_seconds: Some(0), ..Config::default() };
         let second = Duration::from_secs(1);
-        assert_eq!(config.patience(), Patience { body: second, ..Patience::default() });
+        assert_eq!(config.timeouts(), Timeouts { body: second, ..Timeouts::default() });
     }
 
     #[test]
-    fn an_answer_never_waits_until_okta_hangs_up() {
+    fn a_response_is_sent_before_okta_closes_the_connection() {
         let config = Config { answer_within_seconds: Some(600), ..Config::default() };
         assert_eq!(config.answer_within(), Duration::from_secs(55));
     }

@@ -1,4 +1,4 @@
-//! `muster connector`: each subcommand in a file of its own.
+//! `muster connector`: its subcommands, each in a module of its name.
 
 use std::process::ExitCode;
 
@@ -28,11 +28,11 @@ pub(super) use replay::moment;
 #[derive(Args, Debug)]
 pub(super) struct ConnectorArgs {
     #[command(subcommand)]
-    command: Command,
+    command: ConnectorCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum ConnectorCommand {
     New(new::NewArgs),
     Build(build::BuildArgs),
     List(list::ListArgs),
@@ -51,20 +51,20 @@ enum Command {
 
 pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::New(args) => new::run(&args)?,
-        Command::Build(args) => return build::run(args).await,
-        Command::List(args) => list::run(args).await?,
-        Command::Show(args) => show::run(args).await?,
-        Command::Push(args) => push::run(args).await?,
-        Command::Pull(args) => pull::run(args).await?,
-        Command::Promote(args) => promote::run(args).await?,
-        Command::Replay(args) => return replay::run(args).await,
-        Command::Rollback(args) => rollback::run(args).await?,
-        Command::Retire(args) => retire::run(args).await?,
-        Command::Key(args) => key::run(&args)?,
-        Command::Sign(args) => sign::run(&args)?,
-        Command::Test(args) => return test::run(args).await,
-        Command::Check(args) => return check::run(args).await,
+        ConnectorCommand::New(args) => new::run(&args)?,
+        ConnectorCommand::Build(args) => return build::run(args).await,
+        ConnectorCommand::List(args) => list::run(args).await?,
+        ConnectorCommand::Show(args) => show::run(args).await?,
+        ConnectorCommand::Push(args) => push::run(args).await?,
+        ConnectorCommand::Pull(args) => pull::run(args).await?,
+        ConnectorCommand::Promote(args) => promote::run(args).await?,
+        ConnectorCommand::Replay(args) => return replay::run(args).await,
+        ConnectorCommand::Rollback(args) => rollback::run(args).await?,
+        ConnectorCommand::Retire(args) => retire::run(args).await?,
+        ConnectorCommand::Key(args) => key::run(&args)?,
+        ConnectorCommand::Sign(args) => sign::run(&args)?,
+        ConnectorCommand::Test(args) => return test::run(args).await,
+        ConnectorCommand::Check(args) => return check::run(args).await,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,75 +1,82 @@
-//! `muster demo`: Okta's own conversation with two apps, told step by step.
+//! `muster demo`: a scripted Okta provisions two apps, and each step is printed with its effects.
 
-mod paint;
-mod play;
+mod okta;
+mod print;
 mod script;
 
 use std::net::SocketAddr;
 
 use clap::Args;
 
-use self::play::Player;
+use self::okta::OktaClient;
+use super::local_environment::{LocalEnvironment, LocalEnvironmentConfig};
 use super::serve::{log_to_stderr, stop_signal};
-use super::stage::{Stage, StageConfig};
 
-/// The organisation in the sample app that each tenant's people go to.
+/// The organisation in the sample app that each tenant provisions into.
 const ORGANIZATION: [&str; 2] = ["acme-two", "acme-three"];
-/// The connectors that the story is played against.
+/// The connectors of the two apps.
 const CONNECTORS: [&str; 2] = ["two-state", "three-state"];
 
 /// Options of `muster demo`.
 #[derive(Args, Debug)]
 pub(super) struct DemoArgs {
-    /// The address to listen on; port 0 takes a free one.
+    /// The address and port to listen on; port 0 selects a free port.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
     listen: SocketAddr,
-    /// End after the story instead of serving on.
+    /// Exit after the last step instead of continuing to serve.
     #[arg(long)]
     once: bool,
 }
 
 pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     log_to_stderr(false, "warn");
-    paint::opening();
-    let stage = Stage::start(StageConfig { listen: args.listen, ..StageConfig::default() }).await?;
-    let mut players = Vec::new();
+    print::title();
+    let environment = LocalEnvironment::start(LocalEnvironmentConfig {
+        listen: args.listen,
+        ..LocalEnvironmentConfig::default()
+    })
+    .await?;
+    let mut clients = Vec::new();
     for (connector, organization) in CONNECTORS.into_iter().zip(ORGANIZATION) {
-        let token = stage.tenant(connector, connector, "okta", organization).await?;
-        players.push(Player::new(connector, organization, token));
+        let token = environment.tenant(connector, connector, "okta", organization).await?;
+        clients.push(OktaClient::new(connector, organization, token));
     }
-    paint::cast(&stage, &players);
+    print::tenants(&environment, &clients);
     for (n, scene) in script::SCENES.iter().enumerate() {
-        paint::scene(n + 1, scene);
-        for ask in scene.asks {
-            paint::ask(ask);
-            for player in &mut players {
-                let seen = player.ask(&stage, ask).await?;
-                paint::seen(player, ask, &seen);
+        print::scene(n + 1, scene);
+        for request in scene.requests {
+            print::request(request);
+            for client in &mut clients {
+                let response = client.request(&environment, request).await?;
+                print::response(client, request, &response);
             }
         }
     }
-    farewell(&stage, &mut players).await?;
-    paint::members(&stage, &players);
+    disconnect(&environment, &mut clients).await?;
+    print::members(&environment, &clients);
     if args.once {
-        return stage.stop().await;
+        return environment.stop().await;
     }
-    paint::serving_on(&players);
+    print::how_to_continue(&clients);
     stop_signal().await;
-    stage.stop().await
+    environment.stop().await
 }
 
-/// The last scene: the customer ends the integration, and Okta sends its wave all the same.
-async fn farewell(stage: &Stage, players: &mut [Player]) -> anyhow::Result<()> {
-    paint::scene(script::SCENES.len() + 1, &script::FAREWELL);
-    for player in &mut *players {
-        let (preview, calls) = player.disconnect(stage).await?;
-        paint::disconnected(player, &preview, calls);
+/// The last scene: an operator disconnects the tenant, and Okta still sends its deactivations.
+async fn disconnect(
+    environment: &LocalEnvironment,
+    clients: &mut [OktaClient],
+) -> anyhow::Result<()> {
+    print::scene(script::SCENES.len() + 1, &script::DISCONNECT);
+    for client in &mut *clients {
+        let (preview, calls) = client.disconnect(environment).await?;
+        print::disconnected(client, &preview, calls);
     }
-    for ask in script::FAREWELL.asks {
-        paint::ask(ask);
-        for player in &mut *players {
-            let seen = player.ask(stage, ask).await?;
-            paint::seen(player, ask, &seen);
+    for request in script::DISCONNECT.requests {
+        print::request(request);
+        for client in &mut *clients {
+            let response = client.request(environment, request).await?;
+            print::response(client, request, &response);
         }
     }
     Ok(())

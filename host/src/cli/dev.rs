@@ -1,4 +1,4 @@
-//! `muster dev`: what integrators and test suites start against.
+//! `muster dev`: a temporary server for integrators and test suites.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,41 +8,42 @@ use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::local_environment::{LocalEnvironment, LocalEnvironmentConfig};
 use super::output::{self, FAINT, NAME, STRONG};
 use super::serve::{log_to_stderr, stop_signal};
-use super::stage::{Stage, StageConfig};
-use super::watch::Watch;
+use super::watch::FolderWatch;
 use crate::{embedded, sample};
 
-mod own;
+mod user_connectors;
 
-use own::Own;
+use user_connectors::UserConnectors;
 
 /// Options of `muster dev`.
 #[derive(Args, Debug)]
-#[command(group(ArgGroup::new("own").multiple(true)))]
+#[command(group(ArgGroup::new("user_connector").multiple(true)))]
 pub(super) struct DevArgs {
-    /// The address to listen on; port 0 takes a free one.
+    /// The address and port to listen on; port 0 selects a free port.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
     listen: SocketAddr,
-    /// Where to keep data; a temporary directory without.
+    /// The directory of the server's data [default: a temporary directory, removed at the end].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// A connector of your own, a `.wasm` file: it gets a tenant too, with the sample app behind
-    /// each of its endpoints.
-    #[arg(long, value_name = "FILE", group = "own")]
+    /// The `.wasm` file of your connector: it gets an app and a tenant of its name, with the sample app
+    /// at each of its endpoints [default: only the embedded connectors].
+    #[arg(long, value_name = "FILE", group = "user_connector")]
     connector: Option<PathBuf>,
-    /// A folder with such files, a connector's project for one: each goes to work as with
-    /// --connector, and again whenever it changes. What that changes is told.
-    #[arg(long, value_name = "DIR", group = "own")]
+    /// A folder with `.wasm` files, such as a connector's project: each is used as with --connector,
+    /// and again whenever it changes. The differences between versions are printed.
+    #[arg(long, value_name = "DIR", group = "user_connector")]
     watch: Option<PathBuf>,
-    /// A file with the settings of your connector, JSON by its schema.
-    #[arg(long, value_name = "FILE", requires = "own")]
+    /// A file with the settings of your connector: a JSON object that matches the connector's schema
+    /// [default: no settings].
+    #[arg(long, value_name = "FILE", requires = "user_connector")]
     settings: Option<PathBuf>,
-    /// The dialect of the tenants.
+    /// The dialect of the tenants: the identity provider whose requests they accept.
     #[arg(long, default_value = "okta")]
     dialect: String,
-    /// Print one line of JSON, for test suites.
+    /// Print the addresses and tokens as one line of JSON, for test suites.
     #[arg(long)]
     json: bool,
 }
@@ -50,57 +51,63 @@ pub(super) struct DevArgs {
 /// Options of `muster sample-app`.
 #[derive(Args, Debug)]
 pub(super) struct SampleAppArgs {
-    /// The address to listen on.
+    /// The address and port to listen on.
     #[arg(long, value_name = "ADDR")]
     listen: SocketAddr,
-    /// The bearer token to ask for.
+    /// The bearer token that clients must present.
     #[arg(long)]
     token: String,
 }
 
 pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
     log_to_stderr(false, "warn");
-    let again = args.data.as_ref().is_some_and(|data| data.join("muster.db").exists());
-    // Before anything is started: a folder that is not there ends it.
-    let watch = args.watch.map(|folder| Watch::open(folder, args.json)).transpose()?;
-    let config = StageConfig { listen: args.listen, data: args.data, ..StageConfig::default() };
-    let stage = Stage::start(config).await?;
-    if again {
-        // Tokens are shown once: a second start on the same data makes new ones.
-        stage.revoke_all().await?;
+    let is_restart = args.data.as_ref().is_some_and(|data| data.join("muster.db").exists());
+    // Before anything is started, since a missing folder is an error.
+    let watch = args.watch.map(|folder| FolderWatch::open(folder, args.json)).transpose()?;
+    let config = LocalEnvironmentConfig {
+        listen: args.listen,
+        data: args.data,
+        ..LocalEnvironmentConfig::default()
+    };
+    let environment = LocalEnvironment::start(config).await?;
+    if is_restart {
+        // Tokens are shown only once, so a second start with the same data makes new ones.
+        environment.revoke_all().await?;
     }
     let DevArgs { settings, dialect, json, .. } = args;
-    let own = Own { stage: &stage, settings, dialect, json, tenants: Vec::new() };
-    serve(&stage, args.connector.as_deref(), own, watch).await?;
-    stage.stop().await
+    let connectors =
+        UserConnectors { environment: &environment, settings, dialect, json, tenants: Vec::new() };
+    serve(&environment, args.connector.as_deref(), connectors, watch).await?;
+    environment.stop().await
 }
 
-/// Announces who is served, and serves until the process is asked to stop.
+/// Prints the tenants, and serves until the process is asked to stop.
 async fn serve(
-    stage: &Stage,
+    environment: &LocalEnvironment,
     connector: Option<&Path>,
-    mut own: Own<'_>,
-    mut watch: Option<Watch>,
+    mut connectors: UserConnectors<'_>,
+    mut watch: Option<FolderWatch>,
 ) -> anyhow::Result<()> {
     let mut tenants = Vec::new();
     for connector in &embedded::CONNECTORS {
-        tenants.push(own::tenant(stage, connector.name, &own.dialect).await?);
+        tenants
+            .push(user_connectors::tenant(environment, connector.name, &connectors.dialect).await?);
     }
     if let Some(file) = connector {
-        own.load(file).await?;
+        connectors.load(file).await?;
     }
-    let news = match &mut watch {
-        Some(watch) => own.first(watch).await,
+    let events = match &mut watch {
+        Some(watch) => connectors.load_folder(watch).await,
         None => Vec::new(),
     };
-    tenants.extend(own.tenants.iter().cloned());
-    let admin = stage.admin_token().await?;
+    tenants.extend(connectors.tenants.iter().cloned());
+    let admin = environment.admin_token().await?;
     let summary = json!({
         "tenants": tenants,
         "admin": { "base_url": admin.base_url, "token": admin.token },
-        "app": { "base_url": stage.app_url },
+        "app": { "base_url": environment.app_url },
     });
-    if own.json {
+    if connectors.json {
         anstream::println!("{summary}");
     } else {
         announce(&summary);
@@ -109,28 +116,28 @@ async fn serve(
         stop_signal().await;
         return Ok(());
     };
-    watch.introduce();
-    news.iter().for_each(|news| watch.tell(Some(news)));
+    watch.print_start();
+    events.iter().for_each(|event| watch.print(Some(event)));
     tokio::select! {
         () = stop_signal() => {}
-        () = own.follow(&mut watch) => {}
+        () = connectors.follow(&mut watch) => {}
     }
     Ok(())
 }
 
 fn announce(summary: &Value) {
-    anstream::println!("{STRONG}muster dev{STRONG:#}: a throw-away host, ready for requests\n");
-    own::table(&summary["tenants"]);
+    anstream::println!("{STRONG}muster dev{STRONG:#}: a temporary server, ready for requests\n");
+    user_connectors::table(&summary["tenants"]);
     let admin = &summary["admin"];
     anstream::println!("admin API   {NAME}{}{NAME:#}", output::text(&admin["base_url"]));
     anstream::println!("admin token {NAME}{}{NAME:#}", output::text(&admin["token"]));
     anstream::println!("sample app  {NAME}{}{NAME:#}", output::text(&summary["app"]["base_url"]));
-    // What leads the other commands here, from another terminal.
+    // For the other commands, in another terminal.
     let url = output::text(&admin["base_url"]);
     let url = url.trim_end_matches("/admin/v1");
     let token = output::text(&admin["token"]);
     anstream::println!("\nexport MUSTER_URL={url} MUSTER_ADMIN_TOKEN={token}\n");
-    anstream::println!("{FAINT}Ctrl-C ends it.{FAINT:#}");
+    anstream::println!("{FAINT}Press Ctrl-C to stop.{FAINT:#}");
 }
 
 /// `muster sample-app`.

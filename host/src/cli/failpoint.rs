@@ -1,13 +1,13 @@
-//! Dies at a chosen moment, for the tests that kill the host. Release builds have no such moments.
+//! Fail points: end the process at a chosen point, for the crash tests. Release builds have none.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, anyhow};
 
-/// The fail point and how often it is passed before it kills, such as `journal:3`.
+/// The fail point, and at which passage of it the process ends, such as `journal:3`.
 const VARIABLE: &str = "MUSTER_DIE_AT";
 
-/// Arms the fail point that the environment names, where fail points are compiled in.
+/// Arms the fail point that the environment names, if fail points are compiled in.
 pub(super) fn arm() -> anyhow::Result<()> {
     if !fail::has_failpoints() {
         return Ok(());
@@ -17,7 +17,7 @@ pub(super) fn arm() -> anyhow::Result<()> {
     let left = AtomicU32::new(times.parse()?);
     let die = move || {
         if left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            // No destructor, no flush: as the kernel would.
+            // Without destructors or flushes, like a SIGKILL.
             std::process::abort();
         }
     };

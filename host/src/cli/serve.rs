@@ -1,4 +1,4 @@
-//! `muster serve`.
+//! `muster serve`: reads the configuration, opens the host, and serves until a signal stops it.
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -15,47 +15,51 @@ use super::admin::TOKEN_FILE;
 use super::config::Config;
 use super::failpoint;
 use super::output::{NAME, STRONG};
-use super::watch::Watch;
+use super::watch::FolderWatch;
 use crate::clock::Clock;
 use crate::connector::{Keyring, PublicKey};
 use crate::http;
 use crate::lifecycle::{Error, Host, HostOptions, TokenSpec};
 
-/// What can be set in the file alone.
-const IN_THE_FILE: &str = "\
-In muster.toml, beside listen, data and public_url:
-  answer_within_seconds  How long an identity provider waits for an outcome [default: 25]
-  body_within_seconds    How long the body of a request may take to arrive [default: 30]
-  deciding_threads       Threads for decisions of connectors that are not quick
+/// The settings that only the file has, for the help text.
+const FILE_SETTINGS: &str = "\
+Further settings in muster.toml, beside listen, data and public_url:
+  answer_within_seconds  Most seconds that an identity provider waits for an outcome; it then gets
+                         429 or 503 with Retry-After, and the operation continues; 1 to 55
+                         [default: 25]
+  body_within_seconds    Most seconds that the body of a request may take to arrive; 1 to 3600
+                         [default: 30]
+  deciding_threads       Number of threads for the decisions of connectors that are not quick
                          [default: one for each core]
-  head_within_seconds    How long a connection may be idle, or take to send the head of a request
-                         [default: 75]
-  open_operations        How many operations of one tenant may wait for its app; who asks for more
-                         is told to come back [default: 10000]
-  stop_within_seconds    How long a host that is asked to stop finishes what it has accepted; what
-                         takes longer is taken up by the next start [default: 15]
-  trusted_keys           Files with public keys: no connector is loaded but what one of them signed
-                         [default: none, so that every connector is]";
+  head_within_seconds    Most seconds that a connection may be idle, or take to send the head of a
+                         request; 1 to 3600 [default: 75]
+  open_operations        Most open operations of one tenant; beyond, its identity provider gets 429
+                         or 503 with Retry-After [default: 10000]
+  stop_within_seconds    Most seconds in which a stopping host finishes accepted requests; the next
+                         start continues the operations that are left; 1 to 3600 [default: 15]
+  trusted_keys           Array of files with public keys; only connectors that one of them signed,
+                         and the embedded ones, are loaded [default: none: no signature is needed]";
 
 /// Options of `muster serve`.
 #[derive(Args, Debug)]
-#[command(after_help = IN_THE_FILE)]
+#[command(after_help = FILE_SETTINGS)]
 pub(super) struct ServeArgs {
-    /// The configuration file; `muster.toml` is read where it exists.
+    /// The configuration file [default: muster.toml, if it exists].
     #[arg(long, env = "MUSTER_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The address to listen on [default: 127.0.0.1:8080].
+    /// The address and port to listen on [default: 127.0.0.1:8080].
     #[arg(long, env = "MUSTER_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// Where database, key and compiled connectors live [default: muster-data].
+    /// The directory of the database, the host key and compiled connectors [default: muster-data].
     #[arg(long, env = "MUSTER_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
-    /// How identity providers reach this host, such as `https://scim.example.com`
-    /// [default: the address it listens on].
+    /// The URL at which identity providers reach this host, such as `https://scim.example.com`
+    /// [default: http:// and the address of --listen].
     #[arg(long, env = "MUSTER_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
-    /// Load no connector but those that this key signed, and those that come with muster; several
-    /// keys are several options, or `trusted_keys` in the file.
+    /// A file with a public key: load only connectors that this key signed, and those embedded in
+    /// muster. May be given more than once, and adds to `trusted_keys` in the file [default: none: no
+    /// signature is needed].
     #[arg(
         long = "trusted-key",
         env = "MUSTER_TRUSTED_KEYS",
@@ -63,11 +67,11 @@ pub(super) struct ServeArgs {
         value_delimiter = ','
     )]
     trusted_keys: Vec<PathBuf>,
-    /// For development: promote each `.wasm` file in this folder, now and whenever it changes, for
-    /// the apps that its connector decides for already, and tell what that changes.
+    /// For development: push each `.wasm` file in this folder, at the start and whenever it changes,
+    /// promote it for the apps that already use its connector, and print the differences.
     #[arg(long, env = "MUSTER_WATCH", value_name = "DIR")]
     watch: Option<PathBuf>,
-    /// Write the log as JSON, a line for each event.
+    /// Write the log to standard error as JSON, one line for each event.
     #[arg(long, env = "MUSTER_LOG_JSON")]
     log_json: bool,
 }
@@ -77,17 +81,18 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     failpoint::arm()?;
     survive_file_size_limit()?;
     let config = Config::read(args.config.as_deref())?;
-    let watch = args.watch.map(|folder| Watch::open(folder, args.log_json)).transpose()?;
+    let watch = args.watch.map(|folder| FolderWatch::open(folder, args.log_json)).transpose()?;
     let listen = args.listen.or(config.listen);
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
     let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!("listening on {listen}; is another host running? --listen takes another address")
+        format!("listening on {listen}; if another host is running, --listen sets another address")
     })?;
     let address = listener.local_addr()?;
     let data = args.data.or_else(|| config.data.clone()).unwrap_or_else(|| "muster-data".into());
     let public_url = args.public_url.or_else(|| config.public_url.clone());
-    // The first start compiles connectors, and a large journal takes its time as well.
-    tracing::info!(%address, data = %data.display(), "starting");
+    // Logged before the host is open: the first start compiles connectors, and recovery reads the
+    // journal.
+    tracing::info!(%address, data = %data.display(), "serve: starting");
     let host = Host::open(
         HostOptions {
             data: data.clone(),
@@ -109,7 +114,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     host.versions.push_embedded().await?;
     let token = admin_token(&host, &data).await?;
     announce(&host, address, &token).await?;
-    let serving = http::serve(Arc::clone(&host), listener, config.patience(), stop_signal());
+    let serving = http::serve(Arc::clone(&host), listener, config.timeouts(), stop_signal());
     match watch {
         None => serving.await,
         Some(watch) => tokio::select! {
@@ -120,8 +125,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The keys of options and file. One that cannot be read keeps the host from starting: it is not for
-/// a misspelt name to open the door.
+/// The keys of the options and of the file. A key that cannot be read stops the start: a misspelt name
+/// must not turn the check of signatures off.
 fn trusted_keys(named: &[PathBuf], config: &Config) -> anyhow::Result<Keyring> {
     let keys = named.iter().chain(config.trusted_keys.iter().flatten());
     let keys: Vec<PublicKey> =
@@ -129,11 +134,11 @@ fn trusted_keys(named: &[PathBuf], config: &Config) -> anyhow::Result<Keyring> {
     Ok(Keyring::of(keys))
 }
 
-/// Makes the first admin token, in a file that only the operator can read.
+/// The file of the admin token, which only the operator can read. Makes both if there is none.
 async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
     let path = data.join(TOKEN_FILE);
-    let known = !host.config.snapshot().operator_tokens.is_empty();
-    if known && std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
+    let exists = !host.config.snapshot().operator_tokens.is_empty();
+    if exists && std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
         return Ok(path);
     }
     let token = match host.config.add_token(None, TokenSpec::default()).await {
@@ -141,7 +146,7 @@ async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
         Err(Error::Client(error)) => anyhow::bail!("{}", error.detail),
         Err(Error::Internal(error)) => return Err(error),
     };
-    // Temporary files are made with mode 0600.
+    // A temporary file has mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(data)?;
     writeln!(file, "{token}")?;
     file.as_file().sync_all()?;
@@ -167,7 +172,7 @@ async fn announce(host: &Host, address: SocketAddr, token: &Path) -> anyhow::Res
     Ok(())
 }
 
-/// Ready when the process is asked to stop.
+/// Ready when the process receives SIGINT or SIGTERM.
 pub(super) async fn stop_signal() {
     let interrupt = tokio::signal::ctrl_c();
     let Ok(mut terminate) =
@@ -182,22 +187,21 @@ pub(super) async fn stop_signal() {
     }
 }
 
-/// Has a write beyond the limit of a file's size (`ulimit -f`, `LimitFSIZE=`) fail as on a full disk,
-/// and not end the process. What the host starts does not inherit it.
+/// Makes a write beyond the limit for file sizes (`ulimit -f`, `LimitFSIZE=`) fail as on a full disk,
+/// instead of ending the process. Child processes do not inherit it.
 fn survive_file_size_limit() -> anyhow::Result<()> {
-    // SIGXFSZ; whoever listens keeps it from its default.
+    // SIGXFSZ: a handler replaces the default action, which ends the process.
     let signal = tokio::signal::unix::SignalKind::from_raw(25);
     tokio::signal::unix::signal(signal).map(drop).context("listening for signals")
 }
 
-/// The log, filtered by `MUSTER_LOG`.
-pub(super) fn log_to_stderr(json: bool, otherwise: &str) {
-    let filter =
-        EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new(otherwise));
+/// Writes the log to standard error, filtered by `MUSTER_LOG` or else by this default filter.
+pub(super) fn log_to_stderr(json: bool, default: &str) {
+    let filter = EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    // Only a second subscriber in one process fails, and the first serves as well.
+    // It fails only if the process has a subscriber already, which serves as well.
     drop(if json { log.json().try_init() } else { log.try_init() });
 }

@@ -1,43 +1,43 @@
-//! A watched folder: each `.wasm` file in it goes to work whenever it changes, and what that means
-//! is told.
+//! Watching a folder: each `.wasm` file in it is pushed as a build and promoted, at the start and
+//! whenever it changes, and the differences are printed.
 //!
-//! Nothing in the folder can harm what serves already: a file that is refused leaves what was there
-//! before, and is looked at again when it changes.
+//! A file that is refused changes nothing: the version before it stays in use, and the file is tried
+//! again when it changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::local_environment::into_anyhow;
 use super::output::{NAME, STRONG};
-use super::stage::said;
 use crate::lifecycle::{ConnectorVersion, Host, Pushed};
 
+mod event;
 mod folder;
-mod news;
 
-use folder::{Change, Folder, Written};
-pub(super) use news::{Came, News};
-use news::{Loaded, named};
+pub(super) use event::{AppUpdate, WatchEvent};
+use event::{LoadedFile, file_name};
+use folder::{Folder, FolderChange, WrittenFile};
 
-/// A folder, and what its files are.
-pub(super) struct Watch {
+/// A watched folder, and the connector version that each file was loaded as.
+pub(super) struct FolderWatch {
     folder: Folder,
-    /// What each file was when it was loaded last.
-    held: BTreeMap<PathBuf, ConnectorVersion>,
+    /// The version of each file when it was loaded last.
+    versions: BTreeMap<PathBuf, ConnectorVersion>,
     json: bool,
 }
 
-/// What a change led to.
-pub(super) enum Found {
-    /// A file was loaded, and goes to work next.
-    Build(Box<Build>),
-    /// Nothing goes to work.
-    News(News),
+/// The result of a change in the folder.
+pub(super) enum Detected {
+    /// A file was loaded, and is to be promoted.
+    Build(Box<LoadedBuild>),
+    /// There is nothing to promote.
+    Event(WatchEvent),
 }
 
 /// A file that was loaded.
-pub(super) struct Build {
-    /// What the host keeps of it.
+pub(super) struct LoadedBuild {
+    /// The version that the host made of it.
     pub(super) pushed: Pushed,
     file: PathBuf,
     began: Instant,
@@ -45,175 +45,190 @@ pub(super) struct Build {
     beside: Option<PathBuf>,
 }
 
-impl Watch {
-    /// Watches a folder that is there. News are told as JSON, or for people.
+impl FolderWatch {
+    /// Watches a folder, which must exist. Events are printed as JSON or as text.
     pub(super) fn open(path: PathBuf, json: bool) -> anyhow::Result<Self> {
-        Ok(Self { folder: Folder::open(path)?, held: BTreeMap::new(), json })
+        Ok(Self { folder: Folder::open(path)?, versions: BTreeMap::new(), json })
     }
 
-    /// What is there at first.
-    pub(super) async fn first(&mut self, host: &Host) -> Vec<Found> {
+    /// Loads the files that the folder holds at the start.
+    pub(super) async fn first(&mut self, host: &Host) -> Vec<Detected> {
         let changes = self.folder.first().await;
-        self.found(changes, host).await
+        self.load_changes(changes, host).await
     }
 
-    /// Waits for changes.
-    pub(super) async fn next(&mut self, host: &Host) -> Vec<Found> {
+    /// Waits for changes, and loads the changed files.
+    pub(super) async fn next(&mut self, host: &Host) -> Vec<Detected> {
         let changes = self.folder.changes().await;
-        self.found(changes, host).await
+        self.load_changes(changes, host).await
     }
 
-    /// Promotes what the folder holds, and every change of it, for the apps that its connectors
-    /// decide for already. It does not end.
+    /// Promotes the folder's files, at the start and whenever they change, for the apps that use their
+    /// connectors already. It does not return.
     pub(super) async fn follow(mut self, host: &Host) {
-        let mut found = self.first(host).await;
-        self.introduce();
+        let mut detected = self.first(host).await;
+        self.print_start();
         loop {
-            for found in found {
-                let news = match found {
-                    Found::News(news) => Some(news),
-                    Found::Build(build) => match promoted(host, &build.pushed).await {
-                        Ok(came) => build.news(came),
+            for detected in detected {
+                let event = match detected {
+                    Detected::Event(event) => Some(event),
+                    Detected::Build(build) => match promote(host, &build.pushed).await {
+                        Ok(updates) => build.event(updates),
                         Err(error) => Some(build.refused(&error)),
                     },
                 };
-                self.tell(news.as_ref());
+                self.print(event.as_ref());
             }
-            found = self.next(host).await;
+            detected = self.next(host).await;
         }
     }
 
-    /// Which folder is watched, and what of it could be loaded.
-    pub(super) fn introduce(&self) {
+    /// Prints which folder is watched, and which of its files were loaded.
+    pub(super) fn print_start(&self) {
         if self.json {
             return;
         }
-        let files: Vec<_> = self.held.keys().map(|file| named(file)).collect();
+        let files: Vec<_> = self.versions.keys().map(|file| file_name(file)).collect();
         let files =
             if files.is_empty() { "no connector in it yet".to_owned() } else { files.join(", ") };
         let folder = self.folder.path.display();
-        news::print(&format!("{STRONG}watching{STRONG:#} {NAME}{folder}{NAME:#}: {files}\n"));
+        event::print(&format!("{STRONG}watching{STRONG:#} {NAME}{folder}{NAME:#}: {files}\n"));
     }
 
-    /// Tells what happened, if anything did.
-    pub(super) fn tell(&self, news: Option<&News>) {
-        match news {
-            Some(news) if self.json => news::print(&news.json()),
-            Some(news) => news::print(&news.to_string()),
+    /// Prints the event, if there is one.
+    pub(super) fn print(&self, event: Option<&WatchEvent>) {
+        match event {
+            Some(event) if self.json => event::print(&event.json()),
+            Some(event) => event::print(&event.to_string()),
             None => {}
         }
     }
 
-    async fn found(&mut self, changes: Vec<Change>, host: &Host) -> Vec<Found> {
-        let (mut found, mut written, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+    async fn load_changes(&mut self, changes: Vec<FolderChange>, host: &Host) -> Vec<Detected> {
+        let (mut detected, mut written, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         for change in changes {
             match change {
-                Change::Written(file) => written.push(file),
-                Change::Unfit(file, why) => found.push(Found::News(self.refused(file, why))),
-                Change::Gone(file) => gone.extend(self.held.remove(&file).map(|it| (file, it))),
-                Change::Closed(why) => {
-                    let folder = self.folder.path.clone();
-                    found.push(Found::News(News::FolderClosed { folder, error: why }));
+                FolderChange::Written(file) => written.push(file),
+                FolderChange::NotAFile(file, why) => {
+                    detected.push(Detected::Event(self.refused(file, why)));
                 }
-                Change::Open => {
+                FolderChange::Gone(file) => {
+                    gone.extend(self.versions.remove(&file).map(|version| (file, version)));
+                }
+                FolderChange::Closed(why) => {
                     let folder = self.folder.path.clone();
-                    found.push(Found::News(News::FolderOpen { folder }));
+                    detected.push(Detected::Event(WatchEvent::FolderClosed { folder, error: why }));
+                }
+                FolderChange::Open => {
+                    let folder = self.folder.path.clone();
+                    detected.push(Detected::Event(WatchEvent::FolderOpen { folder }));
                 }
             }
         }
         written.sort_by_key(|file| file.stamp);
         for file in written {
-            found.extend(self.loaded(file, host).await);
+            detected.extend(self.load(file, host).await);
         }
-        let found = latest(found);
-        // What has another name now is not gone.
-        let renamed = |was: &ConnectorVersion| {
-            let again = |found: &Found| match found {
-                Found::Build(build) => build.pushed.manifest.name == was.name,
-                Found::News(_) => false,
+        let detected = latest(detected);
+        // A file that was renamed is not reported as gone.
+        let renamed = |version: &ConnectorVersion| {
+            let same_name = |detected: &Detected| match detected {
+                Detected::Build(build) => build.pushed.manifest.name == version.name,
+                Detected::Event(_) => false,
             };
-            self.held.values().any(|it| it.digest == was.digest) || found.iter().any(again)
+            self.versions.values().any(|it| it.digest == version.digest)
+                || detected.iter().any(same_name)
         };
-        gone.retain(|(_, was)| !renamed(was));
-        let gone = gone.into_iter().map(|(file, stays)| Found::News(News::Gone { file, stays }));
-        found.into_iter().chain(gone).collect()
+        gone.retain(|(_, version)| !renamed(version));
+        let gone =
+            gone.into_iter().map(|(file, stays)| Detected::Event(WatchEvent::Gone { file, stays }));
+        detected.into_iter().chain(gone).collect()
     }
 
-    async fn loaded(&mut self, file: Written, host: &Host) -> Option<Found> {
+    async fn load(&mut self, file: WrittenFile, host: &Host) -> Option<Detected> {
         let began = Instant::now();
         let path = file.path.clone();
         let read = tokio::task::spawn_blocking(move || file.read()).await;
         let pushed = match read.map_err(anyhow::Error::from).flatten() {
             Ok(None) => return None,
-            Ok(Some(wasm)) => said(host.versions.push_build(wasm).await),
+            Ok(Some(wasm)) => into_anyhow(host.versions.push_build(wasm).await),
             Err(error) => Err(error),
         };
         match pushed {
-            Err(error) => Some(Found::News(self.refused(path, format!("{error:#}")))),
+            Err(error) => Some(Detected::Event(self.refused(path, format!("{error:#}")))),
             Ok(pushed) => {
                 let version = ConnectorVersion::from(&pushed);
-                let other = |(other, held): &(&PathBuf, &ConnectorVersion)| {
-                    **other != path && held.name == version.name && held.digest != version.digest
+                let same_connector = |(other, loaded): &(&PathBuf, &ConnectorVersion)| {
+                    **other != path
+                        && loaded.name == version.name
+                        && loaded.digest != version.digest
                 };
-                let beside = self.held.iter().find(other).map(|(file, _)| file.clone());
-                self.held.insert(path.clone(), version);
-                Some(Found::Build(Box::new(Build { pushed, file: path, began, beside })))
+                let beside = self.versions.iter().find(same_connector);
+                let beside = beside.map(|(file, _)| file.clone());
+                self.versions.insert(path.clone(), version);
+                Some(Detected::Build(Box::new(LoadedBuild { pushed, file: path, began, beside })))
             }
         }
     }
 
-    fn refused(&self, file: PathBuf, error: String) -> News {
-        let stays = self.held.get(&file).cloned();
-        News::Refused { file, error, stays }
+    fn refused(&self, file: PathBuf, error: String) -> WatchEvent {
+        let stays = self.versions.get(&file).cloned();
+        WatchEvent::Refused { file, error, stays }
     }
 }
 
-impl Build {
-    /// It was loaded, and could not go to work.
-    pub(super) fn refused(self, error: &anyhow::Error) -> News {
-        News::Refused { file: self.file, error: format!("{error:#}"), stays: None }
+impl LoadedBuild {
+    /// The event of a build that was loaded and could not be promoted.
+    pub(super) fn refused(self, error: &anyhow::Error) -> WatchEvent {
+        WatchEvent::Refused { file: self.file, error: format!("{error:#}"), stays: None }
     }
 
-    /// What there is to tell: nothing where all was so before.
-    pub(super) fn news(self, apps: Vec<Came>) -> Option<News> {
+    /// The event to print; none if the build is known and no app was updated.
+    pub(super) fn event(self, apps: Vec<AppUpdate>) -> Option<WatchEvent> {
         let Self { pushed, file, began, beside } = self;
         if apps.is_empty() && pushed.known {
             return None;
         }
         let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Some(News::Loaded(Loaded { file, connector: (&pushed).into(), millis, apps, beside }))
+        Some(WatchEvent::Loaded(LoadedFile {
+            file,
+            connector: (&pushed).into(),
+            millis,
+            apps,
+            beside,
+        }))
     }
 }
 
-/// Of several files that hold the same connector, only the one that changed last goes to work.
-fn latest(found: Vec<Found>) -> Vec<Found> {
+/// Of several files that hold the same connector, keeps only the one that changed last.
+fn latest(detected: Vec<Detected>) -> Vec<Detected> {
     let mut names = BTreeSet::new();
-    let mut latest: Vec<Found> = found
+    let mut latest: Vec<Detected> = detected
         .into_iter()
         .rev()
-        .filter(|found| match found {
-            Found::Build(build) => names.insert(build.pushed.manifest.name.clone()),
-            Found::News(_) => true,
+        .filter(|detected| match detected {
+            Detected::Build(build) => names.insert(build.pushed.manifest.name.clone()),
+            Detected::Event(_) => true,
         })
         .collect();
     latest.reverse();
     latest
 }
 
-/// Retires what a build has replaced. What is left over goes when the next one comes.
-pub(super) async fn tidy(host: &Host, build: &Pushed) {
-    if let Err(error) = said(host.versions.retire_builds_before(build).await) {
-        tracing::warn!(error = format!("{error:#}"), "a build that was replaced is kept");
+/// Retires the builds that this one has replaced. If it fails, the next build retires them too.
+pub(super) async fn retire_replaced_builds(host: &Host, build: &Pushed) {
+    if let Err(error) = into_anyhow(host.versions.retire_builds_before(build).await) {
+        tracing::warn!(error = format!("{error:#}"), "watch: replaced builds not retired");
     }
 }
 
-/// Promotes a build for the apps that its connector decides for.
-async fn promoted(host: &Host, build: &Pushed) -> anyhow::Result<Vec<Came>> {
-    let promoted = said(host.versions.promote_build(build).await)?;
-    tidy(host, build).await;
-    let came = promoted.into_iter().map(|(app, came)| match said(came) {
-        Ok(promoted) => Came::Promoted(Box::new(promoted)),
-        Err(error) => Came::Refused { app, error: format!("{error:#}") },
+/// Promotes a build for the apps that use its connector.
+async fn promote(host: &Host, build: &Pushed) -> anyhow::Result<Vec<AppUpdate>> {
+    let promoted = into_anyhow(host.versions.promote_build(build).await)?;
+    retire_replaced_builds(host, build).await;
+    let updates = promoted.into_iter().map(|(app, promoted)| match into_anyhow(promoted) {
+        Ok(promoted) => AppUpdate::Promoted(Box::new(promoted)),
+        Err(error) => AppUpdate::Refused { app, error: format!("{error:#}") },
     });
-    Ok(came.collect())
+    Ok(updates.collect())
 }

@@ -1,7 +1,8 @@
-//! Which addresses may be connected to, decided on what a name resolves to.
+//! Address rules: a connector's requests reach only public addresses, unless the endpoint allows
+//! private ones.
 //!
-//! The connection goes to the very addresses that were checked: a name is resolved once, so that
-//! it cannot point elsewhere a moment later.
+//! A name is resolved once, and the connection goes to the addresses that were checked, so that a
+//! changed DNS record cannot lead elsewhere.
 
 use std::{
     error::Error,
@@ -13,10 +14,10 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 use url::{Host, Url};
 
-/// Resolves names and passes on nothing but public addresses.
+/// A resolver that returns only public addresses.
 pub(super) struct PublicOnly;
 
-/// No address of the host may be connected to.
+/// A name has no public address.
 #[derive(Debug)]
 pub(super) struct NotPublic;
 
@@ -41,7 +42,7 @@ impl fmt::Display for NotPublic {
 
 impl Error for NotPublic {}
 
-/// Whether the URL names a private address outright; such a host never reaches a resolver.
+/// Whether the URL holds a private address instead of a name. Such a host never reaches the resolver.
 pub(super) fn is_literally_private(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => !is_public(ip.into()),
@@ -82,7 +83,7 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
         [203, 0, 113, _] => true,
         // Multicast, reserved, broadcast.
         [224..=255, ..] => true,
-        // Azure's host agent, which answers every virtual machine on a public number.
+        // Azure's host agent, which serves every virtual machine at a public address.
         [168, 63, 129, 16] => true,
         _ => false,
     };

@@ -1,4 +1,6 @@
-//! How muster signs in at an app. Connectors never see it.
+//! Authentication at an app: how an endpoint's credentials are configured and sent.
+//!
+//! Connectors never see them.
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -14,7 +16,7 @@ use crate::delivery::{Secret, message};
 /// The credentials of an endpoint.
 #[derive(Clone, Debug)]
 pub enum Auth {
-    /// The app asks for none.
+    /// The app needs no credentials.
     None,
     /// `Authorization: Bearer <token>` (RFC 6750).
     Bearer(Secret),
@@ -25,7 +27,7 @@ pub enum Auth {
         /// The password.
         password: Secret,
     },
-    /// A header of the app's own.
+    /// A header that the app defines, such as `X-Api-Key`.
     Header {
         /// The header's name.
         name: HeaderName,
@@ -37,7 +39,8 @@ pub enum Auth {
 const FORMS: &str = r#"it is one of {"bearer": SECRET}, {"basic": {"user": "…", "password": SECRET}} and {"header": {"name": "…", "value": SECRET}}"#;
 
 impl Auth {
-    /// Reads the configuration and resolves its secrets; like them, it quotes nothing it found.
+    /// Reads the configuration and resolves its secrets. The error quotes no value, which could be a
+    /// secret.
     pub(super) fn load(configuration: &Value) -> Result<Self> {
         if configuration.is_null() {
             return Ok(Self::None);
@@ -55,19 +58,19 @@ impl Auth {
             "header" => {
                 let (name, value) = pair(value, "name", "value").context(FORMS)?;
                 let name: HeaderName = name.parse().context("\"name\" is a header's name")?;
-                let own = message::is_the_hosts_own(&name) && name != AUTHORIZATION;
+                let own = message::is_reserved(&name) && name != AUTHORIZATION;
                 ensure!(!own, "\"{name}\" is set by muster alone");
                 Self::Header { name, value: Secret::load(value)? }
             }
             _ => bail!(FORMS),
         };
-        auth.sign(&mut HeaderMap::new())
+        auth.add_header(&mut HeaderMap::new())
             .context("the secret has a character that no header may carry")?;
         Ok(auth)
     }
 
-    /// Adds the header that signs a request in.
-    pub(super) fn sign(&self, headers: &mut HeaderMap) -> Result<(), InvalidHeaderValue> {
+    /// Adds the header that authenticates a request.
+    pub(super) fn add_header(&self, headers: &mut HeaderMap) -> Result<(), InvalidHeaderValue> {
         let (name, text) = match self {
             Self::None => return Ok(()),
             Self::Bearer(token) => {
@@ -85,19 +88,19 @@ impl Auth {
         Ok(())
     }
 
-    /// Whether a header is the one that signs in, which a connector may not send.
-    pub(super) fn is_in(&self, name: &HeaderName) -> bool {
+    /// Whether a header is the one of the credentials, which a connector may not send.
+    pub(super) fn uses_header(&self, name: &HeaderName) -> bool {
         matches!(self, Self::Header { name: own, .. } if own == name)
     }
 
-    /// What an app that repeats a request in its answer would give away.
+    /// The texts to conceal in a response, in case the app repeats the request in it.
     pub(super) fn secrets(&self) -> Vec<Secret> {
         match self {
             Self::None => Vec::new(),
             Self::Bearer(secret) => vec![secret.clone()],
             Self::Basic { user, password } => vec![basic(user, password), password.clone()],
             Self::Header { value, .. } => {
-                // `SSWS x`: the secret is x, and what an app repeats may be that alone.
+                // In `SSWS x` the secret is x, which an app may repeat without its scheme.
                 let bare = value.expose().split_once(' ').map(|(_, bare)| Secret::new(bare));
                 std::iter::once(value.clone()).chain(bare).collect()
             }
@@ -124,7 +127,7 @@ mod tests {
     #[track_caller]
     fn check(configuration: &Value, name: &str, value: &str) {
         let mut headers = HeaderMap::new();
-        Auth::load(configuration).unwrap().sign(&mut headers).unwrap();
+        Auth::load(configuration).unwrap().add_header(&mut headers).unwrap();
         assert_eq!(headers.len(), 1);
         assert_eq!(headers[name], value);
         assert!(headers[name].is_sensitive());
@@ -138,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn each_way_to_sign_in_is_one_header() {
+    fn each_kind_of_credentials_is_one_header() {
         let secret = json!({"value": "hunter2"});
         check(&json!({"bearer": secret}), "authorization", "Bearer hunter2");
         let basic = json!({"basic": {"user": "me", "password": secret}});
         check(&basic, "authorization", "Basic bWU6aHVudGVyMg==");
         check(&json!({"header": {"name": "X-Api-Key", "value": secret}}), "x-api-key", "hunter2");
-        // Okta's own scheme.
+        // Okta's scheme.
         let ssws = json!({"header": {"name": "Authorization", "value": {"value": "SSWS hunter2"}}});
         check(&ssws, "authorization", "SSWS hunter2");
         assert!(matches!(Auth::load(&Value::Null).unwrap(), Auth::None));

@@ -1,4 +1,4 @@
-//! Leaves an app alone that has not been reachable of late, so that waiting for it ends.
+//! Circuit breakers: after repeated failures to reach an app, requests to it fail at once for a while.
 
 use std::{
     collections::HashMap,
@@ -8,14 +8,14 @@ use std::{
 
 use tokio::time::Instant;
 
-/// So many failures in a row open a circuit.
+/// The consecutive failures that open a circuit.
 const FAILURES: u32 = 10;
-/// Failures further apart than this are not a row.
+/// Failures further apart than this are not consecutive.
 const IN_A_ROW: Duration = Duration::from_secs(60);
-/// How long nothing is sent before one request tries again.
+/// How long a circuit is open before one request may probe the app.
 const OPEN: Duration = Duration::from_secs(15);
 
-/// The circuits of all endpoints, by address. Only the failing ones take any room.
+/// The circuits of all endpoints, by address. Only failing endpoints have an entry.
 #[derive(Debug, Default)]
 pub(super) struct Circuits(Mutex<HashMap<String, Circuit>>);
 
@@ -26,16 +26,16 @@ struct Circuit {
     probing: bool,
 }
 
-/// The right to send one request; dropped without a word, it leaves the circuit as it was.
-pub(super) struct Pass<'a> {
+/// Permission to send one request. Dropped without a result, it leaves the circuit as it was.
+pub(super) struct SendPermit<'a> {
     circuits: &'a Circuits,
     address: &'a str,
     probe: bool,
 }
 
 impl Circuits {
-    /// Asks to send a request. None while the circuit is open, or another request is probing it.
-    pub(super) fn enter<'a>(&'a self, address: &'a str, now: Instant) -> Option<Pass<'a>> {
+    /// Permission to send a request; none while the circuit is open or another request probes it.
+    pub(super) fn enter<'a>(&'a self, address: &'a str, now: Instant) -> Option<SendPermit<'a>> {
         let mut probe = false;
         self.with(|circuits| match circuits.get_mut(address) {
             Some(circuit) if circuit.failures >= FAILURES => {
@@ -45,22 +45,22 @@ impl Circuits {
             }
             _ => true,
         })
-        .then(|| Pass { circuits: self, address, probe })
+        .then(|| SendPermit { circuits: self, address, probe })
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut HashMap<String, Circuit>) -> T) -> T {
-        // Each change is a single step, so a panic elsewhere leaves nothing half-done.
+        // Each change is a single step, so a poisoned lock protects consistent data.
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Pass<'_> {
-    /// The app answered, whatever it said: the row of failures is over.
+impl SendPermit<'_> {
+    /// The app responded, with whichever status: resets the count of failures.
     pub(super) fn answered(self) {
         self.circuits.with(|circuits| circuits.remove(self.address));
     }
 
-    /// The app could not be reached, or did not answer in time. True if that opened the circuit.
+    /// The app could not be reached, or did not respond in time. True if that opened the circuit.
     pub(super) fn failed(self, now: Instant) -> bool {
         self.circuits.with(|circuits| {
             let circuit = circuits.entry(self.address.to_owned()).or_insert(Circuit {
@@ -68,7 +68,7 @@ impl Pass<'_> {
                 last: now,
                 probing: false,
             });
-            // What was on its way when the circuit opened does not keep it open for longer.
+            // A request that was sent before the circuit opened does not keep it open for longer.
             if circuit.failures >= FAILURES && !self.probe {
                 return false;
             }
@@ -82,7 +82,7 @@ impl Pass<'_> {
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for SendPermit<'_> {
     fn drop(&mut self) {
         if self.probe {
             self.circuits.with(|circuits| {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_ends_the_row() {
+    fn a_response_resets_the_count_of_failures() {
         let (circuits, now) = (Circuits::default(), Instant::now());
         fail(&circuits, now, FAILURES - 1);
         circuits.enter(APP, now).unwrap().answered();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_far_apart_are_not_a_row() {
+    fn failures_far_apart_are_not_consecutive() {
         let (circuits, mut now) = (Circuits::default(), Instant::now());
         for _ in 0..2 * FAILURES {
             fail(&circuits, now, 1);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_circuit_lets_one_request_try_after_a_while() {
+    fn an_open_circuit_allows_one_probe_after_a_while() {
         let (circuits, opened) = (Circuits::default(), Instant::now());
         fail(&circuits, opened, FAILURES);
         assert!(circuits.enter(APP, opened + OPEN - MOMENT).is_none());
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_is_abandoned_lets_the_next_one_try() {
+    fn an_abandoned_probe_allows_the_next_one() {
         let (circuits, now) = (Circuits::default(), Instant::now());
         fail(&circuits, now, FAILURES);
         drop(circuits.enter(APP, now + OPEN).unwrap());
@@ -159,11 +159,11 @@ mod tests {
     }
 
     #[test]
-    fn stragglers_do_not_keep_a_circuit_open() {
+    fn a_late_failure_does_not_keep_a_circuit_open() {
         let (circuits, now) = (Circuits::default(), Instant::now());
-        let straggler = circuits.enter(APP, now).unwrap();
+        let late = circuits.enter(APP, now).unwrap();
         fail(&circuits, now, FAILURES);
-        assert!(!straggler.failed(now + OPEN));
+        assert!(!late.failed(now + OPEN));
         assert!(circuits.enter(APP, now + OPEN).is_some());
     }
 }

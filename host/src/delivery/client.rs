@@ -1,4 +1,4 @@
-//! One attempt: a message sent, and its answer read up to a limit.
+//! One attempt: sends a message, and reads the response up to a limit.
 
 use std::time::Duration;
 
@@ -12,35 +12,38 @@ use crate::{
     delivery::{
         DeliveryError, Endpoint,
         address::{self, PublicOnly},
-        answer,
         message::Message,
+        response,
     },
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The client for public addresses, and the one for those that an operator vouches for. They share
-/// no connection.
+/// A client for public addresses, and one for endpoints that may have private addresses. They share no
+/// connections.
 #[derive(Debug)]
-pub(super) struct Clients {
-    guarded: Client,
-    unguarded: Client,
+pub(super) struct OutboundClients {
+    guarded: OutboundClient,
+    unguarded: OutboundClient,
 }
 
 /// Sends messages over kept connections.
 #[derive(Debug)]
-pub(super) struct Client(reqwest::Client);
+pub(super) struct OutboundClient(reqwest::Client);
 
-impl Clients {
+impl OutboundClients {
     pub(super) fn new() -> Result<Self> {
-        // It stays as it is where somebody installed one before; that one serves as well.
+        // It fails if a provider is installed already, which serves as well.
         let _ = ring::default_provider().install_default();
         let guarded = || configured().dns_resolver(PublicOnly);
-        Ok(Self { guarded: Client::build(guarded)?, unguarded: Client::build(configured)? })
+        Ok(Self {
+            guarded: OutboundClient::build(guarded)?,
+            unguarded: OutboundClient::build(configured)?,
+        })
     }
 
     /// The client that may connect to the endpoint.
-    pub(super) fn of(&self, endpoint: &Endpoint) -> Result<&Client, DeliveryError> {
+    pub(super) fn of(&self, endpoint: &Endpoint) -> Result<&OutboundClient, DeliveryError> {
         if endpoint.private_addresses {
             return Ok(&self.unguarded);
         }
@@ -51,22 +54,21 @@ impl Clients {
     }
 }
 
-impl Client {
-    // A machine without certificates must still start: it may need plain HTTP only.
+impl OutboundClient {
+    // Without CA certificates the host must still start: it may need plain HTTP only.
     fn build(configured: impl Fn() -> ClientBuilder) -> Result<Self> {
         let built = configured().build().or_else(|error| {
             tracing::warn!(
                 error = format!("{:#}", anyhow::Error::new(error)),
-                "no https endpoint can be reached; install the system's CA certificates, or set \
-                 SSL_CERT_FILE"
+                "delivery: no CA certificates, so https endpoints are unreachable; install the \
+                 system's CA certificates or set SSL_CERT_FILE"
             );
             configured().tls_certs_only([]).build()
         });
         built.map(Self).context("setting up the outbound HTTP client")
     }
 
-    /// Sends the message once. Unreachable here is `Connection` or `TooLarge`; the caller keeps
-    /// the time.
+    /// Sends the message once. The inner error is `Connection` or `TooLarge`; timeouts are the caller's.
     pub(super) async fn send(
         &self,
         endpoint: &Endpoint,
@@ -78,9 +80,9 @@ impl Client {
             request = request.body(body);
         }
         match request.send().await {
-            Ok(answer) => Ok(read(endpoint, answer).await),
+            Ok(response) => Ok(read(endpoint, response).await),
             Err(error) if address::is_not_public(&error) => Err(DeliveryError::Address),
-            Err(error) => Ok(Err(broken(&message.url, error))),
+            Err(error) => Ok(Err(connection_failed(&message.url, error))),
         }
     }
 }
@@ -95,12 +97,17 @@ fn configured() -> ClientBuilder {
         .connect_timeout(CONNECT_TIMEOUT)
 }
 
-async fn read(endpoint: &Endpoint, mut answer: reqwest::Response) -> Result<Response, Unreachable> {
-    let status = answer.status().as_u16();
-    let headers = answer::headers(endpoint, answer.headers());
+async fn read(
+    endpoint: &Endpoint,
+    mut response: reqwest::Response,
+) -> Result<Response, Unreachable> {
+    let status = response.status().as_u16();
+    let headers = response::visible_headers(endpoint, response.headers());
     let mut body = Vec::new();
-    let url = answer.url().clone();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| broken(&url, error))? {
+    let url = response.url().clone();
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| connection_failed(&url, error))?
+    {
         if body.len() + chunk.len() > endpoint.largest_answer {
             return Err(Unreachable::TooLarge);
         }
@@ -109,9 +116,9 @@ async fn read(endpoint: &Endpoint, mut answer: reqwest::Response) -> Result<Resp
     Ok(Response { status, headers, body })
 }
 
-// Of the URL only the host is logged: the rest names people.
-fn broken(url: &Url, error: reqwest::Error) -> Unreachable {
+// Only the host of the URL is logged: the rest may name people.
+fn connection_failed(url: &Url, error: reqwest::Error) -> Unreachable {
     let error = format!("{:#}", anyhow::Error::new(error.without_url()));
-    tracing::warn!(host = url.host_str(), error, "an app did not answer");
+    tracing::warn!(host = url.host_str(), error, "delivery: connection failed");
     Unreachable::Connection
 }

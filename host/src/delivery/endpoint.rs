@@ -1,4 +1,4 @@
-//! Endpoints: where an app is, and how muster signs in there, as an operator configures it.
+//! Endpoints: an app's address and credentials, as an operator configures them.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,26 +15,27 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const LARGEST_ANSWER: usize = 1 << 20;
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// One address of an app. Connectors know it by its name only.
+/// One address of an app. Connectors know only its name.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// What every path is appended to: http or https, without credentials, query or fragment.
+    /// The URL that paths are appended to: http or https, without credentials, query or fragment.
     pub base_url: Url,
-    /// How muster signs in.
+    /// The credentials.
     pub auth: Auth,
-    /// Headers for every request; they win over the connector's.
+    /// Headers for every request; they replace those of the connector.
     pub headers: HeaderMap,
-    /// How long one attempt may take, the whole answer included.
+    /// How long one attempt may take, until the end of the response.
     pub timeout: Duration,
     /// Whether the address may be a private one, such as `localhost`.
     pub private_addresses: bool,
-    /// Bytes of an answer's body. It is a limit of the app's, and not in the configuration.
+    /// The most bytes of a response's body. It is one of the app's limits, not a part of the endpoint's
+    /// configuration.
     pub largest_answer: usize,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Configuration {
+struct EndpointSpec {
     base_url: String,
     #[serde(default)]
     auth: Value,
@@ -47,11 +48,11 @@ struct Configuration {
 
 impl Endpoint {
     /// Reads an app's endpoints, a JSON object of names and configurations, and resolves their
-    /// secrets. The error names the endpoint and the key, and never quotes a secret.
+    /// secrets. The error names the endpoint and the key, and quotes no secret.
     pub fn load_all(configuration: &str) -> Result<BTreeMap<String, Self>> {
         let endpoints: Value = serde_json::from_str(configuration)?;
         let Value::Object(endpoints) = endpoints else {
-            bail!("endpoints are a JSON object of names and configurations");
+            bail!("endpoints must be a JSON object of names and configurations");
         };
         let load = |(name, configuration)| {
             let endpoint = Self::load(&configuration);
@@ -63,10 +64,10 @@ impl Endpoint {
 
     /// Reads one endpoint's configuration and resolves its secrets.
     pub fn load(configuration: &Value) -> Result<Self> {
-        // What may hold a secret is looked at by hand, since serde quotes what it did not expect.
-        ensure!(configuration.is_object(), "a configuration is a JSON object");
-        let Configuration { base_url, auth, headers, timeout, private_addresses } =
-            Configuration::deserialize(configuration)?;
+        // Values that may hold a secret are read by hand, since serde's errors quote unexpected values.
+        ensure!(configuration.is_object(), "a configuration must be a JSON object");
+        let EndpointSpec { base_url, auth, headers, timeout, private_addresses } =
+            EndpointSpec::deserialize(configuration)?;
         Ok(Self {
             base_url: read_base_url(&base_url).context("\"base_url\"")?,
             auth: Auth::load(&auth).context("\"auth\"")?,
@@ -87,11 +88,14 @@ impl<'de> Deserialize<'de> for Endpoint {
 }
 
 fn read_base_url(text: &str) -> Result<Url> {
-    let url = Url::parse(text).context("it is a URL such as https://api.example.com/v1")?;
-    ensure!(matches!(url.scheme(), "http" | "https"), "its scheme is https, or http");
+    let url = Url::parse(text).context("it must be a URL such as https://api.example.com/v1")?;
+    ensure!(matches!(url.scheme(), "http" | "https"), "its scheme must be https, or http");
     let bare = url.username().is_empty() && url.password().is_none();
-    ensure!(bare, "it holds no credentials; they belong into \"auth\"");
-    ensure!(url.query().is_none() && url.fragment().is_none(), "it has no query and no fragment");
+    ensure!(bare, "it must hold no credentials; they belong in \"auth\"");
+    ensure!(
+        url.query().is_none() && url.fragment().is_none(),
+        "it must have no query and no fragment"
+    );
     Ok(url)
 }
 
@@ -99,16 +103,16 @@ fn read_headers(configured: &Value) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     let none = Map::new();
     let configured = if configured.is_null() { Some(&none) } else { configured.as_object() };
-    let configured = configured.context("they are a JSON object of names and values")?;
+    let configured = configured.context("they must be a JSON object of names and values")?;
     for (name, value) in configured {
         let parsed: HeaderName =
-            name.parse().with_context(|| format!("\"{name}\" is no header name"))?;
-        ensure!(!message::is_the_hosts_own(&parsed), "\"{name}\" is set by muster alone");
+            name.parse().with_context(|| format!("\"{name}\" is not a header name"))?;
+        ensure!(!message::is_reserved(&parsed), "\"{name}\" is set by muster alone");
         let Some(mut value) = value.as_str().and_then(|text| HeaderValue::from_str(text).ok())
         else {
-            bail!("the value of \"{name}\" is a text of printable ASCII characters");
+            bail!("the value of \"{name}\" must be a text of printable ASCII characters");
         };
-        // Operators do put keys here.
+        // Operators put keys here.
         value.set_sensitive(true);
         headers.insert(parsed, value);
     }
@@ -117,8 +121,12 @@ fn read_headers(configured: &Value) -> Result<HeaderMap> {
 
 fn read_timeout(text: &str) -> Result<Duration> {
     let parsed = text.parse::<SignedDuration>().ok().and_then(|it| Duration::try_from(it).ok());
-    let timeout = parsed.with_context(|| format!("\"{text}\" is not a time such as \"10s\""))?;
-    ensure!(!timeout.is_zero() && timeout <= LONGEST_TIMEOUT, "it is more than 0s and at most 5m");
+    let timeout =
+        parsed.with_context(|| format!("\"{text}\" is not a duration such as \"10s\""))?;
+    ensure!(
+        !timeout.is_zero() && timeout <= LONGEST_TIMEOUT,
+        "it must be more than 0s and at most 5m"
+    );
     Ok(timeout)
 }
 
@@ -138,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_an_address_and_nothing_more_is_needed() {
+    fn an_endpoint_needs_only_an_address() {
         let endpoints = Endpoint::load_all(r#"{"api": {"base_url": "https://a.example/v1"}}"#);
         let endpoint = &endpoints.unwrap()["api"];
         assert_eq!(endpoint.base_url.as_str(), "https://a.example/v1");
@@ -148,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_may_say_how_to_reach_it() {
+    fn an_endpoint_may_have_credentials_headers_and_a_timeout() {
         let endpoint = Endpoint::load(&json!({
             "base_url": "http://localhost:8080",
             "auth": {"bearer": {"value": "hunter2"}},
@@ -175,25 +183,25 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_configuration_says_which_key_and_why() {
+    fn an_invalid_configuration_is_refused_with_its_key_and_the_reason() {
         let with = |key: &str, value: Value| {
             let mut configuration = json!({"base_url": "https://a.example"});
             configuration[key] = value;
             configuration
         };
         refused(&json!({}), "missing field `base_url`");
-        refused(&json!("hunter2"), "a configuration is a JSON object");
+        refused(&json!("hunter2"), "a configuration must be a JSON object");
         refused(&with("headers", json!("hunter2")), "a JSON object of names");
-        refused(&with("base_url", json!("a.example")), "\"base_url\": it is a URL such as");
-        refused(&with("base_url", json!("ftp://a.example")), "its scheme is https");
+        refused(&with("base_url", json!("a.example")), "\"base_url\": it must be a URL such as");
+        refused(&with("base_url", json!("ftp://a.example")), "its scheme must be https");
         refused(&with("base_url", json!("https://u:hunter2@a.example")), "no credentials");
         refused(&with("base_url", json!("https://a.example?key=hunter2")), "no query");
-        refused(&with("timeout", json!("soon")), "\"timeout\": \"soon\" is not a time");
+        refused(&with("timeout", json!("soon")), "\"timeout\": \"soon\" is not a duration");
         refused(&with("timeout", json!("0s")), "more than 0s");
-        refused(&with("timeout", json!("-3s")), "is not a time");
+        refused(&with("timeout", json!("-3s")), "is not a duration");
         refused(&with("timeout", json!("1h")), "at most 5m");
         refused(&with("time_out", json!("1s")), "unknown field `time_out`");
-        refused(&with("headers", json!({"a b": "c"})), "\"a b\" is no header name");
+        refused(&with("headers", json!({"a b": "c"})), "\"a b\" is not a header name");
         refused(&with("headers", json!({"Authorization": "hunter2"})), "set by muster alone");
         refused(&with("headers", json!({"x-key": ["hunter2"]})), "printable ASCII");
         refused(&with("auth", json!({"bearer": "hunter2"})), "\"auth\": a secret is one of");

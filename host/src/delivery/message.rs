@@ -1,4 +1,4 @@
-//! The request as it leaves: the connector's words, checked, with what the host adds.
+//! The message to send: a connector's request, checked and completed by the host.
 
 use bytes::Bytes;
 use http::{
@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::{
     decision::Request,
-    delivery::{DeliveryError, Endpoint, StandIn, stand_in, target},
+    delivery::{DeliveryError, Endpoint, Placeholder, placeholder, request_url},
 };
 
 const METHODS: [Method; 6] =
@@ -17,7 +17,7 @@ const METHODS: [Method; 6] =
 
 const PRODUCT: &str = concat!("muster/", env!("CARGO_PKG_VERSION"));
 
-/// A message ready to be sent, as often as need be.
+/// A message that is ready to be sent, once for each attempt.
 #[derive(Clone)]
 pub(super) struct Message {
     pub(super) method: Method,
@@ -26,10 +26,10 @@ pub(super) struct Message {
     pub(super) body: Option<Bytes>,
 }
 
-/// Whether a header says who asks, to whom, or how a message is framed: none of a connector's
-/// business, and none of an operator's.
-pub(super) fn is_the_hosts_own(name: &HeaderName) -> bool {
-    const OWN: [&str; 12] = [
+/// Whether a header is set by the host alone: it names the sender or the receiver, or frames the
+/// message. Neither connectors nor operators set it.
+pub(super) fn is_reserved(name: &HeaderName) -> bool {
+    const RESERVED: [&str; 12] = [
         "authorization",
         "connection",
         "content-length",
@@ -43,29 +43,29 @@ pub(super) fn is_the_hosts_own(name: &HeaderName) -> bool {
         "transfer-encoding",
         "upgrade",
     ];
-    OWN.contains(&name.as_str()) || name.as_str().starts_with("proxy-")
+    RESERVED.contains(&name.as_str()) || name.as_str().starts_with("proxy-")
 }
 
 impl Message {
-    /// Checks a request and adds the endpoint's address, headers and credentials, the idempotency
-    /// key, and the secrets behind stand-ins.
+    /// Checks a request, adds the endpoint's address, headers and credentials and the idempotency key,
+    /// and replaces placeholders by their secrets.
     pub(super) fn compose(
         endpoint: &Endpoint,
         request: &Request,
         idempotency_key: &str,
-        stand_ins: &[StandIn],
+        placeholders: &[Placeholder],
     ) -> Result<Self, DeliveryError> {
         let method = METHODS.into_iter().find(|method| method.as_str() == request.method);
         let method = method.ok_or(DeliveryError::Method)?;
-        stand_in::check(request, stand_ins)?;
-        let url = target::below(&endpoint.base_url, &request.path, &request.query)?;
+        placeholder::check(request, placeholders)?;
+        let url = request_url::join(&endpoint.base_url, &request.path, &request.query)?;
         let mut headers = checked_headers(endpoint, &request.headers)?;
         let body = match &request.body {
             None => None,
             Some(body) => {
                 let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
                 let content_type = content_type.ok_or(DeliveryError::ContentType)?;
-                Some(stand_in::fill(body, content_type, stand_ins)?)
+                Some(placeholder::fill(body, content_type, placeholders)?)
             }
         };
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(PRODUCT));
@@ -73,7 +73,7 @@ impl Message {
             headers.insert(name, value.clone());
         }
         headers.insert("idempotency-key", value("idempotency-key", idempotency_key)?);
-        endpoint.auth.sign(&mut headers).map_err(|_| DeliveryError::Header {
+        endpoint.auth.add_header(&mut headers).map_err(|_| DeliveryError::Header {
             name: "authorization".to_owned(),
             reason: "cannot carry the endpoint's secret",
         })?;
@@ -83,13 +83,13 @@ impl Message {
 
 fn checked_headers(
     endpoint: &Endpoint,
-    asked: &[(String, String)],
+    requested: &[(String, String)],
 ) -> Result<HeaderMap, DeliveryError> {
-    let mut headers = HeaderMap::with_capacity(asked.len() + 4);
-    for (name, text) in asked {
+    let mut headers = HeaderMap::with_capacity(requested.len() + 4);
+    for (name, text) in requested {
         let refused = |reason| DeliveryError::Header { name: name.to_lowercase(), reason };
-        let parsed: HeaderName = name.parse().map_err(|_| refused("is no header name"))?;
-        if is_the_hosts_own(&parsed) || endpoint.auth.is_in(&parsed) {
+        let parsed: HeaderName = name.parse().map_err(|_| refused("is not a header name"))?;
+        if is_reserved(&parsed) || endpoint.auth.uses_header(&parsed) {
             return Err(refused("is set by muster alone"));
         }
         headers.append(parsed, value(name, text)?);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_adds_who_asks_and_the_idempotency_key() {
+    fn the_host_adds_credentials_user_agent_and_idempotency_key() {
         let message = compose("GET", &[("accept", "a"), ("Accept", "b")], None).unwrap();
         let sent = |name| {
             let values = message.headers.get_all(name).iter();
@@ -158,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn the_operators_headers_win_over_the_connectors() {
+    fn the_operators_headers_replace_the_connectors() {
         let message = compose("GET", &[("x-version", "1"), ("User-Agent", "me/1")], None).unwrap();
         assert_eq!(message.headers["x-version"], "7");
         assert_eq!(message.headers["user-agent"], "me/1");
     }
 
     #[test]
-    fn headers_that_are_the_hosts_own_are_refused() {
+    fn reserved_headers_are_refused() {
         for name in ["Host", "authorization", "COOKIE", "Idempotency-Key", "Content-Length"] {
             refused(name, "x", "is set by muster alone");
         }
@@ -175,8 +175,8 @@ mod tests {
         for name in ["expect", "proxy-authorization", "Proxy-Connection", "x-api-key"] {
             refused(name, "x", "is set by muster alone");
         }
-        refused("x y", "x", "is no header name");
-        refused("", "x", "is no header name");
+        refused("x y", "x", "is not a header name");
+        refused("", "x", "is not a header name");
         refused("x-a", "x\r\nhost: evil", "has a character outside printable ASCII");
     }
 
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_says_what_it_is() {
+    fn a_body_needs_a_content_type() {
         assert_eq!(compose("POST", &[], Some("{}")).err(), Some(DeliveryError::ContentType));
         let json = [("content-type", "application/json")];
         assert_eq!(compose("POST", &json, Some("{}")).unwrap().body.unwrap(), "{}");

@@ -1,7 +1,7 @@
-//! What is worth asking the app again, and when.
+//! Retries: which responses are worth another attempt, and after which pause.
 //!
-//! Every request carries an idempotency key, the same on each attempt, so repeating one that may
-//! have had its effect is safe.
+//! Every attempt carries the same idempotency key, so repeating a request that may have had its effect
+//! is safe.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use jiff::{Timestamp, fmt::rfc2822};
 
 use crate::decision::{Response, Unreachable};
 
-/// The pauses between attempts: about 0.1, 0.2, 0.4 and 0.8 s, each up to twice that by chance.
+/// The pauses between attempts: 0.1, 0.2, 0.4 and 0.8 s, each with a jitter of up to its own length.
 pub(super) fn pauses() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(100))
@@ -19,29 +19,29 @@ pub(super) fn pauses() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// How long to wait before asking again, at least `pause`; none where that has no sense.
+/// How long to wait before the next attempt, at least `pause`; none if another attempt cannot help.
 pub(super) fn wait(response: &Result<Response, Unreachable>, pause: Duration) -> Option<Duration> {
     match response {
         Err(Unreachable::Connection) => Some(pause),
-        // A time-out has cost its time already, and an answer that is too large stays so.
+        // A timeout has used its time already, and a response that is too large stays so.
         Err(Unreachable::Timeout | Unreachable::TooLarge | Unreachable::CircuitOpen) => None,
-        // RFC 6585 §4 for 429; what the other 4xx say of a request stays true.
+        // RFC 6585 §4 for 429; the other 4xx are final.
         Ok(response) if matches!(response.status, 429 | 500 | 502..=504) => {
-            Some(retry_after(response).map_or(pause, |asked| asked.max(pause)))
+            Some(retry_after(response).map_or(pause, |requested| requested.max(pause)))
         }
         Ok(_) => None,
     }
 }
 
-/// RFC 9110 §10.2.3: seconds, or a date, which is measured against the answer's own `Date` so that
-/// the two clocks need not agree. Anything else counts as not said.
+/// The wait that `Retry-After` requests (RFC 9110 §10.2.3): seconds, or a date, which is measured
+/// against the response's `Date`, so that the two clocks need not agree. Any other value is ignored.
 fn retry_after(response: &Response) -> Option<Duration> {
-    let asked = header(response, "retry-after")?;
-    if let Ok(seconds) = asked.parse::<u64>() {
+    let value = header(response, "retry-after")?;
+    if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = http_date(asked)?.duration_since(http_date(header(response, "date")?)?);
-    // A date in the past asks for no wait.
+    let until = http_date(value)?.duration_since(http_date(header(response, "date")?)?);
+    // A date in the past means no wait.
     Some(Duration::try_from(until).unwrap_or_default())
 }
 
@@ -49,7 +49,7 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     response.headers.iter().find(|(each, _)| each == name).map(|(_, value)| value.trim())
 }
 
-// The IMF-fixdate of RFC 9110 §5.6.7 is a date of RFC 2822; the two obsolete forms are not read.
+// The IMF-fixdate of RFC 9110 §5.6.7 is a date of RFC 2822. The two obsolete forms are ignored.
 fn http_date(text: &str) -> Option<Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_asked_again_and_what_was_decided_is_not() {
+    fn temporary_failures_are_retried_and_final_responses_are_not() {
         for status in [429, 500, 502, 503, 504] {
             check(&answer(status, &[]), Some(PAUSE));
         }
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_app_says_how_long_to_wait() {
+    fn retry_after_lengthens_the_pause() {
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
         check(&answer(429, &[("retry-after", "7")]), seconds(7));

@@ -1,4 +1,4 @@
-//! Values that must not be seen: where they come from, and that nothing prints them.
+//! Secrets: values that are loaded from the configuration and never printed.
 
 use std::{env, fmt, fs};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-/// A value that no log, message or journal shows, wiped from memory when it is dropped.
+/// A value that appears in no log, message or journal, and is wiped from memory when it is dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
@@ -16,15 +16,15 @@ impl Secret {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself, for the one place that sends or seals it.
+    /// The text, for the code that sends or seals it.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
     /// Resolves `{"env": NAME}`, `{"file": PATH}` or `{"value": TEXT}`.
     ///
-    /// The configuration is read by hand, since serde's own messages quote what they found, and
-    /// here that would be the secret.
+    /// The configuration is read by hand, since serde's errors quote unexpected values, which here could
+    /// be the secret.
     pub(super) fn load(source: &Value) -> Result<Self> {
         let entry = source.as_object().filter(|object| object.len() == 1);
         let (kind, place) = entry
@@ -39,22 +39,22 @@ impl Secret {
             "value" => Self::new(place),
             other => bail!(r#"a secret comes from "env", "file" or "value", not from "{other}""#),
         };
-        // An unset variable in somebody's deployment must not become a credential of no characters.
+        // An empty variable in a deployment must not become an empty credential.
         ensure!(!secret.expose().is_empty(), r#"the secret from "{kind}" is empty"#);
         Ok(secret)
     }
 
     fn from_environment(name: &str) -> Result<Self> {
         env::var(name).map(Self::new).with_context(|| {
-            format!("the secret is to come from the environment variable {name}: set it to a text")
+            format!("the secret comes from the environment variable {name}: set it to a text")
         })
     }
 
     fn from_file(path: &str) -> Result<Self> {
         let text = fs::read_to_string(path).map(Zeroizing::new).with_context(|| {
-            format!("the secret is to come from the file {path}: create it, readable for muster")
+            format!("the secret comes from the file {path}: create it, readable for muster")
         })?;
-        // Editors and `echo` end a file with a newline that nobody means.
+        // Editors and `echo` end a file with a newline that is not a part of the secret.
         Ok(Self::new(text.trim_end_matches(['\r', '\n'])))
     }
 }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_printed() {
+    fn debug_output_hides_a_secret() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "…");
     }
 }

@@ -1,4 +1,4 @@
-//! The rules of delivery, each against a real server.
+//! Delivery against a real server.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use tokio::time::Instant;
 use super::*;
 
 mod app;
-mod bad_days;
 mod rules;
+mod unreliable_apps;
 
-use app::{App, Reply, answer};
+use app::{ScriptedApp, ScriptedReply, answer};
 
-/// An endpoint that leads to a local server, with something of its own.
-fn endpoint(base_url: &str, own: &Value) -> Endpoint {
+/// An endpoint at a local server, with further keys of its configuration.
+fn endpoint(base_url: &str, further: &Value) -> Endpoint {
     let mut configuration = json!({"base_url": base_url, "private_addresses": true});
-    for (key, value) in own.as_object().expect("an object") {
+    for (key, value) in further.as_object().expect("an object") {
         configuration[key] = value.clone();
     }
     Endpoint::load(&configuration).unwrap()
@@ -43,7 +43,7 @@ fn soon(seconds: u64) -> Instant {
 }
 
 /// Performs one request within ten seconds.
-async fn perform(endpoint: &Endpoint, request: &Request) -> Performed {
+async fn perform(endpoint: &Endpoint, request: &Request) -> DeliveryReport {
     let delivery = Delivery::new().unwrap();
     delivery.perform(endpoint, request, "op-1", &[], soon(10)).await.unwrap()
 }

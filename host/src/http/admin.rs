@@ -28,19 +28,19 @@ use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::answer::{self, Refused};
 use super::authorization::Operator;
+use super::response::{self, ApiError};
 use crate::lifecycle::Host;
 use crate::scim;
 
-type Answered = Result<Response, Refused>;
+type Answered = Result<Response, ApiError>;
 
 pub(super) fn routes(host: &Arc<Host>) -> Router<Arc<Host>> {
     let to_completion = middleware::from_fn_with_state(Arc::clone(host), run_to_completion);
     let (router, _) = described_routes().split_for_parts();
     router
         .fallback(unknown_route)
-        .method_not_allowed_fallback(answer::wrong_method)
+        .method_not_allowed_fallback(response::wrong_method)
         .layer(to_completion)
 }
 
@@ -83,13 +83,13 @@ async fn run_to_completion(
     Ok(host.run_to_completion(next.run(request)).await?)
 }
 
-async fn unknown_route(_: Operator, uri: http::Uri) -> Refused {
+async fn unknown_route(_: Operator, uri: http::Uri) -> ApiError {
     scim::Error::new(404, format!("there is nothing at {}", uri.path())).into()
 }
 
 /// An answer in JSON.
 fn json(status: u16, value: &impl Serialize) -> Answered {
-    let mut response = answer::json(status, serde_json::to_string(value)?);
+    let mut response = response::json(status, serde_json::to_string(value)?);
     let json = HeaderValue::from_static("application/json; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     Ok(response)

@@ -1,4 +1,7 @@
-//! Who calls: a tenant by its token, or an operator by the admin token.
+//! Authorization: extractors for the caller of a request, which is a tenant or an operator.
+//!
+//! The tenant is found by the URL and the token by its public part. An unknown tenant and a wrong token
+//! get the same 401.
 
 use std::sync::Arc;
 
@@ -7,7 +10,7 @@ use axum::extract::{FromRequestParts, OriginalUri, RawPathParams};
 use axum::http::header;
 use axum::http::request::Parts;
 
-use super::answer::Refused;
+use super::response::ApiError;
 use crate::clock::rfc3339;
 use crate::lifecycle::snapshot::Tenant;
 use crate::lifecycle::token::PresentedToken;
@@ -15,42 +18,41 @@ use crate::lifecycle::{Credential, Host};
 use crate::scim::{self, Version};
 use crate::store::CredentialRow;
 
-/// The tenant in the URL, whose token was presented, and the version of SCIM that is spoken.
+/// The tenant in the URL, with a valid token of it, and the version of SCIM in the URL.
 pub(super) struct Caller(pub(super) Arc<Tenant>, pub(super) Version);
 
-/// The same, and the id of the user whom the token belongs to.
-pub(super) struct Owned(pub(super) Caller, pub(super) Option<String>);
+/// A caller, and the id of the user that its token belongs to, if the token has an owner.
+pub(super) struct CallerAndOwner(pub(super) Caller, pub(super) Option<String>);
 
-/// The caller of the admin API.
+/// A caller of the admin API, with an admin token.
 pub(super) struct Operator {
-    /// The id of the admin token that was presented.
+    /// The id of the admin token.
     pub(super) token: String,
 }
 
 impl FromRequestParts<Arc<Host>> for Caller {
-    type Rejection = Refused;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
-        let Owned(caller, _) = Owned::from_request_parts(parts, host).await?;
+    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, ApiError> {
+        let CallerAndOwner(caller, _) = CallerAndOwner::from_request_parts(parts, host).await?;
         Ok(caller)
     }
 }
 
-impl FromRequestParts<Arc<Host>> for Owned {
-    type Rejection = Refused;
+impl FromRequestParts<Arc<Host>> for CallerAndOwner {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, ApiError> {
         let path = RawPathParams::from_request_parts(parts, host).await;
         let id = match &path {
             Ok(path) => path.iter().find(|(name, _)| *name == "tenant").map(|(_, id)| id),
-            Err(_) => tenant_as_sent(parts),
+            Err(_) => tenant_in_raw_path(parts),
         };
-        // An unknown tenant and a wrong token look alike.
-        let presented = presented(parts).ok_or_else(denied)?;
+        let presented = presented_token(parts).ok_or_else(denied)?;
         let tenant = host.config.tenant(id.ok_or_else(denied)?).await?.ok_or_else(denied)?;
         let token = presented.id().and_then(|id| tenant.credential(id));
         let owner = use_token(host, &presented, token).ok_or_else(denied)?.owner.clone();
-        readable(&path)?;
+        check_readable(&path)?;
         let agent = parts.headers.get(header::USER_AGENT);
         tenant.observations.note(agent.and_then(|it| it.to_str().ok()), parts.uri.query());
         let version = parts.extensions.get().copied().unwrap_or_default();
@@ -59,43 +61,44 @@ impl FromRequestParts<Arc<Host>> for Owned {
 }
 
 impl FromRequestParts<Arc<Host>> for Operator {
-    type Rejection = Refused;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
-        let presented = presented(parts).ok_or_else(denied)?;
+    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, ApiError> {
+        let presented = presented_token(parts).ok_or_else(denied)?;
         let snapshot = host.config.snapshot();
         let token = presented.id().and_then(|id| snapshot.operator_tokens.get(id));
         let token = use_token(host, &presented, token.map(Arc::as_ref)).ok_or_else(denied)?;
-        readable(&RawPathParams::from_request_parts(parts, host).await)?;
+        check_readable(&RawPathParams::from_request_parts(parts, host).await)?;
         Ok(Self { token: token.id.clone() })
     }
 }
 
-/// The tenant where no parameter of the path can be read, since one of them is no text. A
-/// tenant's own name has nothing that needs an escape.
-fn tenant_as_sent(parts: &Parts) -> Option<&str> {
+/// The tenant in the path as it was sent, for a path with a parameter that is not UTF-8. A tenant's
+/// name needs no escapes.
+fn tenant_in_raw_path(parts: &Parts) -> Option<&str> {
     let OriginalUri(uri) = parts.extensions.get()?;
     uri.path().strip_prefix("/t/")?.split('/').next()
 }
 
-/// Only who may call learns what is wrong with the path.
-fn readable(path: &Result<RawPathParams, RawPathParamsRejection>) -> Result<(), scim::Error> {
+/// Rejects a path with an invalid escape. It comes after authentication, so that an unauthorized
+/// caller reads only 401.
+fn check_readable(path: &Result<RawPathParams, RawPathParamsRejection>) -> Result<(), scim::Error> {
     match path {
         Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => {
-            Err(scim::Error::invalid_path("an escape in the path is no UTF-8"))
+            Err(scim::Error::invalid_path("an escape in the path is not UTF-8"))
         }
-        // A path without parameters has nothing to read.
+        // The other error is a path without parameters.
         Ok(_) | Err(_) => Ok(()),
     }
 }
 
-/// What the `Authorization` header presents.
-fn presented(parts: &Parts) -> Option<PresentedToken> {
+/// The token in the `Authorization` header.
+fn presented_token(parts: &Parts) -> Option<PresentedToken> {
     let header = parts.headers.get(header::AUTHORIZATION)?;
     PresentedToken::parse(header.to_str().ok()?)
 }
 
-/// The token, if it is the one that was presented and has not expired. Its use is noted.
+/// The row of the token, if it is the presented one and has not expired. Records its use.
 fn use_token<'t>(
     host: &Host,
     presented: &PresentedToken,
@@ -107,6 +110,6 @@ fn use_token<'t>(
     Some(&token.row)
 }
 
-fn denied() -> Refused {
+fn denied() -> ApiError {
     scim::Error::new(401, "the credentials are missing, wrong, expired or revoked").into()
 }

@@ -4,28 +4,27 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::Uri;
-use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::answer::{self, Refused};
 use super::authorization::Caller;
 use super::body::BulkBody;
+use super::response::{self, ApiResult, with_request_id};
 use crate::lifecycle::{BulkResult, Host, Written};
 use crate::scim::bulk::{BULK_RESPONSE_SCHEMA, BulkOperation, BulkRequest};
 use crate::scim::{self, Version, render};
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct BulkResponse<'a> {
     schemas: [&'static str; 1],
     #[serde(rename = "Operations")]
-    operations: Vec<Line<'a>>,
+    operations: Vec<BulkResponseOperation<'a>>,
 }
 
-/// RFC 7644 §3.7.3.
+/// The result of one operation (RFC 7644 §3.7.3).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<'a> {
+struct BulkResponseOperation<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     location: Option<String>,
     method: &'a str,
@@ -43,7 +42,7 @@ pub(super) async fn bulk(
     Caller(tenant, version): Caller,
     uri: Uri,
     BulkBody(body): BulkBody,
-) -> Result<Response, Refused> {
+) -> ApiResult {
     if version == Version::V1 {
         return Err(scim::Error::new(501, format!("{} is not offered", uri.path())).into());
     }
@@ -51,20 +50,29 @@ pub(super) async fn bulk(
     let operations = request.operations.clone();
     let base_url = tenant.base_url(version).to_owned();
     let performed = host.directory.bulk(tenant, request).await?;
-    let lines = performed.iter().map(|it| line(&base_url, &operations[it.operation], it));
-    let answer = Answer { schemas: [BULK_RESPONSE_SCHEMA], operations: lines.collect() };
-    Ok(answer::json(200, serde_json::to_string(&answer)?))
+    let results =
+        performed.iter().map(|it| response_operation(&base_url, &operations[it.operation], it));
+    let response = BulkResponse { schemas: [BULK_RESPONSE_SCHEMA], operations: results.collect() };
+    Ok(response::json(200, serde_json::to_string(&response)?))
 }
 
-fn line<'a>(base_url: &str, operation: &'a BulkOperation, performed: &BulkResult) -> Line<'a> {
+/// The result of one operation as the client reads it.
+fn response_operation<'a>(
+    base_url: &str,
+    operation: &'a BulkOperation,
+    performed: &BulkResult,
+) -> BulkResponseOperation<'a> {
     let (status, version, response) = match &performed.outcome {
         Ok(Written::Created(found)) => (201, Some(render::entity_tag(found.revision())), None),
         Ok(Written::Kept(found)) => (200, Some(render::entity_tag(found.revision())), None),
         Ok(Written::Gone) => (204, None, None),
-        Err(error) => (error.status, None, serde_json::from_str(&error.to_json()).ok()),
+        Err(error) => {
+            let error = with_request_id(error.clone());
+            (error.status, None, serde_json::from_str(&error.to_json()).ok())
+        }
     };
     let resource = performed.resource.as_ref();
-    Line {
+    BulkResponseOperation {
         location: resource.map(|(t, id)| render::location(base_url, t, id)),
         method: &operation.method,
         bulk_id: operation.bulk_id.as_deref(),

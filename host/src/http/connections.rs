@@ -1,4 +1,4 @@
-//! Connections: accepted, given so much time and no more, and finished when the host stops.
+//! Connections: accepted until the host stops, within time limits, and then finished.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -13,54 +13,55 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-/// How long clients are waited for, and how long a host takes to stop.
+/// How long the server waits for clients, and how long it takes to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// How long a connection may be idle, or take to send the head of a request.
     pub head: Duration,
     /// How long the body of a request may take to arrive.
     pub body: Duration,
-    /// How long a host that is asked to stop finishes what it has accepted.
+    /// How long a host that is asked to stop may finish requests that it has accepted.
     pub stop: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            // Proxies keep idle connections for 60 s: none shall send into one that is closing.
+            // Proxies keep idle connections for 60 s. With more, a proxy does not send a request into
+            // a connection that is being closed.
             head: Duration::from_secs(75),
             body: Duration::from_secs(30),
-            // Kubernetes kills after 30 s, and what is not finished wants to be written.
+            // Kubernetes kills after 30 s; the rest is for the journal.
             stop: Duration::from_secs(15),
         }
     }
 }
 
-/// Those that are open.
+/// The open connections.
 pub(super) struct Connections {
     server: http1::Builder,
     service: TowerToHyperService<Router>,
     tasks: JoinSet<()>,
-    farewell: GracefulShutdown,
+    graceful: GracefulShutdown,
 }
 
 impl Connections {
-    pub(super) fn of(router: Router, patience: &Patience) -> Self {
+    pub(super) fn new(router: Router, timeouts: &Timeouts) -> Self {
         let mut server = http1::Builder::new();
-        // The time of an idle connection runs as well: it waits for a head.
-        server.timer(TokioTimer::new()).header_read_timeout(patience.head);
+        // It also ends idle connections, which wait for the next head.
+        server.timer(TokioTimer::new()).header_read_timeout(timeouts.head);
         Self {
             server,
             service: TowerToHyperService::new(router),
             tasks: JoinSet::new(),
-            farewell: GracefulShutdown::new(),
+            graceful: GracefulShutdown::new(),
         }
     }
 
-    /// Serves whoever comes, until `stop` is ready. Then nobody can come any more.
+    /// Accepts and serves connections until `stop` is ready, then stops listening.
     pub(super) async fn accept(&mut self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let mut listener = listener.tap_io(|stream| {
-            // Answers are small and wait for nothing.
+            // Responses are small and must not wait for more data to send.
             drop(stream.set_nodelay(true));
         });
         let mut stop = pin!(stop);
@@ -75,19 +76,20 @@ impl Connections {
 
     fn serve(&mut self, stream: TcpStream) {
         let connection = self.server.serve_connection(TokioIo::new(stream), self.service.clone());
-        let connection = self.farewell.watch(connection);
+        let connection = self.graceful.watch(connection);
         self.tasks.spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended badly");
+                tracing::debug!(%error, "http: connection failed");
             }
         });
     }
 
-    /// Lets every request that has come be answered, and breaks off what takes longer.
-    pub(super) async fn finish(self, by: Instant) {
-        let Self { tasks, farewell, .. } = self;
-        if timeout_at(by, farewell.shutdown()).await.is_err() {
-            tracing::warn!(connections = tasks.len(), "some requests were not answered in time");
+    /// Answers the requests that were accepted, and drops the connections that are left at the
+    /// deadline.
+    pub(super) async fn finish(self, deadline: Instant) {
+        let Self { tasks, graceful, .. } = self;
+        if timeout_at(deadline, graceful.shutdown()).await.is_err() {
+            tracing::warn!(connections = tasks.len(), "http: requests dropped at the deadline");
         }
     }
 }

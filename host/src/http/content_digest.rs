@@ -1,4 +1,4 @@
-//! `Content-Digest` (RFC 9530): what the sender of a body says that it sent.
+//! `Content-Digest` (RFC 9530): a digest by which the sender lets the body be verified.
 
 use axum::http::HeaderMap;
 use base64::Engine as _;
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::scim;
 
 const HEADER: &str = "content-digest";
-/// The one algorithm that is looked at.
+/// The only algorithm that is verified.
 const SHA_256: &str = "sha-256";
 
 /// RFC 9651 §4.2.7: padding may be missing.
@@ -19,7 +19,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Whether the body is what its sender says that it sent, where it says so.
+/// Verifies the body against the digest, if there is one.
 pub(super) fn check(headers: &HeaderMap, body: &[u8]) -> Result<(), scim::Error> {
     let Some(stated) = stated(headers)? else { return Ok(()) };
     let found: [u8; 32] = Sha256::digest(body).into();
@@ -29,8 +29,8 @@ pub(super) fn check(headers: &HeaderMap, body: &[u8]) -> Result<(), scim::Error>
     Err(scim::Error::new(
         400,
         format!(
-            "what arrived has {} bytes and the sha-256 {}, and not {} as its Content-Digest \
-             states: it was cut or changed on its way; send it again",
+            "the body has {} bytes and the sha-256 {}, not {} as its Content-Digest states: it was \
+             cut or changed in transit; send it again",
             body.len(),
             HEXLOWER.encode(&found),
             HEXLOWER.encode(&stated)
@@ -38,12 +38,12 @@ pub(super) fn check(headers: &HeaderMap, body: &[u8]) -> Result<(), scim::Error>
     ))
 }
 
-/// The SHA-256 that is stated. Digests by other algorithms are ignored (RFC 9530 §2).
+/// The SHA-256 in the header. Digests by other algorithms are ignored (RFC 9530 §2).
 fn stated(headers: &HeaderMap) -> Result<Option<[u8; 32]>, scim::Error> {
     let mut stated = None;
-    // RFC 9651 §3.2: a dictionary may come in several lines, and of two with one key the last counts.
+    // RFC 9651 §3.2: a dictionary may have several lines, and the last value of a key counts.
     for line in headers.get_all(HEADER) {
-        let line = line.to_str().map_err(|_| malformed("it is no ASCII"))?;
+        let line = line.to_str().map_err(|_| malformed("it is not ASCII"))?;
         for member in line.split(',').map(str::trim).filter(|it| !it.is_empty()) {
             if let Some(digest) = sha_256(member)? {
                 stated = Some(digest);
@@ -53,7 +53,7 @@ fn stated(headers: &HeaderMap) -> Result<Option<[u8; 32]>, scim::Error> {
     Ok(stated)
 }
 
-/// The digest in a member such as `sha-256=:…:`; none where it is another algorithm's.
+/// The digest in a member such as `sha-256=:…:`; none if it is by another algorithm.
 fn sha_256(member: &str) -> Result<Option<[u8; 32]>, scim::Error> {
     let value = member.split(';').next().unwrap_or_default().trim_end();
     let (key, value) = value.split_once('=').unwrap_or((value, ""));
@@ -69,8 +69,8 @@ fn sha_256(member: &str) -> Result<Option<[u8; 32]>, scim::Error> {
     }
 }
 
-/// RFC 9651 §4.2: a field that cannot be parsed is ignored, or the message is malformed. Whoever
-/// states a digest wants it to be looked at.
+/// RFC 9651 §4.2 lets a server ignore a field that cannot be parsed, or treat the message as malformed.
+/// A sender of a digest wants it verified, so it is an error.
 fn malformed(why: &str) -> scim::Error {
     scim::Error::new(400, format!("the header Content-Digest cannot be read: {why}"))
 }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     const BODY: &[u8] = b"{\"hello\": \"world\"}";
-    /// RFC 9530 §2, without the line's end.
+    /// The example of RFC 9530 §2, without the newline at its end.
     const GOOD: &str = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:";
     const OTHER: &str = "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";
 
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_what_its_digest_states() {
+    fn a_body_must_match_its_digest() {
         check(&[], Ok(()));
         check(&[GOOD], Ok(()));
         check(&[&GOOD.replace("=:", ":").replacen(':', "=:", 1)], Ok(()));
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_that_cannot_be_read_is_told() {
+    fn a_malformed_digest_is_an_error() {
         check(&["sha-256"], Err("sha-256=:BASE64:"));
         check(&["sha-256=X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE="], Err("sha-256=:BASE64:"));
         check(&["sha-256=:%%%:"], Err("sha-256=:BASE64:"));

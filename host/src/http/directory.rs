@@ -1,31 +1,27 @@
-//! Users and Groups: one set of handlers for every type of resource.
+//! Users and Groups: one set of handlers for every resource type.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{Method, Uri};
-use axum::response::Response;
+use axum::http::Uri;
 use axum::routing::{get, post};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::answer::{self, Refused};
 use super::authorization::Caller;
 use super::body::ScimBody;
 use super::bulk::bulk;
-use super::precondition::OnlyIf;
+use super::precondition::PreconditionHeaders;
+use super::representation::{related_rows, resource_response, resource_type};
+use super::response::{self, ApiError, ApiResult};
 use super::search;
 use crate::lifecycle::snapshot::Tenant;
 use crate::lifecycle::{Host, WriteTarget, Written};
 use crate::scim::{
-    self, Dialect, PatchRequest, Precondition, Projection, ResourceType, Stored, Version, render,
-    v1,
+    self, Dialect, PatchRequest, Precondition, Projection, ResourceType, Version, render, v1,
 };
-use crate::store::{Related, StoredResource};
-
-/// An answer, or why there is none.
-pub(super) type Answered = Result<Response, Refused>;
+use crate::store::Related;
 
 pub(super) fn routes() -> Router<Arc<Host>> {
     Router::new()
@@ -40,87 +36,91 @@ async fn create(
     Path((_, endpoint)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     ScimBody(body): ScimBody,
-) -> Answered {
-    // RFC 7644 §3.14 guards what is there, and here there is nothing yet.
-    let target = target(&host, tenant, &endpoint, Precondition::default())?;
+) -> ApiResult {
+    // RFC 7644 §3.14: preconditions are about an existing resource; a create has none.
+    let target = write_target(&host, tenant, &endpoint, Precondition::default())?;
     let projection = projection(query.as_deref(), &target.resource_type, version)?;
-    let body = whole(&target.resource_type, body, version);
+    let body = resource_body(&target.resource_type, body, version);
     let written = host.directory.create(target.clone(), body).await?;
-    written_answer(&host, &target, written, version, &projection).await
+    write_response(&host, &target, written, version, &projection).await
 }
 
 pub(super) async fn read(
     State(host): State<Arc<Host>>,
     Caller(tenant, version): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
-    OnlyIf(precondition): OnlyIf,
+    PreconditionHeaders(precondition): PreconditionHeaders,
     RawQuery(query): RawQuery,
-) -> Answered {
+) -> ApiResult {
     let resource_type = resource_type(&tenant, &endpoint)?;
     let projection = projection(query.as_deref(), &resource_type, version)?;
-    let related = related(&resource_type, &projection);
+    let related = related_rows(&resource_type, &projection);
     let found = host.store.resource(&tenant.id, &resource_type.name, &id, related).await?;
     let found = found.ok_or_else(|| scim::Error::not_found(&resource_type.name, &id))?;
     if precondition.is_not_modified(found.revision())? {
         let location = render::location(tenant.base_url(version), &resource_type, &found.id);
-        return Ok(answer::not_modified(&location, found.revision()));
+        return Ok(response::not_modified(&location, found.revision()));
     }
-    Ok(resource(200, &tenant, &resource_type, &found, version, &projection))
+    Ok(resource_response(200, &tenant, &resource_type, &found, version, &projection))
 }
 
 pub(super) async fn replace(
     State(host): State<Arc<Host>>,
     Caller(tenant, version): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
-    OnlyIf(precondition): OnlyIf,
+    PreconditionHeaders(precondition): PreconditionHeaders,
     RawQuery(query): RawQuery,
     ScimBody(body): ScimBody,
-) -> Answered {
-    let target = target(&host, tenant, &endpoint, precondition)?;
+) -> ApiResult {
+    let target = write_target(&host, tenant, &endpoint, precondition)?;
     let projection = projection(query.as_deref(), &target.resource_type, version)?;
-    let body = whole(&target.resource_type, body, version);
+    let body = resource_body(&target.resource_type, body, version);
     let written = host.directory.replace(target.clone(), id, body).await?;
-    written_answer(&host, &target, written, version, &projection).await
+    write_response(&host, &target, written, version, &projection).await
 }
 
 pub(super) async fn patch(
     State(host): State<Arc<Host>>,
     Caller(tenant, version): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
-    OnlyIf(precondition): OnlyIf,
+    PreconditionHeaders(precondition): PreconditionHeaders,
     RawQuery(query): RawQuery,
     ScimBody(body): ScimBody,
-) -> Answered {
-    let target = target(&host, tenant, &endpoint, precondition)?;
+) -> ApiResult {
+    let target = write_target(&host, tenant, &endpoint, precondition)?;
     let projection = projection(query.as_deref(), &target.resource_type, version)?;
-    let request = part(&target, &body, version)?;
+    let request = patch_request(&target, &body, version)?;
     let written = host.directory.patch(target.clone(), id, request).await?;
-    // Okta accepts 200 or 204 for a group, Entra wants 204, so a group of 100,000 members is not
-    // read back for one who joins: `tests/fixtures/conversations/SOURCES.md`, "Okta: groups"
+    // Okta accepts 200 and 204 for a group, Entra expects 204. With 204, a group of 100,000 members is
+    // not read back for one new member: `tests/fixtures/conversations/SOURCES.md`, "Okta: groups"
     // and "Entra: groups are read without members".
-    let is_brief = target.resource_type.name == "Group"
+    let without_content = target.resource_type.name == "Group"
         && matches!(target.tenant.dialect(), Dialect::Okta | Dialect::Entra)
         && projection.is_default();
     match written {
-        Written::Kept(found) if is_brief => {
+        Written::Kept(found) if without_content => {
             let base_url = target.tenant.base_url(version);
             let location = render::location(base_url, &target.resource_type, &found.id);
-            Ok(answer::brief(&location, found.revision()))
+            Ok(response::changed_without_content(&location, found.revision()))
         }
-        written => written_answer(&host, &target, written, version, &projection).await,
+        written => write_response(&host, &target, written, version, &projection).await,
     }
 }
 
-/// A resource as a whole, in the form of SCIM 2.0.
-fn whole(resource_type: &ResourceType, body: Value, version: Version) -> Value {
+/// The resource in a request body, in the form of SCIM 2.0.
+fn resource_body(resource_type: &ResourceType, body: Value, version: Version) -> Value {
     match version {
         Version::V1 => v1::request(resource_type, body),
         Version::V2 => body,
     }
 }
 
-/// The operations of a PATCH.
-fn part(target: &WriteTarget, body: &Value, version: Version) -> Result<PatchRequest, scim::Error> {
+/// The PATCH operations in a request body.
+fn patch_request(
+    target: &WriteTarget,
+    body: &Value,
+    version: Version,
+) -> Result<PatchRequest, scim::Error> {
     let mut reading = target.reading();
     match version {
         Version::V1 => v1::patch(&target.resource_type, body, &mut reading),
@@ -132,31 +132,20 @@ pub(super) async fn delete(
     State(host): State<Arc<Host>>,
     Caller(tenant, _): Caller,
     Path((_, endpoint, id)): Path<(String, String, String)>,
-    OnlyIf(precondition): OnlyIf,
-) -> Answered {
-    host.directory.delete(target(&host, tenant, &endpoint, precondition)?, id).await?;
-    Ok(answer::empty())
+    PreconditionHeaders(precondition): PreconditionHeaders,
+) -> ApiResult {
+    host.directory.delete(write_target(&host, tenant, &endpoint, precondition)?, id).await?;
+    Ok(response::no_content())
 }
 
-/// Somebody without a token does not learn which routes there are.
-pub(super) async fn unknown_route(_: Caller, method: Method, uri: Uri) -> Refused {
-    drop(method);
+/// 404 for a path that is no route. A caller without a token gets 401 instead, and so cannot probe
+/// for routes.
+pub(super) async fn unknown_route(_: Caller, uri: Uri) -> ApiError {
     scim::Error::new(404, format!("there is nothing at {}", uri.path())).into()
 }
 
-pub(super) fn resource_type(
-    tenant: &Tenant,
-    endpoint: &str,
-) -> Result<Arc<ResourceType>, scim::Error> {
-    tenant
-        .schemas
-        .by_endpoint(endpoint)
-        .cloned()
-        .ok_or_else(|| scim::Error::new(404, format!("there is no resource type at /{endpoint}")))
-}
-
-/// What a write is about.
-fn target(
+/// The tenant, resource type and precondition of a write.
+fn write_target(
     host: &Host,
     tenant: Arc<Tenant>,
     endpoint: &str,
@@ -166,7 +155,8 @@ fn target(
     host.directory.target(tenant, resource_type, precondition)
 }
 
-/// RFC 7644 §3.9: what the answer shows, for every operation that answers with a resource.
+/// The attributes that the response shows: RFC 7644 §3.9, for every operation that returns a
+/// resource.
 fn projection(
     query: Option<&str>,
     resource_type: &ResourceType,
@@ -184,72 +174,25 @@ fn projection(
     Projection::parse(only.as_deref(), except.as_deref(), resource_type)
 }
 
-/// What is read along with resources of a type.
-pub(super) fn related(resource_type: &ResourceType, projection: &Projection) -> Related {
-    match resource_type.name.as_str() {
-        "User" if projection.wants("groups") => Related::Groups,
-        "Group" if projection.names("members", "display") => Related::NamedMembers,
-        "Group" if projection.wants("members") => Related::Members,
-        _ => Related::None,
-    }
-}
-
-async fn written_answer(
+/// The response to a create, replace or PATCH.
+async fn write_response(
     host: &Host,
     target: &WriteTarget,
     written: Written,
     version: Version,
     projection: &Projection,
-) -> Answered {
+) -> ApiResult {
     let (status, mut found) = match written {
         Written::Created(found) => (201, found),
         Written::Kept(found) => (200, found),
-        Written::Gone => return Ok(answer::empty()),
+        Written::Gone => return Ok(response::no_content()),
     };
     let resource_type = &target.resource_type;
-    let members = related(resource_type, projection);
+    let members = related_rows(resource_type, projection);
     if matches!(members, Related::Members | Related::NamedMembers) {
         let kind = &resource_type.name;
-        let whole = host.store.resource(&target.tenant.id, kind, &found.id, members).await?;
-        found = whole.unwrap_or(found);
+        let with_members = host.store.resource(&target.tenant.id, kind, &found.id, members).await?;
+        found = with_members.unwrap_or(found);
     }
-    Ok(resource(status, &target.tenant, resource_type, &found, version, projection))
-}
-
-fn resource(
-    status: u16,
-    tenant: &Tenant,
-    resource_type: &ResourceType,
-    found: &StoredResource,
-    version: Version,
-    projection: &Projection,
-) -> Response {
-    let mut body = String::with_capacity(found.document.len() + 512);
-    let shown = Stored {
-        document: &found.document,
-        id: &found.id,
-        version: found.revision(),
-        created: &found.created,
-        last_modified: &found.last_modified,
-        related: found.related.as_deref(),
-    };
-    let base_url = tenant.base_url(version);
-    match version {
-        Version::V1 => v1::resource(&mut body, base_url, resource_type, &shown, projection),
-        Version::V2 => render::resource(&mut body, base_url, resource_type, &shown, projection),
-    }
-    let location = render::location(base_url, resource_type, &found.id);
-    answer::resource(status, body, &location, found.revision())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is what an iterator hands over")]
-pub(super) fn stored(found: StoredResource<&str>) -> Stored<'_> {
-    Stored {
-        document: found.document,
-        id: found.id,
-        version: found.revision(),
-        created: found.created,
-        last_modified: found.last_modified,
-        related: found.related,
-    }
+    Ok(resource_response(status, &target.tenant, resource_type, &found, version, projection))
 }

@@ -1,4 +1,4 @@
-//! What this server can do, and what its resources look like (RFC 7644 §4).
+//! Discovery: the server's features, resource types and schemas (RFC 7644 §4).
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use axum::response::Response;
 use axum::routing::get;
 use url::form_urlencoded;
 
-use super::answer::{self, Refused};
 use super::authorization::Caller;
 use super::body::LARGEST_BODY;
+use super::response::{self, ApiError};
 use crate::connector::Features;
 use crate::lifecycle::Host;
 use crate::lifecycle::snapshot::Tenant;
@@ -20,13 +20,13 @@ use crate::scim::discovery::BulkLimits;
 use crate::scim::search::{LONGEST_PAGE, PAGE};
 use crate::scim::{self, Version, discovery, v1};
 
-/// Somebody with a token who asks no question of these lists.
-struct Curious(Arc<Tenant>, Version);
+/// A caller whose request has no filter: these lists cannot be filtered.
+struct DiscoveryCaller(Arc<Tenant>, Version);
 
-impl FromRequestParts<Arc<Host>> for Curious {
-    type Rejection = Refused;
+impl FromRequestParts<Arc<Host>> for DiscoveryCaller {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, ApiError> {
         let Caller(tenant, version) = Caller::from_request_parts(parts, host).await?;
         let query = parts.uri.query().unwrap_or_default();
         let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
@@ -49,12 +49,12 @@ pub(super) fn routes() -> Router<Arc<Host>> {
         .route("/Schemas/{id}", get(schema))
 }
 
-async fn service_provider_config(Curious(tenant, version): Curious) -> Response {
+async fn service_provider_config(DiscoveryCaller(tenant, version): DiscoveryCaller) -> Response {
     match version {
-        Version::V1 => answer::json(200, provider_configs(&tenant, version)),
+        Version::V1 => response::json(200, provider_configs(&tenant, version)),
         Version::V2 => {
             let base_url = tenant.base_url(version);
-            answer::json(
+            response::json(
                 200,
                 discovery::service_provider_config(base_url, &support(&tenant, version)),
             )
@@ -62,10 +62,10 @@ async fn service_provider_config(Curious(tenant, version): Curious) -> Response 
     }
 }
 
-/// Okta's on-premises agent asks servers of SCIM 2.0 for the plural too, which is SCIM 1.1
+/// Okta's on-premises agent requests the plural, which is SCIM 1.1, from servers of SCIM 2.0 too
 /// (`tests/fixtures/conversations/okta-opp-v2/connect.json`).
-async fn service_provider_configs(Curious(tenant, version): Curious) -> Response {
-    answer::json(200, provider_configs(&tenant, version))
+async fn service_provider_configs(DiscoveryCaller(tenant, version): DiscoveryCaller) -> Response {
+    response::json(200, provider_configs(&tenant, version))
 }
 
 fn provider_configs(tenant: &Tenant, version: Version) -> String {
@@ -82,46 +82,46 @@ fn provider_configs(tenant: &Tenant, version: Version) -> String {
     )
 }
 
-async fn resource_types(Curious(tenant, version): Curious) -> Response {
+async fn resource_types(DiscoveryCaller(tenant, version): DiscoveryCaller) -> Response {
     let list = match version {
         Version::V1 => v1::discovery::resource_types,
         Version::V2 => discovery::resource_types,
     };
-    answer::json(200, list(tenant.base_url(version), &tenant.schemas))
+    response::json(200, list(tenant.base_url(version), &tenant.schemas))
 }
 
 async fn resource_type(
-    Curious(tenant, version): Curious,
+    DiscoveryCaller(tenant, version): DiscoveryCaller,
     Path((_, id)): Path<(String, String)>,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let find = match version {
         Version::V1 => v1::discovery::resource_type,
         Version::V2 => discovery::resource_type,
     };
     let found = find(tenant.base_url(version), &tenant.schemas, &id);
     let found = found.ok_or_else(|| scim::Error::not_found("ResourceType", &id))?;
-    Ok(answer::json(200, found))
+    Ok(response::json(200, found))
 }
 
-async fn schemas(Curious(tenant, version): Curious) -> Response {
+async fn schemas(DiscoveryCaller(tenant, version): DiscoveryCaller) -> Response {
     let list = match version {
         Version::V1 => v1::discovery::schemas,
         Version::V2 => discovery::schemas,
     };
-    answer::json(200, list(tenant.base_url(version), &tenant.schemas))
+    response::json(200, list(tenant.base_url(version), &tenant.schemas))
 }
 
 async fn schema(
-    Curious(tenant, version): Curious,
+    DiscoveryCaller(tenant, version): DiscoveryCaller,
     Path((_, id)): Path<(String, String)>,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let find = match version {
         Version::V1 => v1::discovery::schema,
         Version::V2 => discovery::schema,
     };
     let found = find(tenant.base_url(version), &tenant.schemas, &id);
     let found = found.ok_or_else(|| scim::Error::not_found("Schema", &id))?;
-    Ok(answer::json(200, found))
+    Ok(response::json(200, found))
 }
 
 fn support(tenant: &Tenant, version: Version) -> discovery::Support {
@@ -135,7 +135,7 @@ fn support(tenant: &Tenant, version: Version) -> discovery::Support {
     }
 }
 
-/// What the tenant's connector can do; nothing without one.
+/// The features of the tenant's connector; none without a connector.
 fn features(tenant: &Tenant) -> Features {
     let connector = tenant.connector.as_ref();
     connector.map(|connector| connector.manifest.features).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Whether the host lives, and whether it can serve.
+//! Health checks: `/health/live` and `/health/ready`.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 
-use super::answer::{self, Refused};
+use super::response::{self, ApiError};
 use crate::lifecycle::Host;
 use crate::scim;
 
@@ -16,15 +16,15 @@ pub(super) fn routes() -> Router<Arc<Host>> {
 }
 
 async fn live() -> Response {
-    answer::json(200, r#"{"status":"live"}"#.to_owned())
+    response::json(200, r#"{"status":"live"}"#.to_owned())
 }
 
-/// Ready means that the database answers.
-async fn ready(State(host): State<Arc<Host>>) -> Result<Response, Refused> {
+/// The host is ready if the database answers.
+async fn ready(State(host): State<Arc<Host>>) -> Result<Response, ApiError> {
     match host.store.check().await {
-        Ok(_) => Ok(answer::json(200, r#"{"status":"ready"}"#.to_owned())),
+        Ok(()) => Ok(response::json(200, r#"{"status":"ready"}"#.to_owned())),
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "not ready");
+            tracing::error!(error = format!("{error:#}"), "health: not ready");
             Err(scim::Error::new(503, "the database does not answer").retry_after(5).into())
         }
     }

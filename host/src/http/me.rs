@@ -1,4 +1,4 @@
-//! `/Me`: the user whom the token belongs to (RFC 7644 §3.11), answered as `/Users/{id}` is.
+//! `/Me`: the user that the token belongs to (RFC 7644 §3.11), served by the handlers of `/Users/{id}`.
 
 use std::sync::Arc;
 
@@ -9,16 +9,17 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::answer::Refused;
-use super::authorization::{Caller, Owned};
+use super::authorization::{Caller, CallerAndOwner};
 use super::body::ScimBody;
-use super::directory::{self, Answered};
-use super::precondition::OnlyIf;
+use super::directory;
+use super::precondition::PreconditionHeaders;
+use super::representation::resource_type;
+use super::response::{ApiError, ApiResult};
 use crate::lifecycle::Host;
 use crate::lifecycle::snapshot::Tenant;
 use crate::scim::{self, Version, render};
 
-/// Where the owner stands under the own name.
+/// The endpoint that the owner is also served at.
 const ENDPOINT: &str = "Users";
 
 pub(super) fn routes() -> Router<Arc<Host>> {
@@ -30,27 +31,28 @@ pub(super) fn routes() -> Router<Arc<Host>> {
 struct Me {
     tenant: Arc<Tenant>,
     owner: String,
-    /// The address that stays.
+    /// The permanent address, `/Users/{id}`.
     location: String,
 }
 
 impl FromRequestParts<Arc<Host>> for Me {
-    type Rejection = Refused;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
-        let Owned(Caller(tenant, version), owner) = Owned::from_request_parts(parts, host).await?;
+    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, ApiError> {
+        let CallerAndOwner(Caller(tenant, version), owner) =
+            CallerAndOwner::from_request_parts(parts, host).await?;
         if version == Version::V1 {
             return Err(scim::Error::new(501, "/Me is not offered: it came with SCIM 2.0").into());
         }
         let owner = owner.ok_or_else(|| {
             let detail = format!(
-                "/Me is not offered to this token, since it belongs to no user; an operator makes \
-                 one that does by `muster token add {} --owner USER`",
+                "/Me is not offered to this token, since it belongs to no user; an operator can add \
+                 a token that does with `muster token add {} --owner USER`",
                 tenant.id
             );
             scim::Error::new(501, detail)
         })?;
-        let users = directory::resource_type(&tenant, ENDPOINT)?;
+        let users = resource_type(&tenant, ENDPOINT)?;
         let location = render::location(tenant.base_url(version), &users, &owner);
         Ok(Self { tenant, owner, location })
     }
@@ -65,12 +67,12 @@ impl Me {
         Path((self.tenant.id.clone(), ENDPOINT.to_owned(), self.owner.clone()))
     }
 
-    /// RFC 7644 §3.11: any answer names the address that stays.
-    fn answer(self, answered: Answered) -> Response {
-        let gone =
-            || format!("User {}, whom this token belongs to, is no longer there", self.owner);
-        let answered = answered.map_err(|refused| refused.renamed(404, gone));
-        let mut response = answered.into_response();
+    /// RFC 7644 §3.11: every response names the permanent address.
+    fn with_location(self, result: ApiResult) -> Response {
+        let deleted =
+            || format!("User {}, whom this token belongs to, no longer exists", self.owner);
+        let result = result.map_err(|error| error.with_detail(404, deleted));
+        let mut response = result.into_response();
         if let Ok(location) = HeaderValue::from_str(&self.location) {
             response.headers_mut().insert(header::LOCATION, location);
         }
@@ -78,40 +80,45 @@ impl Me {
     }
 }
 
-async fn read(host: State<Arc<Host>>, me: Me, only_if: OnlyIf, query: RawQuery) -> Response {
-    let answered = directory::read(host, me.caller(), me.path(), only_if, query).await;
-    me.answer(answered)
+async fn read(
+    host: State<Arc<Host>>,
+    me: Me,
+    only_if: PreconditionHeaders,
+    query: RawQuery,
+) -> Response {
+    let result = directory::read(host, me.caller(), me.path(), only_if, query).await;
+    me.with_location(result)
 }
 
 async fn replace(
     host: State<Arc<Host>>,
     me: Me,
-    only_if: OnlyIf,
+    only_if: PreconditionHeaders,
     query: RawQuery,
     body: ScimBody,
 ) -> Response {
-    let answered = directory::replace(host, me.caller(), me.path(), only_if, query, body).await;
-    me.answer(answered)
+    let result = directory::replace(host, me.caller(), me.path(), only_if, query, body).await;
+    me.with_location(result)
 }
 
 async fn patch(
     host: State<Arc<Host>>,
     me: Me,
-    only_if: OnlyIf,
+    only_if: PreconditionHeaders,
     query: RawQuery,
     body: ScimBody,
 ) -> Response {
-    let answered = directory::patch(host, me.caller(), me.path(), only_if, query, body).await;
-    me.answer(answered)
+    let result = directory::patch(host, me.caller(), me.path(), only_if, query, body).await;
+    me.with_location(result)
 }
 
-async fn delete(host: State<Arc<Host>>, me: Me, only_if: OnlyIf) -> Response {
-    let answered = directory::delete(host, me.caller(), me.path(), only_if).await;
-    me.answer(answered)
+async fn delete(host: State<Arc<Host>>, me: Me, only_if: PreconditionHeaders) -> Response {
+    let result = directory::delete(host, me.caller(), me.path(), only_if).await;
+    me.with_location(result)
 }
 
-/// What would be created by it is left to the provider; here the owner is there already.
+/// RFC 7644 §3.11 leaves the meaning of POST to the service provider. A token's owner exists already.
 async fn create(me: Me) -> Response {
-    let detail = "/Me is there already and is not created; POST to /Users makes somebody new";
-    me.answer(Err(scim::Error::new(501, detail).into()))
+    let detail = "the user of /Me exists already; send POST to /Users to create another user";
+    me.with_location(Err(scim::Error::new(501, detail).into()))
 }

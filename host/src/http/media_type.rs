@@ -1,4 +1,4 @@
-//! Which of its two media types an answer has (RFC 7644 §3.8).
+//! Content negotiation between the two media types of a response (RFC 7644 §3.8).
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::answer::SCIM_JSON;
-use super::request_log::tenant;
+use super::request_log::tenant_in;
+use super::response::SCIM_JSON;
 use crate::lifecycle::Host;
 use crate::scim::Dialect;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
-/// Says `application/json` to whoever asks for that and not for `application/scim+json`, and to
-/// OneLogin, which reads nothing else: `tests/fixtures/conversations/SOURCES.md`,
+/// Labels a response `application/json` if the client accepts that and not `application/scim+json`, and
+/// for OneLogin, which reads nothing else: `tests/fixtures/conversations/SOURCES.md`,
 /// "OneLogin: application/json".
 pub(super) async fn negotiate(
     State(host): State<Arc<Host>>,
@@ -23,44 +23,44 @@ pub(super) async fn negotiate(
     request: Request,
     next: Next,
 ) -> Response {
-    let asked = asked(request.headers());
+    let accepted = accepted(request.headers());
     let mut response = next.run(request).await;
-    let plain = match asked {
-        Asked::Scim => false,
-        Asked::Json => true,
-        // The tenant of an answered request is in memory.
-        Asked::Anything => host
+    let is_plain_json = match accepted {
+        Accepted::Scim => false,
+        Accepted::Json => true,
+        // The tenant of a request that was handled is in memory.
+        Accepted::Anything => host
             .config
-            .loaded_tenant(tenant(uri.path()))
+            .loaded_tenant(tenant_in(uri.path()))
             .is_some_and(|tenant| tenant.dialect() == Dialect::OneLogin),
     };
-    if plain && response.headers().get(header::CONTENT_TYPE) == Some(&SCIM_JSON) {
+    if is_plain_json && response.headers().get(header::CONTENT_TYPE) == Some(&SCIM_JSON) {
         response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     }
     response
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
+enum Accepted {
     Scim,
     Json,
     Anything,
 }
 
-/// Parameters, `charset` among them, make no difference.
-fn asked(headers: &HeaderMap) -> Asked {
+/// The media type that the `Accept` header prefers. Parameters such as `charset` are ignored.
+fn accepted(headers: &HeaderMap) -> Accepted {
     let given = headers.get_all(header::ACCEPT).iter().filter_map(|it| it.to_str().ok());
-    let mut asked = Asked::Anything;
+    let mut accepted = Accepted::Anything;
     for range in given.flat_map(|it| it.split(',')) {
         let essence = range.split(';').next().unwrap_or_default().trim();
         if essence.eq_ignore_ascii_case("application/scim+json") {
-            return Asked::Scim;
+            return Accepted::Scim;
         }
         if essence.eq_ignore_ascii_case("application/json") {
-            asked = Asked::Json;
+            accepted = Accepted::Json;
         }
     }
-    asked
+    accepted
 }
 
 #[cfg(test)]
@@ -68,18 +68,18 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(accept: &'static str, expected: Asked) {
+    fn check(accept: &'static str, expected: Accepted) {
         let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
-        assert_eq!(asked(&headers), expected, "{accept}");
+        assert_eq!(accepted(&headers), expected, "{accept}");
     }
 
     #[test]
-    fn scim_comes_first_whatever_stands_beside_it() {
-        check("application/scim+json", Asked::Scim);
-        check("application/json;q=1, Application/SCIM+JSON; charset=utf-8", Asked::Scim);
-        check("application/json, text/plain, */*", Asked::Json);
-        check("*/*", Asked::Anything);
-        check("text/html", Asked::Anything);
-        assert_eq!(asked(&HeaderMap::new()), Asked::Anything);
+    fn scim_json_is_preferred_over_plain_json() {
+        check("application/scim+json", Accepted::Scim);
+        check("application/json;q=1, Application/SCIM+JSON; charset=utf-8", Accepted::Scim);
+        check("application/json, text/plain, */*", Accepted::Json);
+        check("*/*", Accepted::Anything);
+        check("text/html", Accepted::Anything);
+        assert_eq!(accepted(&HeaderMap::new()), Accepted::Anything);
     }
 }

@@ -1,33 +1,54 @@
-//! One line for each request, made of an allow-list: never bodies, tokens, filters or names.
+//! Request ids and the request log: one line for each request.
+//!
+//! The fields of the line are an allow-list. Bodies, tokens, filters and names of people are never
+//! logged, nor is a request id that the client sent.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Logs method, route template, tenant, status and duration.
-pub(super) async fn log(request: Request, next: Next) -> Response {
-    if !tracing::enabled!(tracing::Level::INFO) {
-        return next.run(request).await;
+use crate::lifecycle::Host;
+use crate::request_id::RequestId;
+
+/// The header that tells the client the id of its request.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Runs the request under a new id, returns the id in `X-Request-Id`, and logs method, route template,
+/// tenant, status and duration.
+pub(super) async fn log(State(host): State<Arc<Host>>, request: Request, next: Next) -> Response {
+    let id = RequestId::new(&host.clock);
+    let header = HeaderValue::from_str(id.as_str());
+    let mut response = if tracing::enabled!(target: "muster::request", tracing::Level::INFO) {
+        let began = Instant::now();
+        let method = request.method().clone();
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let tenant = tenant_in(request.uri().path()).to_owned();
+        let response = id.clone().scope(next.run(request)).await;
+        tracing::info!(
+            target: "muster::request",
+            request = id.as_str(),
+            %method,
+            route = route.as_ref().map_or("", MatchedPath::as_str),
+            tenant,
+            status = response.status().as_u16(),
+            micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            "http: request answered"
+        );
+        response
+    } else {
+        id.scope(next.run(request)).await
+    };
+    if let Ok(header) = header {
+        response.headers_mut().insert(X_REQUEST_ID, header);
     }
-    let began = Instant::now();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let tenant = tenant(request.uri().path()).to_owned();
-    let response = next.run(request).await;
-    tracing::info!(
-        target: "muster::request",
-        %method,
-        route = route.as_ref().map_or("", MatchedPath::as_str),
-        tenant,
-        status = response.status().as_u16(),
-        micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-    );
     response
 }
 
-/// A tenant's name is an operator's own word, and no personal datum.
-pub(super) fn tenant(path: &str) -> &str {
+/// The tenant that a path names. A tenant's name is chosen by an operator and is no personal data.
+pub(super) fn tenant_in(path: &str) -> &str {
     path.strip_prefix("/t/").and_then(|rest| rest.split('/').next()).unwrap_or_default()
 }

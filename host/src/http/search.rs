@@ -1,5 +1,7 @@
-//! Queries: of one type of resource or of all, by parameters or by a search (RFC 7644 §3.4.2 and
-//! §3.4.3), page by page by index or by cursor (RFC 9865).
+//! Queries: lists of one resource type or of all, by GET or by `.search` (RFC 7644 §3.4.2, §3.4.3).
+//!
+//! A page is found by index or by cursor (RFC 9865). A list of all types is the lists of the types, one
+//! after another.
 
 use std::sync::Arc;
 
@@ -9,10 +11,10 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use url::form_urlencoded;
 
-use super::answer::{self, Refused};
 use super::authorization::Caller;
 use super::body::ScimBody;
-use super::directory::{Answered, related, resource_type, stored};
+use super::representation::{related_rows, renderable, resource_type};
+use super::response::{self, ApiError, ApiResult};
 use crate::lifecycle::snapshot::Tenant;
 use crate::lifecycle::{Cursor, Error, Host};
 use crate::scim::search::PageStart;
@@ -21,34 +23,35 @@ use crate::store::{Bookmark, Page, Query, QueryError, Start};
 
 pub(super) fn routes() -> Router<Arc<Host>> {
     Router::new()
-        .route("/", get(list_everything))
-        .route("/.search", post(search_everything))
+        .route("/", get(list_all_types))
+        .route("/.search", post(search_all_types))
         .route("/{endpoint}/.search", post(search))
 }
 
-/// GET on the endpoint of a type.
+/// GET on the endpoint of a resource type.
 pub(super) async fn list(
     State(host): State<Arc<Host>>,
     Caller(tenant, version): Caller,
     Path((_, endpoint)): Path<(String, String)>,
     RawQuery(query): RawQuery,
-) -> Answered {
+) -> ApiResult {
     let resource_type = resource_type(&tenant, &endpoint)?;
-    let mut request = parameters(query.as_deref())?;
+    let mut request = search_request(query.as_deref())?;
     if version == Version::V1 {
         request = v1::search(request);
     }
-    answer(&host, &tenant, version, &[resource_type], &request).await
+    list_response(&host, &tenant, version, &[resource_type], &request).await
 }
 
 /// GET on the base URL (RFC 7644 §3.4.2.1).
-pub(super) async fn list_everything(
+pub(super) async fn list_all_types(
     State(host): State<Arc<Host>>,
     Caller(tenant, version): Caller,
     RawQuery(query): RawQuery,
-) -> Answered {
-    known_to(version)?;
-    answer(&host, &tenant, version, &everything(&tenant), &parameters(query.as_deref())?).await
+) -> ApiResult {
+    check_supported(version)?;
+    let request = search_request(query.as_deref())?;
+    list_response(&host, &tenant, version, &all_types(&tenant), &request).await
 }
 
 async fn search(
@@ -56,65 +59,65 @@ async fn search(
     Caller(tenant, version): Caller,
     Path((_, endpoint)): Path<(String, String)>,
     ScimBody(body): ScimBody,
-) -> Answered {
-    known_to(version)?;
+) -> ApiResult {
+    check_supported(version)?;
     let resource_type = resource_type(&tenant, &endpoint)?;
     let request = SearchRequest::of_body(&body, &mut tenant.reading())?;
-    answer(&host, &tenant, version, &[resource_type], &request).await
+    list_response(&host, &tenant, version, &[resource_type], &request).await
 }
 
-async fn search_everything(
+async fn search_all_types(
     State(host): State<Arc<Host>>,
     Caller(tenant, version): Caller,
     ScimBody(body): ScimBody,
-) -> Answered {
-    known_to(version)?;
+) -> ApiResult {
+    check_supported(version)?;
     let request = SearchRequest::of_body(&body, &mut tenant.reading())?;
-    answer(&host, &tenant, version, &everything(&tenant), &request).await
+    list_response(&host, &tenant, version, &all_types(&tenant), &request).await
 }
 
-/// Searches, and lists of every type, came with SCIM 2.0.
-fn known_to(version: Version) -> Result<(), scim::Error> {
+/// `.search`, and lists of all types, came with SCIM 2.0.
+fn check_supported(version: Version) -> Result<(), scim::Error> {
     match version {
         Version::V1 => Err(scim::Error::new(501, "a search is not offered in SCIM 1.1")),
         Version::V2 => Ok(()),
     }
 }
 
-/// Both `%20` and `+` are spaces in a query string.
-fn parameters(query: Option<&str>) -> Result<SearchRequest, scim::Error> {
+/// The request in a query string, in which both `%20` and `+` are spaces.
+fn search_request(query: Option<&str>) -> Result<SearchRequest, scim::Error> {
     SearchRequest::of_parameters(form_urlencoded::parse(query.unwrap_or_default().as_bytes()))
 }
 
-fn everything(tenant: &Tenant) -> Vec<Arc<ResourceType>> {
+fn all_types(tenant: &Tenant) -> Vec<Arc<ResourceType>> {
     tenant.schemas.iter().cloned().collect()
 }
 
-async fn answer(
+async fn list_response(
     host: &Host,
     tenant: &Tenant,
     version: Version,
     types: &[Arc<ResourceType>],
     request: &SearchRequest,
-) -> Answered {
+) -> ApiResult {
     if types.len() > 1 && request.sort.is_some() {
-        let detail = "sortBy: resources of several types follow type by type; sort those of one \
-                      type, at its own endpoint";
+        let detail = "sortBy: a list of several resource types cannot be sorted; sort the list of one \
+                      type, at its endpoint";
         return Err(scim::Error::invalid_path(detail).into());
     }
     let parts = types
         .iter()
         .map(|it| Ok((&**it, request.projection(it)?)))
         .collect::<Result<Vec<_>, scim::Error>>()?;
-    let search = Search { host, tenant, version, types, parts, request };
+    let search = ListQuery { host, tenant, version, types, parts, request };
     match &request.page {
         PageStart::Index(start) => search.by_index(*start).await,
         PageStart::Cursor(cursor) => search.by_cursor(cursor).await,
     }
 }
 
-/// A query on its way. Lists of several types follow on each other.
-struct Search<'s> {
+/// A query of one or several resource types. The lists of the types follow one another.
+struct ListQuery<'s> {
     host: &'s Host,
     tenant: &'s Tenant,
     version: Version,
@@ -123,8 +126,8 @@ struct Search<'s> {
     request: &'s SearchRequest,
 }
 
-impl Search<'_> {
-    async fn by_index(&self, first: u64) -> Answered {
+impl ListQuery<'_> {
+    async fn by_index(&self, first: u64) -> ApiResult {
         let (mut start, mut left, mut total) = (first, self.request.count, 0);
         let mut pages = Vec::with_capacity(self.parts.len());
         for n in 0..self.parts.len() {
@@ -134,30 +137,30 @@ impl Search<'_> {
             start = start.saturating_sub(page.total).max(1);
             pages.push((n, page));
         }
-        Ok(self.shown(&pages, total, Some(first), None))
+        Ok(self.response(&pages, total, Some(first), None))
     }
 
-    async fn by_cursor(&self, cursor: &str) -> Answered {
-        let begun = match cursor {
+    async fn by_cursor(&self, cursor: &str) -> ApiResult {
+        let cursor = match cursor {
             "" => None,
             text => Some(self.host.directory.open_cursor(&self.key(), text)?),
         };
-        let known = begun.as_ref().map(|cursor| cursor.total);
-        let (first, mut after) = begun.map_or((0, None), |cursor| (cursor.list, cursor.after));
+        let known_total = cursor.as_ref().map(|cursor| cursor.total);
+        let (first, mut after) = cursor.map_or((0, None), |cursor| (cursor.list, cursor.after));
         let (mut left, mut counted, mut next) = (self.request.count, 0, None);
         let mut pages = Vec::with_capacity(self.parts.len());
         for n in first..self.parts.len() {
-            if next.is_some() && known.is_some() {
+            if next.is_some() && known_total.is_some() {
                 break;
             }
             let page = self.page(n, Start::After(after.take()), left).await?;
             counted += page.total;
             let is_unread = left == 0 && self.request.count > 0 && page.total > 0;
-            next = next.or_else(|| place_in(n, &page, is_unread));
+            next = next.or_else(|| next_start(n, &page, is_unread));
             left -= page.resources().len() as u64;
             pages.push((n, page));
         }
-        let total = known.unwrap_or(counted);
+        let total = known_total.unwrap_or(counted);
         let seal = |(list, after)| {
             self.host
                 .directory
@@ -165,10 +168,11 @@ impl Search<'_> {
                 .map_err(Error::from)
         };
         let next = next.map(seal).transpose()?;
-        Ok(self.shown(&pages, total, None, next.as_deref()))
+        Ok(self.response(&pages, total, None, next.as_deref()))
     }
 
-    /// What stays the same from page to page (RFC 9865 §2).
+    /// The parts of the query that must stay the same from page to page (RFC 9865 §2). A cursor is
+    /// sealed with them.
     fn key(&self) -> String {
         let types = self.types.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(",");
         let filter = self.request.filter.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -178,7 +182,7 @@ impl Search<'_> {
         [self.tenant.id.as_str(), &types, &filter, &sort].join("\n")
     }
 
-    async fn page(&self, n: usize, start: Start, count: u64) -> Result<Page, Refused> {
+    async fn page(&self, n: usize, start: Start, count: u64) -> Result<Page, ApiError> {
         let (resource_type, projection) = &self.parts[n];
         let query = Query {
             tenant: self.tenant.id.clone(),
@@ -187,7 +191,7 @@ impl Search<'_> {
             sort: self.request.sort.clone(),
             start,
             count,
-            related: related(resource_type, projection),
+            related: related_rows(resource_type, projection),
         };
         self.host.store.page(&query).await.map_err(|error| match error {
             QueryError::Unsupported(error) => error.into(),
@@ -195,7 +199,7 @@ impl Search<'_> {
         })
     }
 
-    fn shown(
+    fn response(
         &self,
         pages: &[(usize, Page)],
         total: u64,
@@ -207,22 +211,22 @@ impl Search<'_> {
         let mut body = String::with_capacity(256 + count * 1024);
         if let (Version::V1, [(n, page)]) = (self.version, pages) {
             let (t, projection) = &self.parts[*n];
-            let shown = page.resources().map(stored);
+            let shown = page.resources().map(renderable);
             v1::list(&mut body, base_url, t, projection, total, start_index.unwrap_or(1), shown);
-            return answer::json(200, body);
+            return response::json(200, body);
         }
         let head = render::ListHead { total, start_index, count, next_cursor };
         let resources = pages.iter().flat_map(|(n, page)| {
             let (resource_type, projection) = &self.parts[*n];
-            page.resources().map(move |found| (*resource_type, projection, stored(found)))
+            page.resources().map(move |found| (*resource_type, projection, renderable(found)))
         });
         render::list(&mut body, base_url, &head, resources);
-        answer::json(200, body)
+        response::json(200, body)
     }
 }
 
-/// Where the next page begins in this list, if it does.
-fn place_in(n: usize, page: &Page, is_unread: bool) -> Option<(usize, Option<Bookmark>)> {
+/// The start of the next page, if it is in list `n`.
+fn next_start(n: usize, page: &Page, is_unread: bool) -> Option<(usize, Option<Bookmark>)> {
     match &page.next {
         Some(after) => Some((n, Some(after.clone()))),
         None => is_unread.then_some((n, None)),

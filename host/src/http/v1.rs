@@ -1,4 +1,7 @@
-//! SCIM 1.1 over HTTP: what differs from SCIM 2.0 before a request is read, and after its answer.
+//! SCIM 1.1 over HTTP: the routes of SCIM 2.0, with another media type and form of errors.
+//!
+//! A middleware marks the request as SCIM 1.1, so that the handlers translate it, and adapts the
+//! response.
 
 use std::sync::Arc;
 
@@ -9,54 +12,54 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
-use super::answer::Refused;
+use super::response::ApiError;
 use crate::lifecycle::Host;
 use crate::scim::{self, Version, v1};
 
-/// The same routes, spoken in SCIM 1.1.
-pub(super) fn spoken(routes: Router<Arc<Host>>) -> Router<Arc<Host>> {
-    routes.layer(middleware::from_fn(speak))
+/// The routes of SCIM 2.0, adapted to SCIM 1.1.
+pub(super) fn routes(scim_routes: Router<Arc<Host>>) -> Router<Arc<Host>> {
+    scim_routes.layer(middleware::from_fn(adapt))
 }
 
-async fn speak(mut request: Request, next: Next) -> Response {
-    let answer = match json_only(request.headers()) {
+async fn adapt(mut request: Request, next: Next) -> Response {
+    let response = match reject_xml(request.headers()) {
         Ok(()) => {
             request.extensions_mut().insert(Version::V1);
             next.run(request).await
         }
-        Err(error) => Refused::from(error).into_response(),
+        Err(error) => ApiError::from(error).into_response(),
     };
-    translated(answer)
+    adapt_response(response)
 }
 
-/// SCIM 1.1 knows XML as well (API §3.1). Who insists on it is told so at once.
-fn json_only(headers: &HeaderMap) -> Result<(), scim::Error> {
+/// SCIM 1.1 also defines XML (draft-scim-api-01 §3.1), which is not offered: 415 or 406.
+fn reject_xml(headers: &HeaderMap) -> Result<(), scim::Error> {
     let xml = |name: HeaderName| {
         let given = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut types = given.split(',').filter_map(|part| part.split(';').next()).map(str::trim);
         !given.is_empty() && types.all(|it| it.to_ascii_lowercase().ends_with("xml"))
     };
-    let refused = |status| {
+    let error = |status| {
         scim::Error::new(status, "XML is not offered here: send and accept application/json")
     };
     if xml(header::CONTENT_TYPE) {
-        return Err(refused(415));
+        return Err(error(415));
     }
     if xml(header::ACCEPT) {
-        return Err(refused(406));
+        return Err(error(406));
     }
     Ok(())
 }
 
-/// The media type of SCIM 1.1, and its form of an error.
-fn translated(mut answer: Response) -> Response {
-    if let Some(error) = answer.extensions_mut().remove::<scim::Error>() {
-        *answer.body_mut() = Body::from(v1::error(&error));
-        answer.headers_mut().remove(header::CONTENT_LENGTH);
+/// Sets the media type of SCIM 1.1, and renders an error in its form.
+fn adapt_response(mut response: Response) -> Response {
+    if let Some(error) = response.extensions_mut().remove::<scim::Error>() {
+        *response.body_mut() = Body::from(v1::error(&error));
+        response.headers_mut().remove(header::CONTENT_LENGTH);
     }
-    if answer.headers().contains_key(header::CONTENT_TYPE) {
+    if response.headers().contains_key(header::CONTENT_TYPE) {
         let media_type = HeaderValue::from_static(v1::MEDIA_TYPE);
-        answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
+        response.headers_mut().insert(header::CONTENT_TYPE, media_type);
     }
-    answer
+    response
 }

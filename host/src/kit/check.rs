@@ -1,8 +1,8 @@
-//! The conformance kit: what every connector is put through without its author's help.
+//! The conformance kit: tests every connector without its author's help.
 //!
-//! Every event on every starting state, every request answered in every way that apps answer, each
-//! decision asked for twice, each event told twice. What is found comes with the shortest example.
-//! It is the same each time, and for each connector.
+//! Each event is tried on each starting state, each request gets every kind of response, each
+//! decision is asked for twice, and each event is sent twice. Each finding has the shortest
+//! example. The cases are the same for every connector and every run.
 
 use std::sync::Arc;
 
@@ -15,63 +15,63 @@ use crate::limits::AppLimits;
 mod answers;
 mod app;
 mod case;
+mod contract;
 mod explore;
 mod finding;
 mod matrix;
-mod verdict;
 
-pub use case::Start;
-pub use finding::{Finding, Kind, Severity};
-pub use matrix::{Decision, Matrix, Row};
+pub use case::StartState;
+pub use finding::{CheckFinding, FindingKind, Severity};
+pub use matrix::{DecisionKind, Matrix, MatrixRow};
 
-use app::App;
+use app::GuessedApp;
 use case::{Case, Cases};
-use explore::{Explored, Explorer};
+use explore::{CaseResult, Explorer};
 use finding::Findings;
 
-/// Cases that are under way at once: enough to keep every processor busy.
+/// The cases that run at once: enough to use every processor.
 const AT_ONCE: usize = 16;
 
-/// What to put a connector through.
+/// What to check a connector with.
 #[derive(Clone, Debug)]
 pub struct Checks {
     /// The settings; see [`settings_for`](super::settings_for).
     pub settings: Map<String, Value>,
-    /// How many decisions are asked for in each case.
+    /// The most decisions in each case.
     pub decisions: usize,
-    /// What the connector may take.
+    /// The app's limits for the connector.
     pub limits: AppLimits,
 }
 
-/// What came of it.
+/// The result of a check.
 #[derive(Debug)]
-pub struct Report {
-    /// What breaks the contract, and what somebody should look at; the worst first.
-    pub findings: Vec<Finding>,
-    /// What was decided.
+pub struct CheckReport {
+    /// Breaches of the contract, then remarks; the worst first.
+    pub findings: Vec<CheckFinding>,
+    /// The states and decisions reached.
     pub matrix: Matrix,
-    /// How many cases there were.
+    /// The number of cases.
     pub cases: usize,
-    /// How many decisions were asked for.
+    /// The number of decisions.
     pub decisions: usize,
 }
 
-impl Report {
-    /// Whether nothing breaks the contract.
+impl CheckReport {
+    /// Whether there is no breach of the contract.
     pub fn conforms(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity() != Severity::Breach)
     }
 }
 
-/// Puts a connector through everything. `progress` is told how many cases of how many are done.
+/// Checks a connector. `progress` is called with the number of finished cases and of all cases.
 pub async fn check(
     runtime: &Runtime,
     connector: &Arc<Connector>,
     checks: &Checks,
     progress: impl Fn(usize, usize),
-) -> Report {
+) -> CheckReport {
     let manifest = &connector.manifest;
-    let app = App::of(manifest);
+    let app = GuessedApp::of(manifest);
     let explorer = Explorer {
         runtime,
         limits: checks.limits,
@@ -85,17 +85,18 @@ pub async fn check(
     let mut explored = futures_util::stream::iter(explored).buffered(AT_ONCE);
     let (mut findings, mut matrix) = (Findings::default(), Matrix::default());
     let (mut done, mut decisions) = (0, 0);
-    while let Some(Explored { seen, row, tried, asked }) = explored.next().await {
-        findings.add(&cases[done], seen);
+    while let Some(CaseResult { observations, row, tried, asked }) = explored.next().await {
+        findings.add(&cases[done], observations);
         matrix.add(&cases[done], row, &tried);
         decisions += asked;
         done += 1;
         progress(done, total);
     }
-    Report { findings: findings.sorted(), matrix, cases: total, decisions }
+    CheckReport { findings: findings.sorted(), matrix, cases: total, decisions }
 }
 
-/// Whether the host would ever ask the connector about the event of a case.
+/// Whether the connector's lifecycle table lists the case's event. The host never asks a connector
+/// about any other.
 fn listed(manifest: &Manifest, case: &Case) -> bool {
     manifest.lifecycle.contains_key(&case.event.kind)
 }

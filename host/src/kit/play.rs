@@ -1,13 +1,13 @@
-//! Plays scenarios in the sandbox, with the app's answers from their files.
+//! Playing scenarios in the sandbox, with the app's responses from the scenario file.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::expectation::{self, Expected};
-use super::person::{self, Happened, Registry};
-use super::scenario::{Call, Scenario, Somebody, Step};
+use super::event_input::{self, EventInput, ResourceReader};
+use super::expectation::{self, ExpectedAndActual};
+use super::scenario::{ExpectedCall, Scenario, ScenarioMember, ScenarioStep};
 use super::settings::settings_for;
 use super::{rules, transcript};
 use crate::connector::{Connector, Decided, LogLine, Question, Runtime};
@@ -18,80 +18,80 @@ use crate::limits::AppLimits;
 use crate::scim::Resource;
 
 /// Plays scenarios against one connector.
-pub struct Player<'a> {
+pub struct ScenarioPlayer<'a> {
     runtime: &'a Runtime,
     connector: Arc<Connector>,
     limits: AppLimits,
-    registry: Registry,
+    registry: ResourceReader,
 }
 
-/// How a scenario went.
+/// The result of a scenario.
 #[derive(Debug)]
-pub struct Played {
-    /// Those steps that were played; after one that went wrong, the rest is not.
-    pub steps: Vec<StepPlayed>,
+pub struct ScenarioResult {
+    /// The steps that were played. The steps after a failed one are not.
+    pub steps: Vec<StepResult>,
 }
 
-/// How a step went.
+/// The result of a step.
 #[derive(Debug)]
-pub struct StepPlayed {
+pub struct StepResult {
     /// The event.
     pub event: EventKind,
-    /// The step's own name.
+    /// The step's name, if it has one.
     pub name: Option<String>,
-    /// The line in which it begins.
+    /// The line at which it begins.
     pub line: u64,
-    /// What is not as it should be; nothing where all is well.
-    pub problems: Vec<Problem>,
-    /// Requests made, with what is expected beside what happened.
-    pub transcript: Expected,
-    /// What the connector logged on its last decision.
+    /// The problems; none if the step passed.
+    pub problems: Vec<StepProblem>,
+    /// The requests and the ending, expected and actual.
+    pub transcript: ExpectedAndActual,
+    /// The connector's log lines in its last decision.
     pub log: Vec<LogLine>,
-    /// How many requests it made.
+    /// The number of requests.
     pub calls: usize,
-    /// How long it decided, in all.
+    /// The time of all decisions.
     pub elapsed: Duration,
-    /// The most memory that a decision held.
+    /// The most bytes of memory that a decision used.
     pub memory_peak: u64,
 }
 
-/// What is not as it should be.
+/// A reason for a step to fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Problem {
-    /// The step itself makes no sense, and was not played.
+pub enum StepProblem {
+    /// The step is invalid and was not played.
     Unplayable(String),
-    /// Something else happened than was expected; the transcript tells what.
+    /// The actual step differs from the expected one; see the transcript.
     Differs,
-    /// Asked again with the same journal, the connector said something else.
+    /// Asked again with the same journal, the connector decided differently.
     Undetermined(String),
-    /// A rule that holds for every connector is broken.
+    /// A rule for all connectors is broken.
     Rule(String),
 }
 
-impl Played {
-    /// Whether all is as it should be.
+impl ScenarioResult {
+    /// Whether all steps passed.
     pub fn passed(&self) -> bool {
         self.steps.iter().all(|step| step.problems.is_empty())
     }
 }
 
-/// Where a step begins.
+/// The state at the beginning of a step.
 #[derive(Default)]
-struct State {
+struct StepState {
     account: Option<Account>,
     resource: Option<Resource>,
 }
 
-impl<'a> Player<'a> {
+impl<'a> ScenarioPlayer<'a> {
     /// A player for this connector, within the limits of an app.
     pub fn new(runtime: &'a Runtime, connector: Arc<Connector>, limits: AppLimits) -> Self {
-        let registry = Registry::of(&connector.manifest);
+        let registry = ResourceReader::of(&connector.manifest);
         Self { runtime, connector, limits, registry }
     }
 
-    /// Plays a scenario as far as it goes right.
-    pub async fn play(&self, scenario: &Scenario) -> Played {
-        let mut state = State::default();
+    /// Plays a scenario up to the first failed step.
+    pub async fn play(&self, scenario: &Scenario) -> ScenarioResult {
+        let mut state = StepState::default();
         let mut steps = Vec::new();
         for step in &scenario.steps {
             let played = match self.question(step, &state) {
@@ -111,11 +111,11 @@ impl<'a> Player<'a> {
                 break;
             }
         }
-        Played { steps }
+        ScenarioResult { steps }
     }
 
-    /// What the connector is asked.
-    fn question(&self, step: &Step, state: &State) -> Result<(Context, Event), String> {
+    /// The context and the event for the connector.
+    fn question(&self, step: &ScenarioStep, state: &StepState) -> Result<(Context, Event), String> {
         let given = &step.given;
         let (line, settings) = given.settings.clone().unwrap_or_default();
         let settings = settings_for(&self.connector.manifest, &settings).map_err(|error| {
@@ -134,7 +134,7 @@ impl<'a> Player<'a> {
             account,
             elsewhere: given.elsewhere.unwrap_or(0),
         };
-        let event = person::event(Happened {
+        let event = event_input::event(EventInput {
             kind: step.event,
             before: before.as_ref(),
             after: &after,
@@ -149,13 +149,13 @@ impl<'a> Player<'a> {
     /// The resource before and after the event.
     fn resources(
         &self,
-        step: &Step,
-        state: &State,
+        step: &ScenarioStep,
+        state: &StepState,
     ) -> Result<(Option<Resource>, Resource), String> {
-        let group = person::of_group(step.event);
+        let group = event_input::is_group_event(step.event);
         let known = state.resource.as_ref().map(|it| it.document().clone());
         let base = known.clone().unwrap_or_default();
-        let mut after = person::merged(&base, &step.resource);
+        let mut after = event_input::merged(&base, &step.resource);
         let active = match step.event {
             EventKind::Activate => Some(true),
             EventKind::Deactivate => Some(false),
@@ -166,19 +166,23 @@ impl<'a> Player<'a> {
         let new = matches!(step.event, EventKind::Create | EventKind::GroupCreate);
         let before = match (&step.before, known) {
             _ if new => None,
-            (Some(before), _) => Some(person::merged(&switched(step.event, &after), before)),
+            (Some(before), _) => Some(event_input::merged(&switched(step.event, &after), before)),
             (None, Some(known)) => Some(known),
-            (None, None) => Some(Self::unsaid(step, &after)?),
+            (None, None) => Some(Self::derived_before(step, &after)?),
         };
         let before = before.map(|before| self.registry.resource(group, &before)).transpose()?;
         Ok((before, self.registry.resource(group, &after)?))
     }
 
-    /// What a resource was before, where nobody says: as it is, but for what the event changes.
-    fn unsaid(step: &Step, after: &Map<String, Value>) -> Result<Map<String, Value>, String> {
+    /// The resource before the event, if the scenario does not give it: the resource after the
+    /// event, without what the event changes.
+    fn derived_before(
+        step: &ScenarioStep,
+        after: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, String> {
         let mut before = switched(step.event, after);
         if step.event == EventKind::Update && step.changes.is_none() {
-            let why = "an update says what was different: `before`, or the names in `changes`";
+            let why = "an update needs the values `before` it, or the names of its `changes`";
             return Err(why.to_owned());
         }
         for change in step.changes.iter().flatten().filter(|it| !KEPT.contains(&it.as_str())) {
@@ -187,67 +191,73 @@ impl<'a> Player<'a> {
         Ok(before)
     }
 
-    /// Asks until there is an end, then once more from everywhere.
+    /// Asks the connector until the step ends, then asks again from every point of the journal.
     async fn step(
         &self,
-        step: &Step,
+        step: &ScenarioStep,
         context: Context,
         event: Event,
-    ) -> (StepPlayed, Option<Option<Account>>) {
+    ) -> (StepResult, Option<Option<Account>>) {
         let (context, event) = (Arc::new(context), Arc::new(event));
         let ask = |exchanges: &[Exchange]| {
             let (context, event) = (Arc::clone(&context), Arc::clone(&event));
             let question = Question { context, event, exchanges: exchanges.into() };
             self.runtime.decide(&self.connector, question, self.limits.decision)
         };
-        let mut run = Run::default();
-        let mut said: Vec<Decided> = Vec::new();
+        let mut run = StepRun::default();
+        let mut decisions: Vec<Decided> = Vec::new();
         loop {
             let decided = ask(&run.exchanges).await;
             let several = self.connector.manifest.endpoints.len() > 1;
             let on = run.take(step, &decided, several, self.limits.calls);
-            said.push(decided);
+            decisions.push(decided);
             if !on {
                 break;
             }
         }
-        // The host asks again after a crash, with as much of the journal as there is.
-        for (n, before) in said.iter().enumerate() {
+        // After a crash, the host asks again with the part of the journal that it has.
+        for (n, before) in decisions.iter().enumerate() {
             let again = ask(&run.exchanges[..n.min(run.exchanges.len())]).await;
             if again.answer != before.answer {
-                run.problems.push(Problem::Undetermined(undetermined(n, before, &again)));
+                run.problems.push(StepProblem::Undetermined(undetermined(n, before, &again)));
                 break;
             }
         }
-        run.end(step, &said)
+        run.end(step, &decisions)
     }
 }
 
-/// A step under way.
+/// A step while it is played.
 #[derive(Default)]
-struct Run {
+struct StepRun {
     exchanges: Vec<Exchange>,
-    problems: Vec<Problem>,
-    transcript: Expected,
+    problems: Vec<StepProblem>,
+    transcript: ExpectedAndActual,
     account: Option<Option<Account>>,
 }
 
-impl Run {
-    /// Takes what the connector said; whether it is to be asked again.
-    fn take(&mut self, step: &Step, decided: &Decided, several: bool, calls: usize) -> bool {
+impl StepRun {
+    /// Records a decision. Returns whether to ask for another one.
+    fn take(
+        &mut self,
+        step: &ScenarioStep,
+        decided: &Decided,
+        several: bool,
+        calls: usize,
+    ) -> bool {
         if let Ok(answer) = &decided.answer {
             for rule in rules::broken(answer, &decided.log) {
-                self.problems.push(Problem::Rule(rule.to_string()));
+                self.problems.push(StepProblem::Rule(rule.to_string()));
             }
         }
         match &decided.answer {
             Ok(Ok(Next::Call(request))) => self.call(step, request, several, calls),
             other => {
                 for call in step.calls.iter().skip(self.exchanges.len()) {
-                    self.transcript.expected += &expectation::never_made(call);
+                    self.transcript.expected += &expectation::missing_call(call);
                     self.transcript.expected += &transcript::answer(&call.answer);
                 }
-                let ending = expectation::ending(step.then.as_ref(), decided);
+                let ending = expectation::compare_ending(step.then.as_ref(), decided);
                 self.transcript.expected += &ending.expected;
                 self.transcript.actual += &ending.actual;
                 if let Ok(Ok(Next::Done(outcome))) = other {
@@ -258,69 +268,85 @@ impl Run {
         }
     }
 
-    fn call(&mut self, step: &Step, request: &Request, several: bool, calls: usize) -> bool {
+    fn call(
+        &mut self,
+        step: &ScenarioStep,
+        request: &Request,
+        several: bool,
+        calls: usize,
+    ) -> bool {
         let n = self.exchanges.len();
         let expected = step.calls.get(n);
-        let (told, answer) = match (expected, &step.otherwise) {
-            (Some(call), _) => (expectation::call(call, request), Some(&call.answer)),
+        let (compared, answer) = match (expected, &step.otherwise) {
+            (Some(call), _) => (expectation::compare_call(call, request), Some(&call.answer)),
             (None, Some(answer)) => {
-                (Expected::same(transcript::request(request, several, &[])), Some(answer))
+                (ExpectedAndActual::same(transcript::request(request, several, &[])), Some(answer))
             }
             (None, None) => {
                 let actual = transcript::request(request, several, &[]);
-                (Expected { expected: String::new(), actual }, None)
+                (ExpectedAndActual { expected: String::new(), actual }, None)
             }
         };
-        let differs = told.differs();
-        self.transcript.add(&told);
+        let differs = compared.differs();
+        self.transcript.add(&compared);
         let Some(answer) = answer.filter(|_| !differs && n < calls) else {
             self.stopped(step, n, expected, differs);
             return false;
         };
-        self.transcript.add(&Expected::same(transcript::answer(answer)));
+        self.transcript.add(&ExpectedAndActual::same(transcript::answer(answer)));
         self.exchanges.push(Exchange { request: request.clone(), response: answer.clone() });
         true
     }
 
-    /// What was still to come when the connector asked for something else.
-    fn stopped(&mut self, step: &Step, n: usize, expected: Option<&Call>, differs: bool) {
+    /// Records the rest of the expected step, after a request that the scenario has no response to.
+    fn stopped(
+        &mut self,
+        step: &ScenarioStep,
+        n: usize,
+        expected: Option<&ExpectedCall>,
+        differs: bool,
+    ) {
         if !differs {
-            self.problems.push(Problem::Rule(format!("it makes more than {n} calls")));
+            self.problems.push(StepProblem::Rule(format!("it makes more than {n} calls")));
             return;
         }
         if let Some(call) = expected {
             self.transcript.expected += &transcript::answer(&call.answer);
         }
         for call in step.calls.iter().skip(n + 1) {
-            self.transcript.expected += &expectation::never_made(call);
+            self.transcript.expected += &expectation::missing_call(call);
             self.transcript.expected += &transcript::answer(&call.answer);
         }
-        let wanted = step.then.as_ref().map_or_else(String::new, expectation::wished);
+        let wanted = step.then.as_ref().map_or_else(String::new, expectation::describe_ending);
         self.transcript.expected += &wanted;
         self.transcript.actual += "(stopped here: the scenario has no answer to this request)\n";
     }
 
-    fn end(mut self, step: &Step, said: &[Decided]) -> (StepPlayed, Option<Option<Account>>) {
+    fn end(
+        mut self,
+        step: &ScenarioStep,
+        decisions: &[Decided],
+    ) -> (StepResult, Option<Option<Account>>) {
         if self.transcript.differs() {
-            self.problems.insert(0, Problem::Differs);
+            self.problems.insert(0, StepProblem::Differs);
         }
-        let played = StepPlayed {
+        let played = StepResult {
             event: step.event,
             name: step.name.clone(),
             line: step.line,
             problems: self.problems,
             transcript: self.transcript,
-            log: said.last().map(|last| last.log.clone()).unwrap_or_default(),
+            log: decisions.last().map(|last| last.log.clone()).unwrap_or_default(),
             calls: self.exchanges.len(),
-            elapsed: said.iter().map(|it| it.elapsed).sum(),
-            memory_peak: said.iter().map(|it| it.memory_peak).max().unwrap_or_default(),
+            elapsed: decisions.iter().map(|it| it.elapsed).sum(),
+            memory_peak: decisions.iter().map(|it| it.memory_peak).max().unwrap_or_default(),
         };
-        // Refused, nothing of the resource changes, and the account stays.
+        // After a refusal the resource and the account are unchanged.
         (played, self.account)
     }
 }
 
-/// The resource as it was, as far as the event itself tells.
+/// The resource before the event, as far as the event implies it.
 fn switched(event: EventKind, after: &Map<String, Value>) -> Map<String, Value> {
     let mut before = after.clone();
     let active = match event {
@@ -332,29 +358,29 @@ fn switched(event: EventKind, after: &Map<String, Value>) -> Map<String, Value> 
     before
 }
 
-/// What no resource is without.
+/// The attributes that the resource always has.
 const KEPT: [&str; 3] = ["userName", "displayName", "active"];
 
 fn undetermined(calls: usize, first: &Decided, again: &Decided) -> String {
-    let told = |decided: &Decided| match &decided.answer {
-        Ok(answer) => expectation::told(answer),
-        Err(failure) => expectation::failed(failure),
+    let described = |decided: &Decided| match &decided.answer {
+        Ok(answer) => expectation::describe_decision(answer),
+        Err(failure) => expectation::describe_failure(failure),
     };
     format!(
-        "asked again after {calls} calls, with the same context, event and answers, it decides \
-         otherwise; a connector may depend on nothing else.\nfirst:\n{}then:\n{}",
-        told(first),
-        told(again)
+        "asked again after {calls} calls, with the same context, event and answers, the connector \
+         decides differently; it must not depend on anything else.\nfirst:\n{}then:\n{}",
+        described(first),
+        described(again)
     )
 }
 
-fn unplayable(step: &Step, why: String) -> StepPlayed {
-    StepPlayed {
+fn unplayable(step: &ScenarioStep, why: String) -> StepResult {
+    StepResult {
         event: step.event,
         name: step.name.clone(),
         line: step.line,
-        problems: vec![Problem::Unplayable(why)],
-        transcript: Expected::default(),
+        problems: vec![StepProblem::Unplayable(why)],
+        transcript: ExpectedAndActual::default(),
         log: Vec::new(),
         calls: 0,
         elapsed: Duration::ZERO,
@@ -362,7 +388,7 @@ fn unplayable(step: &Step, why: String) -> StepPlayed {
     }
 }
 
-fn member(somebody: &Somebody) -> Member {
-    let Somebody { id, name, account } = somebody.clone();
+fn member(member: &ScenarioMember) -> Member {
+    let ScenarioMember { id, name, account } = member.clone();
     Member { id, name, account }
 }

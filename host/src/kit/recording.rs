@@ -1,46 +1,45 @@
-//! A scenario written from what happened.
+//! Writing a scenario from recorded requests and responses.
 
 use std::fmt::Write as _;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
 
-use super::expectation::word;
-use super::person::{STAND_IN, of_group};
-use super::scenario::{Answer, Ending, Wanted};
+use super::event_input::{PASSWORD_PLACEHOLDER, is_group_event};
+use super::expectation::interface_word;
+use super::scenario::{AppAnswer, ExpectedEnding, ExpectedOutcome};
 use super::transcript::unreachable;
 use crate::decision::{Account, Context, Event, EventKind, Exchange, Member, Request, Response};
 use crate::lifecycle::event;
 use crate::scim::Resource;
 
-/// Headers of an answer that are about its way, and not about what it says.
+/// Headers of a response that are about its transfer.
 const ON_THE_WAY: [&str; 7] =
     ["connection", "content-length", "date", "keep-alive", "server", "transfer-encoding", "vary"];
 
-/// An operation, as a scenario shall have it.
+/// An operation, or an example of the check, to be written as a scenario.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// What it is called.
+    /// The scenario's name.
     pub name: String,
-    /// What the file says about itself at its top.
+    /// The comment at the top of the file.
     pub about: String,
-    /// What was known.
+    /// The context.
     pub context: Context,
-    /// What happened.
+    /// The event.
     pub event: Event,
-    /// What was asked and answered.
+    /// The requests and responses.
     pub exchanges: Vec<Exchange>,
-    /// What every further request is answered.
-    pub otherwise: Option<Answer>,
-    /// How it ended, or should have; without it, anything but a failure will do.
-    pub ending: Option<Ending>,
-    /// Whether requests name their endpoint, as they must where there are several.
+    /// The response to every further request.
+    pub otherwise: Option<AppAnswer>,
+    /// The expected ending; without it, any ending except a failure passes.
+    pub ending: Option<ExpectedEnding>,
+    /// Whether requests name their endpoint, which is necessary if the connector has several.
     pub endpoints: bool,
 }
 
 impl Recording {
-    /// The file: YAML, with nothing in it that could be secret. Where a password was set, there
-    /// is a stand-in.
+    /// The file: YAML, without secrets. A password is replaced by a placeholder.
     pub fn file(&self) -> String {
         let mut text = String::new();
         for line in self.about.lines() {
@@ -48,7 +47,9 @@ impl Recording {
         }
         let yaml = serde_saphyr::to_string(&self.value()).unwrap_or_default();
         let concealed = match &self.event.password {
-            Some(stand_in) if stand_in.len() > 8 => yaml.replace(stand_in.as_str(), STAND_IN),
+            Some(stand_in) if stand_in.len() > 8 => {
+                yaml.replace(stand_in.as_str(), PASSWORD_PLACEHOLDER)
+            }
             _ => yaml,
         };
         text + &concealed
@@ -57,58 +58,59 @@ impl Recording {
     fn value(&self) -> Value {
         let Self { context, event, .. } = self;
         let mut scenario = Map::new();
-        let mut say = |name: &str, value: Value| drop(scenario.insert(name.to_owned(), value));
-        say("name", self.name.as_str().into());
-        say("operation", context.operation.as_str().into());
-        say("tenant", context.tenant.as_str().into());
-        say("now", context.now.as_str().into());
-        say("seed", context.seed.into());
+        let mut set = |name: &str, value: Value| drop(scenario.insert(name.to_owned(), value));
+        set("name", self.name.as_str().into());
+        set("operation", context.operation.as_str().into());
+        set("tenant", context.tenant.as_str().into());
+        set("now", context.now.as_str().into());
+        set("seed", context.seed.into());
         match json(&context.settings) {
             Value::Object(settings) if settings.is_empty() => {}
-            settings => say("settings", settings),
+            settings => set("settings", settings),
         }
         if let Some(known) = &context.account {
-            say("account", account(known));
+            set("account", account(known));
         }
         if context.elsewhere > 0 {
-            say("elsewhere", context.elsewhere.into());
+            set("elsewhere", context.elsewhere.into());
         }
-        say("event", word(&event.kind).into());
+        set("event", interface_word(&event.kind).into());
         let resource = resource(&event.resource);
-        let subject = if of_group(event.kind) { "group" } else { "user" };
+        let subject = if is_group_event(event.kind) { "group" } else { "user" };
         if let Some(before) = &context.before {
             let (before, changes) = self.before(before, &resource);
-            say(subject, resource.into());
+            set(subject, resource.into());
             if !before.is_empty() {
-                say("before", before.into());
+                set("before", before.into());
             }
             if let Some(changes) = changes {
-                say("changes", changes);
+                set("changes", changes);
             }
         } else {
-            say(subject, resource.into());
+            set(subject, resource.into());
         }
         if event.password.is_some() && event.kind != EventKind::Password {
-            say("password", true.into());
+            set("password", true.into());
         }
         for (name, members) in [("joined", &event.joined), ("left", &event.left)] {
             if !members.is_empty() {
-                say(name, members.iter().map(member).collect());
+                set(name, members.iter().map(member).collect());
             }
         }
         if !self.exchanges.is_empty() {
-            say("calls", self.exchanges.iter().map(|it| self.call(it)).collect());
+            set("calls", self.exchanges.iter().map(|it| self.call(it)).collect());
         }
         if let Some(further) = &self.otherwise {
-            say("otherwise", answer(further));
+            set("otherwise", answer(further));
         }
         if let Some(wanted) = &self.ending {
-            say("then", ending(wanted));
+            set("then", ending(wanted));
         }
         Value::Object(scenario)
     }
 
-    /// What was different before; and what changed, where that is not seen from it.
+    /// The attributes that were different before; and the names of the changed attributes, if they
+    /// differ from those that a comparison finds.
     fn before(
         &self,
         before: &str,
@@ -122,7 +124,7 @@ impl Recording {
                 different.insert(name.clone(), value);
             }
         }
-        // What the event itself tells is not repeated.
+        // Omitted, since the event implies it.
         let switched = matches!(self.event.kind, EventKind::Activate | EventKind::Deactivate);
         if switched {
             different.remove("active");
@@ -130,11 +132,11 @@ impl Recording {
         let Event { kind, joined, left, password, changes, .. } = &self.event;
         let read = |text: &str| Resource::from_json(text).unwrap_or_default();
         let (was, is) = (read(before), read(&self.event.resource));
-        let seen = match of_group(*kind) {
+        let found = match is_group_event(*kind) {
             true => event::of_group(&was, &is, !joined.is_empty() || !left.is_empty()).changes,
             false => event::of_user(&was, &is, password.is_some()).changes,
         };
-        (different, (seen != *changes).then(|| json!(changes)))
+        (different, (found != *changes).then(|| json!(changes)))
     }
 
     fn call(&self, exchange: &Exchange) -> Value {
@@ -164,7 +166,7 @@ impl Recording {
     }
 }
 
-/// Method, path and query in one line; the query apart, where it would be misread.
+/// Method, path and query in one line. A query that would be misread is returned separately.
 fn line(request: &Request) -> (String, Map<String, Value>) {
     let Request { method, path, query, .. } = request;
     let plain =
@@ -181,7 +183,7 @@ fn line(request: &Request) -> (String, Map<String, Value>) {
     (format!("{method} {path}?{}", pairs.join("&")), Map::new())
 }
 
-fn answer(answer: &Answer) -> Value {
+fn answer(answer: &AppAnswer) -> Value {
     let Response { status, headers, body } = match answer {
         Ok(response) => response,
         Err(why) => return unreachable(*why).into(),
@@ -209,35 +211,35 @@ fn answer(answer: &Answer) -> Value {
     Value::Object(answer)
 }
 
-fn ending(ending: &Ending) -> Value {
+fn ending(ending: &ExpectedEnding) -> Value {
     let mut then = Map::new();
-    let mut say = |name: &str, value: Value| drop(then.insert(name.to_owned(), value));
+    let mut set = |name: &str, value: Value| drop(then.insert(name.to_owned(), value));
     match ending {
-        Ending::Done(Wanted { membership, account, data, visibility, note }) => {
+        ExpectedEnding::Done(ExpectedOutcome { membership, account, data, visibility, note }) => {
             if let Some(membership) = membership {
-                say("membership", word(membership).into());
+                set("membership", interface_word(membership).into());
             }
             if let Some(account) = account {
-                say("account", account.as_deref().unwrap_or("none").into());
+                set("account", account.as_deref().unwrap_or("none").into());
             }
             if let Some(data) = data.as_ref().filter(|data| **data != json!({})) {
-                say("data", data.clone());
+                set("data", data.clone());
             }
-            let visible = word(visibility);
+            let visible = interface_word(visibility);
             if visible != "present" {
-                say("visibility", visible.into());
+                set("visibility", visible.into());
             }
             if let Some(note) = note {
-                say("note", note.as_str().into());
+                set("note", note.as_str().into());
             }
         }
-        Ending::Refused { kind, text, seconds } => {
-            say("refused", kind.name().into());
+        ExpectedEnding::Refused { kind, text, seconds } => {
+            set("refused", kind.name().into());
             if let Some(text) = text {
-                say("text", text.as_str().into());
+                set("text", text.as_str().into());
             }
             if let Some(seconds) = seconds {
-                say("seconds", (*seconds).into());
+                set("seconds", (*seconds).into());
             }
         }
     }
@@ -245,7 +247,7 @@ fn ending(ending: &Ending) -> Value {
 }
 
 fn account(account: &Account) -> Value {
-    let mut value = json!({ "id": account.id, "membership": word(&account.membership) });
+    let mut value = json!({ "id": account.id, "membership": interface_word(&account.membership) });
     match json(&account.data) {
         Value::Object(data) if data.is_empty() => {}
         data => value["data"] = data,
@@ -264,7 +266,7 @@ fn member(member: &Member) -> Value {
     value
 }
 
-/// The attributes, without what is told from them.
+/// The attributes, without those that are added when a scenario is read.
 fn resource(text: &str) -> Map<String, Value> {
     let mut resource = match json(text) {
         Value::Object(resource) => resource,
@@ -277,7 +279,7 @@ fn resource(text: &str) -> Map<String, Value> {
     resource
 }
 
-/// A body as a document, where it is one.
+/// A body as JSON, if it is an object or an array.
 fn document(body: &[u8]) -> Option<Value> {
     serde_json::from_slice(body).ok().filter(|it: &Value| it.is_object() || it.is_array())
 }

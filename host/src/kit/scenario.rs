@@ -1,6 +1,6 @@
-//! Scenarios: given, when, then, in files.
+//! Scenarios: files with a given state, an event, and the expected requests and ending.
 //!
-//! `connectors/SCENARIOS.md` is the format for authors.
+//! `connectors/SCENARIOS.md` describes the format for authors.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,149 +11,150 @@ use serde_saphyr::Location;
 
 use crate::decision::{Account, EventKind, Membership, Response, Unreachable, Visibility};
 
-mod asked;
 mod file;
 mod inherit;
+mod request_line;
 
-pub use file::Refused;
+pub use file::RefusalKind;
 
-/// A scenario: steps that follow one another, each beginning where the one before ended.
+/// A scenario: steps, each of which begins with the state that the one before left.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// The file, as it was named.
+    /// The file's name, as the caller gave it.
     pub file: Arc<str>,
-    /// The line in which it begins.
+    /// The line at which it begins.
     pub line: u64,
-    /// At least one.
-    pub steps: Vec<Step>,
+    /// The steps, at least one.
+    pub steps: Vec<ScenarioStep>,
 }
 
-/// One event, and what shall come of it.
+/// One event and its expected effects.
 #[derive(Clone, Debug)]
-pub struct Step {
-    /// Its name, where it has one of its own.
+pub struct ScenarioStep {
+    /// The step's name, if it has one.
     pub name: Option<String>,
-    /// The line in which it begins.
+    /// The line at which it begins.
     pub line: u64,
-    /// What is known beside the event.
-    pub given: Given,
-    /// What happens.
+    /// The given context.
+    pub given: GivenContext,
+    /// The kind of event.
     pub event: EventKind,
-    /// The attributes of user or group that this step sets; null takes one away.
+    /// The attributes of the user or group that this step sets; null removes one.
     pub resource: Map<String, Value>,
-    /// What of them was different before, as far as it is said.
+    /// The attributes that were different before, if the step gives them.
     pub before: Option<Map<String, Value>>,
-    /// What changed, where it is said.
+    /// The names of the changed attributes, if the step gives them.
     pub changes: Option<Vec<String>>,
-    /// Whether a password is set.
+    /// Whether the event sets a password.
     pub password: bool,
-    /// Who joins the group.
-    pub joined: Vec<Somebody>,
-    /// Who leaves it.
-    pub left: Vec<Somebody>,
-    /// The requests that are expected, in order.
-    pub calls: Vec<Call>,
-    /// What any further request is answered; without it, there must be none.
-    pub otherwise: Option<Answer>,
-    /// What shall come of it; without it, anything but a failure will do.
-    pub then: Option<Ending>,
+    /// The members who join the group.
+    pub joined: Vec<ScenarioMember>,
+    /// The members who leave the group.
+    pub left: Vec<ScenarioMember>,
+    /// The expected requests, in order.
+    pub calls: Vec<ExpectedCall>,
+    /// The response to any further request; without it, a further request is a failure.
+    pub otherwise: Option<AppAnswer>,
+    /// The expected ending; without it, any ending except a failure passes.
+    pub then: Option<ExpectedEnding>,
 }
 
-/// What is known beside an event.
+/// The given context of a step. A value that is not given has a default.
 #[derive(Clone, Debug, Default)]
-pub struct Given {
+pub struct GivenContext {
     /// The operation's id.
     pub operation: Option<String>,
     /// The tenant.
     pub tenant: Option<String>,
-    /// When it happens.
+    /// The time of the event.
     pub now: Option<String>,
-    /// Its randomness.
+    /// The seed of the connector's randomness.
     pub seed: Option<u64>,
-    /// The settings, and the line where they are.
+    /// The settings, and their line.
     pub settings: Option<(u64, Map<String, Value>)>,
-    /// The account; none where the step goes on with what the one before left.
+    /// The account before the event; the outer none continues with the account that the step before
+    /// left.
     pub account: Option<Option<Account>>,
-    /// In how many other tenants the account is a member.
+    /// The number of other tenants that the account is a member of.
     pub elsewhere: Option<u32>,
 }
 
-/// Somebody who joins or leaves a group.
+/// A member who joins or leaves a group.
 #[derive(Clone, Debug)]
-pub struct Somebody {
+pub struct ScenarioMember {
     /// The SCIM id.
     pub id: String,
     /// The `userName`, or a nested group's `displayName`.
     pub name: String,
-    /// Their account.
+    /// The member's account, if it has one.
     pub account: Option<Account>,
 }
 
-/// What comes back for a request.
-pub type Answer = Result<Response, Unreachable>;
+/// An app's response to a request, or why there is none.
+pub type AppAnswer = Result<Response, Unreachable>;
 
-/// A request that is expected, and its answer.
+/// An expected request, and its response.
 #[derive(Clone, Debug)]
-pub struct Call {
-    /// The line of the request.
+pub struct ExpectedCall {
+    /// The line at which it begins.
     pub line: u64,
-    /// The endpoint, where the connector has several.
+    /// The endpoint, if the scenario names it.
     pub endpoint: Option<String>,
     /// The method.
     pub method: String,
     /// The path, percent-encoded.
     pub path: String,
-    /// The query, not encoded.
+    /// The query, not percent-encoded.
     pub query: Vec<(String, String)>,
-    /// Headers that must be there; others may be.
+    /// The headers that the request must have; it may have others.
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Option<Vec<u8>>,
-    /// The answer.
-    pub answer: Answer,
+    /// The response.
+    pub answer: AppAnswer,
 }
 
-/// What shall come of a step.
+/// The expected ending of a step.
 #[derive(Clone, Debug)]
-pub enum Ending {
+pub enum ExpectedEnding {
     /// An outcome.
-    Done(Wanted),
+    Done(ExpectedOutcome),
     /// A refusal.
     Refused {
-        /// Of which kind.
-        kind: Refused,
-        /// What it says.
+        /// The kind of refusal.
+        kind: RefusalKind,
+        /// The text of the refusal.
         text: Option<String>,
-        /// After how many seconds to come back.
+        /// The seconds after which to retry.
         seconds: Option<u32>,
     },
 }
 
-/// An outcome, as far as it is said.
+/// An expected outcome. A value that is not given is not compared.
 #[derive(Clone, Debug)]
-pub struct Wanted {
-    /// The state reached; without an account, a person is absent.
+pub struct ExpectedOutcome {
+    /// The membership; without an account it is `absent`.
     pub membership: Option<Membership>,
-    /// The account's id, or none.
+    /// The account's id; the inner none expects no account.
     pub account: Option<Option<String>>,
-    /// The connector's notes.
+    /// The connector's data in the account.
     pub data: Option<Value>,
-    /// What the identity provider sees.
+    /// What the identity provider sees afterwards.
     pub visibility: Visibility,
     /// The note.
     pub note: Option<String>,
 }
 
-impl Default for Wanted {
+impl Default for ExpectedOutcome {
     fn default() -> Self {
         let visibility = Visibility::Present;
         Self { membership: None, account: None, data: None, visibility, note: None }
     }
 }
 
-/// What is wrong with a scenario file, and where.
+/// An error in a scenario file, with its position.
 #[derive(Clone, Debug)]
 pub struct FileError(String);
 
@@ -165,20 +166,20 @@ impl std::fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
-/// A text with its name, so that errors can show where in it they are.
-struct Source<'a> {
+/// A file's text and name, for errors that show a line.
+struct SourceText<'a> {
     file: &'a str,
     text: &'a str,
 }
 
-impl Source<'_> {
-    /// Such as `a.yaml:3:12: no such event` with the line below it.
-    fn error(&self, at: Location, what: impl std::fmt::Display) -> FileError {
+impl SourceText<'_> {
+    /// An error such as `a.yaml:3:12: no such event`, with the line below it.
+    fn error(&self, at: Location, message: impl std::fmt::Display) -> FileError {
         let (line, column) = (at.line(), at.column());
         if line == 0 {
-            return FileError(format!("{}: {what}", self.file));
+            return FileError(format!("{}: {message}", self.file));
         }
-        let mut text = format!("{}:{line}:{column}: {what}", self.file);
+        let mut text = format!("{}:{line}:{column}: {message}", self.file);
         let number = usize::try_from(line).unwrap_or_default();
         if let Some(shown) = number.checked_sub(1).and_then(|n| self.text.lines().nth(n)) {
             let margin = " ".repeat(line.to_string().len());
@@ -189,17 +190,17 @@ impl Source<'_> {
     }
 }
 
-/// Reads the scenarios of a file, which is called so in errors and reports.
+/// Reads the scenarios of a file. Errors and reports use this name for it.
 pub fn read(file: &str, text: &str) -> Result<Vec<Scenario>, FileError> {
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
-    let source = Source { file, text };
+    let source = SourceText { file, text };
     let read = serde_saphyr::from_str_with_options(text, options);
-    let whole: file::Part = read.map_err(|error| {
-        let said = error.to_string();
-        let what = said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what);
+    let whole: file::ScenarioPart = read.map_err(|error| {
+        let text = error.to_string();
+        let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
         match error.location() {
-            Some(at) => source.error(at, what),
-            None => FileError(format!("{file}: {what}")),
+            Some(at) => source.error(at, message),
+            None => FileError(format!("{file}: {message}")),
         }
     })?;
     inherit::scenarios(&source, &whole)

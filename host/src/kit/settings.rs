@@ -1,4 +1,4 @@
-//! The settings that a connector is tried with, checked as the host checks them.
+//! The settings that a connector is tested with, validated like a host's.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 use crate::connector::Manifest;
 use crate::lifecycle::check_settings;
 
-/// Settings that a connector cannot be given.
+/// Why a connector has no valid settings.
 #[derive(Debug)]
 pub enum SettingsError {
     /// Required settings that have no default.
     Missing(Vec<String>),
-    /// What in them is wrong.
+    /// The error in the given settings.
     Wrong(String),
 }
 
@@ -23,14 +23,14 @@ impl fmt::Display for SettingsError {
                 let names = names.join("`, `");
                 write!(f, "the connector needs settings that have no default: `{names}`")
             }
-            Self::Wrong(what) => f.write_str(what),
+            Self::Wrong(error) => f.write_str(error),
         }
     }
 }
 
 impl std::error::Error for SettingsError {}
 
-/// These settings, with the defaults of what is required and not in them; checked.
+/// The given settings, completed with the defaults of required ones, and validated.
 pub fn settings_for(
     manifest: &Manifest,
     given: &Map<String, Value>,

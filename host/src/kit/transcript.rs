@@ -1,13 +1,13 @@
-//! What was asked and what came of it, as text that people read and compare.
+//! Requests, responses and endings as text for people, which two runs can be compared by.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
 use crate::decision::{Outcome, Refusal, Request, Unreachable};
-use crate::kit::scenario::Answer;
+use crate::kit::scenario::AppAnswer;
 
-/// A request, its body as JSON with its names sorted where it is JSON.
+/// A request. A JSON body has its keys sorted.
 pub(super) fn request(request: &Request, endpoint: bool, headers: &[&str]) -> String {
     let mut text = String::new();
     if endpoint {
@@ -31,15 +31,15 @@ pub(super) fn request(request: &Request, endpoint: bool, headers: &[&str]) -> St
     text
 }
 
-/// What the app answered, in one line.
-pub(super) fn answer(answer: &Answer) -> String {
+/// The app's response in one line.
+pub(super) fn answer(answer: &AppAnswer) -> String {
     match answer {
         Ok(response) => format!("  ← {}\n", response.status),
         Err(why) => format!("  ← {}\n", unreachable(*why)),
     }
 }
 
-/// The word for why there is no answer.
+/// The word for why there is no response.
 pub(super) fn unreachable(why: Unreachable) -> &'static str {
     match why {
         Unreachable::Timeout => "timeout",
@@ -49,12 +49,12 @@ pub(super) fn unreachable(why: Unreachable) -> &'static str {
     }
 }
 
-/// The state that an outcome leaves somebody in.
+/// The membership after an outcome.
 pub(super) fn membership(outcome: &Outcome) -> crate::decision::Membership {
     outcome.account.as_ref().map_or(crate::decision::Membership::Absent, |it| it.membership)
 }
 
-/// The kind of a refusal, in the words of the interface.
+/// The interface's word for the kind of a refusal, and the refusal's text.
 pub(super) fn refusal(refusal: &Refusal) -> (&'static str, Option<&str>) {
     match refusal {
         Refusal::Rejected(text) => ("rejected", Some(text)),
@@ -66,14 +66,14 @@ pub(super) fn refusal(refusal: &Refusal) -> (&'static str, Option<&str>) {
     }
 }
 
-/// A JSON text with its names sorted, over several lines.
+/// A JSON value over several lines, with its keys sorted.
 pub(super) fn pretty(mut value: Value) -> String {
     value.sort_all_objects();
     serde_json::to_string_pretty(&value).unwrap_or_default()
 }
 
 fn body(text: &mut String, bytes: &[u8]) {
-    /// What is longer is told by its length alone.
+    /// The most bytes that are shown. A longer body is described by its length.
     const SHOWN: usize = 8 * 1024;
     let shown = match serde_json::from_slice::<Value>(bytes) {
         _ if bytes.len() > SHOWN => format!("({} bytes)", bytes.len()),

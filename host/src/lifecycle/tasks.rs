@@ -8,7 +8,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
+
+use crate::request_id;
 
 /// The tasks of one host. Clones share the same set.
 #[derive(Clone, Debug, Default)]
@@ -18,12 +19,13 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    /// Starts a task in the span of its caller, so that its log lines carry the request's id.
+    /// Starts a task under the request id of its caller, so that its log lines and internal errors
+    /// carry the id.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        self.tracker.spawn(work.in_current_span())
+        self.tracker.spawn(request_id::inherit(work))
     }
 
     /// Runs the work as a task, so that it completes even if the caller is dropped.

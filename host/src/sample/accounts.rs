@@ -1,4 +1,5 @@
-//! Accounts with three states: each organisation has its own, active, suspended or not there.
+//! Accounts with three states: each organisation has accounts of its own, active, suspended or
+//! absent.
 
 use std::fmt;
 
@@ -11,36 +12,36 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{App, Problem, Profile, register::Entry};
+use super::{Problem, Profile, SampleApp, register::Entry};
 
-/// Somebody's account in one organisation.
+/// An account in one organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Account {
+pub struct OrganizationAccount {
     /// The app's id.
     pub id: String,
-    /// What is known about them.
+    /// The account's attributes.
     #[serde(flatten)]
     pub profile: Profile,
-    /// Whether they may sign in.
+    /// Whether the account may sign in.
     pub status: Status,
 }
 
-/// Whether somebody may sign in.
+/// Whether an account may sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// They may.
+    /// The account may sign in.
     Active,
-    /// They may not, for now.
+    /// The account may not sign in.
     Suspended,
 }
 
 #[derive(Deserialize)]
-struct Search {
+struct AccountQuery {
     email: Option<String>,
 }
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<SampleApp> {
     let account = get(read).patch(change).delete(remove);
     Router::new()
         .route("/organizations/{organization}/accounts", get(list).post(create))
@@ -50,9 +51,9 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn list(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path(organization): Path<String>,
-    Query(search): Query<Search>,
+    Query(search): Query<AccountQuery>,
 ) -> Json<Value> {
     let mut world = app.world();
     let accounts = world.organization(&organization).accounts.named(search.email.as_deref());
@@ -60,41 +61,41 @@ async fn list(
 }
 
 async fn create(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path(organization): Path<String>,
     Json(mut body): Json<Map<String, Value>>,
-) -> Result<(StatusCode, Json<Account>), Problem> {
+) -> Result<(StatusCode, Json<OrganizationAccount>), Problem> {
     let status = read_status(&mut body)?.unwrap_or(Status::Active);
     let profile = Profile::read(body)?;
     let mut world = app.world();
     let id = world.new_id("acc");
-    let account = Account { id, profile, status };
+    let account = OrganizationAccount { id, profile, status };
     let account = world.organization(&organization).accounts.add(account)?;
     Ok((StatusCode::CREATED, Json(account.clone())))
 }
 
 async fn read(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path((organization, account)): Path<(String, String)>,
-) -> Result<Json<Account>, Problem> {
+) -> Result<Json<OrganizationAccount>, Problem> {
     Ok(Json(app.world().organization(&organization).accounts.entry(&account)?.clone()))
 }
 
 async fn change(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path((organization, account)): Path<(String, String)>,
     Json(mut body): Json<Map<String, Value>>,
-) -> Result<Json<Account>, Problem> {
+) -> Result<Json<OrganizationAccount>, Problem> {
     let status = read_status(&mut body)?;
     let mut world = app.world();
     let accounts = &mut world.organization(&organization).accounts;
     let before = accounts.entry(&account)?.clone();
     let (profile, status) = (before.profile.changed(body)?, status.unwrap_or(before.status));
-    Ok(Json(accounts.replace(Account { profile, status, ..before })?.clone()))
+    Ok(Json(accounts.replace(OrganizationAccount { profile, status, ..before })?.clone()))
 }
 
 async fn remove(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path((organization, account)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let mut world = app.world();
@@ -105,21 +106,24 @@ async fn remove(
 }
 
 async fn suspend(
-    state: State<App>,
+    state: State<SampleApp>,
     path: Path<(String, String)>,
-) -> Result<Json<Account>, Problem> {
+) -> Result<Json<OrganizationAccount>, Problem> {
     set(&state, &path, Status::Suspended)
 }
 
-async fn resume(state: State<App>, path: Path<(String, String)>) -> Result<Json<Account>, Problem> {
+async fn resume(
+    state: State<SampleApp>,
+    path: Path<(String, String)>,
+) -> Result<Json<OrganizationAccount>, Problem> {
     set(&state, &path, Status::Active)
 }
 
 fn set(
-    app: &App,
+    app: &SampleApp,
     (organization, account): &(String, String),
     status: Status,
-) -> Result<Json<Account>, Problem> {
+) -> Result<Json<OrganizationAccount>, Problem> {
     let mut world = app.world();
     let account = world.organization(organization).accounts.entry_mut(account)?;
     account.status = status;
@@ -131,14 +135,14 @@ fn read_status(body: &mut Map<String, Value>) -> Result<Option<Status>, Problem>
     status.map_err(|_| Problem::unprocessable("status is \"active\" or \"suspended\""))
 }
 
-impl fmt::Display for Account {
+impl fmt::Display for OrganizationAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.profile.fmt(f)?;
         if self.status == Status::Suspended { f.write_str(", suspended") } else { Ok(()) }
     }
 }
 
-impl Entry for Account {
+impl Entry for OrganizationAccount {
     const KIND: &'static str = "account";
 
     fn id(&self) -> &str {

@@ -1,4 +1,4 @@
-//! Faults: what a test or a demonstration tells the app to do wrong.
+//! Faults: failures that a test or a demonstration orders.
 
 use std::collections::BTreeMap;
 
@@ -12,37 +12,38 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{App, Problem};
+use super::{Problem, SampleApp};
 
-/// What goes wrong with the next calls that match.
+/// A failure of the next matching calls.
 ///
-/// With a status, the call is not carried out, and the fault is the answer. Without one it is
-/// carried out, and what follows, late or never, is its own answer: the caller cannot know.
+/// With a status, the call is not carried out, and the fault is its response. Without a status, the
+/// call is carried out, and its own response is late or lost, so that the client cannot know its
+/// effect.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// How matching calls begin: method, a space, path; `PUT /organizations`, for instance.
+    /// The beginning of matching calls: method, a space, and path, such as `PUT /organizations`.
     #[serde(rename = "match")]
     pub pattern: String,
-    /// How many calls it is for.
+    /// The number of calls that fail.
     #[serde(default = "once")]
     pub times: u32,
-    /// The answer's status.
+    /// The status of the response.
     pub status: Option<u16>,
-    /// The answer's headers.
+    /// The headers of the response.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The answer's body, JSON; a text is sent as it is.
+    /// The body of the response, as JSON; a string is sent as text.
     pub body: Option<Value>,
-    /// How long the answer is kept back.
+    /// The delay before the response.
     #[serde(default)]
     pub delay_ms: u64,
-    /// Whether the connection breaks in the place of an answer.
+    /// Whether the connection breaks instead of a response.
     #[serde(default)]
     pub cut: bool,
 }
 
-/// The faults that are still to come.
+/// The faults that have not happened yet.
 #[derive(Default)]
 pub(super) struct Faults(Vec<Fault>);
 
@@ -50,11 +51,14 @@ fn once() -> u32 {
     1
 }
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<SampleApp> {
     Router::new().route("/faults", post(add).delete(clear))
 }
 
-async fn add(State(app): State<App>, Json(fault): Json<Fault>) -> Result<StatusCode, Problem> {
+async fn add(
+    State(app): State<SampleApp>,
+    Json(fault): Json<Fault>,
+) -> Result<StatusCode, Problem> {
     if fault.status.is_some() {
         fault.answer().ok_or_else(|| Problem::unprocessable("no such status or header exists"))?;
     }
@@ -62,7 +66,7 @@ async fn add(State(app): State<App>, Json(fault): Json<Fault>) -> Result<StatusC
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn clear(State(app): State<App>) -> StatusCode {
+async fn clear(State(app): State<SampleApp>) -> StatusCode {
     app.heal();
     StatusCode::NO_CONTENT
 }
@@ -79,7 +83,7 @@ impl Fault {
         Self { cut: true, ..Self::none(pattern.into()) }
     }
 
-    /// A fault that answers the next matching calls with a status, and does not carry them out.
+    /// A fault that responds to the next matching calls with a status, and does not carry them out.
     pub fn status(pattern: impl Into<String>, status: u16, times: u32) -> Self {
         Self { status: Some(status), times, ..Self::none(pattern.into()) }
     }
@@ -89,7 +93,7 @@ impl Fault {
         Self { pattern, times: 1, status: None, headers, body: None, delay_ms: 0, cut: false }
     }
 
-    /// The answer in the place of the call's own; none if the call is carried out.
+    /// The response in place of the call's own; none if the call is carried out.
     pub(super) fn answer(&self) -> Option<Response> {
         let status = StatusCode::from_u16(self.status?).ok().filter(|it| it.as_u16() >= 200)?;
         let mut response = match &self.body {
@@ -110,7 +114,7 @@ impl Faults {
         self.0.push(fault);
     }
 
-    /// The fault for a call, one time less of it left.
+    /// Takes one occurrence of the fault for a call, if there is one.
     pub(super) fn take(&mut self, call: &str) -> Option<Fault> {
         let due = |fault: &Fault| fault.times > 0 && call.starts_with(&fault.pattern);
         let fault = self.0.iter_mut().find(|fault| due(fault))?;

@@ -1,4 +1,4 @@
-//! Lists that people read: who is on one is known by an address, and needs no account.
+//! Mailing lists: a reader is identified by an address, and needs no account.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,23 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{App, Problem};
+use super::{Problem, SampleApp};
 
-/// What each reader is called, by address.
+/// The readers' names, by address.
 pub(super) type Readers = BTreeMap<String, Option<String>>;
 
 #[derive(Deserialize)]
-struct Reader {
+struct ListReader {
     name: Option<String>,
 }
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<SampleApp> {
     Router::new()
         .route("/lists/{list}/readers", get(readers))
         .route("/lists/{list}/readers/{address}", put(add).delete(remove))
 }
 
-async fn readers(State(app): State<App>, Path(list): Path<String>) -> Json<Value> {
+async fn readers(State(app): State<SampleApp>, Path(list): Path<String>) -> Json<Value> {
     let world = app.world();
     let readers = world.lists.get(&list).into_iter().flatten();
     let readers: Vec<Value> =
@@ -36,19 +36,19 @@ async fn readers(State(app): State<App>, Path(list): Path<String>) -> Json<Value
 }
 
 async fn add(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path((list, address)): Path<(String, String)>,
-    Json(reader): Json<Reader>,
+    Json(reader): Json<ListReader>,
 ) -> Result<StatusCode, Problem> {
     if !address.contains('@') {
-        return Err(Problem::unprocessable(format!("{address} is no e-mail address")));
+        return Err(Problem::unprocessable(format!("{address} is not an e-mail address")));
     }
     app.world().lists.entry(list).or_default().insert(address, reader.name);
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn remove(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path((list, address)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let removed = app.world().lists.get_mut(&list).and_then(|it| it.remove(&address));

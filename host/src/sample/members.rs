@@ -8,20 +8,20 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{App, Problem};
+use super::{Problem, SampleApp};
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<SampleApp> {
     Router::new()
         .route("/organizations/{organization}/members", get(list))
         .route("/organizations/{organization}/members/{user}", put(join).delete(leave))
 }
 
-async fn list(State(app): State<App>, Path(organization): Path<String>) -> Json<Value> {
+async fn list(State(app): State<SampleApp>, Path(organization): Path<String>) -> Json<Value> {
     Json(json!({"members": app.members(&organization)}))
 }
 
 async fn join(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path((organization, user)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let mut world = app.world();
@@ -31,7 +31,7 @@ async fn join(
 }
 
 async fn leave(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path((organization, user)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let mut world = app.world();

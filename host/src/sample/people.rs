@@ -1,4 +1,4 @@
-//! People: one account for each in the whole app, in any number of organisations.
+//! People: each has one account in the whole app, and is a member of any number of organisations.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -11,75 +11,81 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{App, Problem, Profile, register::Entry};
+use super::{Problem, Profile, SampleApp, register::Entry};
 
-/// Somebody with an account in the app.
+/// A person with an account in the app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Person {
+pub struct SamplePerson {
     /// The app's id.
     pub id: String,
-    /// What is known about them.
+    /// The person's attributes.
     #[serde(flatten)]
     pub profile: Profile,
-    /// The organisations that they are in.
+    /// The organisations of which the person is a member.
     pub organizations: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
-struct Search {
+struct PersonQuery {
     email: Option<String>,
 }
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<SampleApp> {
     Router::new()
         .route("/users", get(list).post(create))
         .route("/users/{user}", get(read).patch(change).delete(remove))
 }
 
-async fn list(State(app): State<App>, Query(search): Query<Search>) -> Json<Value> {
+async fn list(State(app): State<SampleApp>, Query(search): Query<PersonQuery>) -> Json<Value> {
     Json(json!({"users": app.world().people.named(search.email.as_deref())}))
 }
 
 async fn create(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Json(body): Json<Map<String, Value>>,
-) -> Result<(StatusCode, Json<Person>), Problem> {
+) -> Result<(StatusCode, Json<SamplePerson>), Problem> {
     let profile = Profile::read(body)?;
     let mut world = app.world();
     let id = world.new_id("usr");
-    let person = Person { id, profile, organizations: BTreeSet::new() };
+    let person = SamplePerson { id, profile, organizations: BTreeSet::new() };
     Ok((StatusCode::CREATED, Json(world.people.add(person)?.clone())))
 }
 
-async fn read(State(app): State<App>, Path(user): Path<String>) -> Result<Json<Person>, Problem> {
+async fn read(
+    State(app): State<SampleApp>,
+    Path(user): Path<String>,
+) -> Result<Json<SamplePerson>, Problem> {
     Ok(Json(app.world().people.entry(&user)?.clone()))
 }
 
 async fn change(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path(user): Path<String>,
     Json(body): Json<Map<String, Value>>,
-) -> Result<Json<Person>, Problem> {
+) -> Result<Json<SamplePerson>, Problem> {
     let mut world = app.world();
     let before = world.people.entry(&user)?;
-    let person = Person { profile: before.profile.changed(body)?, ..before.clone() };
+    let person = SamplePerson { profile: before.profile.changed(body)?, ..before.clone() };
     Ok(Json(world.people.replace(person)?.clone()))
 }
 
-async fn remove(State(app): State<App>, Path(user): Path<String>) -> Result<StatusCode, Problem> {
+async fn remove(
+    State(app): State<SampleApp>,
+    Path(user): Path<String>,
+) -> Result<StatusCode, Problem> {
     let mut world = app.world();
     world.people.remove(&user)?;
     world.organizations().for_each(|organization| organization.forget(&user));
     Ok(StatusCode::NO_CONTENT)
 }
 
-impl fmt::Display for Person {
+impl fmt::Display for SamplePerson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.profile.fmt(f)
     }
 }
 
-impl Entry for Person {
+impl Entry for SamplePerson {
     const KIND: &'static str = "user";
 
     fn id(&self) -> &str {

@@ -1,4 +1,4 @@
-//! What the app says when it says no: always JSON, `{"error": …, "message": …}`.
+//! The app's errors: always JSON, `{"error": …, "message": …}`.
 
 use axum::{
     Json,
@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::json;
 
-/// A refusal, with a sentence for whoever wrote the caller.
+/// An error, with a sentence for the developer of the client.
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
@@ -41,7 +41,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Puts into JSON what the framework refuses in plain text: wrong methods, malformed bodies.
+/// Turns the framework's errors, which are plain text, into JSON: wrong methods, malformed bodies.
 pub(super) async fn in_json(response: Response) -> Response {
     let json = HeaderValue::from_static("application/json");
     let refused = response.status().is_client_error() || response.status().is_server_error();

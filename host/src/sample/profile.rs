@@ -1,4 +1,4 @@
-//! What people and accounts say about somebody.
+//! The attributes of people and accounts.
 
 use std::fmt;
 
@@ -7,22 +7,22 @@ use serde_json::{Map, Value};
 
 use super::Problem;
 
-/// Somebody's attributes: those that the app knows, and whatever else a caller keeps there.
+/// Attributes: those that the app knows, and further ones that a client stores.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Profile {
-    /// The address, unique where the profile is.
+    /// The e-mail address, unique among people, or among the accounts of an organisation.
     pub email: String,
-    /// The name to show.
+    /// The display name.
     pub name: Option<String>,
     /// The job title.
     pub title: Option<String>,
-    /// Everything else.
+    /// Further attributes.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
 impl Profile {
-    /// Reads a profile. A password is taken, and not kept.
+    /// Reads a profile. A password is accepted and not kept.
     pub(super) fn read(mut body: Map<String, Value>) -> Result<Self, Problem> {
         for read_only in ["id", "organizations"] {
             if body.contains_key(read_only) {
@@ -31,7 +31,8 @@ impl Profile {
         }
         let email = text(&mut body, "email")?;
         let email = email.filter(|email| email.len() <= 254 && email.contains('@'));
-        let email = email.ok_or_else(|| Problem::unprocessable("email is an e-mail address"))?;
+        let email =
+            email.ok_or_else(|| Problem::unprocessable("email must be an e-mail address"))?;
         let (name, title) = (text(&mut body, "name")?, text(&mut body, "title")?);
         if text(&mut body, "password")?.is_some_and(|password| password.is_empty()) {
             return Err(Problem::unprocessable("password is empty"));
@@ -39,7 +40,7 @@ impl Profile {
         Ok(Self { email, name, title, other: body })
     }
 
-    /// The profile with the attributes of the body in the place of its own; null removes one.
+    /// The profile with the body's attributes merged into it; null removes one.
     pub(super) fn changed(&self, body: Map<String, Value>) -> Result<Self, Problem> {
         let mut merged = self.other.clone();
         merged.insert("email".to_owned(), self.email.clone().into());
@@ -64,6 +65,6 @@ fn text(body: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Pro
     match body.remove(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Problem::unprocessable(format!("{name} is a text"))),
+        Some(_) => Err(Problem::unprocessable(format!("{name} must be a text"))),
     }
 }

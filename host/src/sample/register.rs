@@ -1,20 +1,20 @@
-//! Things with an id and a unique name, kept in the order of their creation.
+//! Entries with an id and a unique name, kept in the order of their creation.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::Problem;
 
-/// A thing that a register keeps.
+/// An entry of a register.
 pub(super) trait Entry {
-    /// What it is called in messages.
+    /// The kind of entry, for messages.
     const KIND: &'static str;
 
     fn id(&self) -> &str;
-    /// Unique in its register, whatever the case of its letters.
+    /// A name that is unique in its register, ignoring case.
     fn name(&self) -> &str;
 }
 
-/// Entries by id, which grow with time, and by name.
+/// Entries by id, which are in the order of creation, and ids by name.
 pub(super) struct Register<T> {
     entries: BTreeMap<String, T>,
     names: HashMap<String, String>,
@@ -27,7 +27,7 @@ impl<T> Default for Register<T> {
 }
 
 impl<T: Entry> Register<T> {
-    /// Adds an entry under an id that is new.
+    /// Adds an entry with a new id.
     pub(super) fn add(&mut self, entry: T) -> Result<&T, Problem> {
         self.check_name(&entry)?;
         let id = entry.id().to_owned();
@@ -35,7 +35,7 @@ impl<T: Entry> Register<T> {
         Ok(self.entries.entry(id).or_insert(entry))
     }
 
-    /// Puts a changed entry in the place of the one with its id.
+    /// Replaces the entry of the same id.
     pub(super) fn replace(&mut self, entry: T) -> Result<&T, Problem> {
         self.check_name(&entry)?;
         let before = self.entry(entry.id())?.name().to_lowercase();
@@ -67,7 +67,7 @@ impl<T: Entry> Register<T> {
         self.entries.values()
     }
 
-    /// All entries, or the one with the name.
+    /// All entries, or the one of this name.
     pub(super) fn named(&self, name: Option<&str>) -> Vec<&T> {
         match name {
             None => self.iter().collect(),

@@ -11,7 +11,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{App, Problem, register::Entry};
+use super::{Problem, SampleApp, register::Entry};
 
 /// A team.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,16 +25,16 @@ pub struct Team {
 }
 
 #[derive(Deserialize)]
-struct Search {
+struct TeamQuery {
     name: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Draft {
+struct TeamBody {
     name: String,
 }
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router<SampleApp> {
     let team = get(read).patch(rename).delete(remove);
     Router::new()
         .route("/organizations/{organization}/teams", get(list).post(create))
@@ -43,9 +43,9 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn list(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path(organization): Path<String>,
-    Query(search): Query<Search>,
+    Query(search): Query<TeamQuery>,
 ) -> Json<Value> {
     let mut world = app.world();
     let organization = world.organization(&organization);
@@ -55,9 +55,9 @@ async fn list(
 }
 
 async fn create(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path(organization): Path<String>,
-    Json(draft): Json<Draft>,
+    Json(draft): Json<TeamBody>,
 ) -> Result<(StatusCode, Json<Team>), Problem> {
     let name = checked(draft)?;
     let mut world = app.world();
@@ -67,16 +67,16 @@ async fn create(
 }
 
 async fn read(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path((organization, team)): Path<(String, String)>,
 ) -> Result<Json<Team>, Problem> {
     app.world().organization(&organization).team(&team).map(Json)
 }
 
 async fn rename(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path((organization, team)): Path<(String, String)>,
-    Json(draft): Json<Draft>,
+    Json(draft): Json<TeamBody>,
 ) -> Result<Json<Team>, Problem> {
     let name = checked(draft)?;
     let mut world = app.world();
@@ -87,7 +87,7 @@ async fn rename(
 }
 
 async fn remove(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path((organization, team)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     app.world().organization(&organization).teams.remove(&team)?;
@@ -95,13 +95,13 @@ async fn remove(
 }
 
 async fn join(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path((organization, team, id)): Path<(String, String, String)>,
 ) -> Result<StatusCode, Problem> {
     let mut world = app.world();
     let here = world.organization(&organization);
     if !here.has(&id) {
-        let message = format!("{id} is nobody's id in the organization {organization}");
+        let message = format!("{id} is not an id in the organization {organization}");
         return Err(Problem::not_found(message));
     }
     here.teams.entry_mut(&team)?.members.insert(id);
@@ -109,14 +109,14 @@ async fn join(
 }
 
 async fn leave(
-    State(app): State<App>,
+    State(app): State<SampleApp>,
     Path((organization, team, id)): Path<(String, String, String)>,
 ) -> Result<StatusCode, Problem> {
     app.world().organization(&organization).teams.entry_mut(&team)?.members.remove(&id);
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn checked(draft: Draft) -> Result<String, Problem> {
+fn checked(draft: TeamBody) -> Result<String, Problem> {
     if draft.name.trim().is_empty() {
         return Err(Problem::unprocessable("name is empty"));
     }

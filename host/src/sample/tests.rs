@@ -1,4 +1,4 @@
-//! The app through its router, and where it matters through a socket.
+//! Tests of the app through its router, and through a socket if the connection matters.
 
 use axum::{
     body::{Body, to_bytes},
@@ -9,13 +9,19 @@ use tower::ServiceExt;
 
 use super::*;
 
-mod conversation;
+mod call;
 mod resources;
 
 const TOKEN: &str = "sample-token";
 
-/// One call with token and idempotency key; a body of null is none.
-async fn send(app: &App, method: &str, path: &str, key: Option<&str>, body: Value) -> (u16, Value) {
+/// Sends one call with the token and an idempotency key; null is no body.
+async fn send(
+    app: &SampleApp,
+    method: &str,
+    path: &str,
+    key: Option<&str>,
+    body: Value,
+) -> (u16, Value) {
     let mut request = Request::builder().method(method).uri(path);
     request = request.header("authorization", format!("Bearer {TOKEN}"));
     if let Some(key) = key {
@@ -28,7 +34,7 @@ async fn send(app: &App, method: &str, path: &str, key: Option<&str>, body: Valu
     answer(app, request.unwrap()).await
 }
 
-async fn answer(app: &App, request: Request<Body>) -> (u16, Value) {
+async fn answer(app: &SampleApp, request: Request<Body>) -> (u16, Value) {
     let response = router(app.clone()).oneshot(request).await.unwrap();
     let status = response.status().as_u16();
     let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
@@ -36,23 +42,23 @@ async fn answer(app: &App, request: Request<Body>) -> (u16, Value) {
     (status, body)
 }
 
-async fn call(app: &App, method: &str, path: &str, body: Value) -> (u16, Value) {
+async fn call(app: &SampleApp, method: &str, path: &str, body: Value) -> (u16, Value) {
     send(app, method, path, None, body).await
 }
 
-async fn get(app: &App, path: &str) -> Value {
+async fn get(app: &SampleApp, path: &str) -> Value {
     let (status, body) = call(app, "GET", path, Value::Null).await;
     assert_eq!(status, 200, "{body}");
     body
 }
 
-/// The status alone.
-async fn status(app: &App, method: &str, path: &str, body: Value) -> u16 {
+/// Sends one call and returns its status.
+async fn status(app: &SampleApp, method: &str, path: &str, body: Value) -> u16 {
     call(app, method, path, body).await.0
 }
 
-/// Creates something and returns its id.
-async fn created(app: &App, path: &str, body: Value) -> String {
+/// Creates an object and returns its id.
+async fn created(app: &SampleApp, path: &str, body: Value) -> String {
     let (status, body) = call(app, "POST", path, body).await;
     assert_eq!(status, 201, "{body}");
     body["id"].as_str().unwrap().to_owned()

@@ -1,41 +1,42 @@
-//! Everything that the app holds.
+//! The app's data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Account, Person, Problem, Team, faults::Faults, lists::Readers, log::Log, register::Register,
+    OrganizationAccount, Problem, SamplePerson, Team, faults::Faults, lists::Readers, log::CallLog,
+    register::Register,
 };
 
-/// The app's whole memory.
+/// All data of the app.
 #[derive(Default)]
 pub(super) struct World {
-    pub(super) people: Register<Person>,
-    pub(super) log: Log,
+    pub(super) people: Register<SamplePerson>,
+    pub(super) log: CallLog,
     pub(super) faults: Faults,
-    /// By name.
+    /// The mailing lists by name.
     pub(super) lists: BTreeMap<String, Readers>,
     organizations: BTreeMap<String, Organization>,
     issued: u32,
 }
 
-/// An organisation. It exists as soon as somebody puts something into it.
+/// An organisation. It is made when it is first used.
 #[derive(Default)]
 pub(super) struct Organization {
-    /// The ids of people who are in it.
+    /// The ids of the people who are members.
     pub(super) members: BTreeSet<String>,
-    pub(super) accounts: Register<Account>,
+    pub(super) accounts: Register<OrganizationAccount>,
     pub(super) teams: Register<Team>,
 }
 
 impl World {
-    /// An id that no thing of any organisation has, greater than all before.
+    /// A new id, greater than all before.
     pub(super) fn new_id(&mut self, prefix: &str) -> String {
         self.issued += 1;
         format!("{prefix}_{:05}", self.issued)
     }
 
     pub(super) fn organization(&mut self, name: &str) -> &mut Organization {
-        // Looked up first: an organisation that is there costs no copy of its name.
+        // Looked up first, so that the name of an existing organisation is not copied.
         if !self.organizations.contains_key(name) {
             self.organizations.insert(name.to_owned(), Organization::default());
         }
@@ -46,12 +47,12 @@ impl World {
         self.organizations.values_mut()
     }
 
-    pub(super) fn members(&self, organization: &str) -> Vec<Person> {
+    pub(super) fn members(&self, organization: &str) -> Vec<SamplePerson> {
         let members = self.existing(organization).into_iter().flat_map(|it| &it.members);
         members.filter_map(|id| self.people.entry(id).ok()).cloned().collect()
     }
 
-    pub(super) fn accounts(&self, organization: &str) -> Vec<Account> {
+    pub(super) fn accounts(&self, organization: &str) -> Vec<OrganizationAccount> {
         self.existing(organization).into_iter().flat_map(|it| it.accounts.iter()).cloned().collect()
     }
 
@@ -66,13 +67,13 @@ impl World {
 }
 
 impl Organization {
-    /// Whether the id is a member's or an account's here.
+    /// Whether the id is that of a member or an account.
     pub(super) fn has(&self, id: &str) -> bool {
         self.members.contains(id) || self.accounts.entry(id).is_ok()
     }
 
-    /// A team as it is shown. Whoever left the organisation is in none of its teams, and back in
-    /// all of them when they return.
+    /// A team as shown. People who left the organisation are hidden in its teams, and appear again
+    /// when they return.
     pub(super) fn view(&self, team: &Team) -> Team {
         let mut shown = team.clone();
         shown.members.retain(|id| self.has(id));
@@ -83,7 +84,7 @@ impl Organization {
         self.teams.entry(id).map(|team| self.view(team))
     }
 
-    /// Removes somebody for good.
+    /// Removes a person or account from the organisation and its teams.
     pub(super) fn forget(&mut self, id: &str) {
         self.members.remove(id);
         self.teams.each(|team| {

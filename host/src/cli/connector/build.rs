@@ -1,4 +1,4 @@
-//! `muster connector build`.
+//! `muster connector build`: builds a project with its language's tools, and makes a component of it.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,10 +11,10 @@ use clap::Args;
 use serde_json::{Map, json};
 
 use super::check;
-use super::sandbox::{Cache, Loaded};
+use super::sandbox::{CacheArgs, LoadedConnector};
 use crate::cli::output::{FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use crate::connector;
-use crate::kit::check::{Checks, Report};
+use crate::kit::check::{CheckReport, Checks};
 use crate::kit::{SettingsError, settings_for};
 use crate::limits::AppLimits;
 
@@ -25,36 +25,36 @@ mod rust;
 
 /// Build a connector's project into the one `.wasm` file that a host loads.
 ///
-/// The language is told by Cargo.toml, package.json or requirements.txt, and built with its own
-/// tools: cargo, npm, or Python with its packages in `.venv`. Any other, such as C, has a Makefile.
-/// What comes out is made a component, loaded as a host would, and checked a little (`muster
-/// connector check` does it thoroughly); the exit status is 1 where it breaks the contract.
+/// The language is detected by Cargo.toml, package.json or requirements.txt, and built with its own
+/// tools: cargo, npm, or Python with its packages in `.venv`. Other languages, such as C, need a
+/// Makefile. The output is made a component, loaded as a host loads it, and checked briefly (`muster
+/// connector check` is thorough). The exit status is 1 if it breaks the contract.
 #[derive(Args, Debug)]
 pub(super) struct BuildArgs {
-    /// The project.
+    /// The project's folder.
     #[arg(default_value = ".", value_name = "DIR")]
     project: PathBuf,
-    /// The file to write; in the project, named after the connector, unless given.
+    /// The file to write [default: the connector's name with .wasm, in the project's folder].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Build it, and check nothing.
+    /// Skip the check.
     #[arg(long)]
     no_check: bool,
     #[command(flatten)]
-    cache: Cache,
+    cache: CacheArgs,
     #[command(flatten)]
     format: Format,
 }
 
-/// Decisions in each case of the check that comes with a build.
+/// The most decisions in each case of the brief check.
 const DECISIONS: usize = 40;
 
-/// Builds what stands in a folder, and tells where it left the file.
-type Build = fn(&Path) -> anyhow::Result<PathBuf>;
+/// Builds the project in a folder, and returns the path of the file that the tools wrote.
+type BuildFunction = fn(&Path) -> anyhow::Result<PathBuf>;
 
-/// The languages, by the file that tells them, and how each is built. A Makefile comes last: beside
-/// another file it may be for anything.
-const LANGUAGES: [(&str, Build); 4] = [
+/// The languages, each by the file that identifies it, and how each is built. A Makefile comes last,
+/// since beside one of the other files it may serve any purpose.
+const LANGUAGES: [(&str, BuildFunction); 4] = [
     ("Cargo.toml", rust::build),
     ("package.json", javascript::build),
     ("requirements.txt", python::build),
@@ -63,18 +63,18 @@ const LANGUAGES: [(&str, Build); 4] = [
 
 pub(super) async fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     let BuildArgs { project, out, no_check, cache, format } = args;
-    let told = LANGUAGES.into_iter().find(|(file, _)| project.join(file).is_file());
-    let Some((_, build)) = told else {
+    let language = LANGUAGES.into_iter().find(|(file, _)| project.join(file).is_file());
+    let Some((_, build)) = language else {
         bail!(
-            "{} is no connector's project: it has no Cargo.toml, package.json, requirements.txt or \
-             Makefile; `muster connector new NAME` makes one",
+            "{} is not a connector's project: it has no Cargo.toml, package.json, requirements.txt \
+             or Makefile; `muster connector new NAME` makes one",
             project.display()
         );
     };
-    let left = build(&project)?;
-    let wasm = fs::read(&left).with_context(|| format!("reading {}", left.display()))?;
-    let wasm = connector::valid_component(&wasm).with_context(|| left.display().to_string())?;
-    let loaded = cache.load_bytes(&left.display().to_string(), &wasm).await?;
+    let output = build(&project)?;
+    let wasm = fs::read(&output).with_context(|| format!("reading {}", output.display()))?;
+    let wasm = connector::valid_component(&wasm).with_context(|| output.display().to_string())?;
+    let loaded = cache.load_bytes(&output.display().to_string(), &wasm).await?;
     let connector = &loaded.connector;
     let manifest = &connector.manifest;
     let named = format!("{}.wasm", manifest.name);
@@ -109,9 +109,9 @@ pub(super) async fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
             Err(why) => anstream::println!("{NOTE}not checked{NOTE:#}: {why}\n"),
         }
         for (command, purpose) in [
-            ("test", "its scenarios, in the sandbox"),
-            ("check", "everything that apps do, to see what it makes of it"),
-            ("push", "onto a running host"),
+            ("test", "play its scenarios in the sandbox"),
+            ("check", "test it against every kind of response of an app"),
+            ("push", "push it to a running host"),
         ] {
             let command = format!("muster connector {command:5} {file}");
             anstream::println!("  {STRONG}{command}{STRONG:#}  {FAINT}{purpose}{FAINT:#}");
@@ -121,16 +121,18 @@ pub(super) async fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     Ok(if breaks { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Puts a connector through what its schema's defaults allow.
-async fn checked(loaded: &Loaded, format: Format) -> Result<Report, SettingsError> {
+/// Checks a connector with the default settings of its schema; an error if a required setting has no
+/// default.
+async fn checked(loaded: &LoadedConnector, format: Format) -> Result<CheckReport, SettingsError> {
     let settings = settings_for(&loaded.connector.manifest, &Map::new())?;
     let checks = Checks { settings, decisions: DECISIONS, limits: AppLimits::default() };
     Ok(check::reported(loaded, &checks, format).await)
 }
 
-/// Runs a tool in a project; what it prints goes to the error output, where it disturbs no JSON.
+/// Runs a tool in a project's folder. Its output goes to standard error, so that standard output holds
+/// only JSON.
 ///
-/// `missing` says what to do where there is no such tool.
+/// `missing` tells the user what to do if the tool is not installed.
 fn tool(project: &Path, program: &Path, args: &[&str], missing: &str) -> anyhow::Result<()> {
     let named = program.file_name().unwrap_or_default().to_string_lossy();
     let mut command = Command::new(program);
@@ -138,23 +140,23 @@ fn tool(project: &Path, program: &Path, args: &[&str], missing: &str) -> anyhow:
     let status = match command.status() {
         Ok(status) => status,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            bail!("there is no {named}. {missing}")
+            bail!("{named} is not installed. {missing}")
         }
         Err(error) => return Err(error).with_context(|| format!("could not run {named}")),
     };
     if !status.success() {
-        bail!("`{named} {}` failed; what is wrong stands above", args.join(" "));
+        bail!("`{named} {}` failed; see its messages above", args.join(" "));
     }
     Ok(())
 }
 
-/// The file that a project's own tools have just left in it.
+/// The newest `.wasm` file in a project's folder, which the project's tools have just written.
 fn newest(project: &Path) -> anyhow::Result<PathBuf> {
     let files = fs::read_dir(project)?.filter_map(|entry| Some(entry.ok()?.path()));
     let wasm = files.filter(|file| file.extension().is_some_and(|it| it == "wasm"));
     let age = |file: &PathBuf| fs::metadata(file).and_then(|it| it.modified()).ok();
     wasm.max_by_key(age)
-        .with_context(|| format!("the build left no .wasm file in {}", project.display()))
+        .with_context(|| format!("the build wrote no .wasm file to {}", project.display()))
 }
 
 #[cfg(test)]
@@ -165,15 +167,15 @@ mod tests {
     fn a_tool_that_is_missing_or_fails_is_named() {
         let here = Path::new(".");
         let missing = tool(here, Path::new("no-such-tool"), &[], "Install it.").unwrap_err();
-        assert_eq!(missing.to_string(), "there is no no-such-tool. Install it.");
+        assert_eq!(missing.to_string(), "no-such-tool is not installed. Install it.");
         let failed = tool(here, Path::new("sh"), &["-c", "exit 3"], "").unwrap_err().to_string();
         assert!(failed.starts_with("`sh -c exit 3` failed"), "{failed}");
     }
 
     #[test]
-    fn the_newest_file_is_what_was_built() {
+    fn the_newest_file_is_the_built_one() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(newest(folder.path()).unwrap_err().to_string().contains("left no .wasm"));
+        assert!(newest(folder.path()).unwrap_err().to_string().contains("wrote no .wasm"));
         for (name, at) in [("new.wasm", 1000), ("old.wasm", 10), ("newer.txt", 2000)] {
             let file = fs::File::create(folder.path().join(name)).unwrap();
             let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(at);

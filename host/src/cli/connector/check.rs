@@ -1,4 +1,4 @@
-//! `muster connector check`.
+//! `muster connector check`: runs the conformance kit, and prints its report.
 
 use std::io::{IsTerminal as _, stderr};
 use std::path::{Path, PathBuf};
@@ -12,38 +12,38 @@ use serde_json::{Map, Value};
 pub(super) mod report;
 
 use super::project;
-use super::sandbox::{Cache, Loaded};
+use super::sandbox::{CacheArgs, LoadedConnector};
 use crate::cli::limits::LimitArgs;
 use crate::cli::output::{FAINT, Format, NAME};
-use crate::kit::check::{Checks, Report, check};
+use crate::kit::check::{CheckReport, Checks, check};
 use crate::kit::settings_for;
 
-/// Put a connector through everything that apps and identity providers do.
+/// Test a connector against every kind of event, and every kind of response of an app.
 ///
-/// Every event on every starting state, every request answered in every way that apps answer; each
-/// decision is asked for twice, each event told twice. It reports where events lead, what answers
-/// lead to, and what breaks the contract, each with its shortest example. The exit status is 0
-/// where nothing does, and 1 where something does; remarks do not count.
+/// Each event is tried on each starting state. Each request gets every kind of response. Each decision
+/// is asked for twice, and each event is sent twice. The report lists the states that events lead to,
+/// the decisions that responses lead to, and each breach of the contract with its shortest example. The
+/// exit status is 0 if there is no breach, and 1 if there is one; remarks do not count.
 #[derive(Args, Debug)]
 pub(super) struct CheckArgs {
-    /// The connector's `.wasm` file, or its project, whose newest built file is found.
+    /// The connector's `.wasm` file, or its project, whose newest built file is used.
     #[arg(default_value = ".", value_name = "FILE|DIR")]
     connector: PathBuf,
-    /// The settings, an object in JSON or YAML. What is not in it, and required, has the default of
-    /// the connector's schema.
+    /// A file with the settings, an object in JSON or YAML [default: no settings; a required setting
+    /// that is missing gets the default of the connector's schema].
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// Write the example of each finding into this directory, as a scenario that holds once the
-    /// connector is repaired.
+    /// Write the example of each finding into this directory, as a scenario that passes when the
+    /// connector is repaired [default: write none].
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
-    /// How many decisions are asked for in each case; more find what takes several answers.
+    /// The most decisions in each case; more of them try combinations of several responses.
     #[arg(long, default_value_t = 400, value_name = "N")]
     decisions: usize,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
-    cache: Cache,
+    cache: CacheArgs,
     #[command(flatten)]
     format: Format,
 }
@@ -68,16 +68,20 @@ pub(super) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     Ok(if report.conforms() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Puts a connector through everything, and tells how far it is on a terminal.
-pub(super) async fn reported(loaded: &Loaded, checks: &Checks, format: Format) -> Report {
-    let shown = stderr().is_terminal() && !format.json;
+/// Runs the check, and shows its progress on a terminal.
+pub(super) async fn reported(
+    loaded: &LoadedConnector,
+    checks: &Checks,
+    format: Format,
+) -> CheckReport {
+    let show_progress = stderr().is_terminal() && !format.json;
     let report = check(&loaded.runtime, &loaded.connector, checks, |done, all| {
-        if shown {
+        if show_progress {
             anstream::eprint!("\r\x1b[K{FAINT}{done} of {all} cases{FAINT:#}");
         }
     });
     let report = report.await;
-    if shown {
+    if show_progress {
         anstream::eprint!("\r\x1b[K");
     }
     report
@@ -89,7 +93,7 @@ fn read(file: &Path) -> anyhow::Result<Map<String, Value>> {
     serde_saphyr::from_str(&text).with_context(name)
 }
 
-fn write(folder: &Path, report: &Report, several: bool, quiet: bool) -> anyhow::Result<()> {
+fn write(folder: &Path, report: &CheckReport, several: bool, quiet: bool) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     for finding in &report.findings {
         let name = format!("{}-{}.yaml", finding.kind.name(), finding.event.name());

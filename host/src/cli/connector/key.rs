@@ -1,4 +1,4 @@
-//! `muster connector key`.
+//! `muster connector key`: makes a key pair for signing.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -12,10 +12,13 @@ use serde_json::json;
 use crate::cli::output::{FAINT, Format, GOOD, NAME, STRONG};
 use crate::connector::SigningKey;
 
-/// Make a key to sign connectors with: NAME.key stays with you, NAME.pub goes to operators.
+/// Make a key pair to sign connectors with.
+///
+/// Writes the private key to NAME.key, which you keep to yourself, and the public key to NAME.pub,
+/// which operators need to trust your connectors. Existing files are not overwritten.
 #[derive(Args, Debug)]
 pub(super) struct KeyArgs {
-    /// Whose key it is; hosts show this name beside what the key signed.
+    /// The name of the key, as a path without an ending; hosts show its last part as the signer.
     name: PathBuf,
     #[command(flatten)]
     format: Format,
@@ -27,9 +30,9 @@ pub(super) fn run(args: &KeyArgs) -> anyhow::Result<()> {
     let key = SigningKey::generate()?;
     let public = key.public(&label);
     let (private_file, public_file) = (named(name, ".key"), named(name, ".pub"));
-    // The public half first: a private key without it could not be told from others.
-    keep(&public_file, &public.to_pem()?, 0o644)?;
-    if let Err(error) = keep(&private_file, &key.to_pem()?, 0o600) {
+    // The public key first, so that no private key is left without it.
+    write_new(&public_file, &public.to_pem()?, 0o644)?;
+    if let Err(error) = write_new(&private_file, &key.to_pem()?, 0o600) {
         std::fs::remove_file(&public_file)?;
         return Err(error);
     }
@@ -44,7 +47,7 @@ pub(super) fn run(args: &KeyArgs) -> anyhow::Result<()> {
         let (private, public) = (private_file.display(), public_file.display());
         anstream::println!("  {STRONG}{private}{STRONG:#}  {FAINT}keep it to yourself{FAINT:#}");
         anstream::println!(
-            "  {STRONG}{public}{STRONG:#}  {FAINT}for hosts that trust you:{FAINT:#}"
+            "  {STRONG}{public}{STRONG:#}  {FAINT}give it to hosts that trust you:{FAINT:#}"
         );
         anstream::println!("    muster serve --trusted-key {public}");
     });
@@ -57,13 +60,13 @@ fn named(name: &Path, ending: &str) -> PathBuf {
     named.into()
 }
 
-/// A key that is there already may be the only one of its kind, and is not written over.
-fn keep(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
+/// Writes a new file. An existing key is never overwritten, since it may have no copy.
+fn write_new(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(mode);
     let written = options.open(path).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()
     });
-    written.with_context(|| format!("could not keep the key in {}", path.display()))
+    written.with_context(|| format!("could not write the key to {}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! `muster connector list`.
+//! `muster connector list`: prints the versions that a host has.
 
 use clap::Args;
 
@@ -36,8 +36,8 @@ pub(super) async fn run(args: ListArgs) -> anyhow::Result<()> {
             ("version", |it| it.version.clone()),
             ("digest", |it| it.digest.clone()),
             ("signed by", |it| output::optional(&it.signer)),
-            ("decides for", |it| it.apps.join(", ")),
-            ("for tenant alone", |it| it.tenants.join(", ")),
+            ("used by app", |it| it.apps.join(", ")),
+            ("by tenant alone", |it| it.tenants.join(", ")),
             ("retired", |it| output::optional(&it.retired)),
         ],
     );

@@ -1,4 +1,4 @@
-//! `muster connector new`.
+//! `muster connector new`: writes a project from a template.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,19 +14,19 @@ mod template;
 
 use template::File;
 
-/// Characters of a name; a manifest allows no more.
+/// The most characters of a name, as in a manifest.
 const NAME_LENGTH: usize = 64;
 
-/// Begin a connector: a project that builds, with an example, its tests, and the SDK in it.
+/// Create a connector's project, with an example that builds, its tests, and a copy of the SDK.
 #[derive(Args, Debug)]
 pub(super) struct NewArgs {
-    /// The connector's name: lower-case letters, digits and hyphens, a letter first.
+    /// The connector's name: lower-case letters, digits and hyphens, beginning with a letter.
     #[arg(value_parser = name)]
     name: String,
     /// The language to write it in.
     #[arg(long, value_enum, default_value_t)]
     lang: Language,
-    /// The folder to make; the connector's name unless given.
+    /// The folder to create [default: the connector's name].
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
     #[command(flatten)]
@@ -64,15 +64,15 @@ impl Language {
         }
     }
 
-    /// What the author does next: a command, and what it is for.
+    /// The author's next commands, each with its purpose.
     fn steps(self) -> Vec<(&'static str, &'static str)> {
         let own = match self {
-            Self::Rust => Some(("cargo test", "the decisions as tables, natively")),
+            Self::Rust => Some(("cargo test", "test decisions natively")),
             Self::Js | Self::Python => None,
         };
         let shared = [
-            ("muster connector build", "the .wasm that a host loads"),
-            ("muster connector test", "its scenarios, in the sandbox"),
+            ("muster connector build", "build the .wasm file that a host loads"),
+            ("muster connector test", "play the scenarios in the sandbox"),
         ];
         own.into_iter().chain(shared).collect()
     }
@@ -95,7 +95,7 @@ pub(super) fn run(args: &NewArgs) -> anyhow::Result<()> {
 
 fn next(folder: &Path, lang: Language) {
     let enter = format!("cd {}", folder.display());
-    let mut steps = vec![(enter.as_str(), "README.md says what is where")];
+    let mut steps = vec![(enter.as_str(), "see README.md for the files in it")];
     steps.extend(lang.steps());
     let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
     for (command, purpose) in steps {
@@ -103,7 +103,7 @@ fn next(folder: &Path, lang: Language) {
     }
 }
 
-/// Makes the whole folder, or none: what is there already is never touched.
+/// Writes the whole folder or nothing. An existing folder is not changed, unless it is empty.
 fn write(folder: &Path, files: &[File]) -> anyhow::Result<()> {
     let beside = folder.parent().filter(|it| !it.as_os_str().is_empty());
     let beside = beside.unwrap_or_else(|| Path::new("."));
@@ -111,25 +111,24 @@ fn write(folder: &Path, files: &[File]) -> anyhow::Result<()> {
     let made = tempfile::Builder::new().prefix(".muster-new-").tempdir_in(beside)?;
     for File { path, content } in files {
         let path = made.path().join(path);
-        let within = path.parent().expect("a file of a template stands in its folder");
+        let within = path.parent().expect("a template's file is within the folder");
         fs::create_dir_all(within)?;
         fs::write(&path, content)?;
     }
-    open(made.path())?;
-    // An empty folder is replaced; anything else stays, and says so.
+    make_readable(made.path())?;
+    // `rename` replaces an empty folder, and fails for any other.
     match fs::rename(made.path(), folder) {
         Ok(()) => Ok(()),
         Err(error) if is_taken(&error) => bail!(
-            "{} is there already and is not empty; choose another name, or another folder with \
-             --path",
+            "{} exists already and is not empty; choose another name, or another folder with --path",
             folder.display()
         ),
         Err(error) => Err(error).with_context(|| format!("could not make {}", folder.display())),
     }
 }
 
-/// A temporary folder is private; a project is like any other folder.
-fn open(folder: &Path) -> anyhow::Result<()> {
+/// Gives the folder the usual permissions: a temporary folder is private.
+fn make_readable(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
     Ok(())
@@ -149,7 +148,7 @@ fn name(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err(format!(
-        "a connector's name is made of lower-case letters, digits and hyphens, begins with a \
+        "a connector's name consists of lower-case letters, digits and hyphens, begins with a \
          letter, and has at most {NAME_LENGTH} characters"
     ))
 }
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_that_of_a_crate_and_of_a_manifest() {
+    fn a_name_is_valid_for_a_crate_and_a_manifest() {
         check("acme", true);
         check("acme-2", true);
         check(&"a".repeat(64), true);
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_already_is_not_touched() {
+    fn an_existing_folder_is_not_changed() {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("acme");
         let file = |content: &str| {
@@ -183,7 +182,7 @@ mod tests {
         };
         write(&folder, &file("mine")).unwrap();
         let error = write(&folder, &file("theirs")).unwrap_err().to_string();
-        assert!(error.contains("is there already"), "{error}");
+        assert!(error.contains("exists already"), "{error}");
         assert_eq!(fs::read_to_string(folder.join("src/lib.rs")).unwrap(), "mine");
         assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
     }

@@ -1,4 +1,4 @@
-//! A connector's project: where its built file is, and where its scenarios are.
+//! Finding the built file and the scenarios of a connector's project.
 
 use std::env;
 use std::fs;
@@ -7,13 +7,13 @@ use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 
-/// Where Rust leaves what it builds for WebAssembly, below its target directory.
+/// The folders of Rust's WebAssembly targets, within its target directory.
 const TARGETS: [&str; 3] = ["wasm32-unknown-unknown", "wasm32-wasip2", "wasm32-wasip1"];
 
-/// The connector's file that belongs to a path: the file itself, or what its project built last.
+/// The connector's file for a path: the path itself, or the newest built file of the project there.
 pub(super) fn built(path: &Path) -> anyhow::Result<PathBuf> {
     if !path.exists() {
-        bail!("{} is not there", path.display());
+        bail!("{} does not exist", path.display());
     }
     if is_wasm(path) {
         return Ok(path.to_owned());
@@ -23,15 +23,15 @@ pub(super) fn built(path: &Path) -> anyhow::Result<PathBuf> {
         candidates(&project)?.into_iter().filter_map(|file| Some((age(&file)?, file))).max();
     let Some((_, file)) = newest else {
         bail!(
-            "no built connector of {} is found: build it first, such as by `cargo build --release \
-             --target wasm32-unknown-unknown`, or name the file with --connector",
+            "no built connector of {} is found: build it with `muster connector build`, or name the \
+             file with --connector",
             project.display()
         );
     };
     Ok(file)
 }
 
-/// The scenario files that belong to a path, in the order of their names.
+/// The scenario files for a path, in the order of their names.
 pub(super) fn scenarios(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if path.is_file() && !is_wasm(path) {
         return Ok(vec![path.to_owned()]);
@@ -49,7 +49,7 @@ pub(super) fn scenarios(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The newest source that is newer than what was built from it.
+/// A source file that is newer than the built file, if there is one.
 pub(super) fn newer_source(path: &Path, built: &Path) -> Option<PathBuf> {
     let project = project_of(path).ok()?;
     let limit = age(built)?;
@@ -77,7 +77,7 @@ fn candidates(project: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Cargo's target directories: the one of the environment, and those around the project.
+/// Cargo's target directories: the one in the environment, and those of the project and its parents.
 fn targets(project: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let absolute = project.canonicalize()?;
     let own = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
@@ -95,7 +95,7 @@ fn cargo_files(target: &Path, file: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The folder of a project, given itself, its scenarios, or one of them.
+/// The folder of a project, for a path that is the folder, its scenarios, or one of these.
 fn project_of(path: &Path) -> anyhow::Result<PathBuf> {
     let folder = if path.is_dir() { path } else { parent(path) };
     let absolute = folder.canonicalize().with_context(|| folder.display().to_string())?;
@@ -125,7 +125,8 @@ fn is_wasm(path: &Path) -> bool {
     path.extension().is_some_and(|it| it == "wasm")
 }
 
-/// Elsewhere than among scenarios, JSON is mostly something else: a manifest, say.
+/// Whether a file is a scenario. JSON counts only within a folder of scenarios; elsewhere it is more
+/// likely a manifest.
 fn is_scenario(path: &Path, among: bool) -> bool {
     path.extension().is_some_and(|it| it == "yaml" || it == "yml" || among && it == "json")
 }

@@ -1,4 +1,4 @@
-//! `muster connector promote`.
+//! `muster connector promote`: previews a promotion, replays recorded decisions, asks, and promotes.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -9,27 +9,29 @@ use super::replay;
 use crate::cli::admin::{Admin, segment};
 use crate::cli::output::{FAINT, Format, GOOD, NAME, STRONG};
 use crate::cli::settings::SettingChangeArgs;
-use crate::cli::succession::Following;
+use crate::cli::version_change::VersionChange;
 use crate::lifecycle::{AppChange, ConnectorVersion, Promoted, Promotion, ReplaySpec};
 
-/// Put a version to work for an app, without a restart. What is under way ends as it began.
+/// Promote a version for an app, without a restart. Operations that have begun end with the version
+/// that they began with.
 ///
-/// Tells first what changes, tries the version on what was decided lately, and asks. What is
-/// promoted for an app is for all its tenants; with --tenant, for some of them first.
+/// First prints what changes, replays recent decisions with the version, and asks for confirmation. A
+/// promotion is for all tenants of the app, or with --tenant for some of them.
 #[derive(Args, Debug)]
 pub(super) struct PromoteArgs {
-    /// A name, `name@version`, or a digest.
+    /// The version: a connector's name, `name@version`, or a digest.
     connector: String,
-    /// The app.
+    /// The app's name.
     #[arg(long)]
     app: String,
-    /// Only for this tenant of the app; may be given more than once.
+    /// Promote only for this tenant of the app; may be given more than once [default: all tenants].
     #[arg(long = "tenant", value_name = "TENANT")]
     tenants: Vec<String>,
-    /// Do not ask, and do not try it first; it may ask for more than the version before.
+    /// Do not replay and do not ask, and accept that the version may ask for more endpoints and
+    /// settings than the one before.
     #[arg(long, short)]
     yes: bool,
-    /// Try it on so many decisions first, the newest.
+    /// The number of recorded decisions to replay first, the newest ones.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     last: u64,
     #[command(flatten)]
@@ -50,7 +52,7 @@ pub(super) async fn run(args: PromoteArgs) -> anyhow::Result<()> {
         ..Promotion::default()
     };
     if !args.yes {
-        let Some(from) = asked(&args, set).await? else {
+        let Some(from) = confirmed(&args, set).await? else {
             anstream::println!("nothing was changed");
             return Ok(());
         };
@@ -58,19 +60,20 @@ pub(super) async fn run(args: PromoteArgs) -> anyhow::Result<()> {
     }
     let path = format!("/apps/{}/promote", segment(&args.app));
     let promoted: Promoted = args.admin.post(&path, &promotion).await?;
-    args.format.print(&promoted, |promoted| told("promoted", promoted));
+    args.format.print(&promoted, |promoted| print("promoted", promoted));
     Ok(())
 }
 
-/// Shows what would change and asks. The version that was looked at, if the answer is yes.
-async fn asked(
+/// Prints what would change, and asks. If the operator confirms, returns the version in use, which the
+/// promotion then expects.
+async fn confirmed(
     args: &PromoteArgs,
     set: Option<AppChange>,
 ) -> anyhow::Result<Option<Option<ConnectorVersion>>> {
     let PromoteArgs { connector, app, tenants, admin, .. } = args;
     if args.format.json || !std::io::stdin().is_terminal() {
         bail!(
-            "promoting asks first, and there is nobody to ask: look at `muster connector replay \
+            "a promotion must be confirmed, and there is no terminal: check `muster connector replay \
              {connector} --app {app}`, then give --yes"
         );
     }
@@ -83,7 +86,7 @@ async fn asked(
     };
     let path = format!("/apps/{}/promote", segment(app));
     let preview: Promoted = admin.post(&path, &question).await?;
-    anstream::print!("{}", Following(&preview));
+    anstream::print!("{}", VersionChange(&preview));
     let tenant = if let [tenant] = tenants.as_slice() { Some(tenant.clone()) } else { None };
     let connector = preview.connector.digest.clone();
     let spec = ReplaySpec { connector, last: Some(args.last), tenant, since: None };
@@ -96,21 +99,21 @@ async fn asked(
     Ok(yes.then_some(preview.before))
 }
 
-/// Who decides from now on.
-pub(super) fn told(done: &str, promoted: &Promoted) {
+/// Prints the version that the app or its tenants use now.
+pub(super) fn print(done: &str, promoted: &Promoted) {
     let Promoted { app, connector, .. } = promoted;
     let tenants = promoted.tenants.join(", ");
-    let whom = if tenants.is_empty() {
-        format!("app {app} is")
+    let scope = if tenants.is_empty() {
+        format!("app {app}")
     } else {
-        format!("tenant {tenants} of app {app} is")
+        format!("tenant {tenants} of app {app}")
     };
     anstream::println!(
-        "{GOOD}{done}{GOOD:#}: {whom} decided by {NAME}{connector}{NAME:#} {FAINT}{}{FAINT:#}",
+        "{GOOD}{done}{GOOD:#}: {scope} now uses {NAME}{connector}{NAME:#} {FAINT}{}{FAINT:#}",
         connector.digest
     );
     let ended = promoted.ended.join(", ");
     if !ended.is_empty() {
-        anstream::println!("tenant {ended} has no version of its own any more");
+        anstream::println!("tenant {ended} no longer has a version of its own");
     }
 }

@@ -1,4 +1,4 @@
-//! `muster connector pull`.
+//! `muster connector pull`: fetches a connector from an OCI registry.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
@@ -8,15 +8,15 @@ use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 
-use super::registry::{self, Place};
+use super::registry::{self, RegistryReference};
 use crate::cli::output::{FAINT, Format, GOOD, NAME};
 
 /// Fetch a connector from an OCI registry into a file.
 #[derive(Args, Debug)]
 pub(super) struct PullArgs {
-    /// Where it is, such as `oci://registry.example.com/acme/newsletter:1.2.0`.
-    from: Place,
-    /// The file to write; named after the connector unless given.
+    /// The connector's address, such as `oci://registry.example.com/acme/newsletter:1.2.0`.
+    from: RegistryReference,
+    /// The file to write [default: the last part of the repository's name, with .wasm].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub(super) async fn run(args: PullArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A file that is there already is somebody's work.
+/// Writes a new file. An existing file with other content is an error, since it may be the user's work.
 fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let mut options = OpenOptions::new();
     match options.write(true).create_new(true).open(path) {
@@ -46,7 +46,7 @@ fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
             if std::fs::read(path)? == content {
                 return Ok(());
             }
-            anyhow::bail!("{} is there already; --out names another file", path.display());
+            anyhow::bail!("{} exists already; --out names another file", path.display());
         }
         Err(error) => Err(error),
     }

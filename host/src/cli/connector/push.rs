@@ -1,4 +1,4 @@
-//! `muster connector push`.
+//! `muster connector push`: sends a connector to a host, or to an OCI registry.
 
 use std::path::PathBuf;
 
@@ -6,21 +6,22 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::registry::{self, Place, SCHEME};
+use super::registry::{self, RegistryReference, SCHEME};
 use crate::cli::admin::Admin;
 use crate::cli::output::{self, FAINT, Format, GOOD, NAME};
 
-/// Verify, compile and try a connector, and keep it. It decides nothing until it is promoted.
+/// Push a connector to a host, which verifies, compiles and stores it. It is not used until it is
+/// promoted.
 #[derive(Args, Debug)]
 pub(super) struct PushArgs {
-    /// The `.wasm` file: a component, or what `cargo build --target wasm32-unknown-unknown`
-    /// leaves. Or the place in an OCI registry where it is.
-    #[arg(value_name = "FILE|oci://PLACE")]
+    /// The `.wasm` file: a component, or the output of `cargo build --target wasm32-unknown-unknown`.
+    /// Or its address in an OCI registry.
+    #[arg(value_name = "FILE|oci://ADDRESS")]
     file: String,
-    /// Push it into this OCI registry, and not to a host, such as
-    /// `oci://registry.example.com/acme/newsletter:1.2.0`; `docker login` says who you are there.
-    #[arg(value_name = "oci://PLACE")]
-    to: Option<Place>,
+    /// Push it to this address in an OCI registry instead of to a host, such as
+    /// `oci://registry.example.com/acme/newsletter:1.2.0`. Credentials are those of `docker login`.
+    #[arg(value_name = "oci://ADDRESS")]
+    to: Option<RegistryReference>,
     #[command(flatten)]
     admin: Admin,
     #[command(flatten)]
@@ -41,13 +42,13 @@ pub(super) async fn run(args: PushArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     let pushed: Value = admin.push("/connectors", wasm).await?;
-    format.print(&pushed, kept);
+    format.print(&pushed, print_pushed);
     Ok(())
 }
 
 async fn read(file: &str) -> anyhow::Result<Vec<u8>> {
     if file.starts_with(SCHEME) {
-        let place: Place = file.parse().map_err(|error| anyhow::anyhow!("{error}"))?;
+        let place: RegistryReference = file.parse().map_err(|error| anyhow::anyhow!("{error}"))?;
         let (wasm, pinned) = registry::pull(&place).await?;
         anstream::eprintln!("{FAINT}{pinned}{FAINT:#}");
         return Ok(wasm);
@@ -56,7 +57,7 @@ async fn read(file: &str) -> anyhow::Result<Vec<u8>> {
     std::fs::read(&file).with_context(|| format!("reading {}", file.display()))
 }
 
-fn kept(pushed: &Value) {
+fn print_pushed(pushed: &Value) {
     let (name, version) = (&pushed["manifest"]["name"], &pushed["version"]);
     let (name, version) = (output::text(name), output::text(version));
     anstream::println!("{GOOD}pushed{GOOD:#} {NAME}{name}@{version}{NAME:#}");

@@ -1,5 +1,5 @@
-//! Connectors in OCI registries, in the format of the WebAssembly ecosystem: what `wkg oci` and
-//! others push and pull.
+//! Connectors in OCI registries, in the format of the WebAssembly ecosystem, which `wkg oci` and others
+//! also push and pull.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,16 +20,16 @@ use sha2::{Digest as _, Sha256};
 use crate::clock::{Clock, rfc3339};
 use crate::connector::{self, Limits};
 
-/// What a reference to a registry begins with.
+/// The prefix of an address in a registry.
 pub(super) const SCHEME: &str = "oci://";
 const LAYER: &str = "application/wasm";
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 
-/// `oci://registry.example.com/acme/newsletter:1.2.0`.
+/// An address in a registry, such as `oci://registry.example.com/acme/newsletter:1.2.0`.
 #[derive(Clone, Debug)]
-pub(super) struct Place(Reference);
+pub(super) struct RegistryReference(Reference);
 
-impl FromStr for Place {
+impl FromStr for RegistryReference {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -41,25 +41,26 @@ impl FromStr for Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for RegistryReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{SCHEME}{}", self.0)
     }
 }
 
-impl Place {
+impl RegistryReference {
     /// The last part of the repository's name.
     pub(super) fn name(&self) -> &str {
         self.0.repository().rsplit('/').next().unwrap_or_default()
     }
 
-    /// The same place, by the digest of what is there now.
+    /// The same address with the digest of the current content.
     fn pinned(&self, digest: String) -> Self {
         Self(self.0.clone_with_digest(digest))
     }
 
-    /// A registry of this machine speaks plain HTTP, any other one TLS.
-    fn is_here(&self) -> bool {
+    /// Whether the registry is on this machine. Such a registry is reached by plain HTTP, any other by
+    /// TLS.
+    fn is_local(&self) -> bool {
         let host = self.0.resolve_registry();
         let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
         let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
@@ -67,14 +68,14 @@ impl Place {
     }
 
     fn client(&self) -> Client {
-        // Only the first one of a process is taken.
+        // It fails if the process has a provider already, which serves as well.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let protocol = if self.is_here() { ClientProtocol::Http } else { ClientProtocol::Https };
+        let protocol = if self.is_local() { ClientProtocol::Http } else { ClientProtocol::Https };
         let user_agent = concat!("muster/", env!("CARGO_PKG_VERSION"));
         Client::new(ClientConfig { protocol, user_agent, ..ClientConfig::default() })
     }
 
-    /// Who `docker login` says that we are, as other tools have it.
+    /// The credentials of `docker login`, which other tools use as well.
     fn credentials(&self) -> RegistryAuth {
         match docker_credential::get_credential(self.0.resolve_registry()) {
             Ok(DockerCredential::UsernamePassword(user, password)) => {
@@ -86,8 +87,11 @@ impl Place {
     }
 }
 
-/// Puts a file into a registry; where it is then, by digest.
-pub(super) async fn push(wasm: Vec<u8>, place: &Place) -> anyhow::Result<Place> {
+/// Pushes a file to a registry. Returns its address by digest.
+pub(super) async fn push(
+    wasm: Vec<u8>,
+    place: &RegistryReference,
+) -> anyhow::Result<RegistryReference> {
     let config = describe(&wasm)?;
     let layer = ImageLayer { data: wasm.into(), media_type: LAYER.to_owned(), annotations: None };
     let layers = [layer];
@@ -98,11 +102,13 @@ pub(super) async fn push(wasm: Vec<u8>, place: &Place) -> anyhow::Result<Place> 
         .await
         .with_context(|| format!("could not push to {place}"))?;
     let digest = client.fetch_manifest_digest(&place.0, &who).await;
-    Ok(place.pinned(digest.with_context(|| format!("{place} does not say what it holds now"))?))
+    Ok(place.pinned(digest.with_context(|| format!("could not read the digest of {place}"))?))
 }
 
-/// Fetches a file from a registry, and where it is by digest.
-pub(super) async fn pull(place: &Place) -> anyhow::Result<(Vec<u8>, Place)> {
+/// Fetches a file from a registry. Returns it with its address by digest.
+pub(super) async fn pull(
+    place: &RegistryReference,
+) -> anyhow::Result<(Vec<u8>, RegistryReference)> {
     let could_not = || format!("could not pull {place}");
     let (client, who) = (place.client(), place.credentials());
     let (manifest, digest) =
@@ -114,23 +120,23 @@ pub(super) async fn pull(place: &Place) -> anyhow::Result<(Vec<u8>, Place)> {
         ensure!(wasm.len() + part.len() <= limit, "{place} holds more than {limit} bytes");
         wasm.extend_from_slice(&part);
     }
-    // Whatever the registry says, the manifest named what belongs there.
-    ensure!(sha256(&wasm) == layer.digest, "{place} does not hold what its manifest names");
+    // The registry is not trusted to return the layer that its manifest names.
+    ensure!(sha256(&wasm) == layer.digest, "{place} does not match the digest in its manifest");
     Ok((wasm, place.pinned(digest)))
 }
 
 fn only_layer(manifest: &OciImageManifest) -> anyhow::Result<&OciDescriptor> {
     match manifest.layers.as_slice() {
         [layer] if layer.media_type == LAYER => Ok(layer),
-        [layer] => bail!("it holds {}, and no WebAssembly", layer.media_type),
-        layers => bail!("it has {} layers, and a connector is a single one", layers.len()),
+        [layer] => bail!("it holds {}, not WebAssembly", layer.media_type),
+        layers => bail!("it has {} layers; a connector has one", layers.len()),
     }
 }
 
-/// What registries and other tools show of a file before they fetch it.
+/// The description of a file that registries and other tools show before they fetch it.
 fn describe(wasm: &[u8]) -> anyhow::Result<Config> {
     let (os, component) = match connector::interfaces(wasm)? {
-        // Words that container tools know; nothing of either is used.
+        // Names that container tools know. The connector uses no WASI.
         Some(interfaces) => ("wasip2", json!(interfaces)),
         None => ("wasip1", json!(null)),
     };
@@ -157,11 +163,11 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Result<(&str, bool), &str>) {
-        match (text.parse::<Place>(), expected) {
+        match (text.parse::<RegistryReference>(), expected) {
             (Ok(place), Ok((name, here))) => {
-                assert_eq!((place.name(), place.is_here()), (name, here), "{text}");
+                assert_eq!((place.name(), place.is_local()), (name, here), "{text}");
             }
-            (Err(said), Err(why)) => assert!(said.contains(why), "{text}: {said}"),
+            (Err(error), Err(part)) => assert!(error.contains(part), "{text}: {error}"),
             (place, _) => panic!("{text}: {place:?}"),
         }
     }

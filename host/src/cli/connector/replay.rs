@@ -1,4 +1,4 @@
-//! `muster connector replay`.
+//! `muster connector replay`: compares a version's decisions with recorded ones.
 
 use std::process::ExitCode;
 
@@ -13,32 +13,33 @@ use crate::cli::output::{self, BAD, FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use crate::clock::{Clock, rfc3339};
 use crate::lifecycle::{DifferenceGroup, Example, ReplayReport, ReplaySpec, ReplayUpdate, Timing};
 
-/// The exit status where something differs; 1 is an error.
+/// The exit status if a decision differs; 1 is an error.
 const DIFFERS: u8 = 2;
 
 const STATUS: &str = "\
-Exit status: 0 if everything is decided alike, 2 if something differs, 1 if it could not be tried.";
+Exit status: 0 if all decisions are the same, 2 if some differ, 1 if the replay failed.";
 
-/// Try a version on the decisions that the journal has of an app. Nobody is called, nothing is
-/// changed, and the host serves on meanwhile.
+/// Replay an app's recorded decisions with another version. No app is called, nothing is changed, and
+/// the host continues to serve.
 ///
-/// The version is asked what was asked then, with the answers that the app gave then; what it would
-/// decide otherwise is told, each kind of difference with an operation to open.
+/// The version gets the same events, and the same responses of the app, as in the journal. Decisions
+/// that differ from the recorded ones are reported, each kind of difference with an example operation.
 #[derive(Args, Debug)]
 #[command(after_help = STATUS)]
 pub(super) struct ReplayArgs {
-    /// A name, `name@version`, or a digest.
+    /// The version: a connector's name, `name@version`, or a digest.
     connector: String,
-    /// The app.
+    /// The app's name.
     #[arg(long)]
     app: String,
-    /// Only decisions since then: a moment in RFC 3339, or how long ago, such as `30d` or `12h`.
+    /// Only decisions since this time: a date, a time in RFC 3339, or how long ago, such as `30d` or
+    /// `12h` [default: all that are kept].
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only so many decisions, the newest.
+    /// Only this many decisions, the newest ones [default: all].
     #[arg(long, value_name = "N")]
     last: Option<u64>,
-    /// Only this tenant's.
+    /// Only decisions for this tenant [default: all tenants of the app].
     #[arg(long)]
     tenant: Option<String>,
     #[command(flatten)]
@@ -56,7 +57,7 @@ pub(super) async fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
     Ok(if report.alike { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
 }
 
-/// Replays, with a bar that shows how far it is where somebody watches.
+/// Runs a replay on the host, and shows its progress on a terminal.
 pub(super) async fn replay(
     admin: &Admin,
     app: &str,
@@ -66,35 +67,35 @@ pub(super) async fn replay(
     bar.set_style(ProgressStyle::with_template(
         "{bar:30} {human_pos} of about {human_len} decisions, {per_sec}, {msg}",
     )?);
-    let mut ended = None;
+    let mut result = None;
     let path = format!("/apps/{}/replay", segment(app));
-    let heard = admin.lines(&path, &spec, |line| {
+    let lines = admin.lines(&path, &spec, |line| {
         match line {
             ReplayUpdate::Progress(progress) => {
                 bar.set_length(progress.about);
                 bar.set_position(progress.decisions);
                 bar.set_message(format!("{} differ", progress.different));
             }
-            ReplayUpdate::Report(report) => ended = Some(*report),
-            ReplayUpdate::Failed(why) => bail!("the replay could not go on: {why}"),
+            ReplayUpdate::Report(report) => result = Some(*report),
+            ReplayUpdate::Failed(why) => bail!("the replay failed: {why}"),
         }
         Ok(())
     });
-    let heard = heard.await;
+    let lines = lines.await;
     bar.finish_and_clear();
-    heard?;
-    ended.context("the host hung up before the end of the replay")
+    lines?;
+    result.context("the host closed the connection before the end of the replay")
 }
 
-/// What came of it.
+/// Prints the report.
 pub(super) fn print(report: &ReplayReport) {
     let candidate = &report.candidate;
-    let of = match &report.tenant {
+    let scope = match &report.tenant {
         Some(tenant) => format!("tenant {tenant} of app {}", report.app),
         None => format!("app {}", report.app),
     };
     anstream::println!(
-        "{NAME}{}@{}{NAME:#} on {} recorded decisions of {of} {FAINT}in {:.1} s{FAINT:#}",
+        "{NAME}{}@{}{NAME:#} on {} recorded decisions of {scope} {FAINT}in {:.1} s{FAINT:#}",
         candidate.name,
         candidate.version,
         report.decisions,
@@ -103,24 +104,25 @@ pub(super) fn print(report: &ReplayReport) {
     let alike = report.decisions - report.different;
     anstream::println!("  {GOOD}{alike:>8}{GOOD:#} are decided alike");
     if let Some(reworded) = &report.reworded {
-        anstream::println!("  {FAINT}{:>8}{FAINT:#} of them in other words", reworded.count);
+        anstream::println!("  {FAINT}{:>8}{FAINT:#} of them with other texts", reworded.count);
         example(&reworded.example);
     }
     report.differences.iter().for_each(difference);
     if report.unlisted > 0 {
-        anstream::println!("  {NOTE}{:>8}{NOTE:#} differ in yet other ways", report.unlisted);
+        anstream::println!("  {NOTE}{:>8}{NOTE:#} differ in further ways", report.unlisted);
     }
-    if let Some(pace) = &report.pace {
-        tell(pace);
+    if let Some(timing) = &report.pace {
+        print_timing(timing);
     }
     if report.forgotten > 0 {
         let forgotten = report.forgotten;
         anstream::println!(
-            "  {FAINT}{forgotten:>8} more cannot be tried: the app's answers are no longer kept{FAINT:#}"
+            "  {FAINT}{forgotten:>8} more cannot be replayed: the app's responses are no longer \
+             kept{FAINT:#}"
         );
     }
     if report.stopped {
-        anstream::println!("  {BAD}stopped{BAD:#}: it computes for ever in too many decisions");
+        anstream::println!("  {BAD}stopped{BAD:#}: too many decisions exceed the time limit");
     }
 }
 
@@ -141,8 +143,8 @@ fn example(example: &Example) {
     anstream::println!("           {FAINT}now {FAINT:#} {candidate}");
 }
 
-fn tell(pace: &Timing) {
-    let Timing { active_micros, candidate_micros, ratio, slower, example, .. } = pace;
+fn print_timing(timing: &Timing) {
+    let Timing { active_micros, candidate_micros, ratio, slower, example, .. } = timing;
     let style = if *slower { BAD } else { FAINT };
     let word = if *slower { "slower" } else { "as fast" };
     anstream::println!(
@@ -154,7 +156,7 @@ fn tell(pace: &Timing) {
     }
 }
 
-/// A moment, or how long ago it was.
+/// The time that an option such as `--since` means: a date, a time, or how long ago.
 pub(in crate::cli) fn moment(text: &str) -> anyhow::Result<String> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(rfc3339(at));
@@ -167,14 +169,14 @@ pub(in crate::cli) fn moment(text: &str) -> anyhow::Result<String> {
         days(text).or_else(|| text.parse::<SignedDuration>().ok()).filter(|ago| !ago.is_negative());
     let ago = ago.with_context(|| {
         format!(
-            "--since {text:?}: say 2026-11-01, a moment such as 2026-11-01T12:00:00Z, or how long \
-             ago, such as 30d or 12h"
+            "--since {text:?} is not a time: give a date such as 2026-11-01, a time such as \
+             2026-11-01T12:00:00Z, or how long ago, such as 30d or 12h"
         )
     })?;
     Ok(rfc3339(Clock::system().now().checked_sub(ago).unwrap_or(Timestamp::MIN)))
 }
 
-/// Days have no fixed length in calendars; here they have.
+/// A duration in days or weeks. In calendars a day has no fixed length; here it has 24 hours.
 fn days(text: &str) -> Option<SignedDuration> {
     let (number, hours) = match text.strip_suffix('d') {
         Some(days) => (days, 24),
@@ -189,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_a_date_or_how_long_ago() {
+    fn since_is_a_date_a_time_or_how_long_ago() {
         assert_eq!(moment("2026-11-01").ok().as_deref(), Some("2026-11-01T00:00:00.000Z"));
         let exact = moment("2026-11-01T12:00:00+01:00");
         assert_eq!(exact.ok().as_deref(), Some("2026-11-01T11:00:00.000Z"));

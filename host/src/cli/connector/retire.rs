@@ -1,4 +1,4 @@
-//! `muster connector retire`.
+//! `muster connector retire`: removes a version from a host.
 
 use clap::Args;
 
@@ -6,10 +6,11 @@ use crate::cli::admin::{Admin, segment};
 use crate::cli::output::{Format, GOOD, NAME};
 use crate::lifecycle::ConnectorDetail;
 
-/// Remove a version that nobody uses any more. Its name stays, since the journal names it.
+/// Remove a version that is no longer used. Its name and version stay reserved, since the journal
+/// refers to them.
 #[derive(Args, Debug)]
 pub(super) struct RetireArgs {
-    /// `name@version`, or a digest.
+    /// The version: `name@version`, or a digest.
     connector: String,
     #[command(flatten)]
     admin: Admin,

@@ -1,4 +1,4 @@
-//! `muster connector rollback`.
+//! `muster connector rollback`: returns to the version before.
 
 use clap::Args;
 
@@ -7,16 +7,16 @@ use crate::cli::admin::{Admin, segment};
 use crate::cli::output::Format;
 use crate::lifecycle::{Promoted, Rollback};
 
-/// Go back to the version before, at once.
+/// Return to the version before, at once.
 ///
-/// What is rolled back for an app is for all its tenants; with --tenant, only for those that have a
-/// version of their own.
+/// A rollback is for all tenants of the app. With --tenant it is for tenants that have a version of
+/// their own.
 #[derive(Args, Debug)]
 pub(super) struct RollbackArgs {
-    /// The app.
+    /// The app's name.
     #[arg(long)]
     app: String,
-    /// Only for this tenant of the app; may be given more than once.
+    /// Roll back only for this tenant of the app; may be given more than once [default: all tenants].
     #[arg(long = "tenant", value_name = "TENANT")]
     tenants: Vec<String>,
     #[command(flatten)]
@@ -28,6 +28,6 @@ pub(super) struct RollbackArgs {
 pub(super) async fn run(args: RollbackArgs) -> anyhow::Result<()> {
     let path = format!("/apps/{}/rollback", segment(&args.app));
     let back: Promoted = args.admin.post(&path, &Rollback { tenants: args.tenants }).await?;
-    args.format.print(&back, |back| promote::told("rolled back", back));
+    args.format.print(&back, |back| promote::print("rolled back", back));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The sandbox without a host: what `test` and `check` run connectors in.
+//! The sandbox without a host, in which `build`, `test` and `check` run connectors.
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -12,31 +12,35 @@ use crate::cli::this_program;
 use crate::connector::{Connector, Limits, Runtime, RuntimeConfig};
 use crate::lifecycle::HostKey;
 
-/// Where compiled connectors are kept.
+/// The option for the cache of compiled connectors.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Cache {
-    /// Where compiled connectors are kept, so that the next run begins at once. By default a
-    /// directory of muster's own below the user's cache directory.
+pub(super) struct CacheArgs {
+    /// The directory in which compiled connectors are kept, so that the next run starts faster
+    /// [default: muster in the user's cache directory].
     #[arg(long = "cache", env = "MUSTER_CACHE", value_name = "DIR")]
     directory: Option<PathBuf>,
 }
 
-/// A connector, with the sandbox that it was loaded into.
-pub(super) struct Loaded {
+/// A connector, and the sandbox that it was loaded into.
+pub(super) struct LoadedConnector {
     pub(super) runtime: Runtime,
     pub(super) connector: Arc<Connector>,
 }
 
-impl Cache {
+impl CacheArgs {
     /// Loads a connector's file as a host would.
-    pub(super) async fn load(&self, file: &Path) -> anyhow::Result<Loaded> {
+    pub(super) async fn load(&self, file: &Path) -> anyhow::Result<LoadedConnector> {
         let wasm = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
         self.load_bytes(&file.display().to_string(), &wasm).await
     }
 
-    /// The same of what was read already, by what it is called.
-    pub(super) async fn load_bytes(&self, name: &str, wasm: &[u8]) -> anyhow::Result<Loaded> {
-        let cache = self.place()?;
+    /// Loads a connector from bytes. Errors name it by this name.
+    pub(super) async fn load_bytes(
+        &self,
+        name: &str,
+        wasm: &[u8],
+    ) -> anyhow::Result<LoadedConnector> {
+        let cache = self.path()?;
         std::fs::create_dir_all(&cache).with_context(|| {
             format!("making the cache {}; --cache names another", cache.display())
         })?;
@@ -50,22 +54,22 @@ impl Cache {
         })?;
         let connector = runtime.load(wasm).await;
         let connector = connector.with_context(|| name.to_owned())?;
-        Ok(Loaded { runtime, connector })
+        Ok(LoadedConnector { runtime, connector })
     }
 
-    fn place(&self) -> anyhow::Result<PathBuf> {
-        let ours = || dirs::cache_dir().map(|it| it.join("muster"));
+    fn path(&self) -> anyhow::Result<PathBuf> {
+        let default = || dirs::cache_dir().map(|it| it.join("muster"));
         self.directory
             .clone()
-            .or_else(ours)
+            .or_else(default)
             .context("there is no cache directory for this user; --cache or MUSTER_CACHE names one")
     }
 }
 
-/// The key that seals the cache: whoever can read it could as well change this program.
+/// The key that seals the cache. An attacker who can read it could also change this program.
 fn key(cache: &Path) -> anyhow::Result<[u8; 32]> {
     let file = cache.join("cache.key");
-    // Where two begin at once, the one that comes second finds the other's.
+    // If two processes make the key at once, the second attempt reads the other's key.
     let key = HostKey::open(&file).or_else(|_| HostKey::open(&file))?;
     Ok(key.derive("connectors tried on the command line"))
 }

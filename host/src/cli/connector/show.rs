@@ -1,4 +1,4 @@
-//! `muster connector show`.
+//! `muster connector show`: prints a version's manifest and its use.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::cli::admin::{Admin, segment};
 use crate::cli::output::{self, FAINT, Format, NOTE, STRONG};
 
-/// Show a version: where it is used, what it says of itself, and its lifecycle table.
+/// Show a version: its description, lifecycle table and endpoints, and the apps that use it.
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
-    /// A name, `name@version`, or a digest.
+    /// The version: a connector's name, `name@version`, or a digest.
     connector: String,
     #[command(flatten)]
     admin: Admin,
@@ -27,7 +27,7 @@ pub(super) async fn run(args: ShowArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where it comes from, and where it is used.
+/// Prints the version's origin and use.
 fn origin(detail: &Value) {
     anstream::println!();
     let line = |name: &str, text: &str| {
@@ -40,20 +40,20 @@ fn origin(detail: &Value) {
     line("pushed", &output::text(&detail["created"]));
     line("signed by", detail["signer"].as_str().unwrap_or_default());
     let used = &detail["used"];
-    line("decides for app", &output::text(&used["apps"]));
-    line("for tenant alone", &output::text(&used["tenants"]));
-    line("before, for app", &output::text(&used["previous_of_apps"]));
-    line("before, for tenant", &output::text(&used["previous_of_tenants"]));
+    line("used by app", &output::text(&used["apps"]));
+    line("by tenant alone", &output::text(&used["tenants"]));
+    line("previous of app", &output::text(&used["previous_of_apps"]));
+    line("previous of tenant", &output::text(&used["previous_of_tenants"]));
     if used["operations"].as_u64().is_some_and(|count| count > 0) {
         line("open operations", &output::text(&used["operations"]));
     }
     if detail["retired"].is_string() {
         let since = output::text(&detail["retired"]);
-        anstream::println!("{NOTE}retired{NOTE:#} at {since}: its name is left, for the journal");
+        anstream::println!("{NOTE}retired{NOTE:#} at {since}; the journal still refers to it");
     }
 }
 
-/// The manifest, with the lifecycle table that a customer should read.
+/// Prints the manifest, with the lifecycle table, which is written for customers.
 fn manifest(manifest: &Value, version: &str) {
     let word = |name: &str| output::text(&manifest[name]);
     anstream::println!("{STRONG}{} {}{STRONG:#}  {}", word("name"), version, word("membership"));
@@ -66,8 +66,8 @@ fn manifest(manifest: &Value, version: &str) {
             json!({ "event": event, "membership": entry["membership"], "text": entry["text"] })
         })
         .collect();
-    let columns = [("event", "event"), ("membership", "membership"), ("what happens", "text")];
+    let columns = [("event", "event"), ("membership", "membership"), ("effect", "text")];
     output::table(&Value::Array(rows), &columns);
-    let endpoints = [("endpoint", "name"), ("what it is", "description")];
+    let endpoints = [("endpoint", "name"), ("description", "description")];
     output::table(&manifest["endpoints"], &endpoints);
 }

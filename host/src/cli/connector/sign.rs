@@ -1,4 +1,4 @@
-//! `muster connector sign`.
+//! `muster connector sign`: adds a signature to a connector's file.
 
 use std::fs;
 use std::io::Write as _;
@@ -12,15 +12,16 @@ use zeroize::Zeroizing;
 use crate::cli::output::{Format, GOOD, NAME};
 use crate::connector::SigningKey;
 
-/// Sign a connector, so that a host that trusts your key loads it.
+/// Sign a connector, so that hosts that trust your key load it.
 #[derive(Args, Debug)]
 pub(super) struct SignArgs {
-    /// The `.wasm` file.
+    /// The connector's `.wasm` file.
     file: PathBuf,
-    /// Your private key: what `muster connector key` made, or OpenSSL (Ed25519, PKCS #8 in PEM).
+    /// The file of your private key, made by `muster connector key` or by OpenSSL (Ed25519, PKCS #8 in
+    /// PEM).
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// Where to put the signed file; in place of the unsigned one unless given.
+    /// The file to write [default: replace the unsigned file].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -40,14 +41,14 @@ pub(super) fn run(args: &SignArgs) -> anyhow::Result<()> {
     let out = out.as_ref().unwrap_or(file);
     replace(out, &signed).with_context(|| format!("writing {}", out.display()))?;
     let public = key.public(&name);
-    let said = json!({ "file": out, "key": name, "fingerprint": public.fingerprint() });
-    format.print(&said, |_| {
+    let signature = json!({ "file": out, "key": name, "fingerprint": public.fingerprint() });
+    format.print(&signature, |_| {
         anstream::println!("{GOOD}signed{GOOD:#} {NAME}{}{NAME:#} by {public}", out.display());
     });
     Ok(())
 }
 
-/// The whole file or the one before: somebody may be about to push it.
+/// Replaces a file at once, so that a push at the same time reads either the old or the new file.
 fn replace(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     let mut file = tempfile::Builder::new()
@@ -59,7 +60,7 @@ fn replace(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Those of the file that is replaced; a new one is for everybody to read.
+/// The permissions of the file that is replaced; a new file is readable for all users.
 fn permissions(path: &Path) -> fs::Permissions {
     use std::os::unix::fs::PermissionsExt as _;
     fs::metadata(path)

@@ -1,4 +1,4 @@
-//! `muster connector test`.
+//! `muster connector test`: plays scenarios, and records them from a host's operations.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,39 +13,39 @@ mod record;
 mod report;
 
 use super::project;
-use super::sandbox::{Cache, Loaded};
+use super::sandbox::{CacheArgs, LoadedConnector};
 use crate::cli::admin::Admin;
 use crate::cli::limits::LimitArgs;
 use crate::cli::output::{BAD, FAINT, Format, NAME, NOTE, STRONG};
 use crate::kit::scenario::{self, Scenario};
-use crate::kit::{Played, Player};
+use crate::kit::{ScenarioPlayer, ScenarioResult};
 use crate::limits::AppLimits;
 
 /// Play a connector's scenarios in the sandbox, without a host.
 ///
-/// A scenario says what is given, when what happens, what the app is asked and answers, and what
-/// comes of it; connectors/SCENARIOS.md tells the format. Each step is asked again from every point
-/// of its journal, as a host does after a crash. The exit status is 0 where everything is as the
-/// scenarios say, and 1 where not.
+/// A scenario describes a state, an event, the expected requests with the app's responses, and the
+/// expected outcome; connectors/SCENARIOS.md describes the format. Each step is repeated from every
+/// point of its journal, as a host does after a crash. The exit status is 0 if all scenarios pass, and 1
+/// if one fails.
 #[derive(Args, Debug)]
 pub(super) struct TestArgs {
-    /// A connector's project (its newest built file is found), a `.wasm` file with `scenarios/`
-    /// beside it, a directory of scenarios, or a scenario file.
+    /// A connector's project (its newest built file is used), a `.wasm` file with `scenarios/` beside
+    /// it, a directory of scenarios, or a scenario file.
     #[arg(default_value = ".", value_name = "DIR|FILE")]
     paths: Vec<PathBuf>,
-    /// The connector's file, where it is not to be looked for.
+    /// The connector's file [default: the newest built file of the project].
     #[arg(long, value_name = "FILE.wasm")]
     connector: Option<PathBuf>,
-    /// Write a scenario of this operation of a running host, and play it.
+    /// Write a scenario from this operation of a running host, and play it.
     #[arg(long, value_name = "OPERATION")]
     record: Option<String>,
-    /// The file that `--record` writes; by default it stands among the connector's scenarios.
+    /// The file that --record writes [default: recorded-OPERATION.yaml in the project's scenarios].
     #[arg(long, value_name = "FILE", requires = "record")]
     to: Option<PathBuf>,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
-    cache: Cache,
+    cache: CacheArgs,
     #[command(flatten)]
     admin: Admin,
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub(super) struct TestArgs {
 }
 
 /// Scenarios of one connector.
-struct Suite {
+struct ScenarioSuite {
     wasm: PathBuf,
     files: Vec<PathBuf>,
 }
@@ -68,8 +68,8 @@ pub(super) async fn run(args: TestArgs) -> anyhow::Result<ExitCode> {
         let scenarios = read(&suite.files)?;
         let loaded = args.cache.load(&suite.wasm).await?;
         let played = play(&loaded, limits, &scenarios).await;
-        passed &= played.iter().all(Played::passed);
-        let report = report::Report {
+        passed &= played.iter().all(ScenarioResult::passed);
+        let report = report::TestReport {
             connector: &loaded.connector,
             wasm: &suite.wasm,
             scenarios: &scenarios,
@@ -90,14 +90,14 @@ pub(super) async fn run(args: TestArgs) -> anyhow::Result<ExitCode> {
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What there is to play at a path.
-async fn suite(args: &TestArgs, path: &Path) -> anyhow::Result<Suite> {
+/// The scenarios to play for a path.
+async fn suite(args: &TestArgs, path: &Path) -> anyhow::Result<ScenarioSuite> {
     let wasm = match &args.connector {
         Some(file) => file.clone(),
         None => project::built(path)?,
     };
     let Some(operation) = &args.record else {
-        return Ok(Suite { wasm, files: project::scenarios(path)? });
+        return Ok(ScenarioSuite { wasm, files: project::scenarios(path)? });
     };
     if args.paths.len() > 1 {
         bail!("--record is for one connector");
@@ -107,10 +107,11 @@ async fn suite(args: &TestArgs, path: &Path) -> anyhow::Result<Suite> {
     record::record(&args.admin, &loaded.connector.manifest, operation, &file).await?;
     if !args.format.json {
         anstream::println!("recorded {NAME}{}{NAME:#}", file.display());
-        let about = "It holds names and addresses as the operation did: look before you share it.";
+        let about =
+            "It holds the names and addresses of the operation: check it before you share it.";
         anstream::println!("{NOTE}{about}{NOTE:#}\n");
     }
-    Ok(Suite { wasm, files: vec![file] })
+    Ok(ScenarioSuite { wasm, files: vec![file] })
 }
 
 fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Scenario>> {
@@ -123,9 +124,13 @@ fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Scenario>> {
     Ok(scenarios)
 }
 
-/// Plays them side by side, and returns how they went in their own order.
-async fn play(loaded: &Loaded, limits: AppLimits, scenarios: &[Scenario]) -> Vec<Played> {
-    let player = Player::new(&loaded.runtime, loaded.connector.clone(), limits);
+/// Plays scenarios concurrently, and returns their results in order.
+async fn play(
+    loaded: &LoadedConnector,
+    limits: AppLimits,
+    scenarios: &[Scenario],
+) -> Vec<ScenarioResult> {
+    let player = ScenarioPlayer::new(&loaded.runtime, loaded.connector.clone(), limits);
     let player = &player;
     let played = scenarios.iter().map(|scenario| player.play(scenario));
     futures_util::stream::iter(played).buffered(16).collect().await

@@ -1,32 +1,33 @@
-//! The story: what Okta sends, in the words of its own conversations.
+//! The demo's script: requests as Okta sends them, scene by scene.
 
-/// One chapter of the story.
+/// A scene: requests that belong together.
 #[derive(Debug)]
 pub(super) struct Scene {
     pub(super) title: &'static str,
-    pub(super) tale: &'static str,
-    pub(super) asks: &'static [Ask],
+    pub(super) summary: &'static str,
+    pub(super) requests: &'static [ScriptedRequest],
 }
 
-/// One request. `{ada}` in path or body stands for the id that `keep: "ada"` kept.
+/// One request. `{ada}` in its path or body is replaced by the id in the response to the request with
+/// `keep: "ada"`.
 #[derive(Debug)]
-pub(super) struct Ask {
+pub(super) struct ScriptedRequest {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
     pub(super) body: Option<&'static str>,
     pub(super) keep: Option<&'static str>,
 }
 
-const fn get(path: &'static str) -> Ask {
-    Ask { method: "GET", path, body: None, keep: None }
+const fn get(path: &'static str) -> ScriptedRequest {
+    ScriptedRequest { method: "GET", path, body: None, keep: None }
 }
 
-const fn send(method: &'static str, path: &'static str, body: &'static str) -> Ask {
-    Ask { method, path, body: Some(body), keep: None }
+const fn send(method: &'static str, path: &'static str, body: &'static str) -> ScriptedRequest {
+    ScriptedRequest { method, path, body: Some(body), keep: None }
 }
 
-const fn create(path: &'static str, body: &'static str, keep: &'static str) -> Ask {
-    Ask { method: "POST", path, body: Some(body), keep: Some(keep) }
+const fn create(path: &'static str, body: &'static str, keep: &'static str) -> ScriptedRequest {
+    ScriptedRequest { method: "POST", path, body: Some(body), keep: Some(keep) }
 }
 
 const DEACTIVATE: &str = r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","value":{"active":false}}]}"#;
@@ -35,13 +36,13 @@ const ACTIVATE: &str = r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Pat
 pub(super) const SCENES: &[Scene] = &[
     Scene {
         title: "Okta connects",
-        tale: "An admin presses “Test connector configuration”.",
-        asks: &[get("/Users?startIndex=1&count=2"), get("/Groups?startIndex=1&count=100")],
+        summary: "An admin clicks “Test connector configuration”.",
+        requests: &[get("/Users?startIndex=1&count=2"), get("/Groups?startIndex=1&count=100")],
     },
     Scene {
         title: "Joiners",
-        tale: "Three people are assigned. Okta looks each of them up before it creates them.",
-        asks: &[
+        summary: "Three people are assigned. Okta looks each of them up before it creates them.",
+        requests: &[
             get(r#"/Users?filter=userName eq "ada@acme.example"&startIndex=1&count=100"#),
             create(
                 "/Users",
@@ -62,8 +63,8 @@ pub(super) const SCENES: &[Scene] = &[
     },
     Scene {
         title: "A mover",
-        tale: "Grace gets a new title. Okta reads her, and puts back what it read with the change.",
-        asks: &[
+        summary: "Grace gets a new title. Okta reads the user, and puts it back with the change.",
+        requests: &[
             get("/Users/{grace}"),
             send(
                 "PUT",
@@ -74,9 +75,9 @@ pub(super) const SCENES: &[Scene] = &[
     },
     Scene {
         title: "A leaver",
-        tale: "Edsger is unassigned. Okta never deletes: it says active=false, and then expects to \
-               find him, inactive.",
-        asks: &[
+        summary: "Edsger is unassigned. Okta never deletes a user: it sets active=false, and expects to \
+                  find the user, inactive, afterwards.",
+        requests: &[
             send("PATCH", "/Users/{edsger}", DEACTIVATE),
             get("/Users/{edsger}"),
             get(r#"/Users?filter=userName eq "edsger@acme.example"&startIndex=1&count=100"#),
@@ -84,13 +85,14 @@ pub(super) const SCENES: &[Scene] = &[
     },
     Scene {
         title: "A returner",
-        tale: "Edsger comes back, under the id that he had, whatever the app did meanwhile.",
-        asks: &[send("PATCH", "/Users/{edsger}", ACTIVATE), get("/Users/{edsger}")],
+        summary: "Edsger is assigned again. The user keeps its id, whatever happened to its account in \
+                  the app.",
+        requests: &[send("PATCH", "/Users/{edsger}", ACTIVATE), get("/Users/{edsger}")],
     },
     Scene {
         title: "A group is pushed",
-        tale: "Okta makes the group empty, renames it, and adds its members.",
-        asks: &[
+        summary: "Okta creates an empty group, renames it, and adds its members.",
+        requests: &[
             create(
                 "/Groups",
                 r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Compilers","members":[]}"#,
@@ -110,11 +112,11 @@ pub(super) const SCENES: &[Scene] = &[
     },
 ];
 
-pub(super) const FAREWELL: Scene = Scene {
+pub(super) const DISCONNECT: Scene = Scene {
     title: "The customer leaves",
-    tale: "No SCIM message says “we turn the integration off”. An operator disconnects the tenant \
-           first; the wave of active=false that follows switches nobody off.",
-    asks: &[
+    summary: "SCIM has no message for the end of an integration. An operator disconnects the tenant \
+              first; the deactivations that Okta sends then change no account.",
+    requests: &[
         send("PATCH", "/Users/{ada}", DEACTIVATE),
         send("PATCH", "/Users/{grace}", DEACTIVATE),
         send("PATCH", "/Users/{edsger}", DEACTIVATE),

@@ -1,7 +1,8 @@
-//! A folder that is looked at, several times a second.
+//! A watched folder: scanned several times a second, and compared with the scan before.
 //!
-//! It asks the kernel for no events: those end with the folder, are lost where there are many, and
-//! do not come from other machines. A look finds whatever was done, by whichever program.
+//! Kernel events are not used: they end when the folder is replaced, are lost if there are many, and do
+//! not report changes that another machine makes. A scan finds every change. A file is reported when
+//! two scans in a row agree, so that a half-written file is not loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata};
@@ -14,133 +15,134 @@ use anyhow::Context;
 
 use crate::connector::{Limits, LoadError};
 
-/// From one look to the next.
+/// The pause between two scans.
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// A folder, and what is known of its `.wasm` files.
+/// A folder, and the reported states of its `.wasm` files.
 pub(super) struct Folder {
     pub(super) path: PathBuf,
-    /// What the look before saw.
-    before: Look,
-    /// What was told of each file.
-    told: BTreeMap<PathBuf, Seen>,
-    /// Whether it was told that the folder can be looked into.
+    /// The scan before.
+    before: FolderScan,
+    /// The state of each file that was reported last.
+    reported: BTreeMap<PathBuf, EntryState>,
+    /// Whether the folder was last reported as readable.
     open: bool,
 }
 
-/// What has changed since it was told last.
+/// A difference from the reported state.
 #[derive(Debug)]
-pub(super) enum Change {
-    /// A file is new, or another one.
-    Written(Written),
-    /// What stands there cannot be a connector's file.
-    Unfit(PathBuf, String),
-    /// A file is not there any more.
+pub(super) enum FolderChange {
+    /// A file is new, or was changed or replaced.
+    Written(WrittenFile),
+    /// An entry is not a readable file, for this reason.
+    NotAFile(PathBuf, String),
+    /// A file no longer exists.
     Gone(PathBuf),
-    /// The folder cannot be looked into.
+    /// The folder cannot be read, for this reason.
     Closed(String),
-    /// It can be again.
+    /// The folder can be read again.
     Open,
 }
 
-/// A file at rest.
+/// A file that did not change between two scans.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct WrittenFile {
     pub(super) path: PathBuf,
-    pub(super) stamp: Stamp,
+    pub(super) stamp: FileStamp,
 }
 
-/// A file as a look sees it. Whatever is done to it makes it another one.
+/// The identity of a file's content: every change or replacement of the file makes it another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Stamp {
-    /// Seconds and nanoseconds. It comes first: of two files, the later one is greater.
+pub(super) struct FileStamp {
+    /// Seconds and nanoseconds. The first field, so that of two files the later one is greater.
     modified: (i64, i64),
-    /// The same of the file's place and rights.
+    /// The time of the last change of the inode: content, name or permissions.
     changed: (i64, i64),
     size: u64,
     inode: (u64, u64),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Seen {
-    File(Stamp),
-    Unfit(String),
+enum EntryState {
+    File(FileStamp),
+    NotAFile(String),
 }
 
-/// Every file, or why there is none to see.
-type Look = Result<BTreeMap<PathBuf, Seen>, String>;
+/// The state of every file, or why the folder cannot be read.
+type FolderScan = Result<BTreeMap<PathBuf, EntryState>, String>;
 
 impl Folder {
-    /// A folder that is there.
+    /// Opens a folder, which must exist.
     pub(super) fn open(path: PathBuf) -> anyhow::Result<Self> {
         fs::read_dir(&path)
-            .with_context(|| format!("watching {}; it has to be a folder", path.display()))?;
+            .with_context(|| format!("watching {}; it must be a folder", path.display()))?;
         let before = Err(String::new());
-        Ok(Self { path, before, told: BTreeMap::new(), open: true })
+        Ok(Self { path, before, reported: BTreeMap::new(), open: true })
     }
 
-    /// What is there at first; of what is being written just now, nothing.
-    pub(super) async fn first(&mut self) -> Vec<Change> {
-        self.look().await;
-        self.next_look().await
+    /// The files at the start, except those that are being written.
+    pub(super) async fn first(&mut self) -> Vec<FolderChange> {
+        self.scan().await;
+        self.next_scan().await
     }
 
-    /// Waits until something has changed, and rests again.
-    pub(super) async fn changes(&mut self) -> Vec<Change> {
+    /// Waits until files have changed, and are no longer being written.
+    pub(super) async fn changes(&mut self) -> Vec<FolderChange> {
         loop {
-            let changes = self.next_look().await;
+            let changes = self.next_scan().await;
             if !changes.is_empty() {
                 return changes;
             }
         }
     }
 
-    async fn next_look(&mut self) -> Vec<Change> {
+    async fn next_scan(&mut self) -> Vec<FolderChange> {
         tokio::time::sleep(PAUSE).await;
-        self.look().await
+        self.scan().await
     }
 
-    async fn look(&mut self) -> Vec<Change> {
+    async fn scan(&mut self) -> Vec<FolderChange> {
         let path = self.path.clone();
-        let look = tokio::task::spawn_blocking(move || look(&path)).await;
-        self.compared(look.unwrap_or_else(|error| Err(error.to_string())))
+        let scan = tokio::task::spawn_blocking(move || scan(&path)).await;
+        self.changes_in(scan.unwrap_or_else(|error| Err(error.to_string())))
     }
 
-    /// What is to be told: it is alike in two looks, and not as it was told last.
-    fn compared(&mut self, look: Look) -> Vec<Change> {
-        let before = std::mem::replace(&mut self.before, look.clone());
-        match (before, look) {
+    /// The changes to report: they are the same in two scans, and differ from the reported state.
+    fn changes_in(&mut self, scan: FolderScan) -> Vec<FolderChange> {
+        let before = std::mem::replace(&mut self.before, scan.clone());
+        match (before, scan) {
             (Err(_), Err(why)) if self.open => {
                 self.open = false;
-                vec![Change::Closed(why)]
+                vec![FolderChange::Closed(why)]
             }
-            (Ok(before), Ok(look)) => {
-                let again = (!std::mem::replace(&mut self.open, true)).then_some(Change::Open);
-                again.into_iter().chain(self.settled(&before, &look)).collect()
+            (Ok(before), Ok(scan)) => {
+                let reopened =
+                    (!std::mem::replace(&mut self.open, true)).then_some(FolderChange::Open);
+                reopened.into_iter().chain(self.changed_files(&before, &scan)).collect()
             }
             _ => Vec::new(),
         }
     }
 
-    fn settled(
+    fn changed_files(
         &mut self,
-        before: &BTreeMap<PathBuf, Seen>,
-        look: &BTreeMap<PathBuf, Seen>,
-    ) -> Vec<Change> {
-        let paths: BTreeSet<&PathBuf> = look.keys().chain(self.told.keys()).collect();
-        let rests = |path: &&PathBuf| before.get(*path) == look.get(*path);
-        let news = |path: &&PathBuf| self.told.get(*path) != look.get(*path);
-        let paths: Vec<PathBuf> = paths.into_iter().filter(rests).filter(news).cloned().collect();
-        let changes = paths.into_iter().map(|path| match look.get(&path) {
+        before: &BTreeMap<PathBuf, EntryState>,
+        scan: &BTreeMap<PathBuf, EntryState>,
+    ) -> Vec<FolderChange> {
+        let paths: BTreeSet<&PathBuf> = scan.keys().chain(self.reported.keys()).collect();
+        let settled = |path: &&PathBuf| before.get(*path) == scan.get(*path);
+        let new = |path: &&PathBuf| self.reported.get(*path) != scan.get(*path);
+        let paths: Vec<PathBuf> = paths.into_iter().filter(settled).filter(new).cloned().collect();
+        let changes = paths.into_iter().map(|path| match scan.get(&path) {
             None => {
-                self.told.remove(&path);
-                Change::Gone(path)
+                self.reported.remove(&path);
+                FolderChange::Gone(path)
             }
-            Some(seen) => {
-                self.told.insert(path.clone(), seen.clone());
-                match seen.clone() {
-                    Seen::File(stamp) => Change::Written(Written { path, stamp }),
-                    Seen::Unfit(why) => Change::Unfit(path, why),
+            Some(state) => {
+                self.reported.insert(path.clone(), state.clone());
+                match state.clone() {
+                    EntryState::File(stamp) => FolderChange::Written(WrittenFile { path, stamp }),
+                    EntryState::NotAFile(why) => FolderChange::NotAFile(path, why),
                 }
             }
         });
@@ -148,8 +150,9 @@ impl Folder {
     }
 }
 
-impl Written {
-    /// What is in it; nothing if it is being written again, which the next look finds. It blocks.
+impl WrittenFile {
+    /// The file's content; none if the file was changed since the scan, which the next scan finds. It
+    /// blocks.
     pub(super) fn read(&self) -> anyhow::Result<Option<Vec<u8>>> {
         let limit = Limits::default().file;
         let size = usize::try_from(self.stamp.size).unwrap_or(usize::MAX);
@@ -159,11 +162,11 @@ impl Written {
         let mut file = File::open(&self.path)?;
         let mut wasm = Vec::with_capacity(size);
         Read::by_ref(&mut file).take(self.stamp.size).read_to_end(&mut wasm)?;
-        Ok((Stamp::of(&file.metadata()?) == self.stamp).then_some(wasm))
+        Ok((FileStamp::of(&file.metadata()?) == self.stamp).then_some(wasm))
     }
 }
 
-impl Stamp {
+impl FileStamp {
     fn of(file: &Metadata) -> Self {
         Self {
             modified: (file.mtime(), file.mtime_nsec()),
@@ -174,22 +177,23 @@ impl Stamp {
     }
 }
 
-fn look(folder: &Path) -> Look {
+fn scan(folder: &Path) -> FolderScan {
     let entries = fs::read_dir(folder).map_err(|error| error.to_string())?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    Ok(paths.filter(|path| is_wasm(path)).map(|path| (path.clone(), seen(&path))).collect())
+    Ok(paths.filter(|path| is_wasm(path)).map(|path| (path.clone(), state_of(&path))).collect())
 }
 
-/// Links are followed: a link to what a compiler leaves elsewhere is a way of watching it.
-fn seen(path: &Path) -> Seen {
+/// The state of an entry. Links are followed, so that a link to a compiler's output can be watched.
+fn state_of(path: &Path) -> EntryState {
     match fs::metadata(path) {
-        Ok(file) if file.is_file() => Seen::File(Stamp::of(&file)),
-        Ok(_) => Seen::Unfit("it is no file".to_owned()),
-        Err(error) => Seen::Unfit(error.to_string()),
+        Ok(file) if file.is_file() => EntryState::File(FileStamp::of(&file)),
+        Ok(_) => EntryState::NotAFile("it is not a file".to_owned()),
+        Err(error) => EntryState::NotAFile(error.to_string()),
     }
 }
 
-/// Hidden files are what programs write before they rename it.
+/// Whether a path is a `.wasm` file that is not hidden. Programs write hidden files and then rename
+/// them.
 fn is_wasm(path: &Path) -> bool {
     let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     !hidden && path.extension().is_some_and(|it| it == "wasm")

@@ -1,4 +1,4 @@
-//! An app that answers what a test says, byte for byte, and remembers what it was asked.
+//! A scripted app: it sends the bytes that a test gives it, and records the requests.
 
 use std::{
     collections::VecDeque,
@@ -13,32 +13,32 @@ use tokio::{
     time::sleep,
 };
 
-/// What the app does with one request. The last reply stands for all that follow.
+/// The app's reaction to one request. The last reply is used for all further requests.
 #[derive(Clone)]
-pub(super) enum Reply {
+pub(super) enum ScriptedReply {
     /// Sends these bytes, and keeps the connection.
     Bytes(Vec<u8>),
     /// Sends these bytes, and closes the connection.
     Cut(Vec<u8>),
-    /// Says nothing for so long, then closes the connection.
+    /// Sends nothing for this time, then closes the connection.
     Silence(Duration),
 }
 
-/// The app, for as long as the test runs.
-pub(super) struct App {
+/// The app. It runs until the end of the test.
+pub(super) struct ScriptedApp {
     pub(super) base_url: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
-/// A complete answer.
-pub(super) fn answer(status: u16, headers: &str, body: &str) -> Reply {
+/// A complete response.
+pub(super) fn answer(status: u16, headers: &str, body: &str) -> ScriptedReply {
     let length = body.len();
     let text = format!("HTTP/1.1 {status} x\r\n{headers}content-length: {length}\r\n\r\n{body}");
-    Reply::Bytes(text.into_bytes())
+    ScriptedReply::Bytes(text.into_bytes())
 }
 
-impl App {
-    pub(super) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+impl ScriptedApp {
+    pub(super) async fn start(replies: impl IntoIterator<Item = ScriptedReply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::<Mutex<Vec<String>>>::default();
@@ -52,7 +52,7 @@ impl App {
         Self { base_url, requests }
     }
 
-    /// The requests so far: head and body as they came, the head in lower case.
+    /// The requests so far: head and body as received, the head in lower case.
     pub(super) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -60,7 +60,7 @@ impl App {
 
 async fn serve(
     mut stream: TcpStream,
-    replies: Arc<Mutex<VecDeque<Reply>>>,
+    replies: Arc<Mutex<VecDeque<ScriptedReply>>>,
     seen: Arc<Mutex<Vec<String>>>,
 ) -> io::Result<()> {
     while let Some(request) = read(&mut stream).await? {
@@ -70,12 +70,12 @@ async fn serve(
             if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() }
         };
         match reply.expect("a reply is left") {
-            Reply::Bytes(bytes) => stream.write_all(&bytes).await?,
-            Reply::Cut(bytes) => {
+            ScriptedReply::Bytes(bytes) => stream.write_all(&bytes).await?,
+            ScriptedReply::Cut(bytes) => {
                 stream.write_all(&bytes).await?;
                 return stream.shutdown().await;
             }
-            Reply::Silence(time) => {
+            ScriptedReply::Silence(time) => {
                 sleep(time).await;
                 return Ok(());
             }

@@ -1,10 +1,10 @@
-//! What is sent, what is not, and what comes back.
+//! The rules for requests and responses.
 
 use super::*;
 
 #[tokio::test]
-async fn a_request_carries_what_the_host_adds() {
-    let app = App::start([answer(200, "", "")]).await;
+async fn a_request_carries_the_headers_that_the_host_adds() {
+    let app = ScriptedApp::start([answer(200, "", "")]).await;
     let own = json!({"auth": {"bearer": {"value": "hunter2"}}, "headers": {"x-version": "7"}});
     let endpoint = endpoint(&format!("{}/v1/", app.base_url), &own);
     let mut request = with_json(request("POST", "/users/a%40b"), &json!({"name": "Ü"}));
@@ -26,11 +26,11 @@ async fn a_request_carries_what_the_host_adds() {
 }
 
 #[tokio::test]
-async fn an_answer_comes_back_without_what_signs_anybody_in() {
+async fn a_response_comes_back_without_headers_that_authenticate() {
     let headers = "X-Request-Id: 7\r\nSet-Cookie: session=1\r\nX-A: 1\r\nx-a: 2\r\n\
                    WWW-Authenticate: Bearer realm=\"x\"\r\nAuthorization: Bearer y\r\n\
                    X-Api-Key: z\r\nlocation: /users/7\r\n";
-    let app = App::start([answer(418, headers, "short and stout")]).await;
+    let app = ScriptedApp::start([answer(418, headers, "short and stout")]).await;
     let own = json!({"auth": {"header": {"name": "x-api-key", "value": {"value": "hunter2"}}}});
     let performed = perform(&endpoint(&app.base_url, &own), &request("GET", "/")).await;
     let response = performed.response.unwrap();
@@ -42,7 +42,7 @@ async fn an_answer_comes_back_without_what_signs_anybody_in() {
 
 #[tokio::test]
 async fn no_cookie_is_kept() {
-    let app = App::start([answer(200, "Set-Cookie: session=1\r\n", "")]).await;
+    let app = ScriptedApp::start([answer(200, "Set-Cookie: session=1\r\n", "")]).await;
     let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
     for _ in 0..2 {
         let request = request("GET", "/");
@@ -53,16 +53,16 @@ async fn no_cookie_is_kept() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer_and_is_not_followed() {
-    let app = App::start([answer(302, "location: /elsewhere\r\n", "")]).await;
+async fn a_redirect_is_returned_and_not_followed() {
+    let app = ScriptedApp::start([answer(302, "location: /elsewhere\r\n", "")]).await;
     let performed = perform(&endpoint(&app.base_url, &json!({})), &request("GET", "/")).await;
     assert_eq!(performed.response.unwrap().status, 302);
     assert_eq!(app.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn a_private_address_is_refused_unless_it_is_configured() {
-    let app = App::start([answer(200, "", "")]).await;
+async fn a_private_address_is_refused_unless_the_endpoint_allows_it() {
+    let app = ScriptedApp::start([answer(200, "", "")]).await;
     let by_name = app.base_url.replace("127.0.0.1", "localhost");
     for base_url in [&app.base_url, &by_name, &"http://169.254.169.254/latest".to_owned()] {
         let guarded = endpoint(base_url, &json!({"private_addresses": false}));
@@ -77,8 +77,8 @@ async fn a_private_address_is_refused_unless_it_is_configured() {
 }
 
 #[tokio::test]
-async fn what_no_connector_may_ask_for_is_refused_before_anything_is_sent() {
-    let app = App::start([answer(200, "", "")]).await;
+async fn a_request_that_no_connector_may_make_is_refused_before_anything_is_sent() {
+    let app = ScriptedApp::start([answer(200, "", "")]).await;
     let endpoint = endpoint(&app.base_url, &json!({}));
     let header =
         |name: &str| Request { headers: vec![(name.into(), "x".into())], ..request("GET", "/") };
@@ -97,12 +97,12 @@ async fn what_no_connector_may_ask_for_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_password_is_seen_by_the_app_alone() {
-    let app = App::start([answer(200, "", r#"{"password":"correct horse"}"#)]).await;
+async fn only_the_app_receives_a_password() {
+    let app = ScriptedApp::start([answer(200, "", r#"{"password":"correct horse"}"#)]).await;
     let endpoint = endpoint(&app.base_url, &json!({}));
     let request = with_json(request("POST", "/users"), &json!({"password": "stand-in-1"}));
     let before = request.clone();
-    let password = StandIn { stand_in: "stand-in-1".into(), value: Secret::new("correct horse") };
+    let password = Placeholder { text: "stand-in-1".into(), value: Secret::new("correct horse") };
     let delivery = Delivery::new().unwrap();
     let performed = delivery.perform(&endpoint, &request, "op-1", &[password], soon(10)).await;
     assert!(app.requests()[0].ends_with(r#"{"password":"correct horse"}"#));
@@ -110,10 +110,10 @@ async fn a_password_is_seen_by_the_app_alone() {
     assert_eq!(performed.unwrap().response.unwrap().body, br#"{"password":"stand-in-1"}"#);
 }
 
-/// What comes back of an app that repeats a request's secret in a header and in its body.
+/// The header and the body that come back from an app that repeats a request's secret in both.
 async fn echoed(own: Value, echo: &str) -> (String, String) {
     let headers = format!("x-echo: {echo}\r\nretry-after: 99\r\n");
-    let app = App::start([answer(500, &headers, &format!("you sent {echo}"))]).await;
+    let app = ScriptedApp::start([answer(500, &headers, &format!("you sent {echo}"))]).await;
     let performed = perform(&endpoint(&app.base_url, &own), &request("GET", "/")).await;
     let response = performed.response.unwrap();
     let header = response.headers.iter().find(|(name, _)| name == "x-echo").unwrap();
@@ -121,7 +121,7 @@ async fn echoed(own: Value, echo: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn credentials_that_an_app_echoes_do_not_come_back() {
+async fn credentials_that_an_app_repeats_do_not_come_back() {
     let secret = json!({"value": "s3cret/token"});
     let bearer = json!({"auth": {"bearer": secret}});
     let both = |echo: &str| (echo.to_owned(), format!("you sent {echo}"));
@@ -132,13 +132,13 @@ async fn credentials_that_an_app_echoes_do_not_come_back() {
     assert_eq!(echoed(json!({"auth": ssws}), "s3cret-token").await, both("…"));
     let basic = json!({"auth": {"basic": {"user": "me", "password": {"value": "s3cret-token"}}}});
     assert_eq!(echoed(basic, "Basic bWU6czNjcmV0LXRva2Vu").await, both("Basic …"));
-    // A second key is known by its header's name; what is named otherwise may be anything.
+    // A second key is recognised by its header's name; other headers may hold anything.
     let second = json!({"headers": {"x-app-key": "s3cret-token", "x-version": "2026-01-01"}});
     assert_eq!(echoed(second, "s3cret-token, 2026-01-01").await, both("…, 2026-01-01"));
 }
 
 #[tokio::test]
-async fn a_short_secret_is_concealed_where_it_stands_alone() {
+async fn a_short_secret_is_concealed_as_a_whole_value() {
     let own = json!({"auth": {"bearer": {"value": "use"}}});
     let (header, body) = echoed(own.clone(), "use").await;
     assert_eq!((header.as_str(), body.as_str()), ("…", "you sent use"));

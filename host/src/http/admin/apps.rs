@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use serde_json::{Map, Value};
 
-use super::super::answer;
 use super::super::authorization::Operator;
+use super::super::response;
 use super::list::{List, versions_of};
 use super::request::{JsonBody, ListParameters, OptionalBody, Unfiltered};
 use super::{Answered, created, ok};
@@ -151,7 +151,7 @@ pub(super) async fn remove(
     Path(AppPath { app }): Path<AppPath>,
 ) -> Answered {
     host.config.remove_app(&app).await?;
-    Ok(answer::empty())
+    Ok(response::no_content())
 }
 
 /// Promote a connector version.

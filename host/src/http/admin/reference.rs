@@ -14,7 +14,7 @@ use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr};
 
-use super::super::answer;
+use super::super::response;
 use super::described_routes;
 use crate::admin_api::ErrorBody;
 
@@ -71,7 +71,7 @@ pub(super) fn frame() -> utoipa::openapi::OpenApi {
 )]
 pub(super) async fn show() -> Response {
     static TEXT: LazyLock<String> = LazyLock::new(text);
-    let mut response = answer::json(200, TEXT.clone());
+    let mut response = response::json(200, TEXT.clone());
     let json = HeaderValue::from_static("application/json; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response

@@ -10,8 +10,8 @@ use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
-use super::super::answer::Refused;
 use super::super::body::ScimBody;
+use super::super::response::ApiError;
 use crate::admin_api::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::lifecycle::Host;
 use crate::scim::{self, ScimType};
@@ -20,9 +20,9 @@ use crate::scim::{self, ScimType};
 pub(super) struct JsonBody<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<Host>> for JsonBody<T> {
-    type Rejection = Refused;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, host: &Arc<Host>) -> Result<Self, Refused> {
+    async fn from_request(request: Request, host: &Arc<Host>) -> Result<Self, ApiError> {
         let ScimBody(value) = ScimBody::from_request(request, host).await?;
         match serde_json::from_value(value) {
             Ok(body) => Ok(Self(body)),
@@ -35,9 +35,9 @@ impl<T: DeserializeOwned> FromRequest<Arc<Host>> for JsonBody<T> {
 pub(super) struct OptionalBody<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Default> FromRequest<Arc<Host>> for OptionalBody<T> {
-    type Rejection = Refused;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, host: &Arc<Host>) -> Result<Self, Refused> {
+    async fn from_request(request: Request, host: &Arc<Host>) -> Result<Self, ApiError> {
         if request.body().size_hint().exact() == Some(0) {
             return Ok(Self(T::default()));
         }
@@ -62,9 +62,9 @@ pub(super) struct ListParameters<T> {
 pub(super) struct Unfiltered {}
 
 impl<T: DeserializeOwned> FromRequestParts<Arc<Host>> for ListParameters<T> {
-    type Rejection = Refused;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<Host>) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Host>) -> Result<Self, ApiError> {
         let (mut limit, mut cursor) = (None, None);
         let mut rest = form_urlencoded::Serializer::new("/?".to_owned());
         for (name, value) in

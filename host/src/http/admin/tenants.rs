@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::extract::{Path, State};
 
-use super::super::answer;
 use super::super::authorization::Operator;
+use super::super::response;
 use super::disconnect::newest;
 use super::list::{List, versions_of};
 use super::request::{JsonBody, ListParameters};
@@ -142,7 +142,7 @@ pub(super) async fn remove(
     Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
     host.remove_tenant(&tenant).await?;
-    Ok(answer::empty())
+    Ok(response::no_content())
 }
 
 /// Pause a tenant: deprovisioning is held until the tenant is connected again.
@@ -209,7 +209,7 @@ pub(super) async fn protect(
     Path(PersonPath { tenant, id }): Path<PersonPath>,
 ) -> Answered {
     host.operations.protect(&tenant, &id, true).await?;
-    Ok(answer::empty())
+    Ok(response::no_content())
 }
 
 /// Lift the protection of a person's account.
@@ -230,7 +230,7 @@ pub(super) async fn unprotect(
     Path(PersonPath { tenant, id }): Path<PersonPath>,
 ) -> Answered {
     host.operations.protect(&tenant, &id, false).await?;
-    Ok(answer::empty())
+    Ok(response::no_content())
 }
 
 /// The row of a tenant; 404 if there is none.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 
-use super::super::answer;
 use super::super::authorization::Operator;
+use super::super::response;
 use super::list::List;
 use super::request::{JsonBody, ListParameters, Unfiltered};
 use super::tenants::row;
@@ -88,7 +88,7 @@ pub(super) async fn revoke(
     Path(TokenPath { tenant, token }): Path<TokenPath>,
 ) -> Answered {
     host.config.revoke_token(&tenant, &token).await?;
-    Ok(answer::empty())
+    Ok(response::no_content())
 }
 
 fn view(row: CredentialRow) -> TokenView {

@@ -1,17 +1,17 @@
-//! Every way in which an app answers, whatever it is asked.
+//! The responses of an app that fit any request.
 
 use crate::decision::{Response, Unreachable};
-use crate::kit::scenario::Answer;
+use crate::kit::scenario::AppAnswer;
 
-/// The largest body that a connector is given (wit/types.wit).
+/// The largest body that a connector receives, in bytes (wit/types.wit).
 const ENORMOUS: usize = 1024 * 1024;
 
-/// An answer, by the name that it has in the matrix.
+/// A response, and its name in the matrix.
 #[derive(Clone, Debug)]
-pub(super) struct Named {
+pub(super) struct NamedAnswer {
     pub(super) name: &'static str,
-    pub(super) answer: Answer,
-    /// Whether an app in good health would answer so.
+    pub(super) answer: AppAnswer,
+    /// Whether a healthy app could respond so.
     pub(super) plausible: bool,
 }
 
@@ -39,12 +39,12 @@ pub(super) const NAMES: [&str; 20] = [
     "enormous body",
 ];
 
-/// What an app may answer to anything, beside what is plausible.
-pub(super) fn anything() -> Vec<Named> {
-    let named = |name, answer| Named { name, answer, plausible: false };
-    let said = |status: u16, said: &str| {
+/// The responses that an app may give to any request, beside the plausible ones.
+pub(super) fn unexpected() -> Vec<NamedAnswer> {
+    let named = |name, answer| NamedAnswer { name, answer, plausible: false };
+    let message = |status: u16, text: &str| {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        Ok(Response { status, headers, body: format!(r#"{{"message":"{said}"}}"#).into_bytes() })
+        Ok(Response { status, headers, body: format!(r#"{{"message":"{text}"}}"#).into_bytes() })
     };
     let wait = |status| {
         let headers = vec![("retry-after".to_owned(), "9".to_owned())];
@@ -52,18 +52,18 @@ pub(super) fn anything() -> Vec<Named> {
     };
     let body = |body: Vec<u8>| Ok(Response { status: 200, headers: Vec::new(), body });
     vec![
-        named("404", said(404, "there is no such thing")),
-        named("500", said(500, "something broke")),
-        named("409", said(409, "there is one already")),
-        named("403", said(403, "you may not")),
+        named("404", message(404, "there is no such thing")),
+        named("500", message(500, "something broke")),
+        named("409", message(409, "there is one already")),
+        named("403", message(403, "you may not")),
         named("timeout", Err(Unreachable::Timeout)),
         named("429", wait(429)),
         named("503", wait(503)),
         named("connection", Err(Unreachable::Connection)),
-        named("400", said(400, "that makes no sense")),
-        named("422", said(422, "no seats are left")),
-        named("401", said(401, "who are you?")),
-        named("412", said(412, "it has changed meanwhile")),
+        named("400", message(400, "that makes no sense")),
+        named("422", message(422, "no seats are left")),
+        named("401", message(401, "who are you?")),
+        named("412", message(412, "it was changed in the meantime")),
         named("too-large", Err(Unreachable::TooLarge)),
         named("circuit-open", Err(Unreachable::CircuitOpen)),
         named("empty body", body(Vec::new())),
@@ -72,18 +72,18 @@ pub(super) fn anything() -> Vec<Named> {
     ]
 }
 
-/// Whether the app did what it was asked.
-pub(super) fn accepted(answer: &Answer) -> bool {
+/// Whether the app did what was requested.
+pub(super) fn is_success(answer: &AppAnswer) -> bool {
     matches!(answer, Ok(response) if (200..300).contains(&response.status))
 }
 
-/// Whether what was asked about is not there, which is what a leaver wants.
-pub(super) fn gone(answer: &Answer) -> bool {
+/// Whether the requested object does not exist, which is a success for a leaver.
+pub(super) fn is_gone(answer: &AppAnswer) -> bool {
     matches!(answer, Ok(response) if matches!(response.status, 404 | 410))
 }
 
-/// Whether the app may say something else in a while.
-pub(super) fn passing(answer: &Answer) -> bool {
+/// Whether the app may respond differently to a retry.
+pub(super) fn is_temporary(answer: &AppAnswer) -> bool {
     match answer {
         Ok(response) => matches!(response.status, 429 | 500 | 503),
         Err(why) => *why != Unreachable::TooLarge,

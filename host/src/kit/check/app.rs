@@ -1,17 +1,17 @@
-//! An app of which nothing is known but what it is asked: it repeats what it is told, has an id for
-//! everything, and a list under every name that could be meant.
+//! A guessed app, for connectors whose app is not known: it returns the values that it was sent, an
+//! id under every usual name, and a list under every name that could be meant.
 
 use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use super::answers::Named;
+use super::answers::NamedAnswer;
 use super::case::{ADDRESS, GROUP};
 use crate::connector::Manifest;
 use crate::decision::{Exchange, Request, Response};
 
-/// Names under which apps keep ids.
+/// Names that apps use for ids.
 const IDS: [&str; 11] = [
     "_id",
     "accountId",
@@ -25,7 +25,7 @@ const IDS: [&str; 11] = [
     "user_id",
     "uuid",
 ];
-/// Names under which apps keep lists.
+/// Names that apps use for lists.
 const LISTS: [&str; 15] = [
     "Resources",
     "accounts",
@@ -44,22 +44,22 @@ const LISTS: [&str; 15] = [
     "values",
 ];
 
-/// What an app remembers of an event that it was told about already.
-pub(super) struct Told {
-    /// The paths of what was made.
+/// What the app remembers when the same event is sent again.
+pub(super) struct RememberedEvent {
+    /// The paths of the objects that were created.
     pub(super) made: Vec<String>,
-    /// The id that was given.
+    /// The id of the account.
     pub(super) id: String,
 }
 
-/// What the app is guessed to be like.
-pub(super) struct App {
+/// The names that the app is guessed to use.
+pub(super) struct GuessedApp {
     ids: BTreeSet<String>,
     lists: BTreeSet<String>,
 }
 
-impl App {
-    /// The words that a connector's settings have by default are the app's.
+impl GuessedApp {
+    /// Adds the defaults in the connector's settings, which are often names in the app.
     pub(super) fn of(manifest: &Manifest) -> Self {
         let mut words = BTreeSet::new();
         harvest(&manifest.settings, &mut words);
@@ -74,14 +74,14 @@ impl App {
         }
     }
 
-    /// What an app in good health may answer, the likeliest first.
+    /// The responses that a healthy app may give, the likeliest first.
     pub(super) fn plausible(
         &self,
         request: &Request,
         before: &[Exchange],
-        told: Option<&Told>,
-    ) -> Vec<Named> {
-        let reply = |name: &'static str, status, body: Option<Value>| Named {
+        remembered: Option<&RememberedEvent>,
+    ) -> Vec<NamedAnswer> {
+        let reply = |name: &'static str, status, body: Option<Value>| NamedAnswer {
             name,
             answer: Ok(Response {
                 status,
@@ -96,7 +96,8 @@ impl App {
         let made = before.iter().filter(|it| it.request.method == "POST").count();
         match request.method.as_str() {
             "GET" | "HEAD" => {
-                let found = self.thing(request, told.map_or("found-1", |told| &told.id));
+                let found =
+                    self.thing(request, remembered.map_or("found-1", |remembered| &remembered.id));
                 let id = last_segment(request);
                 let mut answers = vec![
                     reply("200", 200, Some(self.answer(request, &id, &[]))),
@@ -108,15 +109,16 @@ impl App {
                     reply("200", 200, Some(json!([]))),
                     reply("200", 200, Some(json!([found]))),
                 ];
-                if told.is_some() {
+                if remembered.is_some() {
                     answers.swap(0, 1);
                 }
                 answers
             }
             "POST" => {
-                let id = format!("new-{}-{}", if told.is_some() { 2 } else { 1 }, made + 1);
+                let id = format!("new-{}-{}", if remembered.is_some() { 2 } else { 1 }, made + 1);
                 let whole = self.answer(request, &id, &[]);
-                let twice = told.is_some_and(|told| told.made.contains(&request.path));
+                let twice =
+                    remembered.is_some_and(|remembered| remembered.made.contains(&request.path));
                 let conflict = twice.then(|| reply("409", 409, None));
                 let answers = [
                     reply("201", 201, Some(whole.clone())),
@@ -137,7 +139,7 @@ impl App {
         }
     }
 
-    /// A whole answer: the thing itself, and lists of what was looked for.
+    /// A complete body: the object itself, and lists of the found objects.
     fn answer(&self, request: &Request, id: &str, found: &[Value]) -> Value {
         let mut answer = Map::new();
         for name in self.lists.iter().map(String::as_str).chain(request.path.split('/')) {
@@ -151,7 +153,7 @@ impl App {
         Value::Object(answer)
     }
 
-    /// One thing: what the request says of it, and what things have.
+    /// One object: the values in the request, and the usual attributes.
     fn thing(&self, request: &Request, id: &str) -> Value {
         let mut thing = Map::new();
         for name in ["email", "mail", "login", "userName", "username"] {
@@ -164,9 +166,9 @@ impl App {
             thing.insert(name.to_owned(), "active".into());
         }
         thing.insert("active".to_owned(), true.into());
-        let said = request.body.as_deref().and_then(|body| serde_json::from_slice(body).ok());
-        if let Some(Value::Object(said)) = said {
-            thing.extend(said);
+        let sent = request.body.as_deref().and_then(|body| serde_json::from_slice(body).ok());
+        if let Some(Value::Object(sent)) = sent {
+            thing.extend(sent);
         }
         thing.extend(request.query.iter().map(|(name, value)| (name.clone(), json!(value))));
         thing.extend(self.ids.iter().map(|name| (name.clone(), json!(id))));

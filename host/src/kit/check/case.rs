@@ -1,4 +1,4 @@
-//! The cases: every event on every starting state.
+//! The cases: each event on each starting state.
 
 use std::sync::Arc;
 
@@ -7,34 +7,34 @@ use serde_json::{Map, Value, json};
 use super::explore::Explorer;
 use crate::connector::{Manifest, MembershipModel};
 use crate::decision::{Account, Context, Event, EventKind, Member, Membership};
-use crate::kit::person::{self, Happened, Registry};
+use crate::kit::event_input::{self, EventInput, ResourceReader};
 use crate::scim::Resource;
 
-/// Whom everything happens to.
+/// The address of the user in every case.
 pub(super) const ADDRESS: &str = "ann@example.com";
-/// The group that she is in.
+/// The group in every case.
 pub(super) const GROUP: &str = "Engineers";
-/// How many people may join or leave a group with one event (wit/types.wit).
+/// The most people who may join or leave a group with one event (wit/types.wit).
 const MANY: usize = 100;
 
-/// Where somebody starts.
+/// The state of the person or group before the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Start {
-    /// The app does not know them.
+pub enum StartState {
+    /// There is no account.
     None,
-    /// They have an account, and are in.
+    /// The account is an active member.
     Active,
-    /// They have an account, and cannot sign in.
+    /// The account is suspended: it cannot sign in.
     Suspended,
-    /// They have an account, and are out.
+    /// The account exists, and is not a member.
     Absent,
 }
 
-impl Start {
-    /// All of them.
+impl StartState {
+    /// All states.
     pub const ALL: [Self; 4] = [Self::None, Self::Active, Self::Suspended, Self::Absent];
 
-    /// What heads its column.
+    /// The state's column heading.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "no account",
@@ -44,7 +44,7 @@ impl Start {
         }
     }
 
-    /// The same in a sentence.
+    /// The state as a part of a sentence.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::None => "without an account",
@@ -54,7 +54,7 @@ impl Start {
         }
     }
 
-    /// The state as the app has it.
+    /// The membership in the app.
     pub(super) fn membership(self) -> Membership {
         match self {
             Self::Active => Membership::Active,
@@ -68,27 +68,28 @@ impl Start {
 pub(super) struct Case {
     pub(super) context: Arc<Context>,
     pub(super) event: Arc<Event>,
-    /// What is special about it; mostly nothing.
+    /// What distinguishes the case from others of its event; mostly nothing.
     pub(super) variant: &'static str,
-    pub(super) start: Start,
+    pub(super) start: StartState,
     /// Whether the user is active after the event.
     pub(super) active: bool,
-    /// Whether every answer is tried, and everything twice. Otherwise the way to the end will do.
+    /// Whether every response is tried, and everything twice. Otherwise only the way to an outcome
+    /// is.
     pub(super) deep: bool,
 }
 
-/// What cases are made of.
+/// What the cases are made of.
 pub(super) struct Cases<'a> {
     manifest: &'a Manifest,
     settings: String,
-    registry: Registry,
-    people: Vec<(Start, Option<Account>)>,
-    groups: Vec<(Start, Option<Account>)>,
+    registry: ResourceReader,
+    people: Vec<(StartState, Option<Account>)>,
+    groups: Vec<(StartState, Option<Account>)>,
 }
 
-/// An event about to happen.
+/// A case of a person's event.
 #[derive(Clone, Copy)]
-struct About {
+struct PersonCase {
     kind: EventKind,
     variant: &'static str,
     active: bool,
@@ -96,7 +97,8 @@ struct About {
 }
 
 impl<'a> Cases<'a> {
-    /// The connector makes the accounts that it starts from, as far as it can be brought to.
+    /// Lets the connector make the accounts that the cases start from. If it cannot, they are made
+    /// up.
     pub(super) async fn new(
         explorer: &Explorer<'_>,
         manifest: &'a Manifest,
@@ -105,14 +107,14 @@ impl<'a> Cases<'a> {
         let mut cases = Self {
             manifest,
             settings: Value::Object(settings.clone()).to_string(),
-            registry: Registry::of(manifest),
-            people: vec![(Start::None, None)],
-            groups: vec![(Start::None, None)],
+            registry: ResourceReader::of(manifest),
+            people: vec![(StartState::None, None)],
+            groups: vec![(StartState::None, None)],
         };
-        let known = cases.reached(explorer, EventKind::Create, &(Start::None, None)).await;
+        let known = cases.reached(explorer, EventKind::Create, &(StartState::None, None)).await;
         let active = known.unwrap_or_else(|| account("account-1"));
         let active = being(active, Membership::Active);
-        let start = (Start::Active, Some(active.clone()));
+        let start = (StartState::Active, Some(active.clone()));
         let left = cases.reached(explorer, EventKind::Deactivate, &start).await;
         let gone = cases.reached(explorer, EventKind::Delete, &start).await;
         let out = |membership| {
@@ -120,33 +122,36 @@ impl<'a> Cases<'a> {
             let own = left.iter().chain(&gone).find(like).cloned();
             own.unwrap_or_else(|| being(active.clone(), membership))
         };
-        cases.people.push((Start::Active, Some(active.clone())));
+        cases.people.push((StartState::Active, Some(active.clone())));
         if manifest.membership == MembershipModel::ThreeState {
-            cases.people.push((Start::Suspended, Some(out(Membership::Suspended))));
+            cases.people.push((StartState::Suspended, Some(out(Membership::Suspended))));
         }
-        cases.people.push((Start::Absent, Some(out(Membership::Absent))));
-        let team = cases.reached(explorer, EventKind::GroupCreate, &(Start::None, None)).await;
+        cases.people.push((StartState::Absent, Some(out(Membership::Absent))));
+        let team = cases.reached(explorer, EventKind::GroupCreate, &(StartState::None, None)).await;
         let team = being(team.unwrap_or_else(|| account("group-1")), Membership::Active);
-        cases.groups.push((Start::Active, Some(team)));
+        cases.groups.push((StartState::Active, Some(team)));
         cases
     }
 
-    /// The account that a connector leaves where everything goes well.
+    /// The account that the connector reaches if the app accepts every request.
     async fn reached(
         &self,
         explorer: &Explorer<'_>,
         kind: EventKind,
-        start: &(Start, Option<Account>),
+        start: &(StartState, Option<Account>),
     ) -> Option<Account> {
-        let case = match person::of_group(kind) {
+        let case = match event_input::is_group_event(kind) {
             true => self.group(kind, start, ""),
-            false => self.person(About { kind, variant: "", active: true, elsewhere: 0 }, start),
+            false => {
+                self.person(PersonCase { kind, variant: "", active: true, elsewhere: 0 }, start)
+            }
         };
         explorer.reach(&case).await?.account
     }
 
     pub(super) fn all(&self) -> Vec<Case> {
-        let about = |kind, variant, active, elsewhere| About { kind, variant, active, elsewhere };
+        let about =
+            |kind, variant, active, elsewhere| PersonCase { kind, variant, active, elsewhere };
         let people = [
             about(EventKind::Create, "", true, 0),
             about(EventKind::Create, "not active", false, 0),
@@ -175,8 +180,8 @@ impl<'a> Cases<'a> {
         all
     }
 
-    fn person(&self, about: About, start: &(Start, Option<Account>)) -> Case {
-        let About { kind, variant, elsewhere, .. } = about;
+    fn person(&self, about: PersonCase, start: &(StartState, Option<Account>)) -> Case {
+        let PersonCase { kind, variant, elsewhere, .. } = about;
         let active = match kind {
             EventKind::Activate => true,
             EventKind::Deactivate => false,
@@ -190,7 +195,7 @@ impl<'a> Cases<'a> {
             _ => Some(self.user(active, "Lead")),
         };
         let sets = matches!(kind, EventKind::Create | EventKind::Password);
-        let event = person::event(Happened {
+        let event = event_input::event(EventInput {
             kind,
             before: before.as_ref(),
             after: &after,
@@ -205,7 +210,7 @@ impl<'a> Cases<'a> {
     fn group(
         &self,
         kind: EventKind,
-        start: &(Start, Option<Account>),
+        start: &(StartState, Option<Account>),
         variant: &'static str,
     ) -> Case {
         let large = !variant.is_empty();
@@ -228,7 +233,7 @@ impl<'a> Cases<'a> {
             _ => Default::default(),
         };
         let (before_ref, after_ref) = (before.as_ref(), &after);
-        let event = person::event(Happened {
+        let event = event_input::event(EventInput {
             kind,
             before: before_ref,
             after: after_ref,
@@ -244,7 +249,7 @@ impl<'a> Cases<'a> {
         &self,
         event: Event,
         before: Option<Resource>,
-        start: &(Start, Option<Account>),
+        start: &(StartState, Option<Account>),
         variant: &'static str,
         active: bool,
         elsewhere: u32,
@@ -279,14 +284,14 @@ impl<'a> Cases<'a> {
     fn resource(&self, group: bool, attributes: &Value) -> Resource {
         let attributes = attributes.as_object().cloned().unwrap_or_default();
         let id = if group { "scim-g" } else { "scim-1" };
-        // What a schema of the connector's own requires is not guessed.
+        // A connector's schema may require attributes that the kit does not know.
         self.registry.resource(group, &attributes).unwrap_or_else(|_| {
             let text = Value::Object(attributes).to_string();
             Resource::from_json(&text).unwrap_or_default().with_id(id)
         })
     }
 
-    /// Somebody who is in, somebody whom the app does not know, and somebody who is out.
+    /// A member of the app, a person without an account, and one whose account is not a member.
     fn members(&self) -> Vec<Member> {
         let known = |start| self.people.iter().find(|it| it.0 == start).and_then(|it| it.1.clone());
         let named = |name: &str, account| Member {
@@ -295,20 +300,20 @@ impl<'a> Cases<'a> {
             account,
         };
         vec![
-            named("ann", known(Start::Active)),
+            named("ann", known(StartState::Active)),
             named("bob", None),
-            named("cid", known(Start::Absent)),
+            named("cid", known(StartState::Absent)),
         ]
     }
 }
 
-/// As many members as one event can have.
-fn many(what: &str) -> Vec<Member> {
+/// The most members that one event can have.
+fn many(prefix: &str) -> Vec<Member> {
     (0..MANY)
         .map(|n| Member {
-            id: format!("scim-{what}-{n}"),
-            name: format!("{what}-{n}@example.com"),
-            account: Some(account(&format!("{what}-{n}"))),
+            id: format!("scim-{prefix}-{n}"),
+            name: format!("{prefix}-{n}@example.com"),
+            account: Some(account(&format!("{prefix}-{n}"))),
         })
         .collect()
 }
@@ -317,7 +322,7 @@ fn account(id: &str) -> Account {
     Account { id: id.to_owned(), membership: Membership::Active, data: "{}".to_owned() }
 }
 
-/// The same account in this state.
+/// The account with this membership.
 fn being(account: Account, membership: Membership) -> Account {
     Account { membership, ..account }
 }

@@ -1,68 +1,68 @@
-//! Walks through a case: first where everything goes well, then with one answer that does not, then
-//! with two, until as many decisions were asked for as may be.
+//! Exploring a case: first with plausible responses only, then with one other response, then with
+//! two, up to a number of decisions.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::answers::{self, Named};
-use super::app::{App, Told};
+use super::answers::{self, NamedAnswer};
+use super::app::{GuessedApp, RememberedEvent};
 use super::case::Case;
-use super::finding::{Kind, Right, Seen};
-use super::matrix::Decision;
-use super::{listed, verdict};
+use super::finding::{CorrectResult, FindingKind, Observation};
+use super::matrix::DecisionKind;
+use super::{contract, listed};
 use crate::connector::{Connector, Decided, Failure, Question, Runtime};
 use crate::decision::{Context, Exchange, Outcome, Refusal, Request, Step};
-use crate::kit::expectation::word;
-use crate::kit::rules::{self, Broken};
+use crate::kit::expectation::interface_word;
+use crate::kit::rules::{self, BrokenRule};
 use crate::kit::transcript;
 use crate::limits::AppLimits;
 
-/// Decisions that the way to an outcome may take, where the app does as it is told.
-const WAY: usize = 600;
-/// The same after an answer that is out of the way.
-const WAY_BACK: usize = 24;
-/// After so many failures that take their time, a case is left alone.
-const PATIENCE: usize = 3;
+/// The most decisions to an outcome with plausible responses.
+const DECISIONS_TO_OUTCOME: usize = 600;
+/// The most decisions to an outcome after another response.
+const DECISIONS_AFTER_DETOUR: usize = 24;
+/// The slow failures after which a case is abandoned.
+const SLOW_FAILURES: usize = 3;
 
-/// What is tried, and with what.
+/// The connector, its limits, and the app.
 pub(super) struct Explorer<'a> {
     pub(super) runtime: &'a Runtime,
     pub(super) limits: AppLimits,
     pub(super) connector: &'a Arc<Connector>,
-    pub(super) app: &'a App,
+    pub(super) app: &'a GuessedApp,
     pub(super) decisions: usize,
 }
 
-/// What came of a case.
-pub(super) struct Explored {
-    pub(super) seen: Vec<Seen>,
-    /// The state reached where everything goes well.
+/// The result of a case.
+pub(super) struct CaseResult {
+    pub(super) observations: Vec<Observation>,
+    /// The state reached with plausible responses.
     pub(super) row: String,
-    /// What each answer led to.
-    pub(super) tried: Vec<(&'static str, Decision)>,
+    /// The kind of decision after each response.
+    pub(super) tried: Vec<(&'static str, DecisionKind)>,
     pub(super) asked: usize,
 }
 
-/// Requests, and what they were answered.
+/// A sequence of requests and responses.
 #[derive(Clone, Default)]
-pub(super) struct Path {
+pub(super) struct CasePath {
     pub(super) exchanges: Vec<Exchange>,
     pub(super) names: Vec<&'static str>,
-    /// Whether the app does as it is told all along.
+    /// Whether each response is plausible.
     pub(super) plausible: Vec<bool>,
 }
 
-/// How a path ended.
-pub(super) type End = Result<Result<Outcome, Refusal>, Failure>;
+/// The ending of a path.
+pub(super) type PathEnd = Result<Result<Outcome, Refusal>, Failure>;
 
-impl Path {
+impl CasePath {
     fn truncate(&mut self, calls: usize) {
         self.exchanges.truncate(calls);
         self.names.truncate(calls);
         self.plausible.truncate(calls);
     }
 
-    fn push(&mut self, request: Request, named: Named) {
+    fn push(&mut self, request: Request, named: NamedAnswer) {
         self.exchanges.push(Exchange { request, response: named.answer });
         self.names.push(named.name);
         self.plausible.push(named.plausible);
@@ -70,77 +70,81 @@ impl Path {
 }
 
 impl Explorer<'_> {
-    /// Where the connector gets with a case where everything goes well.
+    /// The outcome that the connector reaches with plausible responses.
     pub(super) async fn reach(&self, case: &Case) -> Option<Outcome> {
-        match Walk::of(self, case).settle(Path::default(), WAY).await? {
+        match CaseWalk::of(self, case).settle(CasePath::default(), DECISIONS_TO_OUTCOME).await? {
             (_, Ok(Ok(outcome))) => Some(outcome),
             _ => None,
         }
     }
 
-    pub(super) async fn explore(&self, case: &Case) -> Explored {
-        let mut walk = Walk::of(self, case);
+    pub(super) async fn explore(&self, case: &Case) -> CaseResult {
+        let mut walk = CaseWalk::of(self, case);
         let listed = listed(&self.connector.manifest, case);
-        let happy = walk.settle(Path::default(), WAY).await;
+        let happy = walk.settle(CasePath::default(), DECISIONS_TO_OUTCOME).await;
         let row = happy.as_ref().map_or_else(|| "?".to_owned(), |(_, end)| reached(end));
         if let Some((path, end)) = happy {
-            walk.judge_way(&path, &end);
+            walk.check_reachable(&path, &end);
             if listed && case.deep {
-                walk.stray(path.clone()).await;
+                walk.try_other_answers(path.clone()).await;
                 if let Ok(Ok(outcome)) = &end {
-                    walk.again(&path, outcome).await;
+                    walk.repeat_event(&path, outcome).await;
                 }
             }
         }
         if !listed {
-            walk.seen = unlisted(case, &row, walk.seen);
+            walk.observations = unlisted(case, &row, walk.observations);
         }
-        Explored { seen: walk.seen, row, tried: walk.tried, asked: walk.asked }
+        CaseResult { observations: walk.observations, row, tried: walk.tried, asked: walk.asked }
     }
 }
 
-/// A walk through a case.
-struct Walk<'a> {
+/// The exploration of one case.
+struct CaseWalk<'a> {
     explorer: &'a Explorer<'a>,
     case: &'a Case,
     context: Arc<Context>,
-    /// What the app remembers, where the case is told anew.
-    told: Option<Told>,
-    seen: Vec<Seen>,
-    tried: Vec<(&'static str, Decision)>,
+    /// What the app remembers, when the event is sent again.
+    remembered: Option<RememberedEvent>,
+    observations: Vec<Observation>,
+    tried: Vec<(&'static str, DecisionKind)>,
     asked: usize,
-    tiring: usize,
+    slow_failures: usize,
     stopped: bool,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> CaseWalk<'a> {
     fn of(explorer: &'a Explorer<'a>, case: &'a Case) -> Self {
         Self {
             explorer,
             case,
             context: Arc::clone(&case.context),
-            told: None,
-            seen: Vec::new(),
+            remembered: None,
+            observations: Vec::new(),
             tried: Vec::new(),
             asked: 0,
-            tiring: 0,
+            slow_failures: 0,
             stopped: false,
         }
     }
 
-    /// Goes on with plausible answers until there is an outcome; where none leads to one, the first
-    /// end that was come to.
-    async fn settle(&mut self, mut path: Path, mut decisions: usize) -> Option<(Path, End)> {
-        let mut pending: Vec<(usize, Request, Named)> = Vec::new();
-        let mut first: Option<(Path, End)> = None;
+    /// Continues with plausible responses until there is an outcome. If none of them leads to one,
+    /// returns the first ending.
+    async fn settle(
+        &mut self,
+        mut path: CasePath,
+        mut decisions: usize,
+    ) -> Option<(CasePath, PathEnd)> {
+        let mut pending: Vec<(usize, Request, NamedAnswer)> = Vec::new();
+        let mut first: Option<(CasePath, PathEnd)> = None;
         while decisions > 0 && !self.stopped {
             decisions -= 1;
             let end = match self.ask(&path).await {
                 Ok(Ok(Step::Call(request)))
                     if path.exchanges.len() < self.explorer.limits.calls =>
                 {
-                    let (app, told) = (self.explorer.app, self.told.as_ref());
-                    let answers = app.plausible(&request, &path.exchanges, told);
+                    let (app, remembered) = (self.explorer.app, self.remembered.as_ref());
+                    let answers = app.plausible(&request, &path.exchanges, remembered);
                     let options = answers.into_iter().rev();
                     pending.extend(
                         options.map(|named| (path.exchanges.len(), request.clone(), named)),
@@ -149,9 +153,9 @@ impl<'a> Walk<'a> {
                 }
                 Ok(Ok(Step::Call(_))) => {
                     let calls = self.explorer.limits.calls;
-                    let what =
-                        format!("it makes more than the {calls} calls that an operation may");
-                    self.see(Kind::Calls, what, &path, None);
+                    let sentence =
+                        format!("it makes more than {calls} calls, the limit for an operation");
+                    self.observe(FindingKind::Calls, sentence, &path, None);
                     self.stopped = true;
                     None
                 }
@@ -160,7 +164,7 @@ impl<'a> Walk<'a> {
                 Err(failure) => Some(Err(failure)),
             };
             if let Some(end) = end {
-                self.judge(&path, &end);
+                self.check_contract(&path, &end);
                 if matches!(end, Ok(Ok(_))) {
                     return Some((path, end));
                 }
@@ -173,14 +177,14 @@ impl<'a> Walk<'a> {
         first
     }
 
-    /// Answers otherwise: at each call of a path in each way, then at what comes after that.
-    async fn stray(&mut self, happy: Path) {
+    /// Tries other responses: each kind at each request of a path, then at the requests after that.
+    async fn try_other_answers(&mut self, happy: CasePath) {
         let mut queue = VecDeque::from([(happy, 0)]);
         while let Some((path, from)) = queue.pop_front() {
             for at in from..path.exchanges.len() {
                 let request = &path.exchanges[at].request;
                 let plausible = self.explorer.app.plausible(request, &path.exchanges[..at], None);
-                for named in answers::anything().into_iter().chain(plausible) {
+                for named in answers::unexpected().into_iter().chain(plausible) {
                     if self.stopped || self.asked >= self.explorer.decisions {
                         return;
                     }
@@ -190,7 +194,7 @@ impl<'a> Walk<'a> {
                     let mut other = path.clone();
                     other.truncate(at);
                     other.push(request.clone(), named);
-                    if let Some((ended, _)) = self.settle(other, WAY_BACK).await {
+                    if let Some((ended, _)) = self.settle(other, DECISIONS_AFTER_DETOUR).await {
                         queue.push_back((ended, at + 1));
                     }
                 }
@@ -198,8 +202,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Tells the same event again, with the account that came of it.
-    async fn again(&mut self, way: &Path, first: &Outcome) {
+    /// Sends the same event again, with the account of the first outcome.
+    async fn repeat_event(&mut self, way: &CasePath, first: &Outcome) {
         let mut context = (*self.case.context).clone();
         context.operation = "operation-2".to_owned();
         context.account.clone_from(&first.account);
@@ -209,37 +213,41 @@ impl<'a> Walk<'a> {
         self.context = Arc::new(context);
         self.stopped = false;
         let made = way.exchanges.iter().filter(|it| it.request.method == "POST");
-        self.told = Some(Told {
+        self.remembered = Some(RememberedEvent {
             made: made.map(|it| it.request.path.clone()).collect(),
             id: first.account.as_ref().map_or_else(|| "found-1".to_owned(), |it| it.id.clone()),
         });
-        let Some((path, end)) = self.settle(Path::default(), WAY).await else { return };
+        let Some((path, end)) = self.settle(CasePath::default(), DECISIONS_TO_OUTCOME).await else {
+            return;
+        };
         match end {
             Ok(Ok(second)) => {
                 let (one, other) = (first.account.as_ref(), second.account.as_ref());
                 if let (Some(one), Some(other)) = (one, other)
                     && one.id != other.id
                 {
-                    let what = format!(
-                        "told the same again, with the account {:?} that it made, it makes another \
-                         one, {:?}",
+                    let sentence = format!(
+                        "when the same event is sent again, with the account {:?} that it made, it \
+                         makes another one, {:?}",
                         one.id, other.id
                     );
-                    let right = Right::Account(one.id.clone());
-                    self.see(Kind::SecondAccount, what, &path, Some(right));
+                    let right = CorrectResult::Account(one.id.clone());
+                    self.observe(FindingKind::SecondAccount, sentence, &path, Some(right));
                 }
             }
             Ok(Err(refusal)) => {
                 let kind = transcript::refusal(&refusal).0;
-                let what = format!("told the same again, after it was done, it refuses: {kind}");
-                self.see(Kind::NotAgain, what, &path, None);
+                let sentence = format!(
+                    "when the same event is sent again, after it was done, it refuses: {kind}"
+                );
+                self.observe(FindingKind::NotAgain, sentence, &path, None);
             }
             Err(_) => {}
         }
     }
 
-    /// Asks twice: the host asks again after a crash, and replays what was recorded.
-    async fn ask(&mut self, path: &Path) -> Result<Result<Step, Refusal>, Failure> {
+    /// Asks twice: the host asks again after a crash, and in a replay.
+    async fn ask(&mut self, path: &CasePath) -> Result<Result<Step, Refusal>, Failure> {
         let question = Question {
             context: Arc::clone(&self.context),
             event: Arc::clone(&self.case.event),
@@ -248,22 +256,22 @@ impl<'a> Walk<'a> {
         let Explorer { runtime, connector, limits, .. } = self.explorer;
         let decided = runtime.decide(connector, question.clone(), limits.decision).await;
         self.asked += 1;
-        let tiring = matches!(decided.answer, Err(Failure::Deadline | Failure::Memory));
-        if self.case.deep && !tiring {
+        let is_slow = matches!(decided.answer, Err(Failure::Deadline | Failure::Memory));
+        if self.case.deep && !is_slow {
             let again = runtime.decide(connector, question, limits.decision).await;
             self.asked += 1;
             if again.answer != decided.answer {
-                let what = "asked again with the same context, event and answers, it decides \
-                            otherwise";
-                self.see(Kind::Undetermined, what.to_owned(), path, None);
+                let sentence = "asked again with the same context, event and answers, it decides \
+                            differently";
+                self.observe(FindingKind::Undetermined, sentence.to_owned(), path, None);
             }
         }
         self.note(path, &decided);
         decided.answer
     }
 
-    /// Takes down what is to be seen in any decision.
-    fn note(&mut self, path: &Path, decided: &Decided) {
+    /// Records the observations that are possible for any decision.
+    fn note(&mut self, path: &CasePath, decided: &Decided) {
         if let Some(name) = path.names.last() {
             self.tried.push((name, kind_of(&decided.answer)));
         }
@@ -271,109 +279,123 @@ impl<'a> Walk<'a> {
             Ok(answer) => {
                 for broken in rules::broken(answer, &decided.log) {
                     let kind = match broken {
-                        Broken::Request(_) => Kind::Request,
-                        Broken::Secret(_) => Kind::Secret,
-                        Broken::Note => Kind::Note,
+                        BrokenRule::Request(_) => FindingKind::Request,
+                        BrokenRule::Secret(_) => FindingKind::Secret,
+                        BrokenRule::Note => FindingKind::Note,
                     };
-                    self.see(kind, broken.to_string(), path, None);
+                    self.observe(kind, broken.to_string(), path, None);
                 }
             }
             Err(failure) => {
-                let (kind, tiring) = kind_of_failure(failure);
-                self.tiring += usize::from(tiring);
-                self.stopped |= self.tiring >= PATIENCE;
-                self.see(kind, failure.to_string(), path, None);
+                let (kind, is_slow) = kind_of_failure(failure);
+                self.slow_failures += usize::from(is_slow);
+                self.stopped |= self.slow_failures >= SLOW_FAILURES;
+                self.observe(kind, failure.to_string(), path, None);
             }
         }
     }
 
-    /// Holds an end against what was promised. What is told anew is compared with the first time.
-    fn judge(&mut self, path: &Path, end: &End) {
-        if self.told.is_some() {
+    /// Compares an ending with the contract. When the event is sent again, it is compared with the
+    /// first outcome instead.
+    fn check_contract(&mut self, path: &CasePath, end: &PathEnd) {
+        if self.remembered.is_some() {
             return;
         }
         if let Ok(end) = end {
             let manifest = &self.explorer.connector.manifest;
-            self.seen.extend(verdict::of(manifest, self.case, path, end));
+            self.observations.extend(contract::violations(manifest, self.case, path, end));
         }
     }
 
-    /// Where not even an app that does as it is told leads to an outcome, somebody should look.
-    fn judge_way(&mut self, path: &Path, end: &End) {
+    /// A remark, if plausible responses lead to no outcome.
+    fn check_reachable(&mut self, path: &CasePath, end: &PathEnd) {
         if let Ok(Err(refusal)) = end
             && !path.exchanges.is_empty()
         {
             let (kind, text) = transcript::refusal(refusal);
             let text = text.map(|text| format!(": {text}")).unwrap_or_default();
-            let what = format!(
-                "no answer that the kit can make up leads to an outcome; with those of the example \
+            let sentence = format!(
+                "no plausible answer of an app leads to an outcome; with the answers of the example \
                  it refuses: {kind}{text}"
             );
-            self.see(Kind::NoWay, what, path, None);
+            self.observe(FindingKind::NoWay, sentence, path, None);
         }
     }
 
-    fn see(&mut self, kind: Kind, sentence: String, path: &Path, right: Option<Right>) {
-        let context = self.told.as_ref().map(|_| (*self.context).clone());
+    fn observe(
+        &mut self,
+        kind: FindingKind,
+        sentence: String,
+        path: &CasePath,
+        right: Option<CorrectResult>,
+    ) {
+        let context = self.remembered.as_ref().map(|_| (*self.context).clone());
         let (exchanges, answers) = (path.exchanges.clone(), path.names.clone());
-        self.seen.push(Seen { kind, sentence, context, exchanges, answers, right });
+        self.observations.push(Observation { kind, sentence, context, exchanges, answers, right });
     }
 }
 
-/// What is seen of an event that muster never asks about is one remark.
-fn unlisted(case: &Case, row: &str, seen: Vec<Seen>) -> Vec<Seen> {
+/// The observations of an event that muster never asks about become one remark.
+fn unlisted(case: &Case, row: &str, observations: Vec<Observation>) -> Vec<Observation> {
     let kind = case.event.kind.name();
-    let what = format!(
-        "its table does not list `{kind}`, so muster answers it without asking; asked all the same, \
-         it comes to: {row}"
+    let sentence = format!(
+        "its lifecycle table does not list `{kind}`, so muster never asks it about the event; asked \
+         nevertheless, it decides: {row}"
     );
     let refuses = ["unsupported", "rejected", "forbidden"].contains(&row);
-    let first = seen.into_iter().next();
+    let first = observations.into_iter().next();
     match (refuses, first) {
         (true, None) => Vec::new(),
         (_, first) => {
             let (exchanges, answers) =
                 first.map(|it| (it.exchanges, it.answers)).unwrap_or_default();
             let (context, right) = (None, None);
-            vec![Seen { kind: Kind::Unlisted, sentence: what, context, exchanges, answers, right }]
+            vec![Observation {
+                kind: FindingKind::Unlisted,
+                sentence,
+                context,
+                exchanges,
+                answers,
+                right,
+            }]
         }
     }
 }
 
-fn reached(end: &End) -> String {
+fn reached(end: &PathEnd) -> String {
     match end {
-        Ok(Ok(outcome)) => word(&transcript::membership(outcome)),
+        Ok(Ok(outcome)) => interface_word(&transcript::membership(outcome)),
         Ok(Err(refusal)) => transcript::refusal(refusal).0.to_owned(),
         Err(_) => "failed".to_owned(),
     }
 }
 
-fn kind_of(answer: &Result<Result<Step, Refusal>, Failure>) -> Decision {
+fn kind_of(answer: &Result<Result<Step, Refusal>, Failure>) -> DecisionKind {
     match answer {
-        Ok(Ok(Step::Call(_))) => Decision::GoesOn,
-        Ok(Ok(Step::Done(_))) => Decision::Done,
-        Ok(Err(Refusal::Rejected(_))) => Decision::Rejected,
-        Ok(Err(Refusal::Conflict(_))) => Decision::Conflict,
-        Ok(Err(Refusal::Forbidden(_))) => Decision::Forbidden,
-        Ok(Err(Refusal::Unsupported(_))) => Decision::Unsupported,
-        Ok(Err(Refusal::RetryLater(_))) => Decision::RetryLater,
-        Ok(Err(Refusal::Misconfigured(_))) => Decision::Misconfigured,
-        Err(_) => Decision::Failed,
+        Ok(Ok(Step::Call(_))) => DecisionKind::GoesOn,
+        Ok(Ok(Step::Done(_))) => DecisionKind::Done,
+        Ok(Err(Refusal::Rejected(_))) => DecisionKind::Rejected,
+        Ok(Err(Refusal::Conflict(_))) => DecisionKind::Conflict,
+        Ok(Err(Refusal::Forbidden(_))) => DecisionKind::Forbidden,
+        Ok(Err(Refusal::Unsupported(_))) => DecisionKind::Unsupported,
+        Ok(Err(Refusal::RetryLater(_))) => DecisionKind::RetryLater,
+        Ok(Err(Refusal::Misconfigured(_))) => DecisionKind::Misconfigured,
+        Err(_) => DecisionKind::Failed,
     }
 }
 
-/// The kind, and whether it took its time.
-fn kind_of_failure(failure: &Failure) -> (Kind, bool) {
+/// The kind of a failure, and whether the decision was slow.
+fn kind_of_failure(failure: &Failure) -> (FindingKind, bool) {
     match failure {
-        Failure::Deadline => (Kind::Time, true),
-        Failure::Memory => (Kind::Memory, true),
-        Failure::Stack => (Kind::Stack, false),
-        // So says the SDK of a connector that asks for other things than it asked for before.
+        Failure::Deadline => (FindingKind::Time, true),
+        Failure::Memory => (FindingKind::Memory, true),
+        Failure::Stack => (FindingKind::Stack, false),
+        // The SDK reports it so when a connector makes other requests than before.
         Failure::Trap(text) if text.contains("where the journal has") => {
-            (Kind::Undetermined, false)
+            (FindingKind::Undetermined, false)
         }
-        Failure::Trap(_) => (Kind::Crash, false),
-        Failure::TooMuch(_) => (Kind::TooMuch, false),
-        Failure::InvalidAnswer(_) => (Kind::Nonsense, false),
+        Failure::Trap(_) => (FindingKind::Crash, false),
+        Failure::TooMuch(_) => (FindingKind::TooMuch, false),
+        Failure::InvalidAnswer(_) => (FindingKind::Nonsense, false),
     }
 }

@@ -1,33 +1,33 @@
-//! What is found, by its kind, with the shortest example of each.
+//! Findings by their kind, each with its shortest example.
 
 use std::collections::BTreeMap;
 
-use super::case::{Case, Start};
+use super::case::{Case, StartState};
 use crate::decision::{Context, Event, EventKind, Exchange, Membership};
 use crate::kit::recording::Recording;
-use crate::kit::scenario::{Answer, Ending, Refused, Wanted};
+use crate::kit::scenario::{AppAnswer, ExpectedEnding, ExpectedOutcome, RefusalKind};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It breaks what muster and connectors agree on, or what a customer was promised.
+    /// Breaks the contract between muster and connectors, or a promise to customers.
     Breach,
-    /// Somebody should look at it.
+    /// The author should look at it.
     Remark,
 }
 
-/// What was found. The worst stands first.
+/// The kinds of findings, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A leaver is reported as done though the app said no.
+pub enum FindingKind {
+    /// A leaver is reported as done although the app refused.
     LeaverStays,
-    /// Somebody is reported as active though the app said no.
+    /// A person is reported as active although the app refused.
     JoinerMissing,
-    /// Somebody who is not active is let in.
+    /// A user who is not active becomes a member.
     LetIn,
-    /// The password is put where people read it.
+    /// The password is in a place that people can read.
     Secret,
-    /// The same arguments give another answer.
+    /// The same arguments lead to another decision.
     Undetermined,
     /// The connector crashes.
     Crash,
@@ -35,41 +35,41 @@ pub enum Kind {
     Time,
     /// A decision takes too much memory.
     Memory,
-    /// A decision nests too deep.
+    /// A decision exceeds the stack.
     Stack,
-    /// An answer is larger than may be.
+    /// A decision is too large.
     TooMuch,
-    /// An answer breaks the interface's rules.
+    /// A decision breaks the interface's rules.
     Nonsense,
-    /// A request that muster would not let leave.
+    /// A request that muster would not send.
     Request,
     /// More calls than an operation may make.
     Calls,
-    /// The outcome is not what the lifecycle table promises.
+    /// The outcome differs from the lifecycle table.
     Table,
-    /// A leaver is refused for good where it is worth another try.
+    /// A leaver is refused for good although a retry may succeed.
     GivenUp,
-    /// The same event again makes a second account.
+    /// The same event, sent again, makes a second account.
     SecondAccount,
-    /// The account is forgotten.
+    /// The outcome drops an account that exists.
     Forgotten,
     /// The note is empty.
     Note,
-    /// A leaver whom the app no longer knows is never done.
+    /// A leaver whom the app does not know is refused.
     NeverGone,
-    /// Anybody but a leaver is refused for good where it is worth another try.
+    /// An event other than a leaver's is refused for good although a retry may succeed.
     Lost,
-    /// A change is reported as done though the app said no to a part of it.
+    /// A change is reported as done although the app refused a part of it.
     Ignored,
-    /// The same event again is refused.
+    /// The same event, sent again, is refused.
     NotAgain,
-    /// An event that the table does not list is acted upon, or fails.
+    /// An event that the table does not list leads to an outcome or fails.
     Unlisted,
-    /// No plausible answer of the app leads to an outcome.
+    /// No plausible response of the app leads to an outcome.
     NoWay,
 }
 
-impl Kind {
+impl FindingKind {
     /// One word, for scripts and file names.
     pub fn name(self) -> &'static str {
         match self {
@@ -106,83 +106,88 @@ impl Kind {
     }
 }
 
-/// What was seen on one path.
+/// An observation on one path.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) kind: Kind,
+pub(super) struct Observation {
+    pub(super) kind: FindingKind,
     pub(super) sentence: String,
-    /// What the connector was asked with, where it is not as the case has it.
+    /// The connector's context, if it differs from the case's.
     pub(super) context: Option<Context>,
     pub(super) exchanges: Vec<Exchange>,
     pub(super) answers: Vec<&'static str>,
-    /// What would have been right, where that is known.
-    pub(super) right: Option<Right>,
+    /// The correct result, if it is known.
+    pub(super) right: Option<CorrectResult>,
 }
 
-/// What would have been right.
+/// The result that would have been correct.
 #[derive(Clone, Debug)]
-pub(super) enum Right {
+pub(super) enum CorrectResult {
     Refused,
     Later,
     Reached(Membership),
     Account(String),
 }
 
-/// Something found.
+/// A finding.
 #[derive(Clone, Debug)]
-pub struct Finding {
-    /// What.
-    pub kind: Kind,
-    /// What the connector did, and why that is wrong.
+pub struct CheckFinding {
+    /// The kind.
+    pub kind: FindingKind,
+    /// What the connector did, and why it is wrong.
     pub sentence: String,
     /// The event.
     pub event: EventKind,
-    /// What was special about it; mostly nothing.
+    /// What distinguishes the case from others of its event; mostly nothing.
     pub variant: &'static str,
-    /// Where the person or group started.
-    pub start: Start,
-    /// The requests of the shortest example, each with the name of its answer.
+    /// The state of the person or group before the event.
+    pub start: StartState,
+    /// The requests of the shortest example, each with the name of its response.
     pub path: Vec<(String, &'static str)>,
-    /// On how many paths it was seen.
+    /// The number of paths on which it was observed.
     pub times: usize,
-    seen: Seen,
+    observation: Observation,
     context: Context,
     about: Event,
 }
 
-impl Finding {
+impl CheckFinding {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         self.kind.severity()
     }
 
-    /// The shortest example as a scenario, which holds once the connector is repaired.
+    /// The shortest example as a scenario, which passes when the connector is repaired.
     pub fn recording(&self, endpoints: bool) -> Recording {
-        let done = |wanted| Some(Ending::Done(wanted));
-        let ending = match &self.seen.right {
+        let done = |wanted| Some(ExpectedEnding::Done(wanted));
+        let ending = match &self.observation.right {
             None => None,
-            Some(Right::Refused) => {
-                Some(Ending::Refused { kind: Refused::Any, text: None, seconds: None })
+            Some(CorrectResult::Refused) => {
+                Some(ExpectedEnding::Refused { kind: RefusalKind::Any, text: None, seconds: None })
             }
-            Some(Right::Later) => {
-                Some(Ending::Refused { kind: Refused::RetryLater, text: None, seconds: None })
-            }
-            Some(Right::Reached(membership)) => {
-                done(Wanted { membership: Some(*membership), ..Wanted::default() })
-            }
-            Some(Right::Account(id)) => {
-                done(Wanted { account: Some(Some(id.clone())), ..Wanted::default() })
-            }
+            Some(CorrectResult::Later) => Some(ExpectedEnding::Refused {
+                kind: RefusalKind::RetryLater,
+                text: None,
+                seconds: None,
+            }),
+            Some(CorrectResult::Reached(membership)) => done(ExpectedOutcome {
+                membership: Some(*membership),
+                ..ExpectedOutcome::default()
+            }),
+            Some(CorrectResult::Account(id)) => done(ExpectedOutcome {
+                account: Some(Some(id.clone())),
+                ..ExpectedOutcome::default()
+            }),
         };
-        let (mut exchanges, mut otherwise) = (self.seen.exchanges.clone(), None::<Answer>);
-        if self.kind == Kind::Calls {
+        let (mut exchanges, mut otherwise) =
+            (self.observation.exchanges.clone(), None::<AppAnswer>);
+        if self.kind == FindingKind::Calls {
             otherwise = exchanges.pop().map(|last| last.response);
             exchanges.clear();
         }
         Recording {
             name: format!("{}: {}", self.kind.name(), self.place()),
             about: format!("Found by `muster connector check`: {}", self.sentence),
-            context: self.seen.context.clone().unwrap_or_else(|| self.context.clone()),
+            context: self.observation.context.clone().unwrap_or_else(|| self.context.clone()),
             event: self.about.clone(),
             exchanges,
             otherwise,
@@ -191,53 +196,57 @@ impl Finding {
         }
     }
 
-    /// Such as `deactivate, elsewhere too, of an active account`.
+    /// The case in words, such as `deactivate, elsewhere too, with an active account`.
     pub fn place(&self) -> String {
         let variant = if self.variant.is_empty() { "" } else { ", " };
         format!("{}{variant}{}, {}", self.event.name(), self.variant, self.start.sentence())
     }
 }
 
-/// Findings under way: the shortest example of each kind for each event.
+/// The findings so far: for each kind and event the shortest example.
 #[derive(Default)]
-pub(super) struct Findings(BTreeMap<(Kind, EventKind), Finding>);
+pub(super) struct Findings(BTreeMap<(FindingKind, EventKind), CheckFinding>);
 
 impl Findings {
-    pub(super) fn add(&mut self, case: &Case, seen: Vec<Seen>) {
-        for seen in seen {
-            let known = self.0.get_mut(&(seen.kind, case.event.kind));
-            let shorter = |known: &Finding| seen.exchanges.len() < known.seen.exchanges.len();
+    pub(super) fn add(&mut self, case: &Case, observations: Vec<Observation>) {
+        for observation in observations {
+            let known = self.0.get_mut(&(observation.kind, case.event.kind));
+            let shorter = |known: &CheckFinding| {
+                observation.exchanges.len() < known.observation.exchanges.len()
+            };
             match known {
                 Some(known) if !shorter(known) => known.times += 1,
                 known => {
                     let times = known.map_or(0, |known| known.times) + 1;
-                    let finding = Finding::of(case, seen, times);
+                    let finding = CheckFinding::of(case, observation, times);
                     self.0.insert((finding.kind, finding.event), finding);
                 }
             }
         }
     }
 
-    pub(super) fn sorted(self) -> Vec<Finding> {
+    pub(super) fn sorted(self) -> Vec<CheckFinding> {
         self.0.into_values().collect()
     }
 }
 
-impl Finding {
-    fn of(case: &Case, seen: Seen, times: usize) -> Self {
-        let requests =
-            seen.exchanges.iter().map(|it| format!("{} {}", it.request.method, it.request.path));
+impl CheckFinding {
+    fn of(case: &Case, observation: Observation, times: usize) -> Self {
+        let requests = observation
+            .exchanges
+            .iter()
+            .map(|it| format!("{} {}", it.request.method, it.request.path));
         Self {
-            kind: seen.kind,
-            sentence: seen.sentence.clone(),
+            kind: observation.kind,
+            sentence: observation.sentence.clone(),
             event: case.event.kind,
             variant: case.variant,
             start: case.start,
-            path: requests.zip(seen.answers.iter().copied()).collect(),
+            path: requests.zip(observation.answers.iter().copied()).collect(),
             times,
             context: (*case.context).clone(),
             about: (*case.event).clone(),
-            seen,
+            observation,
         }
     }
 }

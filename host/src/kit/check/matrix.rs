@@ -1,33 +1,33 @@
-//! What was decided, at a glance: where each event leads, and what each answer leads to.
+//! The matrix: the state that each event leads to, and the decisions that each response leads to.
 
 use std::collections::BTreeMap;
 
 use super::answers::NAMES;
-use super::case::{Case, Start};
+use super::case::{Case, StartState};
 use crate::decision::EventKind;
 
-/// What was decided, at a glance.
+/// The states and decisions reached in all cases.
 #[derive(Debug, Default)]
 pub struct Matrix {
-    rows: BTreeMap<(EventKind, &'static str), BTreeMap<Start, String>>,
-    answers: BTreeMap<&'static str, BTreeMap<Decision, usize>>,
+    rows: BTreeMap<(EventKind, &'static str), BTreeMap<StartState, String>>,
+    answers: BTreeMap<&'static str, BTreeMap<DecisionKind, usize>>,
 }
 
-/// Where an event leads, from each starting state.
+/// The states that an event leads to, for each starting state.
 #[derive(Debug)]
-pub struct Row {
+pub struct MatrixRow {
     /// The event.
     pub event: EventKind,
-    /// What is special about it; mostly nothing.
+    /// What distinguishes the row from others of its event; mostly nothing.
     pub variant: &'static str,
-    /// The state reached where the app does as it is told, or the refusal.
-    pub cells: Vec<(Start, String)>,
+    /// The state reached with plausible responses, or the refusal.
+    pub cells: Vec<(StartState, String)>,
 }
 
-/// What a connector decides on hearing an answer. The order is that of the matrix.
+/// The kind of a connector's decision after a response. The order is that of the matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the words are those of wit/types.wit")]
-pub enum Decision {
+pub enum DecisionKind {
     /// It makes another call.
     GoesOn,
     Done,
@@ -40,8 +40,8 @@ pub enum Decision {
     Failed,
 }
 
-impl Decision {
-    /// All of them.
+impl DecisionKind {
+    /// All kinds.
     pub const ALL: [Self; 9] = [
         Self::GoesOn,
         Self::Done,
@@ -54,7 +54,7 @@ impl Decision {
         Self::Failed,
     ];
 
-    /// What heads its column.
+    /// The kind's column heading.
     pub fn name(self) -> &'static str {
         match self {
             Self::GoesOn => "goes on",
@@ -71,21 +71,27 @@ impl Decision {
 }
 
 impl Matrix {
-    pub(super) fn add(&mut self, case: &Case, reached: String, tried: &[(&'static str, Decision)]) {
+    pub(super) fn add(
+        &mut self,
+        case: &Case,
+        reached: String,
+        tried: &[(&'static str, DecisionKind)],
+    ) {
         self.rows.entry((case.event.kind, case.variant)).or_default().insert(case.start, reached);
         for (answer, decision) in tried {
             *self.answers.entry(answer).or_default().entry(*decision).or_default() += 1;
         }
     }
 
-    /// Where events lead: a row for each, and for what is special where that makes a difference.
-    pub fn rows(&self) -> Vec<Row> {
+    /// The states that events lead to: a row for each event, and one for each variant that makes a
+    /// difference.
+    pub fn rows(&self) -> Vec<MatrixRow> {
         let ordinary = |event, start| self.rows.get(&(event, "")).and_then(|row| row.get(start));
         let rows = self.rows.iter().filter(|((event, variant), cells)| {
             let differs = |(start, it)| ordinary(*event, start) != Some(it);
             variant.is_empty() || cells.iter().any(differs)
         });
-        rows.map(|(&(event, variant), cells)| Row {
+        rows.map(|(&(event, variant), cells)| MatrixRow {
             event,
             variant,
             cells: cells.iter().map(|(start, reached)| (*start, reached.clone())).collect(),
@@ -93,9 +99,9 @@ impl Matrix {
         .collect()
     }
 
-    /// What each answer leads to: how often each decision was taken on hearing it.
-    pub fn answers(&self) -> Vec<(&'static str, BTreeMap<Decision, usize>)> {
-        let heard = |name| Some((name, self.answers.get(name)?.clone()));
-        NAMES.into_iter().filter_map(heard).collect()
+    /// How often each kind of decision followed each response.
+    pub fn answers(&self) -> Vec<(&'static str, BTreeMap<DecisionKind, usize>)> {
+        let counted = |name| Some((name, self.answers.get(name)?.clone()));
+        NAMES.into_iter().filter_map(counted).collect()
     }
 }

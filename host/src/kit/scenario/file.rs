@@ -1,4 +1,4 @@
-//! A scenario file as it is written: YAML, or JSON, which is YAML too.
+//! A scenario file as written: YAML, of which JSON is a subset.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use serde_saphyr::Spanned;
 
 use crate::decision::{EventKind, Membership, Unreachable, Visibility};
 
-/// A file, one of its scenarios, or a step of a scenario: each is told in the same words, and what
-/// is said further out holds for all that is within.
+/// A file, one of its scenarios, or a step of a scenario. All three have the same keys, and the
+/// values of an outer part apply to the parts within it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Part {
+pub(super) struct ScenarioPart {
     pub(super) name: Option<String>,
     pub(super) scenarios: Option<Vec<Spanned<Self>>>,
     pub(super) steps: Option<Vec<Spanned<Self>>>,
@@ -40,7 +40,7 @@ pub(super) struct Part {
     pub(super) then: Option<Spanned<Then>>,
 }
 
-/// Somebody who joins or leaves a group.
+/// A member who joins or leaves a group.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MemberText {
@@ -56,11 +56,11 @@ pub(super) struct AccountText {
     #[serde(deserialize_with = "text_or_number")]
     pub(super) id: String,
     pub(super) membership: Membership,
-    #[serde(default = "nothing_noted")]
+    #[serde(default = "no_data")]
     pub(super) data: Value,
 }
 
-/// A request that is expected, and its answer.
+/// An expected request, and its response.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CallText {
@@ -73,7 +73,7 @@ pub(super) struct CallText {
     pub(super) answer: Spanned<Value>,
 }
 
-/// An answer that is more than a status.
+/// A response with more than a status.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AnswerText {
@@ -81,13 +81,14 @@ pub(super) struct AnswerText {
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
     pub(super) body: Option<Value>,
-    /// The body in base64, where it is no text.
+    /// The body in base64, if it is not text.
     pub(super) base64: Option<String>,
-    /// A body of so many bytes that mean nothing.
+    /// A body of this many bytes without meaning.
     pub(super) bytes: Option<usize>,
 }
 
-/// What must come of a step. What is not named may be anything, but `visibility` is `present`.
+/// The expected ending of a step. A value that is not given is not compared, except that
+/// `visibility` is `present`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Then {
@@ -97,7 +98,7 @@ pub(super) struct Then {
     pub(super) data: Option<Value>,
     pub(super) visibility: Option<Visibility>,
     pub(super) note: Option<String>,
-    pub(super) refused: Option<Refused>,
+    pub(super) refused: Option<RefusalKind>,
     pub(super) text: Option<String>,
     pub(super) seconds: Option<u32>,
 }
@@ -105,8 +106,8 @@ pub(super) struct Then {
 /// A kind of refusal, in the order of `wit/types.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Refused {
-    /// Whichever it is.
+pub enum RefusalKind {
+    /// Any kind.
     Any,
     /// `rejected`.
     Rejected,
@@ -122,17 +123,17 @@ pub enum Refused {
     Misconfigured,
 }
 
-/// An answer as it is written: a status, a word for why there is none, or an object.
-pub(super) fn answer(value: &Value) -> Result<Written, String> {
+/// Reads a response: a status, a word for why there is none, or an object.
+pub(super) fn answer(value: &Value) -> Result<WrittenAnswer, String> {
     match value {
         Value::Number(status) => match status.as_u64().and_then(|it| u16::try_from(it).ok()) {
-            Some(status @ 100..=599) => Ok(Written::Answer(AnswerText::of(status))),
-            _ => Err(format!("{status} is no HTTP status")),
+            Some(status @ 100..=599) => Ok(WrittenAnswer::Answer(AnswerText::of(status))),
+            _ => Err(format!("{status} is not an HTTP status")),
         },
         Value::String(_) => match Unreachable::deserialize(value) {
-            Ok(why) => Ok(Written::Unreachable(why)),
+            Ok(why) => Ok(WrittenAnswer::Unreachable(why)),
             Err(_) => Err(format!(
-                "{value} is no answer; expected a status, timeout, connection, too-large, \
+                "{value} is not an answer; expected a status, timeout, connection, too-large, \
                  circuit-open, or an object of status, headers and body"
             )),
         },
@@ -140,15 +141,15 @@ pub(super) fn answer(value: &Value) -> Result<Written, String> {
             let answer = AnswerText::deserialize(other).map_err(|error| error.to_string())?;
             let bodies = [answer.body.is_some(), answer.base64.is_some(), answer.bytes.is_some()];
             if bodies.into_iter().filter(|it| *it).count() > 1 {
-                return Err("an answer has one of body, base64 and bytes".to_owned());
+                return Err("an answer has only one of body, base64 and bytes".to_owned());
             }
-            Ok(Written::Answer(answer))
+            Ok(WrittenAnswer::Answer(answer))
         }
     }
 }
 
-/// What [`answer`] reads.
-pub(super) enum Written {
+/// A response as written in a file.
+pub(super) enum WrittenAnswer {
     Answer(AnswerText),
     Unreachable(Unreachable),
 }
@@ -159,16 +160,16 @@ impl AnswerText {
     }
 }
 
-fn nothing_noted() -> Value {
+fn no_data() -> Value {
     Value::Object(Map::new())
 }
 
-/// Ids are texts that often look like numbers.
+/// Reads an id: a text, or a number, which many ids look like.
 fn text_or_number<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
     match Value::deserialize(d)? {
         Value::String(text) => Ok(text),
         Value::Number(number) => Ok(number.to_string()),
-        other => Err(D::Error::custom(format!("{other} is no id; expected a text"))),
+        other => Err(D::Error::custom(format!("{other} is not an id; expected a text"))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! From what is written to what is played: each step with all that was said around it.
+//! Inheritance in scenario files: each step with the values of the parts around it.
 
 use std::sync::Arc;
 
@@ -7,42 +7,48 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value};
 use serde_saphyr::{Location, Spanned};
 
-use super::file::{self, AccountText, CallText, MemberText, Part, Refused, Then, Written};
+use super::file::{
+    self, AccountText, CallText, MemberText, RefusalKind, ScenarioPart, Then, WrittenAnswer,
+};
 use super::{
-    Answer, Call, Ending, FileError, Given, Scenario, Somebody, Source, Step, Wanted, asked,
+    AppAnswer, ExpectedCall, ExpectedEnding, ExpectedOutcome, FileError, GivenContext, Scenario,
+    ScenarioMember, ScenarioStep, SourceText, request_line,
 };
 use crate::decision::{Account, EventKind, Response, Visibility};
 
-/// Parts around one another, the outermost first, the place of the innermost at the end.
-struct Within<'a> {
-    parts: Vec<&'a Part>,
+/// Nested parts, the outermost first, and the position of the innermost.
+struct PartScope<'a> {
+    parts: Vec<&'a ScenarioPart>,
     at: Location,
 }
 
-impl<'a> Within<'a> {
-    fn and(&self, part: &'a Spanned<Part>) -> Self {
+impl<'a> PartScope<'a> {
+    fn and(&self, part: &'a Spanned<ScenarioPart>) -> Self {
         let mut parts = self.parts.clone();
         parts.push(&part.value);
         Self { parts, at: part.referenced }
     }
 
-    /// What is said by the innermost part that says anything.
-    fn last<T>(&self, said: impl Fn(&'a Part) -> Option<&'a T>) -> Option<&'a T> {
-        self.parts.iter().rev().find_map(|part| said(part))
+    /// The value of the innermost part that has one.
+    fn last<T>(&self, value_of: impl Fn(&'a ScenarioPart) -> Option<&'a T>) -> Option<&'a T> {
+        self.parts.iter().rev().find_map(|part| value_of(part))
     }
 
-    fn inner(&self) -> &'a Part {
+    fn inner(&self) -> &'a ScenarioPart {
         self.parts.last().expect("a file is a part")
     }
 }
 
-pub(super) fn scenarios(source: &Source<'_>, whole: &Part) -> Result<Vec<Scenario>, FileError> {
-    let file = Within { parts: vec![whole], at: Location::UNKNOWN };
+pub(super) fn scenarios(
+    source: &SourceText<'_>,
+    whole: &ScenarioPart,
+) -> Result<Vec<Scenario>, FileError> {
+    let file = PartScope { parts: vec![whole], at: Location::UNKNOWN };
     let Some(all) = &whole.scenarios else { return Ok(vec![scenario(source, &file)?]) };
     only_given(source, &file)?;
     if whole.steps.is_some() {
-        let what = "a file has scenarios or steps, and not both";
-        return Err(FileError(format!("{}: {what}", source.file)));
+        let message = "a file has either `scenarios` or `steps`";
+        return Err(FileError(format!("{}: {message}", source.file)));
     }
     if all.is_empty() {
         return Err(FileError(format!("{}: it holds no scenario", source.file)));
@@ -50,10 +56,10 @@ pub(super) fn scenarios(source: &Source<'_>, whole: &Part) -> Result<Vec<Scenari
     all.iter().map(|part| scenario(source, &file.and(part))).collect()
 }
 
-fn scenario(source: &Source<'_>, within: &Within<'_>) -> Result<Scenario, FileError> {
+fn scenario(source: &SourceText<'_>, within: &PartScope<'_>) -> Result<Scenario, FileError> {
     let part = within.inner();
     if within.parts.len() > 1 && part.scenarios.is_some() {
-        return Err(source.error(within.at, "scenarios stand at the top of a file only"));
+        return Err(source.error(within.at, "`scenarios` is allowed only at the top of a file"));
     }
     let steps = match &part.steps {
         None => vec![step(source, within, true)?],
@@ -68,20 +74,21 @@ fn scenario(source: &Source<'_>, within: &Within<'_>) -> Result<Scenario, FileEr
                 .collect::<Result<_, _>>()?
         }
     };
-    let kind = of_group(steps[0].event);
-    if let Some(other) = steps.iter().find(|step| of_group(step.event) != kind) {
-        let what = "a scenario is about one user or one group; expected one kind of events";
-        return Err(FileError(format!("{}:{}: {what}", source.file, other.line)));
+    let kind = is_group_event(steps[0].event);
+    if let Some(other) = steps.iter().find(|step| is_group_event(step.event) != kind) {
+        let message =
+            "a scenario is about one user or one group; its events must all be of that kind";
+        return Err(FileError(format!("{}:{}: {message}", source.file, other.line)));
     }
     let name = part.name.clone().unwrap_or_else(|| unnamed(source.file, within.at));
     let line = within.at.line().max(1);
     Ok(Scenario { name, file: Arc::from(source.file), line, steps })
 }
 
-/// What is around steps says what is given, and nothing of what happens.
-fn only_given(source: &Source<'_>, within: &Within<'_>) -> Result<(), FileError> {
+/// Checks that a part around steps gives only context, and no event or expectation.
+fn only_given(source: &SourceText<'_>, within: &PartScope<'_>) -> Result<(), FileError> {
     let part = within.inner();
-    let said = [
+    let keys = [
         ("event", part.event.is_some()),
         ("before", part.before.is_some()),
         ("changes", part.changes.is_some()),
@@ -92,11 +99,11 @@ fn only_given(source: &Source<'_>, within: &Within<'_>) -> Result<(), FileError>
         ("otherwise", part.otherwise.is_some()),
         ("then", part.then.is_some()),
     ];
-    match said.into_iter().find(|(_, said)| *said) {
+    match keys.into_iter().find(|(_, is_given)| *is_given) {
         None => Ok(()),
         Some((name, _)) => {
-            let what = format!("`{name}` belongs into a step");
-            Err(source.error(within.at, what))
+            let message = format!("`{name}` belongs in a step");
+            Err(source.error(within.at, message))
         }
     }
 }
@@ -107,7 +114,11 @@ fn unnamed(file: &str, at: Location) -> String {
     if at.line() > 0 { format!("{name}, line {}", at.line()) } else { name }
 }
 
-fn step(source: &Source<'_>, within: &Within<'_>, first: bool) -> Result<Step, FileError> {
+fn step(
+    source: &SourceText<'_>,
+    within: &PartScope<'_>,
+    first: bool,
+) -> Result<ScenarioStep, FileError> {
     let part = within.inner();
     if within.parts.len() > 1 && part.scenarios.is_some()
         || within.parts.len() > 2 && part.steps.is_some()
@@ -115,19 +126,17 @@ fn step(source: &Source<'_>, within: &Within<'_>, first: bool) -> Result<Step, F
         return Err(source.error(within.at, "a step has no steps or scenarios of its own"));
     }
     let event = part.event.as_ref().ok_or_else(|| {
-        source.error(within.at, "a step says which `event` it is, such as `event: create`")
+        source.error(within.at, "a step needs an `event`, such as `event: create`")
     })?;
-    let group = of_group(event.value);
+    let group = is_group_event(event.value);
     let then = part.then.as_ref().map(|then| ending(source, then)).transpose()?;
-    let members = |said: &Option<Vec<Spanned<MemberText>>>| -> Vec<Somebody> {
-        said.iter().flatten().map(|it| somebody(&it.value)).collect()
+    let members = |written: &Option<Vec<Spanned<MemberText>>>| -> Vec<ScenarioMember> {
+        written.iter().flatten().map(|it| member(&it.value)).collect()
     };
     if !group && (part.joined.is_some() || part.left.is_some()) {
-        return Err(
-            source.error(event.referenced, "nobody joins or leaves a user; expected a group event")
-        );
+        return Err(source.error(event.referenced, "`joined` and `left` are for group events only"));
     }
-    Ok(Step {
+    Ok(ScenarioStep {
         name: (within.parts.len() > 1).then(|| part.name.clone()).flatten(),
         line: within.at.line().max(event.referenced.line()),
         given: given(source, within, first)?,
@@ -146,14 +155,18 @@ fn step(source: &Source<'_>, within: &Within<'_>, first: bool) -> Result<Step, F
     })
 }
 
-fn given(source: &Source<'_>, within: &Within<'_>, first: bool) -> Result<Given, FileError> {
-    // Further steps go on with the account that the one before left.
+fn given(
+    source: &SourceText<'_>,
+    within: &PartScope<'_>,
+    first: bool,
+) -> Result<GivenContext, FileError> {
+    // A further step continues with the account that the step before left.
     let account = match first {
         true => within.last(|part| part.account.as_ref()),
         false => within.inner().account.as_ref(),
     };
     let settings = within.last(|part| part.settings.as_ref());
-    Ok(Given {
+    Ok(GivenContext {
         operation: within.last(|part| part.operation.as_ref()).cloned(),
         tenant: within.last(|part| part.tenant.as_ref()).cloned(),
         now: within.last(|part| part.now.as_ref()).cloned(),
@@ -164,36 +177,40 @@ fn given(source: &Source<'_>, within: &Within<'_>, first: bool) -> Result<Given,
     })
 }
 
-/// The attributes: those said further out first, so that what is said further in wins.
+/// The attributes. Those of inner parts replace those of outer ones.
 fn resource(
-    source: &Source<'_>,
-    within: &Within<'_>,
+    source: &SourceText<'_>,
+    within: &PartScope<'_>,
     event: &Spanned<EventKind>,
     first: bool,
 ) -> Result<Map<String, Value>, FileError> {
-    let group = of_group(event.value);
-    let said = |part: &&Part| if group { part.group.clone() } else { part.user.clone() };
+    let group = is_group_event(event.value);
+    let attributes_of =
+        |part: &&ScenarioPart| if group { part.group.clone() } else { part.user.clone() };
     let parts = if first { &within.parts[..] } else { &within.parts[within.parts.len() - 1..] };
     let mut resource = Map::new();
-    for attributes in parts.iter().filter_map(said) {
+    for attributes in parts.iter().filter_map(attributes_of) {
         resource.extend(attributes.value);
     }
     let key = if group { "displayName" } else { "userName" };
     if first && !resource.contains_key(key) {
         let kind = if group { "group" } else { "user" };
-        let what = format!("whom is it about? Expected `{kind}` with at least a `{key}`");
-        return Err(source.error(event.referenced, what));
+        let message = format!("expected `{kind}` with at least a `{key}`");
+        return Err(source.error(event.referenced, message));
     }
     Ok(resource)
 }
 
-fn account_of(source: &Source<'_>, said: &Spanned<Value>) -> Result<Option<Account>, FileError> {
-    if said.value == "none" {
+fn account_of(
+    source: &SourceText<'_>,
+    written: &Spanned<Value>,
+) -> Result<Option<Account>, FileError> {
+    if written.value == "none" {
         return Ok(None);
     }
-    let read = AccountText::deserialize(&said.value).map_err(|error| {
-        let what = format!("{error}; expected `none`, or an object of id, membership and data");
-        source.error(said.referenced, what)
+    let read = AccountText::deserialize(&written.value).map_err(|error| {
+        let message = format!("{error}; expected `none`, or an object of id, membership and data");
+        source.error(written.referenced, message)
     })?;
     Ok(Some(account(&read)))
 }
@@ -203,44 +220,44 @@ fn account(text: &AccountText) -> Account {
     Account { id: id.clone(), membership: *membership, data: data.to_string() }
 }
 
-fn somebody(text: &MemberText) -> Somebody {
-    Somebody {
+fn member(text: &MemberText) -> ScenarioMember {
+    ScenarioMember {
         id: text.id.clone().unwrap_or_else(|| format!("scim-{}", text.name)),
         name: text.name.clone(),
         account: text.account.as_ref().map(account),
     }
 }
 
-fn call(source: &Source<'_>, text: &CallText) -> Result<Call, FileError> {
+fn call(source: &SourceText<'_>, text: &CallText) -> Result<ExpectedCall, FileError> {
     let at = text.request.referenced;
-    let asked::Line { method, path, mut query } =
-        asked::line(&text.request.value).map_err(|what| source.error(at, what))?;
+    let request_line::RequestLine { method, path, mut query } =
+        request_line::line(&text.request.value).map_err(|message| source.error(at, message))?;
     if let Some(written) = &text.query {
-        query.extend(asked::query(written));
+        query.extend(request_line::query(written));
     }
     let headers = text.headers.iter();
-    Ok(Call {
+    Ok(ExpectedCall {
         line: at.line(),
         endpoint: text.endpoint.clone(),
         method,
         path,
         query,
         headers: headers.map(|(name, value)| (name.to_lowercase(), value.clone())).collect(),
-        body: text.body.as_ref().map(asked::body),
+        body: text.body.as_ref().map(request_line::body),
         answer: answer(source, &text.answer)?,
     })
 }
 
-fn answer(source: &Source<'_>, text: &Spanned<Value>) -> Result<Answer, FileError> {
-    let error = |what: String| source.error(text.referenced, what);
+fn answer(source: &SourceText<'_>, text: &Spanned<Value>) -> Result<AppAnswer, FileError> {
+    let error = |message: String| source.error(text.referenced, message);
     let written = match file::answer(&text.value).map_err(error)? {
-        Written::Unreachable(why) => return Ok(Err(why)),
-        Written::Answer(answer) => answer,
+        WrittenAnswer::Unreachable(why) => return Ok(Err(why)),
+        WrittenAnswer::Answer(answer) => answer,
     };
     let body = match (&written.body, &written.base64, written.bytes) {
-        (Some(body), ..) => asked::body(body),
+        (Some(body), ..) => request_line::body(body),
         (_, Some(base64), _) => {
-            BASE64_STANDARD.decode(base64).map_err(|what| error(format!("base64: {what}")))?
+            BASE64_STANDARD.decode(base64).map_err(|message| error(format!("base64: {message}")))?
         }
         (.., Some(bytes)) => vec![b'x'; bytes],
         _ => Vec::new(),
@@ -250,22 +267,27 @@ fn answer(source: &Source<'_>, text: &Spanned<Value>) -> Result<Answer, FileErro
     Ok(Ok(Response { status: written.status, headers, body }))
 }
 
-fn ending(source: &Source<'_>, said: &Spanned<Then>) -> Result<Ending, FileError> {
-    let Then { membership, account, data, visibility, note, refused, text, seconds } = &said.value;
+fn ending(source: &SourceText<'_>, written: &Spanned<Then>) -> Result<ExpectedEnding, FileError> {
+    let Then { membership, account, data, visibility, note, refused, text, seconds } =
+        &written.value;
     let outcome = membership.is_some() || account.is_some() || data.is_some() || note.is_some();
     let outcome = outcome || visibility.is_some();
     match refused {
-        Some(_) if outcome => Err(source.error(said.referenced, "what is refused has no outcome")),
-        Some(kind) if *kind == Refused::RetryLater && text.is_some() => {
-            Err(source.error(said.referenced, "`retry-later` has no text"))
+        Some(_) if outcome => {
+            Err(source.error(written.referenced, "`refused` excludes an outcome"))
         }
-        Some(kind) => Ok(Ending::Refused { kind: *kind, text: text.clone(), seconds: *seconds }),
+        Some(kind) if *kind == RefusalKind::RetryLater && text.is_some() => {
+            Err(source.error(written.referenced, "`retry-later` has no text"))
+        }
+        Some(kind) => {
+            Ok(ExpectedEnding::Refused { kind: *kind, text: text.clone(), seconds: *seconds })
+        }
         None if !outcome || text.is_some() || seconds.is_some() => Err(source.error(
-            said.referenced,
+            written.referenced,
             "expected an outcome (membership, account, data, visibility, note), or `refused` with \
              its text",
         )),
-        None => Ok(Ending::Done(Wanted {
+        None => Ok(ExpectedEnding::Done(ExpectedOutcome {
             membership: *membership,
             account: account.clone().map(|id| (id != "none").then_some(id)),
             data: data.clone(),
@@ -275,6 +297,6 @@ fn ending(source: &Source<'_>, said: &Spanned<Then>) -> Result<Ending, FileError
     }
 }
 
-fn of_group(event: EventKind) -> bool {
+fn is_group_event(event: EventKind) -> bool {
     matches!(event, EventKind::GroupCreate | EventKind::GroupUpdate | EventKind::GroupDelete)
 }

@@ -1,8 +1,8 @@
-//! What is read, and what is said about what cannot be.
+//! Valid scenario files, and the errors of invalid ones.
 
 use super::*;
 
-/// What is said in the first line, without the column.
+/// Checks the first line of the error, without the column.
 #[track_caller]
 fn refused(text: &str, expected: &str) {
     let error = read("a.yaml", text).unwrap_err().to_string();
@@ -24,7 +24,7 @@ fn only(text: &str) -> Scenario {
 }
 
 #[test]
-fn what_is_said_further_out_holds_within() {
+fn values_of_outer_parts_apply_to_inner_ones() {
     let scenario = only(
         "
 seed: 1
@@ -43,7 +43,7 @@ scenarios:
     assert_eq!((first.given.seed, second.given.seed), (Some(2), Some(3)));
     let text = Value::Object(first.resource.clone()).to_string();
     assert_eq!(text, r#"{"userName":"ann","title":"Boss","nickName":"A"}"#);
-    // What follows goes on with what the step before left.
+    // Further steps continue with the state that the step before left.
     assert!(second.resource.is_empty());
     assert_eq!(first.given.account.clone().flatten().unwrap().id, "7");
     assert!(second.given.account.is_none());
@@ -63,7 +63,7 @@ fn json_is_read_as_well() {
 #[test]
 fn an_answer_is_a_status_a_word_or_an_object() {
     #[track_caller]
-    fn check(answer: &str, expected: &Answer) {
+    fn check(answer: &str, expected: &AppAnswer) {
         let text = format!(
             "event: create\nuser: {{ userName: a }}\ncalls: [{{ request: GET /, answer: {answer} }}]"
         );
@@ -87,7 +87,7 @@ fn an_answer_is_a_status_a_word_or_an_object() {
 }
 
 #[test]
-fn an_error_says_where_and_what_is_expected() {
+fn an_error_has_its_position_and_the_expected_value() {
     refused(
         "steps:\n  - event: crate",
         "a.yaml:2: unknown variant `crate`, expected one of \
@@ -96,19 +96,20 @@ fn an_error_says_where_and_what_is_expected() {
     );
     refused(
         "user: { userName: a }\nsteps:\n  - user: {}",
-        "a.yaml:3: a step says which `event` \
-        it is, such as `event: create`",
+        "a.yaml:3: a step needs an `event`, such as `event: create`",
     );
     let step = |rest: &str| format!("event: create\nuser: {{ userName: a }}\n{rest}");
     refused(
         &step("calls: [{ request: get /x, answer: 200 }]"),
-        "a.yaml:3: \"get /x\" is no \
-        request; expected such as `GET /users?email=ann@example.com`",
+        "a.yaml:3: \"get /x\" is not a request such as `GET /users?email=ann@example.com`",
     );
-    refused(&step("calls: [{ request: GET /x, answer: 20 }]"), "a.yaml:3: 20 is no HTTP status");
+    refused(
+        &step("calls: [{ request: GET /x, answer: 20 }]"),
+        "a.yaml:3: 20 is not an HTTP status",
+    );
     refused(
         &step("otherwise: no"),
-        "a.yaml:3: \"no\" is no answer; expected a status, timeout, \
+        "a.yaml:3: \"no\" is not an answer; expected a status, timeout, \
         connection, too-large, circuit-open, or an object of status, headers and body",
     );
     refused(
@@ -116,33 +117,27 @@ fn an_error_says_where_and_what_is_expected() {
         "a.yaml:3: expected an outcome (membership, account, data, \
         visibility, note), or `refused` with its text",
     );
-    refused(&step("then: { refused: any, note: x }"), "a.yaml:3: what is refused has no outcome");
+    refused(&step("then: { refused: any, note: x }"), "a.yaml:3: `refused` excludes an outcome");
     refused(
         &step("account: gone"),
         "a.yaml:3: invalid type: string \"gone\", expected struct \
         AccountText; expected `none`, or an object of id, membership and data",
     );
-    refused(
-        "event: group-create",
-        "a.yaml:1: whom is it about? Expected `group` with at least a \
-        `displayName`",
-    );
+    refused("event: group-create", "a.yaml:1: expected `group` with at least a `displayName`");
     refused(
         &step("joined: [{ name: bob }]"),
-        "a.yaml:1: nobody joins or leaves a user; expected \
-        a group event",
+        "a.yaml:1: `joined` and `left` are for group events only",
     );
-    refused("event: create\nsteps: [{ event: create }]", "a.yaml: `event` belongs into a step");
+    refused("event: create\nsteps: [{ event: create }]", "a.yaml: `event` belongs in a step");
     refused("scenarios: []", "a.yaml: it holds no scenario");
     refused(
         "scenarios: [{ scenarios: [] }]",
-        "a.yaml:1: scenarios stand at the top of a file only",
+        "a.yaml:1: `scenarios` is allowed only at the top of a file",
     );
     refused(
         "user: { userName: a }\ngroup: { displayName: g }\nsteps:\n  - event: create\n  - event: \
         group-create",
-        "a.yaml:5: a scenario is about one user or one group; expected one kind of \
-        events",
+        "a.yaml:5: a scenario is about one user or one group; its events must all be of that kind",
     );
 }
 

@@ -20,6 +20,7 @@ use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::change::Written;
 use crate::lifecycle::operation::fate;
+use crate::request_id;
 use crate::scim::bulk::{BulkOperation, BulkRequest, References};
 use crate::scim::patch::PATCH_SCHEMA;
 use crate::scim::{self, PatchRequest, Precondition, ResourceType};
@@ -247,7 +248,7 @@ fn client_error(error: Error) -> scim::Error {
         Error::Internal(error) => {
             let error = format!("{error:#}");
             tracing::error!(error, "directory: internal error in a bulk operation");
-            scim::Error::new(500, "internal error; see the server log")
+            request_id::internal_error()
         }
     }
 }

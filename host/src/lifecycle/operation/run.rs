@@ -19,7 +19,7 @@ use crate::connector::Question;
 use crate::decision::{
     EventKind, Exchange, Outcome, Refusal, Request, ResourceKind, Step, Visibility,
 };
-use crate::delivery::{Secret, StandIn};
+use crate::delivery::{Placeholder, Secret};
 use crate::lifecycle::config::snapshot::ReplyMode;
 use crate::store::{
     AccountRow, Commit, CommitError, OperationState, Receipt, Related, ResourceChange,
@@ -208,12 +208,12 @@ impl Operations {
         }
     }
 
-    fn stand_ins(&self, work: &Work) -> anyhow::Result<Vec<StandIn>> {
+    fn stand_ins(&self, work: &Work) -> anyhow::Result<Vec<Placeholder>> {
         let (Some(sealed), Some(stand_in)) = (&work.sealed, &work.event.password) else {
             return Ok(Vec::new());
         };
         let password = String::from_utf8(self.config.key().unseal(sealed)?)?;
-        Ok(vec![StandIn { stand_in: stand_in.clone(), value: Secret::new(password) }])
+        Ok(vec![Placeholder { text: stand_in.clone(), value: Secret::new(password) }])
     }
 
     /// Commits outcome, resource, account and operation in one transaction.

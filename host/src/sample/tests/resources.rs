@@ -6,7 +6,7 @@ const ANN: &str = "ann@acme.example";
 
 #[tokio::test]
 async fn a_person_is_created_found_changed_and_deleted() {
-    let app = App::new(TOKEN);
+    let app = SampleApp::new(TOKEN);
     let (code, ann) =
         call(&app, "POST", "/users", json!({"email": ANN, "name": "Ann", "team": 7})).await;
     let expected = json!({
@@ -34,7 +34,7 @@ async fn a_person_is_created_found_changed_and_deleted() {
 
 #[tokio::test]
 async fn an_address_belongs_to_one_person() {
-    let app = App::new(TOKEN);
+    let app = SampleApp::new(TOKEN);
     created(&app, "/users", json!({"email": ANN})).await;
     let bob = created(&app, "/users", json!({"email": "bob@acme.example"})).await;
     let (code, problem) = call(&app, "POST", "/users", json!({"email": "ANN@acme.example"})).await;
@@ -47,8 +47,8 @@ async fn an_address_belongs_to_one_person() {
 }
 
 #[tokio::test]
-async fn a_wrong_person_is_refused() {
-    let app = App::new(TOKEN);
+async fn an_invalid_person_is_refused() {
+    let app = SampleApp::new(TOKEN);
     for body in [
         json!({}),
         json!({"email": null}),
@@ -68,8 +68,8 @@ async fn a_wrong_person_is_refused() {
 }
 
 #[tokio::test]
-async fn a_password_is_taken_and_not_shown() {
-    let app = App::new(TOKEN);
+async fn a_password_is_accepted_and_not_shown() {
+    let app = SampleApp::new(TOKEN);
     let body = json!({"email": ANN, "password": "correct horse"});
     let (code, ann) = call(&app, "POST", "/users", body).await;
     assert_eq!(code, 201);
@@ -78,7 +78,7 @@ async fn a_password_is_taken_and_not_shown() {
 
 #[tokio::test]
 async fn a_person_joins_and_leaves_organizations() {
-    let app = App::new(TOKEN);
+    let app = SampleApp::new(TOKEN);
     let ann = created(&app, "/users", json!({"email": ANN})).await;
     let member = |organization: &str| format!("/organizations/{organization}/members/{ann}");
     assert_eq!(status(&app, "DELETE", &member("acme"), Value::Null).await, 404);
@@ -92,15 +92,15 @@ async fn a_person_joins_and_leaves_organizations() {
     assert!(app.members("acme").is_empty());
     assert_eq!(app.members("globex").len(), 1);
     assert_eq!(get(&app, "/organizations/nowhere/members").await, json!({"members": []}));
-    let nobody = "/organizations/acme/members/usr_99";
-    assert_eq!(status(&app, "PUT", nobody, Value::Null).await, 404);
+    let unknown = "/organizations/acme/members/usr_99";
+    assert_eq!(status(&app, "PUT", unknown, Value::Null).await, 404);
     assert_eq!(status(&app, "DELETE", &format!("/users/{ann}"), Value::Null).await, 204);
     assert!(app.members("globex").is_empty());
 }
 
 #[tokio::test]
 async fn an_account_is_suspended_and_resumed() {
-    let app = App::new(TOKEN);
+    let app = SampleApp::new(TOKEN);
     let accounts = "/organizations/acme/accounts";
     let (code, ann) = call(&app, "POST", accounts, json!({"email": ANN, "name": "Ann"})).await;
     let id = ann["id"].clone();
@@ -128,8 +128,8 @@ async fn an_account_is_suspended_and_resumed() {
 }
 
 #[tokio::test]
-async fn everybody_in_an_organization_is_named() {
-    let app = App::new(TOKEN);
+async fn all_people_of_an_organization_are_listed() {
+    let app = SampleApp::new(TOKEN);
     let ann = created(&app, "/users", json!({"email": ANN, "name": "Ann"})).await;
     created(&app, "/users", json!({"email": "else@where.example"})).await;
     let member = format!("/organizations/acme/members/{ann}");
@@ -142,7 +142,7 @@ async fn everybody_in_an_organization_is_named() {
 
 #[tokio::test]
 async fn every_organization_has_its_own_accounts() {
-    let app = App::new(TOKEN);
+    let app = SampleApp::new(TOKEN);
     let body = json!({"email": ANN, "status": "suspended"});
     let here = created(&app, "/organizations/acme/accounts", body.clone()).await;
     let there = created(&app, "/organizations/globex/accounts", body.clone()).await;
@@ -157,7 +157,7 @@ async fn every_organization_has_its_own_accounts() {
 
 #[tokio::test]
 async fn a_team_holds_members_and_accounts_of_its_organization() {
-    let app = App::new(TOKEN);
+    let app = SampleApp::new(TOKEN);
     let teams = "/organizations/acme/teams";
     let ann = created(&app, "/users", json!({"email": ANN})).await;
     let bob = created(&app, "/organizations/acme/accounts", json!({"email": "b@b.example"})).await;
@@ -178,7 +178,7 @@ async fn a_team_holds_members_and_accounts_of_its_organization() {
     assert_eq!(get(&app, &format!("{teams}?name=Ops")).await, json!({"teams": []}));
     assert_eq!(status(&app, "DELETE", &bob_in, Value::Null).await, 204);
     assert_eq!(status(&app, "DELETE", &bob_in, Value::Null).await, 204);
-    // Out of the organisation is out of its teams, until they return.
+    // A person who leaves the organisation is hidden in its teams until they return.
     assert_eq!(status(&app, "DELETE", &joined, Value::Null).await, 204);
     assert!(app.teams("acme")[0].members.is_empty());
     assert_eq!(status(&app, "PUT", &joined, Value::Null).await, 204);
@@ -192,8 +192,8 @@ async fn a_team_holds_members_and_accounts_of_its_organization() {
 }
 
 #[tokio::test]
-async fn a_team_is_renamed_and_its_name_is_its_own() {
-    let app = App::new(TOKEN);
+async fn a_team_is_renamed_to_a_unique_name() {
+    let app = SampleApp::new(TOKEN);
     let teams = "/organizations/acme/teams";
     let team = created(&app, teams, json!({"name": "Sales"})).await;
     created(&app, "/organizations/globex/teams", json!({"name": "Sales"})).await;
@@ -210,8 +210,8 @@ async fn a_team_is_renamed_and_its_name_is_its_own() {
 }
 
 #[tokio::test]
-async fn whoever_is_on_a_list_is_known_by_an_address() {
-    let app = App::new(TOKEN);
+async fn a_reader_of_a_list_is_identified_by_an_address() {
+    let app = SampleApp::new(TOKEN);
     let place = "/lists/staff/readers/ann%40acme.example";
     assert_eq!(status(&app, "PUT", place, json!({"name": "Ann"})).await, 204);
     assert_eq!(status(&app, "PUT", place, json!({"name": "Ann Lee"})).await, 204);

@@ -1,4 +1,4 @@
-//! Building a project in JavaScript or TypeScript, with the npm of its author.
+//! Building a project in JavaScript or TypeScript with npm.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +6,12 @@ use super::{newest, tool};
 
 const MISSING: &str = "Install Node 18 or later, from https://nodejs.org or your system's packages";
 
-/// Builds what stands in this folder. The file is the one that its `npm run build` left.
+/// Builds the project. The file is the one that its `npm run build` wrote.
 pub(super) fn build(project: &Path) -> anyhow::Result<PathBuf> {
     let npm = Path::new("npm");
     if !project.join("node_modules").is_dir() {
-        // It keeps to package-lock.json. `npm ci` would not begin where a package of another
-        // platform was never published, as some of componentize-qjs were not.
+        // It uses package-lock.json. `npm ci` fails if a package for another platform was never
+        // published, which is the case for some of componentize-qjs.
         tool(project, npm, &["install", "--no-fund", "--no-audit"], MISSING)?;
     }
     tool(project, npm, &["run", "--silent", "build"], MISSING)?;

@@ -1,5 +1,4 @@
-//! Building a project with the Makefile of its author: in C, or in any language that has no part of
-//! its own here.
+//! Building a project with its Makefile: in C, or in any other language without support here.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +6,7 @@ use super::{newest, tool};
 
 const MISSING: &str = "Install make, from your system's packages";
 
-/// Builds what stands in this folder. The file is the one that `make` left.
+/// Builds the project. The file is the one that `make` wrote.
 pub(super) fn build(project: &Path) -> anyhow::Result<PathBuf> {
     tool(project, Path::new("make"), &[], MISSING)?;
     newest(project)

@@ -1,4 +1,4 @@
-//! Building a project in Python, with packages of its own in `.venv`.
+//! Building a project in Python, with its packages in `.venv`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::{newest, tool};
 
 const MISSING: &str = "Install Python 3.11 or later, from https://www.python.org or your system's \
-                       packages; Debian has python3-venv apart";
-/// What was installed, so that it is installed anew when it changes.
+                       packages; on Debian also python3-venv";
+/// A copy of the requirements that were installed, so that they are installed again when they change.
 const INSTALLED: &str = ".venv/installed-requirements.txt";
 
-/// Builds what stands in this folder. The file is the one that the SDK's module left.
+/// Builds the project. The file is the one that the SDK's module wrote.
 pub(super) fn build(project: &Path) -> anyhow::Result<PathBuf> {
     let python = project.canonicalize()?.join(".venv/bin/python");
     let wanted = fs::read(project.join("requirements.txt"))?;

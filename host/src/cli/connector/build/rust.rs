@@ -1,4 +1,4 @@
-//! Building a project in Rust, with the cargo of its author.
+//! Building a project in Rust with cargo.
 
 use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -9,30 +9,30 @@ use serde_json::Value;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Builds what stands in this folder. The file is the one that cargo left.
+/// Builds the project. The file is the one that cargo names.
 pub(super) fn build(folder: &Path) -> anyhow::Result<PathBuf> {
-    find_target(folder)?;
+    check_target(folder)?;
     let mut cargo = Command::new("cargo");
     cargo.current_dir(folder).args(["build", "--release", "--target", TARGET]);
-    // What cargo says to people goes on to them; what it says to us names the file.
+    // Diagnostics go to standard error; the messages in standard output name the file.
     cargo.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
-    let mut running = cargo.spawn().map_err(|error| not_there("cargo", error))?;
-    let said = BufReader::new(running.stdout.take().context("cargo has an output")?);
+    let mut running = cargo.spawn().map_err(|error| could_not_run("cargo", error))?;
+    let messages = BufReader::new(running.stdout.take().context("cargo has an output")?);
     let manifest = folder.canonicalize()?.join("Cargo.toml");
     let mut built = None;
-    for line in said.lines() {
+    for line in messages.lines() {
         built = artifact(&line?, &manifest).or(built);
     }
     if !running.wait()?.success() {
-        bail!("cargo could not build it; what is wrong stands above");
+        bail!("cargo could not build the project; see its messages above");
     }
     built.context(
-        "cargo built no .wasm of it: Cargo.toml needs `crate-type = [\"cdylib\", \"rlib\"]` \
-         under `[lib]`",
+        "cargo built no .wasm file: Cargo.toml needs `crate-type = [\"cdylib\", \"rlib\"]` under \
+         `[lib]`",
     )
 }
 
-/// The module that a message says was built of the package with this manifest.
+/// The `.wasm` file in a message about the package with this manifest.
 fn artifact(message: &str, manifest: &Path) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
     let of_package = message["manifest_path"].as_str().map(Path::new) == Some(manifest);
@@ -43,26 +43,27 @@ fn artifact(message: &str, manifest: &Path) -> Option<PathBuf> {
     files.map(PathBuf::from).find(|file| file.extension().is_some_and(|it| it == "wasm"))
 }
 
-/// Asks the compiler rather than rustup, which may not be what installed it.
-fn find_target(folder: &Path) -> anyhow::Result<()> {
+/// Checks that the target is installed. It asks the compiler, since Rust may be installed without
+/// rustup.
+fn check_target(folder: &Path) -> anyhow::Result<()> {
     let mut rustc = Command::new("rustc");
     rustc.current_dir(folder).args(["--print", "target-libdir", "--target", TARGET]);
-    let answer = rustc.output().map_err(|error| not_there("rustc", error))?;
-    let libraries = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
-    if !answer.status.success() || !Path::new(&libraries).is_dir() {
+    let output = rustc.output().map_err(|error| could_not_run("rustc", error))?;
+    let libraries = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if !output.status.success() || !Path::new(&libraries).is_dir() {
         bail!(
-            "Rust is there, and has no {TARGET}, which connectors are built for. Run: rustup \
-             target add {TARGET}"
+            "Rust is installed without the target {TARGET}, which connectors are built for. Run: \
+             rustup target add {TARGET}"
         );
     }
     Ok(())
 }
 
-fn not_there(program: &str, error: std::io::Error) -> anyhow::Error {
+fn could_not_run(program: &str, error: std::io::Error) -> anyhow::Error {
     if error.kind() == ErrorKind::NotFound {
         return anyhow::anyhow!(
-            "there is no {program}. Install Rust from https://rustup.rs, then run: rustup target \
-             add {TARGET}"
+            "{program} is not installed. Install Rust from https://rustup.rs, then run: rustup \
+             target add {TARGET}"
         );
     }
     anyhow::Error::from(error).context(format!("could not run {program}"))
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_module_is_the_one_that_cargo_names() {
+    fn the_file_is_the_one_that_cargo_names() {
         let built = |manifest: &str, files: Value| {
             json!({
                 "reason": "compiler-artifact", "manifest_path": manifest, "filenames": files,

@@ -1,4 +1,4 @@
-//! What a check came to, for people and for scripts.
+//! The report of a check, as text for people and as JSON for scripts.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,22 +7,24 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::output::{self, BAD, FAINT, GOOD, NOTE, STRONG};
 use crate::connector::Connector;
-use crate::kit::check::{Decision, Finding, Report, Severity, Start};
+use crate::kit::check::{CheckFinding, CheckReport, DecisionKind, Severity, StartState};
 
 pub(in crate::cli::connector) fn print(
     connector: &Connector,
     wasm: &Path,
-    report: &Report,
+    report: &CheckReport,
     elapsed: Duration,
 ) {
     let manifest = &connector.manifest;
     let (name, version) = (&manifest.name, &manifest.version);
     anstream::println!("{STRONG}{name} {version}{STRONG:#}  {FAINT}{}{FAINT:#}\n", wasm.display());
-    anstream::println!("{STRONG}Where events lead, if the app does as it is told{STRONG:#}");
+    anstream::println!(
+        "{STRONG}State after each event, if the app accepts every request{STRONG:#}"
+    );
     events(report);
     let answers = report.matrix.answers();
     if !answers.is_empty() {
-        anstream::println!("\n{STRONG}What answers lead to, in so many cases{STRONG:#}");
+        anstream::println!("\n{STRONG}Decisions after each answer of the app, counted{STRONG:#}");
         let rows: Vec<Value> = answers
             .iter()
             .map(|(answer, decisions)| {
@@ -31,20 +33,20 @@ pub(in crate::cli::connector) fn print(
                 Value::Object(row)
             })
             .collect();
-        let taken = |to: &Decision| answers.iter().any(|(_, all)| all.contains_key(to));
-        let taken = Decision::ALL.into_iter().filter(taken).map(|to| (to.name(), to.name()));
+        let taken = |to: &DecisionKind| answers.iter().any(|(_, all)| all.contains_key(to));
+        let taken = DecisionKind::ALL.into_iter().filter(taken).map(|to| (to.name(), to.name()));
         let columns: Vec<_> = [("answer", "answer")].into_iter().chain(taken).collect();
         output::table(&Value::Array(rows), &columns);
     }
     anstream::println!();
     report.findings.iter().for_each(print_finding);
-    verdict(report, elapsed);
+    print_summary(report, elapsed);
 }
 
-fn events(report: &Report) {
+fn events(report: &CheckReport) {
     let rows = report.matrix.rows();
-    let met = |start: &Start| rows.iter().any(|row| row.cells.iter().any(|it| it.0 == *start));
-    let starts: Vec<Start> = Start::ALL.into_iter().filter(met).collect();
+    let met = |start: &StartState| rows.iter().any(|row| row.cells.iter().any(|it| it.0 == *start));
+    let starts: Vec<StartState> = StartState::ALL.into_iter().filter(met).collect();
     let rows: Vec<Value> = rows
         .iter()
         .map(|row| {
@@ -62,8 +64,8 @@ fn events(report: &Report) {
     output::table(&Value::Array(rows), &columns);
 }
 
-fn print_finding(finding: &Finding) {
-    /// Calls of an example that are shown.
+fn print_finding(finding: &CheckFinding) {
+    /// The most calls of an example that are shown.
     const SHOWN: usize = 8;
     let (mark, style) = match finding.severity() {
         Severity::Breach => ('✗', BAD),
@@ -87,7 +89,7 @@ fn print_finding(finding: &Finding) {
     anstream::println!();
 }
 
-fn verdict(report: &Report, elapsed: Duration) {
+fn print_summary(report: &CheckReport, elapsed: Duration) {
     let breaches = count(report, Severity::Breach);
     let remarks = match count(report, Severity::Remark) {
         0 => String::new(),
@@ -108,11 +110,11 @@ fn verdict(report: &Report, elapsed: Duration) {
     }
 }
 
-fn count(report: &Report, severity: Severity) -> usize {
+fn count(report: &CheckReport, severity: Severity) -> usize {
     report.findings.iter().filter(|it| it.severity() == severity).count()
 }
 
-pub(super) fn json(connector: &Connector, report: &Report) -> Value {
+pub(super) fn json(connector: &Connector, report: &CheckReport) -> Value {
     let events = report.matrix.rows().into_iter().map(|row| {
         let cells = row.cells.iter().map(|(start, it)| (start.name().to_owned(), json!(it)));
         let cells: Map<String, Value> = cells.collect();
@@ -135,7 +137,7 @@ pub(super) fn json(connector: &Connector, report: &Report) -> Value {
     })
 }
 
-fn finding(finding: &Finding) -> Value {
+fn finding(finding: &CheckFinding) -> Value {
     let severity = match finding.severity() {
         Severity::Breach => "breach",
         Severity::Remark => "remark",

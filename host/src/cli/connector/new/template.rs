@@ -1,5 +1,5 @@
-//! What a new project is made of: an example connector and the SDK, as they stand in this
-//! repository.
+//! The template of a new project: the example connector and the SDK of this repository, embedded in the
+//! program.
 
 use anyhow::Context as _;
 use rust_embed::{Embed, EmbeddedFile};
@@ -54,46 +54,46 @@ struct PythonSdk;
 #[folder = "../wit"]
 struct Wit;
 
-/// What the SDK inherits from.
+/// The workspace's manifest, from which the SDK's inherits.
 const WORKSPACE: &str = include_str!("../../../../../Cargo.toml");
-/// Where the SDK is in a project. The interface is two folders above, as in this repository.
+/// The SDK's folder in a project. The interface is two folders above, as in this repository.
 const SDK: &str = "vendor/muster-connector";
 const SDK_MANIFEST: &str = "vendor/muster-connector/Cargo.toml";
 
 /// A file of a project.
 pub(super) struct File {
-    /// Below the project's folder.
+    /// The path within the project's folder.
     pub(super) path: String,
     pub(super) content: Vec<u8>,
 }
 
 /// A project in Rust.
 pub(super) fn rust(name: &str) -> anyhow::Result<Vec<File>> {
-    let mut files = around::<Rust, RustSdk>(name, "/target\n/*.wasm\n")?;
-    // In this repository both are members of its workspace.
+    let mut files = project::<Rust, RustSdk>(name, "/target\n/*.wasm\n")?;
+    // In this repository both are members of the workspace; a project needs manifests of its own.
     files.retain(|file| !["Cargo.toml", SDK_MANIFEST].contains(&file.path.as_str()));
     files.push(File::of("Cargo.toml", manifest(name)));
-    files.push(File::of(SDK_MANIFEST, standing_alone(&embedded::<RustSdk>("Cargo.toml")?)?));
+    files.push(File::of(SDK_MANIFEST, without_workspace(&embedded::<RustSdk>("Cargo.toml")?)?));
     Ok(files)
 }
 
 /// A project in JavaScript.
 pub(super) fn javascript(name: &str) -> anyhow::Result<Vec<File>> {
-    around::<Javascript, JavascriptSdk>(name, "/build\n/node_modules\n/*.wasm\n")
+    project::<Javascript, JavascriptSdk>(name, "/build\n/node_modules\n/*.wasm\n")
 }
 
 /// A project in Python.
 pub(super) fn python(name: &str) -> anyhow::Result<Vec<File>> {
-    around::<Python, PythonSdk>(name, "/.venv\n/build\n/*.wasm\n__pycache__/\n*.egg-info/\n")
+    project::<Python, PythonSdk>(name, "/.venv\n/build\n/*.wasm\n__pycache__/\n*.egg-info/\n")
 }
 
-/// An example under another name, its scenarios, the SDK of its language, and the interface.
-fn around<Example: Embed, Sdk: Embed>(name: &str, ignored: &str) -> anyhow::Result<Vec<File>> {
+/// The example under the project's name, its scenarios, the SDK of its language, and the interface.
+fn project<Example: Embed, Sdk: Embed>(name: &str, ignored: &str) -> anyhow::Result<Vec<File>> {
     let mut files = vec![File::of(".gitignore", ignored)];
     for path in Example::iter() {
         files.push(File::of(&named(&path, name), named(&embedded::<Example>(&path)?, name)));
     }
-    // All languages have the same.
+    // The scenarios are the same for all languages.
     for path in Rust::iter().filter(|path| path.starts_with("scenarios/")) {
         files.push(File::of(&path, named(&embedded::<Rust>(&path)?, name)));
     }
@@ -119,7 +119,7 @@ fn embedded<T: Embed>(path: &str) -> anyhow::Result<String> {
     Ok(String::from_utf8(data.into_owned())?)
 }
 
-/// The example, called otherwise, and with its SDK where a project has it.
+/// A file of the example, with the project's name and the SDK's path in a project.
 fn named(text: &str, name: &str) -> String {
     let text = text.replace("../sdk-js", SDK).replace("../sdk-python", SDK);
     text.replace("newsletter", name).replace("Newsletter", &camel_case(name))
@@ -162,8 +162,8 @@ strip = "debuginfo"
     )
 }
 
-/// The manifest of a crate of this workspace, with everything in it that it inherits.
-fn standing_alone(manifest: &str) -> anyhow::Result<String> {
+/// The manifest of a member of this workspace, with the values that it inherits written out.
+fn without_workspace(manifest: &str) -> anyhow::Result<String> {
     let workspace: Table = WORKSPACE.parse()?;
     let inherited = &workspace["workspace"]["package"];
     let mut manifest: Table = manifest.parse()?;
@@ -182,8 +182,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crate_stands_alone() {
-        let manifest = standing_alone(&embedded::<RustSdk>("Cargo.toml").unwrap()).unwrap();
+    fn the_manifest_of_the_sdk_needs_no_workspace() {
+        let manifest = without_workspace(&embedded::<RustSdk>("Cargo.toml").unwrap()).unwrap();
         assert!(manifest.contains("edition = \"2024\""), "{manifest}");
         assert!(manifest.contains("name = \"muster-connector\""), "{manifest}");
         assert!(!manifest.contains("workspace"), "{manifest}");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_is_called_as_the_author_likes() {
+    fn the_example_gets_the_projects_name() {
         let files = rust("acme-people").unwrap();
         assert!(text(&files, "src/lib.rs").contains("export!(AcmePeople, "));
         assert!(text(&files, "manifest.json").contains("\"name\": \"acme-people\""));

@@ -1,4 +1,4 @@
-//! A scenario from the journal of a running host.
+//! Recording a scenario from an operation in the journal of a running host.
 
 use std::path::{Path, PathBuf};
 
@@ -9,9 +9,9 @@ use crate::cli::admin::{Admin, segment};
 use crate::connector::Manifest;
 use crate::decision::{self, Event, Exchange, Outcome, Request};
 use crate::kit::Recording;
-use crate::kit::scenario::{Answer, Ending, Refused, Wanted};
+use crate::kit::scenario::{AppAnswer, ExpectedEnding, ExpectedOutcome, RefusalKind};
 
-/// Where a scenario of an operation stands, unless something else is said.
+/// The default file of a scenario that is recorded from an operation.
 pub(super) fn file_for(path: &Path, operation: &str) -> PathBuf {
     let folder = match path.parent().filter(|_| path.is_file()) {
         Some(parent) => parent,
@@ -22,7 +22,7 @@ pub(super) fn file_for(path: &Path, operation: &str) -> PathBuf {
     folder.join(format!("recorded-{operation}.yaml"))
 }
 
-/// Fetches the operation and writes the scenario. What is there already is not overwritten.
+/// Fetches the operation and writes the scenario. An existing file is not overwritten.
 pub(super) async fn record(
     admin: &Admin,
     manifest: &Manifest,
@@ -30,7 +30,7 @@ pub(super) async fn record(
     file: &Path,
 ) -> anyhow::Result<()> {
     if file.exists() {
-        bail!("{} is there already; --to names another file", file.display());
+        bail!("{} exists already; --to names another file", file.display());
     }
     let recorded: Value = admin.get(&format!("/operations/{}", segment(operation))).await?;
     let recording = recording(&recorded, manifest)?;
@@ -48,13 +48,13 @@ fn recording(recorded: &Value, manifest: &Manifest) -> anyhow::Result<Recording>
     let exchanges = recorded["exchanges"].as_array().into_iter().flatten();
     let exchanges: Vec<Exchange> = exchanges.map(exchange).collect::<anyhow::Result<_>>()?;
     if exchanges.is_empty() && recorded["used"]["calls"].as_u64() > Some(0) {
-        bail!("operation {id} made calls that are no longer kept; a scenario needs them");
+        bail!("the calls of operation {id} are no longer kept; a scenario needs them");
     }
     let ending = match state.as_str() {
         "done" => done(&part(&recorded["answer"], "answer")?),
         "refused" => refused(recorded["answer"].as_str().unwrap_or_default())?,
         _ => bail!(
-            "operation {id} is {state}: a scenario is made of what is done or refused; see \
+            "operation {id} is {state}: a scenario needs an operation that is done or refused; see \
              `muster operation explain {id}`"
         ),
     };
@@ -68,18 +68,20 @@ fn recording(recorded: &Value, manifest: &Manifest) -> anyhow::Result<Recording>
 
 fn exchange(recorded: &Value) -> anyhow::Result<Exchange> {
     let request: Request = part(&recorded["request"], "request")?;
-    let response: Answer = part(&recorded["response"], "response")?;
+    let response: AppAnswer = part(&recorded["response"], "response")?;
     Ok(Exchange { request, response })
 }
 
 fn part<T: serde::de::DeserializeOwned>(value: &Value, name: &str) -> anyhow::Result<T> {
     let read = serde_json::from_value(value.clone());
-    read.with_context(|| format!("the host's {name} cannot be read; is it of the same version?"))
+    read.with_context(|| {
+        format!("the host's {name} cannot be read; does the host run the same version of muster?")
+    })
 }
 
-fn done(outcome: &Outcome) -> Ending {
+fn done(outcome: &Outcome) -> ExpectedEnding {
     let account = outcome.account.as_ref();
-    Ending::Done(Wanted {
+    ExpectedEnding::Done(ExpectedOutcome {
         membership: Some(account.map_or(decision::Membership::Absent, |it| it.membership)),
         account: Some(account.map(|it| it.id.clone())),
         data: account.and_then(|it| serde_json::from_str(&it.data).ok()),
@@ -88,16 +90,16 @@ fn done(outcome: &Outcome) -> Ending {
     })
 }
 
-/// The journal tells a refusal in a sentence that begins with its kind.
-fn refused(answer: &str) -> anyhow::Result<Ending> {
+/// The expected ending of a refusal. The journal has it as a sentence that begins with its kind.
+fn refused(answer: &str) -> anyhow::Result<ExpectedEnding> {
     let (kind, text) = answer.split_once(": ").unwrap_or((answer, ""));
     let kind = match kind {
-        "rejected" => Refused::Rejected,
-        "conflict" => Refused::Conflict,
-        "forbidden" => Refused::Forbidden,
-        "unsupported" => Refused::Unsupported,
-        "misconfigured" => Refused::Misconfigured,
-        _ => bail!("the connector did not refuse it, muster did: {answer}"),
+        "rejected" => RefusalKind::Rejected,
+        "conflict" => RefusalKind::Conflict,
+        "forbidden" => RefusalKind::Forbidden,
+        "unsupported" => RefusalKind::Unsupported,
+        "misconfigured" => RefusalKind::Misconfigured,
+        _ => bail!("muster refused the operation, not the connector: {answer}"),
     };
-    Ok(Ending::Refused { kind, text: Some(text.to_owned()), seconds: None })
+    Ok(ExpectedEnding::Refused { kind, text: Some(text.to_owned()), seconds: None })
 }

@@ -1,4 +1,4 @@
-//! How scenarios went, for people and for scripts.
+//! The report on played scenarios, as text for people and as JSON for scripts.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use super::{BAD, FAINT, NAME, STRONG};
 use crate::cli::output::GOOD;
 use crate::connector::Connector;
 use crate::kit::scenario::Scenario;
-use crate::kit::{Expected, Played, Problem, StepPlayed};
+use crate::kit::{ExpectedAndActual, ScenarioResult, StepProblem, StepResult};
 
-/// All scenarios of one connector.
-pub(super) struct Report<'a> {
+/// The results of all scenarios of one connector.
+pub(super) struct TestReport<'a> {
     pub(super) connector: &'a Connector,
     pub(super) wasm: &'a Path,
     pub(super) scenarios: &'a [Scenario],
-    pub(super) played: &'a [Played],
+    pub(super) played: &'a [ScenarioResult],
     pub(super) elapsed: Duration,
 }
 
-impl Report<'_> {
+impl TestReport<'_> {
     pub(super) fn print(&self) {
         let manifest = &self.connector.manifest;
         let (name, version) = (&manifest.name, &manifest.version);
@@ -70,7 +70,7 @@ impl Report<'_> {
     }
 }
 
-fn step(step: &StepPlayed) -> Value {
+fn step(step: &StepResult) -> Value {
     json!({
         "event": step.event.name(),
         "name": step.name,
@@ -86,14 +86,16 @@ fn step(step: &StepPlayed) -> Value {
     })
 }
 
-fn sentence(problem: &Problem) -> String {
+fn sentence(problem: &StepProblem) -> String {
     match problem {
-        Problem::Differs => "it decided otherwise than the scenario says".to_owned(),
-        Problem::Undetermined(why) | Problem::Unplayable(why) | Problem::Rule(why) => why.clone(),
+        StepProblem::Differs => "the decisions differ from the scenario".to_owned(),
+        StepProblem::Undetermined(why) | StepProblem::Unplayable(why) | StepProblem::Rule(why) => {
+            why.clone()
+        }
     }
 }
 
-fn print_scenario(scenario: &Scenario, played: &Played) {
+fn print_scenario(scenario: &Scenario, played: &ScenarioResult) {
     let (steps, all) = (played.steps.len(), scenario.steps.len());
     let calls: usize = played.steps.iter().map(|step| step.calls).sum();
     let calls = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
@@ -111,7 +113,7 @@ fn print_scenario(scenario: &Scenario, played: &Played) {
         anstream::println!("      {nth}{STRONG}{event}{STRONG:#}{name}  {FAINT}{place}{FAINT:#}");
         for problem in &step.problems {
             match problem {
-                Problem::Differs => print_difference(&step.transcript),
+                StepProblem::Differs => print_difference(&step.transcript),
                 other => indented(&sentence(other), BAD),
             }
         }
@@ -124,8 +126,8 @@ fn print_scenario(scenario: &Scenario, played: &Played) {
     }
 }
 
-fn print_difference(transcript: &Expected) {
-    anstream::println!("        {GOOD}- expected{GOOD:#}  {BAD}+ what it did{BAD:#}");
+fn print_difference(transcript: &ExpectedAndActual) {
+    anstream::println!("        {GOOD}- expected{GOOD:#}  {BAD}+ actual{BAD:#}");
     let difference = TextDiff::from_lines(transcript.expected.as_str(), transcript.actual.as_str());
     for change in difference.iter_all_changes() {
         let (mark, style) = match change.tag() {

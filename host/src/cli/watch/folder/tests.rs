@@ -1,16 +1,16 @@
-//! A watched folder, look after look, while its files are written, replaced and renamed.
+//! Scans of a watched folder while its files are written, replaced and renamed.
 
 use std::os::unix::fs::symlink;
 
 use super::*;
 
-/// A folder, and looks at it one after the other.
-struct Bench {
+/// A folder that a test scans step by step.
+struct FolderBench {
     scratch: tempfile::TempDir,
     folder: Folder,
 }
 
-impl Bench {
+impl FolderBench {
     fn new() -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("watched");
@@ -26,25 +26,25 @@ impl Bench {
         fs::write(self.at(name), text).unwrap();
     }
 
-    /// What one look tells, each change in a word and the name of its file.
-    fn look(&mut self) -> Vec<String> {
-        let look = look(&self.folder.path);
-        let told = |change| match change {
-            Change::Written(it) => format!("written {}", name(&it.path)),
-            Change::Unfit(path, _) => format!("unfit {}", name(&path)),
-            Change::Gone(path) => format!("gone {}", name(&path)),
-            Change::Closed(_) => "closed".to_owned(),
-            Change::Open => "open".to_owned(),
+    /// The changes that one scan reports, each as a word and the name of its file.
+    fn scan(&mut self) -> Vec<String> {
+        let scan = scan(&self.folder.path);
+        let described = |change| match change {
+            FolderChange::Written(it) => format!("written {}", name(&it.path)),
+            FolderChange::NotAFile(path, _) => format!("not a file {}", name(&path)),
+            FolderChange::Gone(path) => format!("gone {}", name(&path)),
+            FolderChange::Closed(_) => "closed".to_owned(),
+            FolderChange::Open => "open".to_owned(),
         };
-        self.folder.compared(look).into_iter().map(told).collect()
+        self.folder.changes_in(scan).into_iter().map(described).collect()
     }
 
-    /// What is told once all rests, and that it is told once.
+    /// Checks that these changes are reported by the second scan, and only once.
     #[track_caller]
     fn check(&mut self, expected: &[&str]) {
-        assert_eq!(self.look(), [""; 0], "what may be half written is left alone");
-        assert_eq!(self.look(), expected);
-        assert_eq!(self.look(), [""; 0], "what was told is not told again");
+        assert_eq!(self.scan(), [""; 0], "a file that may be half written is not reported");
+        assert_eq!(self.scan(), expected);
+        assert_eq!(self.scan(), [""; 0], "a reported change is not reported again");
     }
 }
 
@@ -53,15 +53,15 @@ fn name(path: &Path) -> String {
 }
 
 #[test]
-fn whatever_is_done_to_a_file_is_found() {
-    let mut bench = Bench::new();
+fn every_change_of_a_file_is_reported() {
+    let mut bench = FolderBench::new();
     bench.write("a.wasm", "one");
     bench.write("notes.txt", "no connector");
     bench.write(".a.wasm", "half of it");
     bench.check(&["written a.wasm"]);
     bench.write("a.wasm", "second");
     bench.check(&["written a.wasm"]);
-    // As editors and compilers do it: written beside, and renamed.
+    // Editors and compilers write another file and rename it.
     fs::rename(bench.at(".a.wasm"), bench.at("a.wasm")).unwrap();
     bench.check(&["written a.wasm"]);
     fs::rename(bench.at("a.wasm"), bench.at("b.wasm")).unwrap();
@@ -73,33 +73,33 @@ fn whatever_is_done_to_a_file_is_found() {
 }
 
 #[test]
-fn a_file_that_is_being_written_waits() {
-    let mut bench = Bench::new();
-    bench.look();
+fn a_file_that_is_being_written_is_not_reported() {
+    let mut bench = FolderBench::new();
+    bench.scan();
     for part in ["a", "ab", "abc"] {
         bench.write("a.wasm", part);
-        assert_eq!(bench.look(), [""; 0]);
+        assert_eq!(bench.scan(), [""; 0]);
     }
-    assert_eq!(bench.look(), ["written a.wasm"]);
+    assert_eq!(bench.scan(), ["written a.wasm"]);
 }
 
 #[test]
-fn a_file_that_is_away_for_a_moment_is_not_gone() {
-    let mut bench = Bench::new();
+fn a_file_that_is_missing_for_a_moment_is_not_gone() {
+    let mut bench = FolderBench::new();
     bench.write("a.wasm", "one");
     bench.check(&["written a.wasm"]);
     fs::remove_file(bench.at("a.wasm")).unwrap();
-    assert_eq!(bench.look(), [""; 0]);
+    assert_eq!(bench.scan(), [""; 0]);
     bench.write("a.wasm", "second");
     bench.check(&["written a.wasm"]);
 }
 
 #[test]
-fn what_is_no_file_is_told_and_a_link_is_followed() {
-    let mut bench = Bench::new();
+fn a_folder_is_not_a_file_and_a_link_is_followed() {
+    let mut bench = FolderBench::new();
     fs::create_dir(bench.at("folder.wasm")).unwrap();
     symlink(bench.scratch.path().join("elsewhere"), bench.at("link.wasm")).unwrap();
-    bench.check(&["unfit folder.wasm", "unfit link.wasm"]);
+    bench.check(&["not a file folder.wasm", "not a file link.wasm"]);
     fs::write(bench.scratch.path().join("elsewhere"), "one").unwrap();
     bench.check(&["written link.wasm"]);
     fs::write(bench.scratch.path().join("elsewhere"), "second").unwrap();
@@ -107,8 +107,8 @@ fn what_is_no_file_is_told_and_a_link_is_followed() {
 }
 
 #[test]
-fn a_folder_that_vanishes_is_told_and_its_return_is_no_news_of_its_files() {
-    let mut bench = Bench::new();
+fn a_folder_that_returns_is_reported_without_its_unchanged_files() {
+    let mut bench = FolderBench::new();
     bench.write("a.wasm", "one");
     bench.check(&["written a.wasm"]);
     let away = bench.scratch.path().join("away");
@@ -124,30 +124,30 @@ fn a_folder_that_vanishes_is_told_and_its_return_is_no_news_of_its_files() {
 }
 
 #[test]
-fn what_changes_while_it_is_read_is_not_taken() {
-    let bench = Bench::new();
+fn a_file_that_changes_before_it_is_read_is_not_loaded() {
+    let bench = FolderBench::new();
     bench.write("a.wasm", "one");
     let path = bench.at("a.wasm");
-    let written = Written { stamp: Stamp::of(&fs::metadata(&path).unwrap()), path };
+    let written = WrittenFile { stamp: FileStamp::of(&fs::metadata(&path).unwrap()), path };
     assert_eq!(written.read().unwrap(), Some(b"one".to_vec()));
     bench.write("a.wasm", "another");
     assert_eq!(written.read().unwrap(), None);
 }
 
 #[test]
-fn a_file_of_any_size_is_not_read_into_memory() {
-    let bench = Bench::new();
+fn a_file_that_is_too_large_is_not_read_into_memory() {
+    let bench = FolderBench::new();
     let path = bench.at("a.wasm");
     File::create(&path).unwrap().set_len(1 << 40).unwrap();
-    let written = Written { stamp: Stamp::of(&fs::metadata(&path).unwrap()), path };
+    let written = WrittenFile { stamp: FileStamp::of(&fs::metadata(&path).unwrap()), path };
     let why = written.read().unwrap_err().to_string();
     assert!(why.contains("the limit is"), "{why}");
 }
 
 #[test]
-fn a_folder_has_to_be_there_at_first() {
+fn a_folder_must_exist_at_the_start() {
     let scratch = tempfile::tempdir().unwrap();
     let missing = Folder::open(scratch.path().join("missing"));
     let why = missing.err().map(|error| format!("{error:#}")).unwrap_or_default();
-    assert!(why.contains("it has to be a folder"), "{why}");
+    assert!(why.contains("it must be a folder"), "{why}");
 }

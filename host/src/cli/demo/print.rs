@@ -1,31 +1,32 @@
-//! How the story looks in a terminal.
+//! The demo's output in a terminal.
 
 use serde_json::Value;
 
+use super::super::local_environment::LocalEnvironment;
 use super::super::output::{BAD, FAINT, GOOD, NAME, NOTE, STRONG};
-use super::super::stage::Stage;
-use super::play::{Decision, Player, Seen};
-use super::script::{Ask, Scene};
+use super::okta::{JournaledDecision, ObservedResponse, OktaClient};
+use super::script::{Scene, ScriptedRequest};
 use crate::lifecycle::Preview;
 
-/// How wide a line may grow.
+/// The most characters in a line.
 const WIDTH: usize = 100;
 
-pub(super) fn opening() {
+pub(super) fn title() {
     anstream::println!(
         "\n{STRONG}muster{STRONG:#}  a SCIM server that hosts provisioning connectors\n\
-         {FAINT}A host, an app with organisations, and Okta: all real, all on this machine.{FAINT:#}"
+         {FAINT}This demo runs a server, a sample app with organisations, and a scripted Okta on this \
+         machine.{FAINT:#}"
     );
 }
 
-pub(super) fn cast(stage: &Stage, players: &[Player]) {
-    anstream::println!("\n{FAINT}the app     {FAINT:#}{}", stage.app_url);
-    for player in players {
+pub(super) fn tenants(environment: &LocalEnvironment, clients: &[OktaClient]) {
+    anstream::println!("\n{FAINT}the app     {FAINT:#}{}", environment.app_url);
+    for client in clients {
         anstream::println!(
             "{FAINT}tenant      {FAINT:#}{NAME}{:11}{NAME:#} {} {FAINT}→ organisation {}{FAINT:#}",
-            player.connector,
-            player.token.base_url,
-            player.organization
+            client.connector,
+            client.token.base_url,
+            client.organization
         );
     }
 }
@@ -33,14 +34,18 @@ pub(super) fn cast(stage: &Stage, players: &[Player]) {
 pub(super) fn scene(n: usize, scene: &Scene) {
     let rule = "─".repeat(WIDTH.saturating_sub(scene.title.chars().count() + 6));
     anstream::println!("\n{STRONG}── {n}. {}{STRONG:#} {FAINT}{rule}{FAINT:#}", scene.title);
-    let tale: String = scene.tale.split_whitespace().collect::<Vec<_>>().join(" ");
-    anstream::println!("{FAINT}{tale}{FAINT:#}");
+    let summary: String = scene.summary.split_whitespace().collect::<Vec<_>>().join(" ");
+    anstream::println!("{FAINT}{summary}{FAINT:#}");
 }
 
-/// What Okta sends.
-pub(super) fn ask(ask: &Ask) {
-    anstream::println!("\n  {STRONG}Okta{STRONG:#}  {NOTE}{:5}{NOTE:#} {}", ask.method, ask.path);
-    if let Some(body) = ask.body {
+/// A request of Okta's.
+pub(super) fn request(request: &ScriptedRequest) {
+    anstream::println!(
+        "\n  {STRONG}Okta{STRONG:#}  {NOTE}{:5}{NOTE:#} {}",
+        request.method,
+        request.path
+    );
+    if let Some(body) = request.body {
         anstream::println!(
             "              {FAINT}{}{FAINT:#}",
             shortened(&without_schemas(body), WIDTH - 14)
@@ -48,16 +53,20 @@ pub(super) fn ask(ask: &Ask) {
     }
 }
 
-/// What came of it for one tenant.
-pub(super) fn seen(player: &Player, ask: &Ask, seen: &Seen) {
-    let style = if seen.status < 300 { GOOD } else { BAD };
+/// The response and its effects for one tenant.
+pub(super) fn response(
+    client: &OktaClient,
+    request: &ScriptedRequest,
+    response: &ObservedResponse,
+) {
+    let style = if response.status < 300 { GOOD } else { BAD };
     anstream::println!(
         "    {NAME}{:11}{NAME:#} Okta saw  {style}{}{style:#} {}",
-        player.connector,
-        seen.status,
-        gist(ask, &seen.body)
+        client.connector,
+        response.status,
+        response_summary(request, &response.body)
     );
-    for call in &seen.calls {
+    for call in &response.calls {
         anstream::println!(
             "    {:11} asked     {} {} {FAINT}→ {}{FAINT:#}",
             "",
@@ -66,8 +75,8 @@ pub(super) fn seen(player: &Player, ask: &Ask, seen: &Seen) {
             call.status
         );
     }
-    if let Some(decision) = &seen.decision {
-        let Decision { event, state, note, membership } = decision;
+    if let Some(decision) = &response.decision {
+        let JournaledDecision { event, state, note, membership } = decision;
         let reached = match (*state, membership) {
             ("done", Some(membership)) => format!("→ {NOTE}{membership}{NOTE:#}"),
             ("done", None) => format!("→ {NOTE}no account{NOTE:#}"),
@@ -77,8 +86,8 @@ pub(super) fn seen(player: &Player, ask: &Ask, seen: &Seen) {
     }
 }
 
-/// What Okta looks at in an answer.
-fn gist(ask: &Ask, body: &Value) -> String {
+/// The parts of a response that Okta uses.
+fn response_summary(request: &ScriptedRequest, body: &Value) -> String {
     if let Some(total) = body["totalResults"].as_u64() {
         let first = &body["Resources"][0];
         let active = first["active"].as_bool().map(|active| format!(", active: {active}"));
@@ -91,18 +100,18 @@ fn gist(ask: &Ask, body: &Value) -> String {
     let active = body["active"].as_bool().map(|active| format!("active: {active}"));
     let title = body["title"].as_str().map(|title| format!("title: {title}"));
     let parts: Vec<String> = [id, active, title].into_iter().flatten().collect();
-    if parts.is_empty() && ask.method == "PATCH" {
+    if parts.is_empty() && request.method == "PATCH" {
         "no content".to_owned()
     } else {
         parts.join(", ")
     }
 }
 
-pub(super) fn disconnected(player: &Player, preview: &Preview, calls: usize) {
+pub(super) fn disconnected(client: &OktaClient, preview: &Preview, calls: usize) {
     anstream::println!(
         "    {NAME}{:11}{NAME:#} muster tenant disconnect: {} people, {} active; the connector \
-         lets each of them go",
-        player.connector,
+         releases each of them",
+        client.connector,
         preview.total,
         preview.active
     );
@@ -115,20 +124,20 @@ pub(super) fn disconnected(player: &Player, preview: &Preview, calls: usize) {
         );
     }
     anstream::println!(
-        "    {:11} the app was asked {calls} times: every account stays as it is",
+        "    {:11} the app received {calls} calls; every account stays as it is",
         ""
     );
 }
 
 /// The two apps' member lists, side by side.
-pub(super) fn members(stage: &Stage, players: &[Player]) {
+pub(super) fn members(environment: &LocalEnvironment, clients: &[OktaClient]) {
     anstream::println!(
-        "\n{STRONG}── Who is in the app now {STRONG:#}{FAINT}{}{FAINT:#}",
+        "\n{STRONG}── People in the app now {STRONG:#}{FAINT}{}{FAINT:#}",
         "─".repeat(WIDTH - 25)
     );
     let lists: Vec<Vec<String>> =
-        players.iter().map(|player| stage.sample.people_of(player.organization)).collect();
-    let headings: Vec<String> = players.iter().map(|p| p.organization.to_owned()).collect();
+        clients.iter().map(|client| environment.sample.people_of(client.organization)).collect();
+    let headings: Vec<String> = clients.iter().map(|p| p.organization.to_owned()).collect();
     let row = |cells: Vec<&str>| cells.iter().map(|cell| format!("{cell:48}")).collect::<String>();
     anstream::println!("  {NAME}{}{NAME:#}", row(headings.iter().map(String::as_str).collect()));
     let longest = lists.iter().map(Vec::len).max().unwrap_or_default();
@@ -138,21 +147,23 @@ pub(super) fn members(stage: &Stage, players: &[Player]) {
     }
 }
 
-pub(super) fn serving_on(players: &[Player]) {
-    let Some(player) = players.first() else { return };
-    let (url, token) = (&player.token.base_url, &player.token.token);
+pub(super) fn how_to_continue(clients: &[OktaClient]) {
+    let Some(client) = clients.first() else { return };
+    let (url, token) = (&client.token.base_url, &client.token.token);
     let header = format!("-H 'Authorization: Bearer {token}'");
-    anstream::println!("\n{STRONG}The host serves on.{STRONG:#} Be Okta yourself:\n");
+    anstream::println!(
+        "\n{STRONG}The server is still running.{STRONG:#} Send it requests yourself:\n"
+    );
     anstream::println!("  base URL  {NAME}{url}{NAME:#}\n  token     {NAME}{token}{NAME:#}\n");
     anstream::println!("  curl -s {header} '{url}/Users'");
     anstream::println!(
         "  curl -s {header} --get '{url}/Users' --data-urlencode 'filter=userName eq \"ada@acme.example\"'"
     );
     anstream::println!("  curl -s {header} '{url}/ServiceProviderConfig'");
-    anstream::println!("\n{FAINT}Ctrl-C ends it.{FAINT:#}");
+    anstream::println!("\n{FAINT}Press Ctrl-C to stop.{FAINT:#}");
 }
 
-/// The schemas are in each body, and tell a reader nothing.
+/// The body without `schemas`, which is the same in every body.
 fn without_schemas(body: &str) -> String {
     let Ok(Value::Object(mut body)) = serde_json::from_str::<Value>(body) else {
         return body.to_owned();
@@ -173,13 +184,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_body_is_cut_and_says_so() {
+    fn a_long_body_is_cut_with_an_ellipsis() {
         assert_eq!(shortened("abcdef", 6), "abcdef");
         assert_eq!(shortened("abcdefg", 6), "abcd …");
     }
 
     #[test]
-    fn a_body_is_shown_without_what_is_in_each() {
+    fn a_body_is_shown_without_its_schemas() {
         assert_eq!(without_schemas(r#"{"schemas":["x"],"active":true}"#), r#"{"active":true}"#);
     }
 }

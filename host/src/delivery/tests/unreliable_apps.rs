@@ -1,25 +1,25 @@
-//! Apps that are slow, broken, busy or gone.
+//! Apps that are slow, broken, busy or unreachable.
 
 use super::*;
 
 const LIMIT: usize = 1 << 20;
 
-fn silence() -> Reply {
-    Reply::Silence(Duration::from_secs(30))
+fn silence() -> ScriptedReply {
+    ScriptedReply::Silence(Duration::from_secs(30))
 }
 
-/// Performs `GET /` and returns what came of it with the number of requests that the app saw.
-async fn ask(replies: impl IntoIterator<Item = Reply>) -> (Performed, usize) {
-    let app = App::start(replies).await;
+/// Performs `GET /` and returns its report with the number of requests that the app received.
+async fn ask(replies: impl IntoIterator<Item = ScriptedReply>) -> (DeliveryReport, usize) {
+    let app = ScriptedApp::start(replies).await;
     let endpoint = endpoint(&app.base_url, &json!({"timeout": "300ms"}));
     let performed = perform(&endpoint, &request("GET", "/")).await;
     (performed, app.requests().len())
 }
 
 #[tokio::test]
-async fn an_app_that_is_busy_for_a_moment_is_asked_again_with_the_same_key() {
+async fn a_request_to_a_busy_app_is_repeated_with_the_same_key() {
     for status in [429, 500, 502, 503, 504] {
-        let app = App::start([answer(status, "", ""), answer(200, "", "done")]).await;
+        let app = ScriptedApp::start([answer(status, "", ""), answer(200, "", "done")]).await;
         let endpoint = endpoint(&app.base_url, &json!({}));
         let request = with_json(request("POST", "/users"), &json!({"name": "Ann"}));
         let performed = perform(&endpoint, &request).await;
@@ -32,7 +32,7 @@ async fn an_app_that_is_busy_for_a_moment_is_asked_again_with_the_same_key() {
 }
 
 #[tokio::test]
-async fn an_app_that_says_no_is_not_asked_again() {
+async fn a_final_response_is_not_retried() {
     for status in [400, 401, 403, 404, 408, 409, 412, 422, 501] {
         let (performed, seen) = ask([answer(status, "", ""), answer(200, "", "")]).await;
         assert_eq!((performed.response.unwrap().status, seen), (status, 1));
@@ -40,21 +40,21 @@ async fn an_app_that_says_no_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn an_app_that_stays_busy_is_quoted_in_the_end() {
+async fn the_last_response_of_an_app_that_stays_busy_is_returned() {
     let (performed, seen) = ask([answer(503, "", "busy")]).await;
     assert_eq!(performed.response.unwrap().body, b"busy");
     assert_eq!((performed.attempts, seen), (5, 5));
 }
 
 #[tokio::test]
-async fn retry_after_is_waited_for_where_the_deadline_allows() {
+async fn retry_after_is_waited_for_if_the_deadline_allows_it() {
     let (performed, _) = ask([answer(429, "retry-after: 1\r\n", ""), answer(200, "", "")]).await;
     assert_eq!(performed.response.unwrap().status, 200);
     assert!(performed.elapsed >= Duration::from_secs(1));
 }
 
 #[tokio::test]
-async fn retry_after_beyond_the_deadline_is_handed_back_at_once() {
+async fn a_response_with_retry_after_beyond_the_deadline_is_returned_at_once() {
     for header in ["retry-after: 60\r\n", "retry-after: 18446744073709551615\r\n"] {
         let (performed, seen) = ask([answer(429, header, ""), answer(200, "", "")]).await;
         let response = performed.response.unwrap();
@@ -65,7 +65,7 @@ async fn retry_after_beyond_the_deadline_is_handed_back_at_once() {
 }
 
 #[tokio::test]
-async fn a_slow_app_is_a_timeout_and_is_not_asked_twice() {
+async fn a_slow_app_is_a_timeout_and_is_not_retried() {
     let (performed, seen) = ask([silence()]).await;
     assert_eq!(performed.response, Err(Unreachable::Timeout));
     assert_eq!((performed.attempts, seen), (1, 1));
@@ -73,15 +73,15 @@ async fn a_slow_app_is_a_timeout_and_is_not_asked_twice() {
 }
 
 #[tokio::test]
-async fn an_app_that_never_ends_its_answer_is_a_timeout() {
+async fn an_app_that_never_ends_its_response_is_a_timeout() {
     let begun = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun".to_vec();
-    let (performed, _) = ask([Reply::Bytes(begun)]).await;
+    let (performed, _) = ask([ScriptedReply::Bytes(begun)]).await;
     assert_eq!(performed.response, Err(Unreachable::Timeout));
 }
 
 #[tokio::test]
-async fn the_deadline_ends_an_attempt_that_has_time_of_its_own() {
-    let app = App::start([silence()]).await;
+async fn the_deadline_ends_an_attempt_before_its_own_timeout() {
+    let app = ScriptedApp::start([silence()]).await;
     let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
     let deadline = Instant::now() + Duration::from_millis(100);
     let get = request("GET", "/");
@@ -92,8 +92,8 @@ async fn the_deadline_ends_an_attempt_that_has_time_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_app_that_is_busy_until_the_deadline_is_quoted() {
-    let app = App::start([answer(503, "", "busy")]).await;
+async fn the_last_response_before_the_deadline_is_returned() {
+    let app = ScriptedApp::start([answer(503, "", "busy")]).await;
     let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
     let deadline = Instant::now() + Duration::from_millis(800);
     let get = request("GET", "/");
@@ -104,7 +104,7 @@ async fn an_app_that_is_busy_until_the_deadline_is_quoted() {
 }
 
 #[tokio::test]
-async fn an_app_that_breaks_the_connection_is_asked_again() {
+async fn a_broken_connection_is_retried() {
     for broken in [
         "",
         "HTTP/1.1 200 OK\r\ncontent-le",
@@ -114,7 +114,7 @@ async fn an_app_that_breaks_the_connection_is_asked_again() {
         "SSH-2.0-OpenSSH_9.9\r\n",
         "\0\0\0\0",
     ] {
-        let cut = Reply::Cut(broken.as_bytes().to_vec());
+        let cut = ScriptedReply::Cut(broken.as_bytes().to_vec());
         let (performed, _) = ask([cut, answer(200, "", "whole")]).await;
         assert_eq!(performed.response.unwrap().body, b"whole", "{broken:?}");
         assert_eq!(performed.attempts, 2, "{broken:?}");
@@ -122,21 +122,21 @@ async fn an_app_that_breaks_the_connection_is_asked_again() {
 }
 
 #[tokio::test]
-async fn an_app_that_always_breaks_the_connection_is_asked_no_more_than_five_times() {
-    let (performed, seen) = ask([Reply::Cut(Vec::new())]).await;
+async fn a_connection_that_always_breaks_is_tried_five_times() {
+    let (performed, seen) = ask([ScriptedReply::Cut(Vec::new())]).await;
     assert_eq!(performed.response, Err(Unreachable::Connection));
     assert_eq!((performed.attempts, seen), (5, 5));
 }
 
 #[tokio::test]
-async fn an_app_that_is_not_there_is_no_connection() {
+async fn an_unreachable_app_is_a_connection_failure() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    // No name has a label of 64 characters, so this one is looked up nowhere.
-    let nobody = format!("http://{}.example", "x".repeat(64));
+    // A label of 64 characters is not valid, so this name needs no DNS server.
+    let unknown = format!("http://{}.example", "x".repeat(64));
     let delivery = Delivery::new().unwrap();
-    for base_url in [&base_url, &nobody] {
+    for base_url in [&base_url, &unknown] {
         let (endpoint, get) = (endpoint(base_url, &json!({})), request("GET", "/"));
         let deadline = Instant::now() + Duration::from_millis(500);
         let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
@@ -146,8 +146,8 @@ async fn an_app_that_is_not_there_is_no_connection() {
 }
 
 #[tokio::test]
-async fn a_plain_server_is_no_https_app() {
-    let app = App::start([answer(200, "", "")]).await;
+async fn an_https_request_to_a_plain_server_fails() {
+    let app = ScriptedApp::start([answer(200, "", "")]).await;
     let base_url = app.base_url.replace("http:", "https:");
     let endpoint = endpoint(&base_url, &json!({"timeout": "2s"}));
     let performed = perform(&endpoint, &request("GET", "/")).await;
@@ -155,7 +155,7 @@ async fn a_plain_server_is_no_https_app() {
 }
 
 #[tokio::test]
-async fn an_answer_of_a_mebibyte_is_read_and_a_larger_one_is_not() {
+async fn a_response_of_a_mebibyte_is_read_and_a_larger_one_is_not() {
     let (performed, _) = ask([answer(200, "", &"x".repeat(LIMIT))]).await;
     assert_eq!(performed.response.unwrap().body.len(), LIMIT);
     let (performed, seen) = ask([answer(200, "", &"x".repeat(LIMIT + 1))]).await;
@@ -163,30 +163,30 @@ async fn an_answer_of_a_mebibyte_is_read_and_a_larger_one_is_not() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_read_no_further_than_the_limit() {
+async fn an_endless_response_is_read_only_up_to_the_limit() {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
-    // No last chunk: whoever reads on waits until the time-out.
+    // Without a last chunk, a client that reads on waits until the timeout.
     let endless = format!("{head}{}", chunk.repeat(17)).into_bytes();
-    let (performed, _) = ask([Reply::Bytes(endless)]).await;
+    let (performed, _) = ask([ScriptedReply::Bytes(endless)]).await;
     assert_eq!(performed.response, Err(Unreachable::TooLarge));
 }
 
 #[tokio::test]
-async fn an_app_that_keeps_failing_is_left_alone() {
-    let app = App::start([Reply::Cut(Vec::new())]).await;
+async fn repeated_failures_open_the_circuit_of_that_app() {
+    let app = ScriptedApp::start([ScriptedReply::Cut(Vec::new())]).await;
     let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
     let get = request("GET", "/");
-    let mut came = Vec::new();
+    let mut results = Vec::new();
     for _ in 0..3 {
         let performed = delivery.perform(&endpoint, &get, "op-1", &[], soon(10)).await.unwrap();
-        came.push((performed.response.unwrap_err(), performed.attempts));
+        results.push((performed.response.unwrap_err(), performed.attempts));
     }
     let connection = (Unreachable::Connection, 5);
-    assert_eq!(came, [connection, connection, (Unreachable::CircuitOpen, 0)]);
+    assert_eq!(results, [connection, connection, (Unreachable::CircuitOpen, 0)]);
     assert_eq!(app.requests().len(), 10);
-    // Another app is not concerned.
-    let other = App::start([answer(200, "", "")]).await;
+    // Other apps are not affected.
+    let other = ScriptedApp::start([answer(200, "", "")]).await;
     let endpoint = super::endpoint(&other.base_url, &json!({}));
     let performed = delivery.perform(&endpoint, &get, "op-1", &[], soon(10)).await.unwrap();
     assert_eq!(performed.response.unwrap().status, 200);

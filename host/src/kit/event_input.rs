@@ -1,4 +1,4 @@
-//! Events as the host makes them: from what a resource was and is.
+//! Events for scenarios and checks, made like the host's from a resource before and after a change.
 
 use serde_json::{Map, Value};
 
@@ -8,21 +8,22 @@ use crate::lifecycle::{event, typed_view};
 use crate::scim::schema::{GROUP_SCHEMA, USER_SCHEMA};
 use crate::scim::{Dialect, Leniency, Reading, Resource, Schemas, create};
 
-/// What stands for a password. It is told from everything else, so that it is found wherever it
-/// does not belong.
-pub const STAND_IN: &str = "stand-in-for-the-password";
+/// The placeholder for a password. It is unlike any other text, so that it is found wherever a
+/// connector must not put it.
+pub const PASSWORD_PLACEHOLDER: &str = "stand-in-for-the-password";
 
 /// Reads users and groups for one connector.
-pub(super) struct Registry {
+pub(super) struct ResourceReader {
     schemas: Schemas,
 }
 
-/// What an event is made of.
-pub(super) struct Happened<'a> {
+/// The parts of an event.
+pub(super) struct EventInput<'a> {
     pub(super) kind: EventKind,
     pub(super) before: Option<&'a Resource>,
     pub(super) after: &'a Resource,
-    /// What changed, where that is said and not seen.
+    /// The names of the changed attributes, if the scenario gives them; otherwise they are
+    /// compared.
     pub(super) changes: Option<Vec<String>>,
     pub(super) password: bool,
     pub(super) joined: Vec<Member>,
@@ -30,11 +31,11 @@ pub(super) struct Happened<'a> {
 }
 
 /// Whether an event is about a group.
-pub(super) fn of_group(kind: EventKind) -> bool {
+pub(super) fn is_group_event(kind: EventKind) -> bool {
     matches!(kind, EventKind::GroupCreate | EventKind::GroupUpdate | EventKind::GroupDelete)
 }
 
-/// The attributes with others over them; null takes an attribute away.
+/// Attributes with others merged over them; null removes an attribute.
 pub(super) fn merged(base: &Map<String, Value>, over: &Map<String, Value>) -> Map<String, Value> {
     let mut merged = base.clone();
     merged.extend(over.clone());
@@ -42,14 +43,14 @@ pub(super) fn merged(base: &Map<String, Value>, over: &Map<String, Value>) -> Ma
     merged
 }
 
-impl Registry {
-    /// The standard types with what the connector adds.
+impl ResourceReader {
+    /// The standard resource types with the connector's additions.
     pub(super) fn of(manifest: &Manifest) -> Self {
         let standard = Schemas::standard();
         Self { schemas: manifest.scim.to(&standard, |_| true).unwrap_or(standard) }
     }
 
-    /// The canonical resource, as the host would keep it. An error says which attribute is wrong.
+    /// The canonical resource, as the host keeps it. The error names the wrong attribute.
     pub(super) fn resource(
         &self,
         group: bool,
@@ -67,7 +68,8 @@ impl Registry {
         body.insert("schemas".to_owned(), schemas);
         let body = Value::Object(body);
         let read = create(kind, &body, &mut Reading::new(Dialect::Strict)).or_else(|strict| {
-            // What identity providers may send is recorded too; a name that is wrong stays wrong.
+            // Recordings hold values that only a lenient reading accepts, so that is tried too. A
+            // misspelt name stays an error.
             let mut reading = Reading::new(Dialect::Generic);
             let unknown = |it| matches!(it, Leniency::UnknownAttribute | Leniency::UnknownSchema);
             match create(kind, &body, &mut reading) {
@@ -79,11 +81,11 @@ impl Registry {
     }
 }
 
-/// The event, with the changes that the host would tell.
-pub(super) fn event(happened: Happened<'_>) -> Event {
-    let Happened { kind, before, after, changes, password, joined, left } = happened;
-    let group = of_group(kind);
-    let seen = || match before {
+/// The event. Its changes are those that the host would find.
+pub(super) fn event(happened: EventInput<'_>) -> Event {
+    let EventInput { kind, before, after, changes, password, joined, left } = happened;
+    let group = is_group_event(kind);
+    let found = || match before {
         None => Vec::new(),
         Some(before) if group => {
             let members = !joined.is_empty() || !left.is_empty();
@@ -95,8 +97,8 @@ pub(super) fn event(happened: Happened<'_>) -> Event {
         kind,
         subject: typed_view::subject(kind.resource_kind(), after),
         resource: after.to_json(),
-        changes: changes.unwrap_or_else(seen),
-        password: password.then(|| STAND_IN.to_owned()),
+        changes: changes.unwrap_or_else(found),
+        password: password.then(|| PASSWORD_PLACEHOLDER.to_owned()),
         joined,
         left,
     }

@@ -1,5 +1,7 @@
-//! Secrets that a connector handles without seeing: put in as a request leaves, taken out where
-//! an app echoes them.
+//! Placeholders: texts that a connector puts where a secret belongs, since it never sees the secret.
+//!
+//! A placeholder is replaced by its secret when a request is sent, and put back wherever the app's
+//! response repeats the secret.
 
 use bytes::Bytes;
 use percent_encoding::utf8_percent_encode;
@@ -8,84 +10,85 @@ use zeroize::Zeroizing;
 
 use crate::{
     decision::Request,
-    delivery::{DeliveryError, Secret, target},
+    delivery::{DeliveryError, Secret, request_url},
 };
 
-/// A text that a connector puts where a secret belongs.
+/// A placeholder and its secret.
 #[derive(Clone, Debug)]
-pub struct StandIn {
-    /// The text: letters, digits, `-` and `_`, so that it reads the same in every encoding.
-    pub stand_in: String,
-    /// What it stands for.
+pub struct Placeholder {
+    /// The placeholder: letters, digits, `-` and `_`, so that it is the same in every encoding.
+    pub text: String,
+    /// The secret.
     pub value: Secret,
 }
 
-/// Refuses stand-ins where the secret would be seen: in the path, in the query, in a header.
-pub(super) fn check(request: &Request, stand_ins: &[StandIn]) -> Result<(), DeliveryError> {
-    let named = |text: &str| stand_ins.iter().any(|each| contains(text, &each.stand_in));
+/// Refuses placeholders in the path, the query and the headers, where the secret would be logged.
+pub(super) fn check(request: &Request, placeholders: &[Placeholder]) -> Result<(), DeliveryError> {
+    let named = |text: &str| placeholders.iter().any(|each| contains(text, &each.text));
     let either = |(name, value): &(String, String)| named(name) || named(value);
     if named(&request.path) {
-        return Err(DeliveryError::StandIn("the path"));
+        return Err(DeliveryError::Placeholder("the path"));
     }
     if request.query.iter().any(either) {
-        return Err(DeliveryError::StandIn("the query"));
+        return Err(DeliveryError::Placeholder("the query"));
     }
     if request.headers.iter().any(either) {
-        return Err(DeliveryError::StandIn("a header"));
+        return Err(DeliveryError::Placeholder("a header"));
     }
     Ok(())
 }
 
-/// The body as it leaves: every stand-in replaced, encoded for where it stands.
+/// The body with every placeholder replaced by its secret, encoded for the body's media type.
 pub(super) fn fill(
     body: &[u8],
     content_type: &str,
-    stand_ins: &[StandIn],
+    placeholders: &[Placeholder],
 ) -> Result<Bytes, DeliveryError> {
     let mut filled = Zeroizing::new(body.to_vec());
-    for StandIn { stand_in, value } in stand_ins {
-        if find(&filled, stand_in.as_bytes()).is_some() {
+    for Placeholder { text, value } in placeholders {
+        if find(&filled, text.as_bytes()).is_some() {
             let value = Encoding::of(content_type, body)?.encode(value);
-            filled = Zeroizing::new(replace(&filled, stand_in, &value));
+            filled = Zeroizing::new(replace(&filled, text, &value));
         }
     }
     Ok(Bytes::from_owner(filled))
 }
 
-/// Puts the stand-in back where the app's answer repeats what it stands for, so that no secret
-/// gets into the sandbox or the journal that way.
-pub(super) fn conceal(answer: &mut Vec<u8>, stand_in: &str, secret: &Secret) {
-    for (echo, instead) in echoes(stand_in, secret) {
-        if find(answer, echo.as_bytes()).is_some() {
-            *answer = replace(answer, &echo, &instead);
+/// Puts the placeholder back wherever a response's body repeats the secret, so that the secret gets
+/// neither into the sandbox nor into the journal.
+pub(super) fn conceal(body: &mut Vec<u8>, placeholder: &str, secret: &Secret) {
+    for (echo, replacement) in echoes(placeholder, secret) {
+        if find(body, echo.as_bytes()).is_some() {
+            *body = replace(body, &echo, &replacement);
         }
     }
 }
 
-/// The same for a text of its own, such as a header's value.
-pub(super) fn conceal_text(text: &mut String, stand_in: &str, secret: &Secret) {
+/// Puts the placeholder back in a single value, such as a header's.
+pub(super) fn conceal_text(text: &mut String, placeholder: &str, secret: &Secret) {
     if *text == secret.expose() {
-        stand_in.clone_into(text);
+        placeholder.clone_into(text);
         return;
     }
-    for (echo, instead) in echoes(stand_in, secret) {
+    for (echo, replacement) in echoes(placeholder, secret) {
         if text.contains(&**echo) {
-            *text = text.replace(&**echo, &instead);
+            *text = text.replace(&**echo, &replacement);
         }
     }
 }
 
-// A short secret is recognised as a whole JSON string only: it may well be part of other words.
-fn echoes(stand_in: &str, secret: &Secret) -> Vec<(Zeroizing<String>, String)> {
+/// The forms in which a secret may be repeated, each with its replacement. A short secret is recognised
+/// only as a whole JSON string, since it may be part of other words.
+fn echoes(placeholder: &str, secret: &Secret) -> Vec<(Zeroizing<String>, String)> {
     let json = Encoding::Json.encode(secret);
     if secret.expose().len() < 8 {
-        return vec![(Zeroizing::new(format!("\"{}\"", *json)), format!("\"{stand_in}\""))];
+        return vec![(Zeroizing::new(format!("\"{}\"", *json)), format!("\"{placeholder}\""))];
     }
     let plain = Zeroizing::new(secret.expose().to_owned());
-    // Some JSON libraries escape the slash, which many a token has.
+    // Some JSON libraries escape the slash, which is frequent in tokens.
     let slashed = Zeroizing::new(json.replace('/', "\\/"));
     let forms = [json, slashed, Encoding::Form.encode(secret), plain];
-    forms.into_iter().map(|form| (form, stand_in.to_owned())).collect()
+    forms.into_iter().map(|form| (form, placeholder.to_owned())).collect()
 }
 
 #[derive(Clone, Copy)]
@@ -102,12 +105,12 @@ impl Encoding {
             return Ok(Self::Form);
         }
         if media_type != "application/json" && !media_type.ends_with("+json") {
-            return Err(DeliveryError::StandIn("a body that is neither JSON nor a form"));
+            return Err(DeliveryError::Placeholder("a body that is neither JSON nor a form"));
         }
-        // Valid JSON has the stand-in, which is no literal, inside a string; nothing that a
-        // password contains can end that string.
+        // In valid JSON a placeholder can only be inside a string, and the encoded secret cannot end
+        // that string.
         serde_json::from_slice::<IgnoredAny>(body)
-            .map_err(|_| DeliveryError::StandIn("a body that claims to be JSON and is not"))?;
+            .map_err(|_| DeliveryError::Placeholder("a body that claims to be JSON and is not"))?;
         Ok(Self::Json)
     }
 
@@ -119,17 +122,17 @@ impl Encoding {
                 );
                 quoted[1..quoted.len() - 1].to_owned()
             }
-            Self::Form => utf8_percent_encode(secret.expose(), target::RESERVED).to_string(),
+            Self::Form => utf8_percent_encode(secret.expose(), request_url::RESERVED).to_string(),
         })
     }
 }
 
-fn contains(text: &str, stand_in: &str) -> bool {
-    find(text.as_bytes(), stand_in.as_bytes()).is_some()
+fn contains(text: &str, placeholder: &str) -> bool {
+    find(text.as_bytes(), placeholder.as_bytes()).is_some()
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    // No text contains the empty one; `windows` does not take it either.
+    // An empty part is never found; `windows` panics for it.
     if part.is_empty() { None } else { text.windows(part.len()).position(|each| each == part) }
 }
 
@@ -152,8 +155,8 @@ mod tests {
     const JSON: &str = "application/json";
     const FORM: &str = "application/x-www-form-urlencoded";
 
-    fn password() -> Vec<StandIn> {
-        vec![StandIn { stand_in: "stand-in-1".into(), value: Secret::new("pa\"ss & wörd\\1") }]
+    fn password() -> Vec<Placeholder> {
+        vec![Placeholder { text: "stand-in-1".into(), value: Secret::new("pa\"ss & wörd\\1") }]
     }
 
     #[track_caller]
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stand_in_is_encoded_for_where_it_stands() {
+    fn a_secret_is_encoded_for_its_body() {
         let json = r#"{"password":"stand-in-1","again":"x stand-in-1"}"#;
         let filled = r#"{"password":"pa\"ss & wörd\\1","again":"x pa\"ss & wörd\\1"}"#;
         check(JSON, json, Ok(filled));
@@ -175,16 +178,16 @@ mod tests {
     }
 
     #[test]
-    fn a_stand_in_is_refused_where_it_cannot_be_encoded() {
-        let neither = Err(DeliveryError::StandIn("a body that is neither JSON nor a form"));
+    fn a_placeholder_is_refused_in_a_body_of_another_media_type() {
+        let neither = Err(DeliveryError::Placeholder("a body that is neither JSON nor a form"));
         check("text/plain", "stand-in-1", neither.clone());
         check("multipart/form-data", "stand-in-1", neither);
-        let broken = Err(DeliveryError::StandIn("a body that claims to be JSON and is not"));
+        let broken = Err(DeliveryError::Placeholder("a body that claims to be JSON and is not"));
         check(JSON, r#"{"password":stand-in-1}"#, broken);
     }
 
     #[test]
-    fn a_stand_in_is_refused_outside_the_body() {
+    fn a_placeholder_is_refused_outside_the_body() {
         let request = |path: &str, query: &str, header: &str| Request {
             endpoint: "api".into(),
             method: "GET".into(),
@@ -194,7 +197,7 @@ mod tests {
             body: None,
         };
         let check = |request: &Request| match super::check(request, &password()) {
-            Err(DeliveryError::StandIn(place)) => Err(place),
+            Err(DeliveryError::Placeholder(place)) => Err(place),
             other => Ok(other),
         };
         assert_eq!(check(&request("/a", "b", "c")), Ok(Ok(())));
@@ -204,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_app_echoes_is_concealed() {
+    fn a_secret_that_an_app_repeats_is_concealed() {
         #[track_caller]
         fn check(secret: &str, answer: &str, expected: &str) {
             let mut body = answer.as_bytes().to_vec();

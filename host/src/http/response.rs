@@ -1,10 +1,11 @@
-//! Answers: SCIM JSON always, whatever went wrong.
+//! Responses: SCIM JSON for every outcome, errors included.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::lifecycle::Error;
+use crate::request_id::{RequestId, internal_error};
 use crate::scim;
 use crate::scim::render::entity_tag;
 use crate::store::DiskError;
@@ -13,19 +14,22 @@ use crate::store::DiskError;
 pub(super) const SCIM_JSON: HeaderValue =
     HeaderValue::from_static("application/scim+json; charset=utf-8");
 
-/// Why there is no other answer.
-#[derive(Debug)]
-pub(super) struct Refused(Error);
+/// What a handler returns.
+pub(super) type ApiResult = Result<Response, ApiError>;
 
-impl<F: Into<Error>> From<F> for Refused {
-    fn from(fault: F) -> Self {
-        Self(fault.into())
+/// Why a request failed: an error of the protocol, or an internal error.
+#[derive(Debug)]
+pub(super) struct ApiError(Error);
+
+impl<E: Into<Error>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        Self(error.into())
     }
 }
 
-impl Refused {
-    /// The same in other words, where it is an answer of this status.
-    pub(super) fn renamed(mut self, status: u16, detail: impl FnOnce() -> String) -> Self {
+impl ApiError {
+    /// The same error with another detail, if it is a protocol error of this status.
+    pub(super) fn with_detail(mut self, status: u16, detail: impl FnOnce() -> String) -> Self {
         if let Error::Client(error) = &mut self.0
             && error.status == status
         {
@@ -35,38 +39,49 @@ impl Refused {
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self.0 {
-            Error::Client(error) => refusal(&error),
+            Error::Client(error) => error_response(with_request_id(error)),
             Error::Internal(error) => {
-                tracing::error!(error = format!("{error:#}"), "a request met with an accident");
-                refusal(&accident(&error))
+                tracing::error!(error = format!("{error:#}"), "http: internal error");
+                error_response(internal_error_for(&error))
             }
         }
     }
 }
 
-fn accident(error: &anyhow::Error) -> scim::Error {
+fn internal_error_for(error: &anyhow::Error) -> scim::Error {
     match error.downcast_ref::<DiskError>() {
-        // RFC 4918 §11.5: it is taken to be temporary.
+        // RFC 4918 §11.5: the condition is considered to be temporary.
         Some(disk) => scim::Error::new(
             507,
             format!("{disk}; nothing more was recorded: make room and try again"),
         ),
-        None => scim::Error::new(500, "the host met with an accident; its log says more"),
+        None => internal_error(),
     }
 }
 
-fn refusal(error: &scim::Error) -> Response {
+/// Adds the request id to the detail of a 500 that does not have it yet.
+pub(super) fn with_request_id(mut error: scim::Error) -> scim::Error {
+    if error.status == 500
+        && let Some(id) = RequestId::current()
+        && !error.detail.contains(id.as_str())
+    {
+        error.detail = format!("{} (request {id})", error.detail);
+    }
+    error
+}
+
+fn error_response(error: scim::Error) -> Response {
     let mut response = json(error.status, error.to_json());
     let headers = response.headers_mut();
     if error.status == 401 {
-        // RFC 7644 §2: the challenge names the schemes that are understood.
+        // RFC 7644 §2: the challenge names the supported schemes.
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer, Basic"));
     }
     if error.status == 408 {
-        // RFC 9110 §15.5.9: what is still to come is not read as another request.
+        // RFC 9110 §15.5.9: the rest of the body must not be read as another request.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(seconds) = error.retry_after {
@@ -74,12 +89,12 @@ fn refusal(error: &scim::Error) -> Response {
         // "Okta: retries only 429 with Retry-After".
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    // SCIM 1.1 has a form of its own for it.
-    response.extensions_mut().insert(error.clone());
+    // `v1` replaces the body by the form that SCIM 1.1 has for errors.
+    response.extensions_mut().insert(error);
     response
 }
 
-/// A JSON text.
+/// A response whose body is this JSON text.
 pub(super) fn json(status: u16, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() =
@@ -98,7 +113,7 @@ pub(super) fn resource(status: u16, body: String, location: &str, version: i64) 
         }
     };
     insert(header::ETAG, &entity_tag(version));
-    // RFC 7643 §3.1: it says what meta.location says, whatever was done.
+    // RFC 7643 §3.1: the same value as meta.location, for every kind of request.
     insert(header::CONTENT_LOCATION, location);
     if status == 201 {
         insert(header::LOCATION, location);
@@ -106,7 +121,7 @@ pub(super) fn resource(status: u16, body: String, location: &str, version: i64) 
     response
 }
 
-/// 304: whoever asks has this version.
+/// 304: the client already has this version.
 pub(super) fn not_modified(location: &str, version: i64) -> Response {
     let mut response = resource(304, String::new(), location, version);
     response.headers_mut().remove(header::CONTENT_TYPE);
@@ -114,23 +129,24 @@ pub(super) fn not_modified(location: &str, version: i64) -> Response {
 }
 
 /// 204.
-pub(super) fn empty() -> Response {
+pub(super) fn no_content() -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// 204 for a resource that is there, of this version (RFC 7644 §3.5.2).
-pub(super) fn brief(location: &str, version: i64) -> Response {
+/// 204 after a change to a resource, with the resource's address and new version
+/// (RFC 7644 §3.5.2).
+pub(super) fn changed_without_content(location: &str, version: i64) -> Response {
     let mut response = resource(204, String::new(), location, version);
     response.headers_mut().remove(header::CONTENT_TYPE);
     response
 }
 
-/// A route that is none of ours.
-pub(super) async fn unknown_route(uri: Uri) -> Refused {
+/// 404 for a path that is no route.
+pub(super) async fn unknown_route(uri: Uri) -> ApiError {
     scim::Error::new(404, format!("there is nothing at {}", uri.path())).into()
 }
 
-/// A method that the route does not have.
-pub(super) async fn wrong_method(method: Method, uri: Uri) -> Refused {
+/// 405 for a method that the route does not have.
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> ApiError {
     scim::Error::new(405, format!("{method} is not possible on {}", uri.path())).into()
 }

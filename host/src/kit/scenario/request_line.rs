@@ -1,18 +1,17 @@
-//! A request as scenarios write it: `GET /users?email=ann@example.com`.
+//! Requests as written in scenarios, such as `GET /users?email=ann@example.com`.
 
 use serde_json::{Map, Value};
 
 /// Method, path and query.
-pub(super) struct Line {
+pub(super) struct RequestLine {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) query: Vec<(String, String)>,
 }
 
-/// Reads a line. The query stands in it as it is, not encoded.
-pub(super) fn line(text: &str) -> Result<Line, String> {
-    let wrong =
-        || format!("{text:?} is no request; expected such as `GET /users?email=ann@example.com`");
+/// Reads a line. The query in it is not percent-encoded.
+pub(super) fn line(text: &str) -> Result<RequestLine, String> {
+    let wrong = || format!("{text:?} is not a request such as `GET /users?email=ann@example.com`");
     let (method, target) = text.split_once(' ').ok_or_else(wrong)?;
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -27,10 +26,11 @@ pub(super) fn line(text: &str) -> Result<Line, String> {
         None => (pair.to_owned(), String::new()),
     };
     let query = query.into_iter().flat_map(|it| it.split('&')).map(pair).collect();
-    Ok(Line { method: method.to_owned(), path: path.to_owned(), query })
+    Ok(RequestLine { method: method.to_owned(), path: path.to_owned(), query })
 }
 
-/// A query that is written apart, since `&` or `=` are in it: a list is a name with many values.
+/// A query as an object, for names and values with `&` or `=`. A list is one name with several
+/// values.
 pub(super) fn query(written: &Map<String, Value>) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for (name, value) in written {
@@ -40,7 +40,7 @@ pub(super) fn query(written: &Map<String, Value>) -> Vec<(String, String)> {
     pairs
 }
 
-/// A body: what is a text is that text, everything else is JSON.
+/// A body: a text is used as it is, any other value as JSON.
 pub(super) fn body(written: &Value) -> Vec<u8> {
     plain(written).into_bytes()
 }

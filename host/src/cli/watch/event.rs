@@ -1,4 +1,4 @@
-//! What is told of a watched folder.
+//! Events of a watched folder, as text for people and as JSON for scripts.
 
 use std::fmt;
 use std::io::Write;
@@ -7,80 +7,79 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cli::output::{BAD, FAINT, GOOD, NAME, NOTE};
-use crate::cli::succession::Following;
+use crate::cli::version_change::VersionChange;
 use crate::lifecycle::{ConnectorVersion, Promoted};
 
-/// Something that happened in the folder.
+/// An event in the folder.
 #[derive(Debug, Serialize)]
 #[serde(tag = "watched", rename_all = "kebab-case")]
-pub(in crate::cli) enum News {
+pub(in crate::cli) enum WatchEvent {
     /// A file was loaded.
-    Loaded(Loaded),
+    Loaded(LoadedFile),
     /// A file cannot be loaded.
     Refused {
         file: PathBuf,
         error: String,
-        /// What it was before.
+        /// The version that stays in use.
         stays: Option<ConnectorVersion>,
     },
-    /// A file is not there any more.
+    /// A file no longer exists. Its version stays in use.
     Gone { file: PathBuf, stays: ConnectorVersion },
-    /// The folder cannot be looked into.
+    /// The folder cannot be read.
     FolderClosed { folder: PathBuf, error: String },
-    /// It can be again.
+    /// The folder can be read again.
     FolderOpen { folder: PathBuf },
 }
 
-/// A file that was loaded, and what came of it.
+/// A file that was loaded, and the apps that it was promoted for.
 #[derive(Debug, Serialize)]
-pub(in crate::cli) struct Loaded {
+pub(in crate::cli) struct LoadedFile {
     pub(super) file: PathBuf,
     pub(super) connector: ConnectorVersion,
-    /// From its first byte to the last promotion.
+    /// The time from reading the file to the last promotion.
     pub(super) millis: u64,
-    /// For each app that its connector decides for.
-    pub(super) apps: Vec<Came>,
+    /// The result for each app that uses the connector.
+    pub(super) apps: Vec<AppUpdate>,
     /// Another file that holds the same connector, and changed earlier.
     pub(super) beside: Option<PathBuf>,
 }
 
-/// What came of a build for an app.
+/// The result of promoting a build for an app.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(in crate::cli) enum Came {
-    /// It decides.
+pub(in crate::cli) enum AppUpdate {
+    /// The app uses the build.
     Promoted(Box<Promoted>),
-    /// What decided before decides still.
+    /// The app still uses the version before.
     Refused { app: String, error: String },
 }
 
-impl News {
-    /// For scripts, a line.
+impl WatchEvent {
+    /// One line of JSON.
     pub(super) fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-impl fmt::Display for News {
-    /// For people.
+impl fmt::Display for WatchEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Loaded(loaded) => loaded.fmt(f),
             Self::Refused { file, error, stays } => {
-                writeln!(f, "{BAD}refused{BAD:#} {NAME}{}{NAME:#}: {error}", named(file))?;
+                writeln!(f, "{BAD}refused{BAD:#} {NAME}{}{NAME:#}: {error}", file_name(file))?;
                 match stays {
-                    Some(stays) => writeln!(f, "{FAINT}{stays} stays as it was{FAINT:#}"),
+                    Some(stays) => writeln!(f, "{FAINT}{stays} stays in use{FAINT:#}"),
                     None => Ok(()),
                 }
             }
             Self::Gone { file, stays } => {
-                writeln!(f, "{NOTE}gone{NOTE:#} {NAME}{}{NAME:#}", named(file))?;
-                writeln!(f, "{FAINT}{stays} stays as it was{FAINT:#}")
+                writeln!(f, "{NOTE}gone{NOTE:#} {NAME}{}{NAME:#}", file_name(file))?;
+                writeln!(f, "{FAINT}{stays} stays in use{FAINT:#}")
             }
             Self::FolderClosed { folder, error } => {
                 let folder = folder.display();
                 writeln!(f, "{BAD}not watching{BAD:#} {NAME}{folder}{NAME:#}: {error}")?;
-                writeln!(f, "{FAINT}what was loaded stays; it is looked for again{FAINT:#}")
+                writeln!(f, "{FAINT}loaded versions stay in use; waiting for the folder{FAINT:#}")
             }
             Self::FolderOpen { folder } => {
                 writeln!(f, "{GOOD}watching{GOOD:#} {NAME}{}{NAME:#} again", folder.display())
@@ -89,49 +88,49 @@ impl fmt::Display for News {
     }
 }
 
-impl fmt::Display for Loaded {
+impl fmt::Display for LoadedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { connector, millis, apps, .. } = self;
-        let (style, word) = verdict(apps);
-        let file = named(&self.file);
+        let (style, word) = headline(apps);
+        let file = file_name(&self.file);
         writeln!(f, "{style}{word}{style:#} {NAME}{file}{NAME:#} {FAINT}{millis} ms{FAINT:#}")?;
-        for came in apps {
-            write!(f, "{came}")?;
+        for update in apps {
+            write!(f, "{update}")?;
         }
         let name = &connector.name;
         if apps.is_empty() {
-            writeln!(f, "{connector}: no app is decided by {name} yet")?;
+            writeln!(f, "{connector}: no app uses {name} yet")?;
             writeln!(f, "next: muster app create NAME --connector {connector}")?;
         }
-        if let Some(beside) = self.beside.as_deref().map(named) {
-            let counts = "the file that changes last decides";
-            writeln!(f, "{NOTE}{beside} holds {name} too{NOTE:#}: {counts}")?;
+        if let Some(beside) = self.beside.as_deref().map(file_name) {
+            let rule = "the file that changes last is used";
+            writeln!(f, "{NOTE}{beside} holds {name} too{NOTE:#}: {rule}")?;
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Came {
+impl fmt::Display for AppUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Promoted(promoted) => {
-                write!(f, "{}", Following(promoted))?;
+                write!(f, "{}", VersionChange(promoted))?;
                 if promoted.before.is_some() && promoted.changes.lifecycle.is_empty() {
-                    writeln!(f, "  {FAINT}the lifecycle table is as it was{FAINT:#}")?;
+                    writeln!(f, "  {FAINT}the lifecycle table is unchanged{FAINT:#}")?;
                 }
                 Ok(())
             }
             Self::Refused { app, error } => {
                 writeln!(f, "app {app}: {error}")?;
-                let next = "all stays as it was; put it right, and save the file again";
+                let next = "the app is unchanged; correct the connector and save the file again";
                 writeln!(f, "  {FAINT}{next}{FAINT:#}")
             }
         }
     }
 }
 
-fn verdict(apps: &[Came]) -> (anstyle::Style, &'static str) {
-    let refused = |came: &Came| matches!(came, Came::Refused { .. });
+fn headline(apps: &[AppUpdate]) -> (anstyle::Style, &'static str) {
+    let refused = |update: &AppUpdate| matches!(update, AppUpdate::Refused { .. });
     match apps {
         [] => (GOOD, "pushed"),
         apps if apps.iter().all(refused) => (BAD, "not promoted"),
@@ -140,12 +139,12 @@ fn verdict(apps: &[Came]) -> (anstyle::Style, &'static str) {
     }
 }
 
-/// Prints a piece of news. A terminal that went away is no reason to stop serving.
+/// Prints a text. A closed terminal must not stop the server, so errors are ignored.
 pub(super) fn print(text: &str) {
     let mut out = anstream::stdout().lock();
     drop(writeln!(out, "{text}").and_then(|()| out.flush()));
 }
 
-pub(super) fn named(file: &Path) -> String {
+pub(super) fn file_name(file: &Path) -> String {
     file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
 }

@@ -1,18 +1,18 @@
-//! Requests that are not made at all, because no connector may ask for them.
+//! Refused requests: those that no connector may make.
 
 use std::fmt;
 
 /// Why a request was refused. Nothing was sent.
 ///
-/// The text is for the connector's author and for the operator. It quotes neither values nor
-/// bodies nor paths, which name people.
+/// The text is for the connector's author and the operator. It quotes no values, bodies or paths, since
+/// these may name people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryError {
-    /// The endpoint leads to no public address, and is not configured for private ones.
+    /// The endpoint has no public address, and is not configured for private ones.
     Address,
     /// A body without a `content-type`.
     ContentType,
-    /// A header that is the host's own, or is malformed.
+    /// A header that the host sets, or that is malformed.
     Header {
         /// The header's name in lower case.
         name: String,
@@ -21,17 +21,17 @@ pub enum DeliveryError {
     },
     /// A method that is not in the list.
     Method,
-    /// A path that leads elsewhere, or is not encoded.
+    /// A path that could lead outside of the endpoint, or is not percent-encoded.
     Path(&'static str),
-    /// A stand-in where it is not replaced.
-    StandIn(&'static str),
+    /// A placeholder in a part of the request where it is not replaced.
+    Placeholder(&'static str),
 }
 
 impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address => f.write_str(
-                "the endpoint leads to a private address; an operator who means it sets \
+                "the endpoint has a private address; to allow it, an operator sets \
                  \"private_addresses\": true on the endpoint",
             ),
             Self::ContentType => f.write_str("the request has a body but no content-type header"),
@@ -40,10 +40,10 @@ impl fmt::Display for DeliveryError {
                 f.write_str("the request method is not GET, HEAD, POST, PUT, PATCH or DELETE")
             }
             Self::Path(reason) => write!(f, "the request path {reason}"),
-            Self::StandIn(place) => write!(
+            Self::Placeholder(place) => write!(
                 f,
-                "the stand-in for a secret is in {place}; it is replaced in JSON and form bodies \
-                 only"
+                "the placeholder for a secret is in {place}; it is replaced only in JSON and form \
+                 bodies"
             ),
         }
     }

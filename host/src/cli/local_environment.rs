@@ -1,5 +1,7 @@
-//! A whole house on loopback: a host, the sample app beside it, tenants on the embedded
-//! connectors. What `muster demo`, `muster dev` and the system tests stand on.
+//! A local environment: a server on loopback with the sample app, for `muster demo`, `muster dev` and
+//! the system tests.
+//!
+//! It has one app for each embedded connector, whose endpoints are the sample app.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -24,43 +26,43 @@ use crate::limits::LimitsSpec;
 use crate::sample::Sample;
 use crate::{embedded, http, sample};
 
-pub use crate::http::Patience;
+pub use crate::http::Timeouts;
 
-/// What a stage is set up with.
+/// The configuration of a local environment.
 #[derive(Clone, Debug)]
-pub struct StageConfig {
-    /// Where the host listens.
+pub struct LocalEnvironmentConfig {
+    /// The address that the server listens on.
     pub listen: SocketAddr,
-    /// Where it keeps its data; a temporary directory without.
+    /// The data directory; a temporary one if there is none.
     pub data: Option<PathBuf>,
     /// The `muster` binary, which compiles connectors.
     pub compiler: PathBuf,
-    /// Where compiled connectors are kept from one stage to the next.
+    /// The directory of compiled connectors, if it is not within the data directory.
     pub compiled: Option<PathBuf>,
-    /// When identity providers are answered.
+    /// When the apps' identity providers get their responses.
     pub reply: ReplyMode,
-    /// How long an identity provider waits at most.
+    /// The longest that an identity provider waits for an outcome.
     pub answer_within: Duration,
-    /// How long a disconnect waits before it turns again to those who could not be let go.
+    /// The pause before a job retries the people who could not be finished.
     pub job_pause: Duration,
-    /// How many operations of one tenant may be open.
+    /// The most operations of one tenant that may be open.
     pub open_operations: usize,
-    /// Whose connectors are loaded; anybody's where it is empty.
+    /// The keys of which one must have signed a connector; none if connectors need no signature.
     pub trusted_keys: Keyring,
-    /// How long clients are waited for, and the host's end.
-    pub patience: Patience,
+    /// The timeouts of the HTTP server.
+    pub timeouts: Timeouts,
 }
 
-/// A host that serves, with the sample app beside it.
+/// A running server with the sample app.
 #[derive(Debug)]
-pub struct Stage {
+pub struct LocalEnvironment {
     /// The host.
     pub host: Arc<Host>,
     /// The sample app.
     pub sample: Sample,
-    /// Where the sample app is.
+    /// The URL of the sample app.
     pub app_url: String,
-    /// Where the host is.
+    /// The URL of the server.
     pub url: String,
     reply: ReplyMode,
     app_token: String,
@@ -69,7 +71,7 @@ pub struct Stage {
     _folder: Option<TempDir>,
 }
 
-impl Default for StageConfig {
+impl Default for LocalEnvironmentConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -81,14 +83,14 @@ impl Default for StageConfig {
             job_pause: Duration::from_secs(15),
             open_operations: 10_000,
             trusted_keys: Keyring::default(),
-            patience: Patience::default(),
+            timeouts: Timeouts::default(),
         }
     }
 }
 
-impl Stage {
-    /// Starts both, with the embedded connectors pushed and one app for each of them.
-    pub async fn start(config: StageConfig) -> anyhow::Result<Self> {
+impl LocalEnvironment {
+    /// Starts the server and the sample app, pushes the embedded connectors, and makes one app for each.
+    pub async fn start(config: LocalEnvironmentConfig) -> anyhow::Result<Self> {
         let (folder, data) = folder(config.data)?;
         let app_token = "sample-app-token".to_owned();
         let app_listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -117,8 +119,8 @@ impl Stage {
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let serving =
-            tokio::spawn(http::serve(Arc::clone(&host), listener, config.patience, stopped));
-        let stage = Self {
+            tokio::spawn(http::serve(Arc::clone(&host), listener, config.timeouts, stopped));
+        let environment = Self {
             host,
             sample,
             app_url,
@@ -130,17 +132,18 @@ impl Stage {
             _folder: folder,
         };
         for connector in &embedded::CONNECTORS {
-            stage.app(connector.name, connector.name).await?;
+            environment.app(connector.name, connector.name).await?;
         }
-        Ok(stage)
+        Ok(environment)
     }
 
-    /// Makes an app that a connector decides for, with the sample app behind it.
+    /// Makes an app of this connector, whose endpoint is the sample app.
     pub async fn app(&self, name: &str, connector: &str) -> anyhow::Result<()> {
         self.app_with(name, connector, Map::new(), ["app"]).await
     }
 
-    /// The same with settings, and the sample app behind each of these endpoints.
+    /// Makes an app of this connector with these settings, whose endpoints of these names are the sample
+    /// app.
     pub async fn app_with(
         &self,
         name: &str,
@@ -166,10 +169,10 @@ impl Stage {
             reply: self.reply,
             limits: LimitsSpec::default(),
         };
-        said(self.host.config.create_app(app).await)
+        into_anyhow(self.host.config.create_app(app).await)
     }
 
-    /// Sets an app up as if it was just created. The data may be from an earlier start, whose sample
+    /// Sets an existing app up as if it was just created: with data of an earlier start, the sample
     /// app had another address.
     async fn set_up_again(
         &self,
@@ -191,10 +194,10 @@ impl Stage {
             set: Some(change),
             ..Promotion::default()
         };
-        said(self.host.versions.promote(name, &promotion).await).map(drop)
+        into_anyhow(self.host.versions.promote(name, &promotion).await).map(drop)
     }
 
-    /// Makes a tenant whose people go to this organisation of the app, and a token for it.
+    /// Makes a tenant that provisions into this organisation of the app, and a token for it.
     pub async fn tenant(
         &self,
         name: &str,
@@ -204,7 +207,7 @@ impl Stage {
     ) -> anyhow::Result<NewTenantToken> {
         let dialect = dialect.parse().map_err(|_| anyhow!("no dialect is named {dialect}"))?;
         let mut settings = Map::new();
-        if self.knows_organizations(app) {
+        if self.has_organization_setting(app) {
             settings.insert("organization".to_owned(), Value::String(organization.to_owned()));
         }
         if self.host.store.tenant(name).await?.is_some() {
@@ -213,22 +216,24 @@ impl Stage {
                 settings: Some(Some(settings)),
                 ..TenantChange::default()
             };
-            said(self.host.config.set_tenant(name, change).await)?;
+            into_anyhow(self.host.config.set_tenant(name, change).await)?;
         } else {
             let (id, app) = (name.to_owned(), app.to_owned());
-            said(self.host.config.create_tenant(NewTenant { id, app, dialect, settings }).await)?;
+            into_anyhow(
+                self.host.config.create_tenant(NewTenant { id, app, dialect, settings }).await,
+            )?;
         }
-        said(self.host.config.add_token(Some(name), TokenSpec::default()).await)
+        into_anyhow(self.host.config.add_token(Some(name), TokenSpec::default()).await)
     }
 
-    /// Whether the settings of an app's connector have an organisation.
-    fn knows_organizations(&self, app: &str) -> bool {
+    /// Whether the app's connector has the setting `organization`.
+    fn has_organization_setting(&self, app: &str) -> bool {
         let snapshot = self.host.config.snapshot();
         let connector = snapshot.apps.get(app).and_then(|app| app.connector.as_ref().ok());
         connector.is_some_and(|it| it.manifest.settings["properties"]["organization"].is_object())
     }
 
-    /// Ends every token that there is.
+    /// Revokes all tokens.
     pub async fn revoke_all(&self) -> anyhow::Result<()> {
         let mut tenants = BTreeSet::new();
         for token in self.host.store.credentials().await? {
@@ -243,10 +248,10 @@ impl Stage {
 
     /// A token for the admin API.
     pub async fn admin_token(&self) -> anyhow::Result<NewTenantToken> {
-        said(self.host.config.add_token(None, TokenSpec::default()).await)
+        into_anyhow(self.host.config.add_token(None, TokenSpec::default()).await)
     }
 
-    /// Stops serving and finishes what was accepted.
+    /// Stops the server, which first finishes accepted requests.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
         Ok(self.serving.await?)
@@ -262,8 +267,9 @@ fn folder(data: Option<PathBuf>) -> anyhow::Result<(Option<TempDir>, PathBuf)> {
     Ok((Some(folder), data))
 }
 
-/// On a stage nobody reads SCIM errors: both kinds of failure are accidents.
-pub(super) fn said<T>(result: Result<T, Error>) -> anyhow::Result<T> {
+/// The error of a call into the host as text, without the distinction between client errors and
+/// internal errors, which only a SCIM response needs.
+pub(super) fn into_anyhow<T>(result: Result<T, Error>) -> anyhow::Result<T> {
     result.map_err(|fault| match fault {
         Error::Client(error) => anyhow!("{}", error.detail),
         Error::Internal(error) => error,

@@ -14,8 +14,8 @@ fn ann() -> Value {
 }
 
 #[tokio::test]
-async fn nothing_is_said_without_the_token() {
-    let app = App::new(TOKEN);
+async fn every_route_needs_the_token() {
+    let app = SampleApp::new(TOKEN);
     for (path, authorization) in [
         ("/users", ""),
         ("/users", "Bearer"),
@@ -32,8 +32,8 @@ async fn nothing_is_said_without_the_token() {
 }
 
 #[tokio::test]
-async fn every_refusal_is_json() {
-    let app = App::new(TOKEN);
+async fn every_error_is_json() {
+    let app = SampleApp::new(TOKEN);
     let check = async |method: &str, path: &str, kind: &str, body: &'static str, code: u16| {
         let request = Request::builder().method(method).uri(path).header("content-type", kind);
         let request = request.header("authorization", format!("Bearer {TOKEN}"));
@@ -54,7 +54,7 @@ async fn every_refusal_is_json() {
 
 #[tokio::test]
 async fn a_call_with_a_known_key_has_no_second_effect() {
-    let app = App::new(TOKEN);
+    let app = SampleApp::new(TOKEN);
     let first = send(&app, "POST", "/users", Some("op-1"), ann()).await;
     let again = send(&app, "POST", "/users", Some("op-1"), ann()).await;
     assert_eq!(first.0, 201);
@@ -62,14 +62,14 @@ async fn a_call_with_a_known_key_has_no_second_effect() {
     assert_eq!(app.people().len(), 1);
     let repeated: Vec<bool> = app.log().iter().map(|call| call.repeated).collect();
     assert_eq!(repeated, [false, true]);
-    // Without a key, or with another, it is another call.
+    // Without the key, or with another one, it is another call.
     assert_eq!(send(&app, "POST", "/users", Some("op-2"), ann()).await.0, 409);
     assert_eq!(send(&app, "POST", "/users", None, ann()).await.0, 409);
 }
 
 #[tokio::test]
 async fn a_key_belongs_to_one_request() {
-    let app = App::new(TOKEN);
+    let app = SampleApp::new(TOKEN);
     send(&app, "POST", "/users", Some("op-1"), ann()).await;
     let other = json!({"email": "bob@acme.example"});
     assert_eq!(send(&app, "POST", "/users", Some("op-1"), other).await.0, 422);
@@ -78,8 +78,8 @@ async fn a_key_belongs_to_one_request() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_not_remembered_and_reading_is_done_again() {
-    let app = App::new(TOKEN);
+async fn an_error_is_not_repeated_and_a_read_is_handled_again() {
+    let app = SampleApp::new(TOKEN);
     let path = "/organizations/acme/members/usr_00001";
     assert_eq!(send(&app, "PUT", path, Some("op-1"), Value::Null).await.0, 404);
     assert_eq!(send(&app, "GET", "/users", Some("op-2"), Value::Null).await.1["users"], json!([]));
@@ -93,7 +93,7 @@ async fn a_refusal_is_not_remembered_and_reading_is_done_again() {
 
 #[tokio::test]
 async fn the_log_has_every_call_in_order() {
-    let app = App::new(TOKEN);
+    let app = SampleApp::new(TOKEN);
     send(&app, "POST", "/users", Some("op-1"), ann()).await;
     get(&app, "/users?email=ann%40acme.example").await;
     status(&app, "PUT", "/nowhere", Value::Null).await;
@@ -113,8 +113,8 @@ async fn the_log_has_every_call_in_order() {
 }
 
 #[tokio::test]
-async fn a_fault_stands_in_the_place_of_matching_calls() {
-    let app = App::new(TOKEN);
+async fn a_fault_replaces_the_response_to_matching_calls() {
+    let app = SampleApp::new(TOKEN);
     let fault = json!({
         "match": "POST /users", "times": 2, "status": 503, "headers": {"retry-after": "1"},
         "body": {"sorry": true},
@@ -133,7 +133,7 @@ async fn a_fault_stands_in_the_place_of_matching_calls() {
 
 #[tokio::test]
 async fn faults_are_checked_and_cleared() {
-    let app = App::new(TOKEN);
+    let app = SampleApp::new(TOKEN);
     for fault in [
         json!({"match": "GET", "status": 99}),
         json!({"match": "GET", "status": 500, "headers": {"a b": "c"}}),
@@ -148,8 +148,8 @@ async fn faults_are_checked_and_cleared() {
 }
 
 #[tokio::test]
-async fn a_late_answer_comes_after_the_work() {
-    let app = App::new(TOKEN);
+async fn a_delayed_response_comes_after_the_effect() {
+    let app = SampleApp::new(TOKEN);
     let fault = json!({"match": "POST /users", "delay_ms": 500});
     status(&app, "POST", "/faults", fault).await;
     let began = Instant::now();
@@ -176,13 +176,13 @@ async fn over_socket(sample: &Sample) -> String {
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    // A reset is as good an end as any.
+    // The connection may also end with a reset.
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8(answer).unwrap()
 }
 
 #[tokio::test]
-async fn a_cut_connection_leaves_the_work_done_and_no_whole_answer() {
+async fn a_cut_connection_loses_the_response_and_not_the_effect() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let sample = serve(listener, TOKEN).unwrap();
     sample.fail(Fault::cut("POST /users"));
@@ -196,7 +196,7 @@ async fn a_cut_connection_leaves_the_work_done_and_no_whole_answer() {
 }
 
 #[tokio::test]
-async fn an_app_that_was_stopped_listens_no_more() {
+async fn a_stopped_app_does_not_listen() {
     let sample = serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), TOKEN).unwrap();
     let address = sample.address();
     assert_eq!(sample.base_url(), format!("http://{address}"));

@@ -1,16 +1,16 @@
-//! Where a request goes: the endpoint's address with the connector's path and query below it.
+//! The URL of a request: the connector's path and query, appended to the endpoint's address.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
 use crate::delivery::DeliveryError;
 
-/// Everything but the unreserved characters of RFC 3986 §2.3.
+/// All characters except the unreserved ones of RFC 3986 §2.3.
 pub(super) const RESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The URL of a request. It always lies below the base, whatever path the connector asked for.
-pub(super) fn below(
+/// The URL of a request. It is always below the base URL; any other path is an error.
+pub(super) fn join(
     base: &Url,
     path: &str,
     query: &[(String, String)],
@@ -33,14 +33,14 @@ fn check(path: &str) -> Result<(), &'static str> {
     if !path.starts_with('/') {
         return Err("does not begin with /");
     }
-    // An empty segment is a host (`//host`) or, more often, an id that is missing.
+    // An empty segment could be read as a host (`//host`); more often an id is missing.
     if path.contains("//") {
         return Err("has an empty segment");
     }
     if !is_encoded(path.as_bytes()) {
         return Err("has a character that must be percent-encoded");
     }
-    // An app may decode before it splits, so encoded slashes separate as well.
+    // An app may decode the path before it splits it, so encoded slashes separate as well.
     let decoded: Vec<u8> = percent_decode_str(path).collect();
     if decoded.iter().any(u8::is_ascii_control) {
         return Err("has a control character");
@@ -51,7 +51,7 @@ fn check(path: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-// Some servers drop what follows a semicolon (RFC 3986 §3.3) before they resolve the dots.
+// Some servers drop the parameters after a semicolon (RFC 3986 §3.3) before they resolve the dots.
 fn is_dots(segment: &[u8]) -> bool {
     matches!(segment.split(|byte| *byte == b';').next(), Some(b"." | b".."))
 }
@@ -77,7 +77,7 @@ mod tests {
     fn url(base: &str, path: &str, query: &[(&str, &str)]) -> Result<String, DeliveryError> {
         let query: Vec<(String, String)> =
             query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        below(&Url::parse(base).unwrap(), path, &query).map(String::from)
+        join(&Url::parse(base).unwrap(), path, &query).map(String::from)
     }
 
     #[track_caller]
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_leads_elsewhere_is_refused() {
+    fn a_path_that_could_lead_outside_of_the_endpoint_is_refused() {
         refused(&["", "users", "https://evil.example/", "@evil.example/"], "does not begin with /");
         refused(&["//evil.example/", "/users//x", "/organizations//"], "has an empty segment");
         let dots = [
