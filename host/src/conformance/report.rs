@@ -211,7 +211,7 @@ impl StepReport {
         match &self.verdict {
             StepResult::Passed => return Ok(()),
             StepResult::Skipped { reason } => {
-                writeln!(f, "\n{n}. {}: skipped, {reason}", self.name)?
+                writeln!(f, "\n{n}. {}: skipped, {reason}", self.name)?;
             }
             StepResult::Failed { failures } => {
                 writeln!(f, "\n{n}. {}", self.name)?;

@@ -74,7 +74,7 @@ impl<'t> Edit<'t> {
                 self.write(place, path.filter.as_ref(), mode, raw, r)?;
             }
             (PathTarget::Extension(extension), _) => {
-                self.write_extension(extension, mode, raw, r)?
+                self.write_extension(extension, mode, raw, r)?;
             }
             (_, Value::Object(object)) => self.write_object(object, mode, r)?,
             _ => return Err(Error::invalid_path(format!("{path} names a whole schema"))),
@@ -96,7 +96,7 @@ impl<'t> Edit<'t> {
             }
             Some(PathTarget::Extension(extension)) => self.remove_extension(extension)?,
             Some(PathTarget::Attribute(place)) => {
-                self.remove(place, path.filter.as_ref(), raw, r)?
+                self.remove(place, path.filter.as_ref(), raw, r)?;
             }
         }
         Ok(true)

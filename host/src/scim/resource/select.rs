@@ -131,7 +131,7 @@ fn replace(
     for at in chosen {
         match (mode, &mut values[*at], &new) {
             (WriteMode::Add, Value::Object(present), Value::Object(new)) => {
-                present.extend(new.clone())
+                present.extend(new.clone());
             }
             (_, present, new) => *present = new.clone(),
         }
