@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{APP, copies, put_tenant};
+use super::{APP, copies, create_tenant};
 use crate::connection::{Connection, Request};
 use crate::process::{Process, folder};
 
@@ -92,10 +92,10 @@ impl ConfiguredHost {
 /// Creates the app and the first tenant. Returns the tenant's token.
 async fn create_template(process: &Process, admin_token: &str) -> anyhow::Result<String> {
     let mut admin = admin(process, admin_token).await?;
-    let body = json!({ "connector": "roster" }).to_string();
-    let put_app = Request { method: "PUT", path: format!("/apps/{APP}"), body };
-    send(&mut admin, &put_app).await?;
-    send(&mut admin, &put_tenant(copies::TEMPLATE, "okta")).await?;
+    let body = json!({ "name": APP, "connector": "roster" }).to_string();
+    let create_app = Request { method: "POST", path: "/apps".to_owned(), body };
+    send(&mut admin, &create_app).await?;
+    send(&mut admin, &create_tenant(copies::TEMPLATE)).await?;
     let path = format!("/tenants/{}/tokens", copies::TEMPLATE);
     let add_token = Request { method: "POST", path, body: "{}".to_owned() };
     let token = send(&mut admin, &add_token).await?;
