@@ -116,7 +116,7 @@ async fn a_connector_that_traps_on_groups_affects_no_other_tenant() {
     assert!(detail.contains("the app's connector failed"), "{detail}");
     assert_eq!(muster.get(&tenant, "/Groups").await.body["totalResults"], 0);
     // The operation's log holds the last message of the connector.
-    let operation = detail.split("in operation ").nth(1).unwrap().split(" (").next().unwrap();
+    let operation = detail.split("operation ").nth(1).unwrap().split(' ').next().unwrap();
     let journal = muster.admin("GET", &format!("/operations/{operation}"), None).await.body;
     assert!(journal.to_string().contains("as I was told"), "{journal}");
 

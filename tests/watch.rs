@@ -195,11 +195,11 @@ async fn an_app_of_muster_dev_keeps_its_configuration_and_gets_missing_endpoints
     folder.write("letters.wasm", &letters(1));
     let (mut host, summary) = folder.dev().await;
     let first = host.report().await;
-    let set = json!({ "connector": first["connector"]["digest"], "reply": "when-recorded" });
+    let set = json!({ "reply": "when-recorded" });
     let url = format!("{}/apps/letter", summary["admin"]["base_url"].as_str().unwrap());
     let token = summary["admin"]["token"].as_str().unwrap();
-    let put = client().put(url).bearer_auth(token).body(set.to_string());
-    assert_eq!(put.send().await.unwrap().status(), 200);
+    let set = client().patch(url).bearer_auth(token).body(set.to_string());
+    assert_eq!(set.send().await.unwrap().status(), 200);
 
     folder.write("letters.wasm", &letters(2));
     assert_eq!(host.report().await["apps"][0]["before"], first["connector"]);
