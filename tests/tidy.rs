@@ -234,8 +234,10 @@ fn nothing_is_left_for_later() {
 fn the_top_level_holds_what_was_agreed() {
     let agreed = [
         "ARCHITECTURE.md",
+        "CHANGELOG.md",
         "Cargo.lock",
         "Cargo.toml",
+        "LICENSE",
         "README.md",
         "clippy.toml",
         "connectors",

@@ -91,6 +91,48 @@ mod tests {
         assert!(error.contains("lisen"), "{error}");
     }
 
+    /// The documented file, with the `#` taken away from each setting, but not from the prose.
+    fn documented() -> String {
+        let setting = |line: &&str| {
+            line.split_once(" = ").is_some_and(|(name, _)| {
+                name.strip_prefix('#').is_some_and(|name| !name.contains(' '))
+            })
+        };
+        let text = include_str!("../../docs/src/muster.toml");
+        text.lines().filter(setting).map(|line| format!("{}\n", &line[1..])).collect()
+    }
+
+    #[test]
+    fn the_documented_file_has_every_setting_and_no_other() {
+        let text = include_str!("../../docs/src/muster.toml");
+        assert_eq!(toml::from_str::<Config>(text).unwrap(), Config::default());
+        // A new field does not compile here until it is added to the pattern.
+        let Config {
+            listen: Some(_),
+            data: Some(_),
+            public_url: Some(_),
+            answer_within_seconds: Some(_),
+            body_within_seconds: Some(_),
+            deciding_threads: Some(_),
+            head_within_seconds: Some(_),
+            open_operations: Some(_),
+            stop_within_seconds: Some(_),
+            trusted_keys: Some(_),
+        } = toml::from_str(&documented()).unwrap()
+        else {
+            panic!("host/docs/src/muster.toml lacks a setting: {}", documented());
+        };
+    }
+
+    #[test]
+    fn the_documented_defaults_are_the_defaults() {
+        let written: Config = toml::from_str(&documented()).unwrap();
+        let default = Config::default();
+        assert_eq!(written.answer_within(), default.answer_within());
+        assert_eq!(written.open_operations(), default.open_operations());
+        assert_eq!(written.timeouts(), default.timeouts());
+    }
+
     #[test]
     fn only_the_default_file_may_be_absent() {
         assert!(Config::read(Some(Path::new("/nowhere/muster.toml"))).is_err());

@@ -205,3 +205,22 @@ pub(super) fn log_to_stderr(json: bool, default: &str) {
     // It fails only if the process has a subscriber already, which serves as well.
     drop(if json { log.json().try_init() } else { log.try_init() });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_and_its_variable_are_documented() {
+        let page = include_str!("../../docs/src/configuration.md");
+        let command = ServeArgs::augment_args(clap::Command::new("serve"));
+        for argument in command.get_arguments() {
+            let option = argument.get_long().expect("every argument is an option");
+            let variable = argument.get_env().and_then(|name| name.to_str());
+            let variable = variable.expect("every option has a variable");
+            let row = page.lines().find(|line| line.starts_with(&format!("| `--{option}")));
+            let row = row.unwrap_or_else(|| panic!("--{option} is not in configuration.md"));
+            assert!(row.contains(&format!("`{variable}`")), "{row}");
+        }
+    }
+}

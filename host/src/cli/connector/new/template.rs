@@ -56,6 +56,8 @@ struct Wit;
 
 /// The workspace's manifest, from which the SDK's inherits.
 const WORKSPACE: &str = include_str!("../../../../../Cargo.toml");
+/// The licence of the SDK.
+const LICENSE: &str = include_str!("../../../../../LICENSE");
 /// The SDK's folder in a project. The interface is two folders above, as in this repository.
 const SDK: &str = "vendor/muster-connector";
 const SDK_MANIFEST: &str = "vendor/muster-connector/Cargo.toml";
@@ -102,6 +104,7 @@ fn project<Example: Embed, Sdk: Embed>(name: &str, ignored: &str) -> anyhow::Res
     for path in Sdk::iter() {
         files.push(File::of(&format!("{SDK}/{path}"), embedded::<Sdk>(&path)?));
     }
+    files.push(File::of(&format!("{SDK}/LICENSE"), LICENSE));
     for path in Wit::iter() {
         files.push(File::of(&format!("wit/{path}"), embedded::<Wit>(&path)?));
     }
@@ -219,6 +222,10 @@ mod tests {
         assert!(text(&python, "vendor/muster-connector/pyproject.toml").contains("setuptools"));
         let scenarios = "scenarios/life.yaml";
         let rust = rust("acme").unwrap();
+        for files in [&js, &python, &rust] {
+            let license = text(files, "vendor/muster-connector/LICENSE");
+            assert!(license.contains("Apache License"), "{license}");
+        }
         for files in [&js, &python] {
             assert_eq!(text(files, scenarios), text(&rust, scenarios));
         }
