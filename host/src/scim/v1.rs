@@ -93,14 +93,14 @@ pub fn search(request: SearchRequest) -> SearchRequest {
 /// `tests/fixtures/conversations/SOURCES.md`, "Okta: SPEC suite for SCIM 1.1".
 pub fn error(error: &Error) -> String {
     #[derive(Serialize)]
-    struct Described<'a> {
+    struct ErrorDescription<'a> {
         description: &'a str,
         code: &'a str,
     }
     #[derive(Serialize)]
-    struct Body<'a> {
+    struct V1ErrorBody<'a> {
         #[serde(rename = "Errors")]
-        errors: [Described<'a>; 1],
+        errors: [ErrorDescription<'a>; 1],
         detail: &'a str,
         status: &'a str,
     }
@@ -109,8 +109,8 @@ pub fn error(error: &Error) -> String {
     let detail = [USER_SCHEMA, GROUP_SCHEMA]
         .iter()
         .fold(detail, |detail, schema| detail.replace(schema, CORE_SCHEMA));
-    let errors = [Described { description: &detail, code: &code }];
-    let body = Body { errors, detail: &detail, status: &code };
+    let errors = [ErrorDescription { description: &detail, code: &code }];
+    let body = V1ErrorBody { errors, detail: &detail, status: &code };
     serde_json::to_string(&body).expect("strings always serialise")
 }
 
