@@ -93,21 +93,24 @@ impl Jobs {
     }
 
     async fn run(self: &Arc<Self>, id: &str, stopped: &CancellationToken) {
-        let (mut least, mut futile) = (u64::MAX, 0);
-        while !self.tasks.are_stopping() && !stopped.is_cancelled() {
-            let (left, why) = match self.pass_or_conclude(id, stopped).await {
+        let (mut fewest, mut futile) = (None, 0);
+        while !self.is_interrupted(stopped) {
+            let why = match self.pass_or_conclude(id, stopped).await {
                 Ok(None) => return,
-                Ok(Some(PassResult { left, why })) => (left, why),
+                Ok(Some(PassResult { left, why })) => {
+                    tracing::warn!(job = id, left, "job: people are left after a pass");
+                    futile = if fewest.is_none_or(|fewest| left < fewest) { 1 } else { futile + 1 };
+                    fewest = Some(fewest.map_or(left, |fewest: u64| fewest.min(left)));
+                    why
+                }
                 Err(error) => {
                     tracing::error!(job = id, error = format!("{error:#}"), "job: internal error");
-                    (least, Some(INTERNAL.to_owned()))
+                    futile += 1;
+                    Some(INTERNAL.to_owned())
                 }
             };
-            futile = if left < least { 1 } else { futile + 1 };
-            least = least.min(left);
-            tracing::warn!(job = id, left, "job: people are left after a pass");
-            if futile >= MAX_FUTILE_PASSES && !self.tasks.are_stopping() {
-                match self.block(id, left, why).await {
+            if futile >= MAX_FUTILE_PASSES && !self.is_interrupted(stopped) {
+                match self.block(id, fewest, why).await {
                     Ok(()) => return,
                     Err(error) => {
                         let error = format!("{error:#}");
@@ -126,7 +129,13 @@ impl Jobs {
         }
     }
 
-    /// One pass over the people, and the end of the job if none is left. None if the job has ended.
+    /// Whether the job was cancelled or the host is stopping.
+    fn is_interrupted(&self, stopped: &CancellationToken) -> bool {
+        self.tasks.are_stopping() || stopped.is_cancelled()
+    }
+
+    /// One pass over the people, and the end of the job if none is left. None if the job has ended or
+    /// was interrupted.
     async fn pass_or_conclude(
         self: &Arc<Self>,
         id: &str,
@@ -136,11 +145,14 @@ impl Jobs {
         if job.state != JobState::Running {
             return Ok(None);
         }
-        if job.preview.is_none() {
-            job = self.with_preview(job).await?;
+        if job.preview.is_none() && !self.add_preview(&mut job).await? {
+            return Ok(None);
         }
         let pass = self.pass(&mut job, stopped).await?;
-        if pass.left > 0 || self.tasks.are_stopping() || stopped.is_cancelled() {
+        if self.is_interrupted(stopped) {
+            return Ok(None);
+        }
+        if pass.left > 0 {
             return Ok(Some(pass));
         }
         match job.kind {
@@ -149,16 +161,15 @@ impl Jobs {
         Ok(None)
     }
 
-    /// The job with a preview of what it does, made before it does anything.
-    async fn with_preview(&self, mut job: JobRow) -> anyhow::Result<JobRow> {
+    /// Adds a preview of what the job does, made before it does anything. False if the job has ended.
+    async fn add_preview(&self, job: &mut JobRow) -> anyhow::Result<bool> {
         let preview: Preview = match job.kind {
-            JobKind::Disconnect => self.preview_of(&job).await?,
+            JobKind::Disconnect => self.preview_of(job).await?,
         };
         job.progress.total = preview.total;
         job.preview = Some(serde_json::to_string(&preview)?);
         job.updated = rfc3339(self.clock.now());
-        anyhow::ensure!(self.store.update_job(&job, None).await?, "the job has ended");
-        Ok(job)
+        self.store.update_job(job, None).await
     }
 
     /// One pass over the people, continued where the pass before was interrupted.
@@ -178,14 +189,14 @@ impl Jobs {
                 failed += 1;
                 why = Some(obstacle);
             }
-            if self.tasks.are_stopping() || stopped.is_cancelled() {
+            if self.is_interrupted(stopped) {
                 break;
             }
             cursor = next;
             self.advance(job, &tenant, failed, cursor.clone()).await?;
         }
         let left = self.store.connected(&tenant).await?.0;
-        if cursor.is_some() && !self.tasks.are_stopping() && !stopped.is_cancelled() {
+        if cursor.is_some() && !self.is_interrupted(stopped) {
             self.advance(job, &tenant, failed, None).await?;
         }
         Ok(PassResult { left, why })
@@ -201,7 +212,7 @@ impl Jobs {
         let mut obstacles = Vec::new();
         let mut steps = JoinSet::new();
         for account in page.into_iter().filter(is_managed) {
-            if self.tasks.are_stopping() || stopped.is_cancelled() {
+            if self.is_interrupted(stopped) {
                 break;
             }
             if steps.len() >= CONCURRENT_STEPS {
@@ -236,14 +247,14 @@ impl Jobs {
     }
 
     /// Blocks a job that makes no progress, with the reason.
-    async fn block(&self, id: &str, left: u64, why: Option<String>) -> anyhow::Result<()> {
+    async fn block(&self, id: &str, left: Option<u64>, why: Option<String>) -> anyhow::Result<()> {
         let _changing = self.config.lock().await;
         let Some(mut job) = self.store.job(id).await? else { return Ok(()) };
         if job.state != JobState::Running {
             return Ok(());
         }
         job.state = JobState::Blocked;
-        job.progress.failed = left;
+        job.progress.failed = left.unwrap_or(job.progress.failed);
         job.note = Some(why.unwrap_or_else(|| "other changes interfered".to_owned()));
         job.updated = rfc3339(self.clock.now());
         let note = job.note.as_deref();
