@@ -89,7 +89,7 @@ async fn a_job_survives_a_kill_at_each_of_its_steps() {
         while killed_at(&format!("{point}:{}", steps + 1)).await {
             steps += 1;
         }
-        // The job's row four times, the tenant's, and each person.
+        // The job's row five times, the tenant's, and a commit for the people.
         assert!(steps >= 6, "a job has {steps} writes");
     }
 }

@@ -55,9 +55,10 @@ impl App {
         Ok(self.ask(request)?.success()?)
     }
 
-    /// Performs a request and returns its response with a status of 2xx, 3xx or 4xx.
+    /// Performs a request and returns its response with a status of 2xx, 3xx or 4xx that is about the request.
     ///
-    /// As in [`send`](Self::send), an app that cannot be reached or asks to wait, 401 and 501 end
+    /// As in [`send`](Self::send), an app that cannot be reached or asks to wait (408, 425, 429, 403 with
+    /// `Retry-After`), 401 and 501 end
     /// the decision with a refusal, since the connector cannot do anything about them.
     pub fn ask(&mut self, request: Request) -> Result<Response, Stop> {
         if self.wanted.is_some() {

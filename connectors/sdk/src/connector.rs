@@ -15,7 +15,7 @@ pub type Decision = Result<Outcome, Stop>;
 /// A method is called from its beginning after every call to the app, with one more recorded
 /// response (see [`App`]). It must return the same for the same arguments. A method that is not
 /// implemented refuses the event as unsupported, except [`release`](Self::release), which leaves
-/// the account as it is. A method is called only for events that the manifest's `lifecycle` lists.
+/// the account as it is. The manifest's `lifecycle` lists the events that are implemented.
 pub trait Connector {
     /// The settings of app and tenant, as the manifest's JSON Schema describes them.
     ///

@@ -44,7 +44,7 @@ impl Template {
                     path.push_str(before);
                     path.push_str(&encode(value));
                 }
-                None => return Err(self.wrong(&format!("has an unknown place {{{name}}}"))),
+                None => return Err(self.wrong(&format!("has an unknown parameter {{{name}}}"))),
             }
             rest = after;
         }
@@ -73,7 +73,7 @@ mod tests {
     fn parameters_are_filled_or_refused() {
         check("/users", Ok("/users"));
         check("/{a}/{b}/{a}", Ok("/x%20y/%C3%A9/x%20y"));
-        check("/{c}", Err("The path /{c} in the settings has an unknown place {c}."));
+        check("/{c}", Err("The path /{c} in the settings has an unknown parameter {c}."));
         check("/{none}", Err("The path /{none} in the settings needs {none}, which is empty."));
         check("/{a", Err("The path /{a in the settings has a { without }."));
     }

@@ -67,7 +67,7 @@ pub struct OperationSummary {
     pub attempts: u32,
     /// When the next attempt is due, RFC 3339.
     pub due: Option<String>,
-    /// What it was done together with, such as one bulk request or job.
+    /// The job that it is part of.
     pub batch: Option<String>,
     /// When it began, RFC 3339.
     pub created: String,

@@ -45,7 +45,7 @@ fn settings() -> Config {
         .max_wasm_stack(STACK_BYTES)
         .memory_reservation(RESERVED_BYTES as u64)
         // Each memory access is checked by an instruction rather than by guard pages: protecting
-        // the pages for each instance would interrupt every processor (ARCHITECTURE.md).
+        // the pages for each instance would interrupt every processor (see the module).
         .memory_guard_size(0)
         .signals_based_traps(false)
         // The same input gives the same output on every machine.

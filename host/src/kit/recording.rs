@@ -47,8 +47,8 @@ impl Recording {
         }
         let yaml = serde_saphyr::to_string(&self.value()).unwrap_or_default();
         let concealed = match &self.event.password {
-            Some(stand_in) if stand_in.len() > 8 => {
-                yaml.replace(stand_in.as_str(), PASSWORD_PLACEHOLDER)
+            Some(placeholder) if placeholder.len() > 8 => {
+                yaml.replace(placeholder.as_str(), PASSWORD_PLACEHOLDER)
             }
             _ => yaml,
         };

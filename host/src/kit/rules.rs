@@ -41,7 +41,7 @@ pub(super) fn broken(answer: &Result<Step, Refusal>, log: &[LogLine]) -> Vec<Bro
 }
 
 fn of_request(request: &Request) -> Option<BrokenRule> {
-    let stand_in = Placeholder {
+    let placeholder = Placeholder {
         text: PASSWORD_PLACEHOLDER.to_owned(),
         value: Secret::new("not-a-real-password"),
     };
@@ -57,7 +57,9 @@ fn of_request(request: &Request) -> Option<BrokenRule> {
     if request.headers.iter().any(exposes) {
         return Some(BrokenRule::Secret("a request's header"));
     }
-    delivery::check(request, &[stand_in]).err().map(|error| BrokenRule::Request(error.to_string()))
+    delivery::check(request, &[placeholder])
+        .err()
+        .map(|error| BrokenRule::Request(error.to_string()))
 }
 
 fn of_outcome(outcome: &Outcome) -> Vec<BrokenRule> {

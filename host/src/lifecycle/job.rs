@@ -1,4 +1,4 @@
-//! Jobs: long work over many people of a tenant, previewed before it begins and resumed after a
+//! Jobs: long work over many people of a tenant, previewed before its first step and resumed after a
 //! restart.
 //!
 //! A job is a row with its parameters, its requester and its progress. The engine runs each job as

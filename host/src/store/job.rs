@@ -32,7 +32,7 @@ pub struct JobRow {
     pub state: JobState,
     /// The parameters of the request, a JSON object.
     pub parameters: String,
-    /// The preview that the operator saw before the job began, JSON.
+    /// The preview that the job made before its first step, JSON.
     pub preview: Option<String>,
     /// How much of it is done.
     pub progress: JobProgress,

@@ -35,7 +35,7 @@ pub struct OperationRow {
     pub context: String,
     /// The event as the connector is given it, JSON.
     pub event: String,
-    /// The outcome or refusal, JSON.
+    /// The outcome as a JSON object, or why the last attempt ended without one as a JSON string.
     pub answer: Option<String>,
     /// A sentence for people.
     pub note: Option<String>,
@@ -53,7 +53,7 @@ pub struct OperationRow {
     pub sealed: Option<Vec<u8>>,
     /// What a restart must know beside the event, JSON.
     pub progress: String,
-    /// What it was done together with.
+    /// The job that it is part of.
     pub batch: Option<String>,
     /// When it began.
     pub created: String,
@@ -75,7 +75,7 @@ pub enum OperationState {
     Refused,
     /// Given up; an operator decides.
     Failed,
-    /// Put aside by an operator.
+    /// Not carried out: an operator dropped it, or the account or tenant is no longer managed.
     Dropped,
 }
 

@@ -34,7 +34,7 @@ pub struct Recorded<'t> {
     pub context: &'t str,
     /// The event, JSON.
     pub event: &'t str,
-    /// The outcome or refusal, JSON.
+    /// The outcome as a JSON object, or why there is none as a JSON string.
     pub answer: &'t str,
     /// What its decisions took, JSON; empty if it is unknown.
     pub used: &'t str,

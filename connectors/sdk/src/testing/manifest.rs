@@ -17,7 +17,7 @@ const EVENTS: [&str; 10] = [
     "group-delete",
 ];
 
-/// The connector's manifest, after the checks that a host makes when it loads the connector.
+/// The connector's manifest, after some of the checks that a host makes when it loads the connector.
 ///
 /// # Panics
 ///

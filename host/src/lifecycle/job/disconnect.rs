@@ -40,6 +40,15 @@ pub enum PeopleAction {
 }
 
 impl PeopleAction {
+    /// The word in the admin API.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Deactivate => "deactivate",
+            Self::Remove => "remove",
+        }
+    }
+
     fn event(self) -> EventKind {
         match self {
             Self::Release => EventKind::Release,
@@ -133,7 +142,8 @@ impl Jobs {
             return Err(scim::Error::new(
                 409,
                 format!(
-                    "tenant {tenant} is being disconnected already, with people: {now:?} (job {id})"
+                    "tenant {tenant} is being disconnected already, with people: {} (job {id})",
+                    now.name()
                 ),
             )
             .into());

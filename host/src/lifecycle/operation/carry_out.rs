@@ -177,7 +177,7 @@ impl Operations {
         };
         let connector = tenant.connector.as_ref().ok();
         let operation = self.clock.new_id();
-        let (sealed, stand_in) = self.seal_password(change.password.as_ref(), &operation)?;
+        let (sealed, placeholder) = self.seal_password(change.password.as_ref(), &operation)?;
         Ok(Work {
             tenant: Arc::clone(tenant),
             connector: connector.and_then(|connector| asked(connector, change.event)),
@@ -206,7 +206,7 @@ impl Operations {
                 subject: typed_view::subject(change.kind, &change.after),
                 resource: change.after.to_json(),
                 changes: change.changes,
-                password: stand_in,
+                password: placeholder,
                 joined: change.joined,
                 left: change.left,
             }),
@@ -236,8 +236,8 @@ impl Operations {
         let Some(password) = password else { return Ok((None, None)) };
         // Random, or a display name could contain the placeholder and so get the password.
         let mark = u64::from_be_bytes(crate::lifecycle::config::random_bytes()?);
-        let stand_in = format!("muster-password-{operation}-{mark:016x}");
-        Ok((Some(self.config.key().seal(password.value.expose().as_bytes())?), Some(stand_in)))
+        let placeholder = format!("muster-password-{operation}-{mark:016x}");
+        Ok((Some(self.config.key().seal(password.value.expose().as_bytes())?), Some(placeholder)))
     }
 
     /// The durable resource of this id, with its account.

@@ -22,7 +22,8 @@ pub(in crate::lifecycle) enum Obstacle {
     Refused(Refusal),
     /// The connector itself failed.
     Failed(Failure),
-    /// The connector requested a forbidden call, or more calls than it may.
+    /// The host stopped the operation: the connector requested a forbidden call or too many, or the
+    /// resource has changed twice in the meantime.
     Forbidden(String),
     /// The deadline has passed; the operation can be continued.
     OutOfTime,
@@ -41,7 +42,8 @@ pub(in crate::lifecycle) enum Fate {
     Failed,
 }
 
-/// The state of an operation after `attempts` attempts; `accepted` if its request was acknowledged.
+/// The state of an operation after `attempts` earlier attempts and this one; `accepted` if its request
+/// was acknowledged.
 pub(in crate::lifecycle) fn of(
     kind: EventKind,
     accepted: bool,

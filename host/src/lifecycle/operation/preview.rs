@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::Operations;
 use super::change::Change;
+use super::fate::Obstacle;
+use super::run::why;
 use crate::connector::Question;
 use crate::decision::Step;
 use crate::lifecycle::config::snapshot::Tenant;
@@ -41,7 +43,7 @@ impl Operations {
         let (decision, refused) = match runtime.decide(connector, question, budget).await.answer {
             Ok(Ok(Step::Done(outcome))) => (outcome.note, false),
             Ok(Ok(Step::Call(call))) => (format!("{} {}", call.method, call.path), false),
-            Ok(Err(refusal)) => (format!("refused: {refusal:?}"), true),
+            Ok(Err(refusal)) => (why(&Obstacle::Refused(refusal)), true),
             Err(failure) => (format!("failed: {failure}"), true),
         };
         Ok(PreviewedDecision { decision, refused })

@@ -54,7 +54,7 @@ impl Operations {
     /// Drives an operation until it is done or stopped, or the deadline passes, and makes its
     /// progress durable.
     ///
-    /// The caller holds the operation's lock. With `detach`, an app whose reply mode is
+    /// The caller holds the resource's lock. With `detach`, an app whose reply mode is
     /// `when-recorded` gets its first call from a background task.
     pub(in crate::lifecycle) async fn drive(
         self: &Arc<Self>,
@@ -194,8 +194,9 @@ impl Operations {
         };
         let key = work.idempotency_key();
         fail::fail_point!("call");
-        let stand_ins = self.stand_ins(work)?;
-        let performed = self.delivery.perform(endpoint, &request, &key, &stand_ins, deadline).await;
+        let placeholders = self.placeholders(work)?;
+        let performed =
+            self.delivery.perform(endpoint, &request, &key, &placeholders, deadline).await;
         fail::fail_point!("call-done");
         match performed {
             Ok(performed) => {
@@ -208,12 +209,12 @@ impl Operations {
         }
     }
 
-    fn stand_ins(&self, work: &Work) -> anyhow::Result<Vec<Placeholder>> {
-        let (Some(sealed), Some(stand_in)) = (&work.sealed, &work.event.password) else {
+    fn placeholders(&self, work: &Work) -> anyhow::Result<Vec<Placeholder>> {
+        let (Some(sealed), Some(placeholder)) = (&work.sealed, &work.event.password) else {
             return Ok(Vec::new());
         };
         let password = String::from_utf8(self.config.key().unseal(sealed)?)?;
-        Ok(vec![Placeholder { text: stand_in.clone(), value: Secret::new(password) }])
+        Ok(vec![Placeholder { text: placeholder.clone(), value: Secret::new(password) }])
     }
 
     /// Commits outcome, resource, account and operation in one transaction.

@@ -84,8 +84,8 @@ impl Operations {
     }
 
     /// Drives one open operation under its own lane, unless a later decision of an operator keeps
-    /// it from the app. The caller holds `lane`; lanes nest in one order only, subject before
-    /// resource.
+    /// it from the app. The caller holds `lane`. The name's lane is always taken before the resource's,
+    /// never the reverse.
     pub(in crate::lifecycle) async fn drive_open(
         self: &Arc<Self>,
         lane: &str,

@@ -37,10 +37,10 @@ pub(in crate::lifecycle) struct Work {
     /// The resource after the event, as the event has it as text.
     pub(in crate::lifecycle) after: Arc<Resource>,
     pub(in crate::lifecycle) exchanges: Vec<Exchange>,
-    /// A request that is in the journal and has no answer yet.
+    /// A request that is in the journal and has no response yet.
     pub(in crate::lifecycle) pending: Option<Request>,
     pub(in crate::lifecycle) progress: Progress,
-    /// The departures of the resource when it was read.
+    /// How many members had left the group by being deleted when the resource was read.
     pub(in crate::lifecycle) departures: i64,
     pub(in crate::lifecycle) sealed: Option<Vec<u8>>,
     pub(in crate::lifecycle) attempts: u32,
