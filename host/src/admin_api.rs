@@ -14,7 +14,7 @@ mod tenant;
 mod token;
 
 pub use app::{AppPath, AppView};
-pub use connector::{ConnectorPath, ConnectorQuery};
+pub use connector::{ConnectorFile, ConnectorPath, ConnectorQuery};
 pub use error::ErrorBody;
 pub use job::{JobPath, JobQuery, JobView};
 pub use operation::{

@@ -11,7 +11,7 @@ use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use crate::connector::Budget;
 use crate::partial::stated;
 
-/// Limits as an operator writes them. A missing limit has the value of [`AppLimits::default`].
+/// Limits as an operator writes them. A limit that is not given has its default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "time": "250ms", "memory": "48MiB", "calls": 20 }))]

@@ -1,6 +1,7 @@
 //! Partial changes of a configuration: what a change states replaces what was there, the rest
 //! stays.
 
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -12,6 +13,37 @@ where
     T: Deserialize<'de>,
 {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// Reads a structure from an object only; serde would read one from a list as well, member by
+/// member.
+pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let members: Map<String, Value> = Map::deserialize(deserializer)?;
+    serde_json::from_value(Value::Object(members)).map_err(D::Error::custom)
+}
+
+/// A structure that is read from an object only, or `null`.
+pub(crate) fn optional_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let members: Option<Map<String, Value>> = Option::deserialize(deserializer)?;
+    let structure = members.map(|members| serde_json::from_value(Value::Object(members)));
+    structure.transpose().map_err(D::Error::custom)
+}
+
+/// The same for a member that may be absent, as [`stated`] reads it.
+pub(crate) fn stated_object<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    optional_object(deserializer).map(Some)
 }
 
 /// An object after a change: replaced as a whole if the change says so, then without the names in

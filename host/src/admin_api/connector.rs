@@ -1,7 +1,7 @@
 //! Connectors: which are meant and which are listed.
 
 use serde::{Deserialize, Serialize};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 /// Which connector version.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -12,6 +12,12 @@ pub struct ConnectorPath {
     #[param(example = "roster")]
     pub reference: String,
 }
+
+/// A WebAssembly component or core module of at most 32 MiB.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "it only describes the body of a request")]
+pub struct ConnectorFile(Vec<u8>);
 
 /// Which connector versions are listed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]

@@ -23,7 +23,7 @@ pub struct PageQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 1000, default = 50)]
     pub limit: Option<u32>,
-    /// The `next` of the page before; without it, the list begins.
+    /// The `next` of the page before; without it, or if it is empty, the list begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }

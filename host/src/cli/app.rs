@@ -68,7 +68,7 @@ with endpoints.json:
 
 const SET_EXAMPLE: &str = "\
 Example:
-  muster app set crm --set default_role=viewer --limit time=250ms --limit calls=default";
+  muster app set crm --set organization=acme --limit time=250ms --limit calls=default";
 
 #[derive(Args, Debug)]
 struct Create {

@@ -28,7 +28,10 @@ const APPS: List = List("apps");
     operation_id = "list_apps",
     tag = "Apps",
     params(PageQuery),
-    responses((status = 200, description = "A page of the apps.", body = Page<AppView>))
+    responses(
+        (status = 200, description = "A page of the apps.", body = Page<AppView>),
+        (status = 422, description = "The cursor is not one of this list."),
+    )
 )]
 pub(super) async fn list(
     _: Operator,

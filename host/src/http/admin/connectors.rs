@@ -9,7 +9,7 @@ use super::super::body::WasmBody;
 use super::list::List;
 use super::request::ListParameters;
 use super::{Answered, json, ok};
-use crate::admin_api::{ConnectorPath, ConnectorQuery, Page, PageQuery};
+use crate::admin_api::{ConnectorFile, ConnectorPath, ConnectorQuery, Page, PageQuery};
 use crate::lifecycle::{ConnectorDetail, ConnectorSummary, Host, Pushed};
 use crate::store::ConnectorRow;
 
@@ -24,7 +24,10 @@ const CONNECTORS: List = List("connectors");
     operation_id = "list_connectors",
     tag = "Connectors",
     params(PageQuery, ConnectorQuery),
-    responses((status = 200, description = "A page of the versions.", body = Page<ConnectorSummary>))
+    responses(
+        (status = 200, description = "A page of the versions.", body = Page<ConnectorSummary>),
+        (status = 422, description = "The cursor is not one of this list."),
+    )
 )]
 pub(super) async fn list(
     _: Operator,
@@ -50,11 +53,7 @@ pub(super) async fn list(
     path = "/connectors",
     operation_id = "push_connector",
     tag = "Connectors",
-    request_body(
-        content = Vec<u8>,
-        content_type = "application/wasm",
-        description = "A WebAssembly component or core module of at most 32 MiB."
-    ),
+    request_body(content = ConnectorFile, content_type = "application/wasm"),
     responses(
         (status = 200, description = "This very file was there already.", body = Pushed),
         (status = 201, description = "The version was added.", body = Pushed),

@@ -21,7 +21,10 @@ const JOBS: List = List("jobs");
     operation_id = "list_jobs",
     tag = "Jobs",
     params(PageQuery, JobQuery),
-    responses((status = 200, description = "A page of the jobs.", body = Page<JobView>))
+    responses(
+        (status = 200, description = "A page of the jobs.", body = Page<JobView>),
+        (status = 422, description = "The cursor is not one of this list."),
+    )
 )]
 pub(super) async fn list(
     _: Operator,

@@ -11,15 +11,19 @@ use crate::scim::{self, ScimType};
 pub(super) struct List(pub(super) &'static str);
 
 impl List {
-    /// The key of the last item of the page before, if the request has a cursor.
+    /// The key of the last item of the page before, if the request has a cursor; 422 for a cursor
+    /// that is not one of this list.
     pub(super) fn after<T>(
         &self,
         parameters: &ListParameters<T>,
     ) -> Result<Option<String>, scim::Error> {
-        let Some(cursor) = &parameters.cursor else { return Ok(None) };
-        let key = key_of(self.0, cursor).ok_or_else(|| {
-            let why = format!("the cursor {cursor:?} is not one of this list; begin without it");
-            scim::Error::bad_request(ScimType::InvalidCursor, why)
+        let Some(cursor) = parameters.cursor.as_deref().filter(|it| !it.is_empty()) else {
+            return Ok(None);
+        };
+        let why = || format!("the cursor {cursor:?} is not one of this list; begin without it");
+        let key = key_of(self.0, cursor).ok_or_else(|| scim::Error {
+            scim_type: Some(ScimType::InvalidCursor),
+            ..scim::Error::new(422, why())
         })?;
         Ok(Some(key))
     }

@@ -27,7 +27,8 @@ const OPERATIONS: List = List("operations");
     tag = "Operations",
     params(PageQuery, OperationQuery),
     responses(
-        (status = 200, description = "A page of the operations.", body = Page<OperationSummary>)
+        (status = 200, description = "A page of the operations.", body = Page<OperationSummary>),
+        (status = 422, description = "The cursor is not one of this list."),
     )
 )]
 pub(super) async fn list(

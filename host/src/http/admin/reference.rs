@@ -9,8 +9,10 @@ use std::sync::LazyLock;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use utoipa::OpenApi;
+use utoipa::openapi::link::Link;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{ArrayItems, Schema};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr};
 
@@ -89,12 +91,27 @@ fn text() -> String {
         let response = error_response(description);
         components.responses.insert((*name).to_owned(), response.into());
     }
+    components.schemas.iter_mut().for_each(|(name, schema)| refer_to_items(name, schema));
     for item in document.paths.paths.values_mut() {
         complete_item(item);
+    }
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.patch];
+        operations.into_iter().flatten().for_each(add_links);
     }
     let mut text = serde_json::to_string_pretty(&document).expect("the document is plain data");
     text.push('\n');
     text
+}
+
+/// A page refers to the schema of its items, of which utoipa writes a copy.
+fn refer_to_items(name: &str, schema: &mut RefOr<Schema>) {
+    let Some(of) = name.strip_prefix("Page_") else { return };
+    if let RefOr::T(Schema::Object(page)) = schema
+        && let Some(RefOr::T(Schema::Array(items))) = page.properties.get_mut("items")
+    {
+        items.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(of).into()));
+    }
 }
 
 /// Errors that do not depend on the route, by name, status and description.
@@ -107,6 +124,38 @@ const COMMON: &[(&str, &str, &str)] = &[
     ("InternalError", "500", "An internal error; the log of the server says more."),
     ("DiskFull", "507", "The disk of the host is full; nothing was changed."),
 ];
+
+/// Which operation goes on with what another one answered: from, status, name of the link, to, and
+/// the parameter with its place in the body.
+const LINKS: &[(&str, &str, &str, &str, (&str, &str))] = &[
+    ("create_app", "201", "show", "show_app", ("app", "/name")),
+    ("create_app", "201", "set", "set_app", ("app", "/name")),
+    ("create_app", "201", "remove", "remove_app", ("app", "/name")),
+    ("create_tenant", "201", "show", "show_tenant", ("tenant", "/id")),
+    ("create_tenant", "201", "set", "set_tenant", ("tenant", "/id")),
+    ("create_tenant", "201", "createToken", "create_token", ("tenant", "/id")),
+    ("create_tenant", "201", "disconnect", "disconnect_tenant", ("tenant", "/id")),
+    ("disconnect_tenant", "202", "show", "show_job", ("id", "/id")),
+    ("disconnect_tenant", "202", "cancel", "cancel_job", ("id", "/id")),
+    ("list_connectors", "200", "show", "show_connector", ("reference", "/items/0/digest")),
+    ("list_jobs", "200", "show", "show_job", ("id", "/items/0/id")),
+    ("list_operations", "200", "show", "show_operation", ("id", "/items/0/id")),
+    ("list_operations", "200", "retry", "retry_operation", ("id", "/items/0/id")),
+    ("list_operations", "200", "drop", "drop_operation", ("id", "/items/0/id")),
+    ("promote", "200", "rollback", "roll_back", ("app", "/app")),
+];
+
+fn add_links(operation: &mut Operation) {
+    let from = operation.operation_id.as_deref().unwrap_or_default();
+    for (_, status, name, to, (parameter, place)) in LINKS.iter().filter(|link| link.0 == from) {
+        if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(*status) {
+            let link = Link::builder()
+                .operation_id(*to)
+                .parameter(*parameter, format!("$response.body#{place}"));
+            response.links.insert((*name).to_owned(), link.build().into());
+        }
+    }
+}
 
 fn complete_item(item: &mut PathItem) {
     let reads = [&mut item.get];

@@ -8,6 +8,7 @@ use axum::http::Uri;
 use axum::http::request::Parts;
 use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
+use serde_json::{Number, Value};
 use url::form_urlencoded;
 
 use super::super::body::ScimBody;
@@ -24,10 +25,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Host>> for JsonBody<T> {
 
     async fn from_request(request: Request, host: &Arc<Host>) -> Result<Self, ApiError> {
         let ScimBody(value) = ScimBody::from_request(request, host).await?;
-        match serde_json::from_value(value) {
-            Ok(body) => Ok(Self(body)),
-            Err(error) => Err(scim::Error::invalid_syntax(error.to_string()).into()),
-        }
+        Ok(Self(read_object(value)?))
     }
 }
 
@@ -41,9 +39,38 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<Host>> for OptionalBody<T> {
         if request.body().size_hint().exact() == Some(0) {
             return Ok(Self(T::default()));
         }
-        let JsonBody(body) = JsonBody::<Option<T>>::from_request(request, host).await?;
-        Ok(Self(body.unwrap_or_default()))
+        let ScimBody(value) = ScimBody::from_request(request, host).await?;
+        Ok(Self(if value.is_null() { T::default() } else { read_object(value)? }))
     }
+}
+
+/// serde would read a list as a structure as well, member by member.
+fn read_object<T: DeserializeOwned>(value: Value) -> Result<T, scim::Error> {
+    if !value.is_object() {
+        return Err(scim::Error::invalid_syntax("the body must be a JSON object"));
+    }
+    serde_json::from_value(whole_numbers(value))
+        .map_err(|error| scim::Error::invalid_syntax(error.to_string()))
+}
+
+/// A number such as `5.0` as the integer that it is in JSON Schema.
+fn whole_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::Number(whole(&number).unwrap_or(number)),
+        Value::Array(values) => values.into_iter().map(whole_numbers).collect(),
+        Value::Object(members) => {
+            let members = members.into_iter().map(|(name, value)| (name, whole_numbers(value)));
+            Value::Object(members.collect())
+        }
+        other => other,
+    }
+}
+
+fn whole(number: &Number) -> Option<Number> {
+    let float = number.as_f64().filter(|_| number.is_f64())?;
+    // Up to 2^53, every integer is a float, and the other way round.
+    let is_whole = float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0;
+    is_whole.then(|| Number::from(float as i64))
 }
 
 /// The parameters of a list: which page, and which items.

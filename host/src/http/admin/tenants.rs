@@ -28,7 +28,10 @@ const TENANTS: List = List("tenants");
     operation_id = "list_tenants",
     tag = "Tenants",
     params(PageQuery, TenantQuery),
-    responses((status = 200, description = "A page of the tenants.", body = Page<TenantView>))
+    responses(
+        (status = 200, description = "A page of the tenants.", body = Page<TenantView>),
+        (status = 422, description = "The cursor is not one of this list."),
+    )
 )]
 pub(super) async fn list(
     _: Operator,

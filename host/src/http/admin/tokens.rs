@@ -26,6 +26,7 @@ const TOKENS: List = List("tokens");
     responses(
         (status = 200, description = "A page of the tokens.", body = Page<TokenView>),
         (status = 404, description = "There is no tenant of this name."),
+        (status = 422, description = "The cursor is not one of this list."),
     )
 )]
 pub(super) async fn list(

@@ -11,7 +11,7 @@ use crate::clock::rfc3339;
 use crate::delivery::EndpointConfiguration;
 use crate::lifecycle::error::Error;
 use crate::limits::{LimitsChange, LimitsSpec};
-use crate::partial::{changed, stated};
+use crate::partial::{changed, object, stated, stated_object};
 use crate::scim;
 use crate::store::{AppRow, TenantRow};
 
@@ -21,7 +21,7 @@ use crate::store::{AppRow, TenantRow};
 #[schema(example = json!({
     "name": "crm",
     "connector": "two-state",
-    "settings": { "default_role": "member" },
+    "settings": { "organization": "acme" },
     "endpoints": {
         "app": {
             "base_url": "https://api.example.com/v1",
@@ -48,7 +48,7 @@ pub struct NewApp {
     #[serde(default)]
     pub reply: ReplyMode,
     /// Limits of the connector; a limit that is not given has its default.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub limits: LimitsSpec,
 }
 
@@ -62,7 +62,7 @@ pub struct NewApp {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(example = json!({
-    "set_settings": { "default_role": "viewer" },
+    "unset_settings": ["organization"],
     "limits": { "time": "250ms", "calls": null }
 }))]
 pub struct AppChange {
@@ -93,7 +93,7 @@ pub struct AppChange {
     #[schema(value_type = Option<ReplyMode>)]
     pub reply: Option<Option<ReplyMode>>,
     /// Limits to set; a limit of `null`, or all of them, is set back to its default.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated_object")]
     #[schema(value_type = Option<LimitsSpec>)]
     pub limits: Option<Option<LimitsChange>>,
     /// Only read, to refuse it with a sentence that says what to do.

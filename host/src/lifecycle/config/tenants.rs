@@ -23,7 +23,7 @@ use crate::store::{CredentialKind, CredentialRow, Related, TenantRow};
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
-    "id": "acme", "app": "crm", "dialect": "okta", "settings": { "organization": "acme" }
+    "id": "globex", "app": "crm", "dialect": "okta", "settings": { "organization": "globex" }
 }))]
 pub struct NewTenant {
     /// The name, which is part of the base URL: 1 to 63 lower-case letters, digits and hyphens, not
@@ -50,7 +50,7 @@ pub struct NewTenant {
 /// of the connector are not among the members.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schema(example = json!({ "dialect": "entra", "set_settings": { "organization": "acme-eu" } }))]
+#[schema(example = json!({ "dialect": "entra", "unset_settings": ["organization"] }))]
 pub struct TenantChange {
     /// How the identity provider deviates from the RFCs; `null` is `generic`.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]

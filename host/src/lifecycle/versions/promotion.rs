@@ -17,6 +17,7 @@ use crate::connector::{Connector, ManifestChanges};
 use crate::lifecycle::config::check_app_configuration;
 use crate::lifecycle::config::{AppChange, ConnectorVersion};
 use crate::lifecycle::error::Error;
+use crate::partial::optional_object;
 use crate::scim;
 use crate::store::{AppRow, TenantRow};
 
@@ -41,7 +42,11 @@ pub struct Promotion {
     pub preview: bool,
     /// A change of the app's settings or endpoints that the version needs, made in the same step. A
     /// rollback does not undo it. Not together with `tenants`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
     pub set: Option<AppChange>,
 }
 
