@@ -48,7 +48,7 @@ fn the_demo_runs_to_its_end() {
     {
         assert!(story.contains(chapter), "{chapter} is missing:\n{story}");
     }
-    let list = story.split("Who is in the app now").nth(1).unwrap();
+    let list = story.split("People in the app now").nth(1).unwrap();
     for name in ["Ada Lovelace", "Grace Hopper", "Edsger Dijkstra"] {
         assert_eq!(list.matches(name).count(), 2, "{name} should be in both apps:\n{list}");
     }
@@ -139,7 +139,7 @@ fn the_first_start_logs_each_connector_that_it_compiles() {
 fn a_log_in_json_is_json_from_its_first_line() {
     let (_, log) = first_start(&["--log-json"]);
     let log: Vec<Value> = log.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(log[0]["fields"]["message"], "starting");
+    assert_eq!(log[0]["fields"]["message"], "serve: starting");
     let compiled = log.iter().filter(|line| line["fields"]["message"] == "connector: compiled");
     let names = compiled.map(|line| line["span"]["connector"].as_str().unwrap());
     assert!(names.eq(["roster", "two-state", "three-state"]));

@@ -150,7 +150,7 @@ fn a_key_is_not_overwritten_and_only_its_owner_can_read_it() {
     let workspace = Workspace::new();
     assert_eq!(mode(&workspace.path("acme.key")), 0o600);
     let before = fs::read(workspace.path("acme.key")).unwrap();
-    workspace.fails(&["connector", "key", "acme"], "could not keep the key in acme.pub");
+    workspace.fails(&["connector", "key", "acme"], "could not write the key to acme.pub");
     assert_eq!(fs::read(workspace.path("acme.key")).unwrap(), before);
     // If only one of the two files exists, it is not overwritten either.
     fs::remove_file(workspace.path("acme.pub")).unwrap();

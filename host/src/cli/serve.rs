@@ -219,7 +219,7 @@ mod tests {
             let variable = argument.get_env().and_then(|name| name.to_str());
             let variable = variable.expect("every option has a variable");
             let row = page.lines().find(|line| line.starts_with(&format!("| `--{option}")));
-            let row = row.unwrap_or_else(|| panic!("--{option} is not in configuration.md"));
+            let row = row.unwrap_or_else(|| panic!("--{option} is not documented"));
             assert!(row.contains(&format!("`{variable}`")), "{row}");
         }
     }

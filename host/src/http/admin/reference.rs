@@ -125,9 +125,11 @@ const COMMON: &[(&str, &str, &str)] = &[
     ("DiskFull", "507", "The disk of the host is full; nothing was changed."),
 ];
 
-/// Which operation goes on with what another one answered: from, status, name of the link, to, and
-/// the parameter with its place in the body.
-const LINKS: &[(&str, &str, &str, &str, (&str, &str))] = &[
+/// A parameter, and its place in the body that it is taken from.
+type LinkParameter = (&'static str, &'static str);
+
+/// Links from one operation to another: from, status, name of the link, to, and the parameter.
+const LINKS: &[(&str, &str, &str, &str, LinkParameter)] = &[
     ("create_app", "201", "show", "show_app", ("app", "/name")),
     ("create_app", "201", "set", "set_app", ("app", "/name")),
     ("create_app", "201", "remove", "remove_app", ("app", "/name")),
