@@ -33,6 +33,13 @@ async fn a_set_changes_what_it_states_and_keeps_the_rest() {
     let changed = set(&muster, "/apps/crm", json!({ "reply": "when-recorded" })).await.expect(200);
     assert_eq!(changed.body["reply"], "when-recorded");
     assert_eq!(changed.body["limits"]["time"], "250ms");
+    // In JSON, a whole number is an integer however it is written.
+    let one = json!({ "limits": { "calls": 30.0 } });
+    let changed = set(&muster, "/apps/crm", one).await.expect(200).body;
+    assert_eq!(
+        (&changed["limits"]["calls"], &changed["limits"]["time"]),
+        (&json!(30), &json!("250ms"))
+    );
     let change = json!({ "limits": { "calls": null, "memory": "48MiB" } });
     let changed = set(&muster, "/apps/crm", change).await.expect(200).body;
     let limits = json!({
@@ -129,6 +136,10 @@ async fn single_settings_and_endpoints_are_set_and_removed() {
     let app = self::set(&muster, path, change).await.expect(200).body;
     assert_eq!(app["endpoints"]["other"]["base_url"], "https://api.example.com");
     assert!(app["endpoints"]["app"].is_object() && !app.to_string().contains("s3cret"), "{app}");
+    // An endpoint as it is shown has lost its secret.
+    let shown = json!({ "endpoints": app["endpoints"] });
+    let refused = self::set(&muster, path, shown).await.expect(422);
+    assert!(detail(&refused).contains("give the secret itself"), "{refused:?}");
     let removed = json!({ "unset_endpoints": ["other"] });
     let app = self::set(&muster, path, removed).await.expect(200).body;
     assert!(app["endpoints"]["other"].is_null(), "{app}");

@@ -27,7 +27,7 @@ mod retry;
 mod secret;
 
 pub use auth::Auth;
-pub use configuration::EndpointConfiguration;
+pub use configuration::{CONCEALED, EndpointConfiguration};
 pub use endpoint::Endpoint;
 pub use error::DeliveryError;
 pub use placeholder::Placeholder;

@@ -22,7 +22,7 @@ pub struct LimitsSpec {
     pub time: Option<String>,
     /// Memory of a decision, bytes or a size: 1MiB to 64MiB, by default 32MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = size_schema, required = false)]
+    #[schema(schema_with = memory_schema, required = false)]
     pub memory: Option<ByteSize>,
     /// HTTP calls of one operation: 1 to 1024, by default 256.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,7 @@ pub struct LimitsSpec {
     pub calls: Option<usize>,
     /// The body of a response of the app, bytes or a size: 1KiB to 8MiB, by default 1MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = size_schema, required = false)]
+    #[schema(schema_with = response_schema, required = false)]
     pub response: Option<ByteSize>,
     /// How long the exchanges of a finished operation are kept: 1d to 3653d, by default 400d.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,16 +69,29 @@ impl LimitsChange {
     }
 }
 
-/// How sizes are written, for the reference of the admin API.
-fn size_schema() -> Schema {
-    let bytes = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+fn memory_schema() -> Schema {
+    size_schema("Memory of a decision, bytes or a size: 1MiB to 64MiB, by default 32MiB.")
+}
+
+fn response_schema() -> Schema {
+    size_schema(
+        "The body of a response of the app, bytes or a size: 1KiB to 8MiB, by default 1MiB.",
+    )
+}
+
+/// A size, for the reference of the admin API.
+fn size_schema(description: &str) -> Schema {
+    let bytes = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .maximum(Some(Budget::MAX_MEMORY));
     let written = ObjectBuilder::new()
         .schema_type(Type::String)
-        .description(Some("A number of bytes with a unit."))
         .pattern(Some("^[0-9]{1,9}(\\.[0-9]{1,3})? ?([kKmMgG]i?)?[bB]?$"))
         .examples(["48MiB"]);
     let none = ObjectBuilder::new().schema_type(Type::Null);
-    OneOfBuilder::new().item(bytes).item(written).item(none).into()
+    let size = OneOfBuilder::new().item(bytes).item(written).item(none);
+    size.description(Some(description)).into()
 }
 
 /// The limits of an app.

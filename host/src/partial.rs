@@ -1,4 +1,4 @@
-//! Partial changes of a configuration: what a change states replaces what was there, the rest
+//! Partial changes of a configuration: a member that a change states is replaced, every other one
 //! stays.
 
 use serde::de::{DeserializeOwned, Error as _};

@@ -37,7 +37,8 @@ pub struct AppView {
     /// The endpoints by name. Secrets that were given as values are shown as `…`.
     #[schema(value_type = std::collections::BTreeMap<String, EndpointConfiguration>)]
     pub endpoints: Map<String, Value>,
-    /// When identity providers are answered.
+    /// When identity providers are answered: `when-done`, when the app has the change or the deadline
+    /// has passed; `when-recorded`, as soon as the change is durable.
     pub reply: ReplyMode,
     /// Every limit as it is in force, defaults included.
     pub limits: LimitsSpec,

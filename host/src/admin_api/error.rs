@@ -22,6 +22,6 @@ pub struct ErrorBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub scim_type: Option<String>,
-    /// What is wrong and what to do, for the operator.
+    /// The reason, and the remedy if there is one, for the operator.
     pub detail: String,
 }

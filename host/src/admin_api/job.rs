@@ -42,12 +42,13 @@ pub struct JobView {
     pub tenant: Option<String>,
     /// The app; `null` if the job is about more than one.
     pub app: Option<String>,
-    /// How far the job is. A job that is blocked waits for an operator.
+    /// How far the job is: `running`; `blocked`, which waits for an operator; or at its end:
+    /// `succeeded`, `cancelled` by an operator, `failed`.
     pub state: JobState,
-    /// What was requested.
+    /// The parameters of the request.
     #[schema(value_type = Object)]
     pub parameters: Map<String, Value>,
-    /// What the job was expected to do, as it was before it began.
+    /// The preview of the job from before it began.
     pub preview: Option<Value>,
     /// How many people the job is about.
     pub total: u64,

@@ -53,7 +53,9 @@ pub struct OperationSummary {
     pub resource: String,
     /// The `userName` or `displayName` of the resource, in lower case.
     pub subject: String,
-    /// How far the operation is.
+    /// How far the operation is: `open`, pending; `held` until its tenant is connected; or at its
+    /// end: `done`, `refused` by the app or the connector, `failed` and left to an operator,
+    /// `dropped`.
     pub state: OperationState,
     /// A sentence on the outcome.
     pub note: Option<String>,

@@ -59,7 +59,8 @@ pub struct TenantView {
     pub version_of_its_own: bool,
     /// How the identity provider deviates from the RFCs, as an operator set it.
     pub dialect: Dialect,
-    /// The state of the integration.
+    /// The state of the integration: `connected`; `paused` or `disconnecting`, in which
+    /// deprovisioning is held; `disconnected`, in which it is acknowledged and changes nothing.
     pub state: TenantState,
     /// The newest disconnect, if the tenant is not connected.
     pub disconnect: Option<JobView>,
@@ -86,7 +87,7 @@ pub struct DeviationView {
     pub rule: Leniency,
     /// In how many readings of a request.
     pub times: u64,
-    /// What the requests do.
+    /// The deviation in words.
     pub what: String,
 }
 
@@ -95,7 +96,8 @@ pub struct DeviationView {
 #[serde(default, deny_unknown_fields)]
 #[schema(example = json!({ "people": "deactivate", "preview": true }))]
 pub struct DisconnectRequest {
-    /// What happens to the people's accounts.
+    /// The action for each person: `release` leaves the account as it is, unmanaged; `deactivate`
+    /// and `remove` take the person's access away.
     pub people: PeopleAction,
     /// Only answer what would happen; nothing is changed.
     pub preview: bool,

@@ -24,7 +24,7 @@ pub(super) struct JobArgs {
 enum Command {
     /// List jobs, the newest first.
     List(List),
-    /// Show one job: what was requested, by whom, and how far it is.
+    /// Show one job: its request, its requester and its progress.
     Show {
         /// The job's id.
         id: String,

@@ -32,7 +32,8 @@ enum Command {
         /// The operation's id.
         id: String,
     },
-    /// Explain one operation step by step: what was asked, decided and called, and why.
+    /// Explain one operation step by step: the event, the calls to the app and their responses, the
+    /// outcome.
     Explain {
         /// The operation's id.
         id: String,

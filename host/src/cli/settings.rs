@@ -63,7 +63,7 @@ impl SettingArgs {
 }
 
 impl SettingChangeArgs {
-    /// What is to be changed.
+    /// The changes that the options state.
     pub(super) fn changes(self) -> anyhow::Result<SettingChanges> {
         Ok(SettingChanges {
             settings: self.new.file()?.map(Some),

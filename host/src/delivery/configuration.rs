@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 
+/// How a secret that was given as a value is shown.
+pub const CONCEALED: &str = "…";
+
 /// Where an app is, and how muster signs in there.
 #[derive(ToSchema)]
 #[schema(as = Endpoint)]

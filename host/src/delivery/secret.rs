@@ -6,6 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::configuration::CONCEALED;
+
 /// A value that appears in no log, message or journal, and is wiped from memory when it is dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
@@ -33,6 +35,8 @@ impl Secret {
             .context(
                 r#"a secret is one of {"env": "NAME"}, {"file": "PATH"} and {"value": "TEXT"}"#,
             )?;
+        // The admin API shows secrets so; one that is sent back would replace the secret.
+        ensure!(place != CONCEALED, "{CONCEALED} stands for a secret: give the secret itself");
         let secret = match kind {
             "env" => Self::from_environment(place)?,
             "file" => Self::from_file(place)?,

@@ -74,7 +74,8 @@ fn described_routes() -> OpenApiRouter<Arc<Host>> {
         .routes(routes!(reference::show))
 }
 
-/// Carries a request out even if the operator hangs up: what was promoted is also put to work.
+/// Carries a request out even if the operator closes the connection, so that no change is durable
+/// and not in force.
 async fn run_to_completion(
     State(host): State<Arc<Host>>,
     request: Request,
@@ -100,12 +101,12 @@ fn ok(value: &impl Serialize) -> Answered {
     json(200, value)
 }
 
-/// 201, with the address of what was created.
+/// 201, with the path of the new resource.
 fn created(location: &str, value: &impl Serialize) -> Answered {
     Ok(at(location, json(201, value)?))
 }
 
-/// An answer with the path of what the request made.
+/// An answer with the path of the resource that the request made.
 fn at(location: &str, mut response: Response) -> Response {
     if let Ok(location) = HeaderValue::from_str(location) {
         response.headers_mut().insert(header::LOCATION, location);

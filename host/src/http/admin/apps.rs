@@ -12,6 +12,7 @@ use super::list::{List, versions_of};
 use super::request::{JsonBody, ListParameters, OptionalBody, Unfiltered};
 use super::{Answered, created, ok};
 use crate::admin_api::{AppPath, AppView, Page, PageQuery};
+use crate::delivery::CONCEALED;
 use crate::lifecycle::{
     AppChange, ConnectorVersion, Error, Host, NewApp, Promoted, Promotion, Rollback,
 };
@@ -169,7 +170,7 @@ pub(super) async fn remove(
     params(AppPath),
     request_body = Promotion,
     responses(
-        (status = 200, description = "What was promoted, or would be.", body = Promoted),
+        (status = 200, description = "The promotion, or with `preview` its effect.", body = Promoted),
         (status = 404, description = "There is no such app, connector, or tenant of the app."),
         (
             status = 409,
@@ -272,7 +273,7 @@ fn conceal(value: &mut Value) {
     match value {
         Value::Object(object) => {
             if let Some(secret) = object.get_mut("value").filter(|secret| secret.is_string()) {
-                *secret = Value::String("…".to_owned());
+                *secret = Value::from(CONCEALED);
             }
             object.values_mut().for_each(conceal);
         }

@@ -47,7 +47,7 @@ Lists have pages: `next` is the `cursor` of the page that follows. They are filt
         (name = "Connectors", description = "Sandboxed components that decide what an event means \
             in an app."),
         (name = "Jobs", description = "Long work over many people of a tenant."),
-        (name = "Operations", description = "The journal: what was asked, decided and done."),
+        (name = "Operations", description = "The journal of events, decisions, calls and outcomes."),
         (name = "Reference", description = "This document."),
     ),
     components(schemas(ErrorBody)),

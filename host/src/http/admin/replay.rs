@@ -18,7 +18,7 @@ use crate::lifecycle::{Host, ReplaySpec, ReplayUpdate};
 
 /// Try a connector version on the decisions that the journal has of an app.
 ///
-/// The version is asked what was asked then, with the responses that the app gave then. The app is
+/// The version is given the recorded questions, with the recorded responses of the app. The app is
 /// not called and nothing is changed. The body has one JSON text on each line (NDJSON): `progress`
 /// any number of times, then once `report` or `failed`.
 #[utoipa::path(

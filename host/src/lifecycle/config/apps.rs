@@ -44,7 +44,8 @@ pub struct NewApp {
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, EndpointConfiguration>)]
     pub endpoints: Map<String, Value>,
-    /// When identity providers are answered.
+    /// When identity providers are answered: `when-done`, when the app has the change or the deadline
+    /// has passed; `when-recorded`, as soon as the change is durable.
     #[serde(default)]
     pub reply: ReplyMode,
     /// Limits of the connector; a limit that is not given has its default.

@@ -61,6 +61,7 @@ pub struct ReplaySpec {
     /// Only decisions since this time, RFC 3339.
     pub since: Option<String>,
     /// Only so many decisions, the newest.
+    #[schema(minimum = 0, maximum = 9007199254740991_i64)]
     pub last: Option<u64>,
     /// Only decisions of this tenant.
     pub tenant: Option<String>,
