@@ -154,7 +154,7 @@ fn a_key_is_not_overwritten_and_only_its_owner_can_read_it() {
     assert_eq!(fs::read(workspace.path("acme.key")).unwrap(), before);
     // If only one of the two files exists, it is not overwritten either.
     fs::remove_file(workspace.path("acme.pub")).unwrap();
-    workspace.fails(&["connector", "key", "acme"], "could not keep the key in acme.key");
+    workspace.fails(&["connector", "key", "acme"], "could not write the key to acme.key");
     assert!(!workspace.path("acme.pub").exists());
     workspace.fails(
         &["connector", "sign", "next.wasm", "--key", "other.pub"],
