@@ -137,6 +137,11 @@ impl Admin {
         body: Body,
     ) -> anyhow::Result<reqwest::Response> {
         let token = self.token()?;
+        anyhow::ensure!(
+            self.url.starts_with("http://") || self.url.starts_with("https://"),
+            "{:?} is not the address of a host: it must begin with http:// or https://",
+            self.url
+        );
         let url = format!("{}/admin/v1{path}", self.url.trim_end_matches('/'));
         let request = client()?.request(method, &url).bearer_auth(token);
         let request = match body {

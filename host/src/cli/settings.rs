@@ -16,8 +16,8 @@ pub(super) struct SettingArgs {
     /// connector has.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// Set one setting, such as `--set organization=acme`; may be given more than once. A value that
-    /// is JSON is taken as such, so `5` and `true` are no texts and `"5"` is one.
+    /// Set one setting, such as `--set organization=acme`; may be given more than once. `5` and
+    /// `true` are sent as a number and a boolean; for text, write `'"5"'`.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
     set: Vec<(String, Value)>,
 }

@@ -6,8 +6,10 @@
 //! are retried all the same.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Jobs;
@@ -24,6 +26,8 @@ const CONCURRENT_STEPS: usize = 16;
 pub(super) const PAGE: u32 = 500;
 /// The number of passes without progress after which a job is blocked.
 const MAX_FUTILE_PASSES: u32 = 6;
+/// The interval at which progress is written within a page.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// The reason that an operator reads after an internal error.
 pub(super) const INTERNAL: &str = "internal error; see the server log";
 
@@ -63,7 +67,13 @@ impl Jobs {
         let tenant = match job.kind {
             JobKind::Disconnect => self.paused_row(&job).await?,
         };
-        job.note = Some("cancelled by an operator; completed steps are not undone".to_owned());
+        let left = self.store.connected(job.tenant.as_deref().unwrap_or_default()).await?.0;
+        job.progress.done = job.progress.total.saturating_sub(left);
+        let mut note = "cancelled by an operator; completed steps are not undone".to_owned();
+        if tenant.is_some() {
+            note += "; the tenant is paused, so that its deprovisioning stays held";
+        }
+        job.note = Some(note);
         if !self.end(&mut job, JobState::Cancelled, tenant.as_ref()).await? {
             let state = self.job(id).await?.state.name();
             let detail = format!("job {id} is {state} and cannot be cancelled");
@@ -185,7 +195,7 @@ impl Jobs {
             let page = self.store.accounts(&tenant, cursor.as_deref(), PAGE).await?;
             let Some(last) = page.last() else { break };
             let next = Some(last.resource.clone());
-            for obstacle in self.steps(job, page, stopped).await {
+            for obstacle in self.steps(job, &tenant, page, failed, &cursor, stopped).await? {
                 failed += 1;
                 why = Some(obstacle);
             }
@@ -202,21 +212,31 @@ impl Jobs {
         Ok(PassResult { left, why })
     }
 
-    /// Takes the step for each person of a page. Returns the reasons of steps that failed.
+    /// Takes the step for each person of a page, and writes the progress now and then. Returns the
+    /// reasons of steps that failed.
     async fn steps(
         self: &Arc<Self>,
-        job: &JobRow,
+        job: &mut JobRow,
+        tenant: &str,
         page: Vec<AccountRow>,
+        failed: u64,
+        cursor: &Option<String>,
         stopped: &CancellationToken,
-    ) -> Vec<String> {
+    ) -> anyhow::Result<Vec<String>> {
         let mut obstacles = Vec::new();
         let mut steps = JoinSet::new();
+        let mut written = Instant::now();
         for account in page.into_iter().filter(is_managed) {
             if self.is_interrupted(stopped) {
                 break;
             }
             if steps.len() >= CONCURRENT_STEPS {
                 obstacles.extend(steps.join_next().await.and_then(Result::ok).flatten());
+            }
+            if written.elapsed() >= PROGRESS_INTERVAL {
+                written = Instant::now();
+                let failed = failed + obstacles.len() as u64;
+                self.advance(job, tenant, failed, cursor.clone()).await?;
             }
             let (jobs, job, stopped) = (Arc::clone(self), job.clone(), stopped.clone());
             steps.spawn(async move {
@@ -228,7 +248,7 @@ impl Jobs {
             });
         }
         obstacles.extend(steps.join_all().await.into_iter().flatten());
-        obstacles
+        Ok(obstacles)
     }
 
     /// Writes the progress of a job.

@@ -99,9 +99,14 @@ impl Jobs {
         if preview.named.len() >= NAMED && preview.people == PeopleAction::Release {
             return Ok(());
         }
-        let change = person_change(preview.people, before, None);
-        let PreviewedDecision { decision, refused } =
+        let protected = account.protected && preview.people != PeopleAction::Release;
+        let people = if protected { PeopleAction::Release } else { preview.people };
+        let change = person_change(people, before, None);
+        let PreviewedDecision { mut decision, refused } =
             self.operations.preview(tenant, change, account).await?;
+        if protected {
+            decision = format!("protected, so released instead: {decision}");
+        }
         preview.refused += u64::from(refused);
         if preview.named.len() < NAMED {
             preview.named.push(PreviewedPerson { id, user_name, active, decision });

@@ -89,7 +89,7 @@ impl Operations {
                 Err(anyhow::anyhow!("{} depends on no uncommitted change", work.id()).into())
             }
             Ended::Stopped(obstacle, fate) => {
-                tracing::info!(operation = work.id(), ?fate, "operation: not finished");
+                tracing::debug!(operation = work.id(), ?fate, "operation: not finished");
                 Err(fate::answer(work.tenant.dialect(), work.id(), &obstacle).into())
             }
         }

@@ -31,6 +31,24 @@ pub(in crate::lifecycle) enum Obstacle {
     NoConnector(String),
 }
 
+impl Obstacle {
+    /// The name in log lines.
+    pub(in crate::lifecycle) fn name(&self) -> &'static str {
+        match self {
+            Self::Refused(Refusal::Rejected(_)) => "rejected",
+            Self::Refused(Refusal::Conflict(_)) => "conflict",
+            Self::Refused(Refusal::Forbidden(_)) => "forbidden",
+            Self::Refused(Refusal::Unsupported(_)) => "unsupported",
+            Self::Refused(Refusal::Misconfigured(_)) => "misconfigured",
+            Self::Refused(Refusal::RetryLater(_)) => "retry-later",
+            Self::Failed(failure) => failure.name(),
+            Self::Forbidden(_) => "stopped-by-host",
+            Self::OutOfTime => "timeout",
+            Self::NoConnector(_) => "no-connector",
+        }
+    }
+}
+
 /// The state of the operation after an unfinished attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::lifecycle) enum Fate {

@@ -333,11 +333,38 @@ impl Operations {
             Err(_) => anyhow::bail!("the store refused a commit without a resource"),
         }
         work.journaled = true;
+        log_stop(work, &obstacle, fate);
         match fate {
             Fate::Open(_) => self.open.insert(work),
             Fate::Refused | Fate::Failed => self.open.remove(work),
         }
         Ok(Ended::Stopped(obstacle, fate))
+    }
+}
+
+/// Logs why an attempt ended without an outcome: its kind only, since an app's words may be personal.
+fn log_stop(work: &Work, obstacle: &Obstacle, fate: Fate) {
+    let (operation, tenant, app) = (work.id(), &*work.tenant.id, &*work.tenant.app.name);
+    let (event, reason) = (work.event.kind.name(), obstacle.name());
+    match fate {
+        Fate::Open(wait) => {
+            let retry_in = wait.as_secs();
+            tracing::warn!(
+                operation,
+                tenant,
+                app,
+                event,
+                reason,
+                retry_in,
+                "operation: to be retried"
+            );
+        }
+        Fate::Refused => {
+            tracing::info!(operation, tenant, app, event, reason, "operation: refused");
+        }
+        Fate::Failed => {
+            tracing::error!(operation, tenant, app, event, reason, "operation: failed");
+        }
     }
 }
 
