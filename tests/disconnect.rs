@@ -200,3 +200,33 @@ async fn a_stuck_disconnect_can_be_finished_with_another_ending() {
     assert_eq!(statuses(&muster, &tenant), ["Suspended", "Active"]);
     assert_eq!(muster.operations(OperationState::Dropped).await.len(), 1);
 }
+
+/// With an app that answers when recorded, a job records all its operations at once: those that have
+/// not begun when the job is cancelled must not reach the app any more.
+#[tokio::test]
+async fn a_cancelled_disconnect_begins_no_further_operation() {
+    let muster = Muster::start_replying_when_recorded().await;
+    let tenant = muster.tenant("three-state").await;
+    for n in 0..14 {
+        muster.person(&tenant, &format!("p{n}")).await;
+    }
+    muster.settled().await;
+    let path = format!("POST /organizations/{}/accounts", tenant.organization);
+    muster.stage.sample.fail(Fault::status(&path, 503, 1_000_000));
+    let job = disconnect(&muster, &tenant, json!({ "people": "deactivate" })).await;
+    while muster.operations(OperationState::Open).await.len() < 14 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let id = job["id"].as_str().unwrap();
+    let cancelled = muster.admin("POST", &format!("/jobs/{id}/cancel"), None).await.expect(200);
+    assert_eq!(cancelled.body["state"], "cancelled");
+    let shown = muster.admin("GET", &format!("/tenants/{}", tenant.name), None).await.body;
+    assert_eq!(shown["state"], "paused");
+
+    muster.stage.sample.heal();
+    muster.settled().await;
+    // Eight operations of a tenant are under work at the same time at most.
+    let held = muster.operations(OperationState::Held).await.len();
+    let active = statuses(&muster, &tenant).iter().filter(|it| *it == "Active").count();
+    assert!(held >= 6 && held == active, "{held} held, {active} active");
+}

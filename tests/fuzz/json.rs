@@ -25,7 +25,10 @@ fuzz_target!(|bytes: &[u8]| {
             ];
             for draft in drafts.into_iter().flatten() {
                 let text = draft.resource.to_json();
-                assert_eq!(Resource::from_json(&text).expect("a stored document is JSON"), draft.resource);
+                assert_eq!(
+                    Resource::from_json(&text).expect("a stored document is JSON"),
+                    draft.resource
+                );
             }
         }
     }

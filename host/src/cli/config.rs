@@ -74,7 +74,7 @@ impl Config {
 
     pub(super) fn deciding_threads(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        self.deciding_threads.unwrap_or(cores).max(1)
+        self.deciding_threads.unwrap_or(cores).clamp(1, 1024)
     }
 }
 

@@ -83,7 +83,8 @@ pub(super) fn members(value: &impl Serialize) {
     let value = json!(value);
     let Some(object) = value.as_object() else { return };
     let width = object.keys().map(String::len).max().unwrap_or_default();
-    for (name, value) in object {
+    // A preview of a hundred people is no line; `--json` has it.
+    for (name, value) in object.iter().filter(|(name, _)| *name != "preview") {
         anstream::println!("{FAINT}{name:width$}{FAINT:#}  {}", text(value));
     }
 }

@@ -90,6 +90,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let data = args.data.or_else(|| config.data.clone()).unwrap_or_else(|| "muster-data".into());
     let public_url = args.public_url.or_else(|| config.public_url.clone());
+    let public_url = public_url.map(|url| valid_public_url(&url)).transpose()?;
     // Logged before the host is open: the first start compiles connectors, and recovery reads the
     // journal.
     tracing::info!(%address, data = %data.display(), "serve: starting");
@@ -97,10 +98,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         HostOptions {
             data: data.clone(),
             compiled: data.join("compiled"),
-            public_url: public_url
-                .unwrap_or_else(|| format!("http://{address}"))
-                .trim_end_matches('/')
-                .to_owned(),
+            public_url: public_url.unwrap_or_else(|| format!("http://{address}")),
             compiler: super::this_program()?,
             answer_within: config.answer_within(),
             deciding_threads: config.deciding_threads(),
@@ -132,6 +130,23 @@ fn trusted_keys(named: &[PathBuf], config: &Config) -> anyhow::Result<Keyring> {
     let keys: Vec<PublicKey> =
         keys.map(|path| PublicKey::read(path)).collect::<anyhow::Result<_>>()?;
     Ok(Keyring::of(keys))
+}
+
+/// The address by which identity providers reach the host, without a slash at the end.
+fn valid_public_url(text: &str) -> anyhow::Result<String> {
+    let url = url::Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    });
+    anyhow::ensure!(
+        url.is_some(),
+        "public URL {text:?}: give http:// or https://, the host, and a path at most, such as \
+         https://scim.example.com"
+    );
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 /// The file of the admin token, which only the operator can read. Makes both if there is none.
@@ -209,6 +224,18 @@ pub(super) fn log_to_stderr(json: bool, default: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_public_url_is_an_address_and_nothing_else() {
+        assert_eq!(
+            valid_public_url("https://scim.example.com/x/").unwrap(),
+            "https://scim.example.com/x"
+        );
+        for wrong in ["scim.example.com", "ftp://a", "https://a?b", "https://a#b", "https://u:p@a"]
+        {
+            assert!(valid_public_url(wrong).unwrap_err().to_string().contains(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn every_option_and_its_variable_are_documented() {

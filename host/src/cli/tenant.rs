@@ -241,6 +241,10 @@ fn print_tenant(tenant: &TenantView) {
     let mut facts = serde_json::json!(tenant);
     if let Some(facts) = facts.as_object_mut() {
         facts.remove("deviations");
+        // A preview of a hundred people is no line; `--json` has it.
+        if let Some(job) = facts.get_mut("disconnect").and_then(Value::as_object_mut) {
+            job.remove("preview");
+        }
     }
     output::members(&facts);
     if tenant.deviations.is_empty() {

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
+use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::link::Link;
 use utoipa::openapi::path::{Operation, PathItem};
@@ -99,9 +100,26 @@ fn text() -> String {
         let operations = [&mut item.get, &mut item.post, &mut item.patch];
         operations.into_iter().flatten().for_each(add_links);
     }
+    let mut document = serde_json::to_value(&document).expect("the document is plain data");
+    remove_null_defaults(&mut document);
     let mut text = serde_json::to_string_pretty(&document).expect("the document is plain data");
     text.push('\n');
     text
+}
+
+/// A member that is absent keeps what is there, and `null` resets it: `null` is no default that a
+/// client may fill in.
+fn remove_null_defaults(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if object.get("default").is_some_and(Value::is_null) {
+                object.remove("default");
+            }
+            object.values_mut().for_each(remove_null_defaults);
+        }
+        Value::Array(values) => values.iter_mut().for_each(remove_null_defaults),
+        _ => {}
+    }
 }
 
 /// A page refers to the schema of its items, of which utoipa writes a copy.

@@ -209,6 +209,8 @@ impl Configuration {
     ) -> Result<NewTenantToken, Error> {
         let now = rfc3339(self.clock.now());
         spec.user.as_deref().map_or(Ok(()), valid_user)?;
+        // Two tokens at most: the count must still be true when the token is written.
+        let _changing = self.lock().await;
         let mut owner = None;
         if let Some(id) = tenant {
             self.tenant_row(id).await?;

@@ -22,7 +22,7 @@ use crate::decision::Refusal;
 use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
 use crate::lifecycle::error::Error;
 use crate::scim;
-use crate::store::{Commit, CommitError, OperationFilter, OperationState};
+use crate::store::{Commit, CommitError, JobState, OperationFilter, OperationState};
 
 /// The state of a lane after the attempt to finish its open operations.
 #[derive(Debug)]
@@ -126,9 +126,11 @@ impl Operations {
         if work.protected {
             return Ok(Some((OperationState::Dropped, "the account was protected in between")));
         }
-        // A job of an operator is carried out in any state of the tenant.
-        if work.batch.is_some() {
-            return Ok(None);
+        // A job of an operator is carried out in any state of the tenant, until it is cancelled.
+        if let Some(job) = &work.batch {
+            let job = self.store.job(job).await?;
+            let cancelled = job.is_some_and(|job| job.state == JobState::Cancelled);
+            return Ok(cancelled.then_some((OperationState::Held, "held: its job was cancelled")));
         }
         let account = self.store.account(&work.tenant.id, &work.resource_id()).await?;
         Ok(withheld(work.tenant.state, work.event.kind, account.as_ref()).unwrap_or(None))
