@@ -48,7 +48,7 @@ fn the_demo_runs_to_its_end() {
     {
         assert!(story.contains(chapter), "{chapter} is missing:\n{story}");
     }
-    let list = story.split("Who is in the app now").nth(1).unwrap();
+    let list = story.split("People in the app now").nth(1).unwrap();
     for name in ["Ada Lovelace", "Grace Hopper", "Edsger Dijkstra"] {
         assert_eq!(list.matches(name).count(), 2, "{name} should be in both apps:\n{list}");
     }

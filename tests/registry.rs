@@ -86,7 +86,7 @@ async fn content_with_a_wrong_digest_size_or_media_type_is_refused() {
         let text = String::from_utf8(manifest.clone()).unwrap();
         *manifest = text.replace("application/wasm", "application/gzip").into_bytes();
     }
-    fails(folder, &pull, "and no WebAssembly").await;
+    fails(folder, &pull, "not WebAssembly").await;
     let nothing = format!("oci://{address}/acme/roster-next:9");
     fails(folder, &["connector", "pull", &nothing], "could not pull").await;
     fails(folder, &["connector", "pull", "acme:1"], "looks like oci://").await;

@@ -96,7 +96,7 @@ fn an_invalid_scenario_is_reported_with_its_position() {
     let printed = run_scenario("two-state", &format!("{LEAVER}settings: {{ user: users }}")).1;
     assert!(printed.contains("settings/user"), "{printed}");
     let printed = run_scenario("roster", "event: update\nuser: { userName: ann }").1;
-    assert!(printed.contains("an update says what was different"), "{printed}");
+    assert!(printed.contains("an update needs the values `before` it"), "{printed}");
     let printed = run_scenario("roster", "event: join").1;
     assert!(
         printed.contains("one.yaml:1:8: unknown variant `join`, expected one of create"),

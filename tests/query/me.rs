@@ -114,7 +114,7 @@ async fn rfc7644_3_11_me_stays_the_same_user() {
     {
         let refused = muster.scim(&ada, method, "/Me", body).await.expect(404);
         let detail = refused.body["detail"].as_str().unwrap();
-        assert!(detail.contains(&id) && detail.contains("no longer there"), "{detail}");
+        assert!(detail.contains(&id) && detail.contains("no longer exists"), "{detail}");
     }
     // The token itself stays valid.
     muster.get(&ada, "/Users").await.expect(200);
