@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use serde_json::{Map, Value};
 
-use super::super::authorization::Operator;
+use super::super::authorization::AdminCaller;
 use super::super::response;
 use super::list::{List, versions_of};
 use super::request::{JsonBody, ListParameters, OptionalBody, Unfiltered};
@@ -31,7 +31,7 @@ const APPS: List = List("apps");
     responses((status = 200, description = "A page of the apps.", body = Page<AppView>))
 )]
 pub(super) async fn list(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     parameters: ListParameters<Unfiltered>,
 ) -> Answered {
@@ -54,7 +54,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
 ) -> Answered {
@@ -92,7 +92,7 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn create(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     JsonBody(app): JsonBody<NewApp>,
 ) -> Answered {
@@ -123,7 +123,7 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn set(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
     JsonBody(change): JsonBody<AppChange>,
@@ -146,7 +146,7 @@ pub(super) async fn set(
     )
 )]
 pub(super) async fn remove(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
 ) -> Answered {
@@ -180,7 +180,7 @@ pub(super) async fn remove(
     )
 )]
 pub(super) async fn promote(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
     JsonBody(promotion): JsonBody<Promotion>,
@@ -214,7 +214,7 @@ pub(super) async fn promote(
     )
 )]
 pub(super) async fn rollback(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
     OptionalBody(rollback): OptionalBody<Rollback>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 
-use super::super::authorization::Operator;
+use super::super::authorization::AdminCaller;
 use super::super::body::WasmBody;
 use super::list::List;
 use super::request::ListParameters;
@@ -27,7 +27,7 @@ const CONNECTORS: List = List("connectors");
     responses((status = 200, description = "A page of the versions.", body = Page<ConnectorSummary>))
 )]
 pub(super) async fn list(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     parameters: ListParameters<ConnectorQuery>,
 ) -> Answered {
@@ -71,7 +71,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn push(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     WasmBody(wasm): WasmBody,
 ) -> Answered {
@@ -92,7 +92,7 @@ pub(super) async fn push(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(ConnectorPath { reference }): Path<ConnectorPath>,
 ) -> Answered {
@@ -116,7 +116,7 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn retire(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(ConnectorPath { reference }): Path<ConnectorPath>,
 ) -> Answered {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 
-use super::super::authorization::Operator;
+use super::super::authorization::AdminCaller;
 use super::list::List;
 use super::request::ListParameters;
 use super::{Answered, ok};
@@ -24,7 +24,7 @@ const JOBS: List = List("jobs");
     responses((status = 200, description = "A page of the jobs.", body = Page<JobView>))
 )]
 pub(super) async fn list(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     parameters: ListParameters<JobQuery>,
 ) -> Answered {
@@ -48,7 +48,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(JobPath { id }): Path<JobPath>,
 ) -> Answered {
@@ -71,7 +71,7 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn cancel(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(JobPath { id }): Path<JobPath>,
 ) -> Answered {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::extract::{Path, State};
 
-use super::super::authorization::Operator;
+use super::super::authorization::AdminCaller;
 use super::super::response;
 use super::disconnect::newest;
 use super::list::{List, versions_of};
@@ -31,7 +31,7 @@ const TENANTS: List = List("tenants");
     responses((status = 200, description = "A page of the tenants.", body = Page<TenantView>))
 )]
 pub(super) async fn list(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     parameters: ListParameters<TenantQuery>,
 ) -> Answered {
@@ -57,7 +57,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
@@ -84,7 +84,7 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn create(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     JsonBody(tenant): JsonBody<NewTenant>,
 ) -> Answered {
@@ -112,7 +112,7 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn set(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
     JsonBody(change): JsonBody<TenantChange>,
@@ -137,7 +137,7 @@ pub(super) async fn set(
     )
 )]
 pub(super) async fn remove(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
@@ -160,7 +160,7 @@ pub(super) async fn remove(
     )
 )]
 pub(super) async fn pause(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
@@ -183,7 +183,7 @@ pub(super) async fn pause(
     )
 )]
 pub(super) async fn connect(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
@@ -204,7 +204,7 @@ pub(super) async fn connect(
     )
 )]
 pub(super) async fn protect(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(PersonPath { tenant, id }): Path<PersonPath>,
 ) -> Answered {
@@ -225,7 +225,7 @@ pub(super) async fn protect(
     )
 )]
 pub(super) async fn unprotect(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(PersonPath { tenant, id }): Path<PersonPath>,
 ) -> Answered {
