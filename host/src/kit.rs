@@ -16,6 +16,6 @@ mod transcript;
 
 pub use event_input::PASSWORD_PLACEHOLDER;
 pub use expectation::ExpectedAndActual;
-pub use play::{ScenarioPlayer, ScenarioResult, StepProblem, StepResult};
+pub use play::{ScenarioPlayer, ScenarioResult, ScenarioStepResult, StepProblem};
 pub use recording::Recording;
 pub use settings::{SettingsError, settings_for};

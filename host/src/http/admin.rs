@@ -28,7 +28,7 @@ use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::authorization::Operator;
+use super::authorization::AdminCaller;
 use super::response::{self, ApiError};
 use crate::lifecycle::Host;
 use crate::scim;
@@ -84,7 +84,7 @@ async fn run_to_completion(
     Ok(host.run_to_completion(next.run(request)).await?)
 }
 
-async fn unknown_route(_: Operator, uri: http::Uri) -> ApiError {
+async fn unknown_route(_: AdminCaller, uri: http::Uri) -> ApiError {
     scim::Error::new(404, format!("there is nothing at {}", uri.path())).into()
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Caller(pub(super) Arc<Tenant>, pub(super) Version);
 pub(super) struct CallerAndOwner(pub(super) Caller, pub(super) Option<String>);
 
 /// A caller of the admin API, with an admin token.
-pub(super) struct Operator {
+pub(super) struct AdminCaller {
     /// The id of the admin token.
     pub(super) token: String,
 }
@@ -60,7 +60,7 @@ impl FromRequestParts<Arc<Host>> for CallerAndOwner {
     }
 }
 
-impl FromRequestParts<Arc<Host>> for Operator {
+impl FromRequestParts<Arc<Host>> for AdminCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, ApiError> {

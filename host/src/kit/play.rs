@@ -29,12 +29,12 @@ pub struct ScenarioPlayer<'a> {
 #[derive(Debug)]
 pub struct ScenarioResult {
     /// The steps that were played. The steps after a failed one are not.
-    pub steps: Vec<StepResult>,
+    pub steps: Vec<ScenarioStepResult>,
 }
 
 /// The result of a step.
 #[derive(Debug)]
-pub struct StepResult {
+pub struct ScenarioStepResult {
     /// The event.
     pub event: EventKind,
     /// The step's name, if it has one.
@@ -197,7 +197,7 @@ impl<'a> ScenarioPlayer<'a> {
         step: &ScenarioStep,
         context: Context,
         event: Event,
-    ) -> (StepResult, Option<Option<Account>>) {
+    ) -> (ScenarioStepResult, Option<Option<Account>>) {
         let (context, event) = (Arc::new(context), Arc::new(event));
         let ask = |exchanges: &[Exchange]| {
             let (context, event) = (Arc::clone(&context), Arc::clone(&event));
@@ -326,11 +326,11 @@ impl StepRun {
         mut self,
         step: &ScenarioStep,
         decisions: &[Decided],
-    ) -> (StepResult, Option<Option<Account>>) {
+    ) -> (ScenarioStepResult, Option<Option<Account>>) {
         if self.transcript.differs() {
             self.problems.insert(0, StepProblem::Differs);
         }
-        let played = StepResult {
+        let played = ScenarioStepResult {
             event: step.event,
             name: step.name.clone(),
             line: step.line,
@@ -374,8 +374,8 @@ fn undetermined(calls: usize, first: &Decided, again: &Decided) -> String {
     )
 }
 
-fn unplayable(step: &ScenarioStep, why: String) -> StepResult {
-    StepResult {
+fn unplayable(step: &ScenarioStep, why: String) -> ScenarioStepResult {
+    ScenarioStepResult {
         event: step.event,
         name: step.name.clone(),
         line: step.line,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use serde_json::{Map, Value};
 
-use super::super::authorization::Operator;
+use super::super::authorization::AdminCaller;
 use super::super::response;
 use super::list::{List, versions_of};
 use super::request::{JsonBody, ListParameters, OptionalBody, Unfiltered};
@@ -35,7 +35,7 @@ const APPS: List = List("apps");
     )
 )]
 pub(super) async fn list(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     parameters: ListParameters<Unfiltered>,
 ) -> Answered {
@@ -58,7 +58,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
 ) -> Answered {
@@ -96,7 +96,7 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn create(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     JsonBody(app): JsonBody<NewApp>,
 ) -> Answered {
@@ -127,7 +127,7 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn set(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
     JsonBody(change): JsonBody<AppChange>,
@@ -150,7 +150,7 @@ pub(super) async fn set(
     )
 )]
 pub(super) async fn remove(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
 ) -> Answered {
@@ -184,7 +184,7 @@ pub(super) async fn remove(
     )
 )]
 pub(super) async fn promote(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
     JsonBody(promotion): JsonBody<Promotion>,
@@ -218,7 +218,7 @@ pub(super) async fn promote(
     )
 )]
 pub(super) async fn rollback(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
     OptionalBody(rollback): OptionalBody<Rollback>,

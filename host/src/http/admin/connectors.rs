@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 
-use super::super::authorization::Operator;
+use super::super::authorization::AdminCaller;
 use super::super::body::WasmBody;
 use super::list::List;
 use super::request::ListParameters;
@@ -30,7 +30,7 @@ const CONNECTORS: List = List("connectors");
     )
 )]
 pub(super) async fn list(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     parameters: ListParameters<ConnectorQuery>,
 ) -> Answered {
@@ -70,7 +70,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn push(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     WasmBody(wasm): WasmBody,
 ) -> Answered {
@@ -91,7 +91,7 @@ pub(super) async fn push(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(ConnectorPath { reference }): Path<ConnectorPath>,
 ) -> Answered {
@@ -115,7 +115,7 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn retire(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(ConnectorPath { reference }): Path<ConnectorPath>,
 ) -> Answered {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 
-use super::super::authorization::Operator;
+use super::super::authorization::AdminCaller;
 use super::request::JsonBody;
 use super::tenants::row;
 use super::{Answered, at, jobs, json, ok};
@@ -36,7 +36,7 @@ use crate::lifecycle::{Host, Preview};
     )
 )]
 pub(super) async fn begin(
-    operator: Operator,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
     JsonBody(DisconnectRequest { people, preview }): JsonBody<DisconnectRequest>,
@@ -62,7 +62,7 @@ pub(super) async fn begin(
     )
 )]
 pub(super) async fn progress(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {

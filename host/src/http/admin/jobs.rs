@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 
-use super::super::authorization::Operator;
+use super::super::authorization::AdminCaller;
 use super::list::List;
 use super::request::ListParameters;
 use super::{Answered, ok};
@@ -27,7 +27,7 @@ const JOBS: List = List("jobs");
     )
 )]
 pub(super) async fn list(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     parameters: ListParameters<JobQuery>,
 ) -> Answered {
@@ -51,7 +51,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(JobPath { id }): Path<JobPath>,
 ) -> Answered {
@@ -74,7 +74,7 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn cancel(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(JobPath { id }): Path<JobPath>,
 ) -> Answered {

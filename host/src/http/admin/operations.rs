@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 
-use super::super::authorization::Operator;
+use super::super::authorization::AdminCaller;
 use super::list::{List, versions_of};
 use super::request::ListParameters;
 use super::{Answered, ok};
@@ -32,7 +32,7 @@ const OPERATIONS: List = List("operations");
     )
 )]
 pub(super) async fn list(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     parameters: ListParameters<OperationQuery>,
 ) -> Answered {
@@ -69,7 +69,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(OperationPath { id }): Path<OperationPath>,
 ) -> Answered {
@@ -90,7 +90,7 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn retry(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(OperationPath { id }): Path<OperationPath>,
 ) -> Answered {
@@ -112,7 +112,7 @@ pub(super) async fn retry(
     )
 )]
 pub(super) async fn drop(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(OperationPath { id }): Path<OperationPath>,
 ) -> Answered {

@@ -10,7 +10,7 @@ use axum::response::Response;
 use futures_util::stream;
 use tokio::sync::mpsc::Receiver;
 
-use super::super::authorization::Operator;
+use super::super::authorization::AdminCaller;
 use super::Answered;
 use super::request::JsonBody;
 use crate::admin_api::AppPath;
@@ -41,7 +41,7 @@ use crate::lifecycle::{Host, ReplaySpec, ReplayUpdate};
     )
 )]
 pub(super) async fn replay(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
     JsonBody(spec): JsonBody<ReplaySpec>,

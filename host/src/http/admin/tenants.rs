@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::extract::{Path, State};
 
-use super::super::authorization::Operator;
+use super::super::authorization::AdminCaller;
 use super::super::response;
 use super::disconnect::newest;
 use super::list::{List, versions_of};
@@ -34,7 +34,7 @@ const TENANTS: List = List("tenants");
     )
 )]
 pub(super) async fn list(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     parameters: ListParameters<TenantQuery>,
 ) -> Answered {
@@ -60,7 +60,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
@@ -87,7 +87,7 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn create(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     JsonBody(tenant): JsonBody<NewTenant>,
 ) -> Answered {
@@ -115,7 +115,7 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn set(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
     JsonBody(change): JsonBody<TenantChange>,
@@ -140,7 +140,7 @@ pub(super) async fn set(
     )
 )]
 pub(super) async fn remove(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
@@ -163,7 +163,7 @@ pub(super) async fn remove(
     )
 )]
 pub(super) async fn pause(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
@@ -186,7 +186,7 @@ pub(super) async fn pause(
     )
 )]
 pub(super) async fn connect(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
@@ -207,7 +207,7 @@ pub(super) async fn connect(
     )
 )]
 pub(super) async fn protect(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(PersonPath { tenant, id }): Path<PersonPath>,
 ) -> Answered {
@@ -228,7 +228,7 @@ pub(super) async fn protect(
     )
 )]
 pub(super) async fn unprotect(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(PersonPath { tenant, id }): Path<PersonPath>,
 ) -> Answered {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 
-use super::super::authorization::Operator;
+use super::super::authorization::AdminCaller;
 use super::super::response;
 use super::list::List;
 use super::request::{JsonBody, ListParameters, Unfiltered};
@@ -30,7 +30,7 @@ const TOKENS: List = List("tokens");
     )
 )]
 pub(super) async fn list(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
     parameters: ListParameters<Unfiltered>,
@@ -63,7 +63,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn create(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
     JsonBody(spec): JsonBody<TokenSpec>,
@@ -84,7 +84,7 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn revoke(
-    _: Operator,
+    _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TokenPath { tenant, token }): Path<TokenPath>,
 ) -> Answered {

@@ -11,7 +11,7 @@ use super::{BAD, FAINT, NAME, STRONG};
 use crate::cli::output::GOOD;
 use crate::connector::Connector;
 use crate::kit::scenario::Scenario;
-use crate::kit::{ExpectedAndActual, ScenarioResult, StepProblem, StepResult};
+use crate::kit::{ExpectedAndActual, ScenarioResult, ScenarioStepResult, StepProblem};
 
 /// The results of all scenarios of one connector.
 pub(super) struct TestReport<'a> {
@@ -70,7 +70,7 @@ impl TestReport<'_> {
     }
 }
 
-fn step(step: &StepResult) -> Value {
+fn step(step: &ScenarioStepResult) -> Value {
     json!({
         "event": step.event.name(),
         "name": step.name,
