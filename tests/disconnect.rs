@@ -230,3 +230,38 @@ async fn a_cancelled_disconnect_begins_no_further_operation() {
     let active = statuses(&muster, &tenant).iter().filter(|it| *it == "Active").count();
     assert!(held >= 6 && held == active, "{held} held, {active} active");
 }
+
+#[tokio::test]
+async fn a_user_whose_creation_is_pending_is_disconnected_too() {
+    let muster = Muster::start_with(LocalEnvironmentConfig {
+        job_pause: Duration::from_millis(20),
+        ..LocalEnvironmentConfig::default()
+    })
+    .await;
+    let tenant = muster.tenant("three-state").await;
+    muster.person(&tenant, "ada").await;
+    let path = format!("POST /organizations/{}/accounts", tenant.organization);
+    muster.stage.sample.fail(Fault { delay_ms: 700, ..Fault::status(&path, 503, 1) });
+    let created = muster.post(&tenant, "/Users", crate::support::user("bob"));
+    let disconnect = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        disconnect(&muster, &tenant, json!({ "people": "remove" })).await
+    };
+    let (created, job) = tokio::join!(created, disconnect);
+    created.expect(201);
+    let job = format!("/jobs/{}", job["id"].as_str().unwrap());
+    for _ in 0..600 {
+        let job = muster.admin("GET", &job, None).await.body;
+        if job["finished"].is_string() {
+            assert_eq!(job["state"], "succeeded");
+            let path = format!("/tenants/{}/disconnect", tenant.name);
+            assert_eq!(muster.admin("GET", &path, None).await.body["connected"], 0);
+            assert_eq!(statuses(&muster, &tenant), [""; 0]);
+            return;
+        }
+        let removal = muster.admin("DELETE", &format!("/tenants/{}", tenant.name), None).await;
+        assert_ne!(removal.status, 204, "a tenant is removed while its job runs");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the job does not end");
+}

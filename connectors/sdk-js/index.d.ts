@@ -23,7 +23,7 @@ export interface Account {
 
 /**
  * `active`: in the organisation, and able to sign in. `suspended`: in the organisation, and not
- * able to sign in. `absent`: not in the organisation. /
+ * able to sign in. `absent`: not in the organisation. */
 export type Membership = "active" | "suspended" | "absent";
 
 /**
@@ -116,7 +116,7 @@ type Handler<Settings, E> = (app: App, context: Context<Settings>, event: E) => 
  * One function for each kind of event. A function is called from its beginning after every call to
  * the app, with one more recorded response, and must return the same for the same arguments. An
  * event without a function is refused as unsupported, except `release`, which leaves the account as
- * it is. /
+ * it is. */
 export interface Handlers<Settings> {
   /** A user joins; `event.user.active` says whether they may sign in. */
   create?: Handler<Settings, UserEvent>;

@@ -101,6 +101,7 @@ impl Host {
 
     /// Removes a disconnected tenant with its directory, its tokens and its pending operations.
     pub async fn remove_tenant(&self, id: &str) -> Result<(), Error> {
+        self.jobs.refuse_while_unfinished(id).await?;
         self.config.remove_tenant(id).await?;
         self.operations.forget_tenant(id);
         Ok(())

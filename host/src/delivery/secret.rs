@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 
 use super::configuration::CONCEALED;
 
+/// The largest file that a secret is read from.
+const FILE_BYTES: u64 = 64 * 1024;
+
 /// A value that appears in no log, message or journal, and is wiped from memory when it is dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
@@ -55,9 +58,15 @@ impl Secret {
     }
 
     fn from_file(path: &str) -> Result<Self> {
-        let text = fs::read_to_string(path).map(Zeroizing::new).with_context(|| {
-            format!("the secret comes from the file {path}: create it, readable for muster")
-        })?;
+        let missing =
+            || format!("the secret comes from the file {path}: create it, readable for muster");
+        let file = fs::metadata(path).with_context(missing)?;
+        // Reading a device or a pipe might never end.
+        anyhow::ensure!(
+            file.is_file() && file.len() <= FILE_BYTES,
+            "the secret comes from the file {path}, which is not a file of at most {FILE_BYTES} bytes"
+        );
+        let text = fs::read_to_string(path).map(Zeroizing::new).with_context(missing)?;
         // Editors and `echo` end a file with a newline that is not a part of the secret.
         Ok(Self::new(text.trim_end_matches(['\r', '\n'])))
     }
@@ -105,7 +114,12 @@ mod tests {
         refused(&json!({"env": "MUSTER_NOT_SET"}), "environment variable MUSTER_NOT_SET: set it");
         refused(&json!({"file": "/nowhere/secret"}), "file /nowhere/secret: create it");
         refused(&json!({"value": ""}), "empty");
-        refused(&json!({"file": "/dev/null"}), "empty");
+        // Neither a device nor a large file is read.
+        refused(&json!({"file": "/dev/zero"}), "not a file of at most 65536 bytes");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        refused(&json!({"file": file.path()}), "empty");
+        file.as_file().set_len(FILE_BYTES + 1).unwrap();
+        refused(&json!({"file": file.path()}), "not a file of at most 65536 bytes");
         refused(&json!({"vault": "hunter2"}), r#"not from "vault""#);
         refused(&json!("hunter2"), "a secret is one of");
         refused(&json!({"value": "hunter2", "env": "PATH"}), "a secret is one of");

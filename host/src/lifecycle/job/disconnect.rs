@@ -167,6 +167,17 @@ impl Jobs {
         Ok(self.store.job_page(&filter, None, 1).await?.pop())
     }
 
+    /// A tenant whose disconnect is not finished cannot be removed.
+    pub(in crate::lifecycle) async fn refuse_while_unfinished(
+        &self,
+        tenant: &str,
+    ) -> Result<(), Error> {
+        let Some(job) = self.unfinished_disconnect(tenant).await? else { return Ok(()) };
+        let (id, state) = (job.id, job.state.name());
+        let detail = format!("job {id} of tenant {tenant} is {state}; wait for it, or cancel it");
+        Err(scim::Error::new(409, detail).into())
+    }
+
     async fn unfinished_disconnect(&self, tenant: &str) -> anyhow::Result<Option<JobRow>> {
         let newest = self.newest_disconnect(tenant).await?;
         Ok(newest.filter(|job| !job.state.is_final()))
@@ -257,6 +268,10 @@ impl Jobs {
             .standing(&tenant.id, ResourceKind::User, resource, Related::Groups)
             .await?;
         let Some(before) = before else { return Ok(()) };
+        // An operation of this job, from before a restart or a back-off, may just have been finished.
+        if before.account.as_ref().is_some_and(|account| !account.connected) {
+            return Ok(());
+        }
         // The account of a protected person stays as it is.
         let protected = before.account.as_ref().is_some_and(|account| account.protected);
         let people = if protected { PeopleAction::Release } else { people };
@@ -292,12 +307,19 @@ impl Jobs {
 
     /// Ends the integration when all people are disconnected. Each step can be repeated after a
     /// kill, since the job ends last.
-    pub(super) async fn conclude_disconnect(&self, id: &str) -> anyhow::Result<()> {
-        let Some(tenant) = self.disconnect_tenant(id).await? else { return Ok(()) };
+    ///
+    /// False if a request that was accepted before is not finished, or has connected a person in the
+    /// meantime: another pass is needed.
+    pub(super) async fn conclude_disconnect(&self, id: &str) -> anyhow::Result<bool> {
+        let Some(tenant) = self.disconnect_tenant(id).await? else { return Ok(true) };
+        // From now on the tenant accepts no new people.
+        if self.operations.open().of(&tenant) > 0 || self.store.connected(&tenant).await?.0 > 0 {
+            return Ok(false);
+        }
         // Deprovisioning that was held in the meantime is obsolete.
         self.operations.drop_held(&tenant).await?;
         let _changing = self.config.lock().await;
-        let Some(mut job) = self.store.job(id).await? else { return Ok(()) };
+        let Some(mut job) = self.store.job(id).await? else { return Ok(true) };
         job.progress = JobProgress {
             done: job.progress.total,
             failed: 0,
@@ -306,7 +328,7 @@ impl Jobs {
         };
         job.note = Some(format!("{} people were disconnected", job.progress.total));
         self.end(&mut job, JobState::Succeeded, None).await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Disconnects the tenant of a running job, and returns its id; none if the job has ended.

@@ -26,6 +26,8 @@ const CONCURRENT_STEPS: usize = 16;
 pub(super) const PAGE: u32 = 500;
 /// The number of passes without progress after which a job is blocked.
 const MAX_FUTILE_PASSES: u32 = 6;
+/// The reason for another pass although no person is left.
+const UNFINISHED: &str = "requests that were accepted before are not finished";
 /// The interval at which progress is written within a page.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// The reason that an operator reads after an internal error.
@@ -165,10 +167,10 @@ impl Jobs {
         if pass.left > 0 {
             return Ok(Some(pass));
         }
-        match job.kind {
+        let concluded = match job.kind {
             JobKind::Disconnect => self.conclude_disconnect(id).await?,
-        }
-        Ok(None)
+        };
+        Ok((!concluded).then(|| PassResult { left: pass.left, why: Some(UNFINISHED.to_owned()) }))
     }
 
     /// Adds a preview of what the job does, made before it does anything. False if the job has ended.
