@@ -32,7 +32,7 @@ pub use patch::{MemberChange, MemberRef, PatchRequest, Patched, patch};
 pub use path::{AttributePath, PatchPath};
 pub use precondition::Precondition;
 pub use projection::Projection;
-pub use reading::{Needed, Reading};
+pub use reading::{LeniencyCounts, Reading};
 pub use render::Stored;
 pub use resource::{Draft, Resource, create, replace};
 pub use schema::{
