@@ -44,7 +44,8 @@ impl IntoResponse for ApiError {
         match self.0 {
             Error::Client(error) => error_response(with_request_id(error)),
             Error::Internal(error) => {
-                tracing::error!(error = format!("{error:#}"), "http: internal error");
+                let request = RequestId::logged();
+                tracing::error!(request, error = format!("{error:#}"), "http: internal error");
                 error_response(internal_error_for(&error))
             }
         }

@@ -20,7 +20,7 @@ use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::change::Written;
 use crate::lifecycle::operation::fate;
-use crate::request_id;
+use crate::request_id::{self, RequestId};
 use crate::scim::bulk::{BulkOperation, BulkRequest, References};
 use crate::scim::patch::PATCH_SCHEMA;
 use crate::scim::{self, PatchRequest, Precondition, ResourceType};
@@ -247,7 +247,8 @@ fn client_error(error: Error) -> scim::Error {
         Error::Client(error) => error,
         Error::Internal(error) => {
             let error = format!("{error:#}");
-            tracing::error!(error, "directory: internal error in a bulk operation");
+            let request = RequestId::logged();
+            tracing::error!(request, error, "directory: internal error in a bulk operation");
             request_id::internal_error()
         }
     }
