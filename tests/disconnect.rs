@@ -234,7 +234,8 @@ async fn a_cancelled_disconnect_begins_no_further_operation() {
 #[tokio::test]
 async fn a_user_whose_creation_is_pending_is_disconnected_too() {
     let muster = Muster::start_with(LocalEnvironmentConfig {
-        job_pause: Duration::from_millis(20),
+        // Six passes take longer than the creation.
+        job_pause: Duration::from_millis(200),
         ..LocalEnvironmentConfig::default()
     })
     .await;
