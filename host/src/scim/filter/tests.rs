@@ -150,7 +150,7 @@ proptest::proptest! {
         proptest::prop_assert_eq!(Filter::parse(&printed), Ok(filter), "{}", printed);
     }
 
-    /// Any text is parsed or refused; what is parsed is printed and parsed again.
+    /// The parser accepts or refuses any text, and parses its own output back to the same filter.
     #[test]
     fn any_text_is_parsed_or_refused(
         text in "([a-z]{1,3}|eq|pr|and|or|not| |\\(|\\)|\\[|\\]|\"|\\\\|\\.|:|[0-9]|\\PC){0,24}"
