@@ -2,7 +2,7 @@
 //! restart.
 //!
 //! A job is a row with its parameters, its requester and its progress. The engine runs each job as
-//! a task that passes over the people until none is left, and writes its progress after each page,
+//! a task that passes over the people until none is left, and writes its place after each page,
 //! so that a kill costs at most the work on one page. The kind of a job defines its step for one
 //! person; every step can be repeated without harm.
 

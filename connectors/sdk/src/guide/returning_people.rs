@@ -73,7 +73,8 @@
 //! assert_eq!(outcome.unwrap().account.unwrap().membership, Membership::Absent);
 //! ```
 //!
-//! After an outcome without an account, the host keeps no account: a returning user is created as a new one.
+//! After an outcome without an account, the host keeps no account: a returning user is created as
+//! a new one.
 //!
 //! Changes of an absent user cannot be sent to every app. [`UnsentFields`](crate::UnsentFields)
 //! notes them with the account, so that they can be sent when the user comes back.
