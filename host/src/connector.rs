@@ -45,8 +45,8 @@ pub use limits::{Budget, Limits};
 pub use load_error::LoadError;
 pub use log::{Level, LogLine};
 pub use manifest::{
-    EndpointName, Features, LifecycleChange, Manifest, ManifestChanges, MembershipModel, Reached,
-    Transition, settings_validator,
+    EndpointName, Features, GroupsLost, LifecycleChange, Manifest, ManifestChanges,
+    MembershipModel, Reached, Transition, settings_validator,
 };
 pub use signature::{Keyring, PublicKey, SigningKey, Untrusted, equal_but_for_signatures};
 pub use validate::{Interfaces, InvalidComponent, interfaces, valid_component};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::decision::EventKind;
+use crate::decision::{EventKind, Membership};
 use crate::scim::Additions;
 
 mod changes;
@@ -38,6 +38,9 @@ pub struct Manifest {
     pub membership: MembershipModel,
     /// The effect of each event on a membership. An event without an entry is unsupported.
     pub lifecycle: BTreeMap<EventKind, Transition>,
+    /// The membership in which an account loses its groups in the app.
+    #[serde(default)]
+    pub groups_lost: GroupsLost,
     /// A JSON Schema for the settings of an app and its tenants. The default allows no settings.
     #[serde(default = "no_settings")]
     #[schema(value_type = Object)]
@@ -62,6 +65,33 @@ pub enum MembershipModel {
     ThreeState,
     /// Active, absent.
     TwoState,
+}
+
+/// The membership in which an account loses its groups in the app. When such a person returns,
+/// their groups are told to the app again.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupsLost {
+    /// An absent account has no groups. A suspended one keeps its groups.
+    #[default]
+    Absent,
+    /// An account that is suspended or absent has no groups.
+    Suspended,
+    /// The app keeps the groups of an account in every membership.
+    Never,
+}
+
+impl GroupsLost {
+    /// Whether an account in this membership has lost its groups in the app.
+    pub fn at(self, membership: Membership) -> bool {
+        match self {
+            Self::Absent => membership == Membership::Absent,
+            Self::Suspended => membership != Membership::Active,
+            Self::Never => false,
+        }
+    }
 }
 
 /// The effect of an event on a membership, which customers read before they provision anyone.
@@ -144,6 +174,10 @@ impl Manifest {
             if !names.insert(&endpoint.name) {
                 return Err(format!("endpoint `{}` is listed twice", endpoint.name));
             }
+        }
+        if self.membership == MembershipModel::TwoState && self.groups_lost == GroupsLost::Suspended
+        {
+            return Err("`groups_lost` is `suspended`, which a two-state app lacks".to_owned());
         }
         settings_validator(&self.settings).map_err(|why| format!("`settings` {why}"))?;
         self.check_scim().map_err(|error| format!("`scim`: {error}"))

@@ -46,6 +46,15 @@ pub fn manifest<C: Manifest>() -> Value {
         assert!(membership == "three-state" || !suspends, "{event} suspends in a two-state app");
         assert!(text(entry, "text").ends_with('.'), "the text of {event} is not a sentence");
     }
+    if let Some(lost) = manifest.get("groups_lost") {
+        let known = ["absent", "suspended", "never"].contains(&lost.as_str().unwrap_or_default());
+        assert!(known, "groups_lost is an unknown state: {lost}");
+        let suspends = lost == "suspended";
+        assert!(
+            membership == "three-state" || !suspends,
+            "groups_lost suspends in a two-state app"
+        );
+    }
     assert_eq!(object(&manifest, "settings").get("type"), Some(&Value::from("object")));
     for endpoint in manifest["endpoints"].as_array().expect("endpoints is a list") {
         text(endpoint, "name");

@@ -68,6 +68,14 @@ fn manifest(manifest: &Value, version: &str) {
         .collect();
     let columns = [("event", "event"), ("membership", "membership"), ("effect", "text")];
     output::table(&Value::Array(rows), &columns);
+    if manifest["features"]["groups"] == true {
+        let lost = match manifest["groups_lost"].as_str() {
+            Some("suspended") => "when it is suspended or absent",
+            Some("never") => "never",
+            _ => "when it is absent",
+        };
+        anstream::println!("{FAINT}groups lost by an account in the app{FAINT:#}  {lost}\n");
+    }
     let endpoints = [("endpoint", "name"), ("description", "description")];
     output::table(&manifest["endpoints"], &endpoints);
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Features, Manifest, MembershipModel, Reached};
-use crate::decision::EventKind;
+use super::{Features, GroupsLost, Manifest, MembershipModel, Reached};
+use crate::decision::{EventKind, Membership};
 
 fn good() -> Value {
     json!({
@@ -41,6 +41,7 @@ fn a_good_manifest_is_read() {
     assert_eq!(manifest.membership, MembershipModel::TwoState);
     assert_eq!(manifest.lifecycle[&EventKind::Delete].membership, Reached::Absent);
     assert_eq!(manifest.features, Features::default());
+    assert_eq!(manifest.groups_lost, GroupsLost::Absent);
     assert!(manifest.calls("app") && !manifest.calls("internet"));
     let again = serde_json::to_string(&manifest).unwrap();
     assert_eq!(Manifest::parse(&again).unwrap(), manifest);
@@ -58,6 +59,23 @@ fn settings_endpoints_and_features_may_be_left_out() {
 }
 
 #[test]
+fn the_manifest_names_the_membership_in_which_groups_are_lost() {
+    let mut manifest = good();
+    manifest["membership"] = json!("three-state");
+    for (key, active, suspended, absent) in [
+        ("absent", false, false, true),
+        ("suspended", false, true, true),
+        ("never", false, false, false),
+    ] {
+        manifest["groups_lost"] = json!(key);
+        let lost = Manifest::parse(&manifest.to_string()).unwrap().groups_lost;
+        let at = |membership| lost.at(membership);
+        let all = [Membership::Active, Membership::Suspended, Membership::Absent].map(at);
+        assert_eq!(all, [active, suspended, absent], "{key}");
+    }
+}
+
+#[test]
 fn the_error_about_a_bad_manifest_says_what_is_wrong() {
     check("/name", json!("Roster"), "lower-case letters");
     check("/name", json!(""), "lower-case letters");
@@ -72,6 +90,8 @@ fn the_error_about_a_bad_manifest_says_what_is_wrong() {
     check("/endpoints", twice, "`a` is listed twice");
     check("/settings", json!(true), "`settings` is not a JSON Schema");
     check("/settings", json!({ "type": "array" }), "`settings` is not a JSON Schema");
+    check("/groups_lost", json!("deleted"), "unknown variant `deleted`");
+    check("/groups_lost", json!("suspended"), "a two-state app lacks");
     check("/feature", json!({}), "unknown field `feature`");
     check("/description", json!("x".repeat(2000)), "2000 bytes");
 }
