@@ -42,20 +42,11 @@ static text_t reader_path(const decision_t *decision, text_t address)
 	return PATH(TEXT("lists"), decision->list, TEXT("readers"), address);
 }
 
-/* Adds a user to the list, or updates their name: for the app it is the same request. */
-static bool put(decision_t *decision, account_t *reader)
+/* The user's e-mail address: false if there is none. */
+static bool find_address(const user_t *user, text_t *address)
 {
-	const user_t *user = decision->user;
-	bool has_address = user->email.is_some || contains(user->user_name, '@');
-	if (!has_address)
-		return app_refuses(decision->app, REJECTED,
-			TEXT("The person has no e-mail address, which the list needs."));
-	text_t address = user->email.is_some ? user->email.val : user->user_name;
-	text_t name = user->display_name.is_some ? user->display_name.val : user->user_name;
-	request_t put = request(TEXT("PUT"), TEXT("app"), reader_path(decision, address));
-	set_json(&put, JOIN(TEXT("{\"name\":"), quoted(name), TEXT("}")));
-	*reader = (account_t){.id = address, .membership = ACTIVE, .data = TEXT("null")};
-	return app_send(decision->app, put);
+	*address = user->email.is_some ? user->email.val : user->user_name;
+	return user->email.is_some || contains(user->user_name, '@');
 }
 
 /* Removes a user from the list. 404 means that they are not on it, and is fine. */
@@ -69,6 +60,25 @@ static bool remove_reader(decision_t *decision, const account_t *reader)
 	return gone || app_succeeds(decision->app, answer);
 }
 
+/* Adds a user to the list, or updates their name: for the app it is the same request. If the list has
+ * another address of the user, removes that one. */
+static bool put(decision_t *decision, account_t *reader)
+{
+	const user_t *user = decision->user;
+	const account_t *before = decision->account;
+	text_t address;
+	if (!find_address(user, &address))
+		return app_refuses(decision->app, REJECTED,
+			TEXT("The person has no e-mail address, which the list needs."));
+	text_t name = user->display_name.is_some ? user->display_name.val : user->user_name;
+	request_t put = request(TEXT("PUT"), TEXT("app"), reader_path(decision, address));
+	set_json(&put, JOIN(TEXT("{\"name\":"), quoted(name), TEXT("}")));
+	*reader = (account_t){.id = address, .membership = ACTIVE, .data = TEXT("null")};
+	if (!app_send(decision->app, put))
+		return false;
+	return !before || same(before->id, address) || remove_reader(decision, before);
+}
+
 static bool create(decision_t *decision)
 {
 	account_t reader;
@@ -79,15 +89,10 @@ static bool create(decision_t *decision)
 
 static bool update(decision_t *decision)
 {
-	const account_t *before = decision->account;
-	account_t after;
-	if (!before || before->membership != ACTIVE)
+	account_t reader;
+	if (!decision->account || decision->account->membership != ACTIVE)
 		return unchanged(decision, TEXT("Not on the list; what changed is pushed on return."));
-	if (!put(decision, &after))
-		return false;
-	if (!same(after.id, before->id) && !remove_reader(decision, before))
-		return false;
-	return done(decision, &after, TEXT("Brought the list up to date."));
+	return put(decision, &reader) && done(decision, &reader, TEXT("Brought the list up to date."));
 }
 
 static bool activate(decision_t *decision)
@@ -98,11 +103,14 @@ static bool activate(decision_t *decision)
 
 static bool leave(decision_t *decision)
 {
-	if (!decision->account)
+	/* If the answer to an earlier request was lost, the user is on the list without an account. */
+	account_t left = {.data = TEXT("null")};
+	if (decision->account)
+		left = *decision->account;
+	else if (!find_address(decision->user, &left.id))
 		return unchanged(decision, TEXT("Never was on the list."));
-	account_t left = *decision->account;
 	left.membership = ABSENT;
-	return remove_reader(decision, decision->account) && done(decision, &left, TEXT("Taken off the list."));
+	return remove_reader(decision, &left) && done(decision, &left, TEXT("Taken off the list."));
 }
 
 /* Reads the settings, which manifest.json describes. */

@@ -22,19 +22,18 @@ class Newsletter(Connector):
         return Outcome(put(app, context, event), "Put on the list.")
 
     def update(self, app: App, context: Context, event: UserEvent) -> Outcome:
-        before = context.account
-        if before is None or before.membership != "active":
+        if context.account is None or context.account.membership != "active":
             return context.unchanged("Not on the list; what changed is pushed on return.")
-        after = put(app, context, event)
-        if after.id != before.id:
-            remove(app, context, before)
-        return Outcome(after, "Brought the list up to date.")
+        return Outcome(put(app, context, event), "Brought the list up to date.")
 
     def activate(self, app: App, context: Context, event: UserEvent) -> Outcome:
         return Outcome(put(app, context, event), "Put back on the list.")
 
     def deactivate(self, app: App, context: Context, event: UserEvent) -> Outcome:
         account = context.account
+        if account is None and event.address is not None:
+            # If the answer to an earlier request was lost, the user is on the list nevertheless.
+            account = Account(event.address, "absent")
         if account is None:
             return context.unchanged("Never was on the list.")
         remove(app, context, account)
@@ -45,11 +44,17 @@ class Newsletter(Connector):
 
 
 def put(app: App, context: Context, event: UserEvent) -> Account:
-    """Adds a user to the list, or updates their name: for the app it is the same request."""
+    """Adds a user to the list, or updates their name: for the app it is the same request.
+
+    If the list has another address of the user, removes that one.
+    """
     if event.address is None:
         raise Rejected("The person has no e-mail address, which the list needs.")
     name = event.user.display_name or event.user.user_name
     app.send(Request.put("app", reader_path(context, event.address), json={"name": name}))
+    before = context.account
+    if before is not None and before.id != event.address:
+        remove(app, context, before)
     return Account(event.address, "active")
 
 

@@ -41,7 +41,7 @@ export interface Context<Settings> {
   seed: number;
   /** The settings of app and tenant, with the manifest's defaults. */
   settings: Settings;
-  /** The SCIM resource before the event; null for a create. */
+  /** The SCIM resource that the app was last told; null if it was told none. */
   before: any | null;
   /** The account, if one is known. On `create`, the account of a user who is returning. */
   account: Account | null;
@@ -116,17 +116,20 @@ type Handler<Settings, E> = (app: App, context: Context<Settings>, event: E) => 
  * One function for each kind of event. A function is called from its beginning after every call to
  * the app, with one more recorded response, and must return the same for the same arguments. An
  * event without a function is refused as unsupported, except `release`, which leaves the account as
- * it is. */
+ * it is. Every event asserts a state, and can arrive twice: the response to an earlier request may have
+ * been lost. */
 export interface Handlers<Settings> {
   /** A user joins; `event.user.active` says whether they may sign in. */
   create?: Handler<Settings, UserEvent>;
   /** A user's attributes changed, and `active` did not. */
   update?: Handler<Settings, UserEvent>;
-  /** A user may sign in again. */
+  /** A user may sign in again. `event.changes` lists all attributes. */
   activate?: Handler<Settings, UserEvent>;
-  /** A user may no longer sign in. */
+  /**
+   * A user may no longer sign in. Changed attributes come again with `activate`. Without
+   * `context.account`, an earlier request may have added the user: look them up. */
   deactivate?: Handler<Settings, UserEvent>;
-  /** The identity provider deleted the user. */
+  /** The identity provider deleted the user. Without `context.account`, as for `deactivate`. */
   delete?: Handler<Settings, UserEvent>;
   /** muster stops managing this user. */
   release?: Handler<Settings, UserEvent>;
@@ -134,9 +137,11 @@ export interface Handlers<Settings> {
   password?: Handler<Settings, UserEvent>;
   /** A group was created, with the members in `event.joined`. */
   groupCreate?: Handler<Settings, GroupEvent>;
-  /** A group's name, attributes or members changed. */
+  /**
+   * A group's name, attributes or members changed. If the app no longer has the team, create it again
+   * and return its new id. */
   groupUpdate?: Handler<Settings, GroupEvent>;
-  /** A group was deleted. */
+  /** A group was deleted. Without `context.account`, look the team up by its name. */
   groupDelete?: Handler<Settings, GroupEvent>;
 }
 

@@ -19,15 +19,10 @@ export default connector(
     },
 
     update(app, context, event) {
-      const before = context.account;
-      if (before?.membership !== "active") {
+      if (context.account?.membership !== "active") {
         return context.unchanged("Not on the list; what changed is pushed on return.");
       }
-      const account = put(app, context, event);
-      if (account.id !== before.id) {
-        remove(app, context, before);
-      }
-      return { account, note: "Brought the list up to date." };
+      return { account: put(app, context, event), note: "Brought the list up to date." };
     },
 
     activate(app, context, event) {
@@ -39,18 +34,25 @@ export default connector(
   }),
 );
 
-/** @param {App} app @param {Context<Settings>} context */
-function leave(app, context) {
-  const { account } = context;
-  if (!account) {
+/**
+ * Removes a user from the list. If the answer to an earlier request was lost, the user is on the list
+ * without an account.
+ * @param {App} app @param {Context<Settings>} context @param {UserEvent} event
+ */
+function leave(app, context, event) {
+  const id = context.account?.id ?? event.address;
+  if (!id) {
     return context.unchanged("Never was on the list.");
   }
-  remove(app, context, account);
-  return { account: { ...account, membership: "absent" }, note: "Taken off the list." };
+  remove(app, context, id);
+  /** @type {Account} */
+  const account = { ...context.account, id, membership: "absent" };
+  return { account, note: "Taken off the list." };
 }
 
 /**
- * Adds a user to the list, or updates their name: for the app it is the same request.
+ * Adds a user to the list, or updates their name: for the app it is the same request. If the list has
+ * another address of the user, removes that one.
  * @param {App} app @param {Context<Settings>} context @param {UserEvent} event
  * @returns {Account}
  */
@@ -61,15 +63,18 @@ function put(app, context, event) {
   }
   const name = user.displayName ?? user.userName;
   app.send(Request.put("app", readerPath(context, address), { json: { name } }));
+  if (context.account && context.account.id !== address) {
+    remove(app, context, context.account.id);
+  }
   return { id: address, membership: "active" };
 }
 
 /**
- * Removes a user from the list. 404 means that they are not on it, and is fine.
- * @param {App} app @param {Context<Settings>} context @param {Account} account
+ * Removes an address from the list. 404 means that it is not on it, and is fine.
+ * @param {App} app @param {Context<Settings>} context @param {string} address
  */
-function remove(app, context, account) {
-  app.ask(Request.delete("app", readerPath(context, account.id))).found();
+function remove(app, context, address) {
+  app.ask(Request.delete("app", readerPath(context, address))).found();
 }
 
 /** @param {Context<Settings>} context @param {string} address */

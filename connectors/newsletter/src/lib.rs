@@ -30,32 +30,36 @@ impl Connector for Newsletter {
         if !event.user.active {
             return Ok(context.unchanged("Not active yet, and so not on the list."));
         }
-        let reader = put(app, &context.settings, event)?;
+        let reader = put(app, context, event)?;
         Ok(Outcome::new(reader, "Put on the list."))
     }
 
     fn update(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
-        let Some(before) = reader(context) else {
+        if !context.account.as_ref().is_some_and(|it| it.membership == Membership::Active) {
             return Ok(context.unchanged("Not on the list; what changed is pushed on return."));
-        };
-        let after = put(app, &context.settings, event)?;
-        if after.id != before.id {
-            remove(app, &context.settings, before)?;
         }
-        Ok(Outcome::new(after, "Brought the list up to date."))
+        let reader = put(app, context, event)?;
+        Ok(Outcome::new(reader, "Brought the list up to date."))
     }
 
     fn activate(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
-        let reader = put(app, &context.settings, event)?;
+        let reader = put(app, context, event)?;
         Ok(Outcome::new(reader, "Put back on the list."))
     }
 
-    fn deactivate(&self, app: &mut App, context: &Context<Settings>, _: &UserEvent) -> Decision {
-        let Some(account) = &context.account else {
+    fn deactivate(
+        &self,
+        app: &mut App,
+        context: &Context<Settings>,
+        event: &UserEvent,
+    ) -> Decision {
+        // If the answer to an earlier request was lost, the user is on the list without an account.
+        let found = event.address().map(|address| Account::new(address, Membership::Absent));
+        let Some(account) = context.account.clone().or(found) else {
             return Ok(context.unchanged("Never was on the list."));
         };
-        remove(app, &context.settings, account)?;
-        Ok(Outcome::new(account.clone().with_membership(Membership::Absent), "Taken off the list."))
+        remove(app, &context.settings, &account)?;
+        Ok(Outcome::new(account.with_membership(Membership::Absent), "Taken off the list."))
     }
 
     fn delete(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
@@ -63,18 +67,18 @@ impl Connector for Newsletter {
     }
 }
 
-/// The account of a user who is on the list.
-fn reader(context: &Context<Settings>) -> Option<&Account> {
-    context.account.as_ref().filter(|account| account.membership == Membership::Active)
-}
-
-/// Adds a user to the list, or updates their name: for the app it is the same request.
-fn put(app: &mut App, settings: &Settings, event: &UserEvent) -> Result<Account, Stop> {
+/// Adds a user to the list, or updates their name: for the app it is the same request. If the list
+/// has another address of the user, removes that one.
+fn put(app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Result<Account, Stop> {
     let address = event.address().ok_or_else(|| {
         Refusal::Rejected("The person has no e-mail address, which the list needs.".to_owned())
     })?;
     let name = event.user.display_name.as_deref().unwrap_or(&event.user.user_name);
-    app.send(Request::put("app", reader_path(settings, address)).json(&json!({ "name": name })))?;
+    let reader = reader_path(&context.settings, address);
+    app.send(Request::put("app", reader).json(&json!({ "name": name })))?;
+    if let Some(before) = context.account.as_ref().filter(|account| account.id != address) {
+        remove(app, &context.settings, before)?;
+    }
     Ok(Account::new(address, Membership::Active))
 }
 

@@ -70,7 +70,9 @@ fn the_list_is_kept_up_to_date() {
         (r#"PUT /lists/staff/readers/ann%40example.org {"name":"Ann"}"#, reply(204, "")),
         (DELETE, reply(204, "")),
     ];
-    check(&on_the_list(), &new_address, EventKind::Update, &calls, active);
+    for kind in [EventKind::Update, EventKind::Activate, EventKind::Create] {
+        check(&on_the_list(), &new_address, kind, &calls, active);
+    }
 }
 
 #[test]
@@ -79,7 +81,9 @@ fn a_user_who_leaves_is_removed_and_may_return() {
     for kind in [EventKind::Deactivate, EventKind::Delete] {
         check(&on_the_list(), &ann().inactive(), kind, &[(DELETE, reply(204, ""))], absent);
         check(&on_the_list(), &ann().inactive(), kind, &[(DELETE, reply(404, ""))], absent);
-        check(&context(), &ann().inactive(), kind, &[], None);
+        // Without a known account, the address decides.
+        check(&context(), &ann().inactive(), kind, &[(DELETE, reply(404, ""))], absent);
+        check(&context(), &person("ann").without_email().inactive(), kind, &[], None);
     }
     check(&off_the_list(), &ann(), EventKind::Activate, &[(PUT, reply(204, ""))], active);
     check(&on_the_list(), &ann(), EventKind::Release, &[], active);

@@ -13,6 +13,9 @@ class Connector:
     A method is called from its beginning after every call to the app, with one more recorded
     response, and must return the same for the same arguments. A method that is not implemented
     refuses the event as unsupported, except `release`, which leaves the account as it is.
+
+    Every event asserts a state, and can arrive twice: the response to an earlier request may have
+    been lost.
     """
 
     def create(self, app: App, context: Context, event: UserEvent) -> Outcome:
@@ -24,15 +27,18 @@ class Connector:
         unsupported("updating people")
 
     def activate(self, app: App, context: Context, event: UserEvent) -> Outcome:
-        """A user may sign in again."""
+        """A user may sign in again. `event.changes` lists all attributes."""
         unsupported("activating people")
 
     def deactivate(self, app: App, context: Context, event: UserEvent) -> Outcome:
-        """A user may no longer sign in."""
+        """A user may no longer sign in. Changed attributes come again with `activate`.
+
+        Without `context.account`, an earlier request may have added the user: look them up.
+        """
         unsupported("deactivating people")
 
     def delete(self, app: App, context: Context, event: UserEvent) -> Outcome:
-        """The identity provider deleted the user."""
+        """The identity provider deleted the user. Without `context.account`, as for `deactivate`."""
         unsupported("deleting people")
 
     def release(self, app: App, context: Context, event: UserEvent) -> Outcome:
@@ -48,11 +54,14 @@ class Connector:
         unsupported("groups")
 
     def group_update(self, app: App, context: Context, event: GroupEvent) -> Outcome:
-        """A group's name, attributes or members changed."""
+        """A group's name, attributes or members changed.
+
+        If the app no longer has the team, create it again and return its new id.
+        """
         unsupported("groups")
 
     def group_delete(self, app: App, context: Context, event: GroupEvent) -> Outcome:
-        """A group was deleted."""
+        """A group was deleted. Without `context.account`, look the team up by its name."""
         unsupported("groups")
 
 

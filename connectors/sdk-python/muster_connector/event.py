@@ -49,7 +49,7 @@ class Context:
     seed: int
     #: The settings of app and tenant, with the manifest's defaults.
     settings: dict[str, Any]
-    #: The SCIM resource before the event; None for a create.
+    #: The SCIM resource that the app was last told; None if it was told none.
     before: dict[str, Any] | None
     #: The account, if one is known. On `create`, the account of a user who is returning.
     account: Account | None

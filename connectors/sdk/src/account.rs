@@ -1,7 +1,7 @@
 //! Accounts and outcomes.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 pub use crate::bindings::muster::connector::types::{Account, Membership, Outcome, Visibility};
 
@@ -26,10 +26,30 @@ impl Account {
         Self { data: serde_json::to_string(notes).expect("the notes are JSON"), ..self }
     }
 
+    /// The same account, with the note that it was linked by the user's address and not created:
+    /// `{"linked":true}`. Other notes are replaced.
+    ///
+    /// A linked account was there before, and its profile is not the identity provider's: a
+    /// connector manages its membership, and does not change its profile.
+    pub fn linked(self) -> Self {
+        self.with_notes(&Linked { linked: true })
+    }
+
+    /// Whether the account has the note of [`linked`](Self::linked).
+    pub fn is_linked(&self) -> bool {
+        self.notes::<Linked>().is_some_and(|notes| notes.linked)
+    }
+
     /// The notes; none if there are none, or if they have another shape.
     pub fn notes<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_str(&self.data).ok()
     }
+}
+
+/// The note of a linked account.
+#[derive(Serialize, Deserialize)]
+struct Linked {
+    linked: bool,
 }
 
 impl Outcome {
@@ -44,5 +64,19 @@ impl Outcome {
     /// The same outcome, with the resource removed from the identity provider's view: it reads 404.
     pub fn gone(self) -> Self {
         Self { visibility: Visibility::Gone, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_account_with_the_note_is_linked() {
+        let account = Account::new("7", Membership::Active);
+        assert!(account.clone().linked().is_linked());
+        assert_eq!(account.clone().linked().data, r#"{"linked":true}"#);
+        assert!(!account.is_linked());
+        assert!(!account.with_notes(&["linked"]).is_linked());
     }
 }

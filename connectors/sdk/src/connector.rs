@@ -25,7 +25,8 @@ pub trait Connector {
 
     /// A user joins; `event.user.active` says whether they may sign in.
     ///
-    /// `context.account` is the account of a user who is returning.
+    /// `context.account` is the account of a user who is returning. The app may have the user
+    /// already, if the response to an earlier request was lost.
     fn create(
         &self,
         app: &mut App,
@@ -47,7 +48,8 @@ pub trait Connector {
         unsupported("updating people")
     }
 
-    /// A user may sign in again. `event.changes` lists the changed attributes.
+    /// A user may sign in again. `event.changes` lists all attributes, since changes are not sent
+    /// while a user is absent. The app may have the user already.
     fn activate(
         &self,
         app: &mut App,
@@ -58,7 +60,10 @@ pub trait Connector {
         unsupported("activating people")
     }
 
-    /// A user may no longer sign in. `event.changes` lists the changed attributes.
+    /// A user may no longer sign in. Changed attributes need not be sent: they come again with
+    /// [`activate`](Self::activate).
+    ///
+    /// Without `context.account`, an earlier request may have added the user: look them up.
     fn deactivate(
         &self,
         app: &mut App,
@@ -70,6 +75,8 @@ pub trait Connector {
     }
 
     /// The identity provider deleted the user.
+    ///
+    /// Without `context.account`, an earlier request may have added the user: look them up.
     fn delete(
         &self,
         app: &mut App,
@@ -115,7 +122,8 @@ pub trait Connector {
         unsupported("groups")
     }
 
-    /// A group's name, attributes or members changed.
+    /// A group's name, attributes or members changed. If the app no longer has the team, create it
+    /// again and return its new id.
     fn group_update(
         &self,
         app: &mut App,
@@ -126,7 +134,7 @@ pub trait Connector {
         unsupported("groups")
     }
 
-    /// A group was deleted.
+    /// A group was deleted. Without `context.account`, look the team up by its name.
     fn group_delete(
         &self,
         app: &mut App,

@@ -19,7 +19,8 @@ pub struct Context<Settings = NoSettings> {
     pub seed: u64,
     /// The settings of app and tenant.
     pub settings: Settings,
-    /// The account, if one is known. On `create`, the account of a user who is returning.
+    /// The account, if one is known. On `create`, the account of a user who is returning. Without
+    /// one, the app may have an account nevertheless, if a response was lost.
     pub account: Option<Account>,
     /// The number of the app's other tenants in which this same account is a member.
     pub elsewhere: u32,
@@ -46,7 +47,7 @@ impl<Settings> Context<Settings> {
         })
     }
 
-    /// The SCIM resource before the event; none for a create. Each call parses it.
+    /// The SCIM resource that the app was last told; none if it was told none. Each call parses it.
     pub fn before(&self) -> Option<Value> {
         self.before.as_deref().and_then(|text| serde_json::from_str(text).ok())
     }

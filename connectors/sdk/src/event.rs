@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use serde_json::Value;
 
 use crate::bindings::muster::connector::types;
-use crate::{Group, Member, Refusal, User};
+use crate::{Context, Group, Member, Refusal, User};
 
 pub use crate::bindings::muster::connector::types::EventKind;
 
@@ -69,6 +69,21 @@ impl UserEvent {
         self.user.email.as_deref().or(user_name)
     }
 
+    /// The addresses by which the app may know the user: the [address](Self::address), and the one
+    /// that they had before the event, if it differs.
+    ///
+    /// For an event that takes away access from an account that is not known.
+    pub fn addresses<Settings>(&self, context: &Context<Settings>) -> Vec<String> {
+        let mut addresses: Vec<String> = self.address().map(str::to_owned).into_iter().collect();
+        let before = context.before();
+        if let Some(before) = before.as_ref().and_then(address_in)
+            && !addresses.iter().any(|address| address.eq_ignore_ascii_case(before))
+        {
+            addresses.push(before.to_owned());
+        }
+        addresses
+    }
+
     /// The user's [address](Self::address), for an app that identifies people by it. Without one it
     /// is [`Refusal::Rejected`].
     pub fn required_address(&self) -> Result<&str, Refusal> {
@@ -99,6 +114,17 @@ impl UserEvent {
     pub fn changed(&self, path: &str) -> bool {
         self.document.changed(path)
     }
+}
+
+/// The address in a SCIM user: the primary one, else the one of type `work`, else the first, else
+/// the `userName` if it contains `@`.
+fn address_in(user: &Value) -> Option<&str> {
+    let emails = user["emails"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let primary = emails.iter().find(|email| email["primary"] == true);
+    let work = || emails.iter().find(|email| email["type"] == "work");
+    let email = primary.or_else(work).or_else(|| emails.first());
+    let user_name = || user["userName"].as_str().filter(|name| name.contains('@'));
+    email.and_then(|email| email["value"].as_str()).or_else(user_name)
 }
 
 /// A change of a group.
@@ -158,6 +184,8 @@ impl From<types::Event> for Event {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -174,6 +202,19 @@ mod tests {
         let document = document();
         assert_eq!(document.attribute(path).and_then(Value::as_str), value, "{path}");
         assert_eq!(document.changed(path), changed, "{path}");
+    }
+
+    #[test]
+    fn the_address_of_a_user_is_found_in_the_resource() {
+        let check = |user: Value, address| assert_eq!(address_in(&user), address, "{user}");
+        let email = |value: &str| json!({ "value": value });
+        let work = json!({ "value": "w@x.example", "type": "work" });
+        let primary = json!({ "value": "p@x.example", "primary": true });
+        check(json!({ "emails": [email("a@x.example"), work, primary] }), Some("p@x.example"));
+        check(json!({ "emails": [email("a@x.example"), work] }), Some("w@x.example"));
+        check(json!({ "emails": [email("a@x.example")], "userName": "ann" }), Some("a@x.example"));
+        check(json!({ "userName": "ann@x.example" }), Some("ann@x.example"));
+        check(json!({ "userName": "ann" }), None);
     }
 
     #[test]

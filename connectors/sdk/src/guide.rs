@@ -7,12 +7,14 @@
 //! | [`refusals`] | why an operation stops, and what the identity provider reads |
 //! | [`existing_accounts`] | linking accounts that the app already has |
 //! | [`returning_people`] | people who come back, and people in several organisations |
+//! | [`asked_again`] | absolute states, and accounts that are not known |
 //! | [`groups`] | groups as teams, roles or something else |
 //! | [`passwords`] | passwords, which a connector sets without seeing them |
 //! | [`testing`] | tests, from tables to the recorded decisions of a host |
 //!
 //! The SDK's own tests compile and run every example.
 
+pub mod asked_again;
 pub mod existing_accounts;
 pub mod groups;
 pub mod passwords;

@@ -40,7 +40,7 @@
 //!         if !event.user.active {
 //!             return Ok(Outcome::new(None, "Not active yet: not put on the list."));
 //!         }
-//!         let email = event.user.email.as_deref().unwrap_or(&event.user.user_name);
+//!         let email = address(event);
 //!         let body = serde_json::json!({ "name": event.user.display_name });
 //!         let reader = path(["lists", &context.settings.list, "readers", email]);
 //!         app.send(Request::put("app", reader).json(&body))?;
@@ -51,18 +51,21 @@
 //!         self.create(app, context, event)
 //!     }
 //!
-//!     fn deactivate(&self, app: &mut App, context: &Context<Settings>, _: &UserEvent) -> Decision {
-//!         let Some(account) = &context.account else {
-//!             return Ok(Outcome::new(None, "Never was on the list."));
-//!         };
-//!         let reader = path(["lists", &context.settings.list, "readers", &account.id]);
+//!     fn deactivate(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
+//!         // Without an account if the answer to an earlier request was lost.
+//!         let id = context.account.as_ref().map_or_else(|| address(event), |it| it.id.as_str());
+//!         let reader = path(["lists", &context.settings.list, "readers", id]);
 //!         app.ask(Request::delete("app", reader))?.found()?; // 404: already off the list
-//!         Ok(Outcome::new(account.clone().with_membership(Membership::Absent), "Taken off the list."))
+//!         Ok(Outcome::new(Account::new(id, Membership::Absent), "Taken off the list."))
 //!     }
 //!
 //!     fn delete(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
 //!         self.deactivate(app, context, event)
 //!     }
+//! }
+//!
+//! fn address(event: &UserEvent) -> &str {
+//!     event.user.email.as_deref().unwrap_or(&event.user.user_name)
 //! }
 //!
 //! muster_connector::export!(Newsletter, manifest: "manifest.json");
@@ -102,13 +105,15 @@
 //! # Next steps
 //!
 //! The [`guide`] has a chapter on each of settings, requests, refusals, existing accounts, people who
-//! come back, groups, passwords and testing. In short:
+//! come back, events that are asked again, groups, passwords and testing. In short:
 //!
 //! - **Straight-line code.** [`App::send`] returns a response that the journal already has, or ends
 //!   the method there. A method must do the same each time: the only clock is [`Context::now`], the
 //!   only randomness is [`Context::seed`], and a body must not contain a `HashMap`.
 //! - **Errors of the app.** `?` turns a response into the refusal that fits it; see the table of
 //!   [`App::send`]. [`App::ask`] returns the response instead. `Err(Refusal::…)?` refuses.
+//! - **Asked again.** Every event may arrive twice, and `deactivate` and `delete` without a known
+//!   account: it then means "make sure that the user is out".
 //! - **Notes.** [`Account::with_notes`] keeps data of the connector for later events about the same
 //!   user.
 //! - **Users in several organisations.** [`Context::elsewhere`] counts the other tenants in which
@@ -137,7 +142,6 @@ mod teams;
 mod template;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
-mod unsent;
 
 pub use account::{Account, Membership, Outcome, Visibility};
 pub use app::App;
@@ -151,7 +155,6 @@ pub use response::{Response, id_in};
 pub use stop::Stop;
 pub use teams::{Organization, Teams};
 pub use template::Template;
-pub use unsent::UnsentFields;
 
 /// Runs the example in the README.
 #[cfg(doctest)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{UnsentFields, UserEvent};
+use crate::UserEvent;
 
 /// The app's fields of an account, each with the user's attribute that it holds.
 ///
@@ -29,7 +29,7 @@ impl Profile {
         Self(fields.into_iter().map(|(field, path)| (field.into(), path.into())).collect())
     }
 
-    /// All fields that the user has a value for.
+    /// All fields that the user has a value for, for a new account.
     pub fn all(&self, event: &UserEvent) -> Map<String, Value> {
         self.0
             .iter()
@@ -37,12 +37,22 @@ impl Profile {
             .collect()
     }
 
-    /// The fields that changed with this event, and the `unsent` ones. A field is null if the user
-    /// no longer has the attribute.
-    pub fn changed(&self, event: &UserEvent, unsent: &UnsentFields) -> Map<String, Value> {
-        self.0
-            .iter()
-            .filter(|(field, path)| unsent.contains(field) || changed(event, path))
+    /// All fields, for an account of a returning user. A field is null if the user has no value
+    /// for it.
+    pub fn complete(&self, event: &UserEvent) -> Map<String, Value> {
+        self.with_nulls(event, |_| true)
+    }
+
+    /// The fields that changed with this event. A field is null if the user no longer has the
+    /// attribute. With `activate` these are all fields, since muster lists all attributes as
+    /// changed.
+    pub fn changed(&self, event: &UserEvent) -> Map<String, Value> {
+        self.with_nulls(event, |path| changed(event, path))
+    }
+
+    fn with_nulls(&self, event: &UserEvent, included: impl Fn(&str) -> bool) -> Map<String, Value> {
+        let fields = self.0.iter().filter(|(_, path)| included(path));
+        fields
             .map(|(field, path)| (field.clone(), value(event, path).unwrap_or_default()))
             .collect()
     }

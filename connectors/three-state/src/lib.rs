@@ -2,7 +2,7 @@
 //!
 //! It works with any small REST API in which an organisation has accounts that can be suspended.
 //! Deactivation suspends the account and activation resumes it. An account that the organisation
-//! already has for the same address is linked; only its state is changed then.
+//! already has for the same address is linked: its state is managed, and its profile never changed.
 
 mod person;
 mod settings;
@@ -10,8 +10,7 @@ mod settings;
 mod tests;
 
 use muster_connector::{
-    App, Connector, Context, Decision, GroupEvent, Membership, Organization, Outcome, UnsentFields,
-    UserEvent,
+    App, Connector, Context, Decision, GroupEvent, Membership, Organization, Outcome, UserEvent,
 };
 
 use person::Person;
@@ -38,7 +37,7 @@ impl Connector for ThreeState {
         let mut person = Person { app, context, event };
         let Some(account) = &context.account else { return person.create_account() };
         match person.push(account)? {
-            Some(note) => Ok(Outcome::new(UnsentFields::cleared(account), note)),
+            Some(note) => Ok(context.unchanged(note)),
             None => person.recreate_account(),
         }
     }
@@ -52,8 +51,7 @@ impl Connector for ThreeState {
         match person.push(account)? {
             Some(note) => {
                 let note = format!("Resumed the account. {note}");
-                let account = UnsentFields::cleared(account).with_membership(Membership::Active);
-                Ok(Outcome::new(account, note))
+                Ok(Outcome::new(account.clone().with_membership(Membership::Active), note))
             }
             None => person.recreate_account(),
         }
@@ -82,7 +80,7 @@ impl Connector for ThreeState {
         context: &Context<Settings>,
         event: &GroupEvent,
     ) -> Decision {
-        context.settings.teams.create(app, target(context), event)
+        self.group_update(app, context, event)
     }
 
     fn group_update(

@@ -2,11 +2,13 @@
 
 use muster_connector::{
     Account, App, Context, Decision, Membership, Outcome, Refusal, Request, Stop, Template,
-    UnsentFields, UserEvent, id_in,
+    UserEvent, id_in, log,
 };
 use serde_json::{Map, Value};
 
 use crate::{Settings, organization};
+
+const LINKED: &str = "The profile stays: the account was there before.";
 
 /// A user, with the event about them and the app.
 pub(crate) struct Person<'a> {
@@ -24,17 +26,14 @@ impl Person<'_> {
         let path = accounts.fill(&[("organization", organization(self.context))])?;
         let response = self.app.ask(Request::post("app", path).json(&body))?;
         if response.status == 409
-            && self.context.settings.link_existing
-            && let Some(found) = self.find()?
+            && let Some(address) = self.event.address()
+            && let Some(found) = self.find(address)?
+            && (self.context.settings.link_existing || self.is_own(&found))
         {
             return self.link(&found);
         }
         let id = id_in(&response.success()?.json()?, &fields.id)?;
-        let note = match self.membership() {
-            Membership::Active => "Made an account.",
-            _ => "Made an account, suspended until the person is active.",
-        };
-        Ok(Outcome::new(self.account(id), note))
+        Ok(Outcome::new(Account::new(id, self.membership()), self.made()))
     }
 
     /// Creates another account, because the app no longer has the known one.
@@ -49,28 +48,32 @@ impl Person<'_> {
         if !self.set_state(&account.id, self.membership())? {
             return self.recreate_account();
         }
-        let all = self.context.settings.profile.all(self.event);
-        if !self.patch(account, &all)? {
-            return self.recreate_account();
-        }
         let how = if self.event.user.active { "Resumed" } else { "Kept suspended" };
-        let note = format!("{how} and updated the account from before.");
-        Ok(Outcome::new(UnsentFields::cleared(account).with_membership(self.membership()), note))
+        let note = if account.is_linked() {
+            format!("{how} the account from before. {LINKED}")
+        } else {
+            let all = self.context.settings.profile.complete(self.event);
+            if !self.patch(account, &all)? {
+                return self.recreate_account();
+            }
+            format!("{how} and updated the account from before.")
+        };
+        Ok(Outcome::new(account.clone().with_membership(self.membership()), note))
     }
 
-    /// Suspends the account. Changes are noted and not pushed, so that no other call can fail.
+    /// Suspends the account. Changes are not pushed, so that no other call can fail: the host tells
+    /// everything again when the user returns.
     pub(crate) fn suspend(&mut self, note: &str) -> Decision {
-        let Some(account) = &self.context.account else { return Ok(no_account()) };
+        let Some(account) = self.known_or_found()? else { return Ok(no_account()) };
         if !self.set_state(&account.id, Membership::Suspended)? {
             return Ok(Outcome::new(None, "The account was gone from the app already."));
         }
-        let account = UnsentFields::noted(account, &self.context.settings.profile, self.event);
         Ok(Outcome::new(account.with_membership(Membership::Suspended), note))
     }
 
     /// Deletes the account, unless it has been deleted already.
     pub(crate) fn delete(&mut self) -> Decision {
-        let Some(account) = &self.context.account else { return Ok(no_account()) };
+        let Some(account) = self.known_or_found()? else { return Ok(no_account()) };
         let path = self.path(&self.context.settings.account, &account.id)?;
         let deleted = self.app.ask(Request::delete("app", path))?.found()?;
         let note = match deleted {
@@ -80,13 +83,14 @@ impl Person<'_> {
         Ok(Outcome::new(None, note))
     }
 
-    /// Pushes the fields that changed with this event, and the unsent ones of earlier events. None
-    /// if the app no longer has the account.
+    /// Pushes the fields that changed with this event. None if the app no longer has the account.
     pub(crate) fn push(&mut self, account: &Account) -> Result<Option<&'static str>, Stop> {
-        let profile = &self.context.settings.profile;
-        let changed = profile.changed(self.event, &UnsentFields::of(account));
+        let changed = self.context.settings.profile.changed(self.event);
         if changed.is_empty() {
             return Ok(Some("Nothing that the app keeps has changed."));
+        }
+        if account.is_linked() {
+            return Ok(Some(LINKED));
         }
         Ok(self.patch(account, &changed)?.then_some("Updated the account."))
     }
@@ -115,16 +119,53 @@ impl Person<'_> {
             let text = format!("The account {id} went away while it was being linked.");
             return Err(Refusal::Conflict(text).into());
         }
-        Ok(Outcome::new(self.account(id), "Linked the account of the same address."))
+        let account = Account::new(id, membership);
+        Ok(if self.is_own(found) {
+            Outcome::new(account, self.made())
+        } else {
+            Outcome::new(account.linked(), "Linked the account of the same address.")
+        })
     }
 
-    /// The account with the user's address.
-    fn find(&mut self) -> Result<Option<Value>, Stop> {
+    /// The account with exactly this address.
+    fn find(&mut self, email: &str) -> Result<Option<Value>, Stop> {
         let Settings { fields, accounts, .. } = &self.context.settings;
-        let email = self.event.required_address()?;
         let path = accounts.fill(&[("organization", organization(self.context))])?;
-        let found = self.app.send(Request::get("app", path).query(&fields.email, email))?;
+        let request = Request::get("app", path).query(&fields.email, email);
+        let Some(found) = self.app.ask(request)?.found()? else { return Ok(None) };
         Ok(found.entry_with(&fields.accounts, &fields.email, email)?)
+    }
+
+    /// The known account, or the one with the user's address: an earlier call may have created it,
+    /// and its answer was lost.
+    fn known_or_found(&mut self) -> Result<Option<Account>, Stop> {
+        if let Some(known) = &self.context.account {
+            return Ok(Some(known.clone()));
+        }
+        for address in self.event.addresses(self.context) {
+            let Some(found) = self.find(&address)? else { continue };
+            let id = id_in(&found, &self.context.settings.fields.id)?;
+            let account = Account::new(id, Membership::Active);
+            if self.is_own(&found) {
+                return Ok(Some(account));
+            }
+            if self.context.settings.link_existing {
+                return Ok(Some(account.linked()));
+            }
+            log::warn(format!("The account {} has the address and was there before.", account.id));
+        }
+        Ok(None)
+    }
+
+    /// Whether an earlier request created the account, and its answer was lost: apart from the
+    /// address, the account has the profile that this event gives it, and no other.
+    fn is_own(&self, found: &Value) -> bool {
+        let Settings { fields, profile, .. } = &self.context.settings;
+        let mut expected = profile.complete(self.event);
+        expected.remove(&fields.email);
+        let known = |field: &String| found.get(field).unwrap_or(&Value::Null);
+        let distinctive = expected.values().any(|value| !value.is_null());
+        distinctive && expected.iter().all(|(field, value)| known(field) == value)
     }
 
     fn patch(&mut self, account: &Account, fields: &Map<String, Value>) -> Result<bool, Stop> {
@@ -132,9 +173,12 @@ impl Person<'_> {
         Ok(self.app.ask(Request::patch("app", path).json(fields))?.found()?.is_some())
     }
 
-    /// A created or linked account, in the user's state and without unsent changes.
-    fn account(&self, id: String) -> Account {
-        UnsentFields::cleared(&Account::new(id, self.membership()))
+    /// The note about a created account.
+    fn made(&self) -> &'static str {
+        match self.membership() {
+            Membership::Active => "Made an account.",
+            _ => "Made an account, suspended until the person is active.",
+        }
     }
 
     /// The state that the account should have after the event.

@@ -19,7 +19,7 @@ const LOOK: &str = "GET /organizations/acme/accounts/7";
 const MAKE: &str = r#"POST /organizations/acme/accounts {"email":"ann@example.com","name":"Ann","status":"active"}"#;
 const MAKE_SUSPENDED: &str = r#"POST /organizations/acme/accounts {"email":"ann@example.com","name":"Ann","status":"suspended"}"#;
 const UPDATE_ALL: &str =
-    r#"PATCH /organizations/acme/accounts/7 {"email":"ann@example.com","name":"Ann"}"#;
+    r#"PATCH /organizations/acme/accounts/7 {"email":"ann@example.com","name":"Ann","title":null}"#;
 const UPDATE_TITLE: &str = r#"PATCH /organizations/acme/accounts/7 {"title":"Lead"}"#;
 const SUSPEND: &str = "POST /organizations/acme/accounts/7/suspend";
 const RESUME: &str = "POST /organizations/acme/accounts/7/resume";
@@ -123,11 +123,47 @@ fn the_organisations_account_of_the_same_address_is_linked() {
 }
 
 #[test]
+fn the_profile_of_a_linked_account_is_never_changed() {
+    let calls = [(MAKE, taken()), (FIND, found("active"))];
+    let outcome = script(&ThreeState, &context(), &ann().event(Create), &calls).unwrap();
+    let linked = outcome.account.unwrap();
+    assert!(linked.is_linked());
+    let given = context().account(linked);
+    let stays = "The profile stays: the account was there before.";
+    check(&given, &promoted(), Update, &[], &format!("active: {stays}"));
+    let gone = promoted().inactive().event(Deactivate);
+    let left = script(&ThreeState, &given, &gone, &[(SUSPEND, ok())]).unwrap();
+    let given = context().account(left.account.unwrap());
+    let note = format!("active: Resumed the account. {stays}");
+    check(&given, &promoted(), Activate, &[(RESUME, ok())], &note);
+    let note = format!("active: Resumed the account from before. {stays}");
+    check(&given, &promoted(), Create, &[(RESUME, ok())], &note);
+    check(&given, &ann(), Delete, &[(DELETE, ok())], "none: Deleted the account 7.");
+}
+
+#[test]
+fn an_account_that_an_earlier_request_created_is_not_linked() {
+    let same = json!({ "id": 7, "email": "Ann@example.com", "name": "Ann", "status": "active" });
+    let found = reply(200, json!({ "accounts": [same] }).to_string());
+    let calls = [(MAKE, taken()), (FIND, found.clone())];
+    for settings in [json!({}), json!({ "link_existing": false })] {
+        let given = with(settings, context());
+        for kind in [Create, Activate] {
+            check(&given, &ann(), kind, &calls, "active: Made an account.");
+        }
+        let outcome = script(&ThreeState, &given, &ann().event(Create), &calls).unwrap();
+        assert!(!outcome.account.unwrap().is_linked());
+        let calls = [(FIND, found.clone()), (DELETE, ok())];
+        check(&given, &ann(), Delete, &calls, "none: Deleted the account 7.");
+    }
+}
+
+#[test]
 fn a_taken_address_is_a_conflict_if_no_account_can_be_linked() {
     let text = "The app sees a conflict in POST /organizations/acme/accounts (409): taken";
     let conflict = Refusal::Conflict(text.into());
     let strict = with(json!({ "link_existing": false }), context());
-    refuse(&strict, &ann(), Create, &[(MAKE, taken())], &conflict);
+    refuse(&strict, &ann(), Create, &[(MAKE, taken()), (FIND, found("active"))], &conflict);
     let calls = [(MAKE, taken()), (FIND, reply(200, r#"{"accounts":[]}"#))];
     refuse(&context(), &ann(), Create, &calls, &conflict);
     let calls = [(MAKE, taken()), (FIND, found("suspended")), (RESUME, missing())];
@@ -157,8 +193,6 @@ fn a_deactivated_user_is_suspended_without_other_calls() {
         let gone = "none: The account was gone from the app already.";
         check(&given, &who, Deactivate, &[(SUSPEND, missing())], gone);
     }
-    let nothing = "none: Has no account in the app: nothing to take away.";
-    check(&context(), &ann().inactive(), Deactivate, &[], nothing);
     let calls = [(SUSPEND, taken()), (LOOK, reply(200, r#"{"status":"active"}"#))];
     let text =
         "The app sees a conflict in POST /organizations/acme/accounts/7/suspend (409): taken";
@@ -167,15 +201,19 @@ fn a_deactivated_user_is_suspended_without_other_calls() {
 }
 
 #[test]
-fn a_returning_user_is_resumed_and_unsent_changes_are_sent() {
+fn a_returning_user_is_resumed_and_the_whole_profile_is_sent() {
     let same = "active: Resumed the account. Nothing that the app keeps has changed.";
     check(&suspended(), &ann(), Activate, &[(RESUME, ok())], same);
     let gone = promoted().inactive().event(Deactivate);
     let left = script(&ThreeState, &active(), &gone, &[(SUSPEND, ok())]).unwrap();
-    let given = context().account(left.account.unwrap());
-    let back = [(RESUME, ok()), (UPDATE_TITLE, ok())];
+    assert_eq!(left.account, Some(Account::new("7", Membership::Suspended)));
+    let back = [(RESUME, ok()), (UPDATE_ALL, ok())];
     let note = "active: Resumed the account. Updated the account.";
-    check(&given, &ann().with("title", "Lead"), Activate, &back, note);
+    // The host lists all attributes as changed.
+    let all = ann().changed("emails").changed("displayName").changed("title");
+    for given in [suspended(), active()] {
+        check(&given, &all, Activate, &back, note);
+    }
 }
 
 #[test]
@@ -210,8 +248,29 @@ fn deletion_deletes_or_suspends_by_the_settings() {
         let kept = "suspended: Suspended the account in place of deleting it.";
         check(&keep, &ann(), Delete, &[(SUSPEND, ok())], kept);
     }
+}
+
+#[test]
+fn a_user_without_a_known_account_is_looked_up_and_taken_out() {
+    let out = |kind, calls: &[(&str, Answer)], note| {
+        check(&context(), &ann().inactive(), kind, calls, note);
+    };
+    let suspend = [(FIND, found("active")), (SUSPEND, ok())];
+    out(Deactivate, &suspend, "suspended: Suspended the account.");
+    out(Delete, &[(FIND, found("active")), (DELETE, ok())], "none: Deleted the account 7.");
     let nothing = "none: Has no account in the app: nothing to take away.";
-    check(&context(), &ann(), Delete, &[], nothing);
+    let similar = r#"{"accounts":[{"id":8,"email":"joann@example.com"}]}"#;
+    for kind in [Deactivate, Delete] {
+        for answer in [reply(200, r#"{"accounts":[]}"#), reply(200, similar), missing()] {
+            out(kind, &[(FIND, answer)], nothing);
+        }
+        check(&context(), &person("ann").without_email(), kind, &[], nothing);
+        // Such an account is not linked, so nothing is taken away from it either.
+        let strict = with(json!({ "link_existing": false }), context());
+        check(&strict, &ann(), kind, &[(FIND, found("active"))], nothing);
+        let down = [(FIND, reply(503, ""))];
+        refuse(&context(), &ann(), kind, &down, &Refusal::RetryLater(None));
+    }
 }
 
 #[test]

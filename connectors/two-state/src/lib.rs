@@ -2,8 +2,8 @@
 //!
 //! It works with any small REST API in which users have one account and belong to organisations.
 //! Deactivation removes the user from this organisation and keeps the account, which may be in
-//! others. An existing account with the same address is linked and not changed, since it belongs to
-//! the user and not to this organisation.
+//! others. An existing account with the same address is linked, and its profile is never changed,
+//! since it belongs to the user and not to this organisation.
 
 mod person;
 mod settings;
@@ -42,8 +42,7 @@ impl Connector for TwoState {
             None if event.user.active => person.join(),
             None => Ok(context.unchanged("Not active: kept in mind, and not added.")),
             Some(account) if account.membership == Membership::Absent => {
-                let note = "Not a member: the change waits for the person's return.";
-                Ok(Outcome::new(person.with_changes_noted(account), note))
+                Ok(context.unchanged("Not a member: the profile is sent when the person returns."))
             }
             Some(account) => match person.push(account)? {
                 Pushed::Vanished => {
@@ -75,7 +74,8 @@ impl Connector for TwoState {
         let mut person = Person { app, context, event };
         let left = person.leave()?;
         match &left.account {
-            Some(account) if person.is_unused(account)? => {
+            // Nothing is known about other organisations of an account that was only found.
+            Some(account) if context.account.is_some() && person.is_unused(account)? => {
                 let path = person.user_path(&account.id)?;
                 person.app.ask(Request::delete("app", path))?.found()?;
                 let note =
@@ -92,7 +92,7 @@ impl Connector for TwoState {
         context: &Context<Settings>,
         event: &GroupEvent,
     ) -> Decision {
-        context.settings.teams.create(app, target(context), event)
+        self.group_update(app, context, event)
     }
 
     fn group_update(

@@ -1,8 +1,8 @@
 //! The decisions about one user, a few calls to the app at a time.
 
 use muster_connector::{
-    Account, App, Context, Decision, Membership, Outcome, Refusal, Request, Response, Stop,
-    Template, UnsentFields, UserEvent, id_in, log,
+    Account, App, Context, Decision, EventKind, Membership, Outcome, Refusal, Request, Response,
+    Stop, Template, UserEvent, id_in, log,
 };
 use serde_json::Value;
 
@@ -45,19 +45,22 @@ impl Person<'_> {
 
     /// Adds the user with the account of their address, which is created if there is none.
     pub(crate) fn join_with_new_account(&mut self, before: &str) -> Decision {
-        let (id, how) = match self.find()? {
-            Some(id) => (id, "linked the account of the same address"),
+        let (account, how) = match self.find(self.event.required_address()?)? {
+            Some(found) => (found.linked(), "linked the account of the same address"),
             None => self.create_account()?,
         };
-        self.put_member(&id)?.success()?;
-        let account = active(&Account::new(id, Membership::Active));
+        self.put_member(&account.id)?.success()?;
         let note = format!("{before}{how}, and added it to {}.", organization(self.context));
         Ok(Outcome::new(account, capitalized(&note)))
     }
 
     /// Removes the user from the organisation. The account stays.
+    ///
+    /// An account that is not known is looked up: an earlier call may have added the user, and its
+    /// answer was lost.
     pub(crate) fn leave(&mut self) -> Decision {
-        let Some(account) = &self.context.account else {
+        let known = self.context.account.clone();
+        let Some(account) = known.map_or_else(|| self.find_any(), |known| Ok(Some(known)))? else {
             return Ok(Outcome::new(None, "Has no account in the app: nothing to take away."));
         };
         let path = self.path(&self.context.settings.member, &account.id)?;
@@ -69,15 +72,21 @@ impl Person<'_> {
             n => format!("the account stays, and is in {n} other organisations"),
         };
         let note = format!("{how} {}; {stays}.", organization(self.context));
-        Ok(Outcome::new(self.with_changes_noted(account).with_membership(Membership::Absent), note))
+        Ok(Outcome::new(account.with_membership(Membership::Absent), note))
     }
 
-    /// Pushes the fields that changed with this event, and the unsent ones of earlier events.
+    /// Pushes the fields that changed with this event; for a user who is created again, all fields.
     pub(crate) fn push(&mut self, account: &Account) -> Result<Pushed, Stop> {
         let Settings { profile, update_profile, .. } = &self.context.settings;
-        let changed = profile.changed(self.event, &UnsentFields::of(account));
+        let changed = match self.event.kind {
+            EventKind::Create => profile.complete(self.event),
+            _ => profile.changed(self.event),
+        };
         if changed.is_empty() {
             return Ok(Pushed::Unchanged);
+        }
+        if account.is_linked() {
+            return Ok(Pushed::Done("The profile stays: the account was there before."));
         }
         let shared = "The profile stays: the account is in other organisations too.";
         match update_profile {
@@ -100,28 +109,41 @@ impl Person<'_> {
         })
     }
 
-    /// The id of the account with the user's address.
-    fn find(&mut self) -> Result<Option<String>, Stop> {
+    /// The account with exactly this address.
+    fn find(&mut self, email: &str) -> Result<Option<Account>, Stop> {
         let Settings { fields, users, .. } = &self.context.settings;
-        let email = self.event.required_address()?;
         let path = users.fill(&[("organization", organization(self.context))])?;
-        let found = self.app.send(Request::get("app", path).query(&fields.email, email))?;
+        let request = Request::get("app", path).query(&fields.email, email);
+        let Some(found) = self.app.ask(request)?.found()? else { return Ok(None) };
         let user = found.entry_with(&fields.users, &fields.email, email)?;
-        Ok(user.map(|user| id_in(&user, &fields.id)).transpose()?)
+        let id = user.map(|user| id_in(&user, &fields.id)).transpose()?;
+        Ok(id.map(|id| Account::new(id, Membership::Active)))
     }
 
-    fn create_account(&mut self) -> Result<(String, &'static str), Stop> {
+    /// The account with one of the user's addresses.
+    fn find_any(&mut self) -> Result<Option<Account>, Stop> {
+        for address in self.event.addresses(self.context) {
+            if let Some(found) = self.find(&address)? {
+                return Ok(Some(found.linked()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn create_account(&mut self) -> Result<(Account, &'static str), Stop> {
         let Settings { fields, users, profile, .. } = &self.context.settings;
         let path = users.fill(&[("organization", organization(self.context))])?;
         let request = Request::post("app", path).json(&profile.all(self.event));
         let response = self.app.ask(request)?;
-        // An earlier request whose response was lost may have created the account.
+        // There was no account at the first look-up, so this request created it: its first response
+        // was lost.
         if response.status == 409
-            && let Some(id) = self.find()?
+            && let Some(found) = self.find(self.event.required_address()?)?
         {
-            return Ok((id, "linked the account of the same address"));
+            return Ok((found, "made an account"));
         }
-        Ok((id_in(&response.success()?.json()?, &fields.id)?, "made an account"))
+        let id = id_in(&response.success()?.json()?, &fields.id)?;
+        Ok((Account::new(id, Membership::Active), "made an account"))
     }
 
     /// Whether the account should be deleted when the user is.
@@ -168,16 +190,11 @@ impl Person<'_> {
     fn path(&self, template: &Template, id: &str) -> Result<String, Refusal> {
         template.fill(&[("organization", organization(self.context)), ("user", id)])
     }
-
-    /// The account, with the changed fields noted as unsent.
-    pub(crate) fn with_changes_noted(&self, account: &Account) -> Account {
-        UnsentFields::noted(account, &self.context.settings.profile, self.event)
-    }
 }
 
-/// The account of a member, with no unsent changes.
+/// The account of a member.
 pub(crate) fn active(account: &Account) -> Account {
-    UnsentFields::cleared(account).with_membership(Membership::Active)
+    account.clone().with_membership(Membership::Active)
 }
 
 fn capitalized(text: &str) -> String {

@@ -112,14 +112,35 @@ fn a_new_user_gets_an_account_and_joins() {
 #[test]
 fn an_account_of_exactly_the_same_address_is_linked_and_not_changed() {
     let linked = "active: Linked the account of the same address, and added it to acme.";
-    check(&context(), &ann(), Create, &[(FIND, reply(200, FOUND)), (ADD, ok())], linked);
+    let calls = [(FIND, reply(200, FOUND)), (ADD, ok())];
+    for kind in [Create, Activate] {
+        check(&context(), &ann(), kind, &calls, linked);
+    }
+    let outcome = script(&TwoState, &context(), &ann().event(Create), &calls).unwrap();
+    let given = context().account(outcome.account.unwrap());
+    let stays = "The profile stays: the account was there before.";
+    check(&given, &promoted(), Update, &[], &format!("active: {stays}"));
+    let always = given.clone().settings(json!({ "update_profile": "always" }));
+    check(&always, &promoted(), Update, &[], &format!("active: {stays}"));
+    let left = "absent: Taken out of acme; the account stays.";
+    check(&given, &promoted().inactive(), Deactivate, &[(REMOVE, ok())], left);
+    let again = format!("active: Added to acme again. {stays}");
+    check(&given, &promoted(), Activate, &[(ADD, ok())], &again);
+    check(&given, &promoted(), Create, &[(ADD, ok())], &again);
+}
+
+#[test]
+fn an_account_that_an_earlier_request_created_is_not_linked() {
     let attempt = [
         (FIND, reply(200, NONE)),
         (MAKE, reply(409, r#"{"message":"taken"}"#)),
         (FIND, reply(200, FOUND)),
         (ADD, ok()),
     ];
-    check(&context(), &ann(), Create, &attempt, linked);
+    let made = "active: Made an account, and added it to acme.";
+    check(&context(), &ann(), Create, &attempt, made);
+    let outcome = script(&TwoState, &context(), &ann().event(Create), &attempt).unwrap();
+    assert!(!outcome.account.unwrap().is_linked());
 }
 
 #[test]
@@ -198,8 +219,36 @@ fn a_deactivated_user_leaves_this_organisation_only() {
         let others =
             "absent: Taken out of acme; the account stays, and is in 2 other organisations.";
         check(&member().elsewhere(2), &who, kind, &taken, others);
+    }
+}
+
+#[test]
+fn a_user_without_a_known_account_is_looked_up_and_taken_out() {
+    let settings = json!({ "delete_account": "when-unused" });
+    for kind in [Deactivate, Delete] {
+        let who = ann().inactive();
+        let found = [(FIND, reply(200, FOUND)), (REMOVE, ok())];
+        check(&context(), &who, kind, &found, "absent: Taken out of acme; the account stays.");
+        let found = [(FIND, reply(200, FOUND)), (REMOVE, missing())];
+        let given = with(settings.clone(), context());
+        check(&given, &who, kind, &found, "absent: Was already out of acme; the account stays.");
         let nothing = "none: Has no account in the app: nothing to take away.";
-        check(&context(), &who, kind, &[], nothing);
+        let similar = r#"{"users":[{"id":8,"email":"joann@example.com"}]}"#;
+        for answer in [reply(200, NONE), reply(200, similar), missing()] {
+            check(&context(), &who, kind, &[(FIND, answer)], nothing);
+        }
+        let before = context().before(json!({ "userName": "ann@example.org" }));
+        let calls = [
+            (FIND, reply(200, NONE)),
+            (
+                "GET /users?email=ann@example.org",
+                reply(200, r#"{"users":[{"id":7,"email":"ann@example.org"}]}"#),
+            ),
+            (REMOVE, ok()),
+        ];
+        check(&before, &who, kind, &calls, "absent: Taken out of acme; the account stays.");
+        check(&context(), &person("ann").without_email(), kind, &[], nothing);
+        refuse(&context(), &who, kind, &[(FIND, reply(503, ""))], &Refusal::RetryLater(None));
     }
 }
 
@@ -224,24 +273,23 @@ fn an_account_is_deleted_only_if_the_settings_say_so_and_no_other_organisation_h
 }
 
 #[test]
-fn a_returning_user_is_added_again_and_unsent_changes_are_sent() {
+fn a_returning_user_is_added_again_and_the_whole_profile_is_sent() {
+    let look = || (LOOK, reply(200, HERE));
+    let again = "active: Added to acme again. Updated the profile.";
+    let all = r#"PATCH /users/7 {"email":"ann@example.com","name":"Ann","title":null}"#;
+    check(&absent(), &ann(), Create, &[(ADD, ok()), look(), (all, ok())], again);
+    // The host lists all attributes as changed.
+    let back = ann().with("title", "Lead").changed("emails").changed("name").changed("title");
+    let all = r#"PATCH /users/7 {"email":"ann@example.com","name":"Ann","title":"Lead"}"#;
+    for given in [absent(), member()] {
+        check(&given, &back, Activate, &[(ADD, ok()), look(), (all, ok())], again);
+    }
     check(&absent(), &ann(), Activate, &[(ADD, ok())], "active: Added to acme again.");
-    check(&absent(), &ann(), Create, &[(ADD, ok())], "active: Added to acme again.");
-
-    let gone = promoted().inactive().event(Deactivate);
-    let left = script(&TwoState, &member(), &gone, &[(REMOVE, ok())]).unwrap();
-    let given = context().account(left.account.unwrap());
-    let renamed = ann().changed("name").inactive().event(Update);
-    let waits = script(&TwoState, &given, &renamed, &[]).unwrap();
-    assert_eq!(waits.note, "Not a member: the change waits for the person's return.");
-    let back = [
-        (ADD, ok()),
-        (LOOK, reply(200, HERE)),
-        (r#"PATCH /users/7 {"name":"Ann","title":"Lead"}"#, reply(200, HERE)),
-    ];
-    let given = context().account(waits.account.unwrap());
-    let lead = ann().with("title", "Lead");
-    check(&given, &lead, Activate, &back, "active: Added to acme again. Updated the profile.");
+    let waits = "absent: Not a member: the profile is sent when the person returns.";
+    check(&absent(), &promoted().inactive(), Update, &[], waits);
+    // A deactivation makes no other call, which the app could refuse.
+    let left = "absent: Taken out of acme; the account stays.";
+    check(&member(), &promoted().inactive(), Deactivate, &[(REMOVE, ok())], left);
 }
 
 #[test]

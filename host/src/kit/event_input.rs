@@ -81,11 +81,13 @@ impl ResourceReader {
     }
 }
 
-/// The event. Its changes are those that the host would find.
+/// The event. Its changes are those that the host would find; for `activate` they are all
+/// attributes, since the host tells everything again.
 pub(super) fn event(happened: EventInput<'_>) -> Event {
     let EventInput { kind, before, after, changes, password, joined, left } = happened;
     let group = is_group_event(kind);
     let found = || match before {
+        before if kind == EventKind::Activate => all_attributes(before, after),
         None => Vec::new(),
         Some(before) if group => {
             let members = !joined.is_empty() || !left.is_empty();
@@ -102,4 +104,15 @@ pub(super) fn event(happened: EventInput<'_>) -> Event {
         joined,
         left,
     }
+}
+
+/// The names of all attributes that the resource has, and of those that only the one before has.
+fn all_attributes(before: Option<&Resource>, after: &Resource) -> Vec<String> {
+    let mut names = Resource::changes(&Resource::default(), after);
+    for name in before.map(|before| Resource::changes(before, after)).unwrap_or_default() {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }

@@ -49,7 +49,7 @@
 //!     fn create(&self, app: &mut App, _: &Context, event: &UserEvent) -> Decision {
 //!         let address = event.required_address()?;
 //!         if let Some(id) = find(app, address)? {
-//!             let account = Account::new(id, Membership::Active);
+//!             let account = Account::new(id, Membership::Active).linked();
 //!             return Ok(Outcome::new(account, "Linked the existing account."));
 //!         }
 //!         let request = Request::post("app", "/people").json(&json!({ "mail": address }));
@@ -71,6 +71,12 @@
 //! );
 //! assert_eq!(outcome.unwrap().account.unwrap().id, "2");
 //! ```
+//!
+//! A linked account belongs to the user and was there before: the same address does not make the
+//! identity provider the owner of its profile. [`Account::linked`](crate::Account::linked) notes it
+//! with the account; do not send later changes of attributes if
+//! [`Account::is_linked`](crate::Account::is_linked). Access and groups are managed as for any other
+//! account.
 //!
 //! Read all pages unless the app guarantees that an address is unique. A connector has no state, so
 //! it cannot keep the list for the next operation, which might need a newer one anyway.

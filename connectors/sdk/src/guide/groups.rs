@@ -19,8 +19,7 @@
 //!     type Settings = NoSettings;
 //!
 //!     fn group_create(&self, app: &mut App, context: &Context, event: &GroupEvent) -> Decision {
-//!         let organization = Organization { endpoint: "app", id: &context.tenant };
-//!         Teams::default().create(app, organization, event)
+//!         self.group_update(app, context, event) // Asked again, it has the team's account.
 //!     }
 //!
 //!     fn group_update(&self, app: &mut App, context: &Context, event: &GroupEvent) -> Decision {
@@ -41,6 +40,15 @@
 //! );
 //! assert_eq!(outcome.unwrap().account.unwrap().id, "t1");
 //! ```
+//!
+//! If the app no longer has a team, `Teams` creates it again with the members of the event. muster
+//! sees the new id, and tells the other members with further events. A member whose account the app
+//! no longer has is left out, with a line in the log, and the others join. Do the same in a
+//! connector of your own: a refusal would keep everyone else out.
+//!
+//! The manifest's `groups_lost` says in which membership an account loses its teams in the app:
+//! `absent` (the default), `suspended` or `never`. When the person is active again, they are in
+//! `joined` of the groups that they lost.
 //!
 //! Otherwise write the methods yourself. Here a group is a role, which need not be created:
 //!

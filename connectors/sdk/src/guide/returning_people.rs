@@ -76,7 +76,9 @@
 //! After an outcome without an account, the host keeps no account: a returning user is created as
 //! a new one.
 //!
-//! Changes of an absent user cannot be sent to every app. [`UnsentFields`](crate::UnsentFields)
-//! notes them with the account, so that they can be sent when the user comes back.
+//! While a user is absent, muster does not ask about changes of their attributes. When they come
+//! back, `activate` lists all attributes in `changes`, so that
+//! [`Profile::changed`](crate::Profile::changed) has every field; for `create`, use
+//! [`Profile::complete`](crate::Profile::complete). A suspended user's changes arrive as `update`.
 //!
 //! [`Context::account`]: crate::Context::account
