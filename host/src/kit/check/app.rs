@@ -48,8 +48,8 @@ const LISTS: [&str; 15] = [
 pub(super) struct RememberedEvent {
     /// The paths of the objects that were created.
     pub(super) made: Vec<String>,
-    /// The id of the account.
-    pub(super) id: String,
+    /// The id of the account; none if the first event left none.
+    pub(super) id: Option<String>,
 }
 
 /// The names that the app is guessed to use.
@@ -96,8 +96,8 @@ impl GuessedApp {
         let made = before.iter().filter(|it| it.request.method == "POST").count();
         match request.method.as_str() {
             "GET" | "HEAD" => {
-                let found =
-                    self.thing(request, remembered.map_or("found-1", |remembered| &remembered.id));
+                let known = remembered.and_then(|remembered| remembered.id.as_deref());
+                let found = self.thing(request, known.unwrap_or("found-1"));
                 let id = last_segment(request);
                 let mut answers = vec![
                     reply("200", 200, Some(self.answer(request, &id, &[]))),
@@ -109,7 +109,7 @@ impl GuessedApp {
                     reply("200", 200, Some(json!([]))),
                     reply("200", 200, Some(json!([found]))),
                 ];
-                if remembered.is_some() {
+                if known.is_some() {
                     answers.swap(0, 1);
                 }
                 answers

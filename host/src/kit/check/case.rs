@@ -12,6 +12,11 @@ use crate::scim::Resource;
 
 /// The address of the user in every case.
 pub(super) const ADDRESS: &str = "ann@example.com";
+/// The person's name and title after every event.
+pub(super) const NAME: &str = "Ann Doe";
+pub(super) const TITLE: &str = "Lead";
+/// The variant in which the title changes too.
+const PROMOTED: &str = "with another title";
 /// The group in every case.
 pub(super) const GROUP: &str = "Engineers";
 /// The most people who may join or leave a group with one event (wit/types.wit).
@@ -160,6 +165,7 @@ impl<'a> Cases<'a> {
             about(EventKind::Update, "elsewhere too", true, 1),
             about(EventKind::Activate, "", true, 0),
             about(EventKind::Deactivate, "", false, 0),
+            about(EventKind::Deactivate, PROMOTED, false, 0),
             about(EventKind::Deactivate, "elsewhere too", false, 1),
             about(EventKind::Delete, "", true, 0),
             about(EventKind::Delete, "not active", false, 0),
@@ -187,12 +193,16 @@ impl<'a> Cases<'a> {
             EventKind::Deactivate => false,
             _ => about.active,
         };
-        let after = self.user(active, "Lead");
+        let after = self.user(active, TITLE);
+        let title = match kind {
+            EventKind::Update => "Engineer",
+            _ if variant == PROMOTED => "Engineer",
+            _ => TITLE,
+        };
         let before = match kind {
             EventKind::Create => None,
-            EventKind::Update => Some(self.user(active, "Engineer")),
-            EventKind::Activate | EventKind::Deactivate => Some(self.user(!active, "Lead")),
-            _ => Some(self.user(active, "Lead")),
+            EventKind::Activate | EventKind::Deactivate => Some(self.user(!active, title)),
+            _ => Some(self.user(active, title)),
         };
         let sets = matches!(kind, EventKind::Create | EventKind::Password);
         let event = event_input::event(EventInput {
@@ -273,7 +283,7 @@ impl<'a> Cases<'a> {
             "userName": ADDRESS,
             "externalId": "00u1",
             "name": { "givenName": "Ann", "familyName": "Doe" },
-            "displayName": "Ann Doe",
+            "displayName": NAME,
             "title": title,
             "emails": [{ "value": ADDRESS, "type": "work", "primary": true }],
             "active": active,

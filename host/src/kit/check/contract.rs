@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::answers::{is_gone, is_success, is_temporary};
-use super::case::{Case, StartState};
+use super::case::{Case, NAME, StartState, TITLE};
 use super::explore::CasePath;
 use super::finding::{CorrectResult, FindingKind, Observation};
 use crate::connector::{Manifest, Reached};
@@ -20,6 +20,7 @@ pub(super) fn violations(
     let wrong: Vec<Violation> = match end {
         Ok(outcome) => [
             reported_despite_refusal(case, path, outcome),
+            changes_profile_first(case, path),
             admits_inactive_user(case, outcome),
             drops_account(case, path, outcome)
                 .or_else(|| contradicts_table(manifest, case, path, outcome)),
@@ -63,7 +64,8 @@ fn violation(
 /// An outcome is reported although the app refused the last request, and nothing else was done.
 fn reported_despite_refusal(case: &Case, path: &CasePath, outcome: &Outcome) -> Option<Violation> {
     let (kind, reached) = (case.event.kind, transcript::membership(outcome));
-    let leaves = kind.deprovisions() && case.start.membership() != Membership::Absent;
+    // Without a known account, an earlier request may have added the person.
+    let leaves = kind.deprovisions() && case.start != StartState::Absent;
     let joins = matches!(kind, EventKind::Create | EventKind::Activate | EventKind::Update)
         && reached == Membership::Active
         && case.start != StartState::Active;
@@ -71,7 +73,6 @@ fn reported_despite_refusal(case: &Case, path: &CasePath, outcome: &Outcome) -> 
     let done = |it: &Exchange| is_success(&it.response) || leaves && is_gone(&it.response);
     let refused = path.exchanges.iter().rposition(|it| !done(it))?;
     let (before, after) = (&path.exchanges[..refused], &path.exchanges[refused + 1..]);
-    let changes = |it: &Exchange| it.request.method != "GET";
     if !(leaves || joins) || !after.is_empty() {
         return None;
     }
@@ -106,6 +107,34 @@ fn reported_despite_refusal(case: &Case, path: &CasePath, outcome: &Outcome) -> 
             right,
         ),
     }
+}
+
+/// Whether a request changes something in the app.
+fn changes(exchange: &Exchange) -> bool {
+    !matches!(exchange.request.method.as_str(), "GET" | "HEAD")
+}
+
+/// A leaver's profile is changed before access is taken away, so that the app can keep the person in
+/// by refusing the profile. A single request may do both, since some APIs take only whole users.
+fn changes_profile_first(case: &Case, path: &CasePath) -> Option<Violation> {
+    let mut changing = path.exchanges.iter().filter(|it| changes(it));
+    let (Exchange { request, .. }, Some(_)) = (changing.next()?, changing.next()) else {
+        return None;
+    };
+    let body = String::from_utf8_lossy(request.body.as_deref()?);
+    let profile = [TITLE, NAME].into_iter().any(|value| body.contains(value));
+    if !case.event.kind.deprovisions()
+        || !matches!(request.method.as_str(), "PATCH" | "PUT")
+        || !profile
+    {
+        return None;
+    }
+    let sentence = format!(
+        "it changes a leaver's profile ({} {}) before it takes access away: if the app refused the \
+         profile, the person would stay",
+        request.method, request.path
+    );
+    violation(FindingKind::ProfileFirst, sentence, None)
 }
 
 /// A user who is not active becomes a member.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::answers::{self, NamedAnswer};
 use super::app::{GuessedApp, RememberedEvent};
-use super::case::Case;
+use super::case::{Case, StartState};
 use super::finding::{CorrectResult, FindingKind, Observation};
 use super::matrix::DecisionKind;
 use super::{contract, listed};
 use crate::connector::{Connector, Decided, Failure, Question, Runtime};
-use crate::decision::{Context, Exchange, Outcome, Refusal, Request, Step};
+use crate::decision::{Account, Context, EventKind, Exchange, Outcome, Refusal, Request, Step};
 use crate::kit::expectation::interface_word;
 use crate::kit::rules::{self, BrokenRule};
 use crate::kit::transcript;
@@ -85,10 +85,16 @@ impl Explorer<'_> {
         let row = happy.as_ref().map_or_else(|| "?".to_owned(), |(_, end)| reached(end));
         if let Some((path, end)) = happy {
             walk.check_reachable(&path, &end);
+            if listed {
+                walk.check_without_account(&path, &end);
+            }
             if listed && case.deep {
                 walk.try_other_answers(path.clone()).await;
                 if let Ok(Ok(outcome)) = &end {
-                    walk.repeat_event(&path, outcome).await;
+                    walk.repeat_event(&path, outcome, &outcome.account).await;
+                    if outcome.account != case.context.account {
+                        walk.repeat_event(&path, outcome, &case.context.account).await;
+                    }
                 }
             }
         }
@@ -202,11 +208,12 @@ impl<'a> CaseWalk<'a> {
         }
     }
 
-    /// Sends the same event again, with the account of the first outcome.
-    async fn repeat_event(&mut self, way: &CasePath, first: &Outcome) {
+    /// Sends the same event again, with the account of the first outcome, or with the one from before
+    /// the event: the first outcome may have been lost.
+    async fn repeat_event(&mut self, way: &CasePath, first: &Outcome, account: &Option<Account>) {
         let mut context = (*self.case.context).clone();
         context.operation = "operation-2".to_owned();
-        context.account.clone_from(&first.account);
+        context.account.clone_from(account);
         if context.before.is_some() {
             context.before = Some(self.case.event.resource.clone());
         }
@@ -215,26 +222,13 @@ impl<'a> CaseWalk<'a> {
         let made = way.exchanges.iter().filter(|it| it.request.method == "POST");
         self.remembered = Some(RememberedEvent {
             made: made.map(|it| it.request.path.clone()).collect(),
-            id: first.account.as_ref().map_or_else(|| "found-1".to_owned(), |it| it.id.clone()),
+            id: first.account.as_ref().map(|it| it.id.clone()),
         });
         let Some((path, end)) = self.settle(CasePath::default(), DECISIONS_TO_OUTCOME).await else {
             return;
         };
         match end {
-            Ok(Ok(second)) => {
-                let (one, other) = (first.account.as_ref(), second.account.as_ref());
-                if let (Some(one), Some(other)) = (one, other)
-                    && one.id != other.id
-                {
-                    let sentence = format!(
-                        "when the same event is sent again, with the account {:?} that it made, it \
-                         makes another one, {:?}",
-                        one.id, other.id
-                    );
-                    let right = CorrectResult::Account(one.id.clone());
-                    self.observe(FindingKind::SecondAccount, sentence, &path, Some(right));
-                }
-            }
+            Ok(Ok(second)) => self.compare_ends(first, &second, &path),
             Ok(Err(refusal)) => {
                 let kind = transcript::refusal(&refusal).0;
                 let sentence = format!(
@@ -243,6 +237,24 @@ impl<'a> CaseWalk<'a> {
                 self.observe(FindingKind::NotAgain, sentence, &path, None);
             }
             Err(_) => {}
+        }
+    }
+
+    /// Compares the outcomes of the same event, sent twice.
+    fn compare_ends(&mut self, first: &Outcome, second: &Outcome, path: &CasePath) {
+        let again = "when the same event is sent again, after it was done,";
+        let (one, other) = (transcript::membership(first), transcript::membership(second));
+        if let (Some(one), Some(other)) = (&first.account, &second.account)
+            && one.id != other.id
+        {
+            let (made, other) = (&one.id, &other.id);
+            let sentence = format!("{again} it makes another account, {other:?} beside {made:?}");
+            let right = CorrectResult::Account(made.clone());
+            self.observe(FindingKind::SecondAccount, sentence, path, Some(right));
+        } else if one != other {
+            let (first, second) = (interface_word(&one), interface_word(&other));
+            let sentence = format!("{again} it reaches `{second}`, and `{first}` the first time");
+            self.observe(FindingKind::OtherEnd, sentence, path, Some(CorrectResult::Reached(one)));
         }
     }
 
@@ -319,6 +331,23 @@ impl<'a> CaseWalk<'a> {
                  it refuses: {kind}{text}"
             );
             self.observe(FindingKind::NoWay, sentence, path, None);
+        }
+    }
+
+    /// A breach, if a leaver without a known account cannot be taken out.
+    fn check_without_account(&mut self, path: &CasePath, end: &PathEnd) {
+        let leaves =
+            self.case.event.kind.deprovisions() || self.case.event.kind == EventKind::GroupDelete;
+        if let Ok(Err(refusal)) = end
+            && leaves
+            && self.case.start == StartState::None
+        {
+            let kind = transcript::refusal(refusal).0;
+            let sentence = format!(
+                "without a known account it refuses: {kind}. The host asks so if the answer to an \
+                 earlier request was lost, and asks again until it is done"
+            );
+            self.observe(FindingKind::NoAccount, sentence, path, None);
         }
     }
 

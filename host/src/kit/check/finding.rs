@@ -49,8 +49,16 @@ pub enum FindingKind {
     Table,
     /// A leaver is refused for good although a retry may succeed.
     GivenUp,
+    /// A leaver's profile is changed before access is taken away.
+    ProfileFirst,
+    /// A leaver without a known account is refused.
+    NoAccount,
     /// The same event, sent again, makes a second account.
     SecondAccount,
+    /// The same event, sent again, leads to another state.
+    OtherEnd,
+    /// The same event, sent again, is refused.
+    NotAgain,
     /// The outcome drops an account that exists.
     Forgotten,
     /// The note is empty.
@@ -61,8 +69,6 @@ pub enum FindingKind {
     Lost,
     /// A change is reported as done although the app refused a part of it.
     Ignored,
-    /// The same event, sent again, is refused.
-    NotAgain,
     /// An event that the table does not list leads to an outcome or fails.
     Unlisted,
     /// No plausible response of the app leads to an outcome.
@@ -88,13 +94,16 @@ impl FindingKind {
             Self::Calls => "calls",
             Self::Table => "table",
             Self::GivenUp => "given-up",
+            Self::ProfileFirst => "profile-first",
+            Self::NoAccount => "no-account",
             Self::SecondAccount => "second-account",
+            Self::OtherEnd => "other-end",
+            Self::NotAgain => "not-again",
             Self::Forgotten => "forgotten",
             Self::Note => "note",
             Self::NeverGone => "never-gone",
             Self::Lost => "lost",
             Self::Ignored => "ignored",
-            Self::NotAgain => "not-again",
             Self::Unlisted => "unlisted",
             Self::NoWay => "no-way",
         }

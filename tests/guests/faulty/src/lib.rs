@@ -147,6 +147,9 @@ fn decide(app: &mut App, context: &Context, event: &Event) -> Result<Outcome, St
             let id = made.split("\"id\":\"").nth(1).and_then(|it| it.split('"').next());
             Ok(outcome(app, id.unwrap_or("1"), Membership::Active))
         }
+        EventKind::Activate if app.has("other-end") && context.operation == "operation-2" => {
+            Ok(outcome(app, &id, Membership::Suspended))
+        }
         EventKind::Activate => {
             app.send("PUT", &format!("/accounts/{id}"), None)?;
             Ok(outcome(app, &id, Membership::Active))
@@ -160,7 +163,14 @@ fn decide(app: &mut App, context: &Context, event: &Event) -> Result<Outcome, St
             }
             Ok(updated)
         }
-        EventKind::Deactivate => leave(app, known, "POST", "/suspend", Membership::Suspended),
+        EventKind::Deactivate => {
+            if app.has("profile-first")
+                && let Some(id) = &known
+            {
+                let _ = app.ask("PATCH", &format!("/accounts/{id}"), Some(event.resource.clone()))?;
+            }
+            leave(app, known, "POST", "/suspend", Membership::Suspended)
+        }
         EventKind::Delete => leave(app, known, "DELETE", "", Membership::Absent),
         EventKind::Password => password(app, context, event, &id),
         _ => Ok(Outcome { account: context.account.clone(), ..outcome(app, &id, state) }),
@@ -224,6 +234,9 @@ fn leave(
     rest: &str,
     to: Membership,
 ) -> Result<Outcome, Stop> {
+    if app.has("no-account") && known.is_none() {
+        return Err(Stop::Refused(Refusal::Rejected("There is no account.".to_owned())));
+    }
     let Some(id) = known else { return Ok(Outcome { account: None, ..outcome(app, "", to) }) };
     let answer = app.ask(method, &format!("/accounts/{id}{rest}"), None)?;
     let status = answer.as_ref().map_or(0, |it| it.status);
