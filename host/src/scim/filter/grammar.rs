@@ -108,6 +108,10 @@ impl<'t> Parser<'t> {
         // A comparison after the bracket, as Entra sends it:
         // `tests/fixtures/conversations/entra/look-up.json`.
         if self.scanner.eat('.') {
+            // Within the brackets, where the comparison belongs, this word would be the operator.
+            if self.scanner.peek_path().eq_ignore_ascii_case("not") {
+                return self.scanner.broken("the name of a sub-attribute, which is never not");
+            }
             let sub = AttributePath::new(self.sub_attribute()?);
             filter = filter.and(self.condition(sub)?);
         }

@@ -85,6 +85,11 @@ fn a_syntax_error_names_its_position() {
     refuse("userName", &format!("filter, at its end: expected {operator}"));
     refuse("userName is \"x\"", &format!("filter, character 10: expected {operator}"));
     refuse("userName eq", &format!("filter, at its end: expected {value}"));
+    // Found by fuzzing: within the brackets, the word would be the operator.
+    refuse(
+        "a[b pr].Not eq 1",
+        "filter, character 9: expected the name of a sub-attribute, which is never not",
+    );
     refuse("userName eq x", &format!("filter, character 13: expected {value}"));
     refuse("userName eq 'x'", &format!("filter, character 13: expected {value}"));
     refuse("a eq 01", &format!("filter, character 6: expected {value}"));
