@@ -6,6 +6,7 @@ use crate::support::guests::guest;
 use crate::support::{Answer, Muster};
 
 mod lists;
+mod operations;
 mod reference;
 
 async fn create_app(muster: &Muster, name: &str, limits: Value) {

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use muster::store::OperationState;
 use serde_json::Value;
 
 /// A child process. Dropping it kills the process.
@@ -157,4 +158,16 @@ fn error_messages_say_what_to_do() {
     assert!(text(&no_token).contains("MUSTER_ADMIN_TOKEN"), "{}", text(&no_token));
     let help = muster(&["tenant", "disconnect", "--help"]).output().unwrap();
     assert!(text(&help).contains("release"));
+}
+
+#[test]
+fn the_help_of_operations_says_what_each_state_needs() {
+    let help = muster(&["operation", "--help"]).output().unwrap();
+    let help = text(&help);
+    for state in OperationState::ALL {
+        let of = format!("\n  {} ", state.name());
+        let said = help.split_once(&of).unwrap_or_else(|| panic!("{of:?} is missing:\n{help}")).1;
+        assert!(said.contains("Needs"), "{help}");
+    }
+    assert!(help.contains("in doubt"), "{help}");
 }

@@ -57,7 +57,11 @@ async fn replay_for(
     let base_url = tenant.base_url.replace("/scim/v2", &format!("/scim/{}", client.version));
     let app = Some(&*muster.stage.sample);
     let place = ReplayTarget { base_url: &base_url, token: &token, connector, app };
-    let calls = async || muster.app_calls(tenant).await.into_iter().map(asked).collect();
+    // The calls of the host's own operations belong to the step that caused them.
+    let calls = async || {
+        muster.settled().await;
+        muster.app_calls(tenant).await.into_iter().map(asked).collect()
+    };
     replay(conversation, client, place, calls).await
 }
 

@@ -93,16 +93,16 @@ async fn a_paused_tenant_holds_deactivations_until_an_operator_decides() {
 }
 
 #[tokio::test]
-async fn a_held_deactivation_is_dropped_when_the_user_is_activated_again() {
+async fn a_held_deactivation_is_superseded_when_the_user_is_activated_again() {
     let (muster, tenant, ada) = paused_with_two_held().await;
     muster.set_active(&tenant, &ada, true).await.expect(200);
     let subjects = |held: Vec<(String, String, String)>| -> Vec<String> {
         held.into_iter().map(|(_, subject, _)| subject).collect()
     };
     let held = subjects(muster.operations(OperationState::Held).await);
-    let dropped = subjects(muster.operations(OperationState::Dropped).await);
-    assert_eq!((held.len(), dropped.len()), (1, 1));
-    assert!(dropped[0].starts_with("ada") && held[0].starts_with("bob"), "{dropped:?} {held:?}");
+    let superseded = subjects(muster.operations(OperationState::Superseded).await);
+    assert_eq!((held.len(), superseded.len()), (1, 1));
+    assert!(superseded[0].starts_with("ada") && held[0].starts_with("bob"), "{superseded:?}");
 }
 
 #[tokio::test]
@@ -120,24 +120,70 @@ async fn a_disconnect_can_deactivate_all_users() {
     assert!(refused.body["detail"].as_str().unwrap().contains("disconnected"));
 }
 
-#[tokio::test]
-async fn a_reconnected_tenant_manages_only_users_that_were_updated_since() {
+/// A tenant that was disconnected with two users, and is connected again.
+async fn reconnected(choices: Value) -> (Muster, Tenant, [String; 2]) {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;
-    let ada = muster.person(&tenant, "ada").await;
-    let bob = muster.person(&tenant, "bob").await;
+    let people = [muster.person(&tenant, "ada").await, muster.person(&tenant, "bob").await];
     disconnect(&muster, &tenant, json!({})).await;
     disconnected(&muster, &tenant).await;
-    muster.admin("POST", &format!("/tenants/{}/connect", tenant.name), None).await.expect(200);
-    // An update makes Ada a managed user again. There was no request about Bob.
-    let title = json!([{ "op": "replace", "path": "title", "value": "Countess" }]);
-    muster.patch(&tenant, &format!("/Users/{ada}"), title).await.expect(200);
-    for id in [&ada, &bob] {
-        muster.set_active(&tenant, id, false).await.expect(200);
-    }
+    let path = format!("/tenants/{}/connect", tenant.name);
+    let preview = muster.admin("POST", &path, Some(json!({ "preview": true }))).await.expect(200);
+    assert_eq!(
+        (&preview.body["released"], &preview.body["released_inactive"]),
+        (&json!(2), &json!(0))
+    );
+    muster.admin("POST", &path, Some(choices)).await.expect(200);
+    (muster, tenant, people)
+}
+
+#[tokio::test]
+async fn a_reconnected_tenant_manages_its_people_again() {
+    let (muster, tenant, people) = reconnected(json!({})).await;
+    muster.settled().await;
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 2);
+    muster.set_active(&tenant, &people[0], false).await.expect(200);
     let left = muster.stage.sample.members(&tenant.organization);
     let left: Vec<&str> = left.iter().map(|p| p.profile.email.as_str()).collect();
     assert_eq!(left, ["bob@acme.example"]);
+}
+
+#[tokio::test]
+async fn people_who_are_left_released_are_not_written_about() {
+    let (muster, tenant, people) = reconnected(json!({ "leave_released": true })).await;
+    let refused = muster.set_active(&tenant, &people[0], false).await.expect(403);
+    assert!(refused.body["detail"].as_str().unwrap().contains("released"), "{}", refused.body);
+    let title = json!([{ "op": "replace", "path": "title", "value": "Countess" }]);
+    muster.patch(&tenant, &format!("/Users/{}", people[0]), title).await.expect(403);
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 2);
+    // An operator decides otherwise.
+    let path = format!("/tenants/{}/connect", tenant.name);
+    muster.admin("POST", &path, Some(json!({ "manage_released": true }))).await.expect(200);
+    muster.settled().await;
+    muster.set_active(&tenant, &people[0], false).await.expect(200);
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 1);
+}
+
+#[tokio::test]
+async fn the_end_of_a_pause_says_what_becomes_of_held_people() {
+    for (held, members, state) in
+        [("carry-out", 0, OperationState::Superseded), ("drop", 2, OperationState::Dropped)]
+    {
+        let (muster, tenant, _) = paused_with_two_held().await;
+        let path = format!("/tenants/{}/connect", tenant.name);
+        let unsaid = muster.admin("POST", &path, None).await.expect(409);
+        assert!(unsaid.body.to_string().contains("--held"), "{}", unsaid.body);
+        muster.admin("POST", &path, Some(json!({ "held": held }))).await.expect(200);
+        for _ in 0..200 {
+            if muster.operations(OperationState::Held).await.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        muster.settled().await;
+        assert_eq!(muster.stage.sample.members(&tenant.organization).len(), members, "{held}");
+        assert_eq!(muster.operations(state).await.len(), 2, "{held}");
+    }
 }
 
 /// A tenant whose disconnect is stuck, because the app refuses to deactivate one of two users.
@@ -198,7 +244,7 @@ async fn a_stuck_disconnect_can_be_finished_with_another_ending() {
     disconnect(&muster, &tenant, json!({ "people": "release" })).await;
     disconnected(&muster, &tenant).await;
     assert_eq!(statuses(&muster, &tenant), ["Suspended", "Active"]);
-    assert_eq!(muster.operations(OperationState::Dropped).await.len(), 1);
+    assert_eq!(muster.operations(OperationState::Superseded).await.len(), 1);
 }
 
 /// With an app that answers when recorded, a job records all its operations at once: those that have
@@ -215,7 +261,11 @@ async fn a_cancelled_disconnect_begins_no_further_operation() {
     muster.stage.sample.fail(Fault::status(&path, 503, 1_000_000));
     let job = disconnect(&muster, &tenant, json!({ "people": "deactivate" })).await;
     while muster.operations(OperationState::Open).await.len() < 14 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        for st in OperationState::ALL {
+            eprintln!("{st:?} {:?}", muster.operations(st).await.len());
+        }
+        eprintln!("{:?}", muster.operations(OperationState::Open).await.first());
+        tokio::time::sleep(Duration::from_millis(2000)).await;
     }
     let id = job["id"].as_str().unwrap();
     let cancelled = muster.admin("POST", &format!("/jobs/{id}/cancel"), None).await.expect(200);

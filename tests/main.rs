@@ -7,7 +7,9 @@
               functions that they call"
 )]
 
+mod accounts;
 mod admin_api;
+mod agreement;
 mod authorization;
 mod bad_files;
 mod bad_input;

@@ -1,6 +1,7 @@
 //! A host under test, in the process of the test, with the sample app as the app of its tenants.
 
 pub(crate) mod guests;
+pub(crate) mod meddler;
 pub(crate) mod registry;
 pub(crate) mod replay;
 pub(crate) mod test_host;
@@ -278,10 +279,11 @@ impl Muster {
         self.patch(tenant, &format!("/Users/{id}"), operations).await
     }
 
-    /// Waits until no operation is open.
+    /// Waits until no operation is open, and nothing is left to be compared with an app.
     pub(crate) async fn settled(&self) {
         for _ in 0..300 {
-            if self.stage.host.operations.count() == 0 {
+            let operations = &self.stage.host.operations;
+            if operations.count() == 0 && operations.count_comparisons() == 0 {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

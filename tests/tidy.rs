@@ -40,10 +40,12 @@ const UNKNOWN_TO: [(&str, &[&str]); 8] = [
 ];
 
 /// The pure part of `lifecycle`.
-const PURE: [&str; 5] = [
+const PURE: [&str; 7] = [
     "lifecycle/operation/admission.rs",
+    "lifecycle/operation/comparison.rs",
+    "lifecycle/operation/disposition.rs",
+    "lifecycle/operation/effects.rs",
     "lifecycle/operation/event.rs",
-    "lifecycle/operation/fate.rs",
     "lifecycle/operation/typed_view.rs",
     "lifecycle/versions/replay/difference.rs",
 ];

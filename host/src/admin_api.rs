@@ -18,11 +18,12 @@ pub use connector::{ConnectorFile, ConnectorPath, ConnectorQuery};
 pub use error::ErrorBody;
 pub use job::{JobPath, JobQuery, JobView};
 pub use operation::{
-    ExchangeView, OperationDetail, OperationPath, OperationQuery, OperationSummary, OperationUsage,
+    AccountView, AttemptView, ExchangeView, OperationDetail, OperationPath, OperationQuery,
+    OperationSummary, OperationUsage,
 };
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageQuery, cursor, key_of};
 pub use tenant::{
-    DeviationView, DisconnectProgress, DisconnectRequest, PersonPath, TenantPath, TenantQuery,
-    TenantView,
+    BacklogView, ConnectAnswer, DeviationView, DisconnectProgress, DisconnectRequest, PersonPath,
+    TenantPath, TenantQuery, TenantView,
 };
 pub use token::{TokenPath, TokenView};

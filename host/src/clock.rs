@@ -1,4 +1,6 @@
-//! The source of time and identifiers, which tests can hold still.
+//! The source of time and identifiers, which tests can hold still or simulate.
+
+mod simulation;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,10 +8,20 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use simulation::Simulation;
+
 /// Where time and new identifiers come from.
 #[derive(Clone, Debug, Default)]
-pub struct Clock {
-    held: Option<Arc<AtomicI64>>,
+pub struct Clock(Source);
+
+#[derive(Clone, Debug, Default)]
+enum Source {
+    #[default]
+    Machine,
+    Held(Arc<AtomicI64>),
+    /// Milliseconds that it is ahead of the machine's clock.
+    Adjustable(Arc<AtomicI64>),
+    Simulated(Arc<Simulation>),
 }
 
 impl Clock {
@@ -20,12 +32,38 @@ impl Clock {
 
     /// A clock that stands still until it is advanced.
     pub fn held_at(now: Timestamp) -> Self {
-        Self { held: Some(Arc::new(AtomicI64::new(now.as_millisecond()))) }
+        Self(Source::Held(Arc::new(AtomicI64::new(now.as_millisecond()))))
     }
 
-    /// Moves a held clock forward. No effect on the machine's clock.
+    /// The machine's clock, which can be set forward and back.
+    pub fn adjustable() -> Self {
+        Self(Source::Adjustable(Arc::default()))
+    }
+
+    /// Sets an adjustable clock this far ahead of the machine's. No effect on another clock.
+    pub fn set_ahead(&self, by: std::time::Duration) {
+        if let Source::Adjustable(ahead) = &self.0 {
+            let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+            ahead.store(millis, Ordering::Relaxed);
+        }
+    }
+
+    /// The clock of a simulation.
+    pub fn simulated(simulation: Arc<Simulation>) -> Self {
+        Self(Source::Simulated(simulation))
+    }
+
+    /// The simulation, if the clock is one's.
+    pub(crate) fn simulation(&self) -> Option<&Arc<Simulation>> {
+        match &self.0 {
+            Source::Simulated(simulation) => Some(simulation),
+            Source::Machine | Source::Held(_) | Source::Adjustable(_) => None,
+        }
+    }
+
+    /// Moves a held clock forward. No effect on the other clocks.
     pub fn advance(&self, by: std::time::Duration) {
-        if let Some(held) = &self.held {
+        if let Source::Held(held) = &self.0 {
             let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
             held.fetch_add(millis, Ordering::Relaxed);
         }
@@ -33,9 +71,13 @@ impl Clock {
 
     /// The current time, in milliseconds.
     pub fn now(&self) -> Timestamp {
-        let millis = match &self.held {
-            Some(held) => held.load(Ordering::Relaxed),
-            None => machine_millis(),
+        let millis = match &self.0 {
+            Source::Held(held) => held.load(Ordering::Relaxed),
+            Source::Machine => machine_millis(),
+            Source::Adjustable(ahead) => {
+                machine_millis().saturating_add(ahead.load(Ordering::Relaxed))
+            }
+            Source::Simulated(simulation) => simulation.now(),
         };
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
     }
@@ -43,7 +85,10 @@ impl Clock {
     /// A new identifier: unique, opaque, and ordered by time.
     #[expect(clippy::disallowed_methods, reason = "the one place where identifiers are made")]
     pub fn new_id(&self) -> String {
-        Uuid::now_v7().to_string()
+        match &self.0 {
+            Source::Simulated(simulation) => simulation.new_id(),
+            Source::Machine | Source::Held(_) | Source::Adjustable(_) => Uuid::now_v7().to_string(),
+        }
     }
 }
 
@@ -75,5 +120,15 @@ mod tests {
         let later = before + jiff::SignedDuration::from_hours(1);
         assert!(first_id_of(before) <= id && id < first_id_of(later), "{id}");
         assert_eq!(first_id_of(Timestamp::UNIX_EPOCH), "00000000-0000");
+    }
+
+    #[test]
+    fn an_adjustable_clock_is_set_forward_and_back() {
+        let (clock, hour) = (Clock::adjustable(), std::time::Duration::from_secs(3600));
+        let before = clock.now();
+        clock.set_ahead(hour);
+        assert!(clock.now() >= before + hour);
+        clock.set_ahead(std::time::Duration::ZERO);
+        assert!(clock.now() < before + hour);
     }
 }

@@ -5,9 +5,10 @@
 //! fast (`inline_eligibility.rs`). The module knows nothing of operations, and is the only one that
 //! uses wasmtime.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
@@ -69,6 +70,7 @@ pub struct RuntimeConfig {
     /// Authenticates the cache's files, so that only machine code written by this host is run.
     pub key: [u8; 32],
     /// The number of connector threads. As many decisions again may run on the calling threads.
+    /// With none, as in a simulation, all of them run there, and connectors are compiled there.
     pub threads: usize,
     /// Limits of loading a connector, and of deciding on the calling thread.
     pub limits: Limits,
@@ -85,6 +87,8 @@ pub struct Runtime {
     loader: Threads,
     compilation: Arc<Compilation>,
     limits: Limits,
+    /// The connectors that were loaded before, by digest, if the hosts of a simulation share them.
+    loaded: Option<Mutex<HashMap<String, Arc<Connector>>>>,
 }
 
 /// Turns a connector's file into machine code, by the cache or the compiler.
@@ -149,18 +153,18 @@ impl Runtime {
     /// the engine's address space.
     pub fn new(config: RuntimeConfig) -> anyhow::Result<Self> {
         let RuntimeConfig { compiler, cache, key, threads, limits } = config;
-        anyhow::ensure!(threads > 0, "connectors need at least one thread");
         // As many decisions again may run on calling threads.
-        let engine = engine::for_running(u32::try_from(2 * threads)?)?;
+        let engine = engine::for_running(u32::try_from(2 * threads.max(1))?)?;
         let cache = ArtifactCache::open(&cache, key, &engine)?;
         let compiler = Compiler { program: compiler, time: limits.compilation };
         Ok(Self {
             linker: sandbox::linker(&engine)?,
             threads: Threads::start("connector", threads)?,
             inline_permits: Semaphore::new(threads),
-            loader: Threads::start("connector-loader", 1)?,
+            loader: Threads::start("connector-loader", threads.min(1))?,
             compilation: Arc::new(Compilation { engine, cache, compiler }),
             limits,
+            loaded: (threads == 0).then(Mutex::default),
         })
     }
 
@@ -171,6 +175,13 @@ impl Runtime {
         if size > limit {
             return Err(LoadError::TooLarge { size, limit });
         }
+        let known = self.loaded.as_ref().map(|loaded| (loaded, digest(wasm)));
+        if let Some((loaded, digest)) = &known
+            && let Some(connector) =
+                loaded.lock().unwrap_or_else(PoisonError::into_inner).get(digest)
+        {
+            return Ok(Arc::clone(connector));
+        }
         let (compilation, wasm) = (Arc::clone(&self.compilation), wasm.to_vec());
         // The loader's thread does not have the caller's span.
         let span = Span::current();
@@ -180,7 +191,12 @@ impl Runtime {
         let ready = ready.map_err(|error| LoadError::Unlinkable(format!("{error:#}")))?;
         let manifest = self.describe(ready.clone()).await.inspect_err(|_| self.forget(&digest))?;
         let inline_eligibility = InlineEligibility::new(self.limits.quick);
-        Ok(Arc::new(Connector { digest, manifest, ready, inline_eligibility }))
+        let connector = Arc::new(Connector { digest, manifest, ready, inline_eligibility });
+        if let Some((loaded, digest)) = known {
+            let mut loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner);
+            loaded.insert(digest, Arc::clone(&connector));
+        }
+        Ok(connector)
     }
 
     /// Asks for the next step of an operation, in a fresh sandbox: on the calling thread if the

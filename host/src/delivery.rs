@@ -27,6 +27,7 @@ mod retry;
 mod secret;
 
 pub use auth::Auth;
+pub use client::{Broken, SimulatedNetwork};
 pub use configuration::{CONCEALED, EndpointConfiguration};
 pub use endpoint::Endpoint;
 pub use error::DeliveryError;
@@ -34,7 +35,7 @@ pub use placeholder::Placeholder;
 pub use secret::Secret;
 
 use circuit::{Circuits, SendPermit};
-use client::{OutboundClient, OutboundClients};
+use client::{OutboundClient, OutboundClients, Unanswered};
 use message::Message;
 
 /// The least time before the deadline that another attempt is made with.
@@ -56,12 +57,22 @@ pub struct DeliveryReport {
     pub attempts: u32,
     /// How long the attempts took, with the pauses between them.
     pub elapsed: Duration,
+    /// Whether an attempt may have reached the app.
+    pub may_have_arrived: bool,
+    /// Whether an attempt that may have reached the app got no response: the app may still act on it
+    /// after this report.
+    pub may_arrive_late: bool,
 }
 
 impl Delivery {
     /// A client with no connections yet.
     pub fn new() -> anyhow::Result<Self> {
         Ok(Self { clients: OutboundClients::new()?, circuits: Circuits::default() })
+    }
+
+    /// A client whose requests go to the app of a simulation.
+    pub fn simulated(network: &SimulatedNetwork) -> Self {
+        Self { clients: OutboundClients::simulated(network), circuits: Circuits::default() }
     }
 
     /// Sends a request, and retries it if that may help, until there is a final response or the
@@ -84,6 +95,7 @@ impl Delivery {
         let client = self.clients.of(endpoint)?;
         let began = Instant::now();
         let (mut attempts, mut pauses) = (0, retry::pauses());
+        let (mut may_have_arrived, mut may_arrive_late) = (false, false);
         let mut response = loop {
             if Instant::now() >= deadline {
                 break Err(Unreachable::Timeout);
@@ -93,7 +105,12 @@ impl Delivery {
                 break Err(Unreachable::CircuitOpen);
             };
             attempts += 1;
-            let response = attempt(permit, client, endpoint, &message, deadline).await?;
+            let sent = attempt(permit, client, endpoint, &message, deadline).await?;
+            let arrived = sent.as_ref().map_or_else(|it| it.may_have_arrived, |_| true);
+            may_have_arrived |= arrived;
+            may_arrive_late |=
+                arrived && matches!(&sent, Err(it) if it.why != Unreachable::TooLarge);
+            let response = sent.map_err(|unanswered| unanswered.why);
             let left =
                 deadline.saturating_duration_since(Instant::now()).saturating_sub(LEAST_ATTEMPT);
             match pauses.next().and_then(|pause| retry::wait(&response, pause)) {
@@ -104,7 +121,13 @@ impl Delivery {
         if let Ok(response) = &mut response {
             response::conceal(response, endpoint, placeholders);
         }
-        Ok(DeliveryReport { response, attempts, elapsed: began.elapsed() })
+        Ok(DeliveryReport {
+            response,
+            attempts,
+            elapsed: began.elapsed(),
+            may_have_arrived,
+            may_arrive_late,
+        })
     }
 }
 
@@ -123,19 +146,19 @@ async fn attempt(
     endpoint: &Endpoint,
     message: &Message,
     deadline: Instant,
-) -> Result<Result<Response, Unreachable>, DeliveryError> {
+) -> Result<Result<Response, Unanswered>, DeliveryError> {
     let timeout = Instant::now() + endpoint.timeout;
     let response = match timeout_at(timeout.min(deadline), client.send(endpoint, message)).await {
         Ok(response) => response?,
-        Err(_) => Err(Unreachable::Timeout),
+        Err(_) => Err(Unanswered { why: Unreachable::Timeout, may_have_arrived: true }),
     };
-    let failed = match response {
-        Ok(_) | Err(Unreachable::TooLarge) => {
+    let failed = match &response {
+        Ok(_) | Err(Unanswered { why: Unreachable::TooLarge, .. }) => {
             permit.answered();
             false
         }
         // A deadline shorter than the endpoint's timeout says nothing about the app.
-        Err(Unreachable::Timeout) if deadline < timeout => false,
+        Err(Unanswered { why: Unreachable::Timeout, .. }) if deadline < timeout => false,
         Err(_) => permit.failed(Instant::now()),
     };
     if failed {

@@ -36,7 +36,7 @@ use connections::Connections;
 pub use connections::Timeouts;
 
 /// All routes of a host.
-fn router(host: Arc<Host>, timeouts: Timeouts) -> Router {
+pub fn router(host: Arc<Host>, timeouts: Timeouts) -> Router {
     let negotiate = middleware::from_fn_with_state(Arc::clone(&host), media_type::negotiate);
     let log = middleware::from_fn_with_state(Arc::clone(&host), request_log::log);
     Router::new()

@@ -19,3 +19,5 @@ mod request_id;
 pub mod sample;
 pub mod scim;
 pub mod store;
+
+pub use http::router;

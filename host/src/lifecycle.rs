@@ -25,10 +25,12 @@ pub use config::{
 };
 pub use directory::{BulkResult, Cursor, Directory, WriteTarget};
 pub use error::Error;
-pub use job::{Jobs, PeopleAction, Preview, PreviewedPerson};
-pub use operation::{Operations, Written};
+pub use job::{
+    ConnectChoices, ConnectPreview, HeldAction, Jobs, PeopleAction, Preview, PreviewedPerson,
+};
+pub use operation::{Operations, WriteResult};
 pub(crate) use operation::{event, typed_view};
-pub use options::HostOptions;
+pub use options::{BackOff, HostOptions, Simulated};
 pub use versions::{
     ConnectorDetail, ConnectorSummary, DifferenceGroup, DifferenceKind, Example, Promoted,
     Promotion, Pushed, ReplayProgress, ReplayReport, ReplaySpec, ReplayUpdate, RewordedDecisions,

@@ -136,6 +136,12 @@ impl SampleApp {
         self.world().faults.push(fault);
     }
 
+    /// From now on, people who leave an organisation leave its teams for good: if they return, they
+    /// are in none.
+    pub fn forget_teams_of_leavers(&self) {
+        self.world().forgetful = true;
+    }
+
     fn accepts(&self, authorization: Option<&str>) -> bool {
         let token = authorization.and_then(|text| text.strip_prefix("Bearer "));
         token.is_some_and(|token| token.as_bytes().ct_eq(self.token.as_bytes()).into())

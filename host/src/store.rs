@@ -6,6 +6,9 @@
 
 mod account;
 mod app;
+mod at_once;
+mod attempt;
+mod backlog;
 mod commit;
 mod connector;
 mod credential;
@@ -27,6 +30,7 @@ mod resource;
 mod retention;
 mod statement;
 mod tenant;
+mod unsettled;
 mod walk;
 mod writer;
 
@@ -40,10 +44,13 @@ use anyhow::Result;
 
 pub use account::AccountRow;
 pub use app::{AppRow, ReplyMode};
+pub use attempt::AttemptRow;
+pub use backlog::Backlog;
 pub use commit::{Commit, CommitError, Receipt, ResourceChange};
 pub use connector::{ConnectorRow, ConnectorUsers};
 pub use credential::{CredentialKind, CredentialRow};
 pub use disk::DiskError;
+pub use due::UnfinishedOperation;
 pub use job::{InsertJobError, JobFilter, JobKind, JobProgress, JobRow, JobState};
 pub use member::{MemberRow, Person};
 pub use operation::{ExchangeRow, OperationFilter, OperationRow, OperationState};
@@ -52,8 +59,10 @@ pub use recorded::{Recorded, RecordedFilter, RecordedPage};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use retention::Forgettable;
 pub use tenant::{TenantFilter, TenantRow, TenantState};
+pub use unsettled::{DoubtedMember, PersonGroups, SettledMember, UnsettledMember, UnsettledPerson};
 
 use crate::clock::Clock;
+use at_once::at_once;
 use database::Lock;
 use pool::Pool;
 use reader::Reader;
@@ -77,14 +86,15 @@ impl Store {
     /// written.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self> {
         let lock = Lock::take(path).await?;
-        let connection = database::writer(path).await?;
+        let simulation = || clock.simulation().cloned();
+        let connection = at_once(simulation().is_some(), database::writer(path)).await?;
         let walks = Arc::new(Walks::default());
         Ok(Self {
-            clock,
-            pool: Pool::open(path).await?,
-            reader: Reader::start(path).await?,
+            pool: Pool::open(path, simulation()).await?,
+            reader: Reader::start(path, simulation()).await?,
             walks: Arc::clone(&walks),
-            writer: Writer::start(connection, lock, walks).await?,
+            writer: Writer::start(connection, lock, walks, simulation()).await?,
+            clock,
         })
     }
 

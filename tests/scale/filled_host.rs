@@ -103,6 +103,10 @@ impl Person {
             account: Some(Account { id: self.id.clone(), membership, data: "null".to_owned() }),
             connected: true,
             protected: false,
+            doubt: false,
+            late_until: None,
+            stay: 0,
+            told: None,
         };
         Commit {
             resource: Some(ResourceChange::Insert(row)),

@@ -20,7 +20,7 @@ use super::{client, compiled, data_directory, user};
 /// runs only while a [`HostProcess`] exists.
 pub(crate) struct TestHost {
     pub(crate) data: TempDir,
-    sample: Sample,
+    pub(crate) sample: Sample,
     http: reqwest::Client,
     /// The name of the tenant, and of its app.
     tenant: &'static str,
@@ -44,9 +44,13 @@ impl Drop for HostProcess {
 }
 
 impl HostProcess {
-    fn start(data: &Path, die_at: Option<&str>) -> Self {
+    pub(crate) fn start(data: &Path, die_at: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        let config = data.join("muster.toml");
+        if config.exists() {
+            command.arg("--config").arg(config);
+        }
         command.env("MUSTER_LOG", "error").stdout(Stdio::piped());
         let log = File::create(data.join("host.log")).unwrap();
         command.stderr(log);
@@ -66,8 +70,7 @@ impl TestHost {
     /// A host with an app on the four-calls connector, and a tenant of it.
     pub(crate) async fn start() -> Self {
         let mut test_host = Self::new("calls").await;
-        std::fs::create_dir_all(compiled()).unwrap();
-        std::os::unix::fs::symlink(compiled(), test_host.data.path().join("compiled")).unwrap();
+        test_host.share_compiled();
         let host = test_host.spawn(None);
         test_host.push(&host, guest("four-calls")).await.unwrap();
         let endpoint = json!({
@@ -92,6 +95,40 @@ impl TestHost {
         test_host.admin(&host, "POST", "/apps", app).await;
         test_host.create_tenant(&host).await;
         test_host
+    }
+
+    /// A host with an app on an embedded connector that calls the sample app at this URL, and a tenant
+    /// of it. `config` is its `muster.toml`.
+    pub(crate) async fn of_embedded(
+        connector: &str,
+        config: &str,
+        url: impl AsyncFnOnce(&Sample) -> String,
+    ) -> Self {
+        let mut test_host = Self::new("people").await;
+        test_host.configure(config);
+        test_host.share_compiled();
+        let host = test_host.spawn(None);
+        let endpoint = json!({
+            "base_url": url(&test_host.sample).await,
+            "auth": { "bearer": { "value": "app" } },
+            "private_addresses": true,
+        });
+        let app = json!({
+            "name": "people", "connector": connector, "endpoints": { "app": endpoint },
+        });
+        test_host.admin(&host, "POST", "/apps", app).await;
+        test_host.create_tenant(&host).await;
+        test_host
+    }
+
+    /// Writes the `muster.toml` of the next start.
+    pub(crate) fn configure(&self, config: &str) {
+        std::fs::write(self.data.path().join("muster.toml"), config).unwrap();
+    }
+
+    fn share_compiled(&self) {
+        std::fs::create_dir_all(compiled()).unwrap();
+        std::os::unix::fs::symlink(compiled(), self.data.path().join("compiled")).unwrap();
     }
 
     async fn new(tenant: &'static str) -> Self {

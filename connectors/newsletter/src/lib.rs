@@ -35,7 +35,7 @@ impl Connector for Newsletter {
     }
 
     fn update(&self, app: &mut App, context: &Context<Settings>, event: &UserEvent) -> Decision {
-        if !context.account.as_ref().is_some_and(|it| it.membership == Membership::Active) {
+        if context.account.as_ref().is_none_or(|it| it.membership != Membership::Active) {
             return Ok(context.unchanged("Not on the list; what changed is pushed on return."));
         }
         let reader = put(app, context, event)?;

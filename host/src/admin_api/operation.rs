@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::decision::EventKind;
+use crate::decision::{EventKind, Membership};
 use crate::store::OperationState;
 
 /// Which operation.
@@ -53,9 +53,10 @@ pub struct OperationSummary {
     pub resource: String,
     /// The `userName` or `displayName` of the resource, in lower case.
     pub subject: String,
-    /// How far the operation is: `open`, pending; `held` until its tenant is connected; or at its
-    /// end: `done`, `refused` by the app or the connector, `failed` and left to an operator,
-    /// `dropped`.
+    /// How far the operation is: `open`, which the host tries; `held`, acknowledged and not carried
+    /// out until its tenant is connected; `failed`, which waits for an operator. Or at its end:
+    /// `done`; `refused` by the app or the connector; `superseded` by a newer operation of the
+    /// resource; `dropped`.
     pub state: OperationState,
     /// A sentence on the outcome.
     pub note: Option<String>,
@@ -65,10 +66,15 @@ pub struct OperationSummary {
     pub version: Option<String>,
     /// What its decisions took; `null` if no connector was asked.
     pub used: Option<OperationUsage>,
-    /// How often it was attempted.
-    pub attempts: u32,
-    /// When the next attempt is due, RFC 3339.
+    /// The number of its present or last attempt, from 1. An attempt ends and another begins if
+    /// the facts that the connector was given have changed.
+    pub attempt: u32,
+    /// How often the host tried it by itself and had to stop.
+    pub tries: u32,
+    /// When the host tries it again, RFC 3339.
     pub due: Option<String>,
+    /// The operation that superseded it.
+    pub successor: Option<String>,
     /// The job that it is part of.
     pub batch: Option<String>,
     /// When it began, RFC 3339.
@@ -97,25 +103,73 @@ pub struct OperationDetail {
     /// The operation, in short.
     #[serde(flatten)]
     pub summary: OperationSummary,
-    /// The context as the connector was given it: `context` in `wit/types.wit`.
+    /// The account of its resource, as it is now; `null` if there is none.
+    pub account: Option<AccountView>,
+    /// The context as the connector was given it in the last attempt: `context` in
+    /// `wit/types.wit`.
     #[schema(value_type = Object)]
     pub context: Value,
-    /// The event as the connector was given it: `event` in `wit/types.wit`.
+    /// The event as the connector was given it in the last attempt: `event` in `wit/types.wit`.
     #[schema(value_type = Object)]
     pub event: Value,
-    /// The connector's outcome, or why there is none; `null` while the operation is pending.
+    /// The connector's outcome, or why the last try ended without one; `null` before its end.
     pub answer: Option<Value>,
     /// What the connector logged.
     pub log: Option<Vec<String>>,
-    /// The requests to the app and their responses, in their order.
+    /// The requests of the last attempt to the app and their responses, in their order.
     pub exchanges: Vec<ExchangeView>,
+    /// The attempts before the last one, in their order.
+    pub ended_attempts: Vec<AttemptView>,
+}
+
+/// The account of a user or group, as far as the host knows.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Account)]
+pub struct AccountView {
+    /// The app's id; `null` if there is no account in the app.
+    pub id: Option<String>,
+    /// The membership in the tenant's organisation; `null` as above.
+    pub membership: Option<Membership>,
+    /// Whether the host manages it. One that was released stays in the app as it is.
+    pub managed: bool,
+    /// Whether it is protected from deactivation and deletion.
+    pub protected: bool,
+    /// Whether a call was made that may have had an effect, and no outcome was recorded since. The
+    /// host brings such an account to what the directory says.
+    pub in_doubt: bool,
+    /// Until then a call that was cut off may still arrive at the app, RFC 3339.
+    pub late_until: Option<String>,
+}
+
+/// An attempt that ended because the facts changed that the connector was given.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Attempt)]
+pub struct AttemptView {
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// Why it ended.
+    pub note: Option<String>,
+    /// The digest of the connector that decided.
+    pub connector: Option<String>,
+    /// The same as `name@version`.
+    pub version: Option<String>,
+    /// The context as the connector was given it.
+    #[schema(value_type = Object)]
+    pub context: Value,
+    /// The event as the connector was given it.
+    #[schema(value_type = Object)]
+    pub event: Value,
+    /// The requests of this attempt to the app and their responses, in their order.
+    pub exchanges: Vec<ExchangeView>,
+    /// When it ended, RFC 3339.
+    pub ended: String,
 }
 
 /// One request to the app, and its response.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Exchange)]
 pub struct ExchangeView {
-    /// The number of the exchange in its operation, from 0.
+    /// The number of the exchange in its attempt, from 0.
     pub n: u32,
     /// When it was last written, RFC 3339.
     pub at: String,

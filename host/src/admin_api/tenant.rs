@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::job::JobView;
-use crate::lifecycle::PeopleAction;
 use crate::lifecycle::snapshot::TenantState;
+use crate::lifecycle::{ConnectPreview, PeopleAction};
 use crate::scim::{Dialect, Leniency};
 
 /// Which tenant.
@@ -62,6 +62,8 @@ pub struct TenantView {
     /// The state of the integration: `connected`; `paused` or `disconnecting`, in which
     /// deprovisioning is held; `disconnected`, in which it is acknowledged and changes nothing.
     pub state: TenantState,
+    /// What is unfinished.
+    pub backlog: BacklogView,
     /// The newest disconnect, if the tenant is not connected.
     pub disconnect: Option<JobView>,
     /// The tenant's own settings, which are laid over the app's.
@@ -77,6 +79,21 @@ pub struct TenantView {
     pub deviations: Vec<DeviationView>,
     /// What the operator can do to have fewer deviations.
     pub advice: Option<String>,
+}
+
+/// What is unfinished in a tenant.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Backlog)]
+pub struct BacklogView {
+    /// Operations that the host tries.
+    pub open: u64,
+    /// Operations that were acknowledged and are not carried out until the tenant is connected.
+    pub held: u64,
+    /// Operations that wait for an operator.
+    pub failed: u64,
+    /// Accounts in doubt: a call may have had an effect, and its outcome is not known. The host
+    /// brings them to what the directory says.
+    pub in_doubt: u64,
 }
 
 /// One way in which a tenant's requests deviate from the RFCs.
@@ -101,6 +118,16 @@ pub struct DisconnectRequest {
     pub people: PeopleAction,
     /// Only answer what would happen; nothing is changed.
     pub preview: bool,
+}
+
+/// A tenant that was connected, or what connecting it would do.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum ConnectAnswer {
+    /// With `preview`.
+    Preview(ConnectPreview),
+    /// Otherwise.
+    Connected(Box<TenantView>),
 }
 
 /// How far a disconnect is.

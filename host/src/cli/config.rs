@@ -8,6 +8,7 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use crate::http::Timeouts;
+use crate::lifecycle::BackOff;
 
 /// The settings in `muster.toml`. Options and environment variables override them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -27,6 +28,13 @@ pub(super) struct Config {
     pub(super) deciding_threads: Option<usize>,
     /// The most seconds that a connection may be idle, or take to send the head of a request.
     pub(super) head_within_seconds: Option<u64>,
+    /// The seconds before the first and the longest pauses between the tries of an operation.
+    pub(super) first_back_off_seconds: Option<u64>,
+    pub(super) longest_back_off_seconds: Option<u64>,
+    /// How many hours a grant is retried that no identity provider asks for again.
+    pub(super) grant_patience_hours: Option<u64>,
+    /// The longest life of a call to an app, in seconds.
+    pub(super) longest_call_seconds: Option<u64>,
     /// The most operations of one tenant that may be open.
     pub(super) open_operations: Option<usize>,
     /// The most seconds in which a stopping host finishes accepted requests.
@@ -58,6 +66,23 @@ impl Config {
 
     pub(super) fn open_operations(&self) -> usize {
         self.open_operations.unwrap_or(10_000).max(1)
+    }
+
+    pub(super) fn back_off(&self) -> BackOff {
+        let default = BackOff::default();
+        let or = |seconds: Option<u64>, default: Duration| {
+            seconds.map_or(default, |seconds| Duration::from_secs(seconds.clamp(1, 86_400)))
+        };
+        let longest = or(self.longest_back_off_seconds, default.longest);
+        BackOff { first: or(self.first_back_off_seconds, default.first).min(longest), longest }
+    }
+
+    pub(super) fn grant_patience(&self) -> Duration {
+        Duration::from_secs(3600 * self.grant_patience_hours.unwrap_or(24).clamp(1, 24 * 365))
+    }
+
+    pub(super) fn longest_call(&self) -> Duration {
+        Duration::from_secs(self.longest_call_seconds.unwrap_or(120).clamp(1, 3600))
     }
 
     pub(super) fn timeouts(&self) -> Timeouts {
@@ -115,6 +140,10 @@ mod tests {
             body_within_seconds: Some(_),
             deciding_threads: Some(_),
             head_within_seconds: Some(_),
+            first_back_off_seconds: Some(_),
+            longest_back_off_seconds: Some(_),
+            grant_patience_hours: Some(_),
+            longest_call_seconds: Some(_),
             open_operations: Some(_),
             stop_within_seconds: Some(_),
             trusted_keys: Some(_),
@@ -131,6 +160,9 @@ mod tests {
         assert_eq!(written.answer_within(), default.answer_within());
         assert_eq!(written.open_operations(), default.open_operations());
         assert_eq!(written.timeouts(), default.timeouts());
+        assert_eq!(written.back_off(), default.back_off());
+        assert_eq!(written.grant_patience(), default.grant_patience());
+        assert_eq!(written.longest_call(), default.longest_call());
     }
 
     #[test]

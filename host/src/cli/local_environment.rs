@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::connector::Keyring;
 use crate::lifecycle::{
-    AppChange, Error, Host, HostOptions, NewApp, NewTenant, NewTenantToken, Promotion,
+    AppChange, BackOff, Error, Host, HostOptions, NewApp, NewTenant, NewTenantToken, Promotion,
     TenantChange, TokenSpec, snapshot::ReplyMode,
 };
 use crate::limits::LimitsSpec;
@@ -43,10 +43,18 @@ pub struct LocalEnvironmentConfig {
     pub reply: ReplyMode,
     /// The longest that an identity provider waits for an outcome.
     pub answer_within: Duration,
+    /// The host's clock.
+    pub clock: Clock,
     /// The pause before a job retries the people who could not be finished.
     pub job_pause: Duration,
     /// The most operations of one tenant that may be open.
     pub open_operations: usize,
+    /// The pauses between the tries of an operation.
+    pub back_off: BackOff,
+    /// How long a grant is tried that no identity provider asks for again.
+    pub grant_patience: Duration,
+    /// The longest life of a call to an app.
+    pub longest_call: Duration,
     /// The keys of which one must have signed a connector; none if connectors need no signature.
     pub trusted_keys: Keyring,
     /// The timeouts of the HTTP server.
@@ -80,8 +88,12 @@ impl Default for LocalEnvironmentConfig {
             compiled: None,
             reply: ReplyMode::WhenDone,
             answer_within: Duration::from_secs(25),
+            clock: Clock::system(),
             job_pause: Duration::from_secs(15),
             open_operations: 10_000,
+            back_off: BackOff::default(),
+            grant_patience: Duration::from_secs(24 * 3600),
+            longest_call: Duration::from_secs(120),
             trusted_keys: Keyring::default(),
             timeouts: Timeouts::default(),
         }
@@ -110,9 +122,13 @@ impl LocalEnvironment {
                 deciding_threads: 2,
                 job_pause: config.job_pause,
                 open_operations: config.open_operations,
+                back_off: config.back_off,
+                grant_patience: config.grant_patience,
+                longest_call: config.longest_call,
                 trusted_keys: config.trusted_keys,
+                simulated: None,
             },
-            Clock::system(),
+            config.clock,
         )
         .await?;
         host.versions.push_embedded().await?;

@@ -7,12 +7,43 @@ use serde_json::Value;
 use super::admin::{Admin, segment};
 use super::connector::moment;
 use super::output::{self, BAD, FAINT, Format, GOOD, NAME, NOTE, STRONG};
-use crate::admin_api::{ExchangeView, OperationDetail, OperationQuery, OperationSummary, Page};
+use crate::admin_api::{
+    AttemptView, ExchangeView, OperationDetail, OperationQuery, OperationSummary, Page,
+};
 use crate::decision::EventKind;
 use crate::store::OperationState;
 
+/// What each state means, and what it needs.
+const STATES: &str = "\
+An operation brings one account, or one group, in the app to what the directory says. At most one is
+open or failed for a user or group; a newer request takes its place. Its states:
+
+  open        The host tries it: when it is due, when the app answers again, and when the identity
+              provider repeats its request. What grants or changes access ends after a day without a
+              repetition (grant_patience_hours); what takes access away is never given up.
+              Needs nothing. `retry` tries it now, `drop` gives it up.
+  held        Acknowledged and not carried out, since the tenant is paused or disconnecting, or a
+              disconnect was cancelled. Needs a decision: `muster tenant connect NAME --held
+              carry-out` or `--held drop` for all, `retry` or `drop` for one.
+  failed      Refused too often, or the connector failed. It keeps its place, and a newer request
+              supersedes it. Needs the cause to be removed, and then `retry`; or `drop`.
+  done        Carried out. Needs nothing.
+  refused     The connector or the app said no, and the identity provider has that answer. The
+              directory was not changed. Needs nothing; the identity provider may ask again.
+  superseded  A newer operation took its place, which it names. Needs nothing.
+  dropped     Given up, by an operator, by the end of an integration, or since the identity provider
+              did not ask again. Needs nothing.
+
+An account is in doubt if a call may have had an effect and its outcome is not known. Needs nothing:
+the host brings it to what the directory says, with an operation of its own.
+
+`retry` carries out what the resource shall be by now, never what an old request said. `drop` leaves
+the directory as it is, and what was begun in the app is brought back to it; the account of a held
+operation stays in the app, unmanaged.";
+
 /// Options of `muster operation`.
 #[derive(Args, Debug)]
+#[command(after_long_help = STATES)]
 pub(super) struct OperationArgs {
     #[command(subcommand)]
     command: Command,
@@ -32,18 +63,24 @@ enum Command {
         /// The operation's id.
         id: String,
     },
-    /// Explain one operation step by step: the event, the calls to the app and their responses, the
-    /// outcome.
+    /// Explain one operation step by step: the event, the attempts with their calls to the app, the
+    /// outcome, and whether the account is in doubt.
     Explain {
         /// The operation's id.
         id: String,
     },
-    /// Attempt an operation again now: one that is open, held or failed.
+    /// Try an operation again now: one that is open, held or failed.
+    ///
+    /// What is carried out is what the user or group shall be by now. A held operation ends as
+    /// superseded by the one that does so.
     Retry {
         /// The operation's id.
         id: String,
     },
-    /// Give an operation up; the app stays as it is.
+    /// Give an operation up: one that is open, held or failed. The directory stays as it is.
+    ///
+    /// What it may have begun in the app is brought back to what the directory says. The account of a
+    /// held operation stays in the app as it is, and is not managed any more.
     Drop {
         /// The operation's id.
         id: String,
@@ -139,7 +176,7 @@ async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
 
 /// The operation step by step.
 fn explain(operation: &OperationDetail) {
-    let OperationDetail { summary, event, log, exchanges, .. } = operation;
+    let OperationDetail { summary, event, log, exchanges, ended_attempts, .. } = operation;
     anstream::println!(
         "{STRONG}{}{STRONG:#} of {NAME}{}{NAME:#} in tenant {} {FAINT}{}{FAINT:#}",
         summary.kind.name(),
@@ -156,23 +193,52 @@ fn explain(operation: &OperationDetail) {
         output::optional(&summary.version),
         output::optional(&summary.connector)
     );
-    for ExchangeView { n, request, response, .. } in exchanges {
-        let (method, path) = (output::text(&request["method"]), output::text(&request["path"]));
-        anstream::println!("  {}. {method} {path}  →  {}", n + 1, answer_of(response.as_ref()));
+    for AttemptView { attempt, note, exchanges, ended, .. } in ended_attempts {
+        let note = output::optional(note);
+        anstream::println!("  attempt {attempt} {FAINT}until {ended}{FAINT:#}: {note}");
+        explain_exchanges(exchanges);
     }
+    if !ended_attempts.is_empty() {
+        anstream::println!("  attempt {}", summary.attempt);
+    }
+    explain_exchanges(exchanges);
     for line in log.iter().flatten() {
         anstream::println!("  {FAINT}log: {line}{FAINT:#}");
     }
     explain_usage(operation);
     let style = match summary.state {
         OperationState::Done => GOOD,
-        OperationState::Open | OperationState::Held => NOTE,
+        OperationState::Open | OperationState::Held | OperationState::Superseded => NOTE,
         _ => BAD,
     };
     let (state, note) = (summary.state.name(), output::optional(&summary.note));
     anstream::println!("  {style}{state}{style:#}: {note}");
     if let Some(due) = &summary.due {
-        anstream::println!("  attempted {} times; next attempt at {due}", summary.attempts);
+        anstream::println!("  tried {} times; next try at {due}", summary.tries);
+    }
+    if let Some(successor) = &summary.successor {
+        anstream::println!("  superseded by {successor}");
+    }
+    explain_doubt(operation);
+}
+
+fn explain_exchanges(exchanges: &[ExchangeView]) {
+    for ExchangeView { n, request, response, .. } in exchanges {
+        let (method, path) = (output::text(&request["method"]), output::text(&request["path"]));
+        anstream::println!("  {}. {method} {path}  →  {}", n + 1, answer_of(response.as_ref()));
+    }
+}
+
+fn explain_doubt(operation: &OperationDetail) {
+    let Some(account) = operation.account.as_ref().filter(|account| account.in_doubt) else {
+        return;
+    };
+    anstream::println!(
+        "  {NOTE}the account is in doubt{NOTE:#}: a call may have had an effect, and its outcome is \
+         not known"
+    );
+    if let Some(late_until) = &account.late_until {
+        anstream::println!("  a call that was cut off may arrive until {late_until}");
     }
 }
 

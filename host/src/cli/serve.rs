@@ -31,8 +31,15 @@ Further settings in muster.toml, beside listen, data and public_url:
                          [default: 30]
   deciding_threads       Number of threads for the decisions of connectors that are not quick
                          [default: one for each core]
+  first_back_off_seconds, longest_back_off_seconds
+                         Seconds between the first two tries of an operation that an app does not
+                         accept, and at most; 1 to 86400 [default: 5, 3600]
+  grant_patience_hours   Hours for which something that grants or changes access is tried after its
+                         identity provider asked for it the last time; 1 to 8760 [default: 24]
   head_within_seconds    Most seconds that a connection may be idle, or take to send the head of a
                          request; 1 to 3600 [default: 75]
+  longest_call_seconds   Most seconds after which a call that was cut off can still arrive at the app;
+                         1 to 3600 [default: 120]
   open_operations        Most open operations of one tenant; beyond, its identity provider gets 429
                          or 503 with Retry-After [default: 10000]
   stop_within_seconds    Most seconds in which a stopping host finishes accepted requests; the next
@@ -104,7 +111,11 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             deciding_threads: config.deciding_threads(),
             job_pause: Duration::from_secs(15),
             open_operations: config.open_operations(),
+            back_off: config.back_off(),
+            grant_patience: config.grant_patience(),
+            longest_call: config.longest_call(),
             trusted_keys: trusted_keys(&args.trusted_keys, &config)?,
+            simulated: None,
         },
         Clock::system(),
     )

@@ -10,9 +10,11 @@ use serde_json::{Map, Value};
 use super::admin::{Admin, segment};
 use super::output::{self, FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use super::settings::{SettingArgs, SettingChangeArgs, SettingChanges};
-use crate::admin_api::{DisconnectRequest, JobView, Page, TenantQuery, TenantView};
+use crate::admin_api::{BacklogView, DisconnectRequest, JobView, Page, TenantQuery, TenantView};
 use crate::lifecycle::snapshot::TenantState;
-use crate::lifecycle::{NewTenant, PeopleAction, Preview, TenantChange};
+use crate::lifecycle::{
+    ConnectChoices, ConnectPreview, HeldAction, NewTenant, PeopleAction, Preview, TenantChange,
+};
 use crate::scim::Dialect;
 use crate::store::JobState;
 
@@ -49,10 +51,10 @@ enum Command {
         name: String,
     },
     /// Connect a tenant that was paused or disconnected. Cancels a disconnect.
-    Connect {
-        /// The tenant's name.
-        name: String,
-    },
+    ///
+    /// After a pause, --held says what becomes of the people whose leaving is held. After a disconnect,
+    /// the people who were released are managed again, unless --leave-released is given.
+    Connect(Connect),
     /// End the integration: first a preview, then with --proceed.
     Disconnect(Disconnect),
     /// Protect an account: it is never deactivated or deleted.
@@ -128,6 +130,25 @@ struct Set {
 }
 
 #[derive(Args, Debug)]
+struct Connect {
+    /// The tenant's name.
+    name: String,
+    /// What becomes of the people whose deactivation or deletion is held: `carry-out` brings each to
+    /// what the directory says by now, `drop` leaves each account in the app, unmanaged.
+    #[arg(long, value_parser = ["carry-out", "drop"])]
+    held: Option<String>,
+    /// People who were released stay unmanaged; writes about them are refused.
+    #[arg(long, conflicts_with = "manage_released")]
+    leave_released: bool,
+    /// People who were released are managed again although the tenant was not disconnected.
+    #[arg(long)]
+    manage_released: bool,
+    /// Only show whom it is about.
+    #[arg(long)]
+    preview: bool,
+}
+
+#[derive(Args, Debug)]
 struct Disconnect {
     /// The tenant's name.
     name: String,
@@ -178,9 +199,7 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
         Command::Pause { name } => {
             format.print(&admin.act(&path(&name, "/pause")).await?, print_state);
         }
-        Command::Connect { name } => {
-            format.print(&admin.act(&path(&name, "/connect")).await?, print_state);
-        }
+        Command::Connect(args) => connect(&admin, format, args).await?,
         Command::Disconnect(args) => disconnect(&admin, format, &args).await?,
         Command::Protect { name, id } => {
             let path = path(&name, &format!("/people/{}/protect", segment(&id)));
@@ -198,6 +217,47 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+async fn connect(admin: &Admin, format: Format, args: Connect) -> anyhow::Result<()> {
+    let Connect { name, held, leave_released, manage_released, preview } = args;
+    let held = held.map(|held| serde_json::from_value(Value::from(held))).transpose()?;
+    let choices = ConnectChoices { held, leave_released, manage_released, preview };
+    let path = path(&name, "/connect");
+    if preview {
+        let preview: ConnectPreview = admin.post(&path, &choices).await?;
+        format.print(&preview, print_connect_preview);
+        return Ok(());
+    }
+    let before: ConnectPreview =
+        admin.post(&path, &ConnectChoices { preview: true, ..choices }).await?;
+    let tenant: TenantView = admin.post(&path, &choices).await?;
+    format.print(&tenant, |tenant| {
+        print_state(tenant);
+        let ConnectPreview { state, held, released, .. } = before;
+        match choices.held {
+            Some(HeldAction::CarryOut) => anstream::println!("held people, carried out: {held}"),
+            Some(HeldAction::Drop) => anstream::println!("held people, released: {held}"),
+            None => {}
+        }
+        let manages = state == TenantState::Disconnected && !choices.leave_released;
+        if manages || choices.manage_released {
+            anstream::println!("released people, managed again: {released}");
+        } else if released > 0 {
+            anstream::println!("released people, left so: {released}");
+        }
+    });
+    Ok(())
+}
+
+fn print_connect_preview(preview: &ConnectPreview) {
+    let ConnectPreview { tenant, state, held, released, released_inactive } = preview;
+    anstream::println!("tenant {tenant} is {}", state.name());
+    anstream::println!("people whose leaving is held: {held} (--held carry-out or drop)");
+    anstream::println!(
+        "people who were released: {released}, of whom {released_inactive} are inactive in the \
+         directory and would be taken out of the app if they are managed again"
+    );
 }
 
 async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
@@ -241,6 +301,7 @@ fn print_tenant(tenant: &TenantView) {
     let mut facts = serde_json::json!(tenant);
     if let Some(facts) = facts.as_object_mut() {
         facts.remove("deviations");
+        facts.insert("backlog".to_owned(), Value::from(backlog(tenant.backlog)));
         // A preview of a hundred people is no line; `--json` has it.
         if let Some(job) = facts.get_mut("disconnect").and_then(Value::as_object_mut) {
             job.remove("preview");
@@ -261,6 +322,11 @@ fn print_tenant(tenant: &TenantView) {
             ("what the requests do", |it| it.what.clone()),
         ],
     );
+}
+
+fn backlog(backlog: BacklogView) -> String {
+    let BacklogView { open, held, failed, in_doubt } = backlog;
+    format!("{open} operations open, {held} held, {failed} failed; {in_doubt} accounts in doubt")
 }
 
 fn path(tenant: &str, rest: &str) -> String {

@@ -108,7 +108,7 @@ impl FolderWatch {
         let (mut detected, mut written, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         for change in changes {
             match change {
-                FolderChange::Written(file) => written.push(file),
+                FolderChange::WriteResult(file) => written.push(file),
                 FolderChange::NotAFile(file, why) => {
                     detected.push(Detected::Event(self.refused(file, why)));
                 }

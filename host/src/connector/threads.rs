@@ -19,8 +19,10 @@ const QUEUE_LENGTH: usize = 64;
 type Job = Box<dyn FnOnce() + Send>;
 type JobResult<T> = Result<T, Box<dyn Any + Send>>;
 
-/// A fixed number of threads behind a bounded queue. They end when this is dropped.
+/// A fixed number of threads behind a bounded queue. They end when this is dropped. With none, the
+/// calling thread does the work, as in a simulation.
 pub(super) struct Threads {
+    none: bool,
     queue: flume::Sender<Job>,
     jobs: flume::Receiver<Job>,
     /// Limits the threads with background work: all but one, and at least one.
@@ -30,7 +32,7 @@ pub(super) struct Threads {
 impl Threads {
     /// Starts `count` threads, named `name` with a number.
     pub(super) fn start(name: &str, count: usize) -> anyhow::Result<Self> {
-        let (queue, jobs) = flume::bounded::<Job>(count * QUEUE_LENGTH);
+        let (queue, jobs) = flume::bounded::<Job>(count.max(1) * QUEUE_LENGTH);
         for n in 0..count {
             let jobs = jobs.clone();
             thread::Builder::new()
@@ -40,7 +42,7 @@ impl Threads {
                 .context("could not start a thread for connectors")?;
         }
         let background = Arc::new(Semaphore::new(count.saturating_sub(1).max(1)));
-        Ok(Self { queue, jobs, background })
+        Ok(Self { none: count == 0, queue, jobs, background })
     }
 
     /// Runs `work`, which has a low priority, on one of the threads. The function that it is given
@@ -68,6 +70,9 @@ impl Threads {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
+        if self.none {
+            return work();
+        }
         let (sender, receiver) = oneshot::channel::<JobResult<T>>();
         let job = move || {
             if !sender.is_closed() {

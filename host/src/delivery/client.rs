@@ -1,8 +1,10 @@
 //! One attempt: sends a message, and reads the response up to a limit.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use reqwest::{ClientBuilder, redirect, retry};
 use rustls::crypto::ring;
 use url::Url;
@@ -27,9 +29,37 @@ pub(super) struct OutboundClients {
     unguarded: OutboundClient,
 }
 
-/// Sends messages over kept connections.
-#[derive(Debug)]
-pub(super) struct OutboundClient(reqwest::Client);
+/// A message without a response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unanswered {
+    pub(super) why: Unreachable,
+    /// Whether a connection was made, so that the app may have acted on the message, or may yet.
+    pub(super) may_have_arrived: bool,
+}
+
+/// Sends messages.
+pub(super) enum OutboundClient {
+    /// Over kept connections.
+    Http(reqwest::Client),
+    /// To the app of a simulation.
+    Simulated(SimulatedNetwork),
+}
+
+/// Takes the place of the network in a simulation: answers a request, unless the connection breaks.
+pub type SimulatedNetwork = Arc<
+    dyn Fn(http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Bytes>, Broken>>
+        + Send
+        + Sync,
+>;
+
+/// How a simulated connection breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// There was none: the request did not leave.
+    Refused,
+    /// The request may have arrived, or may yet.
+    Cut,
+}
 
 impl OutboundClients {
     pub(super) fn new() -> Result<Self> {
@@ -40,6 +70,12 @@ impl OutboundClients {
             guarded: OutboundClient::build(guarded)?,
             unguarded: OutboundClient::build(configured)?,
         })
+    }
+
+    /// Clients whose messages go to the app of a simulation.
+    pub(super) fn simulated(network: &SimulatedNetwork) -> Self {
+        let client = || OutboundClient::Simulated(Arc::clone(network));
+        Self { guarded: client(), unguarded: client() }
     }
 
     /// The client that may connect to the endpoint.
@@ -65,24 +101,58 @@ impl OutboundClient {
             );
             configured().tls_certs_only([]).build()
         });
-        built.map(Self).context("setting up the outbound HTTP client")
+        built.map(Self::Http).context("setting up the outbound HTTP client")
     }
 
-    /// Sends the message once. The inner error is `Connection` or `TooLarge`; timeouts are the caller's.
+    /// Sends the message once. The inner error is `Connection` or `TooLarge`, and whether the message
+    /// may have reached the app; timeouts are the caller's.
     pub(super) async fn send(
         &self,
         endpoint: &Endpoint,
         message: &Message,
-    ) -> Result<Result<Response, Unreachable>, DeliveryError> {
+    ) -> Result<Result<Response, Unanswered>, DeliveryError> {
         let Message { method, url, headers, body } = message.clone();
-        let mut request = self.0.request(method, url).headers(headers);
+        let client = match self {
+            Self::Http(client) => client,
+            Self::Simulated(network) => {
+                let mut request = http::Request::new(body.unwrap_or_default());
+                *request.uri_mut() = url.as_str().parse().expect("a URL is a URI");
+                (*request.method_mut(), *request.headers_mut()) = (method, headers);
+                let answer = network(request).await.map(|answer| Response {
+                    status: answer.status().as_u16(),
+                    headers: response::visible_headers(endpoint, answer.headers()),
+                    body: answer.into_body().into(),
+                });
+                return Ok(answer.map_err(|broken| Unanswered {
+                    why: Unreachable::Connection,
+                    may_have_arrived: broken == Broken::Cut,
+                }));
+            }
+        };
+        let mut request = client.request(method, url).headers(headers);
         if let Some(body) = body {
             request = request.body(body);
         }
         match request.send().await {
-            Ok(response) => Ok(read(endpoint, response).await),
+            Ok(response) => {
+                let read = read(endpoint, response).await;
+                Ok(read.map_err(|why| Unanswered { why, may_have_arrived: true }))
+            }
             Err(error) if address::is_not_public(&error) => Err(DeliveryError::Address),
-            Err(error) => Ok(Err(connection_failed(&message.url, error))),
+            Err(error) => {
+                let may_have_arrived = !error.is_connect();
+                let why = connection_failed(&message.url, error);
+                Ok(Err(Unanswered { why, may_have_arrived }))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for OutboundClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(client) => client.fmt(f),
+            Self::Simulated(_) => f.write_str("Simulated"),
         }
     }
 }

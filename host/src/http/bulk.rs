@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::authorization::Caller;
 use super::body::BulkBody;
 use super::response::{self, ApiResult, with_request_id};
-use crate::lifecycle::{BulkResult, Host, Written};
+use crate::lifecycle::{BulkResult, Host, WriteResult};
 use crate::scim::bulk::{BULK_RESPONSE_SCHEMA, BulkOperation, BulkRequest};
 use crate::scim::{self, Version, render};
 
@@ -63,9 +63,9 @@ fn response_operation<'a>(
     performed: &BulkResult,
 ) -> BulkResponseOperation<'a> {
     let (status, version, response) = match &performed.outcome {
-        Ok(Written::Created(found)) => (201, Some(render::entity_tag(found.revision())), None),
-        Ok(Written::Kept(found)) => (200, Some(render::entity_tag(found.revision())), None),
-        Ok(Written::Gone) => (204, None, None),
+        Ok(WriteResult::Created(found)) => (201, Some(render::entity_tag(found.revision())), None),
+        Ok(WriteResult::Kept(found)) => (200, Some(render::entity_tag(found.revision())), None),
+        Ok(WriteResult::Gone) => (204, None, None),
         Err(error) => {
             let error = with_request_id(error.clone());
             (error.status, None, serde_json::from_str(&error.to_json()).ok())

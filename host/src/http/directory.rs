@@ -17,7 +17,7 @@ use super::representation::{related_rows, resource_response, resource_type};
 use super::response::{self, ApiError, ApiResult};
 use super::search;
 use crate::lifecycle::snapshot::Tenant;
-use crate::lifecycle::{Host, WriteTarget, Written};
+use crate::lifecycle::{Host, WriteResult, WriteTarget};
 use crate::scim::{
     self, Dialect, PatchRequest, Precondition, Projection, ResourceType, Version, render, v1,
 };
@@ -98,7 +98,7 @@ pub(super) async fn patch(
         && matches!(target.tenant.dialect(), Dialect::Okta | Dialect::Entra)
         && projection.is_default();
     match written {
-        Written::Kept(found) if without_content => {
+        WriteResult::Kept(found) if without_content => {
             let base_url = target.tenant.base_url(version);
             let location = render::location(base_url, &target.resource_type, &found.id);
             Ok(response::changed_without_content(&location, found.revision()))
@@ -178,14 +178,14 @@ fn projection(
 async fn write_response(
     host: &Host,
     target: &WriteTarget,
-    written: Written,
+    written: WriteResult,
     version: Version,
     projection: &Projection,
 ) -> ApiResult {
     let (status, mut found) = match written {
-        Written::Created(found) => (201, found),
-        Written::Kept(found) => (200, found),
-        Written::Gone => return Ok(response::no_content()),
+        WriteResult::Created(found) => (201, found),
+        WriteResult::Kept(found) => (200, found),
+        WriteResult::Gone => return Ok(response::no_content()),
     };
     let resource_type = &target.resource_type;
     let members = related_rows(resource_type, projection);

@@ -73,13 +73,16 @@ impl Configuration {
         key: HostKey,
         tasks: Tasks,
     ) -> anyhow::Result<Arc<Self>> {
-        let runtime = Runtime::new(RuntimeConfig {
-            compiler: options.compiler.clone(),
-            cache: options.compiled.clone(),
-            key: key.derive("compiled connectors"),
-            threads: options.deciding_threads,
-            limits: Limits::default(),
-        })?;
+        let runtime = match &options.simulated {
+            Some(simulated) => Arc::clone(&simulated.runtime),
+            None => Arc::new(Runtime::new(RuntimeConfig {
+                compiler: options.compiler.clone(),
+                cache: options.compiled.clone(),
+                key: key.derive("compiled connectors"),
+                threads: options.deciding_threads,
+                limits: Limits::default(),
+            })?),
+        };
         let connectors =
             ConnectorLibrary::new(runtime, store.clone(), options.trusted_keys.clone());
         let config = Arc::new(Self {

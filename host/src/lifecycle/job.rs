@@ -6,6 +6,7 @@
 //! so that a kill costs at most the work on one page. The kind of a job defines its step for one
 //! person; every step can be repeated without harm.
 
+mod connect;
 mod disconnect;
 mod engine;
 mod preview;
@@ -13,6 +14,7 @@ mod running;
 
 use std::sync::Arc;
 
+pub use connect::{ConnectChoices, ConnectPreview, HeldAction};
 pub use disconnect::PeopleAction;
 pub use preview::{Preview, PreviewedPerson};
 

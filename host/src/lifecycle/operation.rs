@@ -1,43 +1,75 @@
-//! Operations: each carries one change of a user or a group out in the app.
+//! Operations: each brings one account, or one group, from what the app has to what shall be.
 //!
-//! An operation asks the connector, performs the calls that the connector requests, and commits the
-//! outcome together with the resource. At most one attempt for a resource runs at a time, under the
-//! resource's lock. An operation that cannot be finished stays in the journal and is retried.
+//! The directory says what shall be; the account says what is, as far as is known. An operation asks
+//! the connector, performs the calls that the connector requests, and commits the outcome together
+//! with the resource. At most one operation is open for a resource, and at most one attempt runs at
+//! a time, under the resource's lock. A newer request replaces the goal of an open operation, so
+//! nothing old is ever carried out over something newer.
+//!
+//! | file | |
+//! |---|---|
+//! | `begin`, `goal` | a request becomes an operation, joins an open one, or supersedes it |
+//! | `comparison`, `event` | which event brings an account to what shall be; pure |
+//! | `admission`, `disposition`, `effects` | what may reach the app, and what becomes of a failure; pure |
+//! | `execute`, `applying`, `stop` | an attempt, what its outcome changes, and how it ends without one |
+//! | `agree`, `queue`, `wake`, `holds` | whatever else makes an app differ from the directory |
+//! | `restore`, `retry`, `reachability` | later attempts, and the start of the host |
+//! | `unanswered`, `answers` | answers that are owed, and answers that are given again |
+//! | `resource_lock`, `account_lock`, `elsewhere`, `unfinished`, `turns` | who works on what at a time |
 
+mod account_lock;
 pub(in crate::lifecycle) mod admission;
-pub(in crate::lifecycle) mod carry_out;
+pub(in crate::lifecycle) mod agree;
+mod answers;
+mod applying;
+pub(in crate::lifecycle) mod begin;
 pub(in crate::lifecycle) mod change;
+mod comparison;
+pub(in crate::lifecycle) mod disposition;
+mod effects;
+mod elsewhere;
 pub(crate) mod event;
-pub(in crate::lifecycle) mod fate;
-pub(in crate::lifecycle) mod lane;
-pub(in crate::lifecycle) mod open;
+pub(in crate::lifecycle) mod execute;
+pub(in crate::lifecycle) mod goal;
+mod holds;
+pub(in crate::lifecycle) mod journaled;
 mod operator_action;
 pub(in crate::lifecycle) mod preview;
-mod recovery;
+mod queue;
+mod reachability;
+pub(in crate::lifecycle) mod resource_lock;
+mod restore;
 mod retention;
 mod retry;
-pub(in crate::lifecycle) mod run;
-pub(in crate::lifecycle) mod settle;
-pub(in crate::lifecycle) mod standing;
+mod stop;
 mod turns;
 pub(crate) mod typed_view;
-pub(in crate::lifecycle) mod work;
+mod unanswered;
+pub(in crate::lifecycle) mod uncommitted_group;
+pub(in crate::lifecycle) mod unfinished;
+mod wake;
 
 use std::sync::Arc;
 
-pub use change::Written;
+use jiff::Timestamp;
+
+pub use change::WriteResult;
+pub(in crate::lifecycle) use stop::why;
 
 use super::config::Configuration;
 use super::error::Error;
 use super::tasks::Tasks;
-use crate::clock::Clock;
+use crate::clock::{Clock, rfc3339};
 use crate::delivery::Delivery;
 use crate::store::Store;
-use lane::Lanes;
-use open::OpenOperations;
-
-use standing::Standing;
+use account_lock::{AccountLocks, BegunJoins, DeletedAccounts};
+use answers::{AnsweredAgain, RefusedGoals};
+use queue::ComparisonQueue;
+use reachability::UnreachableApps;
+use resource_lock::ResourceLocks;
 use turns::Turns;
+use uncommitted_group::UncommittedGroup;
+use unfinished::UnfinishedIndex;
 
 /// The operations of a host.
 #[derive(Debug)]
@@ -46,8 +78,16 @@ pub struct Operations {
     clock: Clock,
     store: Store,
     delivery: Delivery,
-    lanes: Lanes<Arc<Standing>>,
-    open: OpenOperations,
+    locks: ResourceLocks<Arc<UncommittedGroup>>,
+    account_locks: AccountLocks,
+    begun_joins: BegunJoins,
+    deleted_accounts: DeletedAccounts,
+    unfinished: UnfinishedIndex,
+    queue: ComparisonQueue,
+    unreachable: UnreachableApps,
+    refused_goals: RefusedGoals,
+    answered_again: AnsweredAgain,
+    started: Timestamp,
     turns: Turns,
     tasks: Tasks,
 }
@@ -59,26 +99,44 @@ impl Operations {
         store: Store,
         tasks: Tasks,
     ) -> anyhow::Result<Arc<Self>> {
+        let delivery = match &config.options().simulated {
+            Some(simulated) => Delivery::simulated(&simulated.network),
+            None => Delivery::new()?,
+        };
         Ok(Arc::new(Self {
             config,
-            clock,
             store,
-            delivery: Delivery::new()?,
-            lanes: Lanes::default(),
-            open: OpenOperations::default(),
+            delivery,
+            locks: ResourceLocks::default(),
+            account_locks: AccountLocks::default(),
+            begun_joins: BegunJoins::default(),
+            deleted_accounts: DeletedAccounts::default(),
+            unfinished: UnfinishedIndex::default(),
+            queue: ComparisonQueue::default(),
+            unreachable: UnreachableApps::default(),
+            refused_goals: RefusedGoals::default(),
+            answered_again: AnsweredAgain::default(),
+            started: clock.now(),
             turns: Turns::default(),
             tasks,
+            clock,
         }))
     }
 
     /// How many operations are open.
     pub fn count(&self) -> usize {
-        self.open.count()
+        self.unfinished.count()
     }
 
-    /// Forgets the open operations of a tenant that was removed.
+    /// How many resources wait to be compared with their app.
+    pub fn count_comparisons(&self) -> usize {
+        self.queue.count_due(&rfc3339(self.clock.now()))
+    }
+
+    /// Forgets the operations of a tenant that was removed.
     pub(super) fn forget_tenant(&self, tenant: &str) {
-        self.open.forget_tenant(tenant);
+        self.unfinished.forget_tenant(tenant);
+        self.queue.forget_tenant(tenant);
     }
 
     /// Runs the work as a task, so that it completes even if the caller is dropped.
@@ -94,12 +152,12 @@ impl Operations {
     }
 
     /// The resource locks.
-    pub(super) fn lanes(&self) -> &Lanes<Arc<Standing>> {
-        &self.lanes
+    pub(super) fn locks(&self) -> &ResourceLocks<Arc<UncommittedGroup>> {
+        &self.locks
     }
 
-    /// The operations that are open.
-    pub(super) fn open(&self) -> &OpenOperations {
-        &self.open
+    /// The operations that are unfinished.
+    pub(super) fn unfinished(&self) -> &UnfinishedIndex {
+        &self.unfinished
     }
 }

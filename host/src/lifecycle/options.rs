@@ -1,9 +1,12 @@
 //! The options of a host, fixed when it starts.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::connector::Keyring;
+use crate::connector::{Keyring, Runtime};
+use crate::delivery::SimulatedNetwork;
 
 /// The options of a host.
 #[derive(Clone, Debug)]
@@ -25,7 +28,53 @@ pub struct HostOptions {
     /// The most operations of one tenant that may be open. Beyond, its identity provider must
     /// retry later.
     pub open_operations: usize,
+    /// The pauses between the tries of an operation.
+    pub back_off: BackOff,
+    /// How long the host keeps trying something that grants or changes access, after the last request
+    /// that asked for it was told to retry later. What takes access away is never given up.
+    pub grant_patience: Duration,
+    /// The longest life of a call: after this time, none that left can still arrive at the app.
+    pub longest_call: Duration,
     /// The trusted keys: one of them must have signed a connector that does not come with the
     /// host. If empty, any connector is loaded.
     pub trusted_keys: Keyring,
+    /// What a simulation has in place of the host's own; none for a host that serves.
+    pub simulated: Option<Simulated>,
+}
+
+/// The surroundings of a host in a simulation; its clock is simulated as well.
+#[derive(Clone)]
+pub struct Simulated {
+    /// The app.
+    pub network: SimulatedNetwork,
+    /// A runtime without threads, which the hosts of a simulation share.
+    pub runtime: Arc<Runtime>,
+}
+
+impl fmt::Debug for Simulated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulated").finish_non_exhaustive()
+    }
+}
+
+/// The pauses between the tries of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackOff {
+    /// After the first try; it doubles from try to try.
+    pub first: Duration,
+    /// The longest.
+    pub longest: Duration,
+}
+
+impl Default for BackOff {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(5), longest: Duration::from_secs(3600) }
+    }
+}
+
+impl BackOff {
+    /// The pause after a try, if so many came before it.
+    pub(super) fn after(self, tries: u32) -> Duration {
+        self.first.saturating_mul(1 << tries.min(12)).min(self.longest)
+    }
 }

@@ -51,7 +51,7 @@ pub(super) async fn handle(State(app): State<SampleApp>, request: Request, next:
     let turn = app.turn.lock().await;
     let open = has_token(&app, &parts.headers);
     let call = format!("{} {path}", received.method);
-    let fault = open.then(|| app.world().faults.take(&call)).flatten();
+    let fault = open.then(|| app.world().faults.take(&call, &body)).flatten();
     let carried_out = open && fault.as_ref().is_none_or(|fault| fault.status.is_none());
     let response = if !open {
         unauthorized()

@@ -25,6 +25,8 @@ pub struct Fault {
     /// The beginning of matching calls: method, a space, and path, such as `PUT /organizations`.
     #[serde(rename = "match")]
     pub pattern: String,
+    /// A text in the body of matching calls; none if the body does not matter.
+    pub containing: Option<String>,
     /// The number of calls that fail.
     #[serde(default = "once")]
     pub times: u32,
@@ -88,9 +90,20 @@ impl Fault {
         Self { status: Some(status), times, ..Self::none(pattern.into()) }
     }
 
+    /// No fault: the next matching calls succeed, before those that later faults match.
+    pub fn pass(pattern: impl Into<String>, times: u32) -> Self {
+        Self { times, ..Self::none(pattern.into()) }
+    }
+
     fn none(pattern: String) -> Self {
-        let headers = BTreeMap::new();
-        Self { pattern, times: 1, status: None, headers, body: None, delay_ms: 0, cut: false }
+        let (containing, headers) = (None, BTreeMap::new());
+        let (status, body, delay_ms, cut) = (None, None, 0, false);
+        Self { pattern, containing, times: 1, status, headers, body, delay_ms, cut }
+    }
+
+    fn matches(&self, call: &str, body: &[u8]) -> bool {
+        let contains = |text: &String| String::from_utf8_lossy(body).contains(text.as_str());
+        call.starts_with(&self.pattern) && self.containing.as_ref().is_none_or(contains)
     }
 
     /// The response in place of the call's own; none if the call is carried out.
@@ -115,8 +128,8 @@ impl Faults {
     }
 
     /// Takes one occurrence of the fault for a call, if there is one.
-    pub(super) fn take(&mut self, call: &str) -> Option<Fault> {
-        let due = |fault: &Fault| fault.times > 0 && call.starts_with(&fault.pattern);
+    pub(super) fn take(&mut self, call: &str, body: &[u8]) -> Option<Fault> {
+        let due = |fault: &Fault| fault.times > 0 && fault.matches(call, body);
         let fault = self.0.iter_mut().find(|fault| due(fault))?;
         fault.times -= 1;
         let taken = fault.clone();

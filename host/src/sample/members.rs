@@ -39,6 +39,11 @@ async fn leave(
         let message = format!("the user {user} is not in the organization {organization}");
         return Err(Problem::not_found(message));
     }
-    world.organization(&organization).members.remove(&user);
+    let forgetful = world.forgetful;
+    let organization = world.organization(&organization);
+    organization.members.remove(&user);
+    if forgetful {
+        organization.forget(&user);
+    }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -15,6 +15,8 @@ pub(super) struct World {
     pub(super) faults: Faults,
     /// The mailing lists by name.
     pub(super) lists: BTreeMap<String, Readers>,
+    /// Whether people who leave an organisation leave its teams for good.
+    pub(super) forgetful: bool,
     organizations: BTreeMap<String, Organization>,
     issued: u32,
 }

@@ -30,12 +30,21 @@ pub struct AccountRow {
     pub connected: bool,
     /// Whether it is never deprovisioned.
     pub protected: bool,
+    /// Whether a call was made that may have had an effect, and no outcome was committed since.
+    pub doubt: bool,
+    /// Until when a call may still arrive that no attempt waits for.
+    pub late_until: Option<String>,
+    /// A counter that only grows: with the intent of an event that takes away, and with each doubt.
+    pub stay: i64,
+    /// The document that the app was last told, JSON; none if it is the directory's.
+    pub told: Option<String>,
 }
 
 /// A row `a` as JSON, in the order of [`Columns`].
 pub(super) const RECORD: &str =
     "json_array(a.tenant, a.resource, a.kind, a.user_name, a.external_id,
-    a.connected, a.protected, a.account_id, a.membership, a.data)";
+    a.connected, a.protected, a.account_id, a.membership, a.data, a.doubt, a.late_until, a.stay,
+    a.told)";
 
 type Columns = (
     String,
@@ -48,6 +57,10 @@ type Columns = (
     Option<String>,
     Option<String>,
     Option<String>,
+    i64,
+    Option<String>,
+    i64,
+    Option<String>,
 );
 
 impl Store {
@@ -58,8 +71,9 @@ impl Store {
         found.first().map(|it| read(it)).transpose()
     }
 
-    /// The account of a deleted resource: by `externalId` first, then by `userName`, and of several
-    /// accounts the one that was created last.
+    /// The account of a deleted resource, or of one that was never created: by `externalId` first,
+    /// then by `userName` unless both have an `externalId` and the two differ. Of several accounts
+    /// the one that was created last.
     pub async fn former_account(
         &self,
         tenant: &str,
@@ -73,7 +87,42 @@ impl Store {
         found.first().map(|it| read(it)).transpose()
     }
 
-    /// In how many other tenants of the app this account is not absent.
+    /// The account of this id in the app, and whether its resource exists.
+    pub async fn account_owner(
+        &self,
+        tenant: &str,
+        kind: ResourceKind,
+        account_id: &str,
+    ) -> Result<Option<(AccountRow, bool)>> {
+        let values = vec![tenant.into(), kind.name().into(), account_id.into()];
+        let found = self.reader.read(&FIND_OWNER, values).await?;
+        let Some(record) = found.first() else { return Ok(None) };
+        let (former, record) = frame::first(record)?;
+        Ok(Some((read(record)?, former == "0")))
+    }
+
+    /// The tenants and resources of accounts in doubt, in their order.
+    pub async fn in_doubt(
+        &self,
+        tenant: Option<&str>,
+    ) -> Result<Vec<(String, ResourceKind, String)>> {
+        let of = if tenant.is_some() { "AND tenant = $1" } else { "" };
+        let sql = format!(
+            "SELECT tenant, kind, resource FROM account WHERE doubt = 1 {of} ORDER BY tenant, resource"
+        );
+        let query = tenant
+            .into_iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, it| query.bind(it.to_owned()));
+        let rows = query.fetch_all(&mut *self.pool.take().await?).await?;
+        let found = rows.iter().map(|row| {
+            let kind: String = row.try_get(1)?;
+            let kind = ResourceKind::named(&kind).context("the kind of an account")?;
+            Ok((row.try_get(0)?, kind, row.try_get(2)?))
+        });
+        found.collect()
+    }
+
+    /// In how many other tenants of the app this account is not absent, or in doubt.
     pub async fn elsewhere(&self, app: &str, tenant: &str, account_id: &str) -> Result<u32> {
         let values = vec![app.into(), tenant.into(), account_id.into()];
         let found = self.reader.read(&COUNT_ELSEWHERE, values).await?;
@@ -103,6 +152,38 @@ impl Store {
             .await?
             .try_get(0)?;
         text.iter().flat_map(|text| frame::split(text)).map(read).collect()
+    }
+
+    /// How many users whose resource exists are not managed, and how many of them are inactive.
+    pub async fn released(&self, tenant: &str) -> Result<(u64, u64)> {
+        let row: SqliteRow = sqlx::query(
+            "SELECT count(*), coalesce(sum(r.active = 0), 0)
+             FROM account a JOIN resource r ON r.tenant = a.tenant AND r.id = a.resource
+             WHERE a.tenant = $1 AND a.kind = 'User' AND a.former = 0 AND a.connected = 0",
+        )
+        .bind(tenant)
+        .fetch_one(&mut *self.pool.take().await?)
+        .await?;
+        let count = |n: usize| anyhow::Ok(u64::try_from(row.try_get::<i64, _>(n)?)?);
+        Ok((count(0)?, count(1)?))
+    }
+
+    /// Manages the accounts of a tenant again that are not managed, and those whose deletion the app
+    /// was not told of. All of them are in doubt: the app may have changed them in between.
+    pub async fn manage_released(&self, tenant: &str) -> Result<()> {
+        let tenant = tenant.to_owned();
+        self.writer
+            .run(|connection| {
+                Box::pin(async move {
+                    let sql = "UPDATE account SET connected = 1, doubt = 1, stay = stay + 1
+                               WHERE tenant = $1 AND (
+                                   (former = 0 AND connected = 0) OR (former = 1 AND told IS NOT NULL)
+                               )";
+                    sqlx::query(sql).bind(tenant).execute(connection).await?;
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// How many users are connected, and how many have an account at all; users whose resource is
@@ -153,7 +234,8 @@ pub(super) fn membership(of: Membership) -> &'static str {
 pub(super) fn read(record: &str) -> Result<AccountRow> {
     let columns: Columns = serde_json::from_str(record).context("an account's record")?;
     let (tenant, resource, kind, user_name, external_id, connected, protected, ..) = columns;
-    let found = AccountColumns { account_id: columns.7, membership: columns.8, data: columns.9 };
+    let (.., account_id, membership, data, doubt, late_until, stay, told) = columns;
+    let found = AccountColumns { account_id, membership, data };
     Ok(AccountRow {
         tenant,
         resource,
@@ -163,6 +245,10 @@ pub(super) fn read(record: &str) -> Result<AccountRow> {
         account: found.account()?,
         connected: connected != 0,
         protected: protected != 0,
+        doubt: doubt != 0,
+        late_until,
+        stay,
+        told,
     })
 }
 
@@ -188,7 +274,9 @@ static FIND_FORMER: LazyLock<Statement> = LazyLock::new(|| {
         )
     };
     let external_id = by("a.external_id = new.external_id AND new.external_id <> ''");
-    let user_name = by("a.user_name_key = new.user_name_key");
+    // One condition on both: two people of one name are told apart by their external ids.
+    let user_name = by("a.user_name_key = new.user_name_key
+              AND (new.external_id = '' OR coalesce(a.external_id, '') IN ('', new.external_id))");
     let record = frame::record("n, record");
     Statement {
         columns: &["n", "tenant", "kind", "user_name_key", "external_id"],
@@ -196,6 +284,19 @@ static FIND_FORMER: LazyLock<Statement> = LazyLock::new(|| {
             "SELECT {} FROM (
                  SELECT new.n AS n, coalesce({external_id}, {user_name}) AS record FROM new
              ) WHERE record IS NOT NULL",
+            frame::records(&record)
+        )
+        .into(),
+    }
+});
+
+static FIND_OWNER: LazyLock<Statement> = LazyLock::new(|| {
+    let record = frame::record(&format!("new.n, a.former, {RECORD}"));
+    Statement {
+        columns: &["n", "tenant", "kind", "account_id"],
+        body: format!(
+            "SELECT {} FROM new CROSS JOIN account a
+             WHERE a.account_id = new.account_id AND a.tenant = new.tenant AND a.kind = new.kind",
             frame::records(&record)
         )
         .into(),
@@ -212,7 +313,7 @@ static COUNT_ELSEWHERE: LazyLock<Statement> = LazyLock::new(|| {
                      SELECT count(DISTINCT a.tenant)
                      FROM account a CROSS JOIN tenant t
                      WHERE a.account_id = new.account_id AND a.tenant <> new.tenant
-                       AND a.membership <> 'absent' AND t.id = a.tenant AND t.app = new.app
+                       AND (a.membership <> 'absent' OR a.doubt = 1) AND t.id = a.tenant AND t.app = new.app
                  ) AS others
                  FROM new WHERE new.n IS NOT NULL
              )",

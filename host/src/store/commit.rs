@@ -9,20 +9,25 @@ use tokio::sync::oneshot;
 
 use super::Store;
 use super::account::AccountRow;
+use super::attempt::AttemptRow;
 use super::member::MemberRow;
 use super::operation::{ExchangeRow, OperationRow};
 use super::resource::ResourceRow;
+use super::unsettled::{DoubtedMember, PersonGroups, SettledMember, UnsettledMember};
 
 /// Changes that are written together, or not at all.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
     /// The operation, inserted or replaced by its id.
     pub operation: Option<OperationRow>,
-    /// Exchanges, inserted or replaced by operation and number.
+    /// Exchanges, inserted or replaced by operation, attempt and number.
     pub exchanges: Vec<ExchangeRow>,
-    /// The note of the operations that are held for the operation's resource and that it ends; none
-    /// if it does not end them.
-    pub overtaking: Option<&'static str>,
+    /// An attempt that ended without being the last of its operation, inserted or replaced by
+    /// operation and attempt.
+    pub ended_attempt: Option<AttemptRow>,
+    /// Resources of the operation's tenant whose open, failed and held operations this one supersedes;
+    /// it does not supersede itself. Empty if there are none, which is faster.
+    pub supersedes: Vec<String>,
     /// The resource.
     pub resource: Option<ResourceChange>,
     /// Members that leave groups, as group and member, in the tenant of the resource. A resource that
@@ -32,9 +37,30 @@ pub struct Commit {
     pub joined: Vec<MemberRow>,
     /// The account, inserted or replaced by tenant and resource.
     pub account: Option<AccountRow>,
+    /// The resource of the same tenant that the account belonged to: its account is deleted, and what
+    /// is known of its memberships in the app is known of the account's resource from now on.
+    pub moved_from: Option<String>,
+    /// What becomes of the memberships in the app of the person whose account changes.
+    pub person_groups: Option<PersonGroups>,
+    /// Memberships that the app has (`carried`) or has not, unlike the directory after this commit. If
+    /// something is known of one already, that stays as it is.
+    pub unsettled: Vec<UnsettledMember>,
+    /// Memberships of which it is not known any more whether the app has them.
+    pub doubted: Vec<DoubtedMember>,
+    /// Memberships that the app has, or has not, since it was told.
+    pub settled: Vec<SettledMember>,
+    /// The time of the commit: late calls are compared with it. None: when the operation finished. If
+    /// neither is known, every late call is taken to be still possible.
+    pub now: Option<String>,
 }
 
 impl Commit {
+    /// The time that late calls are compared with.
+    pub(super) fn now(&self) -> Option<&str> {
+        let finished = self.operation.as_ref().and_then(|it| it.finished.as_deref());
+        self.now.as_deref().or(finished)
+    }
+
     /// The tenant whose data it changes.
     pub(super) fn tenant(&self) -> Option<&str> {
         let resource = self.resource.as_ref().map(|change| change.key().0);
@@ -83,10 +109,12 @@ impl ResourceChange {
 /// Why a commit was not written. Nothing of it was.
 #[derive(Debug)]
 pub enum CommitError {
+    /// Another resource of the tenant and kind has this account of the app.
+    AccountTaken,
     /// Another resource of the tenant and kind has this `userName`.
     UserNameTaken,
-    /// The resource does not have the expected version any more, or a group or member of the commit
-    /// is gone.
+    /// The resource does not have the expected version any more, a group or member of the commit is
+    /// gone, or the resource has another operation that is open or failed.
     Stale,
     /// The database failed.
     Internal(anyhow::Error),
@@ -105,6 +133,7 @@ impl CommitError {
 impl fmt::Display for CommitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::AccountTaken => f.write_str("the account of the app belongs to another resource"),
             Self::UserNameTaken => f.write_str("the userName is taken"),
             Self::Stale => {
                 f.write_str("the resource or a member has changed or was removed in the meantime")

@@ -36,8 +36,19 @@ pub struct Person {
     pub kind: Option<ResourceKind>,
     /// The account; none if there is no account in the app.
     pub account: Option<Account>,
+    /// Whether anything was carried out for it, so that its account has a row.
+    pub has_account_row: bool,
+    /// Whether it is active in the directory, and the app was told so.
+    pub active: bool,
+    /// Whether its account is in doubt.
+    pub in_doubt: bool,
+    /// The account's counter; 0 if there is none.
+    pub stay: i64,
     /// Whether it is in the group that was asked about.
     pub member: bool,
+    /// What is known of its membership of that group in the app, where that differs from the
+    /// directory: whether the app has it, and whether that is in doubt.
+    pub unsettled: Option<(bool, bool)>,
 }
 
 impl Store {
@@ -83,29 +94,46 @@ fn list(ids: &[String]) -> Result<Bound> {
 }
 
 fn person(record: &str) -> Result<Person> {
-    type Columns =
-        (String, String, Option<String>, Option<String>, Option<String>, Option<String>, i64);
-    let (id, kind, name, account_id, membership, data, member): Columns =
+    type Names = (String, String, Option<String>);
+    type App = (Option<String>, Option<String>, Option<String>, Option<i64>, i64);
+    type Group = (i64, Option<i64>, Option<i64>);
+    let (names, active, app, group): (Names, i64, App, Group) =
         serde_json::from_str(record).context("a person's record")?;
-    let account = AccountColumns { account_id, membership, data }.account()?;
-    let (kind, name) = (ResourceKind::named(&kind), name.unwrap_or_default());
-    Ok(Person { id, kind, name, account, member: member != 0 })
+    let (id, kind, name) = names;
+    let (account_id, membership, data, doubt, stay) = app;
+    let (member, carried, doubted) = group;
+    Ok(Person {
+        id,
+        name: name.unwrap_or_default(),
+        kind: ResourceKind::named(&kind),
+        account: AccountColumns { account_id, membership, data }.account()?,
+        active: active != 0,
+        has_account_row: doubt.is_some(),
+        in_doubt: doubt.is_some_and(|doubt| doubt != 0),
+        stay,
+        member: member != 0,
+        unsettled: carried.zip(doubted).map(|(carried, doubt)| (carried != 0, doubt != 0)),
+    })
 }
 
 static FIND_PEOPLE: LazyLock<Statement> = LazyLock::new(|| {
     let record = frame::record(
-        "new.n, json_array(r.id, r.kind, coalesce(r.user_name, r.display_name),
-                           a.account_id, a.membership, a.data, EXISTS (
-                               SELECT 1 FROM member m
-                               WHERE m.tenant = r.tenant AND m.group_id = new.group_id
-                                 AND m.member_id = r.id
-                           ))",
+        "new.n, json_array(
+             json_array(r.id, r.kind, coalesce(r.user_name, r.display_name)),
+             r.active AND coalesce(json_extract(a.told, '$.active'), 1),
+             json_array(a.account_id, a.membership, a.data, a.doubt, coalesce(a.stay, 0)),
+             json_array(EXISTS (
+                 SELECT 1 FROM member m
+                 WHERE m.tenant = r.tenant AND m.group_id = new.group_id AND m.member_id = r.id
+             ), u.carried, u.doubt))",
     );
     Statement {
         columns: &["n", "tenant", "group_id", "ids"],
         body: format!(
             "SELECT {} FROM new CROSS JOIN json_each(new.ids) AS wanted CROSS JOIN resource r
              LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
+             LEFT JOIN unsettled_member u ON u.tenant = r.tenant AND u.group_id = new.group_id
+                 AND u.member_id = r.id
              WHERE r.tenant = new.tenant AND r.id = wanted.value",
             frame::records(&record)
         )

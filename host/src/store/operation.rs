@@ -45,6 +45,8 @@ pub struct OperationRow {
     pub log: Option<String>,
     /// What its decisions took, JSON; none where no connector was asked.
     pub used: Option<String>,
+    /// Counts its attempts from 1: those with facts of their own.
+    pub attempt: u32,
     /// How often it was tried.
     pub attempts: u32,
     /// When it is tried again.
@@ -59,6 +61,8 @@ pub struct OperationRow {
     pub created: String,
     /// When it ended.
     pub finished: Option<String>,
+    /// The id of the operation that superseded it.
+    pub successor: Option<String>,
 }
 
 /// How far an operation is.
@@ -73,16 +77,25 @@ pub enum OperationState {
     Done,
     /// The app or the connector said no.
     Refused,
-    /// Given up; an operator decides.
+    /// Given up; an operator decides. It keeps its resource's place for a newer request.
     Failed,
+    /// Ended by a newer operation of its resource.
+    Superseded,
     /// Not carried out: an operator dropped it, or the account or tenant is no longer managed.
     Dropped,
 }
 
 impl OperationState {
     /// Every state.
-    pub const ALL: [Self; 6] =
-        [Self::Open, Self::Held, Self::Done, Self::Refused, Self::Failed, Self::Dropped];
+    pub const ALL: [Self; 7] = [
+        Self::Open,
+        Self::Held,
+        Self::Done,
+        Self::Refused,
+        Self::Failed,
+        Self::Superseded,
+        Self::Dropped,
+    ];
 
     /// The name, in the journal and for operators.
     pub fn name(self) -> &'static str {
@@ -92,6 +105,7 @@ impl OperationState {
             Self::Done => "done",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Superseded => "superseded",
             Self::Dropped => "dropped",
         }
     }
@@ -107,7 +121,9 @@ impl OperationState {
 pub struct ExchangeRow {
     /// The operation.
     pub operation: String,
-    /// Counts the exchanges of the operation from 0.
+    /// The attempt of the operation.
+    pub attempt: u32,
+    /// Counts the exchanges of the attempt from 0.
     pub n: u32,
     /// The request, JSON.
     pub request: String,
@@ -154,13 +170,14 @@ impl Default for OperationFilter {
 }
 
 impl Store {
-    /// An operation with its exchanges, in their order.
+    /// An operation with the exchanges of all its attempts, in their order.
     pub async fn operation(&self, id: &str) -> Result<Option<(OperationRow, Vec<ExchangeRow>)>> {
         let found = sqlx::query("SELECT * FROM operation WHERE id = $1").bind(id);
         let Some(row) = found.fetch_optional(&mut *self.pool.take().await?).await? else {
             return Ok(None);
         };
-        let exchanges = sqlx::query("SELECT * FROM exchange WHERE operation = $1 ORDER BY n");
+        let exchanges =
+            sqlx::query("SELECT * FROM exchange WHERE operation = $1 ORDER BY attempt, n");
         let exchanges = exchanges.bind(id).fetch_all(&mut *self.pool.take().await?).await?;
         let exchanges = exchanges.iter().map(exchange).collect::<Result<_>>()?;
         Ok(Some((operation(&row)?, exchanges)))
@@ -202,7 +219,7 @@ impl Store {
     }
 }
 
-fn operation(row: &SqliteRow) -> Result<OperationRow> {
+pub(super) fn operation(row: &SqliteRow) -> Result<OperationRow> {
     let id: String = row.try_get("id")?;
     let kind: String = row.try_get("kind")?;
     let state: String = row.try_get("state")?;
@@ -226,6 +243,7 @@ fn operation(row: &SqliteRow) -> Result<OperationRow> {
         connector: row.try_get("connector")?,
         log: row.try_get("log")?,
         used: row.try_get("used")?,
+        attempt: row.try_get("attempt")?,
         attempts: row.try_get("attempts")?,
         due: row.try_get("due")?,
         sealed: row.try_get("sealed")?,
@@ -233,6 +251,7 @@ fn operation(row: &SqliteRow) -> Result<OperationRow> {
         batch: row.try_get("batch")?,
         created: row.try_get("created")?,
         finished: row.try_get("finished")?,
+        successor: row.try_get("successor")?,
         id,
     })
 }
@@ -240,6 +259,7 @@ fn operation(row: &SqliteRow) -> Result<OperationRow> {
 fn exchange(row: &SqliteRow) -> Result<ExchangeRow> {
     Ok(ExchangeRow {
         operation: row.try_get("operation")?,
+        attempt: row.try_get("attempt")?,
         n: row.try_get("n")?,
         request: row.try_get("request")?,
         response: row.try_get("response")?,

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
-use sqlx::sqlite::SqliteConnection;
 
+use super::at_once::{Connection, at_once};
 use super::database;
+use crate::clock::Simulation;
 
 /// How many there are.
 const CONNECTIONS: usize = 4;
@@ -28,32 +29,36 @@ const MOST_STRETCHES: u32 = 250;
 pub(super) struct Pool {
     idle: flume::Receiver<Measured>,
     back: flume::Sender<Measured>,
+    simulation: Option<Arc<Simulation>>,
 }
 
 /// A connection, and how many stretches are left for what runs on it.
 struct Measured {
-    connection: SqliteConnection,
+    connection: Connection,
     left: Arc<AtomicU32>,
 }
 
 impl Measured {
-    async fn open(path: &Path) -> Result<Self> {
-        let mut connection = database::reader(path).await?;
+    async fn open(path: &Path, blocks: bool) -> Result<Self> {
+        let mut connection = Connection { inner: database::reader(path).await?, blocks };
         let left = Arc::new(AtomicU32::new(u32::MAX));
         let counted = Arc::clone(&left);
         let goes_on = move || counted.fetch_sub(1, Ordering::Relaxed) > 1;
-        connection.lock_handle().await?.set_progress_handler(STRETCH, goes_on);
+        connection.inner.lock_handle().await?.set_progress_handler(STRETCH, goes_on);
         Ok(Self { connection, left })
     }
 }
 
 impl Pool {
-    pub(super) async fn open(path: &Path) -> Result<Self> {
+    pub(super) async fn open(path: &Path, simulation: Option<Arc<Simulation>>) -> Result<Self> {
         let (back, idle) = flume::bounded(CONNECTIONS);
-        for _ in 0..CONNECTIONS {
-            back.try_send(Measured::open(path).await?).ok();
+        let blocks = simulation.is_some();
+        // Calls that complete at once never need two connections.
+        for _ in 0..if blocks { 1 } else { CONNECTIONS } {
+            let measured = at_once(blocks, Measured::open(path, blocks)).await?;
+            back.try_send(measured).ok();
         }
-        Ok(Self { idle, back })
+        Ok(Self { idle, back, simulation })
     }
 
     /// Waits for a connection. It goes back when it is dropped.
@@ -68,6 +73,9 @@ impl Pool {
     }
 
     async fn take_for(&self, stretches: u32) -> Result<Taken> {
+        if let Some(simulation) = &self.simulation {
+            simulation.delay().await;
+        }
         let measured = self.idle.recv_async().await.ok().context("the store is closed")?;
         measured.left.store(stretches, Ordering::Relaxed);
         Ok(Taken { measured: Some(measured), back: self.back.clone() })
@@ -89,15 +97,15 @@ pub(super) struct Taken {
 }
 
 impl Deref for Taken {
-    type Target = SqliteConnection;
+    type Target = Connection;
 
-    fn deref(&self) -> &SqliteConnection {
+    fn deref(&self) -> &Connection {
         &self.measured.as_ref().expect("only a drop takes it away").connection
     }
 }
 
 impl DerefMut for Taken {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
+    fn deref_mut(&mut self) -> &mut Connection {
         &mut self.measured.as_mut().expect("only a drop takes it away").connection
     }
 }

@@ -9,8 +9,10 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Row};
 use tokio::sync::oneshot;
 
+use super::at_once::at_once;
 use super::statement::{self, Bound, ReadKind, Shape, Statement, Texts};
 use super::{database, frame};
+use crate::clock::Simulation;
 
 /// The number of connections. While one waits for SQLite, the other gathers reads.
 const READERS: usize = 2;
@@ -32,20 +34,23 @@ struct PendingRead {
 #[derive(Clone, Debug)]
 pub(super) struct Reader {
     reads: flume::Sender<PendingRead>,
+    simulation: Option<Arc<Simulation>>,
 }
 
 impl Reader {
-    pub(super) async fn start(path: &Path) -> Result<Self> {
+    pub(super) async fn start(path: &Path, simulation: Option<Arc<Simulation>>) -> Result<Self> {
         let (reads, waiting) = flume::bounded(1024);
-        for _ in 0..READERS {
+        let blocks = simulation.is_some();
+        for _ in 0..if blocks { 1 } else { READERS } {
             let desk = Desk {
-                connection: database::reader(path).await?,
+                connection: at_once(blocks, database::reader(path)).await?,
+                blocks,
                 waiting: waiting.clone(),
                 texts: Texts::default(),
             };
             tokio::spawn(desk.serve());
         }
-        Ok(Self { reads })
+        Ok(Self { reads, simulation })
     }
 
     /// The records that the statement finds for these values: one for each of its columns after the
@@ -56,6 +61,9 @@ impl Reader {
         values: Vec<Bound>,
     ) -> Result<Records> {
         debug_assert_eq!(values.len() + 1, statement.columns.len());
+        if let Some(simulation) = &self.simulation {
+            simulation.delay().await;
+        }
         let (reply, replied) = oneshot::channel();
         let read = PendingRead { kind: ReadKind(statement), values, reply };
         self.reads.send_async(read).await.ok().context("the store is closed")?;
@@ -66,6 +74,7 @@ impl Reader {
 /// One connection, and the reads that wait for it.
 struct Desk {
     connection: SqliteConnection,
+    blocks: bool,
     waiting: flume::Receiver<PendingRead>,
     texts: Texts,
 }
@@ -75,7 +84,7 @@ impl Desk {
         while let Ok(first) = self.waiting.recv_async().await {
             let mut reads = vec![first];
             reads.extend(self.waiting.try_iter().take(MOST - 1));
-            let replies = self.answer(&mut reads).await;
+            let replies = at_once(self.blocks, self.answer(&mut reads)).await;
             hand_out(reads, replies);
         }
         self.connection.close().await.ok();

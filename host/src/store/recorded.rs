@@ -94,7 +94,7 @@ impl Store {
                  SELECT group_concat(
                      e.request || char(29) || coalesce(e.response, ''), char(28) ORDER BY e.n
                  )
-                 FROM exchange e WHERE e.operation = o.id
+                 FROM exchange e WHERE e.operation = o.id AND e.attempt = o.attempt
              ), '')",
         );
         let page = frame::records("record");

@@ -49,7 +49,7 @@ impl Store {
         operations: u32,
     ) -> Result<(u64, Option<String>)> {
         let looked_at = sqlx::query(
-            "SELECT o.id, o.finished < $4 AND o.state IN ('done', 'refused', 'dropped')
+            "SELECT o.id, o.finished < $4 AND o.state IN ('done', 'refused', 'superseded', 'dropped')
                  AND EXISTS (SELECT 1 FROM exchange e WHERE e.operation = o.id) AS goes
              FROM operation o WHERE o.tenant = $1 AND o.id > $2 AND o.id < $3
              ORDER BY o.id LIMIT $5 + 0",

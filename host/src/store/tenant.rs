@@ -241,6 +241,7 @@ async fn remove(connection: &mut SqliteConnection, id: String, now: String) -> R
     for table in [
         "DELETE FROM resource WHERE tenant = $1",
         "DELETE FROM account WHERE tenant = $1",
+        "DELETE FROM unsettled_member WHERE tenant = $1",
         "DELETE FROM tally WHERE tenant = $1",
     ] {
         sqlx::query(table).bind(&id).execute(&mut *connection).await?;

@@ -9,6 +9,7 @@ use crate::decision::{Account, EventKind, Membership, ResourceKind};
 
 mod commits;
 mod configuration;
+mod due;
 mod files;
 mod jobs;
 mod journal;
@@ -16,6 +17,8 @@ mod lookups;
 mod members;
 mod pages;
 mod retention;
+mod superseding;
+mod unsettled;
 
 /// A store in a temporary directory.
 struct Bench {
@@ -153,6 +156,10 @@ fn account(tenant: &str, resource: &str, id: Option<&str>) -> AccountRow {
         }),
         connected: true,
         protected: false,
+        doubt: false,
+        late_until: None,
+        stay: 0,
+        told: None,
     }
 }
 
@@ -173,6 +180,7 @@ fn operation(id: &str, tenant: &str, resource: &str) -> OperationRow {
         note: None,
         connector: Some("digest".to_owned()),
         log: None,
+        attempt: 1,
         attempts: 1,
         due: None,
         sealed: Some(vec![0, 255, 7]),
@@ -181,5 +189,6 @@ fn operation(id: &str, tenant: &str, resource: &str) -> OperationRow {
         batch: None,
         created: "2026-11-22T08:00:00.000Z".to_owned(),
         finished: None,
+        successor: None,
     }
 }

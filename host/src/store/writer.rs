@@ -13,10 +13,12 @@ use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::at_once::at_once;
 use super::commit::{Commit, CommitError, Receipt};
 use super::database::Lock;
 use super::disk::DiskError;
 use super::walk::Walks;
+use crate::clock::Simulation;
 
 mod entry;
 mod failure;
@@ -42,6 +44,7 @@ enum WriteRequest {
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     requests: mpsc::Sender<WriteRequest>,
+    simulation: Option<Arc<Simulation>>,
 }
 
 impl Writer {
@@ -49,15 +52,25 @@ impl Writer {
         mut connection: SqliteConnection,
         lock: Lock,
         walks: Arc<Walks>,
+        simulation: Option<Arc<Simulation>>,
     ) -> Result<Self> {
-        entry::prepare(&mut connection).await.context("preparing to write")?;
+        let blocks = simulation.is_some();
+        let prepared = at_once(blocks, entry::prepare(&mut connection)).await;
+        prepared.context("preparing to write")?;
         let (requests, waiting) = mpsc::channel(QUEUE);
-        let desk = Desk { connection, walks };
+        let desk = Desk { connection, walks, blocks };
         tokio::spawn(desk.serve(waiting, lock));
-        Ok(Self { requests })
+        Ok(Self { requests, simulation })
+    }
+
+    async fn delay(&self) {
+        if let Some(simulation) = &self.simulation {
+            simulation.delay().await;
+        }
     }
 
     pub(super) async fn enqueue(&self, commit: Commit) -> Result<Receipt, CommitError> {
+        self.delay().await;
         let (answer, answered) = oneshot::channel();
         let sent = self.requests.send(WriteRequest::Commit(Box::new(commit), answer)).await;
         sent.map_err(|_| CommitError::Internal(anyhow!("the store is closed")))?;
@@ -72,6 +85,7 @@ impl Writer {
         + Send
         + 'static,
     ) -> Result<T> {
+        self.delay().await;
         let (found, result) = oneshot::channel();
         let errand: Errand = Box::new(move |connection| {
             Box::pin(async move {
@@ -103,33 +117,34 @@ impl Writer {
 struct Desk {
     connection: SqliteConnection,
     walks: Arc<Walks>,
+    blocks: bool,
 }
 
 impl Desk {
     async fn serve(mut self, mut waiting: mpsc::Receiver<WriteRequest>, lock: Lock) {
         let mut requests = Vec::with_capacity(MOST);
         while waiting.recv_many(&mut requests, MOST).await > 0 {
-            let mut commits = Vec::new();
+            let (mut commits, blocks) = (Vec::new(), self.blocks);
             for request in requests.drain(..) {
                 match request {
                     WriteRequest::Commit(commit, answer) => commits.push((commit, answer)),
                     WriteRequest::Errand(errand, answer) => {
-                        self.write(std::mem::take(&mut commits)).await;
-                        answer.send(self.errand(errand).await).ok();
+                        at_once(blocks, self.write(std::mem::take(&mut commits))).await;
+                        answer.send(at_once(blocks, self.errand(errand)).await).ok();
                     }
                     WriteRequest::Close(answer) => {
-                        self.write(std::mem::take(&mut commits)).await;
+                        at_once(blocks, self.write(std::mem::take(&mut commits))).await;
                         waiting.close();
-                        let closed = self.close().await;
+                        let closed = at_once(blocks, self.close()).await;
                         drop(lock);
                         answer.send(closed).ok();
                         return;
                     }
                 }
             }
-            self.write(commits).await;
+            at_once(blocks, self.write(commits)).await;
         }
-        if let Err(error) = self.close().await {
+        if let Err(error) = at_once(self.blocks, self.close()).await {
             tracing::warn!(error = format!("{error:#}"), "store: closing the database failed");
         }
     }

@@ -44,7 +44,7 @@
 //! If the app no longer has a team, `Teams` creates it again with the members of the event. muster
 //! sees the new id, and tells the other members with further events. A member whose account the app
 //! no longer has is left out, with a line in the log, and the others join. Do the same in a
-//! connector of your own: a refusal would keep everyone else out.
+//! connector of your own: a refusal would keep the other members out.
 //!
 //! The manifest's `groups_lost` says in which membership an account loses its teams in the app:
 //! `absent` (the default), `suspended` or `never`. When the person is active again, they are in

@@ -33,7 +33,7 @@ pub(super) struct Folder {
 #[derive(Debug)]
 pub(super) enum FolderChange {
     /// A file is new, or was changed or replaced.
-    Written(WrittenFile),
+    WriteResult(WrittenFile),
     /// An entry is not a readable file, for this reason.
     NotAFile(PathBuf, String),
     /// A file no longer exists.
@@ -141,7 +141,9 @@ impl Folder {
             Some(state) => {
                 self.reported.insert(path.clone(), state.clone());
                 match state.clone() {
-                    EntryState::File(stamp) => FolderChange::Written(WrittenFile { path, stamp }),
+                    EntryState::File(stamp) => {
+                        FolderChange::WriteResult(WrittenFile { path, stamp })
+                    }
                     EntryState::NotAFile(why) => FolderChange::NotAFile(path, why),
                 }
             }

@@ -10,12 +10,13 @@ use super::list::{List, versions_of};
 use super::request::ListParameters;
 use super::{Answered, ok};
 use crate::admin_api::{
-    ExchangeView, OperationDetail, OperationPath, OperationQuery, OperationSummary, Page, PageQuery,
+    AccountView, AttemptView, ExchangeView, OperationDetail, OperationPath, OperationQuery,
+    OperationSummary, Page, PageQuery,
 };
 use crate::clock::first_id_of;
 use crate::lifecycle::{ConnectorVersion, Error, Host};
 use crate::scim;
-use crate::store::{ExchangeRow, OperationFilter, OperationRow};
+use crate::store::{AccountRow, AttemptRow, ExchangeRow, OperationFilter, OperationRow};
 
 const OPERATIONS: List = List("operations");
 
@@ -52,7 +53,7 @@ pub(super) async fn list(
         // Ids are in the order of time, so only the end of the page can be older.
         rows.retain(|row| row.id >= since);
     }
-    let versions = versions(&host, &rows).await?;
+    let versions = versions(&host, &rows, &[]).await?;
     ok(&OPERATIONS.page(rows, limit, |row| &row.id, |row| summary(row, &versions))?)
 }
 
@@ -76,7 +77,10 @@ pub(super) async fn show(
     ok(&one(&host, &id).await?)
 }
 
-/// Attempt an operation again now: one that is open, held or failed.
+/// Try an operation again now: one that is open, held or failed.
+///
+/// What is carried out is what the resource shall be by now. A held operation ends as `superseded` by
+/// the one that does so.
 #[utoipa::path(
     post,
     path = "/operations/{id}/retry",
@@ -84,7 +88,7 @@ pub(super) async fn show(
     tag = "Operations",
     params(OperationPath),
     responses(
-        (status = 200, description = "The operation after the attempt.", body = OperationDetail),
+        (status = 200, description = "The operation after the try.", body = OperationDetail),
         (status = 404, description = "There is no such operation."),
         (status = 409, description = "The operation is finished, or cannot be retried."),
     )
@@ -98,7 +102,10 @@ pub(super) async fn retry(
     ok(&one(&host, &id).await?)
 }
 
-/// Give an operation up; the app stays as it is.
+/// Give an operation up: one that is open, held or failed. The directory stays as it is.
+///
+/// What an operation may have begun in the app is undone. The account of a held operation stays in the
+/// app as it is, and is not managed any more.
 #[utoipa::path(
     post,
     path = "/operations/{id}/drop",
@@ -124,23 +131,67 @@ async fn one(host: &Host, id: &str) -> Result<OperationDetail, Error> {
     let Some((row, exchanges)) = host.store.operation(id).await? else {
         return Err(scim::Error::new(404, format!("no operation {id}")).into());
     };
-    let versions = versions(host, std::slice::from_ref(&row)).await?;
+    let attempts = host.store.attempts(id).await?;
+    let versions = versions(host, std::slice::from_ref(&row), &attempts).await?;
+    let account = host.store.account(&row.tenant, &row.resource).await?;
+    let of = |attempt: u32| {
+        let its = exchanges.iter().filter(move |exchange| exchange.attempt == attempt);
+        its.map(exchange).collect::<anyhow::Result<Vec<_>>>()
+    };
+    let ended = |attempt: AttemptRow| {
+        let exchanges = of(attempt.attempt)?;
+        ended_attempt(attempt, exchanges, &versions)
+    };
     Ok(OperationDetail {
+        account: account.map(account_view),
         context: serde_json::from_str(&row.context)?,
         event: serde_json::from_str(&row.event)?,
         answer: row.answer.as_deref().map(serde_json::from_str).transpose()?,
         log: row.log.as_deref().map(serde_json::from_str).transpose()?,
-        exchanges: exchanges.iter().map(exchange).collect::<anyhow::Result<_>>()?,
+        exchanges: of(row.attempt)?,
+        ended_attempts: attempts.into_iter().map(ended).collect::<anyhow::Result<_>>()?,
         summary: summary(row, &versions)?,
     })
 }
 
-/// The connectors that decided these operations, by digest.
+/// The connectors that decided these operations and attempts, by digest.
 async fn versions(
     host: &Host,
     rows: &[OperationRow],
+    attempts: &[AttemptRow],
 ) -> anyhow::Result<HashMap<String, ConnectorVersion>> {
-    versions_of(host, rows.iter().filter_map(|row| row.connector.as_deref()).collect()).await
+    let digests = rows.iter().map(|row| &row.connector);
+    let digests = digests.chain(attempts.iter().map(|attempt| &attempt.connector));
+    versions_of(host, digests.filter_map(Option::as_deref).collect()).await
+}
+
+fn account_view(row: AccountRow) -> AccountView {
+    AccountView {
+        membership: row.account.as_ref().map(|account| account.membership),
+        id: row.account.map(|account| account.id),
+        managed: row.connected,
+        protected: row.protected,
+        in_doubt: row.doubt,
+        late_until: row.late_until,
+    }
+}
+
+fn ended_attempt(
+    row: AttemptRow,
+    exchanges: Vec<ExchangeView>,
+    versions: &HashMap<String, ConnectorVersion>,
+) -> anyhow::Result<AttemptView> {
+    let version = row.connector.as_ref().and_then(|digest| versions.get(digest));
+    Ok(AttemptView {
+        attempt: row.attempt,
+        note: row.note,
+        version: version.map(ToString::to_string),
+        connector: row.connector,
+        context: serde_json::from_str(&row.context)?,
+        event: serde_json::from_str(&row.event)?,
+        exchanges,
+        ended: row.ended,
+    })
 }
 
 fn summary(
@@ -160,8 +211,10 @@ fn summary(
         note: row.note,
         connector: row.connector,
         used: row.used.as_deref().and_then(|used| serde_json::from_str(used).ok()),
-        attempts: row.attempts,
+        attempt: row.attempt,
+        tries: row.attempts,
         due: row.due,
+        successor: row.successor,
         batch: row.batch,
         created: row.created,
         finished: row.finished,

@@ -9,15 +9,18 @@ use super::super::authorization::AdminCaller;
 use super::super::response;
 use super::disconnect::newest;
 use super::list::{List, versions_of};
-use super::request::{JsonBody, ListParameters};
+use super::request::{JsonBody, ListParameters, OptionalBody};
 use super::{Answered, created, ok};
 use crate::admin_api::{
-    DeviationView, JobView, Page, PageQuery, PersonPath, TenantPath, TenantQuery, TenantView,
+    BacklogView, ConnectAnswer, DeviationView, JobView, Page, PageQuery, PersonPath, TenantPath,
+    TenantQuery, TenantView,
 };
 use crate::lifecycle::snapshot::TenantState;
-use crate::lifecycle::{ConnectorVersion, Deviation, Error, Host, NewTenant, TenantChange};
+use crate::lifecycle::{
+    ConnectChoices, ConnectorVersion, Deviation, Error, Host, NewTenant, TenantChange,
+};
 use crate::scim::{self, Dialect};
-use crate::store::{TenantFilter, TenantRow};
+use crate::store::{Backlog, TenantFilter, TenantRow};
 
 const TENANTS: List = List("tenants");
 
@@ -167,30 +170,38 @@ pub(super) async fn pause(
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
 ) -> Answered {
-    host.jobs.set_state(&tenant, TenantState::Paused).await?;
+    host.jobs.pause(&tenant).await?;
     ok(&one(&host, &tenant).await?)
 }
 
 /// Connect a tenant that was paused or disconnected.
 ///
-/// A disconnect that has not ended is cancelled.
+/// With `preview`, the answer is what would happen, and nothing is changed. If people's leaving is
+/// held, `held` must say what becomes of them. A disconnect that has not ended is cancelled.
 #[utoipa::path(
     post,
     path = "/tenants/{tenant}/connect",
     operation_id = "connect_tenant",
     tag = "Tenants",
     params(TenantPath),
+    request_body = Option<ConnectChoices>,
     responses(
-        (status = 200, description = "The connected tenant.", body = TenantView),
+        (status = 200, description = "The connected tenant, or what would happen.",
+            body = ConnectAnswer),
         (status = 404, description = "There is no tenant of this name."),
+        (status = 409, description = "People's leaving is held, and `held` is missing."),
     )
 )]
 pub(super) async fn connect(
     _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
+    OptionalBody(choices): OptionalBody<ConnectChoices>,
 ) -> Answered {
-    host.jobs.set_state(&tenant, TenantState::Connected).await?;
+    if choices.preview {
+        return ok(&host.jobs.preview_connect(&tenant).await?);
+    }
+    host.jobs.connect(&tenant, choices).await?;
     ok(&one(&host, &tenant).await?)
 }
 
@@ -259,6 +270,8 @@ async fn views(host: &Host, rows: &[TenantRow]) -> Result<Vec<TenantView>, Error
     let digests: Vec<Option<String>> = rows.iter().map(digest).collect();
     let versions =
         versions_of(host, digests.iter().flatten().map(String::as_str).collect()).await?;
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let backlogs = host.store.backlogs(&ids).await?;
     let mut views = Vec::with_capacity(rows.len());
     for (row, digest) in rows.iter().zip(digests) {
         let version = digest.and_then(|digest| versions.get(&digest));
@@ -266,7 +279,8 @@ async fn views(host: &Host, rows: &[TenantRow]) -> Result<Vec<TenantView>, Error
             true => None,
             false => newest(host, &row.id).await?,
         };
-        views.push(view(host, row, version, disconnect)?);
+        let backlog = backlogs.get(&row.id).copied().unwrap_or_default();
+        views.push(view(host, row, version, backlog, disconnect)?);
     }
     Ok(views)
 }
@@ -275,6 +289,7 @@ fn view(
     host: &Host,
     row: &TenantRow,
     version: Option<&ConnectorVersion>,
+    backlog: Backlog,
     disconnect: Option<JobView>,
 ) -> anyhow::Result<TenantView> {
     let observations = host.config.observations(&row.id).unwrap_or_default();
@@ -283,6 +298,7 @@ fn view(
     let spoken = if dialect == Dialect::Generic { recognised.unwrap_or_default() } else { dialect };
     let deviation =
         |it: Deviation| DeviationView { rule: it.rule, times: it.times, what: it.what.to_owned() };
+    let Backlog { open, held, failed, in_doubt } = backlog;
     Ok(TenantView {
         id: row.id.clone(),
         app: row.app.clone(),
@@ -290,6 +306,7 @@ fn view(
         version_of_its_own: row.connector.is_some(),
         dialect,
         state: row.state,
+        backlog: BacklogView { open, held, failed, in_doubt },
         disconnect,
         settings: serde_json::from_str(&row.settings)?,
         base_url: format!("{}/t/{}/scim/v2", host.options.public_url, row.id),

@@ -14,7 +14,7 @@ use crate::store::{ConnectorRow, Store};
 
 /// The loaded connectors and the runtime that they decide in.
 pub(in crate::lifecycle) struct ConnectorLibrary {
-    pub(super) runtime: Runtime,
+    pub(super) runtime: Arc<Runtime>,
     pub(super) store: Store,
     pub(super) trusted_keys: Keyring,
     loaded: RwLock<HashMap<String, Arc<Connector>>>,
@@ -27,7 +27,7 @@ impl fmt::Debug for ConnectorLibrary {
 }
 
 impl ConnectorLibrary {
-    pub(super) fn new(runtime: Runtime, store: Store, trusted_keys: Keyring) -> Self {
+    pub(super) fn new(runtime: Arc<Runtime>, store: Store, trusted_keys: Keyring) -> Self {
         Self { runtime, store, trusted_keys, loaded: RwLock::default() }
     }
 

@@ -18,8 +18,8 @@ use super::Directory;
 use super::write::WriteTarget;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
-use crate::lifecycle::operation::change::Written;
-use crate::lifecycle::operation::fate;
+use crate::lifecycle::operation::change::WriteResult;
+use crate::lifecycle::operation::disposition;
 use crate::request_id::{self, RequestId};
 use crate::scim::bulk::{BulkOperation, BulkRequest, References};
 use crate::scim::patch::PATCH_SCHEMA;
@@ -33,7 +33,7 @@ pub struct BulkResult {
     /// The type and id of the resource, if known: a create has no id until it has succeeded.
     pub resource: Option<(Arc<ResourceType>, String)>,
     /// The result that the operation would have as a request by itself.
-    pub outcome: Result<Written, scim::Error>,
+    pub outcome: Result<WriteResult, scim::Error>,
 }
 
 /// The path of an operation: a resource type, and the id of a resource unless it creates one.
@@ -108,7 +108,7 @@ impl BulkRun {
         let (resource, outcome) = match outcome {
             Ok((address, outcome)) => {
                 let id = match &outcome {
-                    Ok(Written::Created(found)) => Some(found.id.clone()),
+                    Ok(WriteResult::Created(found)) => Some(found.id.clone()),
                     _ => address.id,
                 };
                 (id.map(|id| (address.resource_type, id)), outcome)
@@ -128,17 +128,17 @@ impl BulkRun {
     async fn outcome(
         &mut self,
         operation: &BulkOperation,
-    ) -> Result<(ResourceAddress, Result<Written, scim::Error>), scim::Error> {
+    ) -> Result<(ResourceAddress, Result<WriteResult, scim::Error>), scim::Error> {
         let resolved = self.references.resolve(operation)?;
         let address = self.address(&resolved.path)?;
         if self.directory.tasks.are_stopping() || Instant::now() >= self.by {
-            return Ok((address, Err(fate::not_started(self.tenant.dialect()))));
+            return Ok((address, Err(disposition::not_started(self.tenant.dialect()))));
         }
         let outcome = match self.target(operation, &address) {
             Ok(target) => {
                 let data = resolved.data;
                 let written = self.write(operation, &target, address.id.clone(), data).await;
-                if let (Ok(Written::Created(found)), Some(later)) = (&written, resolved.later) {
+                if let (Ok(WriteResult::Created(found)), Some(later)) = (&written, resolved.later) {
                     // The index that the result is about to have.
                     let (performed, id) = (self.performed.len(), found.id.clone());
                     let target = target.unconditional();
@@ -157,7 +157,7 @@ impl BulkRun {
         target: &WriteTarget,
         id: Option<String>,
         data: Value,
-    ) -> Result<Written, scim::Error> {
+    ) -> Result<WriteResult, scim::Error> {
         let (directory, target) = (&self.directory, target.clone());
         let written = match (operation.method.as_str(), id) {
             ("POST", None) if operation.bulk_id.is_none() => {
@@ -215,8 +215,8 @@ impl BulkRun {
                     let Incomplete { target, id, .. } = &incomplete;
                     let addition = PatchRequest::addition(attributes);
                     match self.directory.patch(target.clone(), id.clone(), addition).await {
-                        Ok(Written::Kept(found)) => {
-                            let written = Ok(Written::Created(found));
+                        Ok(WriteResult::Kept(found)) => {
+                            let written = Ok(WriteResult::Created(found));
                             self.performed[incomplete.performed].outcome = written;
                             continue;
                         }

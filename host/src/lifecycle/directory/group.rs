@@ -16,21 +16,22 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Directory;
-use super::membership::{MEMBERS_PER_EVENT, MembershipDelta, needs_all_members};
-use super::write::WriteTarget;
+use super::membership::{MEMBERS_PER_EVENT, needs_all_members};
+use super::write::{BeforeCreation, WriteTarget, nothing_to_carry_out};
 use crate::decision::{EventKind, ResourceKind};
-use crate::lifecycle::config::snapshot::Tenant;
+use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
 use crate::lifecycle::error::Error;
-use crate::lifecycle::operation::admission::admitted;
-use crate::lifecycle::operation::carry_out::Prepared;
-use crate::lifecycle::operation::change::{Before, Change, Written, taken};
-use crate::lifecycle::operation::event;
-use crate::lifecycle::operation::lane;
-use crate::lifecycle::operation::lane::Lane;
-use crate::lifecycle::operation::run::Ended;
-use crate::lifecycle::operation::settle::Settled;
-use crate::lifecycle::operation::standing::Standing;
-use crate::lifecycle::operation::work::Work;
+use crate::lifecycle::operation::admission::{self, Admission};
+use crate::lifecycle::operation::agree::{group_change, takes_groups};
+use crate::lifecycle::operation::begin::Prepared;
+use crate::lifecycle::operation::change::{
+    Change, Current, MemberChanges, WriteResult, user_name_taken,
+};
+use crate::lifecycle::operation::execute::AttemptResult;
+use crate::lifecycle::operation::goal::Older;
+use crate::lifecycle::operation::journaled::{Mode, Operation};
+use crate::lifecycle::operation::resource_lock::{self, LockGuard};
+use crate::lifecycle::operation::uncommitted_group::UncommittedGroup;
 use crate::scim::{self, Draft, MemberChange, MemberRef, Patched, Resource};
 use crate::store::{
     AccountRow, CommitError, OperationFilter, OperationState, Receipt, Related, StoredResource,
@@ -41,7 +42,7 @@ const MAX_ATTEMPTS: usize = 8;
 
 /// A decided change whose commit is queued.
 struct QueuedChange {
-    work: Work,
+    operation: Operation,
     receipt: Receipt,
     account: Option<AccountRow>,
 }
@@ -51,19 +52,31 @@ impl Directory {
         self: &Arc<Self>,
         target: &WriteTarget,
         draft: Draft,
-    ) -> Result<Written, Error> {
+    ) -> Result<WriteResult, Error> {
         let deadline = self.config.deadline();
         let resource = draft.resource.with_id(&self.clock.new_id());
         let all: BTreeSet<String> =
             draft.members.unwrap_or_default().into_iter().map(|m| m.value).collect();
-        let members = self.initial_members(target, all.iter().cloned().collect()).await?;
-        let first = members.slices().into_iter().next().unwrap_or_default();
+        let ids: Vec<String> = all.iter().cloned().collect();
+        let members = self.initial_members(target, resource.id(), &ids).await?;
         let mut change = Change::new(EventKind::GroupCreate, None, resource);
-        change.nested = first.nested;
-        change.joined = first.joined;
+        change.members = members;
+        // The whole request, so that its repetition is recognised whatever became of its parts.
+        change.request = Some(change.fingerprint());
+        let recorded = target.tenant.app.reply == ReplyMode::WhenRecorded;
+        let mut whole = true;
+        change.members = match recorded {
+            true => change.members.telling_at_most(MEMBERS_PER_EVENT),
+            false => {
+                let mut slices = change.members.slices(MEMBERS_PER_EVENT).into_iter();
+                let first = slices.next().unwrap_or_default();
+                whole = slices.next().is_none();
+                first
+            }
+        };
         let written = self.create_or_find_group(target, change, deadline).await?;
-        let Written::Created(stored) = &written else { return Ok(written) };
-        if all.len() <= MEMBERS_PER_EVENT {
+        let WriteResult::Created(stored) = &written else { return Ok(written) };
+        if whole {
             return Ok(written);
         }
         // The remaining members, or those that an earlier attempt has not added.
@@ -72,9 +85,15 @@ impl Directory {
             let members = vec![MemberChange::Add(add.clone())];
             Ok(Patched { resource: group.clone(), members, password: None })
         };
-        match self.modify_group(target, &stored.id, addition, deadline).await? {
-            Written::Kept(stored) => Ok(Written::Created(stored)),
-            other => Ok(other),
+        let id = stored.id.clone();
+        match self.modify_group(&target.unconditional(), &id, addition, deadline).await {
+            Ok(WriteResult::Kept(stored)) => Ok(WriteResult::Created(stored)),
+            Ok(other) => Ok(other),
+            Err(error) => {
+                // The group exists, and a repetition of the request adds the others to it.
+                self.operations.mark_unanswered(&target.tenant.id, &id).await?;
+                Err(error)
+            }
         }
     }
 
@@ -84,24 +103,25 @@ impl Directory {
         target: &WriteTarget,
         change: Change,
         deadline: Instant,
-    ) -> Result<Written, Error> {
-        let key = lane::of_subject(&target.tenant.id, ResourceKind::Group, &change.subject());
+    ) -> Result<WriteResult, Error> {
+        let tenant = target.tenant.id.clone();
+        let key = resource_lock::of_subject(&tenant, ResourceKind::Group, &change.subject());
         let fingerprint = change.fingerprint();
-        let _lane = self.operations.lanes().enter(key.clone()).await;
-        let tenant = &self.with_current_tenant(target).await?.tenant;
-        match self.operations.settle(tenant, &key, Some(&fingerprint), deadline).await? {
-            Settled::Clear => {}
-            Settled::Joined(work, ended) => {
-                return self.operations.joined(*work, ended, true).await;
+        let _lock = self.operations.locks().acquire(key.clone()).await;
+        let target = &self.with_current_tenant(target).await?;
+        let change = match self.before_a_creation(target, &key, change, deadline).await? {
+            BeforeCreation::Join(older) => {
+                return self.operations.join(*older, deadline, true).await;
             }
-            Settled::Blocked(error) => return Err(error.into()),
-        }
-        for stored in self.created_with_this_name(tenant, &change).await? {
-            if self.operations.owed(tenant, &stored.id, &fingerprint).await? {
-                return Ok(Written::Created(stored));
+            BeforeCreation::Proceed(change) => *change,
+        };
+        for stored in self.created_with_this_name(&target.tenant, &change).await? {
+            if self.operations.take_unanswered(&tenant, &stored.id, &fingerprint).await? {
+                return Ok(WriteResult::Created(stored));
             }
         }
-        self.operations.carry_out(tenant, change, deadline).await
+        let (change, _former) = self.operations.take_over(&tenant, change).await?;
+        self.operations.carry_out(&target.tenant, change, deadline).await
     }
 
     /// Groups that were created with the same name; group names are not unique.
@@ -139,7 +159,7 @@ impl Directory {
         id: &str,
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
         deadline: Instant,
-    ) -> Result<Written, Error> {
+    ) -> Result<WriteResult, Error> {
         for _ in 0..MAX_ATTEMPTS {
             if let Some(written) =
                 self.try_modify_group(target, id, &modification, deadline).await?
@@ -157,41 +177,43 @@ impl Directory {
         id: &str,
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
         deadline: Instant,
-    ) -> Result<Option<Written>, Error> {
-        let key = lane::of_resource(&target.tenant.id, id);
-        let (lane, uncommitted) = self.operations.lanes().follow(key.clone()).await;
+    ) -> Result<Option<WriteResult>, Error> {
+        let key = resource_lock::of_resource(&target.tenant.id, id);
+        let (lock, uncommitted) = self.operations.locks().acquire_speculative(key).await;
         let target = &self.with_current_tenant(target).await?;
-        if self.operations.open().on(&key).is_empty() {
+        if !self.operations.has_unfinished(&target.tenant.id, id) {
             let queued = self
                 .change_speculatively(target, id, &modification, &uncommitted, deadline)
                 .await?;
             if let Some(queued) = queued {
-                return self.release_and_wait(lane, queued).await;
-            }
-            lane.quiet().await;
-        } else {
-            lane.quiet().await;
-            // Only to recognise a repeated request: the open operations may change the group.
-            let change = self.first_group_change(target, id, &modification).await?;
-            if let Some(written) =
-                self.operations.make_way(&target.tenant, &key, change, deadline).await?
-            {
-                return Ok(Some(written));
+                return self.release_and_wait(lock, queued).await;
             }
         }
-        let before = self.read_before(target, id).await?;
-        let Patched { resource: after, members, .. } = modification(&before.resource)?;
-        let mut slices = self.membership_delta(target, id, &members, &[]).await?.slices();
-        if slices.len() > 1 {
-            let written = self.change_in_slices(target, before, after, slices, deadline).await?;
+        lock.wait_until_durable().await;
+        let older = self.older_that_can_be_replaced(target, id, deadline).await?;
+        let current = self.read_current(target, id).await?;
+        let Patched { resource: after, members, .. } = modification(&current.resource)?;
+        let members = self.member_changes(target, id, &members, &[]).await?;
+        if target.tenant.app.reply == ReplyMode::WhenRecorded {
+            let members = members.telling_at_most(MEMBERS_PER_EVENT);
+            let written =
+                self.change_once(target, older, current, after, members, deadline).await?;
             return Ok(Some(written));
         }
-        let stored = before.stored.clone();
-        match group_change(before, after, slices.pop().unwrap_or_default()) {
+        let mut slices = members.slices(MEMBERS_PER_EVENT);
+        if slices.len() > 1 || older.is_some() {
+            let written =
+                self.change_in_slices(target, older, current, after, slices, deadline).await?;
+            return Ok(Some(written));
+        }
+        let stored = current.stored.clone();
+        let asked = takes_groups(&target.tenant);
+        let members = slices.pop().unwrap_or_default();
+        match group_change(current, after, members, asked)? {
             Some(change) => {
-                self.change_and_release_early(&target.tenant, lane, change, deadline).await
+                self.change_and_release_early(&target.tenant, lock, change, deadline).await
             }
-            None => Ok(Some(Written::Kept(stored))),
+            None => Ok(Some(WriteResult::Kept(stored))),
         }
     }
 
@@ -203,83 +225,119 @@ impl Directory {
         target: &WriteTarget,
         id: &str,
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
-        uncommitted: &[Arc<Standing>],
+        uncommitted: &[Arc<UncommittedGroup>],
         deadline: Instant,
     ) -> Result<Option<QueuedChange>, Error> {
         let Some(last) = uncommitted.last() else { return Ok(None) };
-        let before = last.before.clone();
+        let current = last.current.clone();
         // RFC 7644 §3.14: a condition that fails here is checked again when all is durable.
-        if target.precondition.check(before.stored.revision()).is_err() {
+        if target.precondition.check(current.stored.revision()).is_err() {
             return Ok(None);
         }
-        let Ok(Patched { resource: after, members, .. }) = modification(&before.resource) else {
+        let Ok(Patched { resource: after, members, .. }) = modification(&current.resource) else {
             return Ok(None);
         };
         if needs_all_members(&members) {
             return Ok(None);
         }
-        let Ok(delta) = self.membership_delta(target, id, &members, uncommitted).await else {
+        let Ok(members) = self.member_changes(target, id, &members, uncommitted).await else {
             return Ok(None);
         };
-        let mut slices = delta.slices();
-        let (Some(slice), true) = (slices.pop(), slices.is_empty()) else { return Ok(None) };
-        let account = before.account.clone();
-        let Some(change) = group_change(before, after, slice) else { return Ok(None) };
+        let mut slices = members.slices(MEMBERS_PER_EVENT);
+        let (Some(members), true) = (slices.pop(), slices.is_empty()) else { return Ok(None) };
+        let account = current.account.clone();
         let tenant = &target.tenant;
-        let goes_on = matches!(admitted(tenant, &change, account.as_ref()), Ok(None));
-        if !goes_on || tenant.connector.is_err() {
+        let Some(change) = group_change(current, after, members, takes_groups(tenant))? else {
+            return Ok(None);
+        };
+        let admission = admission::check(tenant.state, change.event, account.as_ref(), false);
+        if !matches!(admission, Admission::Proceed) || tenant.connector.is_err() {
             return Ok(None);
         }
-        let mut work = self.operations.work(tenant, change, account.clone()).await?;
-        (work.passing, work.leaning) = (true, true);
-        Ok(match self.operations.drive(&mut work, deadline, true).await? {
-            Ended::Passing(receipt, after) => {
-                Some(QueuedChange { work, receipt, account: after.or(account) })
+        let mut operation = self.operations.new_operation(tenant, change).await?;
+        operation.mode = Mode::Speculative;
+        Ok(match self.operations.drive(&mut operation, deadline, true).await? {
+            AttemptResult::Queued(receipt, after) => {
+                Some(QueuedChange { operation, receipt, account: after.or(account) })
             }
             _ => None,
         })
     }
 
-    /// The first of the changes that a modification becomes; none if nothing changes.
-    async fn first_group_change(
-        &self,
+    /// Carries a change out as one operation, in place of an older one.
+    async fn change_once(
+        self: &Arc<Self>,
         target: &WriteTarget,
-        id: &str,
-        modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
-    ) -> Result<Option<Change>, Error> {
-        let before = self.read_before(target, id).await?;
-        let patched = modification(&before.resource)?;
-        let delta = self.membership_delta(target, id, &patched.members, &[]).await?;
-        let first = delta.slices().into_iter().next().unwrap_or_default();
-        let mut change = group_change(before, patched.resource, first);
-        if let Some(change) = &mut change {
-            change.conditional = target.precondition.is_given();
+        older: Option<Older>,
+        current: Current,
+        after: Resource,
+        members: MemberChanges,
+        deadline: Instant,
+    ) -> Result<WriteResult, Error> {
+        let id = current.stored.id.clone();
+        let stored = current.stored.clone();
+        let asked = takes_groups(&target.tenant);
+        let recorded = target.tenant.app.reply == ReplyMode::WhenRecorded;
+        if let Some(older) = &older
+            && older.has_own_goal()
+        {
+            let change = group_change(current.clone(), after.clone(), members.clone(), asked)?;
+            if change.is_some_and(|change| older.is_same(&change)) {
+                let older = self.operations.older_operation(&older.row.id).await?;
+                return match older {
+                    Some(older) => self.operations.join(older, deadline, false).await,
+                    None => Ok(WriteResult::Kept(stored)),
+                };
+            }
         }
-        Ok(change)
+        let unchanged =
+            members.is_empty() && Resource::changes(&current.resource, &after).is_empty();
+        match older {
+            // Its goal is the directory, which the request leaves as it is.
+            Some(older) if unchanged && !older.has_own_goal() => {
+                if recorded {
+                    return Ok(WriteResult::Kept(stored));
+                }
+                return self.operations.join(older, deadline, false).await;
+            }
+            _ => {}
+        }
+        let superseded = self.operations.supersede(older.as_ref(), current.account.clone(), &id)?;
+        let current = Current { account: superseded.account.clone(), ..current };
+        let change = match group_change(current.clone(), after, members, asked)? {
+            Some(change) => change,
+            None if older.is_some() => nothing_to_carry_out(EventKind::GroupUpdate, current),
+            None => return Ok(WriteResult::Kept(stored)),
+        };
+        let unfinished = self.operations.has_unfinished(&target.tenant.id, &id);
+        let resources = if unfinished { vec![id] } else { Vec::new() };
+        let change = change.superseding(resources, &superseded);
+        self.operations.carry_out(&target.tenant, change, deadline).await
     }
 
     /// Carries the slices out one after another. The caller holds the group's lock, and nothing is
-    /// open or uncommitted on it.
+    /// uncommitted on it.
     async fn change_in_slices(
         self: &Arc<Self>,
         target: &WriteTarget,
-        mut before: Before,
+        mut older: Option<Older>,
+        mut current: Current,
         mut after: Resource,
-        slices: Vec<MembershipDelta>,
+        slices: Vec<MemberChanges>,
         deadline: Instant,
-    ) -> Result<Written, Error> {
-        let id = before.stored.id.clone();
+    ) -> Result<WriteResult, Error> {
+        let id = current.stored.id.clone();
         let target = &target.unconditional();
-        let mut written = Written::Kept(before.stored.clone());
+        let mut written = WriteResult::Kept(current.stored.clone());
         let mut slices = slices.into_iter().peekable();
         while let Some(slice) = slices.next() {
-            let Some(change) = group_change(before, after, slice) else { break };
-            written = self.operations.carry_out(&target.tenant, change, deadline).await?;
-            if !matches!(written, Written::Kept(_)) || slices.peek().is_none() {
+            written =
+                self.change_once(target, older.take(), current, after, slice, deadline).await?;
+            if !matches!(written, WriteResult::Kept(_)) || slices.peek().is_none() {
                 break;
             }
-            before = self.read_before(target, &id).await?;
-            after = before.resource.clone();
+            current = self.read_current(target, &id).await?;
+            after = current.resource.clone();
         }
         Ok(written)
     }
@@ -289,55 +347,51 @@ impl Directory {
     async fn change_and_release_early(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
-        lane: Lane<Arc<Standing>>,
+        lock: LockGuard<Arc<UncommittedGroup>>,
         change: Change,
         deadline: Instant,
-    ) -> Result<Option<Written>, Error> {
-        let account = change.before.as_ref().and_then(|before| before.account.clone());
-        let mut work = match self.operations.prepare(tenant, change).await? {
-            Prepared::KeptBack(written) => return Ok(Some(written)),
-            Prepared::Work(work) => *work,
+    ) -> Result<Option<WriteResult>, Error> {
+        let account = change.account.clone();
+        let stored = change.before.as_ref().map(|current| current.stored.clone());
+        let applied = change.applied;
+        let mut operation = match self.operations.prepare(tenant, change).await? {
+            Prepared::Withheld(written) => return Ok(Some(written)),
+            Prepared::Ready(operation) => *operation,
         };
-        work.passing = true;
-        match self.operations.drive(&mut work, deadline, true).await? {
-            Ended::Passing(receipt, after) => {
-                self.release_and_wait(
-                    lane,
-                    QueuedChange { work, receipt, account: after.or(account) },
-                )
-                .await
+        operation.mode = Mode::ReleaseEarly;
+        match self.operations.drive(&mut operation, deadline, true).await? {
+            AttemptResult::Queued(receipt, after) => {
+                let account = after.or(account);
+                self.release_and_wait(lock, QueuedChange { operation, receipt, account }).await
             }
-            ended => Ok(Some(self.operations.written(work, ended, false, None)?)),
+            result => {
+                let written = self.operations.write_result(operation, result, false, None)?;
+                Ok(Some(match (written, stored) {
+                    (WriteResult::Gone, Some(stored)) if applied => WriteResult::Kept(stored),
+                    (written, _) => written,
+                }))
+            }
         }
     }
 
     /// Releases the lock, and waits until the change is durable. None if the commit is stale.
     async fn release_and_wait(
         &self,
-        lane: Lane<Arc<Standing>>,
+        lock: LockGuard<Arc<UncommittedGroup>>,
         decided: QueuedChange,
-    ) -> Result<Option<Written>, Error> {
-        let QueuedChange { work, receipt, account } = decided;
-        let landing = lane.pass_on(Arc::new(Standing::of(&work, account)?));
+    ) -> Result<Option<WriteResult>, Error> {
+        let QueuedChange { operation, receipt, account } = decided;
+        let pending = lock.release_early(Arc::new(UncommittedGroup::of(&operation, account)?));
         match receipt.landed().await {
-            Ok(()) => landing.well(),
+            Ok(()) => pending.confirm(),
             Err(CommitError::Stale) => return Ok(None),
-            Err(CommitError::UserNameTaken) => return Err(taken(&work.subject).into()),
-            Err(CommitError::Internal(error)) => return Err(error.into()),
+            Err(CommitError::UserNameTaken) => {
+                return Err(user_name_taken(&operation.subject).into());
+            }
+            Err(error) => return Err(error.into_internal().into()),
         }
-        Ok(Some(self.operations.written(work, Ended::Done, false, None)?))
+        Ok(Some(self.operations.write_result(operation, AttemptResult::Done, false, None)?))
     }
-}
-
-/// A change of a group; none if nothing changes.
-fn group_change(before: Before, after: Resource, delta: MembershipDelta) -> Option<Change> {
-    let difference = event::of_group(&before.resource, &after, !delta.is_empty());
-    let mut change = Change::new(difference.kind?, Some(before), after);
-    change.changes = difference.changes;
-    change.joined = delta.joined;
-    change.left = delta.left;
-    change.nested = delta.nested;
-    Some(change)
 }
 
 fn member_reference(id: String) -> MemberRef {

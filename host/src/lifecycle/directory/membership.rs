@@ -1,126 +1,92 @@
 //! Membership changes: the members who join and leave a group, computed as sets.
 //!
 //! Most changes are computed from the members that they name; only a replacement, or a removal by
-//! filter, reads all members of the group. Connectors have bounded memory and calls, so a delta of
-//! more than [`MEMBERS_PER_EVENT`] people becomes several operations. Each is atomic; a failure
-//! names its operation, and a retry continues where the last attempt stopped.
+//! filter, reads all members of the group. Connectors have bounded memory and calls, so a change of
+//! more than [`MEMBERS_PER_EVENT`] people becomes several operations. Each is atomic; the request is
+//! acknowledged when all of them are done or recorded, and a repetition computes what is left.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::Directory;
 use super::write::WriteTarget;
-use crate::decision::{Member, ResourceKind};
 use crate::lifecycle::error::Error;
-use crate::lifecycle::operation::standing::Standing;
+use crate::lifecycle::operation::agree::takes_groups;
+use crate::lifecycle::operation::change::MemberChanges;
+use crate::lifecycle::operation::uncommitted_group::UncommittedGroup;
 use crate::scim::{self, MemberChange, MemberRef};
 use crate::store::{MemberRow, Person};
 
-/// The most people who join, and who leave, in one event (wit/types.wit).
-pub(super) const MEMBERS_PER_EVENT: usize = 100;
-
-/// The members who join and leave a group.
-#[derive(Debug, Default)]
-pub(super) struct MembershipDelta {
-    pub(super) joined: Vec<Member>,
-    pub(super) left: Vec<Member>,
-    /// The ids of those in `joined` that are groups.
-    pub(super) nested: Vec<String>,
-}
-
-impl MembershipDelta {
-    /// Looks the members up. Those who join must exist in the tenant; else `invalidValue`.
-    fn of(
-        people: Vec<Person>,
-        joined: Vec<String>,
-        left: Vec<String>,
-    ) -> Result<Self, scim::Error> {
-        let mut known: BTreeMap<String, Person> =
-            people.into_iter().map(|person| (person.id.clone(), person)).collect();
-        let mut delta = Self::default();
-        for id in joined {
-            let Some(Person { name, kind, account, .. }) = known.remove(&id) else {
-                let why = format!("members: {id} is not a user or group of this directory");
-                return Err(scim::Error::invalid_value(why));
-            };
-            if kind == Some(ResourceKind::Group) {
-                delta.nested.push(id.clone());
-            }
-            delta.joined.push(Member { id, name, account });
-        }
-        for id in left {
-            let person = known.remove(&id);
-            let (name, account) = person.map(|it| (it.name, it.account)).unwrap_or_default();
-            delta.left.push(Member { id, name, account });
-        }
-        Ok(delta)
-    }
-
-    /// Cuts the delta into slices of at most [`MEMBERS_PER_EVENT`]; there is always one.
-    pub(super) fn slices(self) -> Vec<Self> {
-        let joins: Vec<&[Member]> = self.joined.chunks(MEMBERS_PER_EVENT).collect();
-        let leaves: Vec<&[Member]> = self.left.chunks(MEMBERS_PER_EVENT).collect();
-        let at = |slices: &[&[Member]], n: usize| slices.get(n).map_or(Vec::new(), |s| s.to_vec());
-        let longest = joins.len().max(leaves.len()).max(1);
-        let slice = |n| {
-            let joined = at(&joins, n);
-            let nested = nested_among(&self.nested, &joined);
-            Self { joined, left: at(&leaves, n), nested }
-        };
-        (0..longest).map(slice).collect()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.joined.is_empty() && self.left.is_empty()
-    }
-}
+pub(super) use crate::lifecycle::operation::agree::MEMBERS_PER_EVENT;
 
 impl Directory {
-    /// The delta of the changes, applied in order to the current members and to the changes that
-    /// are `uncommitted` yet.
-    pub(super) async fn membership_delta(
+    /// The members that join and leave when the changes are applied in order to the current members
+    /// and to the changes that are `uncommitted` yet.
+    pub(super) async fn member_changes(
         &self,
         target: &WriteTarget,
         group: &str,
         changes: &[MemberChange],
-        uncommitted: &[Arc<Standing>],
-    ) -> Result<MembershipDelta, Error> {
+        uncommitted: &[Arc<UncommittedGroup>],
+    ) -> Result<MemberChanges, Error> {
         if changes.is_empty() {
-            return Ok(MembershipDelta::default());
+            return Ok(MemberChanges::default());
         }
         let tenant = &target.tenant.id;
+        let asked = takes_groups(&target.tenant);
         if needs_all_members(changes) {
             let rows = self.store.members(tenant, group).await?;
             let before = rows.iter().map(|row| row.member.clone()).collect();
             let (joined, left) = apply_changes(changes, &rows, target, &before)?;
             let ids: Vec<String> = joined.iter().chain(&left).cloned().collect();
-            let people = self.people(target, &ids).await?;
-            return Ok(MembershipDelta::of(people, joined, left)?);
+            let people = self.people(target, group, &ids).await?;
+            all_exist(&people, &joined)?;
+            return Ok(MemberChanges::of(&people, &joined, &left, asked));
         }
-        let people = self.store.people(tenant, Some(group), &named_members(changes)).await?;
+        let people = self.people(target, group, &named_members(changes)).await?;
         let members = people.iter().filter(|person| person.member);
         let mut before = members.map(|person| person.id.clone()).collect();
-        uncommitted.iter().for_each(|standing| standing.overlay(&mut before));
+        uncommitted.iter().for_each(|group| group.overlay(&mut before));
         let (joined, left) = apply_changes(changes, &[], target, &before)?;
-        Ok(MembershipDelta::of(people, joined, left)?)
+        all_exist(&people, &joined)?;
+        Ok(MemberChanges::of(&people, &joined, &left, asked))
     }
 
-    /// The delta of a group that is being created.
+    /// The members of a group that is being created.
     pub(super) async fn initial_members(
         &self,
         target: &WriteTarget,
-        ids: Vec<String>,
-    ) -> Result<MembershipDelta, Error> {
-        let people = self.people(target, &ids).await?;
-        Ok(MembershipDelta::of(people, ids, Vec::new())?)
+        group: &str,
+        ids: &[String],
+    ) -> Result<MemberChanges, Error> {
+        let people = self.people(target, group, ids).await?;
+        all_exist(&people, ids)?;
+        Ok(MemberChanges::of(&people, ids, &[], takes_groups(&target.tenant)))
     }
 
-    async fn people(&self, target: &WriteTarget, ids: &[String]) -> anyhow::Result<Vec<Person>> {
+    async fn people(
+        &self,
+        target: &WriteTarget,
+        group: &str,
+        ids: &[String],
+    ) -> anyhow::Result<Vec<Person>> {
         match ids {
             [] => Ok(Vec::new()),
-            ids => self.store.people(&target.tenant.id, None, ids).await,
+            ids => self.store.people(&target.tenant.id, Some(group), ids).await,
+        }
+    }
+}
+
+/// Those who join must exist in the tenant; else `invalidValue`.
+fn all_exist(people: &[Person], joined: &[String]) -> Result<(), scim::Error> {
+    let known: BTreeSet<&str> = people.iter().map(|person| person.id.as_str()).collect();
+    match joined.iter().find(|id| !known.contains(id.as_str())) {
+        None => Ok(()),
+        Some(id) => {
+            let why = format!("members: {id} is not a user or group of this directory");
+            Err(scim::Error::invalid_value(why))
         }
     }
 }
@@ -134,11 +100,6 @@ pub(super) fn needs_all_members(changes: &[MemberChange]) -> bool {
         )
     };
     changes.iter().any(all)
-}
-
-/// The nested groups that are among these members.
-fn nested_among(nested: &[String], members: &[Member]) -> Vec<String> {
-    nested.iter().filter(|id| members.iter().any(|member| member.id == **id)).cloned().collect()
 }
 
 /// The ids of the members that the changes name.

@@ -1,9 +1,10 @@
 //! Writes of an identity provider: create, replace, patch and delete, of users and groups.
 //!
-//! A write locks its resource, finishes, joins or waits for the operations that are open on it,
-//! reads the resource, and carries the change out as an operation. If nothing changes, there is no
-//! operation. Groups have a way of their own (`group`), since many changes of one group come at the
-//! same time.
+//! A write locks its resource, reads it, applies the request to the directory as GET shows it, and
+//! carries the change out as an operation. If an operation is open for the resource, the write joins
+//! it if it asks for the same, and takes its place if not (`operation/goal.rs`). If nothing changes,
+//! and the app is known to agree, there is no operation. Groups have a way of their own (`group`),
+//! since many changes of one group come at the same time.
 //!
 //! A precondition is checked under the lock, and the commit expects the version that was checked:
 //! so entity tags guard writes although they are weak (RFC 7644 §3.14 does both).
@@ -17,22 +18,25 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::Directory;
 use crate::decision::{EventKind, ResourceKind};
 use crate::delivery::Secret;
-use crate::lifecycle::config::snapshot::Tenant;
+use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
 use crate::lifecycle::error::Error;
-use crate::lifecycle::operation::change::{Before, Change, Password, Written};
-use crate::lifecycle::operation::event;
-use crate::lifecycle::operation::fate;
-use crate::lifecycle::operation::lane::{self, Lane};
-use crate::lifecycle::operation::settle::Settled;
-use crate::lifecycle::operation::standing::Standing;
+use crate::lifecycle::operation::agree::user_change;
+use crate::lifecycle::operation::change::{
+    Change, Current, Password, WriteResult, user_name_taken,
+};
+use crate::lifecycle::operation::disposition;
+use crate::lifecycle::operation::goal::Older;
+use crate::lifecycle::operation::resource_lock::{self, LockGuard};
+use crate::lifecycle::operation::uncommitted_group::UncommittedGroup;
 use crate::scim::{
     self, Dialect, Draft, PatchRequest, Patched, Precondition, Reading, Resource, ResourceType,
 };
-use crate::store::{DiskError, Related};
+use crate::store::{DiskError, OperationState, Related};
 
 /// The resources that a write may be about, and the version that it is for.
 #[derive(Clone, Debug)]
@@ -62,16 +66,22 @@ impl WriteTarget {
     }
 }
 
+/// What a creation meets under its name.
+pub(super) enum BeforeCreation {
+    /// The same creation came before.
+    Join(Box<Older>),
+    /// The change goes on, in place of an older creation if there was one.
+    Proceed(Box<Change>),
+}
+
 impl Directory {
-    /// The target of a write. "Retry later" if the tenant has too many open operations, 501 if only
-    /// operators write this type of resource.
+    /// The target of a write. 501 if only operators write this type of resource.
     pub fn target(
         &self,
         tenant: Arc<Tenant>,
         resource_type: Arc<ResourceType>,
         precondition: Precondition,
     ) -> Result<WriteTarget, scim::Error> {
-        self.operations.has_room(&tenant)?;
         if resource_type.setting.is_some() {
             let endpoint = &resource_type.endpoint;
             let why = format!("{endpoint} are listed by an operator and cannot be written here");
@@ -85,18 +95,26 @@ impl Directory {
         self: &Arc<Self>,
         target: WriteTarget,
         body: Value,
-    ) -> Result<Written, Error> {
+    ) -> Result<WriteResult, Error> {
         let dialect = target.tenant.dialect();
+        // The receiver is closed with this future, whose caller may hang up.
+        let (caller, waiting) = tokio::sync::oneshot::channel::<()>();
         let written = self.run_to_completion(|directory| async move {
             let mut reading = target.reading();
             let draft = scim::create(&target.resource_type, &body, &mut reading)?;
-            if target.kind() == ResourceKind::Group {
-                directory.create_group(&target, draft).await
+            let created = if target.kind() == ResourceKind::Group {
+                directory.create_group(&target, draft).await?
             } else {
-                directory.create_user(&target, draft).await
+                directory.create_user(&target, draft).await?
+            };
+            if let (true, WriteResult::Created(stored)) = (caller.is_closed(), &created) {
+                directory.operations.mark_unanswered(&target.tenant.id, &stored.id).await?;
             }
+            Ok(created)
         });
-        written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
+        let written = written.await;
+        drop(waiting);
+        written.map_err(|error| retry_later_if_disk_failed(dialect, error))
     }
 
     /// PUT.
@@ -105,7 +123,7 @@ impl Directory {
         target: WriteTarget,
         id: String,
         body: Value,
-    ) -> Result<Written, Error> {
+    ) -> Result<WriteResult, Error> {
         let dialect = target.tenant.dialect();
         let written = self.run_to_completion(|directory| async move {
             directory
@@ -133,7 +151,7 @@ impl Directory {
         target: WriteTarget,
         id: String,
         request: PatchRequest,
-    ) -> Result<Written, Error> {
+    ) -> Result<WriteResult, Error> {
         let dialect = target.tenant.dialect();
         let written = self.run_to_completion(|directory| async move {
             directory
@@ -150,24 +168,29 @@ impl Directory {
         self: &Arc<Self>,
         target: WriteTarget,
         id: String,
-    ) -> Result<Written, Error> {
+    ) -> Result<WriteResult, Error> {
         let dialect = target.tenant.dialect();
         let written = self.run_to_completion(|directory| async move {
-            let (_lane, target) = directory.lock(&target, &id).await?;
+            let (_lock, target) = directory.lock(&target, &id).await?;
             let deadline = directory.config.deadline();
-            let key = lane::of_resource(&target.tenant.id, &id);
-            if !directory.operations.open().on(&key).is_empty() {
-                let change = deletion(&target, directory.read_before(&target, &id).await?);
-                let settled = directory
-                    .operations
-                    .make_way(&target.tenant, &key, Some(change), deadline)
-                    .await?;
-                if let Some(written) = settled {
-                    return Ok(written);
+            let operations = &directory.operations;
+            let older = operations.older(&target.tenant.id, &id).await?;
+            let current = directory.read_current(&target, &id).await?;
+            if let Some(older) = older {
+                if older.deletes() {
+                    return operations.join(older, deadline, false).await;
                 }
+                let superseded =
+                    operations.supersede(Some(&older), current.account.clone(), &id)?;
+                let current = Current { account: superseded.account.clone(), ..current };
+                let change = deletion(current).superseding(vec![id], &superseded);
+                return operations.carry_out(&target.tenant, change, deadline).await;
             }
-            let change = deletion(&target, directory.read_before(&target, &id).await?);
-            directory.operations.carry_out(&target.tenant, change, deadline).await
+            let mut change = deletion(current);
+            if operations.has_unfinished(&target.tenant.id, &id) {
+                change.supersedes = vec![id];
+            }
+            operations.carry_out(&target.tenant, change, deadline).await
         });
         written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
     }
@@ -176,7 +199,7 @@ impl Directory {
         self: &Arc<Self>,
         target: &WriteTarget,
         draft: Draft,
-    ) -> Result<Written, Error> {
+    ) -> Result<WriteResult, Error> {
         let deadline = self.config.deadline();
         let mut after = draft.resource.with_id(&self.clock.new_id());
         // RFC 7643 §4.1.1: the server defines what `active` means; without it, it is true.
@@ -184,24 +207,26 @@ impl Directory {
         let mut change = Change::new(EventKind::Create, None, after);
         change.password = self.password(target, draft.password);
         let subject = change.subject();
-        let key = lane::of_subject(&target.tenant.id, ResourceKind::User, &subject);
-        let _lane = self.operations.lanes().enter(key.clone()).await;
+        let key = resource_lock::of_subject(&target.tenant.id, ResourceKind::User, &subject);
+        let _lock = self.operations.locks().acquire(key.clone()).await;
         let target = &self.with_current_tenant(target).await?;
         let fingerprint = change.fingerprint();
-        match self.operations.settle(&target.tenant, &key, Some(&fingerprint), deadline).await? {
-            Settled::Clear => {}
-            Settled::Joined(work, ended) => {
-                return self.operations.joined(*work, ended, true).await;
+        let change = match self.before_a_creation(target, &key, change, deadline).await? {
+            BeforeCreation::Join(older) => {
+                return self.operations.join(*older, deadline, true).await;
             }
-            Settled::Blocked(error) => return Err(error.into()),
-        }
+            BeforeCreation::Proceed(change) => *change,
+        };
+        let (change, _predecessor) = self.operations.take_over(&target.tenant.id, change).await?;
         let carried_out = self.operations.carry_out(&target.tenant, change, deadline).await;
         if let Err(Error::Client(error)) = &carried_out
-            && error.status == 409
+            && matches!(error.status, 403 | 409)
             && let Some(existing) = self.store.by_user_name(&target.tenant.id, &subject).await?
-            && self.operations.owed(&target.tenant, &existing.id, &fingerprint).await?
         {
-            return Ok(Written::Created(existing));
+            let tenant = &target.tenant.id;
+            if self.operations.take_unanswered(tenant, &existing.id, &fingerprint).await? {
+                return Ok(WriteResult::Created(existing));
+            }
         }
         carried_out
     }
@@ -212,46 +237,79 @@ impl Directory {
         target: &WriteTarget,
         id: &str,
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
-    ) -> Result<Written, Error> {
+    ) -> Result<WriteResult, Error> {
         let deadline = self.config.deadline();
         if target.kind() == ResourceKind::Group {
             return self.modify_group(target, id, modification, deadline).await;
         }
-        let (_lane, target) = self.lock(target, id).await?;
-        let key = lane::of_resource(&target.tenant.id, id);
-        if !self.operations.open().on(&key).is_empty() {
-            // Only to recognise a repeated request: the open operations may change the resource.
-            let before = self.read_before(&target, id).await?;
-            let patched = modification(&before.resource)?;
-            let change = self.user_change(&target, before, patched);
-            if let Some(written) =
-                self.operations.make_way(&target.tenant, &key, change, deadline).await?
-            {
-                return Ok(written);
+        let (_lock, target) = &self.lock(target, id).await?;
+        let older = self.older_that_can_be_replaced(target, id, deadline).await?;
+        let current = self.read_current(target, id).await?;
+        let patched = modification(&current.resource)?;
+        let Patched { resource: mut after, password, .. } = patched;
+        if older.as_ref().is_some_and(Older::deactivates)
+            && !sets_active(&current.resource, &modification)?
+        {
+            // The leave that is open outlives a request that does not mention it.
+            after.set_active(false);
+        }
+        let password = self.password(target, password);
+        let stored = current.stored.clone();
+        if let Some(older) = older {
+            let same = match older.has_own_goal() {
+                true => {
+                    let change = user_change(current.clone(), after.clone(), password.is_some())?;
+                    let password = password.clone();
+                    change.is_some_and(|change| older.is_same(&Change { password, ..change }))
+                }
+                // Its goal is the directory, which the request leaves as it is.
+                false => {
+                    password.is_none() && Resource::changes(&current.resource, &after).is_empty()
+                }
+            };
+            if same && !older.has_own_goal() && target.tenant.app.reply == ReplyMode::WhenRecorded {
+                return Ok(WriteResult::Kept(stored));
             }
+            if same {
+                return self.operations.join(older, deadline, false).await;
+            }
+            return self.replace_goal(target, older, current, after, password).await;
         }
-        let before = self.read_before(&target, id).await?;
-        let patched = modification(&before.resource)?;
-        let stored = before.stored.clone();
-        match self.user_change(&target, before, patched) {
-            Some(change) => self.operations.carry_out(&target.tenant, change, deadline).await,
-            None => Ok(Written::Kept(stored)),
+        let Some(mut change) = user_change(current, after, password.is_some())? else {
+            return Ok(WriteResult::Kept(stored));
+        };
+        change.password = password;
+        if self.operations.has_unfinished(&target.tenant.id, id) {
+            change.supersedes = vec![id.to_owned()];
         }
+        self.operations.carry_out(&target.tenant, change, deadline).await
     }
 
-    fn user_change(
-        &self,
+    /// Makes a request the goal of its resource in place of an older operation's.
+    async fn replace_goal(
+        self: &Arc<Self>,
         target: &WriteTarget,
-        before: Before,
-        patched: Patched,
-    ) -> Option<Change> {
-        let password = self.password(target, patched.password);
-        let difference = event::of_user(&before.resource, &patched.resource, password.is_some());
-        let mut change = Change::new(difference.kind?, Some(before), patched.resource);
-        change.changes = difference.changes;
+        older: Older,
+        current: Current,
+        after: Resource,
+        password: Option<Password>,
+    ) -> Result<WriteResult, Error> {
+        let id = current.stored.id.clone();
+        let superseded = self.operations.supersede(Some(&older), current.account.clone(), &id)?;
+        let current = Current { account: superseded.account.clone(), ..current };
+        let mut change = match user_change(current.clone(), after, password.is_some())? {
+            Some(change) => change,
+            // The request asks for what the directory and the app have.
+            None => {
+                let leaves = older.event.kind == EventKind::Deactivate;
+                let event = if leaves { EventKind::Activate } else { EventKind::Update };
+                nothing_to_carry_out(event, current)
+            }
+        };
         change.password = password;
-        change.conditional = target.precondition.is_given();
-        Some(change)
+        let change = change.superseding(vec![id], &superseded);
+        let deadline = self.config.deadline();
+        self.operations.carry_out(&target.tenant, change, deadline).await
     }
 
     /// Locks the resource. The tenant may have been paused while the request waited.
@@ -259,9 +317,72 @@ impl Directory {
         &self,
         target: &WriteTarget,
         id: &str,
-    ) -> Result<(Lane<Arc<Standing>>, WriteTarget), Error> {
-        let lane = self.operations.enter(&target.tenant, id).await;
-        Ok((lane, self.with_current_tenant(target).await?))
+    ) -> Result<(LockGuard<Arc<UncommittedGroup>>, WriteTarget), Error> {
+        let lock = self.operations.acquire(&target.tenant.id, id).await;
+        Ok((lock, self.with_current_tenant(target).await?))
+    }
+
+    /// The older operation of a resource, unless it deletes the resource: a deletion is finished first,
+    /// and any other request than DELETE waits for it.
+    pub(super) async fn older_that_can_be_replaced(
+        self: &Arc<Self>,
+        target: &WriteTarget,
+        id: &str,
+        deadline: Instant,
+    ) -> Result<Option<Older>, Error> {
+        let Some(older) = self.operations.older(&target.tenant.id, id).await? else {
+            return Ok(None);
+        };
+        if !older.deletes() {
+            return Ok(Some(older));
+        }
+        match self.operations.finish_older(&target.tenant, older, deadline).await? {
+            Some(error) => Err(error.into()),
+            None => Ok(None),
+        }
+    }
+
+    /// What a creation meets under its name. The caller holds the lock of the name.
+    pub(super) async fn before_a_creation(
+        self: &Arc<Self>,
+        target: &WriteTarget,
+        key: &str,
+        mut change: Change,
+        deadline: Instant,
+    ) -> Result<BeforeCreation, Error> {
+        let tenant = &target.tenant.id;
+        for found in self.operations.unfinished().on(key) {
+            if found.state == OperationState::Held {
+                continue;
+            }
+            let Some(older) = self.operations.older_operation(&found.operation).await? else {
+                continue;
+            };
+            if older.creates() {
+                if older.is_same(&change) {
+                    return Ok(BeforeCreation::Join(Box::new(older)));
+                }
+                let id = older.row.resource.clone();
+                let account = self.store.account(tenant, &id).await?;
+                let superseded = self.operations.supersede(Some(&older), account, &id)?;
+                change.account.clone_from(&superseded.account);
+                change = change.superseding(vec![id], &superseded);
+            } else if older.deletes() {
+                // The name is free once that resource is gone.
+                let _lock = self.operations.acquire(tenant, &found.resource).await;
+                let older = self.operations.older_operation(&found.operation).await?;
+                let Some(older) = older.filter(Older::deletes) else { continue };
+                if let Some(error) =
+                    self.operations.finish_older(&target.tenant, older, deadline).await?
+                {
+                    return Err(error.into());
+                }
+            } else if older.has_own_goal() && target.kind() == ResourceKind::User {
+                // The operation will give the name to its resource, which may have it already.
+                return Err(user_name_taken(&change.subject()).into());
+            }
+        }
+        Ok(BeforeCreation::Proceed(Box::new(change)))
     }
 
     /// The same target with the tenant as it is now.
@@ -275,17 +396,16 @@ impl Directory {
 
     /// Reads the durable resource, and checks the precondition. The caller holds the resource's
     /// lock, so the resource keeps this version until the caller has written.
-    pub(super) async fn read_before(
+    pub(super) async fn read_current(
         &self,
         target: &WriteTarget,
         id: &str,
-    ) -> Result<Before, Error> {
+    ) -> Result<Current, Error> {
         let related = match target.kind() {
             ResourceKind::User => Related::Groups,
             ResourceKind::Group => Related::None,
         };
-        let before =
-            self.operations.standing(&target.tenant.id, target.kind(), id, related).await?;
+        let before = self.operations.current(&target.tenant.id, target.kind(), id, related).await?;
         let before =
             before.ok_or_else(|| scim::Error::not_found(&target.resource_type.name, id))?;
         target.precondition.check(before.stored.revision())?;
@@ -303,15 +423,36 @@ impl Directory {
     }
 }
 
-fn deletion(target: &WriteTarget, before: Before) -> Change {
-    let event = match target.kind() {
+pub(super) fn deletion(current: Current) -> Change {
+    let event = match current.kind {
         ResourceKind::User => EventKind::Delete,
         ResourceKind::Group => EventKind::GroupDelete,
     };
-    let resource = before.resource.clone();
-    let mut change = Change::new(event, Some(before), resource);
-    change.conditional = target.precondition.is_given();
+    let resource = current.resource.clone();
+    Change::new(event, Some(current), resource)
+}
+
+/// A change that only ends an older operation.
+pub(super) fn nothing_to_carry_out(event: EventKind, current: Current) -> Change {
+    let resource = current.resource.clone();
+    let mut change = Change::new(event, Some(current), resource);
+    change.applied = true;
+    change.directory_only = Some("nothing to carry out: the app has what the directory says");
     change
+}
+
+/// Whether a request says what `active` shall be: its result is the same for an active resource and
+/// for an inactive one.
+fn sets_active(
+    resource: &Resource,
+    modification: &impl Fn(&Resource) -> Result<Patched, scim::Error>,
+) -> Result<bool, scim::Error> {
+    let after = |active: bool| {
+        let mut before = resource.clone();
+        before.set_active(active);
+        Ok::<_, scim::Error>(modification(&before)?.resource.active())
+    };
+    Ok(after(true)? == after(false)?)
 }
 
 /// Answers with "retry later" if the disk cannot be written.
@@ -320,7 +461,7 @@ fn retry_later_if_disk_failed(dialect: Dialect, error: Error) -> Error {
         Error::Internal(error) if error.is::<DiskError>() => {
             tracing::error!(error = format!("{error:#}"), "directory: the disk cannot be written");
             let why = error.downcast_ref::<DiskError>().map(DiskError::to_string);
-            fate::unwritable(dialect, &why.unwrap_or_default()).into()
+            disposition::unwritable(dialect, &why.unwrap_or_default()).into()
         }
         other => other,
     }

@@ -17,13 +17,13 @@ use crate::clock::rfc3339;
 use crate::decision::{EventKind, ResourceKind};
 use crate::lifecycle::config::snapshot::TenantState;
 use crate::lifecycle::error::Error;
-use crate::lifecycle::operation::change::{Before, Change};
-use crate::lifecycle::operation::lane;
-use crate::lifecycle::operation::open::Open;
+use crate::lifecycle::operation::change::{Change, Current};
+use crate::lifecycle::operation::resource_lock;
+use crate::lifecycle::operation::unfinished::UnfinishedRef;
 use crate::scim;
 use crate::store::{
-    AccountRow, Commit, CommitError, InsertJobError, JobFilter, JobKind, JobProgress, JobRow,
-    JobState, OperationState, Related, TenantRow,
+    AccountRow, InsertJobError, JobFilter, JobKind, JobProgress, JobRow, JobState, Related,
+    TenantRow,
 };
 
 /// What a disconnect does with each person.
@@ -178,23 +178,12 @@ impl Jobs {
         Err(scim::Error::new(409, detail).into())
     }
 
-    async fn unfinished_disconnect(&self, tenant: &str) -> anyhow::Result<Option<JobRow>> {
+    pub(super) async fn unfinished_disconnect(
+        &self,
+        tenant: &str,
+    ) -> anyhow::Result<Option<JobRow>> {
         let newest = self.newest_disconnect(tenant).await?;
         Ok(newest.filter(|job| !job.state.is_final()))
-    }
-
-    /// Connects or pauses a tenant. A disconnect that is not finished is cancelled with it.
-    pub async fn set_state(&self, id: &str, state: TenantState) -> Result<(), Error> {
-        let _changing = self.config.lock().await;
-        let mut tenant = self.config.tenant_row(id).await?;
-        tenant.state = state;
-        if let Some(mut job) = self.unfinished_disconnect(id).await? {
-            job.note = Some(format!("cancelled: the tenant was set to {}", state.name()));
-            if self.end(&mut job, JobState::Cancelled, Some(&tenant)).await? {
-                return Ok(());
-            }
-        }
-        Ok(self.config.write_tenant(&tenant).await?)
     }
 
     /// The row of a tenant whose disconnect is cancelled: its deprovisioning stays held until an
@@ -234,7 +223,8 @@ impl Jobs {
                     status,
                     "disconnect: a person could not be disconnected"
                 );
-                let open = self.operations.open().on(&lane::of_resource(tenant, resource));
+                let open =
+                    self.operations.unfinished().on(&resource_lock::of_resource(tenant, resource));
                 Some(self.journal_note(open.first()).await.unwrap_or(error.detail))
             }
             Err(Error::Internal(error)) => {
@@ -254,55 +244,50 @@ impl Jobs {
     ) -> Result<(), Error> {
         let people = DisconnectParameters::of(job)?.people;
         let tenant = self.config.served(tenant).await?;
-        let _lane = self.operations.enter(&tenant, resource).await;
+        let _lock = self.operations.acquire(&tenant.id, resource).await;
         if stopped.is_cancelled() {
             return Ok(());
         }
-        let key = lane::of_resource(&tenant.id, resource);
-        if people == PeopleAction::Release {
-            self.drop_open(&key).await?;
-        }
-        self.operations.make_way(&tenant, &key, None, self.config.deadline()).await?;
-        let before = self
+        let deadline = self.config.deadline();
+        let older = self.operations.older(&tenant.id, resource).await?;
+        // An operation of this job, from before a restart or a back-off, is continued.
+        let older = match older {
+            Some(older)
+                if older.row.batch.as_deref() == Some(&job.id)
+                    && older.event.kind == people.event() =>
+            {
+                self.operations.join(older, deadline, false).await?;
+                return Ok(());
+            }
+            older => older,
+        };
+        let current = self
             .operations
-            .standing(&tenant.id, ResourceKind::User, resource, Related::Groups)
+            .current(&tenant.id, ResourceKind::User, resource, Related::Groups)
             .await?;
-        let Some(before) = before else { return Ok(()) };
-        // An operation of this job, from before a restart or a back-off, may just have been finished.
-        if before.account.as_ref().is_some_and(|account| !account.connected) {
+        let Some(mut current) = current else { return Ok(()) };
+        if current.account.as_ref().is_some_and(|account| !account.connected) {
             return Ok(());
         }
         // The account of a protected person stays as it is.
-        let protected = before.account.as_ref().is_some_and(|account| account.protected);
+        let protected = current.account.as_ref().is_some_and(|account| account.protected);
         let people = if protected { PeopleAction::Release } else { people };
-        let change = person_change(people, before, Some(job.id.clone()));
-        self.operations.carry_out(&tenant, change, self.config.deadline()).await?;
+        let superseded =
+            self.operations.supersede(older.as_ref(), current.account.take(), resource)?;
+        current.account.clone_from(&superseded.account);
+        let mut change = person_change(people, current, Some(job.id.clone()));
+        if self.operations.has_unfinished(&tenant.id, resource) {
+            change = change.superseding(vec![resource.to_owned()], &superseded);
+        }
+        self.operations.carry_out(&tenant, change, deadline).await?;
         Ok(())
     }
 
     /// The journal's note on an open operation, which says more than the answer to a request that
     /// waits behind it.
-    async fn journal_note(&self, open: Option<&Open>) -> Option<String> {
+    async fn journal_note(&self, open: Option<&UnfinishedRef>) -> Option<String> {
         let (row, _) = self.store.operation(&open?.operation).await.ok()??;
         row.note
-    }
-
-    /// Drops open operations that would deprovision a person who is released.
-    async fn drop_open(&self, key: &str) -> anyhow::Result<()> {
-        for open in self.operations.open().on(key) {
-            let Some((mut row, _)) = self.store.operation(&open.operation).await? else { continue };
-            if !row.kind.deprovisions() {
-                continue;
-            }
-            row.state = OperationState::Dropped;
-            row.sealed = None;
-            row.finished = Some(rfc3339(self.clock.now()));
-            row.note = Some("the integration ended before it was done".to_owned());
-            let commit = Commit { operation: Some(row), ..Commit::default() };
-            self.store.commit(commit).await.map_err(CommitError::into_internal)?;
-            self.operations.open().forget(&open.operation);
-        }
-        Ok(())
     }
 
     /// Ends the integration when all people are disconnected. Each step can be repeated after a
@@ -310,14 +295,16 @@ impl Jobs {
     ///
     /// False if a request that was accepted before is not finished, or has connected a person in the
     /// meantime: another pass is needed.
-    pub(super) async fn conclude_disconnect(&self, id: &str) -> anyhow::Result<bool> {
+    pub(super) async fn conclude_disconnect(self: &Arc<Self>, id: &str) -> anyhow::Result<bool> {
         let Some(tenant) = self.disconnect_tenant(id).await? else { return Ok(true) };
         // From now on the tenant accepts no new people.
-        if self.operations.open().of(&tenant) > 0 || self.store.connected(&tenant).await?.0 > 0 {
+        if !self.end_what_is_open(id, &tenant).await? || self.store.connected(&tenant).await?.0 > 0
+        {
             return Ok(false);
         }
         // Deprovisioning that was held in the meantime is obsolete.
-        self.operations.drop_held(&tenant).await?;
+        let note = "held, then dropped: the integration has ended";
+        self.operations.drop_held(&tenant, note, false).await?;
         let _changing = self.config.lock().await;
         let Some(mut job) = self.store.job(id).await? else { return Ok(true) };
         job.progress = JobProgress {
@@ -329,6 +316,26 @@ impl Jobs {
         job.note = Some(format!("{} people were disconnected", job.progress.total));
         self.end(&mut job, JobState::Succeeded, None).await?;
         Ok(true)
+    }
+
+    /// Ends the operations that are open in a disconnected tenant. What they may have begun is undone,
+    /// if the job takes people out. False if that is not finished.
+    async fn end_what_is_open(self: &Arc<Self>, id: &str, tenant: &str) -> anyhow::Result<bool> {
+        for operation in self.operations.unfinished().open_of(tenant) {
+            self.operations.attempt(&operation, false).await?;
+        }
+        let Some(job) = self.store.job(id).await? else { return Ok(true) };
+        if DisconnectParameters::of(&job)?.people == PeopleAction::Release {
+            return Ok(self.operations.unfinished().of(tenant) == 0);
+        }
+        for (_, kind, resource) in self.store.in_doubt(Some(tenant)).await? {
+            if kind != ResourceKind::User {
+                continue;
+            }
+            let deadline = self.config.deadline();
+            self.operations.agree(tenant, kind, &resource, deadline, true).await?;
+        }
+        Ok(self.operations.unfinished().of(tenant) == 0)
     }
 
     /// Disconnects the tenant of a running job, and returns its id; none if the job has ended.
@@ -355,7 +362,7 @@ pub(super) fn is_managed(account: &AccountRow) -> bool {
 }
 
 /// The change that disconnects a person.
-pub(super) fn person_change(people: PeopleAction, was: Before, batch: Option<String>) -> Change {
+pub(super) fn person_change(people: PeopleAction, was: Current, batch: Option<String>) -> Change {
     let mut after = was.resource.clone();
     let mut changes = Vec::new();
     if people == PeopleAction::Deactivate {

@@ -13,7 +13,7 @@ use super::engine::PAGE;
 use crate::decision::ResourceKind;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
-use crate::lifecycle::operation::change::Before;
+use crate::lifecycle::operation::change::Current;
 use crate::lifecycle::operation::preview::PreviewedDecision;
 use crate::lifecycle::operation::typed_view;
 use crate::store::{AccountRow, Related};
@@ -90,7 +90,7 @@ impl Jobs {
             .resource(&tenant.id, ResourceKind::User.name(), &account.resource, Related::None)
             .await?;
         let Some(stored) = stored else { return Ok(()) };
-        let before = Before::of(stored, None)?;
+        let before = Current::of(ResourceKind::User, stored, None)?;
         let (user_name, active) =
             (typed_view::name(&before.resource).to_owned(), before.resource.active());
         let id = before.stored.id.clone();

@@ -1,64 +1,74 @@
-//! Admission of changes: protection, a pause or a disconnect may keep a change from the app. Pure.
+//! Admission: protection, a pause or a disconnect may keep an event from the app. Pure.
+//!
+//! It is asked before an operation begins, before each attempt, and before each call, so that a
+//! pause lets at most the call in flight through.
 
-use super::change::Change;
 use crate::decision::EventKind;
-use crate::lifecycle::config::snapshot::{Tenant, TenantState};
+use crate::lifecycle::config::snapshot::TenantState;
 use crate::scim;
-use crate::store::{AccountRow, OperationState};
+use crate::store::AccountRow;
 
-/// Whether a change may go on to the app: none if so, else the state and the note for the journal.
-pub(in crate::lifecycle) fn admitted(
-    tenant: &Tenant,
-    change: &Change,
-    account: Option<&AccountRow>,
-) -> Result<Option<(OperationState, &'static str)>, scim::Error> {
-    refuse_protected(change, account)?;
-    // A job of an operator is carried out in any state of the tenant.
-    match change.batch {
-        Some(_) => Ok(None),
-        None => withheld(tenant.state, change.event, account),
-    }
+/// Whether an event may reach the app.
+#[derive(Debug)]
+pub(in crate::lifecycle) enum Admission {
+    /// The connector is asked.
+    Proceed,
+    /// The directory changes and the app does not, until the hold ends.
+    Hold(&'static str),
+    /// The directory changes and the app does not.
+    Drop(&'static str),
+    /// Nothing changes.
+    Refuse(scim::Error),
 }
 
-/// Protected accounts are never deactivated or deleted.
-fn refuse_protected(change: &Change, account: Option<&AccountRow>) -> Result<(), scim::Error> {
-    if change.event.deprovisions() && account.is_some_and(|account| account.protected) {
-        return Err(scim::Error::new(
+/// Decides about an event for this account. An operation of a job is carried out in any state of the
+/// tenant.
+pub(in crate::lifecycle) fn check(
+    tenant: TenantState,
+    event: EventKind,
+    account: Option<&AccountRow>,
+    of_job: bool,
+) -> Admission {
+    if event.deprovisions() && account.is_some_and(|account| account.protected) {
+        return Admission::Refuse(scim::Error::new(
             403,
             "this account is protected and is never deactivated or deleted through SCIM; \
              an operator can lift the protection",
         ));
     }
-    Ok(())
+    if of_job {
+        return Admission::Proceed;
+    }
+    let released = account.is_some_and(|account| !account.connected);
+    let takes_away = event.deprovisions() || event == EventKind::GroupDelete;
+    match tenant {
+        TenantState::Connected | TenantState::Paused if released && !creates(event) => {
+            Admission::Refuse(scim::Error::new(
+                403,
+                "this account was released and is no longer managed by this integration; \
+                 an operator can manage it again: muster tenant connect --manage-released",
+            ))
+        }
+        TenantState::Connected => Admission::Proceed,
+        TenantState::Paused | TenantState::Disconnecting if event.deprovisions() => {
+            Admission::Hold("held: the tenant is paused or disconnecting")
+        }
+        TenantState::Disconnecting if released && !creates(event) => {
+            Admission::Refuse(scim::Error::new(403, "this integration is being disconnected"))
+        }
+        TenantState::Paused | TenantState::Disconnecting => Admission::Proceed,
+        TenantState::Disconnected if takes_away => {
+            Admission::Drop("the integration is disconnected: the app was not changed")
+        }
+        TenantState::Disconnected => Admission::Refuse(scim::Error::new(
+            403,
+            "this integration is disconnected; an operator can connect it again",
+        )),
+    }
 }
 
-/// Whether the tenant's state keeps the change from the app: none if not, else the state and the
-/// note for the journal.
-pub(in crate::lifecycle) fn withheld(
-    tenant: TenantState,
-    event: EventKind,
-    account: Option<&AccountRow>,
-) -> Result<Option<(OperationState, &'static str)>, scim::Error> {
-    let released = account.is_some_and(|account| !account.connected);
-    Ok(match tenant {
-        TenantState::Connected if released && event.deprovisions() => {
-            Some((OperationState::Dropped, "released earlier: this account is no longer managed"))
-        }
-        TenantState::Connected => None,
-        TenantState::Paused | TenantState::Disconnecting if event.deprovisions() => {
-            Some((OperationState::Held, "held: the tenant is paused or disconnecting"))
-        }
-        TenantState::Paused | TenantState::Disconnecting => None,
-        TenantState::Disconnected if event.deprovisions() => {
-            Some((OperationState::Dropped, "the integration is disconnected: nothing was changed"))
-        }
-        TenantState::Disconnected => {
-            return Err(scim::Error::new(
-                403,
-                "this integration is disconnected; an operator can connect it again",
-            ));
-        }
-    })
+fn creates(event: EventKind) -> bool {
+    matches!(event, EventKind::Create | EventKind::GroupCreate)
 }
 
 #[cfg(test)]
@@ -68,7 +78,6 @@ mod tests {
     use super::*;
     use crate::decision::ResourceKind;
 
-    /// `goes on`, the state of the operation if it is kept back, or the status of the refusal.
     #[track_caller]
     fn check(tenant: TenantState, event: EventKind, managed: bool, expected: &str) {
         let account = AccountRow {
@@ -80,11 +89,16 @@ mod tests {
             account: None,
             connected: managed,
             protected: false,
+            doubt: false,
+            late_until: None,
+            stay: 0,
+            told: None,
         };
-        let said = match withheld(tenant, event, Some(&account)) {
-            Ok(None) => "goes on".to_owned(),
-            Ok(Some((state, _))) => state.name().to_owned(),
-            Err(error) => error.status.to_string(),
+        let said = match super::check(tenant, event, Some(&account), false) {
+            Admission::Proceed => "proceed".to_owned(),
+            Admission::Hold(_) => "held".to_owned(),
+            Admission::Drop(_) => "dropped".to_owned(),
+            Admission::Refuse(error) => error.status.to_string(),
         };
         assert_eq!(said, expected, "{tenant:?} {event:?}");
     }
@@ -92,8 +106,8 @@ mod tests {
     #[test]
     fn only_a_connected_tenant_deprovisions_and_only_people_it_manages() {
         for event in [EventKind::Deactivate, EventKind::Delete] {
-            check(Connected, event, true, "goes on");
-            check(Connected, event, false, "dropped");
+            check(Connected, event, true, "proceed");
+            check(Connected, event, false, "403");
             check(Paused, event, true, "held");
             check(Disconnecting, event, true, "held");
             check(Disconnected, event, true, "dropped");
@@ -103,10 +117,21 @@ mod tests {
     #[test]
     fn a_paused_tenant_still_provisions_and_a_disconnected_one_does_not() {
         for event in [EventKind::Create, EventKind::Update, EventKind::Activate] {
-            check(Connected, event, false, "goes on");
-            check(Paused, event, true, "goes on");
-            check(Disconnecting, event, true, "goes on");
+            check(Connected, event, true, "proceed");
+            check(Paused, event, true, "proceed");
+            check(Disconnecting, event, true, "proceed");
             check(Disconnected, event, true, "403");
         }
+    }
+
+    #[test]
+    fn a_write_about_a_released_person_is_refused_and_a_new_person_is_created() {
+        check(Connected, EventKind::Update, false, "403");
+        check(Connected, EventKind::Activate, false, "403");
+        check(Paused, EventKind::Deactivate, false, "403");
+        check(Disconnecting, EventKind::Update, false, "403");
+        // The wave of a customer who leaves is acknowledged.
+        check(Disconnecting, EventKind::Deactivate, false, "held");
+        check(Connected, EventKind::Create, false, "proceed");
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::Operations;
-use super::lane;
+use super::resource_lock;
 use crate::clock::rfc3339;
-use crate::decision::Refusal;
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{Commit, CommitError, OperationRow, OperationState};
@@ -17,75 +18,96 @@ const UNDECIDED: [OperationState; 3] =
 impl Operations {
     /// Protects a person's account from deprovisioning, or lifts the protection.
     pub async fn protect(
-        &self,
+        self: &Arc<Self>,
         tenant: &str,
         resource: &str,
         protected: bool,
     ) -> Result<(), Error> {
-        let _lane = self.lanes.enter(lane::of_resource(tenant, resource)).await;
+        let _lock = self.locks.acquire(resource_lock::of_resource(tenant, resource)).await;
         let Some(mut account) = self.store.account(tenant, resource).await? else {
             return Err(
                 scim::Error::new(404, format!("tenant {tenant} has no person {resource}")).into()
             );
         };
         account.protected = protected;
+        let kind = account.kind;
         let commit = Commit { account: Some(account), ..Commit::default() };
-        Ok(self.store.commit(commit).await.map_err(CommitError::into_internal)?)
+        self.store.commit(commit).await.map_err(CommitError::into_internal)?;
+        self.wake(tenant, kind, resource);
+        Ok(())
     }
 
-    /// Retries an operation now, if it is open, failed or held.
+    /// Retries an operation now, if it is open, failed or held. What is carried out is the present
+    /// goal of its resource.
     pub async fn retry(self: &Arc<Self>, operation: String) -> Result<(), Error> {
         self.run_to_completion(|operations| async move {
+            let row = operations.undecided(&operation).await?;
+            if row.state == OperationState::Held {
+                let deadline = Instant::now() + operations.config.options().answer_within;
+                let (tenant, kind) = (&row.tenant, row.resource_kind);
+                operations.agree(tenant, kind, &row.resource, deadline, true).await?;
+                return Ok(());
+            }
             operations.reopen(&operation).await?;
             Ok(operations.attempt(&operation, true).await?)
         })
         .await
     }
 
-    /// Drops an operation; the app stays as it is.
+    /// Drops an operation; the app stays as it is. The account of a held one is released: it stays in
+    /// the app, unmanaged.
     pub async fn drop_operation(self: &Arc<Self>, operation: String) -> Result<(), Error> {
         self.run_to_completion(|operations| async move {
             let row = operations.undecided(&operation).await?;
-            let _lane = operations.lane_of(&row).await;
+            let note = "dropped by an operator";
+            if row.state == OperationState::Held {
+                let _lock = operations.acquire(&row.tenant, &row.resource).await;
+                let row = operations.undecided(&operation).await?;
+                let note = format!("{note}: the account was released");
+                return Ok(operations.end_held(row, &note, true).await?);
+            }
+            let Some(older) = operations.older_operation(&operation).await? else { return Ok(()) };
+            let _lock = operations.locks.acquire(older.lock_key()).await;
             // Read again: the previous holder of the lock may have finished it.
-            let mut row = operations.undecided(&operation).await?;
-            row.state = OperationState::Dropped;
-            row.sealed = None;
-            row.due = None;
-            row.note = Some("dropped by an operator".to_owned());
-            row.finished = Some(rfc3339(operations.clock.now()));
-            let commit = Commit { operation: Some(row), ..Commit::default() };
-            operations.store.commit(commit).await.map_err(CommitError::into_internal)?;
-            operations.open.forget(&operation);
-            Ok(())
+            operations.undecided(&operation).await?;
+            let Some(older) = operations.older_operation(&operation).await? else { return Ok(()) };
+            match operations.restore(older).await {
+                Ok(None) => Ok(()),
+                Ok(Some(mut operation)) => Ok(operations.abandon(&mut operation, note).await?),
+                Err(_) => operations.drop_unreadable(&operation, note).await,
+            }
         })
         .await
     }
 
-    /// Opens a held or failed operation. A request that the app has rejected is made again.
-    async fn reopen(&self, operation: &str) -> Result<(), Error> {
-        let row = self.undecided(operation).await?;
-        let _lane = self.lane_of(&row).await;
+    /// Drops an operation that cannot be restored.
+    async fn drop_unreadable(&self, operation: &str, note: &str) -> Result<(), Error> {
+        let mut row = self.undecided(operation).await?;
+        row.state = OperationState::Dropped;
+        (row.sealed, row.due) = (None, None);
+        row.note = Some(note.to_owned());
+        row.finished = Some(rfc3339(self.clock.now()));
+        let commit = Commit { operation: Some(row), ..Commit::default() };
+        self.store.commit(commit).await.map_err(CommitError::into_internal)?;
+        self.unfinished.remove(operation);
+        Ok(())
+    }
+
+    /// Opens a failed operation, with all its tries ahead. Its calls are made again.
+    async fn reopen(self: &Arc<Self>, operation: &str) -> Result<(), Error> {
+        let Some(older) = self.older_operation(operation).await? else { return Ok(()) };
+        let _lock = self.locks.acquire(older.lock_key()).await;
         let mut row = self.undecided(operation).await?;
         if row.state == OperationState::Open {
             return Ok(());
         }
-        let failed = row.state == OperationState::Failed;
         row.state = OperationState::Open;
-        row.due = None;
+        (row.due, row.attempts) = (Some(rfc3339(self.clock.now())), 0);
         let commit = Commit { operation: Some(row), ..Commit::default() };
         self.store.commit(commit).await.map_err(CommitError::into_internal)?;
-        let Some(mut work) = self.restore(operation).await? else { return Ok(()) };
-        self.open.insert(&work);
-        let asked = work.exchanges.len();
-        if failed {
-            work.ask_again(&Refusal::Rejected(String::new()));
-        }
-        if work.exchanges.len() < asked {
-            let mut commit =
-                Commit { operation: Some(work.row(OperationState::Open)?), ..Commit::default() };
-            commit.exchanges.push(work.exchange(work.exchanges.len(), self.clock.now())?);
-            self.store.commit(commit).await.map_err(CommitError::into_internal)?;
+        let Some(older) = self.older_operation(operation).await? else { return Ok(()) };
+        if let Some(operation) = self.restore(older).await? {
+            self.unfinished.insert(&operation, OperationState::Open);
         }
         Ok(())
     }
@@ -94,13 +116,14 @@ impl Operations {
         let Some((row, _)) = self.store.operation(operation).await? else {
             return Err(scim::Error::new(404, format!("no operation {operation}")).into());
         };
-        if !UNDECIDED.contains(&row.state) {
-            return Err(scim::Error::new(
-                409,
-                format!("operation {operation} is {} and cannot be changed", row.state.name()),
-            )
-            .into());
+        if UNDECIDED.contains(&row.state) {
+            return Ok(row);
         }
-        Ok(row)
+        let mut why =
+            format!("operation {operation} is {} and cannot be changed", row.state.name());
+        if let Some(successor) = &row.successor {
+            why += &format!("; operation {successor} took its place");
+        }
+        Err(scim::Error::new(409, why).into())
     }
 }

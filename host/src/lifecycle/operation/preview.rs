@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Operations;
 use super::change::Change;
-use super::fate::Obstacle;
-use super::run::why;
+use super::disposition::FailureCause;
+use super::stop::why;
 use crate::connector::Question;
 use crate::decision::Step;
 use crate::lifecycle::config::snapshot::Tenant;
@@ -28,22 +28,23 @@ impl Operations {
         change: Change,
         account: AccountRow,
     ) -> anyhow::Result<PreviewedDecision> {
-        let work = self.work(tenant, change, Some(account)).await?;
-        let Some(connector) = &work.connector else {
+        let change = Change { account: Some(account), ..change };
+        let operation = self.new_operation(tenant, change).await?;
+        let Some(connector) = &operation.connector else {
             let decision = "no connector decides".to_owned();
             return Ok(PreviewedDecision { decision, refused: true });
         };
-        let budget = work.tenant.app.limits.decision;
+        let budget = operation.tenant.app.limits.decision;
         let question = Question {
-            context: Arc::clone(&work.context),
-            event: Arc::clone(&work.event),
+            context: Arc::clone(&operation.context),
+            event: Arc::clone(&operation.event),
             exchanges: Arc::default(),
         };
         let runtime = self.config.connectors().runtime();
         let (decision, refused) = match runtime.decide(connector, question, budget).await.answer {
             Ok(Ok(Step::Done(outcome))) => (outcome.note, false),
             Ok(Ok(Step::Call(call))) => (format!("{} {}", call.method, call.path), false),
-            Ok(Err(refusal)) => (why(&Obstacle::Refused(refusal)), true),
+            Ok(Err(refusal)) => (why(&FailureCause::Refused(refusal)), true),
             Err(failure) => (format!("failed: {failure}"), true),
         };
         Ok(PreviewedDecision { decision, refused })

@@ -1,9 +1,10 @@
-//! Retries: open operations are attempted again when they are due.
+//! Retries: open operations are attempted again when they are due, and resources that differ from
+//! their app are compared.
 //!
 //! Each tenant's operations are retried by a task of their own, so that no tenant waits for the app
-//! of another. A tenant may have a limited number of open operations: beyond, its identity provider
-//! must retry later, since a journal that grows while an app cannot be reached helps no one.
-//! Operations that were accepted are not affected.
+//! of another; events that take away come first. A tenant may have a limited number of open
+//! operations: beyond, its identity provider must retry later, since a journal that grows while an
+//! app cannot be reached helps no one. Operations that take away always find room.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,18 +12,21 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Operations;
-use super::fate::{self, Fate};
-use super::run::Ended;
+use super::disposition;
+use super::execute::later_by;
+use super::goal::Older;
+use super::journaled::{Operation, takes_away};
+use super::queue::Comparable;
 use super::turns::AT_ONCE;
-use super::work::Work;
 use crate::clock::rfc3339;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::scim;
-use crate::store::{Commit, CommitError, OperationState};
+use crate::store::{Commit, CommitError, JobState, OperationState};
 
 /// The time between two searches for due operations.
 const ROUND: Duration = Duration::from_secs(1);
@@ -37,19 +41,23 @@ const ABANDONED: Duration = Duration::from_secs(300);
 const AFTER_INTERNAL_ERROR: Duration = Duration::from_secs(60);
 
 impl Operations {
-    /// Attempts due operations until the host stops, with one task for each tenant.
+    /// Attempts due operations and compares what differs until the host stops, with one task for each
+    /// tenant.
     pub(in crate::lifecycle) fn keep_trying(self: &Arc<Self>) {
         let operations = Arc::clone(self);
         self.tasks.spawn(async move {
             let mut busy: HashMap<String, JoinHandle<()>> = HashMap::new();
             while !operations.tasks.are_stopping() {
                 busy.retain(|_, task| !task.is_finished());
-                for tenant in operations.open.tenants() {
+                let mut tenants = operations.unfinished.tenants();
+                tenants.extend(operations.queue.tenants(&rfc3339(operations.clock.now())));
+                for tenant in tenants {
                     busy.entry(tenant.clone())
                         .or_insert_with(|| operations.try_in_background(tenant));
                 }
                 tokio::select! {
                     () = tokio::time::sleep(ROUND) => {}
+                    () = operations.queue.added() => {}
                     () = operations.tasks.stopped() => {}
                 }
             }
@@ -66,35 +74,97 @@ impl Operations {
         })
     }
 
-    /// Attempts the due operations of one tenant: resources in parallel, each resource in order.
+    /// Attempts the due operations of one tenant, and compares its resources that may differ.
     async fn try_due(self: &Arc<Self>, tenant: &str) -> anyhow::Result<()> {
         let now = self.clock.now();
+        let horizon = rfc3339(later_by(now, self.config.options().back_off.longest));
         let abandoned = rfc3339(now - ABANDONED);
-        let due = self.store.due(tenant, &rfc3339(now), &abandoned, BATCH).await?;
+        let due = self.store.due(tenant, &rfc3339(now), &horizon, &abandoned, BATCH).await?;
         let attempt = async |operation: String| self.attempt_in_turn(tenant, &operation).await;
-        stream::iter(due).for_each_concurrent(AT_ONCE, attempt).await;
+        // What takes away comes first: the rest is tried when that has been.
+        let (first, rest): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|operation| self.unfinished.takes_away(operation));
+        for operations in [first, rest] {
+            stream::iter(operations).for_each_concurrent(AT_ONCE, &attempt).await;
+        }
+        let compared = self.queue.take(tenant, &rfc3339(self.clock.now()));
+        let compare = async |(each, _running)| self.compare_in_turn(each).await;
+        stream::iter(compared).for_each_concurrent(AT_ONCE, compare).await;
         Ok(())
     }
 
-    /// One attempt at an open operation, after the older ones on its lane.
+    /// One attempt at an open operation. With `forced`, an operator decided about it: a hold does not
+    /// keep it back.
     pub(in crate::lifecycle) async fn attempt(
         self: &Arc<Self>,
         operation: &str,
         forced: bool,
     ) -> anyhow::Result<()> {
-        let Some(work) = self.restore(operation).await? else { return Ok(()) };
-        let key = work.lane();
-        let _lane = self.lanes.enter(key.clone()).await;
-        for open in self.open.on(&key) {
-            let deadline = Instant::now() + ATTEMPT;
-            let forced = forced && open.operation == operation;
-            // No request waits for this result; its sender is owed the answer.
-            let driven = self.drive_open(&key, &open.operation, deadline, false, forced).await?;
-            if let Some((_, Ended::Stopped(_, Fate::Open(_)))) = driven {
-                break; // The later operations wait behind it.
-            }
+        let Some(older) = self.older_operation(operation).await? else { return Ok(()) };
+        let _lock = self.locks.acquire(older.lock_key()).await;
+        // Read again: the previous holder of the lock may have finished it.
+        let Some(older) = self.older_operation(operation).await? else { return Ok(()) };
+        if older.row.state != OperationState::Open {
+            return Ok(());
         }
+        let expired = !forced && self.has_expired(&older);
+        let Some(mut operation) = self.restore(older).await? else { return Ok(()) };
+        if expired {
+            let note = "dropped: the identity provider did not ask for it again";
+            return self.abandon(&mut operation, note).await;
+        }
+        if !forced
+            && (self.hold_with_job(&mut operation).await?
+                || self.forbid(&mut operation).await?.is_some())
+        {
+            return Ok(());
+        }
+        operation.forced = forced;
+        // No request waits for this result; its sender is owed the answer.
+        operation.progress.owed = !operation.progress.applied;
+        self.drive(&mut operation, Instant::now() + ATTEMPT, false).await?;
         Ok(())
+    }
+
+    /// Whether an identity provider has not asked for longer than the patience for something that was
+    /// not acknowledged. What takes away is never given up.
+    fn has_expired(&self, older: &Older) -> bool {
+        if !older.has_own_goal() || takes_away(older.event.kind) || older.row.batch.is_some() {
+            return false;
+        }
+        let asked = older.progress.asked.as_deref().unwrap_or(&older.row.created);
+        let Ok(asked) = asked.parse::<Timestamp>() else { return false };
+        later_by(asked, self.config.options().grant_patience) < self.clock.now()
+    }
+
+    /// Holds an operation whose job was cancelled.
+    async fn hold_with_job(self: &Arc<Self>, operation: &mut Operation) -> anyhow::Result<bool> {
+        let Some(job) = &operation.batch else { return Ok(false) };
+        let job = self.store.job(job).await?;
+        let cancelled = job.is_some_and(|job| job.state == JobState::Cancelled);
+        if cancelled {
+            let note = "held: its job was cancelled";
+            self.withhold(operation, OperationState::Held, note).await?;
+        }
+        Ok(cancelled)
+    }
+
+    /// A comparison whose internal error is logged, and which is then postponed.
+    async fn compare_in_turn(self: &Arc<Self>, each: Comparable) {
+        let turn = tokio::select! {
+            biased;
+            () = self.tasks.stopped() => return,
+            turn = self.turns.take(&each.tenant) => turn,
+        };
+        let Comparable { tenant, kind, resource } = &each;
+        let deadline = Instant::now() + ATTEMPT;
+        if let Err(error) = self.agree(tenant, *kind, resource, deadline, false).await {
+            let error = format!("{error:#}");
+            tracing::error!(tenant, resource, error, "operation: internal error in a comparison");
+            let at = rfc3339(self.clock.now() + AFTER_INTERNAL_ERROR);
+            self.queue.add_late(tenant, *kind, resource, &at);
+        }
+        drop(turn);
     }
 
     /// An attempt for which no request waits. If it gets no turn before the host stops, the next
@@ -112,9 +182,9 @@ impl Operations {
     /// An attempt whose internal error is logged, and which is then postponed.
     async fn attempt_or_wait(self: &Arc<Self>, operation: &str) {
         let Err(error) = self.attempt(operation, false).await else { return };
-        let error = format!("{error:#}");
-        tracing::error!(operation, error, "operation: internal error in an attempt");
-        if let Err(error) = self.postpone(operation).await {
+        let why = format!("{error:#}");
+        tracing::error!(operation, error = why, "operation: internal error in an attempt");
+        if let Err(error) = self.postpone(operation, &why).await {
             let error = format!("{error:#}");
             tracing::error!(operation, error, "operation: could not be postponed");
             // It stays due while nothing can be written; the app must not be called all the time.
@@ -125,32 +195,37 @@ impl Operations {
         }
     }
 
-    async fn postpone(&self, operation: &str) -> anyhow::Result<()> {
-        let Some((row, _)) = self.store.operation(operation).await? else { return Ok(()) };
-        let _lane = self.lane_of(&row).await;
+    /// Tries an operation again later, and notes the reason for operators.
+    async fn postpone(&self, operation: &str, why: &str) -> anyhow::Result<()> {
+        let Some(older) = self.older_operation(operation).await? else { return Ok(()) };
+        let _lock = self.locks.acquire(older.lock_key()).await;
         // Read again: the previous holder of the lock may have finished it.
-        let Some((mut row, _)) = self.store.operation(operation).await? else { return Ok(()) };
+        let Some(Older { mut row, .. }) = self.older_operation(operation).await? else {
+            return Ok(());
+        };
         if row.state != OperationState::Open {
             return Ok(());
         }
         row.attempts += 1;
+        row.note = Some(format!("not tried: {why}"));
         row.due = Some(rfc3339(self.clock.now() + AFTER_INTERNAL_ERROR));
         let commit = Commit { operation: Some(row), ..Commit::default() };
         self.store.commit(commit).await.map_err(CommitError::into_internal)
     }
 
     /// Continues an operation whose sender has been answered.
-    pub(in crate::lifecycle) fn continue_in_background(self: &Arc<Self>, work: Work) {
+    pub(in crate::lifecycle) fn continue_in_background(self: &Arc<Self>, operation: Operation) {
         let operations = Arc::clone(self);
-        self.tasks
-            .spawn(async move { operations.attempt_in_turn(&work.tenant.id, work.id()).await });
+        self.tasks.spawn(async move {
+            operations.attempt_in_turn(&operation.tenant.id, operation.id()).await;
+        });
     }
 
     /// Checks whether a tenant may have one more open operation; else "retry later".
     pub fn has_room(&self, tenant: &Tenant) -> Result<(), scim::Error> {
-        match self.open.of(&tenant.id) < self.config.options().open_operations {
+        match self.unfinished.of(&tenant.id) < self.config.options().open_operations {
             true => Ok(()),
-            false => Err(fate::too_many_open(tenant.dialect())),
+            false => Err(disposition::too_many_open(tenant.dialect())),
         }
     }
 }

@@ -132,6 +132,20 @@ async fn a_fault_replaces_the_response_to_matching_calls() {
 }
 
 #[tokio::test]
+async fn a_fault_can_be_for_a_body_and_begin_with_a_later_call() {
+    let app = SampleApp::new(TOKEN);
+    app.fail(Fault { containing: Some("bob@".to_owned()), ..Fault::status("POST", 402, 1) });
+    app.fail(Fault::pass("POST /users", 1));
+    app.fail(Fault::status("POST /users", 422, 1));
+    let person = |name: &str| json!({"email": format!("{name}@acme.example")});
+    let mut answers = Vec::new();
+    for name in ["ann", "eve", "bob", "eve"] {
+        answers.push(status(&app, "POST", "/users", person(name)).await);
+    }
+    assert_eq!(answers, [201, 422, 402, 201]);
+}
+
+#[tokio::test]
 async fn faults_are_checked_and_cleared() {
     let app = SampleApp::new(TOKEN);
     for fault in [

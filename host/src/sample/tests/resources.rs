@@ -192,6 +192,23 @@ async fn a_team_holds_members_and_accounts_of_its_organization() {
 }
 
 #[tokio::test]
+async fn a_forgetful_app_takes_leavers_out_of_its_teams_for_good() {
+    let app = SampleApp::new(TOKEN);
+    app.forget_teams_of_leavers();
+    let ann = created(&app, "/users", json!({"email": ANN})).await;
+    let team = created(&app, "/organizations/acme/teams", json!({"name": "Sales"})).await;
+    let joined = format!("/organizations/acme/members/{ann}");
+    let ann_in = format!("/organizations/acme/teams/{team}/members/{ann}");
+    for path in [&joined, &ann_in] {
+        assert_eq!(status(&app, "PUT", path, Value::Null).await, 204);
+    }
+    for method in ["DELETE", "PUT"] {
+        assert_eq!(status(&app, method, &joined, Value::Null).await, 204);
+    }
+    assert!(app.teams("acme")[0].members.is_empty());
+}
+
+#[tokio::test]
 async fn a_team_is_renamed_to_a_unique_name() {
     let app = SampleApp::new(TOKEN);
     let teams = "/organizations/acme/teams";

@@ -162,12 +162,35 @@ CREATE TABLE account (
     connected INTEGER NOT NULL, -- whether muster manages it
     protected INTEGER NOT NULL, -- whether it is never deprovisioned
     former INTEGER NOT NULL, -- whether the resource is gone
+    -- Whether a call was made that may have had an effect, and no outcome was committed since.
+    doubt INTEGER NOT NULL,
+    late_until TEXT, -- until when a call may still arrive that no attempt waits for
+    -- Only grows: with the intent of an event that takes away, and with each doubt.
+    stay INTEGER NOT NULL,
+    told TEXT, -- JSON: the document that the app was last told; NULL: the directory's
     PRIMARY KEY (tenant, resource)
 ) WITHOUT ROWID;
 CREATE INDEX account_former_external_id ON account (tenant, kind, external_id)
     WHERE former = 1 AND external_id IS NOT NULL;
 CREATE INDEX account_former_user_name ON account (tenant, kind, user_name_key) WHERE former = 1;
-CREATE INDEX account_in_app ON account (account_id, tenant) WHERE account_id IS NOT NULL;
+-- An account of the app belongs to one resource of a tenant.
+CREATE UNIQUE INDEX account_in_app ON account (account_id, tenant, kind)
+    WHERE account_id IS NOT NULL;
+CREATE INDEX account_in_doubt ON account (tenant, resource) WHERE doubt = 1;
+
+-- A membership that the app has unlike the directory, or of which it is not known whether it has it.
+-- Without a row, the app has a membership exactly if the directory has it. It outlives the resource
+-- of a member whose memberships the app kept.
+CREATE TABLE unsettled_member (
+    tenant TEXT NOT NULL,
+    group_id TEXT NOT NULL,
+    member_id TEXT NOT NULL,
+    carried INTEGER NOT NULL, -- whether the app has the membership, as far as known
+    doubt INTEGER NOT NULL, -- whether it is not known if the app has it
+    late_until TEXT, -- until when a call may still arrive that no attempt waits for
+    PRIMARY KEY (tenant, group_id, member_id)
+) WITHOUT ROWID;
+CREATE INDEX unsettled_of ON unsettled_member (tenant, member_id, group_id);
 
 CREATE TRIGGER resource_comes AFTER INSERT ON resource BEGIN
     INSERT INTO tally (tenant, kind, total) VALUES (new.tenant, new.kind, 1)
@@ -203,7 +226,7 @@ CREATE TABLE operation (
     resource TEXT NOT NULL, -- SCIM id
     resource_kind TEXT NOT NULL, -- User or Group
     kind TEXT NOT NULL, -- of event, as in wit/types.wit
-    state TEXT NOT NULL, -- open, held, done, refused, failed or dropped
+    state TEXT NOT NULL, -- open, held, done, refused, failed, superseded or dropped
     subject TEXT NOT NULL, -- userName or displayName in lower case
     fingerprint TEXT NOT NULL, -- what makes two requests the same
     context TEXT NOT NULL, -- JSON, as the connector was given it
@@ -213,31 +236,55 @@ CREATE TABLE operation (
     connector TEXT, -- digest of the one that decides
     log TEXT, -- JSON: what the connector logged
     used TEXT, -- JSON: what its decisions took, where a connector was asked
-    attempts INTEGER NOT NULL,
+    attempt INTEGER NOT NULL, -- counts from 1 its attempts with facts of their own
+    attempts INTEGER NOT NULL, -- how often it was tried
     due TEXT, -- when it is tried again
     sealed BLOB, -- the password, encrypted, until it is delivered
     progress TEXT NOT NULL, -- JSON: what a restart must know beside the event
     batch TEXT, -- what it was done together with
     created TEXT NOT NULL,
-    finished TEXT
+    finished TEXT,
+    successor TEXT -- the operation that superseded it
 );
 CREATE INDEX operation_of_tenant ON operation (tenant, id);
 CREATE INDEX operation_of_resource ON operation (tenant, resource, id);
 CREATE INDEX operation_undone ON operation (state, id) WHERE state <> 'done';
--- Due operations are found by date, tenant by tenant, and only the oldest one of a resource.
-CREATE INDEX operation_due ON operation (tenant, due, id) WHERE state = 'open';
-CREATE INDEX operation_open_of_resource ON operation (tenant, resource, id) WHERE state = 'open';
+-- Due operations are found by date, tenant by tenant, and those that take away before all others.
+CREATE INDEX operation_due ON operation (
+    tenant,
+    CASE kind WHEN 'deactivate' THEN 0 WHEN 'delete' THEN 0 WHEN 'group-delete' THEN 0 ELSE 1 END,
+    due,
+    id
+) WHERE state = 'open';
+-- At most one unfinished operation of a resource. SQLite sees that `state = 'open'` alone is enough
+-- because this is an OR.
+CREATE UNIQUE INDEX operation_unfinished ON operation (tenant, resource)
+    WHERE state = 'open' OR state = 'failed';
+CREATE INDEX operation_held ON operation (tenant, resource, id) WHERE state = 'held';
 -- Those of groups are few among those of people, and are looked through when a group is pushed.
 CREATE INDEX operation_of_group_create ON operation (tenant, id) WHERE kind = 'group-create';
 
--- One request to the app and its response, in the order of an operation.
+-- An attempt that ended without being the last of its operation, and what it went by.
+CREATE TABLE attempt (
+    operation TEXT NOT NULL REFERENCES operation (id) ON DELETE CASCADE,
+    attempt INTEGER NOT NULL, -- counts from 1
+    context TEXT NOT NULL, -- JSON, as the connector was given it
+    event TEXT NOT NULL, -- JSON, as the connector was given it
+    connector TEXT, -- digest of the one that decided
+    note TEXT, -- why it ended, for people
+    ended TEXT NOT NULL,
+    PRIMARY KEY (operation, attempt)
+) WITHOUT ROWID;
+
+-- One request to the app and its response, in the order of an attempt.
 CREATE TABLE exchange (
     operation TEXT NOT NULL REFERENCES operation (id) ON DELETE CASCADE,
+    attempt INTEGER NOT NULL, -- of the operation, counts from 1
     n INTEGER NOT NULL, -- counts from 0
     request TEXT NOT NULL, -- JSON
     response TEXT, -- JSON; none while it is awaited
     at TEXT NOT NULL,
-    PRIMARY KEY (operation, n)
+    PRIMARY KEY (operation, attempt, n)
 );
 
 -- How many rows share the first columns of an index, in a large directory. Without it SQLite
@@ -260,13 +307,17 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('member', 'member', '1000000 200000 1000 1'),
     ('member', 'member_of', '1000000 200000 10 1'),
     ('account', 'account', '1000000 200000 1'),
-    ('account', 'account_in_app', '1000000 2 1'),
+    ('account', 'account_in_app', '1000000 2 1 1'),
+    ('account', 'account_in_doubt', '100 20 1'),
+    ('unsettled_member', 'unsettled_member', '1000 200 50 1'),
+    ('unsettled_member', 'unsettled_of', '1000 200 2 1'),
     ('account', 'account_former_external_id', '100000 20000 10000 1'),
     ('account', 'account_former_user_name', '100000 20000 10000 1'),
     ('operation', 'operation_of_tenant', '10000000 2000000 1'),
     ('operation', 'operation_of_resource', '10000000 2000000 10 1'),
     ('operation', 'operation_of_group_create', '10000 2000 1'),
     ('operation', 'operation_undone', '10000 2000 1'),
-    ('operation', 'operation_due', '1000 200 10 1'),
-    ('operation', 'operation_open_of_resource', '1000 200 2 1');
+    ('operation', 'operation_due', '1000 200 100 10 1'),
+    ('operation', 'operation_unfinished', '1000 200 1'),
+    ('operation', 'operation_held', '1000 200 1 1');
 ANALYZE sqlite_schema;

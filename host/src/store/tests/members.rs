@@ -144,8 +144,13 @@ async fn people_are_users_and_groups_with_their_accounts() {
         id: id.to_owned(),
         name: name.to_owned(),
         kind: Some(kind),
+        has_account_row: id == "u00001",
         account,
+        active: true,
+        in_doubt: false,
+        stay: 0,
         member: false,
+        unsettled: None,
     };
     let known = account("acme", "u00001", Some("a1")).account;
     let mut expected = [
@@ -164,4 +169,20 @@ async fn people_are_users_and_groups_with_their_accounts() {
     assert_eq!(people(None).await, expected);
     expected[2].member = true;
     assert_eq!(people(Some("g1")).await, expected);
+    let mut account = account("acme", "u00001", Some("a1"));
+    (account.doubt, account.stay) = (true, 3);
+    let doubted =
+        DoubtedMember { group: "g1".to_owned(), member: "u00001".to_owned(), late_until: None };
+    let mut left = user("acme", "u00000", "user0@example.com");
+    left.active = false;
+    let resource = Some(next(left));
+    let (account, doubted) = (Some(account), vec![doubted]);
+    let commit = Commit { resource, account, doubted, ..Commit::default() };
+    bench.store.commit(commit).await.unwrap();
+    expected[1].active = false;
+    (expected[2].in_doubt, expected[2].stay) = (true, 3);
+    expected[2].unsettled = Some((true, true));
+    assert_eq!(people(Some("g1")).await, expected);
+    (expected[2].member, expected[2].unsettled) = (false, None);
+    assert_eq!(people(None).await, expected);
 }

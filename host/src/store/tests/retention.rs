@@ -9,6 +9,7 @@ async fn note(bench: &Bench, id: &str, tenant: &str, state: OperationState, fini
     let operation = OperationRow { finished, state, ..operation(id, tenant, id) };
     let exchange = ExchangeRow {
         operation: id.to_owned(),
+        attempt: 1,
         n: 0,
         request: "{}".to_owned(),
         response: Some("{}".to_owned()),
@@ -21,7 +22,7 @@ async fn note(bench: &Bench, id: &str, tenant: &str, state: OperationState, fini
 
 #[tokio::test]
 async fn exchanges_of_operations_long_finished_are_deleted_and_no_others() {
-    use OperationState::{Done, Dropped, Failed, Open, Refused};
+    use OperationState::{Done, Dropped, Failed, Open, Refused, Superseded};
     let bench = Bench::new().await;
     note(&bench, "01-done", "acme", Done, "03-01").await;
     note(&bench, "02-late", "acme", Done, "06-01").await;
@@ -29,6 +30,7 @@ async fn exchanges_of_operations_long_finished_are_deleted_and_no_others() {
     note(&bench, "04-failed", "acme", Failed, "").await;
     note(&bench, "05-refused", "acme", Refused, "03-01").await;
     note(&bench, "06-dropped", "acme", Dropped, "03-01").await;
+    note(&bench, "07-older", "acme", Superseded, "03-01").await;
     note(&bench, "07-other", "globex", Done, "03-01").await;
     note(&bench, "09-new", "acme", Done, "03-01").await;
     let mut what = Forgettable {
@@ -43,7 +45,9 @@ async fn exchanges_of_operations_long_finished_are_deleted_and_no_others() {
         what.after = last;
     }
     let last = |gone, last: &str| (gone, last.to_owned());
-    assert_eq!(forgotten, [last(1, "02-late"), last(0, "04-failed"), last(2, "06-dropped")]);
+    let expected =
+        [last(1, "02-late"), last(0, "04-failed"), last(2, "06-dropped"), last(1, "07-older")];
+    assert_eq!(forgotten, expected);
     for (id, kept) in [
         ("01-done", 0),
         ("02-late", 1),
@@ -51,6 +55,7 @@ async fn exchanges_of_operations_long_finished_are_deleted_and_no_others() {
         ("04-failed", 1),
         ("05-refused", 0),
         ("06-dropped", 0),
+        ("07-older", 0),
         ("07-other", 1),
         ("09-new", 1),
     ] {

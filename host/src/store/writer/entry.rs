@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use futures_util::TryStreamExt;
+use serde_json::json;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Type};
 
@@ -12,16 +13,17 @@ use crate::store::key::key;
 use crate::store::member::MemberRow;
 use crate::store::operation::{ExchangeRow, OperationRow};
 use crate::store::resource::ResourceRow;
+use crate::store::unsettled::PersonGroups;
 
 /// No more commits go into one statement.
 pub(super) const MOST: usize = 256;
 
 const VIEW: &str = include_str!("entry.sql");
 
-const OPERATION: usize = 23;
+const OPERATION: usize = 25;
 const RESOURCE: usize = 15;
-const ACCOUNT: usize = 11;
-const COLUMNS: usize = OPERATION + 1 + 1 + 1 + RESOURCE + 2 + ACCOUNT;
+const ACCOUNT: usize = 15;
+const COLUMNS: usize = OPERATION + 1 + 1 + RESOURCE + 2 + ACCOUNT + 1;
 
 /// Statements come with so many rows only, since each has to be prepared.
 const HEIGHTS: [usize; 13] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, MOST];
@@ -66,12 +68,11 @@ impl Entries {
             None => self.nothing(OPERATION),
         }
         self.list(&commit.exchanges, |it: &ExchangeRow| {
-            (&it.operation, it.n, &it.request, &it.response, &it.at)
+            (&it.operation, it.attempt, it.n, &it.request, &it.response, &it.at)
         });
-        self.maybe(commit.overtaking);
         self.maybe(commit.tenant());
         match &commit.resource {
-            Some(change) => self.change(change),
+            Some(change) => self.change(change, commit.person_groups),
             None => self.nothing(RESOURCE),
         }
         self.list(&commit.left, |it| it);
@@ -82,6 +83,7 @@ impl Entries {
             Some(account) => self.account(account),
             None => self.nothing(ACCOUNT),
         }
+        self.value(ordered(commit));
     }
 
     fn operation(&mut self, it: &OperationRow) {
@@ -101,6 +103,7 @@ impl Entries {
         self.maybe(it.connector.as_deref());
         self.maybe(it.log.as_deref());
         self.maybe(it.used.as_deref());
+        self.value(i64::from(it.attempt));
         self.value(i64::from(it.attempts));
         self.maybe(it.due.as_deref());
         self.value(it.sealed.as_deref());
@@ -108,16 +111,18 @@ impl Entries {
         self.maybe(it.batch.as_deref());
         self.text(&it.created);
         self.maybe(it.finished.as_deref());
+        self.maybe(it.successor.as_deref());
     }
 
-    fn change(&mut self, change: &ResourceChange) {
+    fn change(&mut self, change: &ResourceChange, groups: Option<PersonGroups>) {
         match change {
             ResourceChange::Insert(row) => self.resource("insert", row, None),
             ResourceChange::Update { row, expected } => {
                 self.resource("update", row, Some(*expected));
             }
             ResourceChange::Delete { kind, id, expected, .. } => {
-                self.text("delete");
+                let kept = groups == Some(PersonGroups::Kept);
+                self.text(if kept { "delete-kept" } else { "delete" });
                 self.text(kind);
                 self.text(id);
                 self.value(*expected);
@@ -158,6 +163,10 @@ impl Entries {
         self.maybe(account.map(|it| it.data.as_str()));
         self.value(it.connected);
         self.value(it.protected);
+        self.value(it.doubt);
+        self.maybe(it.late_until.as_deref());
+        self.value(it.stay);
+        self.maybe(it.told.as_deref());
     }
 
     /// A JSON array; none where it would be empty.
@@ -186,4 +195,36 @@ impl Entries {
     fn value<'v>(&mut self, value: impl Encode<'v, Sqlite> + Type<Sqlite>) {
         self.0.add(value).expect("texts, bytes and numbers can always be bound");
     }
+}
+
+/// The parts of a commit that are carried out in a particular order, a JSON object; none if the commit
+/// has none of them.
+fn ordered(it: &Commit) -> Option<String> {
+    if it.supersedes.is_empty()
+        && it.ended_attempt.is_none()
+        && it.moved_from.is_none()
+        && it.person_groups.is_none()
+        && it.unsettled.is_empty()
+        && it.doubted.is_empty()
+        && it.settled.is_empty()
+    {
+        return None;
+    }
+    let attempt = it.ended_attempt.as_ref().map(|it| {
+        json!([it.operation, it.attempt, it.context, it.event, it.connector, it.note, it.ended])
+    });
+    let unsettled = it.unsettled.iter().map(|it| json!([it.group, it.member, it.carried]));
+    let doubted = it.doubted.iter().map(|it| json!([it.group, it.member, it.late_until]));
+    let settled = it.settled.iter().map(|it| json!([it.group, it.member, it.carried, it.stay]));
+    let parts = json!({
+        "now": it.now(),
+        "supersedes": it.supersedes,
+        "attempt": attempt,
+        "moved_from": it.moved_from,
+        "groups": it.person_groups.map(PersonGroups::name),
+        "unsettled": unsettled.collect::<Vec<_>>(),
+        "doubted": doubted.collect::<Vec<_>>(),
+        "settled": settled.collect::<Vec<_>>(),
+    });
+    Some(parts.to_string())
 }

@@ -4,7 +4,8 @@
 --
 -- Columns of parts that an entry does not have are NULL, and its triggers do not run. Those of one
 -- entry run in no particular order: foreign keys are looked at when the statement ends, and
--- resources see to their accounts. None may need a table of its own to work in, which would cost
+-- resources see to their accounts. An entry with parts that need an order has the column ordered,
+-- and then only the last trigger runs for it, which inserts the rest as an entry in between. None may need a table of its own to work in, which would cost
 -- as much as the rest of it: so no INSERT … SELECT where the table has triggers, and no IN but
 -- where it is rare.
 CREATE TEMP VIEW entry AS SELECT
@@ -25,6 +26,7 @@ CREATE TEMP VIEW entry AS SELECT
     NULL AS connector,
     NULL AS log,
     NULL AS used,
+    NULL AS attempt,
     NULL AS attempts,
     NULL AS due,
     NULL AS sealed,
@@ -32,11 +34,11 @@ CREATE TEMP VIEW entry AS SELECT
     NULL AS batch,
     NULL AS operation_created,
     NULL AS finished,
-    NULL AS exchanges, -- JSON array of arrays: operation, n, request, response, at
-    NULL AS overtaking, -- what the journal says of operations that were held, where they end now
+    NULL AS successor,
+    NULL AS exchanges, -- JSON array of arrays: operation, attempt, n, request, response, at
     -- The resource, or the tenant alone.
     NULL AS tenant,
-    NULL AS change, -- insert, update or delete
+    NULL AS change, -- insert, update, delete, or delete-kept: with what is known of its groups kept
     NULL AS kind,
     NULL AS id,
     NULL AS expected, -- version, but for an insert
@@ -65,48 +67,51 @@ CREATE TEMP VIEW entry AS SELECT
     NULL AS membership,
     NULL AS data,
     NULL AS connected,
-    NULL AS protected;
+    NULL AS protected,
+    NULL AS doubt,
+    NULL AS late_until,
+    NULL AS stay,
+    NULL AS told,
+    -- JSON object of the parts that need an order: now, supersedes (array of resources), attempt
+    -- (array of its columns), moved_from, groups (lost, kept or
+    -- group-lost), and arrays of arrays that begin with
+    -- group and member: unsettled (carried), doubted (late_until), settled (carried, stay).
+    NULL AS ordered;
 
 CREATE TEMP TRIGGER entry_operation INSTEAD OF INSERT ON entry
-WHEN NEW.operation IS NOT NULL BEGIN
+WHEN NEW.operation IS NOT NULL AND NEW.ordered IS NULL BEGIN
     -- What an operation is about never changes.
     INSERT INTO operation (
         id, tenant, app, resource, resource_kind, kind, state, subject, fingerprint, context,
-        event, answer, note, connector, log, used, attempts, due, sealed, progress, batch,
-        created, finished
+        event, answer, note, connector, log, used, attempt, attempts, due, sealed, progress,
+        batch, created, finished, successor
     ) VALUES (
         NEW.operation, NEW.operation_tenant, NEW.app, NEW.operation_resource, NEW.resource_kind,
         NEW.operation_kind, NEW.state, NEW.subject, NEW.fingerprint, NEW.context, NEW.event,
-        NEW.answer, NEW.note, NEW.connector, NEW.log, NEW.used, NEW.attempts, NEW.due,
-        NEW.sealed, NEW.progress, NEW.batch, NEW.operation_created, NEW.finished
+        NEW.answer, NEW.note, NEW.connector, NEW.log, NEW.used, NEW.attempt, NEW.attempts,
+        NEW.due, NEW.sealed, NEW.progress, NEW.batch, NEW.operation_created, NEW.finished,
+        NEW.successor
     ) ON CONFLICT (id) DO UPDATE SET
         state = excluded.state, context = excluded.context, event = excluded.event,
         answer = excluded.answer, note = excluded.note, connector = excluded.connector,
-        log = excluded.log, used = excluded.used, attempts = excluded.attempts,
-        due = excluded.due, sealed = excluded.sealed, progress = excluded.progress, batch = excluded.batch,
-        finished = excluded.finished;
+        log = excluded.log, used = excluded.used, attempt = excluded.attempt,
+        attempts = excluded.attempts, due = excluded.due, sealed = excluded.sealed,
+        progress = excluded.progress, batch = excluded.batch, finished = excluded.finished,
+        successor = excluded.successor;
 END;
 
 CREATE TEMP TRIGGER entry_exchanges INSTEAD OF INSERT ON entry
-WHEN NEW.exchanges IS NOT NULL BEGIN
-    INSERT INTO exchange (operation, n, request, response, at)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
+WHEN NEW.exchanges IS NOT NULL AND NEW.ordered IS NULL BEGIN
+    INSERT INTO exchange (operation, attempt, n, request, response, at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
     FROM json_each(NEW.exchanges)
     WHERE true -- or ON CONFLICT would be read as that of a join
-    ON CONFLICT (operation, n) DO UPDATE SET
+    ON CONFLICT (operation, attempt, n) DO UPDATE SET
         request = excluded.request, response = excluded.response, at = excluded.at;
 END;
 
-CREATE TEMP TRIGGER entry_overtaking INSTEAD OF INSERT ON entry
-WHEN NEW.overtaking IS NOT NULL BEGIN
-    UPDATE operation SET
-        state = 'dropped', note = NEW.overtaking,
-        finished = coalesce(NEW.finished, NEW.operation_created)
-    WHERE tenant = NEW.operation_tenant AND resource = NEW.operation_resource AND state = 'held';
-END;
-
 CREATE TEMP TRIGGER entry_insert INSTEAD OF INSERT ON entry
-WHEN NEW.change = 'insert' BEGIN
+WHEN NEW.change = 'insert' AND NEW.ordered IS NULL BEGIN
     INSERT INTO resource (
         tenant, kind, id, user_name, user_name_key, external_id, display_name, display_name_key,
         addresses, active, version, created, last_modified, document
@@ -118,7 +123,7 @@ WHEN NEW.change = 'insert' BEGIN
 END;
 
 CREATE TEMP TRIGGER entry_update INSTEAD OF INSERT ON entry
-WHEN NEW.change = 'update' BEGIN
+WHEN NEW.change = 'update' AND NEW.ordered IS NULL BEGIN
     UPDATE resource SET
         active = NEW.active, version = NEW.version, last_modified = NEW.last_modified,
         document = NEW.document
@@ -136,7 +141,7 @@ WHEN NEW.change = 'update' BEGIN
 END;
 
 CREATE TEMP TRIGGER entry_delete INSTEAD OF INSERT ON entry
-WHEN NEW.change = 'delete' BEGIN
+WHEN (NEW.change = 'delete' OR NEW.change = 'delete-kept') AND NEW.ordered IS NULL BEGIN
     -- Those who have it as a member are others afterwards, and are not written by who is in their
     -- lanes: so it is counted apart from their versions.
     UPDATE resource SET
@@ -150,10 +155,13 @@ WHEN NEW.change = 'delete' BEGIN
     DELETE FROM resource
     WHERE tenant = NEW.tenant AND id = NEW.id AND kind = NEW.kind AND version = NEW.expected;
     SELECT RAISE(ABORT, 'stale') WHERE changes() = 0;
+    DELETE FROM unsettled_member WHERE tenant = NEW.tenant AND group_id = NEW.id;
+    DELETE FROM unsettled_member
+    WHERE NEW.change = 'delete' AND tenant = NEW.tenant AND member_id = NEW.id;
 END;
 
 CREATE TEMP TRIGGER entry_leaving INSTEAD OF INSERT ON entry
-WHEN NEW.leaving IS NOT NULL BEGIN
+WHEN NEW.leaving IS NOT NULL AND NEW.ordered IS NULL BEGIN
     SELECT RAISE(ABORT, 'who leaves is in no tenant') WHERE NEW.tenant IS NULL;
     DELETE FROM member WHERE (tenant, group_id, member_id) IN (
         SELECT NEW.tenant, value ->> 0, value ->> 1 FROM json_each(NEW.leaving)
@@ -161,7 +169,7 @@ WHEN NEW.leaving IS NOT NULL BEGIN
 END;
 
 CREATE TEMP TRIGGER entry_joining INSTEAD OF INSERT ON entry
-WHEN NEW.joining IS NOT NULL BEGIN
+WHEN NEW.joining IS NOT NULL AND NEW.ordered IS NULL BEGIN
     INSERT INTO member (tenant, group_id, member_id, display, kind)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
     FROM json_each(NEW.joining)
@@ -171,25 +179,29 @@ WHEN NEW.joining IS NOT NULL BEGIN
 END;
 
 CREATE TEMP TRIGGER entry_account INSTEAD OF INSERT ON entry
-WHEN NEW.account_tenant IS NOT NULL BEGIN
+WHEN NEW.account_tenant IS NOT NULL AND NEW.ordered IS NULL BEGIN
     -- What stays as it is dirties no page.
     INSERT INTO account (
         tenant, resource, kind, user_name, user_name_key, external_id, account_id, membership,
-        data, connected, protected, former
+        data, connected, protected, doubt, late_until, stay, told, former
     ) VALUES (
         NEW.account_tenant, NEW.account_resource, NEW.account_kind, NEW.account_name,
         NEW.account_name_key, NEW.account_external_id, NEW.account, NEW.membership, NEW.data,
-        NEW.connected, NEW.protected,
+        NEW.connected, NEW.protected, NEW.doubt, NEW.late_until, NEW.stay, NEW.told,
         NOT EXISTS (
             SELECT 1 FROM resource r
             WHERE r.tenant = NEW.account_tenant AND r.id = NEW.account_resource
         )
     ) ON CONFLICT (tenant, resource) DO UPDATE SET
         user_name = excluded.user_name, membership = excluded.membership, data = excluded.data,
-        connected = excluded.connected, protected = excluded.protected
+        connected = excluded.connected, protected = excluded.protected,
+        doubt = excluded.doubt, late_until = excluded.late_until, stay = excluded.stay,
+        told = excluded.told
     WHERE user_name IS NOT excluded.user_name OR membership IS NOT excluded.membership
         OR data IS NOT excluded.data OR connected IS NOT excluded.connected
-        OR protected IS NOT excluded.protected;
+        OR protected IS NOT excluded.protected OR doubt IS NOT excluded.doubt
+        OR late_until IS NOT excluded.late_until OR stay IS NOT excluded.stay
+        OR told IS NOT excluded.told;
     -- Apart, as above.
     UPDATE account SET
         kind = NEW.account_kind, user_name_key = NEW.account_name_key,
@@ -197,4 +209,124 @@ WHEN NEW.account_tenant IS NOT NULL BEGIN
     WHERE tenant = NEW.account_tenant AND resource = NEW.account_resource
         AND (kind IS NOT NEW.account_kind OR user_name_key IS NOT NEW.account_name_key
              OR external_id IS NOT NEW.account_external_id OR account_id IS NOT NEW.account);
+END;
+
+CREATE TEMP TRIGGER entry_ordered INSTEAD OF INSERT ON entry
+WHEN NEW.ordered IS NOT NULL BEGIN
+    SELECT RAISE(ABORT, 'what is ordered is in no tenant') WHERE NEW.tenant IS NULL;
+    -- Before the operation is inserted, because a resource has one that is unfinished. Twice, because
+    -- each index is of some states only.
+    UPDATE operation SET
+        state = 'superseded', successor = NEW.operation, due = NULL, sealed = NULL,
+        finished = coalesce(NEW.ordered ->> 'now', NEW.operation_created)
+    WHERE tenant = NEW.operation_tenant
+        AND resource IN (SELECT value FROM json_each(NEW.ordered, '$.supersedes'))
+        AND (state = 'open' OR state = 'failed') AND id <> NEW.operation;
+    UPDATE operation SET
+        state = 'superseded', successor = NEW.operation, due = NULL, sealed = NULL,
+        finished = coalesce(NEW.ordered ->> 'now', NEW.operation_created)
+    WHERE tenant = NEW.operation_tenant
+        AND resource IN (SELECT value FROM json_each(NEW.ordered, '$.supersedes'))
+        AND state = 'held' AND id <> NEW.operation;
+    -- Before the account is written, because an account of the app is in one row.
+    DELETE FROM account
+    WHERE tenant = NEW.account_tenant AND resource = NEW.ordered ->> 'moved_from';
+    UPDATE OR REPLACE unsettled_member SET member_id = NEW.account_resource
+    WHERE tenant = NEW.account_tenant AND member_id = NEW.ordered ->> 'moved_from';
+    -- Before the resource goes, and its memberships with it.
+    INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
+    SELECT tenant, group_id, member_id, 1, 1, NULL FROM member
+    WHERE NEW.ordered ->> 'groups' = 'kept' AND tenant = NEW.tenant AND member_id = NEW.id
+    ON CONFLICT DO NOTHING;
+    DELETE FROM unsettled_member
+    WHERE NEW.ordered ->> 'groups' = 'kept' AND tenant = NEW.tenant AND member_id = NEW.id
+        AND carried = 0 AND doubt = 0
+        AND (late_until IS NULL OR late_until <= NEW.ordered ->> 'now');
+    -- All parts that need no order.
+    INSERT INTO entry VALUES (
+        NEW.operation, NEW.operation_tenant, NEW.app, NEW.operation_resource, NEW.resource_kind,
+        NEW.operation_kind, NEW.state, NEW.subject, NEW.fingerprint, NEW.context, NEW.event,
+        NEW.answer, NEW.note, NEW.connector, NEW.log, NEW.used, NEW.attempt, NEW.attempts, NEW.due,
+        NEW.sealed, NEW.progress, NEW.batch, NEW.operation_created, NEW.finished, NEW.successor,
+        NEW.exchanges, NEW.tenant, NEW.change, NEW.kind, NEW.id, NEW.expected, NEW.user_name,
+        NEW.user_name_key, NEW.external_id, NEW.display_name, NEW.display_name_key, NEW.addresses,
+        NEW.active, NEW.version, NEW.created, NEW.last_modified, NEW.document, NEW.leaving,
+        NEW.joining, NEW.account_tenant, NEW.account_resource, NEW.account_kind, NEW.account_name,
+        NEW.account_name_key, NEW.account_external_id, NEW.account, NEW.membership, NEW.data,
+        NEW.connected, NEW.protected, NEW.doubt, NEW.late_until, NEW.stay, NEW.told, NULL
+    );
+    INSERT INTO attempt (operation, attempt, context, event, connector, note, ended)
+    SELECT it ->> 0, it ->> 1, it ->> 2, it ->> 3, it ->> 4, it ->> 5, it ->> 6
+    FROM (SELECT NEW.ordered -> 'attempt' AS it) WHERE it ->> 0 IS NOT NULL
+    ON CONFLICT (operation, attempt) DO UPDATE SET
+        context = excluded.context, event = excluded.event, connector = excluded.connector,
+        note = excluded.note, ended = excluded.ended;
+    -- In doubt, since some apps only hide the groups of an account that is not a member, and show them
+    -- when it is one again.
+    INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
+    SELECT tenant, group_id, member_id, 0, 1, NULL FROM member
+    WHERE NEW.ordered ->> 'groups' = 'lost' AND tenant = NEW.account_tenant
+        AND member_id = NEW.account_resource
+    ON CONFLICT DO NOTHING;
+    UPDATE unsettled_member SET carried = 0, doubt = 1
+    WHERE NEW.ordered ->> 'groups' = 'lost' AND tenant = NEW.account_tenant
+        AND member_id = NEW.account_resource;
+    INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
+    SELECT tenant, group_id, member_id, 0, 0, NULL FROM member
+    WHERE NEW.ordered ->> 'groups' = 'group-lost' AND tenant = NEW.account_tenant
+        AND group_id = NEW.account_resource
+    ON CONFLICT DO UPDATE SET carried = 0;
+    INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
+    SELECT NEW.tenant, value ->> 0, value ->> 1, value ->> 2, 0, NULL
+    FROM json_each(NEW.ordered, '$.unsettled')
+    WHERE true
+    ON CONFLICT DO NOTHING;
+    INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
+    SELECT
+        NEW.tenant, value ->> 0, value ->> 1, EXISTS (
+            SELECT 1 FROM member m
+            WHERE m.tenant = NEW.tenant AND m.group_id = value ->> 0 AND m.member_id = value ->> 1
+        ), 1, value ->> 2
+    FROM json_each(NEW.ordered, '$.doubted')
+    WHERE true
+    ON CONFLICT DO UPDATE SET
+        doubt = 1,
+        late_until = coalesce(max(late_until, excluded.late_until), late_until, excluded.late_until);
+    -- Members that agree with the directory are skipped if nothing is known of them.
+    INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
+    SELECT NEW.tenant, it.group_id, it.member_id, it.carried, NOT it.stays, NULL
+    FROM (
+        SELECT
+            value ->> 0 AS group_id, value ->> 1 AS member_id, value ->> 2 AS carried,
+            value ->> 3 IS NULL OR value ->> 3 = coalesce((
+                SELECT a.stay FROM account a
+                WHERE a.tenant = NEW.tenant AND a.resource = value ->> 1
+            ), 0) AS stays
+        FROM json_each(NEW.ordered, '$.settled')
+    ) it
+    WHERE NOT it.stays OR it.carried IS NOT EXISTS (
+        SELECT 1 FROM member m
+        WHERE m.tenant = NEW.tenant AND m.group_id = it.group_id AND m.member_id = it.member_id
+    ) OR EXISTS (
+        SELECT 1 FROM unsettled_member u
+        WHERE u.tenant = NEW.tenant AND u.group_id = it.group_id AND u.member_id = it.member_id
+    )
+    ON CONFLICT DO UPDATE SET
+        carried = excluded.carried,
+        doubt = excluded.doubt OR late_until IS NOT NULL
+            AND coalesce(late_until > NEW.ordered ->> 'now', 1),
+        late_until = CASE WHEN coalesce(late_until > NEW.ordered ->> 'now', 1) THEN late_until END;
+    -- What is known of the members of the lists and is as the directory has it.
+    DELETE FROM unsettled_member WHERE (tenant, group_id, member_id) IN (
+        SELECT u.tenant, u.group_id, u.member_id
+        FROM (
+            SELECT value FROM json_each(NEW.ordered, '$.unsettled')
+            UNION ALL SELECT value FROM json_each(NEW.ordered, '$.settled')
+        ) it CROSS JOIN unsettled_member u
+        WHERE u.tenant = NEW.tenant AND u.group_id = it.value ->> 0 AND u.member_id = it.value ->> 1
+            AND u.doubt = 0 AND u.carried = EXISTS (
+                SELECT 1 FROM member m
+                WHERE m.tenant = u.tenant AND m.group_id = u.group_id AND m.member_id = u.member_id
+            )
+    );
 END;

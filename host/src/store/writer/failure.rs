@@ -12,9 +12,12 @@ const RAISED: &str = "1811";
 /// Why commits were not written.
 #[derive(Debug)]
 pub(super) enum WriteError {
+    /// Another resource has the account of the app.
+    AccountTaken,
     /// A `userName` is taken.
     UserNameTaken,
-    /// A resource does not have the expected version, or a member or group is gone.
+    /// A resource does not have the expected version or has another unfinished operation, or a
+    /// member or group is gone.
     Stale,
     /// A commit violates a constraint of the schema.
     Invalid(String),
@@ -37,6 +40,12 @@ impl From<sqlx::Error> for WriteError {
             ErrorKind::UniqueViolation if database.message().contains("user_name_key") => {
                 Self::UserNameTaken
             }
+            ErrorKind::UniqueViolation if database.message().contains("account.account_id") => {
+                Self::AccountTaken
+            }
+            ErrorKind::UniqueViolation if database.message().contains("operation.resource") => {
+                Self::Stale
+            }
             // The member or the group is gone.
             ErrorKind::ForeignKeyViolation => Self::Stale,
             _ if database.message() == "stale" => Self::Stale,
@@ -54,6 +63,7 @@ impl From<sqlx::Error> for WriteError {
 impl From<WriteError> for CommitError {
     fn from(failure: WriteError) -> Self {
         match failure {
+            WriteError::AccountTaken => Self::AccountTaken,
             WriteError::UserNameTaken => Self::UserNameTaken,
             WriteError::Stale => Self::Stale,
             WriteError::Invalid(why) => {

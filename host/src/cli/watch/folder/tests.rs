@@ -30,7 +30,7 @@ impl FolderBench {
     fn scan(&mut self) -> Vec<String> {
         let scan = scan(&self.folder.path);
         let described = |change| match change {
-            FolderChange::Written(it) => format!("written {}", name(&it.path)),
+            FolderChange::WriteResult(it) => format!("written {}", name(&it.path)),
             FolderChange::NotAFile(path, _) => format!("not a file {}", name(&path)),
             FolderChange::Gone(path) => format!("gone {}", name(&path)),
             FolderChange::Closed(_) => "closed".to_owned(),

@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 use super::recorded::ExpectedStep;
 use crate::connector::Failure;
 use crate::decision::{Account, Membership, Outcome, Refusal, Request, Step, Visibility};
-use crate::lifecycle::operation::fate::Obstacle;
-use crate::lifecycle::operation::run::why;
+use crate::lifecycle::operation::disposition::FailureCause;
+use crate::lifecycle::operation::why;
 
 /// The most characters of an example.
 const EXCERPT: usize = 600;
@@ -103,14 +103,14 @@ pub(super) fn compare(
             different(DifferenceKind::Requests, format!("a call {n}, which was not made then"))
         }
         (_, Ok(Err(refusal))) => {
-            let is = why(&Obstacle::Refused(refusal.clone()));
+            let is = why(&FailureCause::Refused(refusal.clone()));
             same_stop(expected, &is).unwrap_or_else(|| {
                 let what = format!("{} → {}", label(n, expected), head(&is));
                 different(DifferenceKind::Refusal, what)
             })
         }
         (_, Err(failure)) => {
-            let is = why(&Obstacle::Failed(failure.clone()));
+            let is = why(&FailureCause::Failed(failure.clone()));
             same_stop(expected, &is).unwrap_or_else(|| {
                 let what = format!("{} → {}", label(n, expected), kind_of(failure));
                 different(DifferenceKind::Failure, what)
@@ -231,7 +231,7 @@ fn difference(
     let candidate = match answer {
         Ok(Ok(Step::Call(request))) => request_text(request),
         Ok(Ok(Step::Done(outcome))) => outcome_text(outcome),
-        Ok(Err(refusal)) => excerpt(&why(&Obstacle::Refused(refusal.clone()))),
+        Ok(Err(refusal)) => excerpt(&why(&FailureCause::Refused(refusal.clone()))),
         Err(failure) => excerpt(&failure.to_string()),
     };
     DecisionDifference { kind, what, recorded, candidate }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::difference::{self, DecisionComparison};
 use crate::connector::{Failure, Features, Question};
 use crate::decision::{Context, Event, EventKind, Exchange, Outcome, Refusal, Request, Step};
-use crate::lifecycle::operation::work::Used;
+use crate::lifecycle::operation::journaled::Used;
 use crate::store::Recorded;
 
 /// The steps of a decision, and its end.

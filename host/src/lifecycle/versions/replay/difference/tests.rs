@@ -104,7 +104,7 @@ fn failures_are_described_by_their_kind() {
         (difference.kind, difference.what.as_str()),
         (DifferenceKind::Failure, "no account → crashes")
     );
-    let before = why(&Obstacle::Failed(Failure::Trap("unreachable".to_owned())));
+    let before = why(&FailureCause::Failed(Failure::Trap("unreachable".to_owned())));
     assert_eq!(compare(1, ExpectedStep::Stop(&before), &crashed), DecisionComparison::Alike);
 }
 

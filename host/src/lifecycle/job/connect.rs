@@ -1,0 +1,124 @@
+//! Connecting a tenant that was paused or disconnected: what becomes of the people whose leaving is
+//! held, and of those who were released.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Jobs;
+use crate::lifecycle::config::snapshot::TenantState;
+use crate::lifecycle::error::Error;
+use crate::scim;
+use crate::store::JobState;
+
+/// What becomes of the people whose deactivation or deletion is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldAction {
+    /// Each is brought to what the directory says by now.
+    CarryOut,
+    /// Each account stays in the app as it is, and is not managed any more.
+    Drop,
+}
+
+/// How a tenant is connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(as = ConnectRequest, example = json!({ "held": "carry-out" }))]
+pub struct ConnectChoices {
+    /// What becomes of the people whose leaving is held; needed if there are any.
+    pub held: Option<HeldAction>,
+    /// Whether people who were released stay unmanaged when a disconnected tenant is connected.
+    /// Writes about them are refused.
+    pub leave_released: bool,
+    /// Whether people who were released are managed again although the tenant was not disconnected.
+    pub manage_released: bool,
+    /// Only answer what would happen; nothing is changed.
+    pub preview: bool,
+}
+
+/// What connecting a tenant would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConnectPreview {
+    /// The tenant.
+    pub tenant: String,
+    /// The state of its integration.
+    pub state: TenantState,
+    /// How many people's leaving is held.
+    pub held: u64,
+    /// How many people were released.
+    pub released: u64,
+    /// How many of those the directory says are inactive: they are taken out of the app if they are
+    /// managed again.
+    pub released_inactive: u64,
+}
+
+impl Jobs {
+    /// What connecting a tenant would do.
+    pub async fn preview_connect(&self, id: &str) -> Result<ConnectPreview, Error> {
+        let tenant = self.config.tenant_row(id).await?;
+        let (released, released_inactive) = self.store.released(id).await?;
+        let held = self.operations.count_held(id) as u64;
+        let state = tenant.state;
+        Ok(ConnectPreview { tenant: tenant.id, state, held, released, released_inactive })
+    }
+
+    /// Connects a tenant. A disconnect that is not finished is cancelled with it. 409 if people's
+    /// leaving is held and the choice does not say what becomes of them.
+    pub async fn connect(self: &Arc<Self>, id: &str, choices: ConnectChoices) -> Result<(), Error> {
+        let _changing = self.config.lock().await;
+        let mut tenant = self.config.tenant_row(id).await?;
+        let was_disconnected = tenant.state == TenantState::Disconnected;
+        let held = self.operations.count_held(id);
+        match choices.held {
+            None if held > 0 => {
+                return Err(scim::Error::new(
+                    409,
+                    format!(
+                        "the leaving of {held} people of tenant {id} is held: say what becomes of \
+                         them, with \"held\": \"carry-out\" or \"drop\" \
+                         (muster tenant connect {id} --held carry-out)"
+                    ),
+                )
+                .into());
+            }
+            Some(HeldAction::Drop) => {
+                let note =
+                    "held, then dropped when the tenant was connected: the account is released";
+                self.operations.drop_held(id, note, true).await?;
+            }
+            Some(HeldAction::CarryOut) | None => {}
+        }
+        // Before the state, so that a kill in between leaves everything to be done again.
+        if was_disconnected && !choices.leave_released || choices.manage_released {
+            self.store.manage_released(id).await?;
+        }
+        tenant.state = TenantState::Connected;
+        let cancelled = match self.unfinished_disconnect(id).await? {
+            Some(mut job) => {
+                job.note = Some("cancelled: the tenant was connected".to_owned());
+                self.end(&mut job, JobState::Cancelled, Some(&tenant)).await?
+            }
+            None => false,
+        };
+        if !cancelled {
+            self.config.write_tenant(&tenant).await?;
+        }
+        Ok(self.operations.end_hold(id).await?)
+    }
+
+    /// Pauses a tenant. A disconnect that is not finished is cancelled with it.
+    pub async fn pause(&self, id: &str) -> Result<(), Error> {
+        let _changing = self.config.lock().await;
+        let mut tenant = self.config.tenant_row(id).await?;
+        tenant.state = TenantState::Paused;
+        if let Some(mut job) = self.unfinished_disconnect(id).await? {
+            job.note = Some("cancelled: the tenant was paused".to_owned());
+            if self.end(&mut job, JobState::Cancelled, Some(&tenant)).await? {
+                return Ok(());
+            }
+        }
+        Ok(self.config.write_tenant(&tenant).await?)
+    }
+}

@@ -1,0 +1,263 @@
+//! The parts of a commit that an operation changes: the resource, its members, and the account.
+//!
+//! The directory changes once for each operation: when its outcome is committed, or before that if
+//! the change was accepted without it (recorded, held or dropped). In the second case the account
+//! keeps the document that the app was last told, and the memberships that the app was not told of
+//! are noted, so that a later comparison finds them.
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+
+use super::Operations;
+use super::journaled::{Operation, gone};
+use super::typed_view;
+use crate::clock::rfc3339;
+use crate::connector::GroupsLost;
+use crate::decision::{Account, EventKind, Member, Membership, Outcome, ResourceKind};
+use crate::scim::Resource;
+use crate::store::{
+    AccountRow, Commit, MemberRow, PersonGroups, ResourceChange, ResourceRow, SettledMember,
+};
+
+impl Operation {
+    /// Adds the change of the directory to a commit, unless the directory has changed already.
+    pub(in crate::lifecycle) fn apply(&mut self, commit: &mut Commit, gone: bool, now: Timestamp) {
+        if self.progress.applied {
+            return;
+        }
+        self.progress.applied = true;
+        commit.resource = match (self.event.kind, self.progress.expected) {
+            (EventKind::Release, _) => None,
+            (EventKind::Delete | EventKind::GroupDelete, Some(expected)) => {
+                Some(self.deletion(expected))
+            }
+            (EventKind::Delete | EventKind::GroupDelete, None) => None,
+            (_, Some(expected)) if gone => Some(self.deletion(expected)),
+            (_, expected) => Some(self.change(expected, now)),
+        };
+        if matches!(commit.resource, Some(ResourceChange::Delete { .. }) | None) {
+            return;
+        }
+        let group = self.resource_id();
+        let members = &self.members;
+        let joined = members.joined.iter().chain(&members.joined_untold);
+        commit.joined = joined.map(|member| self.member(&group, member)).collect();
+        let left = members.left.iter().chain(&members.left_untold);
+        commit.left = left.map(|member| (group.clone(), member.id.clone())).collect();
+        if self.tells_members() {
+            commit.unsettled = members.untold(&group);
+        }
+    }
+
+    /// Adds the change of the directory to a commit, before or without the app: what the app was
+    /// told is kept.
+    pub(in crate::lifecycle) fn apply_untold(&mut self, commit: &mut Commit, now: Timestamp) {
+        if self.progress.applied {
+            return;
+        }
+        self.apply(commit, false, now);
+        let group = self.resource_id();
+        if self.tells_members() && !matches!(commit.resource, Some(ResourceChange::Delete { .. })) {
+            commit.unsettled = self.members.all(&group);
+        }
+        let told = self.context.before.clone();
+        if let (Some(account), Some(told)) = (&mut self.account, told)
+            && account.resource == group
+            && account.told.is_none()
+        {
+            account.told = Some(told);
+            self.account_changed = true;
+        }
+        if self.kind == ResourceKind::User
+            && matches!(commit.resource, Some(ResourceChange::Delete { .. }))
+        {
+            commit.person_groups = self.connector.is_some().then_some(PersonGroups::Kept);
+        }
+    }
+
+    fn member(&self, group: &str, member: &Member) -> MemberRow {
+        let is_group = self.members.nested.contains(&member.id);
+        MemberRow {
+            tenant: self.tenant.id.clone(),
+            group: group.to_owned(),
+            member: member.id.clone(),
+            display: Some(member.name.clone()),
+            kind: if is_group { ResourceKind::Group } else { ResourceKind::User },
+        }
+    }
+
+    pub(in crate::lifecycle) fn deletion(&self, expected: i64) -> ResourceChange {
+        ResourceChange::Delete {
+            tenant: self.tenant.id.clone(),
+            kind: self.kind.name().to_owned(),
+            id: self.resource_id(),
+            expected,
+        }
+    }
+
+    fn change(&mut self, expected: Option<i64>, now: Timestamp) -> ResourceChange {
+        let resource = &self.after;
+        self.progress.recorded = Some(expected.unwrap_or(0) + 1);
+        let row = ResourceRow {
+            tenant: self.tenant.id.clone(),
+            kind: self.kind.name().to_owned(),
+            id: self.resource_id(),
+            user_name: resource.user_name().map(str::to_owned),
+            external_id: resource.external_id().map(str::to_owned),
+            display_name: resource.display_name().map(str::to_owned),
+            active: resource.active(),
+            emails: resource.emails().into_iter().map(str::to_owned).collect(),
+            document: self.event.resource.clone(),
+            version: expected.unwrap_or(0) + 1,
+            departures: self.departures,
+            created: self.progress.created.clone(),
+            last_modified: if expected.is_some() {
+                rfc3339(now)
+            } else {
+                self.progress.created.clone()
+            },
+        };
+        self.resource = Some(row.clone());
+        match expected {
+            Some(expected) => ResourceChange::Update { row, expected },
+            None => ResourceChange::Insert(row),
+        }
+    }
+
+    /// Whether a call from before this attempt may still arrive, so that the app may differ from the
+    /// outcome after all.
+    pub(in crate::lifecycle) fn may_be_overtaken(&self) -> bool {
+        let late_until = self.account.as_ref().and_then(|account| account.late_until.as_deref());
+        late_until.is_some_and(|late_until| late_until > self.context.now.as_str())
+    }
+
+    /// The account row after the connector's outcome. Doubt ends here, unless a call from before this
+    /// attempt may still arrive.
+    pub(in crate::lifecycle) fn account_after(
+        &self,
+        account: Option<Account>,
+    ) -> anyhow::Result<AccountRow> {
+        let resource = &self.after;
+        let overtaken = self.may_be_overtaken();
+        let known = self.account.as_ref();
+        Ok(AccountRow {
+            tenant: self.tenant.id.clone(),
+            resource: self.resource_id(),
+            kind: self.kind,
+            user_name: typed_view::name(resource).to_owned(),
+            external_id: resource.external_id().map(str::to_owned),
+            account,
+            // A person who is disconnected by a job is no longer managed, whatever the outcome is.
+            connected: self.event.kind != EventKind::Release && self.batch.is_none(),
+            protected: known.is_some_and(|account| account.protected),
+            doubt: overtaken,
+            late_until: known.and_then(|account| account.late_until.clone()).filter(|_| overtaken),
+            stay: known.map_or(0, |account| account.stay),
+            told: self.told_after()?,
+        })
+    }
+
+    /// What the app was last told after this event, if the directory is ahead of it. A deactivation
+    /// takes somebody out and tells no profile, which waits for the person's return.
+    fn told_after(&self) -> anyhow::Result<Option<String>> {
+        let profile = |name: &String| name != "active" && name != "password";
+        if self.event.kind != EventKind::Deactivate || !self.event.changes.iter().any(profile) {
+            return Ok(None);
+        }
+        let Some(before) = &self.context.before else { return Ok(None) };
+        let mut told = Resource::from_json(before).context("the document before")?;
+        told.set_active(false);
+        Ok(Some(told.to_json()))
+    }
+
+    /// Adds to the commit of an outcome which memberships of groups the app has from now on.
+    pub(in crate::lifecycle) fn settle_members(&self, commit: &mut Commit, outcome: &Outcome) {
+        match self.kind {
+            ResourceKind::Group => self.settle_group(commit, outcome),
+            ResourceKind::User => commit.person_groups = self.person_groups(outcome),
+        }
+    }
+
+    fn settle_group(&self, commit: &mut Commit, outcome: &Outcome) {
+        let known = self.account.as_ref().and_then(|account| account.account.as_ref());
+        let is_new = known.map(|it| &it.id) != outcome.account.as_ref().map(|it| &it.id);
+        // The app has a new team instead of the one that it was told about.
+        if is_new && known.is_some() && outcome.account.is_some() {
+            commit.person_groups = Some(PersonGroups::GroupLost);
+        }
+        // Without a call there is no time in which a member's account could have changed.
+        let guarded = self.journaled || self.members.unsettled || commit.person_groups.is_some();
+        if !self.tells_members() || !guarded {
+            return;
+        }
+        let group = self.resource_id();
+        let row = |member: &Member, carried| SettledMember {
+            group: group.clone(),
+            member: member.id.clone(),
+            stay: self.members.stays.get(&member.id).copied(),
+            carried,
+        };
+        let joined = self.members.joined.iter().map(|member| row(member, true));
+        let left = self.members.left.iter().map(|member| row(member, false));
+        commit.settled = joined.chain(left).collect();
+    }
+
+    /// Which memberships of groups a person's account has lost in the app, by its new membership.
+    fn person_groups(&self, outcome: &Outcome) -> Option<PersonGroups> {
+        let connector = self.connector.as_ref().filter(|it| it.manifest.features.groups)?;
+        let membership =
+            outcome.account.as_ref().map_or(Membership::Absent, |account| account.membership);
+        let lost = match (connector.manifest.groups_lost, membership) {
+            (_, Membership::Active) | (GroupsLost::Never, _) => false,
+            (GroupsLost::Suspended, _) => true,
+            (GroupsLost::Absent, membership) => membership == Membership::Absent,
+        };
+        if gone(self.event.kind, outcome) {
+            // An account that is left may come back, with the groups that the app has for it.
+            return outcome.account.is_some().then_some(PersonGroups::Kept);
+        }
+        let known = self.account.as_ref().and_then(|account| account.account.as_ref());
+        let replaced =
+            known.zip(outcome.account.as_ref()).is_some_and(|(old, new)| old.id != new.id);
+        (lost || replaced).then_some(PersonGroups::Lost)
+    }
+}
+
+impl Operations {
+    /// The account in doubt after an attempt that may have had an effect; a new row if there was no
+    /// account before. None if the account is not in doubt.
+    pub(in crate::lifecycle) fn account_in_doubt(
+        &self,
+        operation: &Operation,
+        late_until: Option<String>,
+    ) -> Option<AccountRow> {
+        if operation.connector.is_none() || tells_members_only(operation) {
+            return None;
+        }
+        let mut account = operation.account.clone().unwrap_or_else(|| AccountRow {
+            tenant: operation.tenant.id.clone(),
+            resource: operation.resource_id(),
+            kind: operation.kind,
+            user_name: typed_view::name(&operation.after).to_owned(),
+            external_id: operation.after.external_id().map(str::to_owned),
+            account: None,
+            connected: true,
+            protected: false,
+            doubt: false,
+            late_until: None,
+            stay: 0,
+            // If the resource does not exist, this is what the app may have been told of it.
+            told: operation.creates().then(|| operation.event.resource.clone()),
+        });
+        account.doubt = true;
+        account.stay += 1;
+        account.late_until = account.late_until.max(late_until);
+        Some(account)
+    }
+}
+
+/// Whether the event changes a group's members and nothing else of it.
+fn tells_members_only(operation: &Operation) -> bool {
+    operation.event.kind == EventKind::GroupUpdate
+        && operation.event.changes.iter().all(|change| change == "members")
+}

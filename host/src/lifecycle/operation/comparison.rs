@@ -1,0 +1,189 @@
+//! The comparison of the directory with an account: which event brings the account to what shall be.
+//! Pure.
+//!
+//! | account | shall be active | shall be inactive | shall be gone |
+//! |---|---|---|---|
+//! | none known | create | create | nothing |
+//! | told the same | nothing | nothing | nothing |
+//! | told another profile | update | update, unless absent | |
+//! | told active | | deactivate | delete |
+//! | told inactive | activate | | delete |
+//! | in doubt | activate, or create without an id | deactivate | delete |
+//!
+//! The last document that the app was told, and not its membership, says what an account was brought
+//! to: a connector may answer an event with a membership of its own choice. An account in doubt is
+//! treated as the worst case for what shall be: as if nothing were there for a person who shall be
+//! in, and as if the person were there for one who shall be out.
+
+use crate::decision::{EventKind, Membership};
+use crate::scim::Resource;
+use crate::store::AccountRow;
+
+use super::event;
+
+/// The event that brings an account to what shall be, with the attributes to tell.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::lifecycle) struct Comparison {
+    /// None if the app is not asked.
+    pub(in crate::lifecycle) event: Option<EventKind>,
+    pub(in crate::lifecycle) changes: Vec<String>,
+}
+
+/// Compares a user as it shall be with its account. `told` is the document that the app was last
+/// told.
+pub(in crate::lifecycle) fn of_user(
+    account: Option<&AccountRow>,
+    told: &Resource,
+    shall: &Resource,
+    password: bool,
+) -> Comparison {
+    let Some(account) = account else {
+        return Comparison { event: Some(EventKind::Create), changes: Vec::new() };
+    };
+    let difference = event::of_user(told, shall, password);
+    let (event, changes) = match (account.doubt, shall.active()) {
+        (true, true) if account.account.is_none() => (Some(EventKind::Create), Vec::new()),
+        (true, true) => (Some(EventKind::Activate), everything(told, shall, password)),
+        (true, false) => (Some(EventKind::Deactivate), difference.changes),
+        (false, _) => match difference.kind {
+            // A returning person is told everything: the account may have changed in between.
+            Some(EventKind::Activate) => {
+                (Some(EventKind::Activate), everything(told, shall, password))
+            }
+            Some(EventKind::Update) if !shall.active() && is_absent(account) => {
+                (None, difference.changes)
+            }
+            other => (other, difference.changes),
+        },
+    };
+    Comparison { event, changes }
+}
+
+/// Compares a group as it shall be with its account. `members` is whether the app is told of members.
+pub(in crate::lifecycle) fn of_group(
+    account: Option<&AccountRow>,
+    told: &Resource,
+    shall: &Resource,
+    members: bool,
+) -> Comparison {
+    let Some(account) = account else {
+        return Comparison { event: Some(EventKind::GroupCreate), changes: Vec::new() };
+    };
+    if account.doubt {
+        return match account.account {
+            None => Comparison { event: Some(EventKind::GroupCreate), changes: Vec::new() },
+            Some(_) => {
+                let mut changes = everything(told, shall, false);
+                changes.extend(members.then(|| "members".to_owned()));
+                Comparison { event: Some(EventKind::GroupUpdate), changes }
+            }
+        };
+    }
+    let difference = event::of_group(told, shall, members);
+    Comparison { event: difference.kind, changes: difference.changes }
+}
+
+/// Whether the app is still to be told that a resource is gone: its deletion was recorded and not
+/// carried out, or the account is in doubt.
+pub(in crate::lifecycle) fn of_gone(account: &AccountRow) -> bool {
+    account.doubt || account.told.is_some()
+}
+
+/// Whether the account is not in the tenant's organisation.
+pub(in crate::lifecycle) fn is_absent(account: &AccountRow) -> bool {
+    account.account.as_ref().is_none_or(|account| account.membership == Membership::Absent)
+}
+
+/// All attributes that the resource shall have, and those that the app was told and it shall not have.
+fn everything(told: &Resource, shall: &Resource, password: bool) -> Vec<String> {
+    let nothing = Resource::from_json("{}").expect("an empty document");
+    let mut changes = Resource::changes(&nothing, shall);
+    for name in Resource::changes(told, shall) {
+        if !changes.contains(&name) {
+            changes.push(name);
+        }
+    }
+    changes.extend(password.then(|| "password".to_owned()));
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::{Account, ResourceKind};
+
+    fn row(account: Option<Membership>, doubt: bool) -> AccountRow {
+        AccountRow {
+            tenant: "acme".to_owned(),
+            resource: "1".to_owned(),
+            kind: ResourceKind::User,
+            user_name: "ada".to_owned(),
+            external_id: None,
+            account: account.map(|membership| Account {
+                id: "u1".to_owned(),
+                membership,
+                data: String::new(),
+            }),
+            connected: true,
+            protected: false,
+            doubt,
+            late_until: None,
+            stay: 0,
+            told: None,
+        }
+    }
+
+    fn user(active: bool, title: &str) -> Resource {
+        let text = format!(r#"{{"id":"1","userName":"ada","active":{active},"title":"{title}"}}"#);
+        Resource::from_json(&text).unwrap()
+    }
+
+    #[track_caller]
+    fn check(
+        account: Option<(Option<Membership>, bool)>,
+        told: (bool, &str),
+        shall: (bool, &str),
+        expected: Option<EventKind>,
+    ) {
+        let account = account.map(|(membership, doubt)| row(membership, doubt));
+        let (told, shall) = (user(told.0, told.1), user(shall.0, shall.1));
+        assert_eq!(of_user(account.as_ref(), &told, &shall, false).event, expected);
+    }
+
+    #[test]
+    fn what_the_app_was_told_and_what_shall_be_name_the_event() {
+        use Membership::{Absent, Active, Suspended};
+        let (on, off) = ((true, "x"), (false, "x"));
+        let active = Some((Some(Active), false));
+        check(None, on, on, Some(EventKind::Create));
+        check(active, on, on, None);
+        check(active, on, off, Some(EventKind::Deactivate));
+        check(active, on, (true, "y"), Some(EventKind::Update));
+        check(Some((Some(Suspended), false)), off, (false, "y"), Some(EventKind::Update));
+        check(Some((Some(Absent), false)), off, (false, "y"), None);
+        check(Some((None, false)), off, (false, "y"), None);
+        check(Some((Some(Absent), false)), off, on, Some(EventKind::Activate));
+    }
+
+    #[test]
+    fn doubt_is_the_worst_case_for_what_shall_be() {
+        use Membership::{Absent, Active};
+        let (on, off) = ((true, "x"), (false, "x"));
+        check(Some((None, true)), on, on, Some(EventKind::Create));
+        check(Some((Some(Active), true)), on, on, Some(EventKind::Activate));
+        check(Some((Some(Absent), true)), off, off, Some(EventKind::Deactivate));
+        check(Some((None, true)), off, off, Some(EventKind::Deactivate));
+    }
+
+    #[test]
+    fn a_returning_person_is_told_everything() {
+        let account = row(Some(Membership::Absent), false);
+        let (told, shall) = (user(false, "x"), user(true, "x"));
+        let comparison = of_user(Some(&account), &told, &shall, true);
+        assert_eq!(comparison.changes, ["userName", "active", "title", "password"]);
+        // What was taken away in between, too.
+        let shall = Resource::from_json(r#"{"id":"1","userName":"ada","active":true}"#).unwrap();
+        let comparison = of_user(Some(&account), &told, &shall, false);
+        assert_eq!(comparison.changes, ["userName", "active", "title"]);
+    }
+}

@@ -1,0 +1,273 @@
+//! The state of an operation after an unfinished attempt, and the answer to its request. Pure.
+//!
+//! The host itself never gives deprovisioning up: it is retried until it is done or an operator
+//! decides, and its identity provider must ask again, whatever the app answers. A request that
+//! grants or changes something is refused if the app rejects it, and ends there. An operation that
+//! was acknowledged, or that repairs what a refused one left, is retried with a growing back-off, and
+//! failed for an operator to decide.
+
+use std::time::Duration;
+
+use crate::connector::Failure;
+use crate::decision::{EventKind, Refusal};
+use crate::lifecycle::options::BackOff;
+use crate::scim::{self, Dialect};
+
+/// The tries of an accepted operation whose app cannot be reached, before it fails and waits for an
+/// operator.
+const TRIES: u32 = 20;
+/// The tries of an accepted operation that the app rejects.
+const REJECTED_TRIES: u32 = 3;
+
+/// Why an attempt ended without an outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::lifecycle) enum FailureCause {
+    /// The connector refused.
+    Refused(Refusal),
+    /// The connector itself failed.
+    Failed(Failure),
+    /// The host stopped the operation: the connector requested a forbidden call or too many, or the
+    /// resource has changed twice in the meantime.
+    Forbidden(String),
+    /// The deadline has passed; the operation can be continued.
+    OutOfTime,
+    /// The app has no connector that can decide.
+    NoConnector(String),
+}
+
+impl FailureCause {
+    /// The name in log lines.
+    pub(in crate::lifecycle) fn name(&self) -> &'static str {
+        match self {
+            Self::Refused(Refusal::Rejected(_)) => "rejected",
+            Self::Refused(Refusal::Conflict(_)) => "conflict",
+            Self::Refused(Refusal::Forbidden(_)) => "forbidden",
+            Self::Refused(Refusal::Unsupported(_)) => "unsupported",
+            Self::Refused(Refusal::Misconfigured(_)) => "misconfigured",
+            Self::Refused(Refusal::RetryLater(_)) => "retry-later",
+            Self::Failed(failure) => failure.name(),
+            Self::Forbidden(_) => "stopped-by-host",
+            Self::OutOfTime => "timeout",
+            Self::NoConnector(_) => "no-connector",
+        }
+    }
+}
+
+/// The state of the operation after an unfinished attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lifecycle) enum Disposition {
+    /// Open: it is due again after this back-off.
+    Open(Duration),
+    /// Refused: it is finished, and the identity provider gets the refusal.
+    Refused,
+    /// Failed: it waits for an operator.
+    Failed,
+}
+
+/// What an attempt was for, and how it went.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::lifecycle) struct Attempted {
+    pub(in crate::lifecycle) event: EventKind,
+    /// Whether the request was acknowledged, or none waits for the answer.
+    pub(in crate::lifecycle) accepted: bool,
+    /// Whether a call may have had an effect.
+    pub(in crate::lifecycle) dirty: bool,
+    /// The tries by the host itself before this one.
+    pub(in crate::lifecycle) tries: u32,
+}
+
+/// The state of an operation after this attempt.
+pub(in crate::lifecycle) fn of(
+    attempted: Attempted,
+    cause: &FailureCause,
+    back_off: BackOff,
+) -> Disposition {
+    let Attempted { event, accepted, dirty, tries } = attempted;
+    let wait = Disposition::Open(wait(back_off, tries, cause));
+    // Deprovisioning is retried until it is done or an operator decides.
+    if event.deprovisions() {
+        return wait;
+    }
+    let reachable_later = matches!(
+        cause,
+        FailureCause::OutOfTime
+            | FailureCause::NoConnector(_)
+            | FailureCause::Refused(Refusal::RetryLater(_) | Refusal::Misconfigured(_))
+    );
+    match cause {
+        _ if reachable_later && (!accepted || tries < TRIES) => wait,
+        FailureCause::Refused(_) if !accepted => Disposition::Refused,
+        FailureCause::Refused(_) if !reachable_later && tries < REJECTED_TRIES => wait,
+        // The account must be brought back to what the directory says.
+        _ if dirty && !accepted => Disposition::Refused,
+        _ => Disposition::Failed,
+    }
+}
+
+/// The answer to the identity provider. An operation that stays open is never answered with a final
+/// error.
+pub(in crate::lifecycle) fn answer(
+    dialect: Dialect,
+    operation: &str,
+    cause: &FailureCause,
+    disposition: Disposition,
+) -> scim::Error {
+    let open = matches!(disposition, Disposition::Open(_));
+    match cause {
+        FailureCause::Refused(
+            Refusal::Rejected(why)
+            | Refusal::Conflict(why)
+            | Refusal::Forbidden(why)
+            | Refusal::Unsupported(why),
+        ) if open => retry_later(
+            dialect,
+            30,
+            &format!(
+                "the app refuses the change: {why}; it is recorded and retried (operation {operation})"
+            ),
+        ),
+        FailureCause::Refused(Refusal::Rejected(why)) => scim::Error::invalid_value(why),
+        FailureCause::Refused(Refusal::Conflict(why)) => scim::Error::uniqueness(why),
+        FailureCause::Refused(Refusal::Forbidden(why)) => scim::Error::new(403, why),
+        FailureCause::Refused(Refusal::Unsupported(why)) => scim::Error::new(501, why),
+        FailureCause::Refused(Refusal::RetryLater(after)) => retry_later(
+            dialect,
+            after.unwrap_or(30),
+            "the app cannot be reached or asks to wait; the change is recorded and retried",
+        ),
+        FailureCause::OutOfTime => retry_later(
+            dialect,
+            10,
+            "the app has not answered in time; the change is recorded and continues",
+        ),
+        FailureCause::Refused(Refusal::Misconfigured(why)) => scim::Error::new(
+            500,
+            format!("the app's connector is misconfigured: {why} (operation {operation})"),
+        ),
+        FailureCause::NoConnector(why) => {
+            scim::Error::new(500, format!("the app cannot be served: {why}"))
+        }
+        FailureCause::Failed(_) | FailureCause::Forbidden(_) => scim::Error::new(
+            500,
+            format!("the app's connector failed; operation {operation} tells the operator why"),
+        ),
+    }
+}
+
+/// The answer to a request that must wait for an older operation on the same resource.
+pub(in crate::lifecycle) fn wait_for_older(dialect: Dialect, operation: &str) -> scim::Error {
+    let why = format!("an older change of this resource is not finished (operation {operation})");
+    retry_later(dialect, 10, &why)
+}
+
+/// The answer if a tenant has too many open operations.
+pub(in crate::lifecycle) fn too_many_open(dialect: Dialect) -> scim::Error {
+    retry_later(dialect, 60, "too many changes wait for the app; this one was not accepted")
+}
+
+/// The answer to an operation of a bulk request that was not started in time.
+pub(in crate::lifecycle) fn not_started(dialect: Dialect) -> scim::Error {
+    retry_later(dialect, 1, "the operations before took too long; this one has not been begun")
+}
+
+/// The answer if the disk cannot be written.
+pub(in crate::lifecycle) fn unwritable(dialect: Dialect, why: &str) -> scim::Error {
+    retry_later(dialect, 60, &format!("{why}; this change is not finished yet"))
+}
+
+/// Okta retries only on 429 with an integer `Retry-After`:
+/// `tests/fixtures/conversations/SOURCES.md`, "Okta: retries only 429 with Retry-After".
+fn retry_later(dialect: Dialect, seconds: u32, why: &str) -> scim::Error {
+    let status = if dialect == Dialect::Okta { 429 } else { 503 };
+    scim::Error::new(status, why).retry_after(seconds.clamp(1, 3600))
+}
+
+/// How long an operation waits after so many tries.
+fn wait(back_off: BackOff, tries: u32, cause: &FailureCause) -> Duration {
+    if let FailureCause::Refused(Refusal::RetryLater(Some(seconds))) = cause {
+        let asked = Duration::from_secs(u64::from(*seconds));
+        return asked.max(back_off.first.min(Duration::from_secs(1))).min(back_off.longest);
+    }
+    back_off.after(tries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETRY: FailureCause = FailureCause::Refused(Refusal::RetryLater(None));
+
+    fn rejected() -> FailureCause {
+        FailureCause::Refused(Refusal::Rejected("no".to_owned()))
+    }
+
+    #[track_caller]
+    fn check(
+        (event, accepted, dirty, tries): (EventKind, bool, bool, u32),
+        cause: &FailureCause,
+        expected: Disposition,
+    ) {
+        let attempted = Attempted { event, accepted, dirty, tries };
+        assert_eq!(of(attempted, cause, BackOff::default()), expected);
+    }
+
+    #[test]
+    fn deprovisioning_is_never_given_up() {
+        let longest = Disposition::Open(Duration::from_secs(3600));
+        check((EventKind::Deactivate, false, false, 10_000), &rejected(), longest);
+        check((EventKind::Delete, true, true, 10_000), &RETRY, longest);
+        let failed = FailureCause::Failed(Failure::Deadline);
+        check((EventKind::Deactivate, false, false, 10_000), &failed, longest);
+    }
+
+    #[test]
+    fn a_rejected_request_ends_and_an_acknowledged_one_is_tried_again_before_it_fails() {
+        check((EventKind::Create, false, false, 1), &rejected(), Disposition::Refused);
+        let again = Disposition::Open(Duration::from_secs(10));
+        check((EventKind::Create, true, false, 1), &rejected(), again);
+        check((EventKind::Create, true, false, REJECTED_TRIES), &rejected(), Disposition::Failed);
+    }
+
+    #[test]
+    fn a_connector_that_fails_after_an_effect_ends_the_request_so_that_it_is_undone() {
+        let failed = FailureCause::Failed(Failure::Memory);
+        check((EventKind::Update, false, false, 1), &failed, Disposition::Failed);
+        check((EventKind::Activate, false, true, 1), &failed, Disposition::Refused);
+    }
+
+    #[test]
+    fn back_offs_grow_and_an_accepted_operation_fails_at_last() {
+        check(
+            (EventKind::Update, true, false, 0),
+            &RETRY,
+            Disposition::Open(Duration::from_secs(5)),
+        );
+        check(
+            (EventKind::Update, true, false, 3),
+            &RETRY,
+            Disposition::Open(Duration::from_secs(40)),
+        );
+        check((EventKind::Update, true, false, TRIES), &RETRY, Disposition::Failed);
+        let asked = FailureCause::Refused(Refusal::RetryLater(Some(7)));
+        check(
+            (EventKind::Create, false, false, 3),
+            &asked,
+            Disposition::Open(Duration::from_secs(7)),
+        );
+    }
+
+    #[test]
+    fn each_identity_provider_gets_the_status_on_which_it_retries() {
+        let open = Disposition::Open(Duration::from_secs(5));
+        assert_eq!(answer(Dialect::Okta, "1", &RETRY, open).status, 429);
+        assert_eq!(answer(Dialect::Entra, "1", &RETRY, open).status, 503);
+        assert_eq!(answer(Dialect::Okta, "1", &RETRY, open).retry_after, Some(30));
+    }
+
+    #[test]
+    fn what_stays_open_is_never_answered_with_a_final_error() {
+        let open = Disposition::Open(Duration::from_secs(5));
+        assert_eq!(answer(Dialect::Entra, "1", &rejected(), open).status, 503);
+        assert_eq!(answer(Dialect::Entra, "1", &rejected(), Disposition::Refused).status, 400);
+    }
+}

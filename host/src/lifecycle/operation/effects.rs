@@ -1,0 +1,75 @@
+//! Effects of calls: whether the app may have changed. Pure.
+//!
+//! An attempt that ends without an outcome after a call that may have had an effect leaves the
+//! account in doubt.
+
+use crate::decision::Request;
+use crate::delivery::DeliveryReport;
+
+/// Whether a call may have changed something in the app: it may have reached the app, which did not
+/// reject it.
+pub(in crate::lifecycle) fn may_have_changed(request: &Request, report: &DeliveryReport) -> bool {
+    let rejected = report
+        .response
+        .as_ref()
+        .is_ok_and(|response| (400..500).contains(&response.status) && !report.may_arrive_late);
+    report.may_have_arrived && !rejected && !only_reads(request)
+}
+
+/// Whether a call may still change something in the app: it got no response.
+pub(in crate::lifecycle) fn may_arrive_late(request: &Request, report: &DeliveryReport) -> bool {
+    report.may_arrive_late && !only_reads(request)
+}
+
+/// Whether a request cannot change anything, by its method.
+pub(in crate::lifecycle) fn only_reads(request: &Request) -> bool {
+    matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "SEARCH" | "QUERY")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::decision::{Response, Unreachable};
+
+    #[track_caller]
+    fn check(
+        method: &str,
+        response: Result<u16, Unreachable>,
+        arrived: bool,
+        expected: (bool, bool),
+    ) {
+        let request = Request {
+            endpoint: "app".to_owned(),
+            method: method.to_owned(),
+            path: "/".to_owned(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+        };
+        let answer = |status| Response { status, headers: Vec::new(), body: Vec::new() };
+        let report = DeliveryReport {
+            may_have_arrived: arrived,
+            may_arrive_late: arrived && response.is_err(),
+            response: response.map(answer),
+            attempts: 1,
+            elapsed: Duration::ZERO,
+        };
+        let found = (may_have_changed(&request, &report), may_arrive_late(&request, &report));
+        assert_eq!(found, expected, "{method} {report:?}");
+    }
+
+    #[test]
+    fn a_write_may_have_changed_the_app_unless_it_was_rejected_or_never_arrived() {
+        check("GET", Ok(200), true, (false, false));
+        check("GET", Err(Unreachable::Timeout), true, (false, false));
+        check("PUT", Ok(204), true, (true, false));
+        check("PUT", Ok(409), true, (false, false));
+        check("POST", Ok(502), true, (true, false));
+        check("POST", Err(Unreachable::Timeout), true, (true, true));
+        check("POST", Err(Unreachable::Connection), true, (true, true));
+        check("POST", Err(Unreachable::Connection), false, (false, false));
+        check("POST", Err(Unreachable::CircuitOpen), false, (false, false));
+    }
+}

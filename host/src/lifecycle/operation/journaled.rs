@@ -1,0 +1,358 @@
+//! An operation in memory, and its rows in the journal.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::change::MemberChanges;
+use super::resource_lock;
+use super::typed_view;
+use crate::clock::rfc3339;
+use crate::connector::{Connector, Decided};
+use crate::decision::{
+    Context, Event, EventKind, Exchange, Member, Outcome, Request, ResourceKind, Subject,
+    Visibility,
+};
+use crate::lifecycle::config::snapshot::Tenant;
+use crate::scim::Resource;
+use crate::store::{
+    AccountRow, AttemptRow, Commit, DoubtedMember, ExchangeRow, OperationRow, OperationState,
+    ResourceRow,
+};
+
+/// One operation, in memory.
+#[derive(Clone, Debug)]
+pub(in crate::lifecycle) struct Operation {
+    pub(in crate::lifecycle) tenant: Arc<Tenant>,
+    /// The version that began the attempt, and so finishes it. None if no connector is asked.
+    pub(in crate::lifecycle) connector: Option<Arc<Connector>>,
+    pub(in crate::lifecycle) kind: ResourceKind,
+    pub(in crate::lifecycle) subject: String,
+    pub(in crate::lifecycle) fingerprint: String,
+    pub(in crate::lifecycle) context: Arc<Context>,
+    pub(in crate::lifecycle) event: Arc<Event>,
+    /// The resource as it shall be, which the event has as text.
+    pub(in crate::lifecycle) after: Arc<Resource>,
+    /// The answered exchanges of this attempt.
+    pub(in crate::lifecycle) exchanges: Vec<Exchange>,
+    /// A request that is in the journal and has no response yet.
+    pub(in crate::lifecycle) pending: Option<Request>,
+    pub(in crate::lifecycle) progress: Progress,
+    /// How many members had left the group by being deleted when the resource was read.
+    pub(in crate::lifecycle) departures: i64,
+    pub(in crate::lifecycle) sealed: Option<Vec<u8>>,
+    /// The number of the attempt, from 1. A new one begins when the facts have changed.
+    pub(in crate::lifecycle) attempt: u32,
+    /// The attempt before, until it is in the journal.
+    pub(in crate::lifecycle) ended_attempt: Option<AttemptRow>,
+    /// How often the host tried by itself and had to stop.
+    pub(in crate::lifecycle) tries: u32,
+    pub(in crate::lifecycle) batch: Option<String>,
+    /// Whether the operation is in the journal already.
+    pub(in crate::lifecycle) journaled: bool,
+    /// Whether the tenant's connector is told of groups.
+    pub(in crate::lifecycle) takes_groups: bool,
+    /// The account at the attempt's beginning. Its resource differs from the operation's if the
+    /// account of a person who was here before is taken over.
+    pub(in crate::lifecycle) account: Option<AccountRow>,
+    /// Whether the account has to be written with the next commit.
+    pub(in crate::lifecycle) account_changed: bool,
+    pub(in crate::lifecycle) members: MemberChanges,
+    /// The memberships that a superseded operation left in doubt, as member ids.
+    pub(in crate::lifecycle) doubted: Vec<String>,
+    /// The note of the outcome if no connector is asked.
+    pub(in crate::lifecycle) directory_only: Option<&'static str>,
+    /// The resources whose unfinished operations end with the first commit of this one.
+    pub(in crate::lifecycle) supersedes: Vec<String>,
+    /// What the connector's decisions used.
+    pub(in crate::lifecycle) used: Used,
+    /// The connector's log lines, bounded by the sandbox.
+    pub(in crate::lifecycle) log: Vec<String>,
+    pub(in crate::lifecycle) resource: Option<ResourceRow>,
+    /// Whether it was updated to a directory that had changed. That happens at most once.
+    pub(in crate::lifecycle) rebased: bool,
+    pub(in crate::lifecycle) mode: Mode,
+    /// An operation whose place it takes, and what the app said about it.
+    pub(in crate::lifecycle) in_place_of: Option<(String, String)>,
+    /// Whether an operator decided about this attempt, so that no hold keeps it back.
+    pub(in crate::lifecycle) forced: bool,
+    /// Whether the progress has to be written with the next commit.
+    pub(in crate::lifecycle) progress_changed: bool,
+    /// If a request drives an operation that the host tries again at this time: the time stays.
+    pub(in crate::lifecycle) due: Option<String>,
+}
+
+/// When the resource lock is released.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::lifecycle) enum Mode {
+    /// When the change is durable.
+    #[default]
+    Durable,
+    /// When the change is decided, if no call is needed.
+    ReleaseEarly,
+    /// As above; the change is decided from an uncommitted state, and discarded if it needs a call
+    /// or is refused.
+    Speculative,
+}
+
+/// What the decisions on an operation used, in all attempts together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::lifecycle) struct Used {
+    /// The number of decisions.
+    decisions: u32,
+    /// The computing time in all, in microseconds.
+    micros: u64,
+    /// The largest memory of a decision, in bytes.
+    memory: u64,
+    /// The number of calls that were answered.
+    #[serde(default)]
+    pub(in crate::lifecycle) calls: usize,
+}
+
+impl Used {
+    pub(in crate::lifecycle) fn add(&mut self, decided: &Decided) {
+        self.decisions += 1;
+        self.micros += u64::try_from(decided.elapsed.as_micros()).unwrap_or(u64::MAX);
+        self.memory = self.memory.max(decided.memory_peak);
+    }
+}
+
+/// The progress of an operation, which a restart must know beside the event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::lifecycle) struct Progress {
+    /// The version that the resource must have; none if it is created.
+    pub(in crate::lifecycle) expected: Option<i64>,
+    /// When the resource was created.
+    pub(in crate::lifecycle) created: String,
+    /// The directory has the new state already, so that the goal is the directory.
+    pub(in crate::lifecycle) applied: bool,
+    /// The version of the resource with the new state, if the directory has it already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::lifecycle) recorded: Option<i64>,
+    /// The identity provider was told to retry later, and has not had its answer yet.
+    pub(in crate::lifecycle) owed: bool,
+    /// Whether the app has rejected the attempt for good, so that the next try begins another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::lifecycle) refused: bool,
+    /// Whether a call of any attempt may have had an effect.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::lifecycle) dirty: bool,
+    /// Whether no call is in flight: the operation waits for its next try. The request of an exchange
+    /// without a response is to be made again then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::lifecycle) idle: bool,
+    /// Until then a call without a response may still arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::lifecycle) late_until: Option<String>,
+    /// When an identity provider asked for it the last time, if it was told to retry later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::lifecycle) asked: Option<String>,
+    /// The ids of joined members that are groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::lifecycle) nested: Vec<String>,
+    /// Members that join or leave in the directory, and of which the app is not told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::lifecycle) joined_untold: Vec<Member>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::lifecycle) left_untold: Vec<Member>,
+}
+
+impl Operation {
+    pub(in crate::lifecycle) fn id(&self) -> &str {
+        &self.context.operation
+    }
+
+    /// Whether the resource's row in the directory is yet to be made.
+    pub(in crate::lifecycle) fn creates(&self) -> bool {
+        creates(self.event.kind, &self.progress)
+    }
+
+    /// The idempotency key of the pending request: the same after a crash, and another for each attempt.
+    pub(in crate::lifecycle) fn idempotency_key(&self) -> String {
+        let (id, n) = (self.id(), self.exchanges.len());
+        match self.attempt {
+            1 => format!("{id}-{n}"),
+            attempt => format!("{id}-{attempt}.{n}"),
+        }
+    }
+
+    /// Removes the last answer, which was missing, an error or unreadable, so that its request is made
+    /// again, with the same key.
+    pub(in crate::lifecycle) fn ask_again(&mut self) {
+        if self.pending.is_none() {
+            self.pending = self.exchanges.pop().map(|exchange| exchange.request);
+        }
+    }
+
+    pub(in crate::lifecycle) fn resource_id(&self) -> String {
+        subject_id(&self.event.subject)
+    }
+
+    /// The version of the resource that an operation is about whose change is in the directory
+    /// already.
+    pub(in crate::lifecycle) fn recorded_version(&self) -> Option<i64> {
+        self.progress.recorded
+    }
+
+    /// Whether the operation is about a group of which the app is told.
+    pub(in crate::lifecycle) fn tells_members(&self) -> bool {
+        self.kind == ResourceKind::Group && self.takes_groups
+    }
+
+    /// The journal row in this state.
+    pub(in crate::lifecycle) fn row(&self, state: OperationState) -> anyhow::Result<OperationRow> {
+        Ok(OperationRow {
+            id: self.id().to_owned(),
+            tenant: self.tenant.id.clone(),
+            app: self.tenant.app.name.clone(),
+            resource: self.resource_id(),
+            resource_kind: self.kind,
+            kind: self.event.kind,
+            state,
+            subject: self.subject.clone(),
+            fingerprint: self.fingerprint.clone(),
+            context: serde_json::to_string(&*self.context)?,
+            event: serde_json::to_string(&*self.event)?,
+            answer: None,
+            note: None,
+            connector: self.connector.as_ref().map(|connector| connector.digest.clone()),
+            log: (!self.log.is_empty()).then(|| serde_json::to_string(&self.log)).transpose()?,
+            used: (self.used.decisions > 0)
+                .then(|| serde_json::to_string(&Used { calls: self.exchanges.len(), ..self.used }))
+                .transpose()?,
+            attempt: self.attempt,
+            attempts: self.tries,
+            successor: None,
+            due: None,
+            sealed: self.sealed.clone(),
+            progress: serde_json::to_string(&self.progress)?,
+            batch: self.batch.clone(),
+            created: self.context.now.clone(),
+            finished: None,
+        })
+    }
+
+    /// The journal row of exchange `n`, with or without its answer.
+    pub(in crate::lifecycle) fn exchange(
+        &self,
+        n: usize,
+        at: Timestamp,
+    ) -> anyhow::Result<ExchangeRow> {
+        let exchange = self.exchanges.get(n);
+        let request = exchange.map(|e| &e.request).or(self.pending.as_ref());
+        let request = request.context("an exchange without a request")?;
+        Ok(ExchangeRow {
+            operation: self.id().to_owned(),
+            attempt: self.attempt,
+            n: u32::try_from(n)?,
+            request: serde_json::to_string(request)?,
+            response: exchange.map(|e| serde_json::to_string(&e.response)).transpose()?,
+            at: rfc3339(at),
+        })
+    }
+
+    /// Adds to a commit what has to be written once: the operations that this one supersedes, the
+    /// attempt before, and the account if it has changed.
+    pub(in crate::lifecycle) fn add_unwritten(&self, commit: &mut Commit) {
+        commit.supersedes.clone_from(&self.supersedes);
+        commit.ended_attempt.clone_from(&self.ended_attempt);
+        if self.account_changed && commit.account.is_none() {
+            self.add_account(commit);
+        }
+        let group = self.resource_id();
+        commit.doubted.extend(self.doubted.iter().map(|member| DoubtedMember {
+            group: group.clone(),
+            member: member.clone(),
+            late_until: self.progress.late_until.clone(),
+        }));
+    }
+
+    /// Notes that a commit with [`Operation::add_unwritten`] is durable.
+    pub(in crate::lifecycle) fn note_written(&mut self, commit: &WrittenParts) {
+        self.supersedes.clear();
+        self.ended_attempt = None;
+        self.account_changed = false;
+        self.doubted.clear();
+        if let Some(account) = &commit.account {
+            self.account = Some(account.clone());
+        }
+    }
+
+    /// Adds the account as it is to a commit. The account of a person who was here before becomes
+    /// that of this resource, in doubt until the app was told everything.
+    pub(in crate::lifecycle) fn add_account(&self, commit: &mut Commit) {
+        let Some(account) = &self.account else { return };
+        let resource = self.resource_id();
+        let moved = account.resource != resource;
+        commit.moved_from = moved.then(|| account.resource.clone());
+        commit.account = Some(match moved {
+            false => account.clone(),
+            true => AccountRow {
+                resource,
+                user_name: typed_view::name(&self.after).to_owned(),
+                external_id: self.after.external_id().map(str::to_owned),
+                connected: true,
+                doubt: true,
+                told: None,
+                ..account.clone()
+            },
+        });
+    }
+}
+
+/// The parts of a commit that an operation has to know when it is durable.
+#[derive(Debug)]
+pub(in crate::lifecycle) struct WrittenParts {
+    pub(in crate::lifecycle) supersedes: Vec<String>,
+    pub(in crate::lifecycle) account: Option<AccountRow>,
+}
+
+impl WrittenParts {
+    pub(in crate::lifecycle) fn of(commit: &Commit, resource: &str) -> Self {
+        let account = commit.account.clone().filter(|account| account.resource == resource);
+        Self { supersedes: commit.supersedes.clone(), account }
+    }
+}
+
+/// The key of the lock of an operation: that of its name until the resource exists, then the
+/// resource's.
+pub(in crate::lifecycle) fn lock_key(
+    tenant: &str,
+    kind: ResourceKind,
+    event: EventKind,
+    progress: &Progress,
+    subject: &str,
+    resource: impl FnOnce() -> String,
+) -> String {
+    match creates(event, progress) {
+        true => resource_lock::of_subject(tenant, kind, subject),
+        false => resource_lock::of_resource(tenant, &resource()),
+    }
+}
+
+/// Whether the resource's row in the directory is yet to be made.
+pub(in crate::lifecycle) fn creates(event: EventKind, progress: &Progress) -> bool {
+    matches!(event, EventKind::Create | EventKind::GroupCreate)
+        && progress.expected.is_none()
+        && !progress.applied
+}
+
+/// Whether the event takes something away from the app.
+pub(in crate::lifecycle) fn takes_away(kind: EventKind) -> bool {
+    kind.deprovisions() || kind == EventKind::GroupDelete
+}
+
+pub(in crate::lifecycle) fn subject_id(subject: &Subject) -> String {
+    match subject {
+        Subject::User(user) => user.id.clone(),
+        Subject::Group(group) => group.id.clone(),
+    }
+}
+
+/// Whether the resource is not visible any more after the outcome.
+pub(in crate::lifecycle) fn gone(kind: EventKind, outcome: &Outcome) -> bool {
+    outcome.visibility == Visibility::Gone
+        || matches!(kind, EventKind::Delete | EventKind::GroupDelete)
+}

@@ -1,0 +1,290 @@
+//! The end of an attempt without an outcome.
+//!
+//! If a call may have had an effect and no outcome was committed, the account is in doubt, in the
+//! same transaction that ends the operation. Doubt is work: the host compares the account with the
+//! directory and brings it back (`agree.rs`).
+
+use std::sync::Arc;
+
+use super::Operations;
+use super::disposition::{self, Attempted, Disposition, FailureCause};
+use super::execute::{AttemptResult, later_by};
+use super::journaled::{Operation, takes_away};
+use crate::clock::rfc3339;
+use crate::decision::{Outcome, Refusal, ResourceKind};
+use crate::store::{AccountRow, Commit, CommitError, DoubtedMember, OperationState};
+
+impl Operations {
+    /// Makes the cause and the new state of the operation durable.
+    pub(in crate::lifecycle) async fn stop(
+        self: &Arc<Self>,
+        operation: &mut Operation,
+        cause: FailureCause,
+    ) -> anyhow::Result<AttemptResult> {
+        let now = self.clock.now();
+        let accepted = operation.progress.applied;
+        let attempted = Attempted {
+            event: operation.event.kind,
+            accepted,
+            dirty: operation.progress.dirty,
+            tries: operation.tries,
+        };
+        let disposition = disposition::of(attempted, &cause, self.config.options().back_off);
+        match &cause {
+            // The app answered, and its answers would be the same: the next try begins another attempt.
+            FailureCause::Refused(
+                Refusal::Rejected(_)
+                | Refusal::Conflict(_)
+                | Refusal::Forbidden(_)
+                | Refusal::Unsupported(_),
+            ) => operation.progress.refused = true,
+            FailureCause::Refused(_) if matches!(disposition, Disposition::Open(_)) => {
+                operation.ask_again();
+            }
+            _ => {}
+        }
+        operation.progress.idle = true;
+        let mut commit = Commit { now: Some(rfc3339(now)), ..Commit::default() };
+        let state = match disposition {
+            Disposition::Open(_) => {
+                operation.progress.owed |= !accepted;
+                if !accepted && operation.progress.asked.is_none() {
+                    operation.progress.asked = Some(rfc3339(now));
+                }
+                OperationState::Open
+            }
+            Disposition::Refused => {
+                self.leave_doubt(operation, &mut commit);
+                OperationState::Refused
+            }
+            Disposition::Failed => OperationState::Failed,
+        };
+        let due = match (disposition, &operation.due) {
+            (Disposition::Open(_), Some(due)) => Some(due.clone()),
+            (Disposition::Open(wait), None) => Some(rfc3339(later_by(now, wait))),
+            _ => None,
+        };
+        // Only the host's own tries count: an identity provider may ask as often as it likes.
+        operation.tries += u32::from(operation.due.is_none());
+        let mut row = operation.row(state)?;
+        row.answer = Some(serde_json::to_string(&why(&cause))?);
+        row.note = Some(why(&cause));
+        row.due = due;
+        if disposition == Disposition::Refused {
+            row.finished = Some(rfc3339(now));
+            row.sealed = None;
+        }
+        commit.operation = Some(row);
+        if let Some(last) = operation.exchanges.len().checked_sub(1) {
+            commit.exchanges.push(operation.exchange(last, now)?);
+        }
+        if operation.pending.is_some() {
+            commit.exchanges.push(operation.exchange(operation.exchanges.len(), now)?);
+        }
+        operation.add_unwritten(&mut commit);
+        let in_doubt = commit.account.as_ref().is_some_and(|account| account.doubt);
+        let in_doubt = in_doubt || !commit.doubted.is_empty();
+        match self.write(operation, commit).await {
+            Ok(()) => {}
+            Err(CommitError::Internal(error)) => return Err(error),
+            Err(_) => anyhow::bail!("the store refused a commit without a resource"),
+        }
+        operation.journaled = true;
+        operation.progress_changed = false;
+        log_stop(operation, &cause, disposition);
+        match disposition {
+            Disposition::Open(_) | Disposition::Failed => self.unfinished.insert(operation, state),
+            Disposition::Refused => {
+                self.unfinished.remove(operation.id());
+                let account = operation.account.as_ref();
+                if in_doubt
+                    || operation.kind == ResourceKind::Group
+                    || account.is_some_and(|account| account.doubt)
+                {
+                    self.wake_resource(operation);
+                }
+            }
+        }
+        Ok(AttemptResult::Stopped(cause, disposition))
+    }
+
+    /// Puts into the commit that ends an operation what its calls leave in doubt.
+    pub(in crate::lifecycle) fn leave_doubt(&self, operation: &mut Operation, commit: &mut Commit) {
+        let pending =
+            operation.pending.is_some() && operation.journaled && !operation.progress.idle;
+        if !operation.progress.dirty && !pending {
+            return;
+        }
+        let late_until = pending.then(|| self.latest_arrival());
+        let late_until = operation.progress.late_until.take().max(late_until);
+        operation.progress.late_until.clone_from(&late_until);
+        if operation.tells_members() {
+            let members = operation.event.joined.iter().chain(&operation.event.left);
+            operation.doubted.extend(members.map(|member| member.id.clone()));
+        }
+        if let Some(account) = self.account_in_doubt(operation, late_until) {
+            operation.account = Some(account);
+            operation.account_changed = true;
+        }
+        commit.now.get_or_insert_with(|| rfc3339(self.clock.now()));
+    }
+
+    /// Ends an operation whose event is kept from the app. The directory changes.
+    pub(in crate::lifecycle) async fn withhold(
+        self: &Arc<Self>,
+        operation: &mut Operation,
+        state: OperationState,
+        note: &str,
+    ) -> anyhow::Result<AttemptResult> {
+        let now = self.clock.now();
+        let mut commit = Commit { now: Some(rfc3339(now)), ..Commit::default() };
+        operation.apply_untold(&mut commit, now);
+        self.leave_doubt(operation, &mut commit);
+        let mut row = operation.row(state)?;
+        row.note = Some(note.to_owned());
+        row.sealed = None;
+        if state == OperationState::Dropped {
+            row.finished = Some(rfc3339(now));
+        }
+        commit.operation = Some(row);
+        operation.add_unwritten(&mut commit);
+        match self.write(operation, commit).await {
+            Ok(()) => {}
+            Err(CommitError::UserNameTaken) => return Ok(AttemptResult::NameTaken),
+            Err(CommitError::Stale) => anyhow::bail!("the resource changed while it was locked"),
+            Err(error) => return Err(error.into_internal()),
+        }
+        match state {
+            OperationState::Held => self.unfinished.insert(operation, state),
+            _ => self.unfinished.remove(operation.id()),
+        }
+        Ok(AttemptResult::Withheld)
+    }
+
+    /// Drops an operation. The directory stays as it is.
+    pub(in crate::lifecycle) async fn abandon(
+        self: &Arc<Self>,
+        operation: &mut Operation,
+        note: &str,
+    ) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let mut commit = Commit { now: Some(rfc3339(now)), ..Commit::default() };
+        self.leave_doubt(operation, &mut commit);
+        let mut row = operation.row(OperationState::Dropped)?;
+        row.note = Some(note.to_owned());
+        row.finished = Some(rfc3339(now));
+        row.sealed = None;
+        commit.operation = Some(row);
+        operation.add_unwritten(&mut commit);
+        self.write(operation, commit).await.map_err(CommitError::into_internal)?;
+        self.unfinished.remove(operation.id());
+        // What was acknowledged and is dropped now stays so until the resource changes again.
+        let account = operation.account.as_ref();
+        if !operation.progress.applied || account.is_some_and(|account| account.doubt) {
+            self.wake_resource(operation);
+        }
+        Ok(())
+    }
+
+    /// Decides about an outcome whose account in the app belongs to another resource of the tenant.
+    ///
+    /// An account that a deleted person left is taken over. An account of a resource that exists stays
+    /// with it, and the owner's account is asserted again, since the calls may have changed it. An event
+    /// that takes away is done then, since nothing in the app is this resource's; any other is refused.
+    pub(in crate::lifecycle) async fn settle_ownership(
+        self: &Arc<Self>,
+        operation: &mut Operation,
+        outcome: Outcome,
+    ) -> anyhow::Result<AttemptResult> {
+        let id = outcome.account.as_ref().map(|account| account.id.clone()).unwrap_or_default();
+        let tenant = operation.tenant.id.clone();
+        let owner = self.store.account_owner(&tenant, operation.kind, &id).await?;
+        let Some((mut owner, present)) = owner else {
+            anyhow::bail!("account {id} belongs to another resource, which is not found");
+        };
+        if !present
+            && operation.account.as_ref().is_none_or(|known| known.resource != owner.resource)
+        {
+            operation.account = Some(AccountRow { doubt: true, ..owner });
+            return Box::pin(self.finish(operation, outcome)).await;
+        }
+        if operation.progress.dirty {
+            owner.doubt = true;
+            owner.stay += 1;
+            let (kind, resource) = (owner.kind, owner.resource.clone());
+            // The members that the loser added to a team, or took out of it, are the owner's.
+            let members = operation.event.joined.iter().chain(&operation.event.left);
+            let doubted = members.map(|member| DoubtedMember {
+                group: resource.clone(),
+                member: member.id.clone(),
+                late_until: None,
+            });
+            let commit = Commit {
+                doubted: doubted.collect(),
+                account: Some(owner),
+                now: Some(rfc3339(self.clock.now())),
+                ..Commit::default()
+            };
+            self.store.commit(commit).await.map_err(CommitError::into_internal)?;
+            self.wake(&tenant, kind, &resource);
+        }
+        if takes_away(operation.event.kind) {
+            let note = format!("Has no account in the app: {id} is another's.");
+            let outcome = Outcome { account: None, note, ..outcome };
+            return Box::pin(self.finish(operation, outcome)).await;
+        }
+        let what = match operation.kind {
+            ResourceKind::User => "user",
+            ResourceKind::Group => "group",
+        };
+        let why = format!("the app's account {id} belongs to another {what} of this tenant");
+        // The loser gets no account: to undo its calls would undo the owner's.
+        operation.progress.dirty = false;
+        self.stop(operation, FailureCause::Refused(Refusal::Conflict(why))).await
+    }
+}
+
+/// Logs why an attempt ended without an outcome: its kind only, since an app's words may be personal.
+fn log_stop(operation: &Operation, cause: &FailureCause, disposition: Disposition) {
+    let (tenant, app) = (&*operation.tenant.id, &*operation.tenant.app.name);
+    let (event, reason) = (operation.event.kind.name(), cause.name());
+    let operation = operation.id();
+    match disposition {
+        Disposition::Open(wait) => {
+            let retry_in = wait.as_secs();
+            tracing::warn!(
+                operation,
+                tenant,
+                app,
+                event,
+                reason,
+                retry_in,
+                "operation: to be retried"
+            );
+        }
+        Disposition::Refused => {
+            tracing::info!(operation, tenant, app, event, reason, "operation: refused");
+        }
+        Disposition::Failed => {
+            tracing::error!(operation, tenant, app, event, reason, "operation: failed");
+        }
+    }
+}
+
+/// The reason for the journal.
+pub(in crate::lifecycle) fn why(cause: &FailureCause) -> String {
+    match cause {
+        FailureCause::Refused(Refusal::Rejected(why)) => format!("rejected: {why}"),
+        FailureCause::Refused(Refusal::Conflict(why)) => format!("conflict: {why}"),
+        FailureCause::Refused(Refusal::Forbidden(why)) => format!("forbidden: {why}"),
+        FailureCause::Refused(Refusal::Unsupported(why)) => format!("unsupported: {why}"),
+        FailureCause::Refused(Refusal::Misconfigured(why)) => format!("misconfigured: {why}"),
+        FailureCause::Refused(Refusal::RetryLater(_)) => {
+            "the app cannot be reached, or asks to wait".to_owned()
+        }
+        FailureCause::Failed(failure) => format!("the connector failed: {failure}"),
+        FailureCause::Forbidden(why) => format!("the connector was stopped: {why}"),
+        FailureCause::OutOfTime => "the app did not answer in time".to_owned(),
+        FailureCause::NoConnector(why) => format!("no connector: {why}"),
+    }
+}

@@ -1,0 +1,191 @@
+//! Memberships in groups that the app has unlike the directory, or that it may have: exceptions only.
+//! Without a row, the app has a membership exactly if the directory has it.
+
+use anyhow::Result;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::Store;
+use super::account::AccountColumns;
+use crate::decision::{Account, ResourceKind};
+
+/// A membership that the app has unlike the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsettledMember {
+    /// The group's id.
+    pub group: String,
+    /// The member's id.
+    pub member: String,
+    /// Whether the app has it.
+    pub carried: bool,
+}
+
+/// A membership of which it is not known whether the app has it. As far as known, it has it as the
+/// directory has it, unless something else was known before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoubtedMember {
+    /// The group's id.
+    pub group: String,
+    /// The member's id.
+    pub member: String,
+    /// Until when a call may still arrive that no attempt waits for; the later moment counts.
+    pub late_until: Option<String>,
+}
+
+/// A membership of which the app was told.
+///
+/// It agrees with the directory from now on if the directory has it alike after the commit, if the
+/// member's `stay` is the expected one, and if no late call is possible any more. If `stay` differs or
+/// a late call is possible, it is in doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettledMember {
+    /// The group's id.
+    pub group: String,
+    /// The member's id.
+    pub member: String,
+    /// The counter `stay` that the member's account had when the app was told, 0 without an account;
+    /// none if it does not matter.
+    pub stay: Option<i64>,
+    /// Whether the app has it now.
+    pub carried: bool,
+}
+
+/// What becomes of a person's memberships in the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PersonGroups {
+    /// The app has none of them any more: the account lost its groups. A membership that a late call
+    /// may still bring about stays in doubt.
+    Lost,
+    /// The app still has those that it had, although the person is deleted in this commit. Without
+    /// this, what is known of them goes with the person.
+    Kept,
+    /// The account is a group's, and the app has none of its members any more: the team is another.
+    GroupLost,
+}
+
+impl PersonGroups {
+    /// The word for it in the database.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Kept => "kept",
+            Self::GroupLost => "group-lost",
+        }
+    }
+}
+
+/// A member of a group whose membership the app has unlike the directory, or may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsettledPerson {
+    /// The id.
+    pub id: String,
+    /// The `userName`, or a group's `displayName`; that of the account if the resource is gone.
+    pub name: String,
+    /// The kind of the resource, or of the account if the resource is gone; none if it is of a type
+    /// that is listed in settings, or if neither is left.
+    pub kind: Option<ResourceKind>,
+    /// The account; none if there is no account in the app.
+    pub account: Option<Account>,
+    /// The account's counter; 0 if there is none.
+    pub stay: i64,
+    /// Whether the directory has the membership.
+    pub listed: bool,
+    /// Whether the app has the membership, as far as known.
+    pub carried: bool,
+    /// Whether it is not known if the app has the membership.
+    pub doubt: bool,
+    /// Until when a call may still arrive that no attempt waits for.
+    pub late_until: Option<String>,
+}
+
+/// Whether the app is to be told of a row `u` with the resource `r` and the account `a`: it differs or
+/// is in doubt, and the member is a group, or a person who is in the app.
+const MATTERS: &str = "a.doubt = 0 AND (r.kind IS NOT 'User'
+        OR r.active = 1 AND coalesce(json_extract(a.told, '$.active'), 1) = 1)
+    AND coalesce(a.membership, '') <> 'absent'
+    AND (u.doubt = 1 OR u.carried <> EXISTS (
+        SELECT 1 FROM member m WHERE m.tenant = u.tenant AND m.group_id = u.group_id
+            AND m.member_id = u.member_id
+    ))";
+
+/// The resource and the account of a row `u`.
+const JOINS: &str = "LEFT JOIN resource r ON r.tenant = u.tenant AND r.id = u.member_id
+    LEFT JOIN account a ON a.tenant = u.tenant AND a.resource = u.member_id";
+
+impl Store {
+    /// The members of the group whose membership the app has unlike the directory, or may have, and of
+    /// which it can be told: groups, and people who are in the app. The first of them, in the order of
+    /// their ids.
+    pub async fn unsettled(
+        &self,
+        tenant: &str,
+        group: &str,
+        limit: u32,
+    ) -> Result<Vec<UnsettledPerson>> {
+        let sql = format!(
+            "SELECT u.member_id AS id,
+                 coalesce(r.user_name, r.display_name, a.user_name, '') AS name,
+                 coalesce(r.kind, a.kind) AS kind, a.account_id, a.membership, a.data,
+                 coalesce(a.stay, 0) AS stay,
+                 EXISTS (
+                     SELECT 1 FROM member m WHERE m.tenant = u.tenant AND m.group_id = u.group_id
+                         AND m.member_id = u.member_id
+                 ) AS listed,
+                 u.carried, u.doubt, u.late_until
+             FROM unsettled_member u {JOINS}
+             WHERE u.tenant = $1 AND u.group_id = $2 AND {MATTERS}
+             ORDER BY u.member_id LIMIT $3 + 0"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(group).bind(limit);
+        let rows = query.fetch_all(&mut *self.pool.take().await?).await?;
+        rows.iter().map(person).collect()
+    }
+
+    /// The tenants and groups that have members as [`Store::unsettled`] finds them, in their order.
+    pub async fn unsettled_groups(&self, tenant: Option<&str>) -> Result<Vec<(String, String)>> {
+        let of = if tenant.is_some() { "AND u.tenant = $1" } else { "" };
+        let sql = format!(
+            "SELECT DISTINCT u.tenant, u.group_id FROM unsettled_member u
+             {JOINS} WHERE {MATTERS} {of} ORDER BY u.tenant, u.group_id"
+        );
+        let query = tenant
+            .into_iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, it| query.bind(it.to_owned()));
+        let rows = query.fetch_all(&mut *self.pool.take().await?).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// The groups whose membership of this member the app has unlike the directory, or may have,
+    /// whether the person is active or not.
+    pub async fn groups_unsettled_of(&self, tenant: &str, member: &str) -> Result<Vec<String>> {
+        let rows = sqlx::query(
+            "SELECT group_id FROM unsettled_member WHERE tenant = $1 AND member_id = $2
+             ORDER BY group_id",
+        )
+        .bind(tenant)
+        .bind(member)
+        .fetch_all(&mut *self.pool.take().await?)
+        .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+}
+
+fn person(row: &SqliteRow) -> Result<UnsettledPerson> {
+    let kind: Option<String> = row.try_get("kind")?;
+    let account = AccountColumns {
+        account_id: row.try_get("account_id")?,
+        membership: row.try_get("membership")?,
+        data: row.try_get("data")?,
+    };
+    Ok(UnsettledPerson {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        kind: kind.as_deref().and_then(ResourceKind::named),
+        account: account.account()?,
+        stay: row.try_get("stay")?,
+        listed: row.try_get("listed")?,
+        carried: row.try_get("carried")?,
+        doubt: row.try_get("doubt")?,
+        late_until: row.try_get("late_until")?,
+    })
+}

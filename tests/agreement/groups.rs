@@ -1,0 +1,223 @@
+//! Groups follow their people: the teams of the app have the members of the directory's groups who
+//! are active, whatever happened to the people or the groups in the meantime.
+
+use serde_json::{Value, json};
+
+use super::{
+    add, create_group, delete, eventually, people_in, place, push, remove, set_title, shown, start,
+    stop_answering, team_in, title_in,
+};
+use crate::support::{Muster, Tenant, client, user};
+
+/// The apps with teams.
+const APPS: [&str; 2] = ["two-state", "three-state"];
+
+/// A host, and a tenant with Ada and Bob.
+async fn with_ada_and_bob(muster: &Muster, app: &str) -> (Tenant, String, String) {
+    let tenant = muster.tenant(app).await;
+    let ada = muster.person(&tenant, &format!("ada-{app}")).await;
+    let bob = muster.person(&tenant, &format!("bob-{app}")).await;
+    (tenant, ada, bob)
+}
+
+/// Waits until the host rests and the team has these people.
+async fn team_becomes(muster: &Muster, tenant: &Tenant, names: &[&str]) {
+    muster.settled().await;
+    let app = tenant.name.rsplit_once('-').unwrap().0;
+    let wanted: Vec<String> = names.iter().map(|name| format!("{name}-{app}")).collect();
+    let team = || team_in(muster, tenant, "Compilers").unwrap_or_default();
+    let failure = format!("{app}: the team should have {wanted:?}");
+    eventually(&failure, async || team() == wanted).await;
+    muster.settled().await;
+    assert_eq!(team(), wanted, "{app}: the team has changed again");
+}
+
+#[tokio::test]
+async fn a_person_who_was_added_to_a_group_while_out_is_in_the_team_on_return() {
+    let muster = start().await;
+    for app in APPS {
+        let (tenant, ada, _) = with_ada_and_bob(&muster, app).await;
+        let group = create_group(&muster, &tenant, &[]).await.expect(201).id();
+        muster.set_active(&tenant, &ada, false).await.expect(200);
+        add(&muster, &tenant, &group, &[&ada]).await.expect(204);
+        muster.set_active(&tenant, &ada, true).await.expect(200);
+        team_becomes(&muster, &tenant, &["ada"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_person_who_was_removed_from_a_group_while_out_is_not_in_the_team_on_return() {
+    let muster = start().await;
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        let group = create_group(&muster, &tenant, &[&ada, &bob]).await.expect(201).id();
+        muster.set_active(&tenant, &ada, false).await.expect(200);
+        remove(&muster, &tenant, &group, &ada).await.expect(204);
+        muster.set_active(&tenant, &ada, true).await.expect(200);
+        team_becomes(&muster, &tenant, &["bob"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_person_who_returns_to_an_app_that_forgets_leavers_is_in_their_teams_again() {
+    let muster = start().await;
+    muster.stage.sample.forget_teams_of_leavers();
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        create_group(&muster, &tenant, &[&ada, &bob]).await.expect(201);
+        muster.set_active(&tenant, &ada, false).await.expect(200);
+        muster.set_active(&tenant, &ada, true).await.expect(200);
+        team_becomes(&muster, &tenant, &["ada", "bob"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_member_who_was_created_inactive_is_in_the_team_once_active() {
+    let muster = start().await;
+    for app in APPS {
+        let tenant = muster.tenant(app).await;
+        let mut inactive = user(&format!("ada-{app}"));
+        inactive["active"] = json!(false);
+        let ada = muster.post(&tenant, "/Users", inactive).await.expect(201).id();
+        create_group(&muster, &tenant, &[&ada]).await.expect(201);
+        muster.set_active(&tenant, &ada, true).await.expect(200);
+        team_becomes(&muster, &tenant, &["ada"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_full_push_of_a_group_counts_for_members_who_are_out() {
+    let muster = start().await;
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        let group = create_group(&muster, &tenant, &[&ada]).await.expect(201).id();
+        muster.set_active(&tenant, &ada, false).await.expect(200);
+        push(&muster, &tenant, &group, &[&ada, &bob]).await.expect(200);
+        muster.set_active(&tenant, &ada, true).await.expect(200);
+        team_becomes(&muster, &tenant, &["ada", "bob"]).await;
+        muster.set_active(&tenant, &ada, false).await.expect(200);
+        push(&muster, &tenant, &group, &[&bob]).await.expect(200);
+        muster.set_active(&tenant, &ada, true).await.expect(200);
+        team_becomes(&muster, &tenant, &["bob"]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_was_removed_by_hand_and_made_again_is_in_its_teams() {
+    let muster = start().await;
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        create_group(&muster, &tenant, &[&ada, &bob]).await.expect(201);
+        remove_by_hand(&muster, &tenant, &format!("ada-{app}")).await;
+        set_title(&muster, &tenant, &ada, "Countess").await.expect(200);
+        assert_eq!(people_in(&muster, &tenant), [format!("ada-{app}"), format!("bob-{app}")]);
+        team_becomes(&muster, &tenant, &["ada", "bob"]).await;
+    }
+}
+
+/// Removes a person from the app, as an administrator of the app does.
+async fn remove_by_hand(muster: &Muster, tenant: &Tenant, name: &str) {
+    let sample = &muster.stage.sample;
+    let email = format!("{name}@acme.example");
+    let people = sample.people().into_iter().map(|it| (it.profile, format!("/users/{}", it.id)));
+    let accounts = sample.accounts(&tenant.organization).into_iter();
+    let accounts = accounts.map(|it| (it.profile, place(tenant, &format!("accounts/{}", it.id))));
+    let (_, path) = people.chain(accounts).find(|(profile, _)| profile.email == email).unwrap();
+    let request = client().delete(format!("{}{path}", sample.base_url()));
+    let answer = request.bearer_auth("sample-app-token").send().await.unwrap();
+    assert_eq!(answer.status(), 204);
+}
+
+#[tokio::test]
+async fn a_person_who_was_deleted_and_created_again_is_in_no_team_until_added() {
+    let muster = start().await;
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        let group = create_group(&muster, &tenant, &[&ada, &bob]).await.expect(201).id();
+        delete(&muster, &tenant, &ada).await.expect(204);
+        let again = muster.person(&tenant, &format!("ada-{app}")).await;
+        team_becomes(&muster, &tenant, &["bob"]).await;
+        add(&muster, &tenant, &group, &[&again]).await.expect(204);
+        team_becomes(&muster, &tenant, &["ada", "bob"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_person_who_was_suspended_and_deleted_is_in_no_team() {
+    let muster = start().await;
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        create_group(&muster, &tenant, &[&ada, &bob]).await.expect(201);
+        muster.set_active(&tenant, &ada, false).await.expect(200);
+        delete(&muster, &tenant, &ada).await.expect(204);
+        muster.person(&tenant, &format!("ada-{app}")).await;
+        team_becomes(&muster, &tenant, &["bob"]).await;
+    }
+}
+
+#[tokio::test]
+async fn the_profile_is_told_again_on_return() {
+    let muster = start().await;
+    for app in APPS {
+        let (tenant, ada, _) = with_ada_and_bob(&muster, app).await;
+        let name = format!("ada-{app}");
+        set_title(&muster, &tenant, &ada, "Lady").await.expect(200);
+        muster.set_active(&tenant, &ada, false).await.expect(200);
+        set_title(&muster, &tenant, &ada, "Countess").await.expect(200);
+        muster.set_active(&tenant, &ada, true).await.expect(200);
+        muster.settled().await;
+        assert_eq!(shown(&muster, &tenant, &ada).await["title"], "Countess");
+        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Countess"), "{app}");
+    }
+}
+
+#[tokio::test]
+async fn a_person_returns_to_many_teams_with_one_call_for_each_at_most() {
+    const GROUPS: usize = 8;
+    let muster = start().await;
+    muster.stage.sample.forget_teams_of_leavers();
+    let (tenant, ada, _) = with_ada_and_bob(&muster, "two-state").await;
+    for n in 0..GROUPS {
+        let body = json!({ "displayName": format!("Team {n}"), "members": [{ "value": ada }] });
+        muster.post(&tenant, "/Groups", body).await.expect(201);
+    }
+    muster.set_active(&tenant, &ada, false).await.expect(200);
+    muster.settled().await;
+    let before = muster.app_calls(&tenant).await.len();
+    muster.set_active(&tenant, &ada, true).await.expect(200);
+    let in_all = || {
+        let teams = muster.stage.sample.teams(&tenant.organization);
+        teams.iter().filter(|team| team.members.len() == 1).count() == GROUPS
+    };
+    eventually("a team lacks a person who has returned", async || in_all()).await;
+    muster.settled().await;
+    let teams = place(&tenant, "teams");
+    let calls = muster.app_calls(&tenant).await.split_off(before);
+    let mut paths: Vec<String> = calls
+        .into_iter()
+        .filter(|call| call.path.starts_with(&teams))
+        .map(|call| call.path)
+        .collect();
+    let all = paths.len();
+    paths.sort();
+    paths.dedup();
+    assert_eq!((paths.len(), all), (GROUPS, GROUPS), "one call for each team");
+}
+
+#[tokio::test]
+async fn a_group_change_during_an_outage_counts_although_its_member_leaves_and_returns() {
+    let muster = start().await;
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        let group = create_group(&muster, &tenant, &[&ada, &bob]).await.expect(201).id();
+        stop_answering(&muster, format!("DELETE {}", place(&tenant, "teams")));
+        remove(&muster, &tenant, &group, &ada).await.expect(429);
+        muster.set_active(&tenant, &ada, false).await.expect(200);
+        muster.set_active(&tenant, &ada, true).await.expect(200);
+        muster.stage.sample.heal();
+        team_becomes(&muster, &tenant, &["bob"]).await;
+        let body = muster.get(&tenant, &format!("/Groups/{group}")).await.expect(200).body;
+        let members: Vec<&Value> = body["members"].as_array().unwrap().iter().collect();
+        assert_eq!(members.len(), 1, "{app}: {body}");
+    }
+}

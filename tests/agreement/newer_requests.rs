@@ -1,0 +1,202 @@
+//! A newer request replaces the goal of an open operation: nothing waits behind anything, nothing old
+//! is carried out over something newer, and a leave is kept until a request sets `active: true`.
+
+use std::time::Duration;
+
+use muster::cli::local_environment::LocalEnvironmentConfig;
+use muster::sample::Fault;
+use serde_json::{Value, json};
+
+use super::{
+    activate_with_title, delete, eventually, operations_on, people_in, place, quick, set_title,
+    shown, start, start_recording, stop_answering, title_in,
+};
+use crate::support::{Answer, Muster, Tenant};
+
+#[tokio::test]
+async fn requests_to_deactivate_that_an_activation_replaces_are_answered_come_back() {
+    let config = LocalEnvironmentConfig { answer_within: Duration::from_secs(3), ..quick() };
+    let muster = Muster::start_with(config).await;
+    let tenant = muster.tenant("two-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    stop_answering(&muster, format!("DELETE {}", place(&tenant, "members")));
+    let activate = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        muster.set_active(&tenant, &ada, true).await
+    };
+    let (one, two, activated) = tokio::join!(
+        muster.set_active(&tenant, &ada, false),
+        muster.set_active(&tenant, &ada, false),
+        activate,
+    );
+    one.expect(429);
+    two.expect(429);
+    assert_eq!(activated.expect(200).body["active"], true);
+    assert_eq!(people_in(&muster, &tenant), ["ada"]);
+    muster.settled().await;
+    muster.stage.sample.heal();
+    assert_eq!(people_in(&muster, &tenant), ["ada"], "the older request is not carried out");
+    assert_eq!(shown(&muster, &tenant, &ada).await["active"], true);
+}
+
+#[tokio::test]
+async fn a_recorded_activation_that_a_leave_replaces_after_the_join_is_undone() {
+    let muster = start_recording().await;
+    let tenant = muster.tenant("two-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    muster.set_active(&tenant, &ada, false).await.expect(200);
+    muster.settled().await;
+    stop_answering(&muster, "PATCH /users");
+    activate_with_title(&muster, &tenant, &ada, "Countess").await.expect(200);
+    let joined = async || people_in(&muster, &tenant) == ["ada"];
+    eventually("the app did not get the join", joined).await;
+    muster.set_active(&tenant, &ada, false).await.expect(200);
+    let out = async || people_in(&muster, &tenant).is_empty();
+    eventually("a leaver is in the app", out).await;
+    muster.stage.sample.heal();
+    muster.settled().await;
+    assert_eq!(people_in(&muster, &tenant), [""; 0]);
+    assert_eq!(shown(&muster, &tenant, &ada).await["active"], false);
+}
+
+#[tokio::test]
+async fn a_leave_does_not_wait_behind_a_profile_that_the_app_does_not_take() {
+    let muster = start().await;
+    let tenant = muster.tenant("three-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    stop_answering(&muster, format!("PATCH {}", place(&tenant, "accounts")));
+    set_title(&muster, &tenant, &ada, "Countess").await.expect(429);
+    muster.set_active(&tenant, &ada, false).await.expect(200);
+    assert_eq!(people_in(&muster, &tenant), [""; 0]);
+    muster.settled().await;
+    muster.stage.sample.heal();
+}
+
+/// A tenant whose app takes neither profiles nor suspensions, and its user Ada, who was asked to leave
+/// after a change of her name.
+async fn leaving(muster: &Muster) -> (Tenant, String) {
+    let tenant = muster.tenant("three-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    stop_answering(muster, format!("PATCH {}", place(&tenant, "accounts")));
+    stop_answering(muster, format!("POST {}", place(&tenant, "accounts")));
+    set_name(muster, &tenant, &ada).await.expect(429);
+    muster.set_active(&tenant, &ada, false).await.expect(429);
+    (tenant, ada)
+}
+
+async fn set_name(muster: &Muster, tenant: &Tenant, id: &str) -> Answer {
+    let name = json!([{ "op": "replace", "path": "displayName", "value": "Augusta" }]);
+    muster.patch(tenant, &format!("/Users/{id}"), name).await
+}
+
+/// The host finishes by itself: Ada is out, and the directory says this.
+async fn has_left(muster: &Muster, tenant: &Tenant, ada: &str) -> Value {
+    muster.stage.sample.heal();
+    let out = async || people_in(muster, tenant).is_empty();
+    eventually("a profile has replaced a leave", out).await;
+    muster.settled().await;
+    let user = shown(muster, tenant, ada).await;
+    assert_eq!(user["active"], false);
+    user
+}
+
+#[tokio::test]
+async fn a_leave_is_kept_by_a_newer_profile_and_the_older_profile_is_not() {
+    let muster = start().await;
+    let (tenant, ada) = leaving(&muster).await;
+    set_title(&muster, &tenant, &ada, "Countess").await.expect(429);
+    let user = has_left(&muster, &tenant, &ada).await;
+    assert_eq!((&user["title"], &user["displayName"]), (&json!("Countess"), &json!("ada Doe")));
+}
+
+#[tokio::test]
+async fn a_leave_is_kept_when_the_profile_before_it_is_asked_for_again() {
+    let muster = start().await;
+    let (tenant, ada) = leaving(&muster).await;
+    set_name(&muster, &tenant, &ada).await.expect(429);
+    assert_eq!(has_left(&muster, &tenant, &ada).await["displayName"], "Augusta");
+}
+
+#[tokio::test]
+async fn a_leave_ends_when_a_request_says_active() {
+    let muster = start().await;
+    let (tenant, ada) = leaving(&muster).await;
+    muster.set_active(&tenant, &ada, true).await.expect(429);
+    muster.stage.sample.heal();
+    muster.set_active(&tenant, &ada, true).await.expect(200);
+    muster.settled().await;
+    assert_eq!(people_in(&muster, &tenant), ["ada"]);
+    let user = shown(&muster, &tenant, &ada).await;
+    assert_eq!((&user["active"], &user["displayName"]), (&json!(true), &json!("ada Doe")));
+}
+
+#[tokio::test]
+async fn a_patch_applies_to_the_directory_and_not_to_a_goal_that_was_answered_come_back() {
+    let muster = start().await;
+    let tenant = muster.tenant("three-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    let update = format!("PATCH {}", place(&tenant, "accounts"));
+    muster.stage.sample.fail(Fault {
+        containing: Some("Countess".to_owned()),
+        ..Fault::status(update, 503, super::ALWAYS)
+    });
+    set_title(&muster, &tenant, &ada, "Countess").await.expect(429);
+    let locale = json!([{ "op": "replace", "path": "locale", "value": "en-GB" }]);
+    let answer = muster.patch(&tenant, &format!("/Users/{ada}"), locale).await.expect(200);
+    assert_eq!((&answer.body["locale"], &answer.body["title"]), (&json!("en-GB"), &Value::Null));
+    muster.stage.sample.heal();
+    muster.settled().await;
+    assert_eq!(shown(&muster, &tenant, &ada).await["title"], Value::Null);
+    assert_eq!(title_in(&muster, &tenant, "ada"), None);
+}
+
+#[tokio::test]
+async fn a_replaced_operation_ends_as_superseded_and_names_its_successor() {
+    let muster = start().await;
+    let tenant = muster.tenant("three-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    stop_answering(&muster, format!("PATCH {}", place(&tenant, "accounts")));
+    set_title(&muster, &tenant, &ada, "Lady").await.expect(429);
+    set_title(&muster, &tenant, &ada, "Countess").await.expect(429);
+    let operations = operations_on(&muster, &ada).await;
+    let open: Vec<&Value> = operations.iter().filter(|it| it["state"] == "open").collect();
+    assert_eq!(open.len(), 1, "one operation of a resource is open: {operations:#?}");
+    let older: Vec<&Value> = operations.iter().filter(|it| it["state"] == "superseded").collect();
+    assert_eq!(older.len(), 1, "{operations:#?}");
+    assert_eq!(older[0]["successor"], open[0]["id"]);
+    muster.stage.sample.heal();
+    muster.settled().await;
+    assert_eq!(title_in(&muster, &tenant, "ada").as_deref(), Some("Countess"));
+}
+
+#[tokio::test]
+async fn the_same_request_again_joins_the_open_operation() {
+    let muster = start().await;
+    let tenant = muster.tenant("three-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    stop_answering(&muster, format!("PATCH {}", place(&tenant, "accounts")));
+    for _ in 0..3 {
+        set_title(&muster, &tenant, &ada, "Countess").await.expect(429);
+    }
+    let operations = operations_on(&muster, &ada).await;
+    assert_eq!(operations.len(), 2, "a creation and an update: {operations:#?}");
+    muster.stage.sample.heal();
+    set_title(&muster, &tenant, &ada, "Countess").await.expect(200);
+    muster.settled().await;
+}
+
+#[tokio::test]
+async fn an_open_deletion_is_kept_whatever_else_is_asked() {
+    let muster = start().await;
+    let tenant = muster.tenant("three-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    stop_answering(&muster, format!("DELETE {}", place(&tenant, "accounts")));
+    delete(&muster, &tenant, &ada).await.expect(429);
+    set_title(&muster, &tenant, &ada, "Countess").await.expect(429);
+    muster.set_active(&tenant, &ada, true).await.expect(429);
+    muster.stage.sample.heal();
+    muster.settled().await;
+    let gone = async || muster.stage.sample.accounts(&tenant.organization).is_empty();
+    eventually("a deletion was lost", gone).await;
+    muster.get(&tenant, &format!("/Users/{ada}")).await.expect(404);
+}
