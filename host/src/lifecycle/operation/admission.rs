@@ -3,7 +3,7 @@
 //! It is asked before an operation begins, before each attempt, and before each call, so that a
 //! pause lets at most the call in flight through.
 
-use crate::decision::EventKind;
+use crate::decision::{EventKind, Membership};
 use crate::lifecycle::config::snapshot::TenantState;
 use crate::scim;
 use crate::store::AccountRow;
@@ -64,6 +64,23 @@ pub(in crate::lifecycle) fn check(
             403,
             "this integration is disconnected; an operator can connect it again",
         )),
+    }
+}
+
+/// The event as far as admission is concerned: a creation of somebody who shall be inactive takes the
+/// account of the same person from before out of the app.
+pub(in crate::lifecycle) fn asked(
+    event: EventKind,
+    active: bool,
+    account: Option<&AccountRow>,
+) -> EventKind {
+    let is_in = |account: &AccountRow| {
+        account.doubt
+            || account.account.as_ref().is_some_and(|it| it.membership == Membership::Active)
+    };
+    match event {
+        EventKind::Create if !active && account.is_some_and(is_in) => EventKind::Deactivate,
+        other => other,
     }
 }
 

@@ -51,13 +51,20 @@ impl Operations {
             return Ok(None); // It compares again when that operation ends.
         }
         let Some(mut change) = self.change_to_agree(&tenant, kind, resource).await? else {
-            self.end_held_without_a_change(&tenant, resource, forced).await?;
+            let why = "the app has what the directory says";
+            self.end_held_without_a_change(&tenant, resource, why, forced).await?;
             return Ok(None);
         };
         let account = change.account.as_ref();
         let admission = admission::check(tenant.state, change.event, account, forced);
-        if !matches!(admission, Admission::Proceed) {
-            return Ok(None); // It compares again when the hold ends.
+        match admission {
+            Admission::Proceed => {}
+            // It compares again when the hold ends.
+            Admission::Hold(_) | Admission::Drop(_) => return Ok(None),
+            Admission::Refuse(error) => {
+                self.end_held_without_a_change(&tenant, resource, &error.detail, forced).await?;
+                return Ok(None);
+            }
         }
         if tenant.connector.is_err() {
             let at = rfc3339(self.clock.now() + WITHOUT_A_CONNECTOR);

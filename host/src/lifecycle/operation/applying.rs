@@ -16,7 +16,8 @@ use crate::connector::GroupsLost;
 use crate::decision::{Account, EventKind, Member, Membership, Outcome, ResourceKind};
 use crate::scim::Resource;
 use crate::store::{
-    AccountRow, Commit, MemberRow, PersonGroups, ResourceChange, ResourceRow, SettledMember,
+    AccountRow, Commit, DoubtedMember, MemberRow, PersonGroups, ResourceChange, ResourceRow,
+    SettledMember,
 };
 
 impl Operation {
@@ -124,11 +125,12 @@ impl Operation {
         }
     }
 
-    /// Whether a call from before this attempt may still arrive, so that the app may differ from the
-    /// outcome after all.
-    pub(in crate::lifecycle) fn may_be_overtaken(&self) -> bool {
-        let late_until = self.account.as_ref().and_then(|account| account.late_until.as_deref());
-        late_until.is_some_and(|late_until| late_until > self.context.now.as_str())
+    /// Until when a call may still arrive that was not answered, from before this attempt or of its own,
+    /// so that the app may differ from the outcome after all. An app need not honour idempotency keys.
+    fn overtaken_until(&self) -> Option<String> {
+        let known = self.account.as_ref().and_then(|account| account.late_until.clone());
+        let late_until = known.max(self.progress.late_until.clone());
+        late_until.filter(|late_until| *late_until > self.context.now)
     }
 
     /// The account row after the connector's outcome. Doubt ends here, unless a call from before this
@@ -138,7 +140,7 @@ impl Operation {
         account: Option<Account>,
     ) -> anyhow::Result<AccountRow> {
         let resource = &self.after;
-        let overtaken = self.may_be_overtaken();
+        let late_until = self.overtaken_until();
         let known = self.account.as_ref();
         Ok(AccountRow {
             tenant: self.tenant.id.clone(),
@@ -150,8 +152,8 @@ impl Operation {
             // A person who is disconnected by a job is no longer managed, whatever the outcome is.
             connected: self.event.kind != EventKind::Release && self.batch.is_none(),
             protected: known.is_some_and(|account| account.protected),
-            doubt: overtaken,
-            late_until: known.and_then(|account| account.late_until.clone()).filter(|_| overtaken),
+            doubt: late_until.is_some(),
+            late_until,
             stay: known.map_or(0, |account| account.stay),
             told: self.told_after()?,
         })
@@ -191,6 +193,14 @@ impl Operation {
             return;
         }
         let group = self.resource_id();
+        if let Some(late_until) = self.overtaken_until() {
+            let members = self.members.joined.iter().chain(&self.members.left);
+            commit.doubted.extend(members.map(|member| DoubtedMember {
+                group: group.clone(),
+                member: member.id.clone(),
+                late_until: Some(late_until.clone()),
+            }));
+        }
         let row = |member: &Member, carried| SettledMember {
             group: group.clone(),
             member: member.id.clone(),

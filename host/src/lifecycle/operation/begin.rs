@@ -78,7 +78,8 @@ impl Operations {
         let (event, of_job) = (change.event, change.batch.is_some());
         // The account of a person who was here before does not bind the one who comes now.
         let account = change.before.as_ref().and(change.account.as_ref());
-        let admission = admission::check(tenant.state, event, account, of_job);
+        let asked = admission::asked(event, change.after.active(), change.account.as_ref());
+        let admission = admission::check(tenant.state, asked, account, of_job);
         let withheld = match admission {
             Admission::Proceed => None,
             Admission::Hold(note) => Some((OperationState::Held, note)),
@@ -93,8 +94,9 @@ impl Operations {
         }
         let mut operation = self.new_operation(tenant, change).await?;
         if let Some((state, note)) = withheld {
+            let created = operation.creates();
             let result = self.withhold(&mut operation, state, note).await?;
-            return Ok(Prepared::Withheld(self.write_result(operation, result, false, related)?));
+            return Ok(Prepared::Withheld(self.write_result(operation, result, created, related)?));
         }
         // What takes away is recorded, and tried again when a connector can decide.
         if let Err(why) = &tenant.connector

@@ -1,6 +1,7 @@
 //! The other organisations of an account in an app that several tenants share.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
@@ -14,9 +15,13 @@ use crate::lifecycle::config::snapshot::Tenant;
 use crate::scim::Resource;
 use crate::store::AccountRow;
 
+/// The longest wait for the operation of another tenant on the same account: requests on this one's
+/// resource wait as well.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 impl Operations {
     /// Locks the account of an operation if its app is shared, and reads again in how many other
-    /// organisations the account is. None if another tenant's operation has it until the deadline.
+    /// organisations the account is. None if another tenant's operation keeps it for too long.
     pub(in crate::lifecycle) async fn lock_account(
         &self,
         operation: &mut Operation,
@@ -33,7 +38,7 @@ impl Operations {
         let acquired = self.account_locks.acquire(&app, names, exclusive);
         let guard = match retained {
             Some(guard) => guard,
-            None => match timeout_at(deadline, acquired).await {
+            None => match timeout_at(deadline.min(Instant::now() + LONGEST_WAIT), acquired).await {
                 Ok(guard) => guard,
                 Err(_) => return Ok(None),
             },

@@ -70,6 +70,10 @@ impl Operations {
         detach: bool,
     ) -> anyhow::Result<AttemptResult> {
         let Some(guard) = self.lock_account(operation, deadline).await? else {
+            // Nothing is recorded of a change that can never be made.
+            if self.is_taken(operation).await? {
+                return Ok(AttemptResult::NameTaken);
+            }
             return self.stop(operation, FailureCause::OutOfTime).await;
         };
         let result = self.drive_locked(operation, deadline, detach).await;
@@ -163,6 +167,7 @@ impl Operations {
             return Ok(Some(AttemptResult::Forbidden(gone)));
         };
         let kind = operation.event.kind;
+        let kind = admission::asked(kind, operation.after.active(), operation.account.as_ref());
         let of_job = operation.batch.is_some() || operation.forced;
         let account = operation.account.as_ref();
         let account = account.filter(|account| account.resource == operation.resource_id());
@@ -242,10 +247,7 @@ impl Operations {
         let now = self.clock.now();
         let mut commit = Commit { now: Some(rfc3339(now)), ..Commit::default() };
         operation.apply_untold(&mut commit, now);
-        // The account of a person who was here before is this resource's from now on.
-        let resource = operation.resource_id();
-        operation.account_changed |=
-            operation.account.as_ref().is_some_and(|account| account.resource != resource);
+        operation.take_account_over();
         let mut row = operation.row(OperationState::Open)?;
         row.due = Some(rfc3339(now));
         commit.operation = Some(row);

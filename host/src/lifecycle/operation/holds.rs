@@ -56,12 +56,13 @@ impl Operations {
         }
     }
 
-    /// Ends the held operations of a resource of which directory and app agree, if its hold has ended.
+    /// Ends the held operations of a resource for which nothing is carried out, if the hold has ended.
     /// The caller holds the lock of the resource.
     pub(in crate::lifecycle) async fn end_held_without_a_change(
         &self,
         tenant: &Tenant,
         resource: &str,
+        why: &str,
         forced: bool,
     ) -> anyhow::Result<()> {
         if tenant.state != TenantState::Connected && !forced {
@@ -70,8 +71,7 @@ impl Operations {
         for held in self.unfinished.on(&resource_lock::of_resource(&tenant.id, resource)) {
             let Some((row, _)) = self.store.operation(&held.operation).await? else { continue };
             if row.state == OperationState::Held {
-                let note = "held, then dropped: the app has what the directory says";
-                self.end_held(row, note, false).await?;
+                self.end_held(row, &format!("held, then dropped: {why}"), false).await?;
             }
         }
         Ok(())

@@ -269,6 +269,13 @@ impl Operation {
         }));
     }
 
+    /// Makes the account of a person who was here before this resource's with the next commit.
+    pub(in crate::lifecycle) fn take_account_over(&mut self) {
+        let resource = self.resource_id();
+        self.account_changed |=
+            self.account.as_ref().is_some_and(|account| account.resource != resource);
+    }
+
     /// Notes that a commit with [`Operation::add_unwritten`] is durable.
     pub(in crate::lifecycle) fn note_written(&mut self, commit: &WrittenParts) {
         self.supersedes.clear();

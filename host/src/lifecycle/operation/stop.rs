@@ -139,6 +139,7 @@ impl Operations {
         let now = self.clock.now();
         let mut commit = Commit { now: Some(rfc3339(now)), ..Commit::default() };
         operation.apply_untold(&mut commit, now);
+        operation.take_account_over();
         self.leave_doubt(operation, &mut commit);
         let mut row = operation.row(state)?;
         row.note = Some(note.to_owned());

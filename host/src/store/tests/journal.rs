@@ -153,6 +153,20 @@ async fn an_account_of_the_app_belongs_to_one_resource_of_a_tenant() {
 }
 
 #[tokio::test]
+async fn a_doubt_that_came_after_an_account_was_read_stays() {
+    let bench = Bench::new().await;
+    let read = account("acme", "u1", Some("a1"));
+    bench.store.commit(with_account(read.clone())).await.unwrap();
+    let doubted = AccountRow { doubt: true, stay: 1, ..read.clone() };
+    bench.store.commit(with_account(doubted.clone())).await.unwrap();
+    bench.store.commit(with_account(read)).await.unwrap();
+    let found = bench.store.account("acme", "u1").await.unwrap().unwrap();
+    assert_eq!((found.doubt, found.stay), (true, 1));
+    bench.store.commit(with_account(AccountRow { doubt: false, ..doubted })).await.unwrap();
+    assert!(!bench.store.account("acme", "u1").await.unwrap().unwrap().doubt);
+}
+
+#[tokio::test]
 async fn accounts_in_doubt_are_listed() {
     let bench = Bench::new().await;
     for (tenant, resource, doubt) in

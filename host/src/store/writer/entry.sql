@@ -195,7 +195,9 @@ WHEN NEW.account_tenant IS NOT NULL AND NEW.ordered IS NULL BEGIN
     ) ON CONFLICT (tenant, resource) DO UPDATE SET
         user_name = excluded.user_name, membership = excluded.membership, data = excluded.data,
         connected = excluded.connected, protected = excluded.protected,
-        doubt = excluded.doubt, late_until = excluded.late_until, stay = excluded.stay,
+        -- A doubt that came after the row was read stays: it has raised the counter.
+        doubt = excluded.doubt OR account.stay > excluded.stay,
+        late_until = excluded.late_until, stay = max(account.stay, excluded.stay),
         told = excluded.told
     WHERE user_name IS NOT excluded.user_name OR membership IS NOT excluded.membership
         OR data IS NOT excluded.data OR connected IS NOT excluded.connected
