@@ -184,6 +184,10 @@ impl Run<'_> {
             for state in ["open", "failed", "held"] {
                 for it in self.operations(life, tenant, state).await {
                     let (kind, note) = (text(&it["kind"]), text(&it["note"]));
+                    // A second group of a name was acknowledged before the app was asked.
+                    if self.setup.when_recorded && note.contains("belongs to another group") {
+                        continue;
+                    }
                     self.violate(format!(
                         "{state} for ever: {kind} of {tenant}/{}: {note}",
                         text(&it["subject"])

@@ -81,6 +81,10 @@ fn acknowledged(run: &Run<'_>, ended: &Final, wrong: &mut Vec<String>) {
         }
         for group in Group::all(tenant).filter(|group| !exempt(group.name)) {
             if count(&ended.groups[tenant], group.name) > 1 {
+                // One that was acknowledged before the app was asked waits for an operator.
+                if run.setup.when_recorded {
+                    continue;
+                }
                 twice.push(format!("two groups: {tenant_name}/{}", group.name));
                 continue;
             }

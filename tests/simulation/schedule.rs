@@ -1,5 +1,6 @@
 //! Schedules: what identity providers, operators, the app and the machine do, and when.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::network::{Failure, Fault};
@@ -215,7 +216,12 @@ fn judgeable(action: Action, setup: Setup) -> Action {
         other => other,
     };
     match action {
-        Action::Ask(Change::Bulk(changes), manner) => {
+        Action::Ask(Change::Bulk(mut changes), manner) => {
+            let mut created = BTreeSet::new();
+            changes.retain(|change| match change {
+                Change::CreateGroup { group, .. } if setup.when_recorded => created.insert(*group),
+                _ => true,
+            });
             Action::Ask(Change::Bulk(changes.into_iter().map(once).collect()), manner)
         }
         Action::Ask(change, manner) => Action::Ask(once(change), manner),
