@@ -167,7 +167,8 @@ fn decide(app: &mut App, context: &Context, event: &Event) -> Result<Outcome, St
             if app.has("profile-first")
                 && let Some(id) = &known
             {
-                let _ = app.ask("PATCH", &format!("/accounts/{id}"), Some(event.resource.clone()))?;
+                let _ =
+                    app.ask("PATCH", &format!("/accounts/{id}"), Some(event.resource.clone()))?;
             }
             leave(app, known, "POST", "/suspend", Membership::Suspended)
         }
