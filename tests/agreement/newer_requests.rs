@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use muster::cli::local_environment::LocalEnvironmentConfig;
+use muster::lifecycle::snapshot::ReplyMode;
 use muster::sample::Fault;
 use serde_json::{Value, json};
 
@@ -11,6 +12,8 @@ use super::{
     activate_with_title, delete, eventually, operations_on, people_in, place, quick, set_title,
     shown, start, start_recording, stop_answering, title_in,
 };
+use crate::support::guests::guest;
+use crate::support::meddler::{Meddler, Rule};
 use crate::support::{Answer, Muster, Tenant};
 
 #[tokio::test]
@@ -199,4 +202,37 @@ async fn an_open_deletion_is_kept_whatever_else_is_asked() {
     let gone = async || muster.stage.sample.accounts(&tenant.organization).is_empty();
     eventually("a deletion was lost", gone).await;
     muster.get(&tenant, &format!("/Users/{ada}")).await.expect(404);
+}
+
+/// The connector of this test takes passwords; the app is played by rules.
+#[tokio::test]
+async fn a_recorded_password_is_told_although_a_newer_request_came() {
+    let config = LocalEnvironmentConfig { reply: ReplyMode::WhenRecorded, ..quick() };
+    let mut muster = Muster::start_with(config).await;
+    let meddler = Meddler::before(&mut muster).await;
+    muster.push(guest("faulty")).await.expect(201);
+    let settings = serde_json::from_value(json!({ "fault": "none" })).unwrap();
+    muster.stage.app_with("faulty", "faulty", settings, ["app"]).await.unwrap();
+    meddler.apply(Rule::refuse("PUT /accounts", 200, "well"));
+    let tenant = muster.plain_tenant("faulty", "faulty").await;
+    let ada = muster.person(&tenant, "ada").await;
+    muster.settled().await;
+    // The first calls for the password are put off.
+    let told = format!("PUT /accounts/{ada}/password");
+    meddler.apply(Rule::refuse(&told, 429, "busy").times(6));
+    for call in ["PUT /accounts", "PATCH /accounts"] {
+        meddler.apply(Rule::refuse(call, 200, "well").always());
+    }
+    let path = format!("/Users/{ada}");
+    let set =
+        |attribute: &str| json!([{ "op": "replace", "path": attribute, "value": "Secret-1" }]);
+    muster.patch(&tenant, &path, set("password")).await.expect(200);
+    muster.patch(&tenant, &path, set("title")).await.expect(200);
+    muster.settled().await;
+    assert!(meddler.count(&told) > 6, "{:?}", meddler.seen());
+    // Alone, too.
+    let before = meddler.count(&told);
+    muster.patch(&tenant, &path, set("password")).await.expect(200);
+    muster.settled().await;
+    assert_eq!(meddler.count(&told), before + 1);
 }

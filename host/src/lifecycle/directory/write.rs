@@ -297,7 +297,8 @@ impl Directory {
         let id = current.stored.id.clone();
         let superseded = self.operations.supersede(Some(&older), current.account.clone(), &id)?;
         let current = Current { account: superseded.account.clone(), ..current };
-        let mut change = match user_change(current.clone(), after, password.is_some())? {
+        let tells = password.is_some() || superseded.password.sealed.is_some();
+        let mut change = match user_change(current.clone(), after, tells)? {
             Some(change) => change,
             // The request asks for what the directory and the app have.
             None => {

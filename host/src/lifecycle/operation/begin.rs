@@ -10,7 +10,9 @@ use tokio::time::Instant;
 use super::Operations;
 use super::admission::{self, Admission};
 use super::agree::takes_groups;
-use super::change::{Change, Current, Password, WriteResult, stored, user_name_taken};
+use super::change::{
+    Change, Current, Password, SealedPassword, WriteResult, stored, user_name_taken,
+};
 use super::disposition::{self, Disposition, FailureCause};
 use super::execute::AttemptResult;
 use super::journaled::{Mode, Operation, Progress, Used, takes_away};
@@ -31,13 +33,6 @@ pub(in crate::lifecycle) enum Prepared {
     Withheld(WriteResult),
     /// It is ready to be driven.
     Ready(Box<Operation>),
-}
-
-/// A password for the journal, and its placeholder for the connector.
-#[derive(Clone, Debug, Default)]
-pub(in crate::lifecycle) struct SealedPassword {
-    pub(in crate::lifecycle) sealed: Option<Vec<u8>>,
-    pub(in crate::lifecycle) placeholder: Option<String>,
 }
 
 impl Operations {
@@ -173,7 +168,10 @@ impl Operations {
         change: Change,
     ) -> anyhow::Result<Operation> {
         let id = self.clock.new_id();
-        let password = self.seal_password(change.password.as_ref(), &id)?;
+        let password = match &change.password {
+            Some(password) => self.seal_password(password, &id)?,
+            None => change.carried.clone(),
+        };
         self.operation_for(tenant, change, id, password).await
     }
 
@@ -262,10 +260,9 @@ impl Operations {
     /// The sealed password for the journal, and its placeholder for the connector.
     fn seal_password(
         &self,
-        password: Option<&Password>,
+        password: &Password,
         operation: &str,
     ) -> anyhow::Result<SealedPassword> {
-        let Some(password) = password else { return Ok(SealedPassword::default()) };
         // Random, or a display name could contain the placeholder and so get the password.
         let mark = u64::from_be_bytes(crate::lifecycle::config::random_bytes()?);
         let placeholder = Some(format!("muster-password-{operation}-{mark:016x}"));

@@ -67,6 +67,8 @@ pub(in crate::lifecycle) struct Change {
     pub(in crate::lifecycle) account: Option<AccountRow>,
     pub(in crate::lifecycle) changes: Vec<String>,
     pub(in crate::lifecycle) password: Option<Password>,
+    /// A password that was acknowledged before, and that the app was not told yet.
+    pub(in crate::lifecycle) carried: SealedPassword,
     pub(in crate::lifecycle) members: MemberChanges,
     /// The job that asks for it.
     pub(in crate::lifecycle) batch: Option<String>,
@@ -235,6 +237,13 @@ fn can_be_told(person: &Person) -> bool {
     }
 }
 
+/// A password for the journal, and its placeholder for the connector.
+#[derive(Clone, Debug, Default)]
+pub(in crate::lifecycle) struct SealedPassword {
+    pub(in crate::lifecycle) sealed: Option<Vec<u8>>,
+    pub(in crate::lifecycle) placeholder: Option<String>,
+}
+
 /// A password on its way to the app.
 #[derive(Clone, Debug)]
 pub(in crate::lifecycle) struct Password {
@@ -261,6 +270,7 @@ impl Change {
             account,
             changes: Vec::new(),
             password: None,
+            carried: SealedPassword::default(),
             members: MemberChanges::default(),
             batch: None,
             applied: false,
@@ -285,6 +295,7 @@ impl Change {
         self.doubted.clone_from(&superseded.doubted);
         self.late_until.clone_from(&superseded.late_until);
         self.in_place_of.clone_from(&superseded.operation);
+        self.carried.clone_from(&superseded.password);
         self
     }
 
@@ -319,6 +330,8 @@ pub(in crate::lifecycle) struct Superseded {
     pub(in crate::lifecycle) doubted: Vec<String>,
     /// Until when one of its calls may still arrive.
     pub(in crate::lifecycle) late_until: Option<String>,
+    /// Its password, if it was acknowledged and the app was not told of it.
+    pub(in crate::lifecycle) password: SealedPassword,
 }
 
 /// Identifies a request by its event, resource, password and members. The id is left out, so that a

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use tokio::time::Instant;
 
 use super::Operations;
-use super::change::{Change, Superseded, WriteResult};
+use super::change::{Change, SealedPassword, Superseded, WriteResult};
 use super::disposition::{self, Disposition};
 use super::execute::AttemptResult;
 use super::journaled::{Progress, creates, lock_key};
@@ -180,7 +180,12 @@ impl Operations {
         let late_until = late_until.map(str::to_owned).max(older.progress.late_until.clone());
         let said = older.row.note.clone().filter(|_| older.row.attempts > 0);
         let operation = said.map(|said| (older.row.id.clone(), said));
-        Ok(Superseded { operation, account, in_doubt, doubted, late_until })
+        let mut password = SealedPassword::default();
+        if !older.has_own_goal() && older.row.sealed.is_some() {
+            password.sealed.clone_from(&older.row.sealed);
+            password.placeholder.clone_from(&older.event.password);
+        }
+        Ok(Superseded { operation, account, in_doubt, doubted, late_until, password })
     }
 
     /// The account of the same person from before, who was deleted.

@@ -12,8 +12,7 @@ use anyhow::Context as _;
 use super::Operations;
 
 use super::agree::{group_change, takes_groups, user_change};
-use super::begin::SealedPassword;
-use super::change::{Change, MemberChanges};
+use super::change::{Change, MemberChanges, SealedPassword};
 use super::elsewhere::joins;
 use super::goal::Older;
 use super::journaled::{Operation, creates};
@@ -236,14 +235,22 @@ impl Operations {
             }
             return Ok(Some(change));
         }
-        let Some(current) = current.filter(|_| older.has_own_goal()) else {
-            return self.change_to_agree(tenant, kind, id).await;
+        let password = row.sealed.is_some();
+        let current = match current {
+            Some(current) if older.has_own_goal() => current,
+            // Its goal is the directory, with a password that the directory does not have.
+            Some(current) if password && kind == ResourceKind::User => {
+                let after = current.resource.clone();
+                let change = user_change(current, after, true)?;
+                return Ok(change.map(|change| Change { applied: true, ..change }));
+            }
+            _ => return self.change_to_agree(tenant, kind, id).await,
         };
         match event.kind {
             EventKind::Delete | EventKind::GroupDelete => {
                 Ok(Some(Change::new(event.kind, Some(current), after)))
             }
-            _ if kind == ResourceKind::User => user_change(current, after, row.sealed.is_some()),
+            _ if kind == ResourceKind::User => user_change(current, after, password),
             _ => {
                 let members = self.members_again(tenant, older).await?;
                 group_change(current, after, members, takes_groups(tenant))
