@@ -79,6 +79,9 @@ fn response_schema() -> Schema {
     )
 }
 
+/// What [`ByteSize`] reads: a fraction needs a unit.
+const SIZE_PATTERN: &str = r"^[0-9]{1,9}((\.[0-9]{1,3})? ?([kKmMgG][iI]?[bB]?|[bB]))?$";
+
 /// A size, for the reference of the admin API.
 fn size_schema(description: &str) -> Schema {
     let bytes = ObjectBuilder::new()
@@ -87,7 +90,7 @@ fn size_schema(description: &str) -> Schema {
         .maximum(Some(Budget::MAX_MEMORY));
     let written = ObjectBuilder::new()
         .schema_type(Type::String)
-        .pattern(Some("^[0-9]{1,9}(\\.[0-9]{1,3})? ?([kKmMgG]i?)?[bB]?$"))
+        .pattern(Some(SIZE_PATTERN))
         .examples(["48MiB"]);
     let none = ObjectBuilder::new().schema_type(Type::Null);
     let size = OneOfBuilder::new().item(bytes).item(written).item(none);
@@ -220,6 +223,26 @@ mod tests {
         ] {
             assert!(promised.contains(&limit), "{limit}");
         }
+    }
+
+    #[test]
+    fn every_size_that_the_reference_describes_is_read() {
+        let described = jsonschema::validator_for(&json!({ "pattern": SIZE_PATTERN })).unwrap();
+        let numbers = ["0", "084", "48", "123456789", "084.087", "1.5", "0.001", "1.", ".5", ""];
+        let mut units = 0;
+        let letters = ["", "k", "K", "m", "M", "g", "G", "x"];
+        for (number, space) in numbers.iter().flat_map(|number| [(number, ""), (number, " ")]) {
+            for (letter, i) in letters.iter().flat_map(|letter| ["", "i", "I"].map(|i| (letter, i)))
+            {
+                for b in ["", "b", "B"] {
+                    let size = format!("{number}{space}{letter}{i}{b}");
+                    let read = serde_json::from_value::<ByteSize>(json!(size)).is_ok();
+                    assert!(!described.is_valid(&json!(size)) || read, "{size:?}");
+                    units += usize::from(read);
+                }
+            }
+        }
+        assert!(units > 100, "{units}");
     }
 
     #[test]
