@@ -36,12 +36,16 @@ mod stage;
 mod worker;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Parser;
 use jiff::SignedDuration;
+
+/// How often the processes are looked at.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// Runs random schedules against a simulated host.
 #[derive(Clone, Debug, Parser)]
@@ -83,6 +87,9 @@ pub(crate) struct Args {
     /// The seeds of this process: each whose remainder by `--jobs` is this.
     #[arg(long, hide = true)]
     job: Option<u64>,
+    /// Where a process of `--jobs` keeps its files.
+    #[arg(long, hide = true)]
+    folder: Option<PathBuf>,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -110,18 +117,34 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, |it| it.get() as u64);
     let jobs = args.jobs.unwrap_or(cores);
     let began = Instant::now();
+    // Of this process, which outlives the others: they may be killed.
+    let folder = worker::new_folder()?;
     // One process for each core: a full disk, fail points and clocks belong to a whole process.
-    let children: Vec<_> = (0..jobs)
+    let mut children: Vec<_> = (0..jobs)
         .map(|job| {
             let mut command = Command::new(std::env::current_exe()?);
             command.args(std::env::args_os().skip(1)).stdin(Stdio::null());
             command.args(["--job", &job.to_string(), "--jobs", &jobs.to_string()]);
+            command.arg("--folder").arg(folder.path());
             command.spawn().context("starting a process")
         })
         .collect::<anyhow::Result<_>>()?;
     let mut well = true;
+    while well && !children.is_empty() {
+        std::thread::sleep(BETWEEN_LOOKS);
+        let mut running = Vec::new();
+        for mut child in children {
+            match child.try_wait()? {
+                Some(status) => well &= status.success(),
+                None => running.push(child),
+            }
+        }
+        children = running;
+    }
+    // One failure is enough: it has been told.
     for mut child in children {
-        well &= child.wait()?.success();
+        child.kill()?;
+        child.wait()?;
     }
     anyhow::ensure!(well, "schedules failed, within {:?}", began.elapsed());
     Ok(())

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use tempfile::TempDir;
 
 use super::run::{Counts, Outcome, Run};
 use super::schedule::{Setup, Step, Without, generate};
@@ -30,7 +31,10 @@ struct Worker {
 
 /// Runs the schedules of this process.
 pub(crate) fn work(args: &Args) -> anyhow::Result<()> {
-    let folder = tempfile::Builder::new().prefix("muster-simulation-").tempdir_in(memory())?;
+    let folder = match &args.folder {
+        Some(folder) => tempfile::tempdir_in(folder)?,
+        None => new_folder()?,
+    };
     survive_file_size_limit()?;
     std::panic::set_hook(Box::new(|panic| {
         PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(panic.to_string());
@@ -194,10 +198,11 @@ fn kind(violation: &str) -> String {
     violation.split(':').next().unwrap_or_default().to_owned()
 }
 
-/// A folder in memory, if the machine has one.
-fn memory() -> PathBuf {
+/// A new folder in memory, if the machine has one.
+pub(crate) fn new_folder() -> anyhow::Result<TempDir> {
     let memory = PathBuf::from("/dev/shm");
-    if memory.is_dir() { memory } else { std::env::temp_dir() }
+    let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    Ok(tempfile::Builder::new().prefix("muster-simulation-").tempdir_in(parent)?)
 }
 
 /// A write beyond the limit fails, instead of ending the process.
