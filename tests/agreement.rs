@@ -47,9 +47,15 @@ async fn start() -> Muster {
     Muster::start_with(quick()).await
 }
 
+/// Answers when the operation is durable, and lets a request wait for an attempt in the background.
+fn recording() -> LocalEnvironmentConfig {
+    let answer_within = Duration::from_secs(15);
+    LocalEnvironmentConfig { reply: ReplyMode::WhenRecorded, answer_within, ..quick() }
+}
+
 /// A host that answers when the operation is durable.
 async fn start_recording() -> Muster {
-    Muster::start_with(LocalEnvironmentConfig { reply: ReplyMode::WhenRecorded, ..quick() }).await
+    Muster::start_with(recording()).await
 }
 
 /// Waits until the condition holds; panics with the message if it does not.

@@ -354,3 +354,16 @@ pub(crate) fn patch_op(operations: Value) -> Value {
         "Operations": operations,
     })
 }
+
+/// The file with every occurrence of a text replaced by another of the same length.
+pub(crate) fn replaced(mut wasm: Vec<u8>, text: &str, other: &str) -> Vec<u8> {
+    assert_eq!(text.len(), other.len());
+    let (text, other) = (text.as_bytes(), other.as_bytes());
+    let offsets: Vec<usize> =
+        (0..wasm.len() - text.len()).filter(|&at| wasm[at..].starts_with(text)).collect();
+    assert!(!offsets.is_empty(), "{} is not in the file", String::from_utf8_lossy(text));
+    for at in offsets {
+        wasm[at..at + text.len()].copy_from_slice(other);
+    }
+    wasm
+}

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::command_line::{KilledOnDrop, muster};
 use crate::support::guests::guest;
-use crate::support::{client, compiled, data_directory, user};
+use crate::support::{client, compiled, data_directory, replaced, user};
 
 /// A watched folder, and the data directory of the host that watches it.
 struct WatchedFolder {
@@ -108,19 +108,6 @@ fn letters(build: u32) -> Vec<u8> {
     let text = format!("{build}he person is put on the roster.");
     let wasm = replaced(guest("roster-next"), "\"name\": \"roster\"", "\"name\": \"letter\"");
     replaced(replaced(wasm, "Decided by 0.2.", &note), "The person is put on the roster.", &text)
-}
-
-/// The file with every occurrence of a text replaced by another of the same length.
-fn replaced(mut wasm: Vec<u8>, text: &str, other: &str) -> Vec<u8> {
-    assert_eq!(text.len(), other.len());
-    let (text, other) = (text.as_bytes(), other.as_bytes());
-    let offsets: Vec<usize> =
-        (0..wasm.len() - text.len()).filter(|&at| wasm[at..].starts_with(text)).collect();
-    assert!(!offsets.is_empty(), "{} is not in the file", String::from_utf8_lossy(text));
-    for at in offsets {
-        wasm[at..at + text.len()].copy_from_slice(other);
-    }
-    wasm
 }
 
 /// The tenant of this name in the summary of `muster dev`.

@@ -46,7 +46,7 @@ pub use limits::{Budget, Limits};
 pub use load_error::LoadError;
 pub use log::{Level, LogLine};
 pub use manifest::{
-    EndpointName, Features, GroupsLost, LifecycleChange, Manifest, ManifestChanges,
+    EndpointName, Features, GroupsLost, LifecycleChange, Manifest, ManifestChanges, MatchedBy,
     MembershipModel, Reached, Transition, settings_validator,
 };
 pub use signature::{Keyring, PublicKey, SigningKey, Untrusted, equal_but_for_signatures};

@@ -66,6 +66,7 @@ use at_once::at_once;
 use database::Lock;
 use pool::Pool;
 use reader::Reader;
+use unsettled::UnsettledTenants;
 use walk::Walks;
 use writer::Writer;
 
@@ -75,6 +76,7 @@ pub struct Store {
     clock: Clock,
     pool: Pool,
     reader: Reader,
+    unsettled_tenants: Arc<UnsettledTenants>,
     walks: Arc<Walks>,
     writer: Writer,
 }
@@ -89,8 +91,10 @@ impl Store {
         let simulation = || clock.simulation().cloned();
         let connection = at_once(simulation().is_some(), database::writer(path)).await?;
         let walks = Arc::new(Walks::default());
+        let pool = Pool::open(path, simulation()).await?;
         Ok(Self {
-            pool: Pool::open(path, simulation()).await?,
+            unsettled_tenants: Arc::new(UnsettledTenants::load(&pool).await?),
+            pool,
             reader: Reader::start(path, simulation()).await?,
             walks: Arc::clone(&walks),
             writer: Writer::start(connection, lock, walks, simulation()).await?,

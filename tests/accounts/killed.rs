@@ -128,3 +128,35 @@ async fn a_deletion_that_goes_on_after_a_kill_counts_the_organisations_afresh() 
     let members = |organization| killable.sample.members(organization).len();
     assert_eq!((members("acme"), members("beta")), (0, 1));
 }
+
+#[tokio::test]
+async fn nobody_joins_an_account_whose_deletion_was_under_way_when_the_host_was_killed() {
+    let (killable, host) = Killable::start().await;
+    let created = killable.scim(&host, 0, "POST", "/Users", Some(user("ada"))).await;
+    let (status, ada) = created.unwrap();
+    assert_eq!(status, 201, "{ada}");
+    let ada = format!("/Users/{}", ada["id"].as_str().unwrap());
+    let deletion = "DELETE /users/";
+    let mut held = killable.meddler.hold_before(deletion);
+    tokio::select! {
+        _ = killable.scim(&host, 0, "DELETE", &ada, None) => panic!("the deletion should be held"),
+        () = held.arrived() => {}
+    }
+    killable.meddler.apply(Rule::refuse(deletion, 503, "down").always());
+    drop(host);
+
+    let host = killable.spawn(None);
+    let join =
+        async || killable.scim(&host, 1, "POST", "/Users", Some(user("ada"))).await.unwrap().0;
+    assert_eq!(join().await, 429, "the deletion may still arrive");
+    held.release().await;
+    killable.meddler.heal();
+    eventually("beta should have ada", async || join().await == 201).await;
+    eventually("acme should not have ada", async || {
+        killable.scim(&host, 0, "GET", &ada, None).await.unwrap().0 == 404
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let members = |organization| killable.sample.members(organization).len();
+    assert_eq!((members("acme"), members("beta")), (0, 1));
+}

@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
+use muster::embedded::CONNECTORS;
 use serde_json::json;
 use tokio::time::sleep;
 
 use super::{Scene, assert_not_done, eventually};
 use crate::support::meddler::Rule;
-use crate::support::{Tenant, user};
+use crate::support::{Tenant, replaced, user};
 
 const DELETION: &str = "DELETE /users/";
 
@@ -140,4 +141,40 @@ async fn a_join_to_an_account_that_was_deleted_in_the_meantime_is_made_again() {
     joined.expect(201);
     scene.agrees("beta", &["eve"]).await;
     scene.agrees("acme", &[]).await;
+}
+
+/// Two tenants of an app while one deletes an account: whether another person can join the other.
+async fn joins_during_a_deletion(connector: &str, scene: Scene) -> bool {
+    let settings = json!({ "delete_account": "when-unused", "fields": { "organizations": "" } });
+    let settings = serde_json::from_value(settings).unwrap();
+    scene.muster.stage.app_with("shared", connector, settings, ["app"]).await.unwrap();
+    let beta = scene.beta().await;
+    let ada = scene.person("ada").await;
+    let mut held = scene.meddler.hold_before(DELETION);
+    let (deleted, joined) = tokio::join!(scene.delete(&ada), async {
+        held.arrived().await;
+        let joined = scene.muster.post(&beta, "/Users", user("bob")).await;
+        held.release().await;
+        joined
+    });
+    assert!([204, 429].contains(&deleted.status), "{deleted:?}");
+    let join = async || scene.muster.post(&beta, "/Users", user("bob")).await;
+    let again = scene.insist(join).await.status;
+    assert!([201, 409].contains(&again), "{again}");
+    is_gone(&scene, &ada).await;
+    joined.status == 201
+}
+
+#[tokio::test]
+async fn a_deletion_is_done_alone_in_its_app_if_accounts_are_found_by_other_than_a_name() {
+    assert!(joins_during_a_deletion("two-state", Scene::start("two-state").await).await);
+    let scene = Scene::start("two-state").await;
+    // The same connector with another manifest.
+    let two_state = CONNECTORS.iter().find(|it| it.name == "two-state").unwrap().wasm.to_vec();
+    let newer = replaced(two_state, r#""version": "0.1.0""#, r#""version": "0.2.0""#);
+    let text = r#""description": "For apps in which a person is in an organisation or not. "#;
+    let key = format!("{:<w$}", r#""accounts_matched_by": "other","#, w = text.len() - 16);
+    let by_other = replaced(newer, text, &format!(r#"{key}"description": ""#));
+    scene.muster.push(by_other).await.expect(201);
+    assert!(!joins_during_a_deletion("two-state@0.2.0", scene).await);
 }

@@ -192,3 +192,29 @@ async fn a_join_under_way_does_not_land_after_the_leave_that_replaced_it() {
     muster.settled().await;
     assert!(agree().await, "the app and the directory agreed, and do not any more");
 }
+
+#[tokio::test]
+async fn a_request_does_not_wait_for_an_attempt_in_the_background_beyond_its_own_time() {
+    let (muster, meddler, tenant) = behind_a_meddler().await;
+    let mut inactive = user("ada");
+    inactive["active"] = json!(false);
+    let created = muster.post(&tenant, "/Users", inactive).await.expect(201);
+    let ada = created.body["id"].as_str().unwrap().to_owned();
+    meddler.apply(Rule::refuse(JOIN, 503, "down"));
+    meddler.apply(Rule::refuse(JOIN, 503, "down").always());
+    muster.set_active(&tenant, &ada, true).await.expect(429);
+    meddler.heal();
+    let mut join = meddler.hold_before(JOIN);
+    join.arrived().await;
+    let began = tokio::time::Instant::now();
+    let title = json!([{ "op": "replace", "path": "title", "value": "Analyst" }]);
+    let path = format!("/Users/{ada}");
+    let later = muster.patch(&tenant, &path, title.clone()).await.expect(429);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(later.body["detail"].as_str().unwrap().contains("older change"), "{}", later.body);
+    join.release().await;
+    eventually("the title should be taken", async || {
+        muster.patch(&tenant, &path, title.clone()).await.status == 200
+    })
+    .await;
+}

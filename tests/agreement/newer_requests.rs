@@ -4,13 +4,12 @@
 use std::time::Duration;
 
 use muster::cli::local_environment::LocalEnvironmentConfig;
-use muster::lifecycle::snapshot::ReplyMode;
 use muster::sample::Fault;
 use serde_json::{Value, json};
 
 use super::{
-    activate_with_title, delete, eventually, operations_on, people_in, place, quick, set_title,
-    shown, start, start_recording, stop_answering, title_in,
+    activate_with_title, delete, eventually, operations_on, people_in, place, quick, recording,
+    set_title, shown, start, start_recording, stop_answering, title_in,
 };
 use crate::support::guests::guest;
 use crate::support::meddler::{Meddler, Rule};
@@ -207,8 +206,7 @@ async fn an_open_deletion_is_kept_whatever_else_is_asked() {
 /// The connector of this test takes passwords; the app is played by rules.
 #[tokio::test]
 async fn a_recorded_password_is_told_although_a_newer_request_came() {
-    let config = LocalEnvironmentConfig { reply: ReplyMode::WhenRecorded, ..quick() };
-    let mut muster = Muster::start_with(config).await;
+    let mut muster = Muster::start_with(recording()).await;
     let meddler = Meddler::before(&mut muster).await;
     muster.push(guest("faulty")).await.expect(201);
     let settings = serde_json::from_value(json!({ "fault": "none" })).unwrap();

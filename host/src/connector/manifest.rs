@@ -41,6 +41,9 @@ pub struct Manifest {
     /// The membership in which an account loses its groups in the app.
     #[serde(default)]
     pub groups_lost: GroupsLost,
+    /// What the connector finds the account of a person by who joins.
+    #[serde(default, skip_serializing_if = "MatchedBy::is_default")]
+    pub accounts_matched_by: MatchedBy,
     /// A JSON Schema for the settings of an app and its tenants. The default allows no settings.
     #[serde(default = "no_settings")]
     #[schema(value_type = Object)]
@@ -81,6 +84,26 @@ pub enum GroupsLost {
     Suspended,
     /// The app keeps the groups of an account in every membership.
     Never,
+}
+
+/// What a connector finds the account of a person by who joins an app that several tenants share. An
+/// event that takes an account away excludes the events of other tenants that may find the same one.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum MatchedBy {
+    /// The `userName`, or an e-mail address.
+    #[default]
+    Name,
+    /// Something else: an event that takes an account away excludes all others of the app.
+    Other,
+}
+
+impl MatchedBy {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl GroupsLost {

@@ -10,17 +10,26 @@ mod membership;
 mod write;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout_at;
 
 pub use bulk::BulkResult;
 pub use cursor::Cursor;
 pub use write::WriteTarget;
+use write::retry_later_if_disk_failed;
 
 use super::config::Configuration;
 use super::error::Error;
-use super::operation::Operations;
+use super::operation::{Operations, disposition};
 use super::tasks::Tasks;
 use crate::clock::Clock;
+use crate::lifecycle::operation::WriteResult;
+use crate::scim::Dialect;
 use crate::store::Store;
+
+/// How much longer than its time for the app a write may take, for its turn and for the database.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// The directories of all tenants.
 #[derive(Debug)]
@@ -41,6 +50,22 @@ impl Directory {
         tasks: Tasks,
     ) -> Arc<Self> {
         Arc::new(Self { config, operations, clock, store, tasks })
+    }
+
+    /// Runs a write to completion. An older attempt on the same resource may hold it up for longer
+    /// than a request takes: then the caller is told to come back, and the write goes on, in its turn.
+    async fn answer_in_time<F>(
+        self: &Arc<Self>,
+        dialect: Dialect,
+        work: impl FnOnce(Arc<Self>) -> F,
+    ) -> Result<WriteResult, Error>
+    where
+        F: Future<Output = Result<WriteResult, Error>> + Send + 'static,
+    {
+        let by = self.config.deadline() + GRACE;
+        let written = timeout_at(by, self.run_to_completion(work)).await;
+        let written = written.unwrap_or_else(|_| Err(disposition::busy(dialect).into()));
+        written.map_err(|error| retry_later_if_disk_failed(dialect, error))
     }
 
     /// Runs the work as a task, so that it completes even if the caller is dropped.

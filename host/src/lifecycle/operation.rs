@@ -50,6 +50,7 @@ pub(in crate::lifecycle) mod unfinished;
 mod wake;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
 
@@ -84,6 +85,8 @@ pub struct Operations {
     deleted_accounts: DeletedAccounts,
     unfinished: UnfinishedIndex,
     queue: ComparisonQueue,
+    /// How many people have come into an app, or back.
+    returns: AtomicU64,
     unreachable: UnreachableApps,
     refused_goals: RefusedGoals,
     answered_again: AnsweredAgain,
@@ -113,6 +116,7 @@ impl Operations {
             deleted_accounts: DeletedAccounts::default(),
             unfinished: UnfinishedIndex::default(),
             queue: ComparisonQueue::default(),
+            returns: AtomicU64::new(1),
             unreachable: UnreachableApps::default(),
             refused_goals: RefusedGoals::default(),
             answered_again: AnsweredAgain::default(),

@@ -167,6 +167,7 @@ impl Store {
     /// is not durable yet. Commits that wait at the same time share a transaction, but one that fails
     /// does not affect the others.
     pub async fn enqueue(&self, commit: Commit) -> Result<Receipt, CommitError> {
+        self.unsettled_tenants.note(&commit);
         self.writer.enqueue(commit).await
     }
 }

@@ -1,12 +1,18 @@
 //! Memberships in groups that the app has unlike the directory, or that it may have: exceptions only.
 //! Without a row, the app has a membership exactly if the directory has it.
 
+use std::collections::HashSet;
+use std::sync::{LazyLock, PoisonError, RwLock};
+
 use anyhow::Result;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::Store;
 use super::account::AccountColumns;
+use super::commit::Commit;
+use super::pool::Pool;
+use super::statement::Statement;
+use super::{Store, frame};
 use crate::decision::{Account, ResourceKind};
 
 /// A membership that the app has unlike the directory.
@@ -61,6 +67,8 @@ pub enum PersonGroups {
     Kept,
     /// The account is a group's, and the app has none of its members any more: the team is another.
     GroupLost,
+    /// The account is a group's that is neither in the directory nor in the app any more.
+    GroupGone,
 }
 
 impl PersonGroups {
@@ -70,6 +78,7 @@ impl PersonGroups {
             Self::Lost => "lost",
             Self::Kept => "kept",
             Self::GroupLost => "group-lost",
+            Self::GroupGone => "group-gone",
         }
     }
 }
@@ -112,7 +121,46 @@ const MATTERS: &str = "a.doubt = 0 AND (r.kind IS NOT 'User'
 const JOINS: &str = "LEFT JOIN resource r ON r.tenant = u.tenant AND r.id = u.member_id
     LEFT JOIN account a ON a.tenant = u.tenant AND a.resource = u.member_id";
 
+/// The tenants that may have memberships of which something is known, so that commits of all others
+/// need not look for any.
+#[derive(Debug, Default)]
+pub(super) struct UnsettledTenants(RwLock<HashSet<String>>);
+
+impl UnsettledTenants {
+    pub(super) async fn load(pool: &Pool) -> Result<Self> {
+        let rows = sqlx::query("SELECT DISTINCT tenant FROM unsettled_member")
+            .fetch_all(&mut *pool.take().await?)
+            .await?;
+        let tenants = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<_>>()?;
+        Ok(Self(RwLock::new(tenants)))
+    }
+
+    /// Notes that a commit is about to be written which may leave such a membership.
+    pub(super) fn note(&self, commit: &Commit) {
+        let leaves = commit.person_groups.is_some()
+            || !commit.unsettled.is_empty()
+            || !commit.doubted.is_empty()
+            || !commit.settled.is_empty();
+        let account = commit.account.as_ref().map(|account| account.tenant.as_str());
+        for tenant in commit.tenant().into_iter().chain(account).filter(|_| leaves) {
+            if !self.has(tenant) {
+                let mut tenants = self.0.write().unwrap_or_else(PoisonError::into_inner);
+                tenants.insert(tenant.to_owned());
+            }
+        }
+    }
+
+    fn has(&self, tenant: &str) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(tenant)
+    }
+}
+
 impl Store {
+    /// Whether a tenant may have memberships that the app has unlike the directory. From memory.
+    pub fn may_be_unsettled(&self, tenant: &str) -> bool {
+        self.unsettled_tenants.has(tenant)
+    }
+
     /// The members of the group whose membership the app has unlike the directory, or may have, and of
     /// which it can be told: groups, and people who are in the app. The first of them, in the order of
     /// their ids.
@@ -156,19 +204,26 @@ impl Store {
     }
 
     /// The groups whose membership of this member the app has unlike the directory, or may have,
-    /// whether the person is active or not.
+    /// whether the person is active or not; in their order.
     pub async fn groups_unsettled_of(&self, tenant: &str, member: &str) -> Result<Vec<String>> {
-        let rows = sqlx::query(
-            "SELECT group_id FROM unsettled_member WHERE tenant = $1 AND member_id = $2
-             ORDER BY group_id",
-        )
-        .bind(tenant)
-        .bind(member)
-        .fetch_all(&mut *self.pool.take().await?)
-        .await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        let mut found = self.reader.read(&GROUPS_OF, vec![tenant.into(), member.into()]).await?;
+        found.sort_unstable();
+        Ok(found)
     }
 }
+
+static GROUPS_OF: LazyLock<Statement> = LazyLock::new(|| {
+    let record = frame::record("new.n, u.group_id");
+    Statement {
+        columns: &["n", "tenant", "member"],
+        body: format!(
+            "SELECT {} FROM new CROSS JOIN unsettled_member u
+             WHERE u.tenant = new.tenant AND u.member_id = new.member",
+            frame::records(&record)
+        )
+        .into(),
+    }
+});
 
 fn person(row: &SqliteRow) -> Result<UnsettledPerson> {
     let kind: Option<String> = row.try_get("kind")?;

@@ -55,6 +55,10 @@ pub fn manifest<C: Manifest>() -> Value {
             "groups_lost suspends in a two-state app"
         );
     }
+    if let Some(by) = manifest.get("accounts_matched_by") {
+        let known = ["name", "other"].contains(&by.as_str().unwrap_or_default());
+        assert!(known, "accounts_matched_by is neither name nor other: {by}");
+    }
     assert_eq!(object(&manifest, "settings").get("type"), Some(&Value::from("object")));
     for endpoint in manifest["endpoints"].as_array().expect("endpoints is a list") {
         text(endpoint, "name");

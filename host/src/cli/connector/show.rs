@@ -76,6 +76,11 @@ fn manifest(manifest: &Value, version: &str) {
         };
         anstream::println!("{FAINT}groups lost by an account in the app{FAINT:#}  {lost}\n");
     }
+    if manifest["accounts_matched_by"] == "other" {
+        let why =
+            "something other than a name: what takes an account away is done alone in the app";
+        anstream::println!("{FAINT}accounts are found by{FAINT:#}  {why}\n");
+    }
     let endpoints = [("endpoint", "name"), ("description", "description")];
     output::table(&manifest["endpoints"], &endpoints);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Features, GroupsLost, Manifest, MembershipModel, Reached};
+use super::{Features, GroupsLost, Manifest, MatchedBy, MembershipModel, Reached};
 use crate::decision::{EventKind, Membership};
 
 fn good() -> Value {
@@ -42,6 +42,7 @@ fn a_good_manifest_is_read() {
     assert_eq!(manifest.lifecycle[&EventKind::Delete].membership, Reached::Absent);
     assert_eq!(manifest.features, Features::default());
     assert_eq!(manifest.groups_lost, GroupsLost::Absent);
+    assert_eq!(manifest.accounts_matched_by, MatchedBy::Name);
     assert!(manifest.calls("app") && !manifest.calls("internet"));
     let again = serde_json::to_string(&manifest).unwrap();
     assert_eq!(Manifest::parse(&again).unwrap(), manifest);
@@ -92,6 +93,7 @@ fn the_error_about_a_bad_manifest_says_what_is_wrong() {
     check("/settings", json!({ "type": "array" }), "`settings` is not a JSON Schema");
     check("/groups_lost", json!("deleted"), "unknown variant `deleted`");
     check("/groups_lost", json!("suspended"), "a two-state app lacks");
+    check("/accounts_matched_by", json!("badge"), "unknown variant `badge`");
     check("/feature", json!({}), "unknown field `feature`");
     check("/description", json!("x".repeat(2000)), "2000 bytes");
 }

@@ -383,7 +383,10 @@ impl Directory {
         let QueuedChange { operation, receipt, account } = decided;
         let pending = lock.release_early(Arc::new(UncommittedGroup::of(&operation, account)?));
         match receipt.landed().await {
-            Ok(()) => pending.confirm(),
+            Ok(()) => {
+                pending.confirm();
+                self.operations.wake_untold(&operation);
+            }
             Err(CommitError::Stale) => return Ok(None),
             Err(CommitError::UserNameTaken) => {
                 return Err(user_name_taken(&operation.subject).into());

@@ -35,7 +35,7 @@ impl Directory {
             return Ok(MemberChanges::default());
         }
         let tenant = &target.tenant.id;
-        let asked = takes_groups(&target.tenant);
+        let (asked, returns) = (takes_groups(&target.tenant), self.operations.returns());
         if needs_all_members(changes) {
             let rows = self.store.members(tenant, group).await?;
             let before = rows.iter().map(|row| row.member.clone()).collect();
@@ -43,7 +43,7 @@ impl Directory {
             let ids: Vec<String> = joined.iter().chain(&left).cloned().collect();
             let people = self.people(target, group, &ids).await?;
             all_exist(&people, &joined)?;
-            return Ok(MemberChanges::of(&people, &joined, &left, asked));
+            return Ok(MemberChanges::of(&people, &joined, &left, asked).found_after(returns));
         }
         let people = self.people(target, group, &named_members(changes)).await?;
         let members = people.iter().filter(|person| person.member);
@@ -51,7 +51,7 @@ impl Directory {
         uncommitted.iter().for_each(|group| group.overlay(&mut before));
         let (joined, left) = apply_changes(changes, &[], target, &before)?;
         all_exist(&people, &joined)?;
-        Ok(MemberChanges::of(&people, &joined, &left, asked))
+        Ok(MemberChanges::of(&people, &joined, &left, asked).found_after(returns))
     }
 
     /// The members of a group that is being created.
@@ -61,9 +61,10 @@ impl Directory {
         group: &str,
         ids: &[String],
     ) -> Result<MemberChanges, Error> {
+        let (asked, returns) = (takes_groups(&target.tenant), self.operations.returns());
         let people = self.people(target, group, ids).await?;
         all_exist(&people, ids)?;
-        Ok(MemberChanges::of(&people, ids, &[], takes_groups(&target.tenant)))
+        Ok(MemberChanges::of(&people, ids, &[], asked).found_after(returns))
     }
 
     async fn people(

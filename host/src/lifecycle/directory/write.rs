@@ -99,7 +99,7 @@ impl Directory {
         let dialect = target.tenant.dialect();
         // The receiver is closed with this future, whose caller may hang up.
         let (caller, waiting) = tokio::sync::oneshot::channel::<()>();
-        let written = self.run_to_completion(|directory| async move {
+        let written = self.answer_in_time(dialect, |directory| async move {
             let mut reading = target.reading();
             let draft = scim::create(&target.resource_type, &body, &mut reading)?;
             let created = if target.kind() == ResourceKind::Group {
@@ -114,7 +114,7 @@ impl Directory {
         });
         let written = written.await;
         drop(waiting);
-        written.map_err(|error| retry_later_if_disk_failed(dialect, error))
+        written
     }
 
     /// PUT.
@@ -125,7 +125,7 @@ impl Directory {
         body: Value,
     ) -> Result<WriteResult, Error> {
         let dialect = target.tenant.dialect();
-        let written = self.run_to_completion(|directory| async move {
+        let written = self.answer_in_time(dialect, |directory| async move {
             directory
                 .modify(&target, &id, |before| {
                     let mut reading = target.reading();
@@ -142,7 +142,7 @@ impl Directory {
                 })
                 .await
         });
-        written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
+        written.await
     }
 
     /// PATCH.
@@ -153,14 +153,14 @@ impl Directory {
         request: PatchRequest,
     ) -> Result<WriteResult, Error> {
         let dialect = target.tenant.dialect();
-        let written = self.run_to_completion(|directory| async move {
+        let written = self.answer_in_time(dialect, |directory| async move {
             directory
                 .modify(&target, &id, |before| {
                     scim::patch(&target.resource_type, before, &request, &mut target.reading())
                 })
                 .await
         });
-        written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
+        written.await
     }
 
     /// DELETE.
@@ -170,7 +170,7 @@ impl Directory {
         id: String,
     ) -> Result<WriteResult, Error> {
         let dialect = target.tenant.dialect();
-        let written = self.run_to_completion(|directory| async move {
+        let written = self.answer_in_time(dialect, |directory| async move {
             let (_lock, target) = directory.lock(&target, &id).await?;
             let deadline = directory.config.deadline();
             let operations = &directory.operations;
@@ -192,7 +192,7 @@ impl Directory {
             }
             operations.carry_out(&target.tenant, change, deadline).await
         });
-        written.await.map_err(|error| retry_later_if_disk_failed(dialect, error))
+        written.await
     }
 
     async fn create_user(
@@ -457,7 +457,7 @@ fn sets_active(
 }
 
 /// Answers with "retry later" if the disk cannot be written.
-fn retry_later_if_disk_failed(dialect: Dialect, error: Error) -> Error {
+pub(super) fn retry_later_if_disk_failed(dialect: Dialect, error: Error) -> Error {
     match error {
         Error::Internal(error) if error.is::<DiskError>() => {
             tracing::error!(error = format!("{error:#}"), "directory: the disk cannot be written");

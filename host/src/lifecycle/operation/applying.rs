@@ -187,6 +187,11 @@ impl Operation {
         if is_new && known.is_some() && outcome.account.is_some() {
             commit.person_groups = Some(PersonGroups::GroupLost);
         }
+        // The creation of a group that the directory never had is undone.
+        if self.event.kind == EventKind::GroupDelete && commit.resource.is_none() {
+            commit.person_groups = Some(PersonGroups::GroupGone);
+            return;
+        }
         // Without a call there is no time in which a member's account could have changed.
         let guarded = self.journaled || self.members.unsettled || commit.person_groups.is_some();
         if !self.tells_members() || !guarded {

@@ -103,6 +103,8 @@ pub(in crate::lifecycle) struct MemberChanges {
     pub(in crate::lifecycle) nested: Vec<String>,
     /// `stay` of the accounts of the members that the app is told of.
     pub(in crate::lifecycle) stays: BTreeMap<String, i64>,
+    /// [`Operations::returns`](super::Operations::returns) before it was found who is in the app.
+    pub(in crate::lifecycle) returns: u64,
     /// Whether a membership among them is known to differ from the directory, or in doubt.
     pub(in crate::lifecycle) unsettled: bool,
 }
@@ -130,6 +132,11 @@ impl MemberChanges {
             changes.add(id, known.get(id.as_str()).copied(), asked, false);
         }
         changes
+    }
+
+    /// The same changes, found after so many people had returned.
+    pub(in crate::lifecycle) fn found_after(self, returns: u64) -> Self {
+        Self { returns, ..self }
     }
 
     fn add(&mut self, id: &str, person: Option<&Person>, asked: bool, joins: bool) {
@@ -165,6 +172,7 @@ impl MemberChanges {
                 joined_untold: cut(&self.joined_untold, n),
                 left_untold: cut(&self.left_untold, n),
                 unsettled: self.unsettled,
+                returns: self.returns,
                 ..Self::default()
             };
             let joined = slice.joined.iter().chain(&slice.joined_untold);

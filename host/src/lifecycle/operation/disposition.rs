@@ -160,6 +160,14 @@ pub(in crate::lifecycle) fn wait_for_older(dialect: Dialect, operation: &str) ->
     retry_later(dialect, 10, &why)
 }
 
+/// The answer to a write whose turn did not come in time: the app is still being told of an older
+/// change. The write goes on.
+pub(in crate::lifecycle) fn busy(dialect: Dialect) -> scim::Error {
+    let why = "the app is still being told of an older change of this resource; this one waits for \
+               its turn";
+    retry_later(dialect, 10, why)
+}
+
 /// The answer if a tenant has too many open operations.
 pub(in crate::lifecycle) fn too_many_open(dialect: Dialect) -> scim::Error {
     retry_later(dialect, 60, "too many changes wait for the app; this one was not accepted")

@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use anyhow::Context as _;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Operations;
 use super::account_lock::AccountGuard;
-use super::goal::Older;
 use super::journaled::Operation;
 use crate::clock::rfc3339;
-use crate::decision::{Account, EventKind, Outcome, ResourceKind};
+use crate::connector::MatchedBy;
+use crate::decision::{Account, Context, EventKind, Outcome, ResourceKind};
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::scim::Resource;
-use crate::store::AccountRow;
+use crate::store::{AccountRow, OperationState, UnfinishedOperation};
 
 /// The longest wait for the operation of another tenant on the same account: requests on this one's
 /// resource wait as well.
@@ -59,7 +60,12 @@ impl Operations {
         if !late || !guard.is_exclusive() {
             return;
         }
-        let release = self.account_locks.retain(key(operation), guard);
+        self.retain_lock(key(operation), guard);
+    }
+
+    /// Keeps the lock of a resource until no call that left before now can arrive any more.
+    fn retain_lock(&self, resource: (String, String), guard: AccountGuard) {
+        let release = self.account_locks.retain(resource, guard);
         let (wait, tasks) = (self.config.options().longest_call, self.tasks.clone());
         self.tasks.spawn(async move {
             tokio::select! {
@@ -100,7 +106,7 @@ impl Operations {
     ) -> anyhow::Result<u32> {
         let Some(account) = account.filter(|_| tenant.app.shared) else { return Ok(0) };
         let known = self.store.elsewhere(&tenant.app.name, &tenant.id, &account.id).await?;
-        let names = names(Some(account), before, after)?;
+        let names = names(tenant, Some(account), before, after)?;
         Ok(known + self.begun_joins.count(&tenant.app.name, &names, &tenant.id))
     }
 
@@ -138,16 +144,36 @@ impl Operations {
             && id.is_some_and(|id| self.deleted_accounts.since(&app.name, id, began))
     }
 
-    /// Notes a join that had begun before a restart.
-    pub(in crate::lifecycle) fn note_journaled_join(
+    /// Notes what an operation on an account of a shared app had begun before a restart: a join, or a
+    /// call that takes away and may still arrive, for which the account stays locked.
+    pub(in crate::lifecycle) async fn recover_account(
         &self,
-        tenant: &Tenant,
-        older: &Older,
+        row: &UnfinishedOperation,
     ) -> anyhow::Result<()> {
-        if tenant.app.shared && joins(older.event.kind) && older.leaves_doubt() {
-            let after = Resource::from_json(&older.event.resource)?;
-            let names = names(None, None, &after)?;
-            self.begun_joins.add(&tenant.app.name, names, &tenant.id, &older.row.resource);
+        if row.state == OperationState::Held || row.resource_kind != ResourceKind::User {
+            return Ok(());
+        }
+        let tenant = self.config.tenant(&row.tenant).await?;
+        let Some(tenant) = tenant.filter(|tenant| tenant.app.shared) else { return Ok(()) };
+        let Some(older) = self.older_operation(&row.id).await? else { return Ok(()) };
+        let context: Context =
+            serde_json::from_str(&older.row.context).context("a journaled context")?;
+        let after = Resource::from_json(&older.event.resource)?;
+        let names = names(&tenant, context.account.as_ref(), context.before.as_deref(), &after)?;
+        let resource = older.row.resource.clone();
+        if joins(older.event.kind) {
+            if older.leaves_doubt() {
+                self.begun_joins.add(&tenant.app.name, names, &tenant.id, &resource);
+            }
+            return Ok(());
+        }
+        let late_until = older.progress.late_until.as_deref().unwrap_or_default();
+        if older.is_pending() || late_until > rfc3339(self.clock.now()).as_str() {
+            let locked = self.account_locks.acquire(&tenant.app.name, names, true);
+            // Another operation that took away had the lock first, and keeps it for as long.
+            if let Ok(guard) = timeout(Duration::ZERO, locked).await {
+                self.retain_lock((tenant.id.clone(), resource), guard);
+            }
         }
         Ok(())
     }
@@ -164,16 +190,23 @@ pub(in crate::lifecycle) fn joins(event: EventKind) -> bool {
 
 fn names_of(operation: &Operation) -> anyhow::Result<BTreeSet<String>> {
     let context = &operation.context;
-    names(context.account.as_ref(), context.before.as_deref(), &operation.after)
+    let (account, before) = (context.account.as_ref(), context.before.as_deref());
+    names(&operation.tenant, account, before, &operation.after)
 }
 
-/// The names by which the app may know the account of a person.
+/// The names by which the app may know the account of a person. A connector that finds accounts by
+/// something that the host does not know has one more name, which all of them share.
 fn names(
+    tenant: &Tenant,
     account: Option<&Account>,
     before: Option<&str>,
     after: &Resource,
 ) -> anyhow::Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
+    let connector = tenant.connector.as_ref();
+    if connector.is_ok_and(|it| it.manifest.accounts_matched_by == MatchedBy::Other) {
+        names.insert(String::new());
+    }
     names.extend(account.map(|account| format!("id {}", account.id)));
     let told = before.map(Resource::from_json).transpose()?;
     for resource in told.iter().chain([after]) {

@@ -260,6 +260,7 @@ impl Operations {
         }
         operation.journaled = true;
         self.unfinished.insert(operation, OperationState::Open);
+        self.wake_untold(operation);
         self.continue_in_background(operation.clone());
         Ok(AttemptResult::Recorded)
     }
@@ -388,11 +389,11 @@ impl Operations {
         // The app was not called, so if the commit fails the change can be decided again.
         if operation.mode != Mode::Durable && !operation.journaled && operation.resource.is_some() {
             let account = commit.account.clone();
-            self.wake_after(operation, &commit);
+            self.wake_after(operation, &Self::wake_of(operation, &commit));
             let receipt = self.store.enqueue(commit).await.map_err(CommitError::into_internal)?;
             return Ok(AttemptResult::Queued(receipt, account));
         }
-        let wake = commit.clone();
+        let wake = Self::wake_of(operation, &commit);
         match self.write(operation, commit).await {
             Ok(()) => {}
             // The name was taken during the calls: the operation must not be retried for ever.
@@ -419,6 +420,7 @@ impl Operations {
         self.begun_joins.end(&operation.tenant.id, &operation.resource_id());
         self.note_deletion(operation, &outcome);
         self.wake_after(operation, &wake);
+        self.wake_untold(operation);
         Ok(AttemptResult::Done)
     }
 

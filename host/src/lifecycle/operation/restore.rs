@@ -13,16 +13,13 @@ use super::Operations;
 
 use super::agree::{group_change, takes_groups, user_change};
 use super::change::{Change, MemberChanges, SealedPassword};
-use super::elsewhere::joins;
 use super::goal::Older;
 use super::journaled::{Operation, creates};
 use crate::clock::rfc3339;
 use crate::decision::{Context, EventKind, Exchange, Request, ResourceKind};
 use crate::lifecycle::config::snapshot::{Tenant, TenantState};
 use crate::scim::Resource;
-use crate::store::{
-    AttemptRow, Commit, CommitError, ExchangeRow, OperationState, Related, UnfinishedOperation,
-};
+use crate::store::{AttemptRow, Commit, CommitError, ExchangeRow, OperationState, Related};
 
 /// Why an attempt ended whose operation goes on with another.
 const FACTS_CHANGED: &str = "ended: the facts that it began with have changed";
@@ -32,9 +29,7 @@ impl Operations {
     /// Operations that were being tried when the host stopped are due.
     pub(in crate::lifecycle) async fn recover(self: &Arc<Self>) -> anyhow::Result<()> {
         for row in self.store.unfinished().await? {
-            if joins(row.kind) && row.state != OperationState::Held {
-                self.recover_join(&row).await?;
-            }
+            self.recover_account(&row).await?;
             self.unfinished.insert_row(row);
         }
         if self.unfinished.count() > 0 {
@@ -53,18 +48,6 @@ impl Operations {
             tracing::info!(resources = found, "operation: comparing directory and apps");
         }
         Ok(())
-    }
-
-    /// Notes that an operation had begun to add somebody to a shared app.
-    async fn recover_join(&self, row: &UnfinishedOperation) -> anyhow::Result<()> {
-        let Some(tenant) = self.config.tenant(&row.tenant).await? else { return Ok(()) };
-        if !tenant.app.shared {
-            return Ok(());
-        }
-        match self.older_operation(&row.id).await? {
-            Some(older) => self.note_journaled_join(&tenant, &older),
-            None => Ok(()),
-        }
     }
 
     /// Restores an operation from the journal, with the facts as they are now. None if nothing is left

@@ -1,6 +1,7 @@
 //! What is compared when: the commits that leave a disagreement put its resources into the queue.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Operations;
 use super::journaled::Operation;
@@ -8,6 +9,16 @@ use crate::clock::rfc3339;
 use crate::decision::{EventKind, ResourceKind};
 use crate::delivery::DeliveryReport;
 use crate::store::{Commit, PersonGroups};
+
+/// What is compared after a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::lifecycle) enum Wake {
+    Nothing,
+    /// The resource itself, at this time; an empty time is now.
+    Late(String),
+    /// The groups of the person.
+    Groups,
+}
 
 impl Operations {
     /// Compares a resource soon.
@@ -21,58 +32,60 @@ impl Operations {
         self.queue.add(&operation.tenant.id, operation.kind, &operation.resource_id());
     }
 
-    /// Compares what the outcome of an operation leaves: the groups of a person who is in the app
-    /// again, the other members of a group, and an account whose outcome a late call may overtake.
-    pub(in crate::lifecycle) fn wake_after(
-        self: &Arc<Self>,
-        operation: &Operation,
-        commit: &Commit,
-    ) {
-        let (tenant, resource) = (&operation.tenant.id, operation.resource_id());
+    /// What is to be compared once the outcome of an operation is durable: the groups of a person who is
+    /// in the app again, the other members of a group, and an account whose outcome a late call may
+    /// overtake. To be asked before the commit is written, after which the operation has the account
+    /// that the commit leaves.
+    pub(in crate::lifecycle) fn wake_of(operation: &Operation, commit: &Commit) -> Wake {
         if let Some(account) = &commit.account
             && account.doubt
         {
-            let at = account.late_until.as_deref().unwrap_or_default();
-            self.queue.add_late(tenant, operation.kind, &resource, at);
-            return;
+            return Wake::Late(account.late_until.clone().unwrap_or_default());
         }
         match operation.kind {
-            ResourceKind::User if self.may_bring_back(operation, commit) => {
-                self.wake_groups_of(tenant, &resource);
-            }
+            ResourceKind::User if may_bring_back(operation, commit) => Wake::Groups,
             // What differed while the operation was open was not compared.
             ResourceKind::Group
                 if operation.journaled
                     || !commit.settled.is_empty()
                     || commit.person_groups == Some(PersonGroups::GroupLost) =>
             {
-                self.queue.add(tenant, operation.kind, &resource);
+                Wake::Late(String::new())
             }
-            _ => {}
+            _ => Wake::Nothing,
         }
     }
 
-    /// Whether the outcome may bring a person into the app who was not there, while groups that have
-    /// the person wait.
-    fn may_bring_back(&self, operation: &Operation, commit: &Commit) -> bool {
-        let takes_groups = operation
-            .connector
-            .as_ref()
-            .is_some_and(|connector| connector.manifest.features.groups);
-        let comes = match operation.event.kind {
-            EventKind::Activate => true,
-            EventKind::Create => {
-                operation.progress.recorded.is_some() && operation.progress.expected.is_some()
-                    || operation.journaled
-                    || operation.account.is_some()
+    /// Compares what the outcome of an operation leaves.
+    pub(in crate::lifecycle) fn wake_after(self: &Arc<Self>, operation: &Operation, wake: &Wake) {
+        let (tenant, resource) = (&operation.tenant.id, operation.resource_id());
+        match wake {
+            Wake::Nothing => {}
+            Wake::Late(at) => self.queue.add_late(tenant, operation.kind, &resource, at),
+            Wake::Groups => {
+                self.returns.fetch_add(1, Ordering::SeqCst);
+                // Most tenants have no membership that waits for its person.
+                if self.store.may_be_unsettled(tenant) {
+                    self.wake_groups_of(tenant, &resource);
+                }
             }
-            EventKind::Update | EventKind::Password => {
-                commit.person_groups == Some(PersonGroups::Lost)
-                    || operation.account.as_ref().is_some_and(|account| account.doubt)
-            }
-            _ => false,
-        };
-        takes_groups && comes
+        }
+    }
+
+    /// How many people have come into an app, or back. A group change that leaves a person untold who
+    /// is not in the app notes it before it looks who is.
+    pub(in crate::lifecycle) fn returns(&self) -> u64 {
+        self.returns.load(Ordering::SeqCst)
+    }
+
+    /// Compares a group after a durable change that left members untold, if any person has returned
+    /// since the change looked at them: that return found no membership that waits.
+    pub(in crate::lifecycle) fn wake_untold(&self, operation: &Operation) {
+        let members = &operation.members;
+        let untold = !members.joined_untold.is_empty() || !members.left_untold.is_empty();
+        if untold && members.returns != self.returns() {
+            self.wake_resource(operation);
+        }
     }
 
     /// Compares the groups whose membership of a person the app has unlike the directory.
@@ -138,4 +151,25 @@ impl Operations {
             }
         });
     }
+}
+
+/// Whether the outcome may bring a person into the app who was not there, while groups that have the
+/// person wait.
+fn may_bring_back(operation: &Operation, commit: &Commit) -> bool {
+    let takes_groups =
+        operation.connector.as_ref().is_some_and(|connector| connector.manifest.features.groups);
+    let comes = match operation.event.kind {
+        EventKind::Activate => true,
+        EventKind::Create => {
+            operation.progress.recorded.is_some() && operation.progress.expected.is_some()
+                || operation.journaled
+                || operation.account.is_some()
+        }
+        EventKind::Update | EventKind::Password => {
+            commit.person_groups == Some(PersonGroups::Lost)
+                || operation.account.as_ref().is_some_and(|account| account.doubt)
+        }
+        _ => false,
+    };
+    takes_groups && comes
 }

@@ -321,3 +321,36 @@ async fn what_is_known_of_memberships_goes_with_its_tenant() {
     bench.store.remove_tenant("acme").await.unwrap();
     assert_eq!(bench.store.unsettled_groups(None).await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn nothing_is_known_of_the_members_of_a_group_whose_creation_was_undone() {
+    let bench = groups().await;
+    let row = |state| Some(OperationRow { state, ..operation("o1", "acme", "g9") });
+    let doubt = Some(AccountRow { doubt: true, ..account("acme", "g9", None) });
+    bench
+        .write(Commit {
+            operation: row(OperationState::Refused),
+            account: doubt,
+            resource: None,
+            ..Commit::default()
+        })
+        .await;
+    bench
+        .write(Commit {
+            resource: Some(ResourceChange::Insert(group("acme", "g8", "other"))),
+            doubted: vec![doubted("g9", "u00000", None), doubted("g1", "u00000", None)],
+            ..Commit::default()
+        })
+        .await;
+    assert_eq!(bench.store.unsettled_groups(Some("acme")).await.unwrap().len(), 2);
+    bench
+        .write(Commit {
+            operation: row(OperationState::Done),
+            account: Some(account("acme", "g9", None)),
+            person_groups: Some(PersonGroups::GroupGone),
+            ..Commit::default()
+        })
+        .await;
+    let left = bench.store.unsettled_groups(Some("acme")).await.unwrap();
+    assert_eq!(left, [("acme".to_owned(), "g1".to_owned())]);
+}

@@ -278,6 +278,9 @@ WHEN NEW.ordered IS NOT NULL BEGIN
     WHERE NEW.ordered ->> 'groups' = 'group-lost' AND tenant = NEW.account_tenant
         AND group_id = NEW.account_resource
     ON CONFLICT DO UPDATE SET carried = 0;
+    DELETE FROM unsettled_member
+    WHERE NEW.ordered ->> 'groups' = 'group-gone' AND tenant = NEW.account_tenant
+        AND group_id = NEW.account_resource;
     INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
     SELECT NEW.tenant, value ->> 0, value ->> 1, value ->> 2, 0, NULL
     FROM json_each(NEW.ordered, '$.unsettled')
