@@ -144,8 +144,10 @@ pub(in crate::lifecycle) fn user_change(
     let told = current.told_apart()?;
     let known = told.as_ref().unwrap_or(&current.resource);
     let comparison = comparison::of_user(current.account.as_ref(), known, &after, password);
-    let differs = told.is_none() && comparison.event == Some(EventKind::Update)
-        || !Resource::changes(&current.resource, &after).is_empty();
+    let differs = match told {
+        None => comparison.differs,
+        Some(_) => !Resource::changes(&current.resource, &after).is_empty(),
+    };
     Ok(match comparison.event {
         Some(event) => {
             let mut change = Change::new(event, Some(current), after);
@@ -185,7 +187,11 @@ pub(in crate::lifecycle) fn group_change(
     let told = current.told_apart()?;
     let known = told.as_ref().unwrap_or(&current.resource);
     let comparison = comparison::of_group(current.account.as_ref(), known, &after, members.tells());
-    let differs = !members.is_empty() || !Resource::changes(&current.resource, &after).is_empty();
+    let differs = !members.is_empty()
+        || match told {
+            None => comparison.differs,
+            Some(_) => !Resource::changes(&current.resource, &after).is_empty(),
+        };
     Ok(match comparison.event {
         Some(event) => {
             let mut change = Change::new(event, Some(current), after);

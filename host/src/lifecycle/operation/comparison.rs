@@ -27,6 +27,8 @@ pub(in crate::lifecycle) struct Comparison {
     /// None if the app is not asked.
     pub(in crate::lifecycle) event: Option<EventKind>,
     pub(in crate::lifecycle) changes: Vec<String>,
+    /// Whether an attribute differs.
+    pub(in crate::lifecycle) differs: bool,
 }
 
 /// Compares a user as it shall be with its account. `told` is the document that the app was last
@@ -37,18 +39,19 @@ pub(in crate::lifecycle) fn of_user(
     shall: &Resource,
     password: bool,
 ) -> Comparison {
-    let Some(account) = account else {
-        return Comparison { event: Some(EventKind::Create), changes: Vec::new() };
-    };
     let difference = event::of_user(told, shall, password);
+    let differs = difference.changes.len() > usize::from(password);
+    let Some(account) = account else {
+        return Comparison { event: Some(EventKind::Create), changes: Vec::new(), differs };
+    };
     let (event, changes) = match (account.doubt, shall.active()) {
         (true, true) if account.account.is_none() => (Some(EventKind::Create), Vec::new()),
-        (true, true) => (Some(EventKind::Activate), everything(told, shall, password)),
+        (true, true) => (Some(EventKind::Activate), everything(shall, difference.changes)),
         (true, false) => (Some(EventKind::Deactivate), difference.changes),
         (false, _) => match difference.kind {
             // A returning person is told everything: the account may have changed in between.
             Some(EventKind::Activate) => {
-                (Some(EventKind::Activate), everything(told, shall, password))
+                (Some(EventKind::Activate), everything(shall, difference.changes))
             }
             Some(EventKind::Update) if !shall.active() && is_absent(account) => {
                 (None, difference.changes)
@@ -56,7 +59,7 @@ pub(in crate::lifecycle) fn of_user(
             other => (other, difference.changes),
         },
     };
-    Comparison { event, changes }
+    Comparison { event, changes, differs }
 }
 
 /// Compares a group as it shall be with its account. `members` is whether the app is told of members.
@@ -66,21 +69,17 @@ pub(in crate::lifecycle) fn of_group(
     shall: &Resource,
     members: bool,
 ) -> Comparison {
-    let Some(account) = account else {
-        return Comparison { event: Some(EventKind::GroupCreate), changes: Vec::new() };
-    };
-    if account.doubt {
-        return match account.account {
-            None => Comparison { event: Some(EventKind::GroupCreate), changes: Vec::new() },
-            Some(_) => {
-                let mut changes = everything(told, shall, false);
-                changes.extend(members.then(|| "members".to_owned()));
-                Comparison { event: Some(EventKind::GroupUpdate), changes }
-            }
-        };
-    }
     let difference = event::of_group(told, shall, members);
-    Comparison { event: difference.kind, changes: difference.changes }
+    let differs = difference.changes.len() > usize::from(members);
+    let (event, changes) = match account {
+        None => (Some(EventKind::GroupCreate), Vec::new()),
+        Some(account) if account.doubt => match account.account {
+            None => (Some(EventKind::GroupCreate), Vec::new()),
+            Some(_) => (Some(EventKind::GroupUpdate), everything(shall, difference.changes)),
+        },
+        Some(_) => (difference.kind, difference.changes),
+    };
+    Comparison { event, changes, differs }
 }
 
 /// Whether the app is still to be told that a resource is gone: its deletion was recorded and not
@@ -94,17 +93,16 @@ pub(in crate::lifecycle) fn is_absent(account: &AccountRow) -> bool {
     account.account.as_ref().is_none_or(|account| account.membership == Membership::Absent)
 }
 
-/// All attributes that the resource shall have, and those that the app was told and it shall not have.
-fn everything(told: &Resource, shall: &Resource, password: bool) -> Vec<String> {
-    let nothing = Resource::from_json("{}").expect("an empty document");
-    let mut changes = Resource::changes(&nothing, shall);
-    for name in Resource::changes(told, shall) {
-        if !changes.contains(&name) {
-            changes.push(name);
+/// All attributes that the resource shall have, and what else changes: attributes that the app was
+/// told and the resource shall not have, and the password or the members.
+fn everything(shall: &Resource, changes: Vec<String>) -> Vec<String> {
+    let mut all = Resource::changes(&Resource::default(), shall);
+    for name in changes {
+        if !all.contains(&name) {
+            all.push(name);
         }
     }
-    changes.extend(password.then(|| "password".to_owned()));
-    changes
+    all
 }
 
 #[cfg(test)]
