@@ -7,6 +7,7 @@ use super::{
     add, create_group, delete, eventually, people_in, place, push, remove, set_title, shown, start,
     stop_answering, team_in, title_in,
 };
+use crate::support::meddler::Meddler;
 use crate::support::{Muster, Tenant, client, user};
 
 /// The apps with teams.
@@ -43,6 +44,29 @@ async fn a_person_who_was_added_to_a_group_while_out_is_in_the_team_on_return() 
         muster.set_active(&tenant, &ada, true).await.expect(200);
         team_becomes(&muster, &tenant, &["ada"]).await;
     }
+}
+
+#[tokio::test]
+async fn a_person_who_returns_while_the_group_is_changed_is_in_the_team() {
+    let mut muster = start().await;
+    let meddler = Meddler::before(&mut muster).await;
+    muster.stage.app("meddled", "two-state").await.unwrap();
+    let tenant = muster.tenant_named("acme", "meddled", "okta", "acme").await;
+    let (ada, bob) = (muster.person(&tenant, "ada").await, muster.person(&tenant, "bob").await);
+    let group = create_group(&muster, &tenant, &[]).await.expect(201).id();
+    muster.set_active(&tenant, &ada, false).await.expect(200);
+    // Ada is out when the change begins, and in when it is committed.
+    let mut join = meddler.hold_before("PUT /organizations/acme/teams");
+    let change = async { add(&muster, &tenant, &group, &[&ada, &bob]).await };
+    let returning = async {
+        join.arrived().await;
+        muster.set_active(&tenant, &ada, true).await.expect(200);
+        join.release().await;
+    };
+    tokio::join!(change, returning);
+    muster.settled().await;
+    let team = async || team_in(&muster, &tenant, "Compilers").unwrap_or_default();
+    eventually("both should be in the team", async || team().await == ["ada", "bob"]).await;
 }
 
 #[tokio::test]
