@@ -36,6 +36,8 @@ struct Register {
     writing: u32,
     /// Requests overlapped since there was none.
     contended: bool,
+    /// A creation beside a resource of the name may be carried out at any time.
+    second: bool,
 }
 
 /// The facts that were written to.
@@ -43,20 +45,25 @@ struct Register {
 pub(crate) struct Beliefs {
     registers: BTreeMap<Fact, Register>,
     under_way: BTreeMap<u64, Vec<Write>>,
+    /// Of those, the creations of a name that the directory has.
+    seconds: BTreeSet<u64>,
     count: u64,
     /// How many requests ended in each way.
     pub(crate) ended: [u64; 3],
 }
 
 impl Beliefs {
-    /// A request is sent.
-    pub(crate) fn begin(&mut self, writes: Vec<Write>) -> u64 {
+    /// A request is sent. `second` is whether it creates what the directory has already.
+    pub(crate) fn begin(&mut self, writes: Vec<Write>, second: bool) -> u64 {
         for (fact, _) in &writes {
             let register = self.register(*fact);
             register.writing += 1;
             register.contended |= register.writing > 1;
         }
         self.count += 1;
+        if second {
+            self.seconds.insert(self.count);
+        }
         self.under_way.insert(self.count, writes);
         self.count
     }
@@ -65,12 +72,17 @@ impl Beliefs {
     pub(crate) fn end(&mut self, number: u64, ended: Ended) {
         let Some(writes) = self.under_way.remove(&number) else { return };
         self.ended[ended as usize] += 1;
+        // It may be carried out whatever becomes of the resource that has the name.
+        let second = self.seconds.remove(&number) && ended == Ended::Unknown;
         for (fact, value) in writes {
             let certain = self.certain(fact);
             let register = self.register(fact);
+            register.second |= second;
+            // Two creations of a name at once may both be recorded before the app is asked.
+            register.second |= matches!(fact, Fact::GroupExists(_)) && register.contended;
             register.writing -= 1;
             match ended {
-                Ended::Acknowledged if !register.contended && certain => {
+                Ended::Acknowledged if !register.contended && !register.second && certain => {
                     register.possible = BTreeSet::from([value]);
                 }
                 Ended::Acknowledged | Ended::Unknown => {
@@ -111,6 +123,7 @@ impl Beliefs {
             possible: BTreeSet::from([initial(fact).to_owned()]),
             writing: 0,
             contended: false,
+            second: false,
         })
     }
 

@@ -79,7 +79,7 @@ impl Clients {
     }
 
     async fn perform(&self, request: Request, manner: Manner) {
-        let number = self.beliefs().begin(request.writes.clone());
+        let number = self.beliefs().begin(request.writes.clone(), request.existing.is_some());
         let asking = self.ask_until_answered(&request, manner.repeats);
         let ended = match manner.patience {
             None => asking.await,
@@ -129,8 +129,10 @@ impl Clients {
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
             "Operations": operations.collect::<Vec<_>>(),
         });
-        let begun: Vec<u64> =
-            requests.iter().map(|it| self.beliefs().begin(it.writes.clone())).collect();
+        let begun: Vec<u64> = requests
+            .iter()
+            .map(|it| self.beliefs().begin(it.writes.clone(), it.existing.is_some()))
+            .collect();
         let path = "/Bulk".to_owned();
         let writes = Vec::new();
         let whole =

@@ -162,6 +162,8 @@ impl Run<'_> {
                     continue;
                 }
                 left += self.operations(life, name, "open").await.len();
+                let shown = self.admin(life, "GET", &of(tenant, ""), Value::Null).await;
+                left += usize::from(shown.body["backlog"]["in_doubt"] != 0);
                 for state in ["failed", "held"] {
                     for operation in self.operations(life, name, state).await {
                         left += 1;
