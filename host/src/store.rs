@@ -42,7 +42,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-pub use account::AccountRow;
+pub use account::{AccountRow, ReleasedCounts};
 pub use app::{AppRow, ReplyMode};
 pub use attempt::AttemptRow;
 pub use backlog::Backlog;

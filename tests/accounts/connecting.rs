@@ -180,6 +180,40 @@ async fn people_who_left_while_their_tenant_was_disconnected_are_taken_out_when_
 }
 
 #[tokio::test]
+async fn the_accounts_of_people_who_were_deleted_while_their_tenant_was_disconnected_are_asked_about()
+ {
+    for (choice, left) in
+        [("--manage-released", &["bob"][..]), ("--leave-released", &["ada", "bob"])]
+    {
+        let scene = Scene::start("two-state").await;
+        let (ada, _) = (scene.person("ada").await, scene.person("bob").await);
+        scene.release().await;
+        scene.delete(&ada).await.expect(204);
+        scene.agrees("acme", &["ada", "bob"]).await;
+        let preview = json!({ "preview": true });
+        let preview = scene.muster.admin("POST", "/tenants/acme/connect", Some(preview)).await;
+        assert_eq!(preview.expect(200).body["released_deleted"], 1);
+        let (status, said) = scene.muster.command(&["tenant", "connect", "acme"]).await;
+        assert!(status == Some(1) && said.contains(choice), "{status:?} {said}");
+        assert_eq!(scene.state().await, "disconnected");
+        scene.connect(&[choice]).await;
+        scene.agrees("acme", left).await;
+    }
+}
+
+#[tokio::test]
+async fn a_person_who_was_recorded_when_their_tenant_was_disconnected_joins_when_it_is_connected() {
+    let scene = Scene::recording("two-state").await;
+    scene.meddler.apply(Rule::refuse("GET /users", 503, "down").always());
+    scene.create(user("ada")).await.expect(201);
+    scene.release().await;
+    scene.meddler.heal();
+    scene.agrees("acme", &[]).await;
+    scene.connect(&[]).await;
+    scene.agrees("acme", &["ada"]).await;
+}
+
+#[tokio::test]
 async fn a_write_about_a_person_who_stays_released_is_refused_with_the_reason() {
     let scene = Scene::start("two-state").await;
     let (ada, bob) = (scene.person("ada").await, scene.person("bob").await);

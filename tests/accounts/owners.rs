@@ -4,8 +4,9 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{Scene, countess, user_with};
+use super::{Scene, assert_not_done, countess, user_with};
 use crate::support::Answer;
+use crate::support::meddler::Rule;
 
 /// RFC 7644 §3.12: a 409 with the `scimType` `uniqueness`.
 #[track_caller]
@@ -160,4 +161,92 @@ async fn a_name_is_reserved_by_an_open_rename() {
     assert_eq!(renamed.expect(200).body["userName"], "ada@acme.example");
     assert_eq!(scene.users(&scene.acme).await, 1);
     scene.agrees("acme", &["bob"]).await;
+}
+
+/// A group of Ada, and its team.
+async fn compilers(scene: &Scene) -> String {
+    let ada = scene.person("ada").await;
+    let group = json!({ "displayName": "Compilers", "members": [{ "value": ada }] });
+    let group = scene.muster.post(&scene.acme, "/Groups", group).await.expect(201).id();
+    scene.rests().await;
+    assert_eq!(team_size(scene), Some(1));
+    group
+}
+
+/// The number of members of the app's only team; none if there is no team.
+fn team_size(scene: &Scene) -> Option<usize> {
+    let teams = scene.muster.stage.sample.teams("acme");
+    assert!(teams.len() < 2, "{teams:?}");
+    teams.first().map(|team| team.members.len())
+}
+
+/// Drops the only open operation of the tenant.
+async fn drop_open(scene: &Scene) {
+    let path = format!("/operations?state=open&tenant={}", scene.acme.name);
+    let listed = scene.muster.admin("GET", &path, None).await.expect(200).body;
+    let open = listed["items"].as_array().unwrap();
+    assert_eq!(open.len(), 1, "{listed}");
+    let path = format!("/operations/{}/drop", open[0]["id"].as_str().unwrap());
+    scene.muster.admin("POST", &path, None).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_second_group_whose_members_the_app_refuses_leaves_the_team_to_the_first() {
+    for connector in ["two-state", "three-state"] {
+        let scene = Scene::start(connector).await;
+        let group = compilers(&scene).await;
+        let bob = scene.person("bob").await;
+        scene.meddler.apply(Rule::refuse("PUT /organizations/acme/teams", 422, "no"));
+        let members = json!([{ "value": bob }]);
+        let again = json!({ "displayName": "Compilers", "members": members });
+        assert_duplicate(&scene.muster.post(&scene.acme, "/Groups", again).await);
+        scene.rests().await;
+        assert_eq!(team_size(&scene), Some(1), "{connector}");
+        let path = format!("/Groups/{group}");
+        scene.muster.scim(&scene.acme, "DELETE", &path, None).await.expect(204);
+        assert_eq!(team_size(&scene), None);
+    }
+}
+
+#[tokio::test]
+async fn a_second_group_that_an_operator_drops_leaves_the_team_to_the_first() {
+    for connector in ["two-state", "three-state"] {
+        let scene = Scene::start(connector).await;
+        compilers(&scene).await;
+        let bob = scene.person("bob").await;
+        scene.meddler.apply(Rule::refuse("POST /organizations/acme/teams", 503, "no").always());
+        let again = json!({ "displayName": "Compilers", "members": [{ "value": bob }] });
+        assert_not_done(&scene.muster.post(&scene.acme, "/Groups", again).await);
+        drop_open(&scene).await;
+        scene.meddler.heal();
+        scene.rests().await;
+        assert_eq!(team_size(&scene), Some(1), "{connector}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_user_who_is_dropped_leaves_the_account_and_its_teams_to_the_first() {
+    for (connector, call) in [
+        ("two-state", "POST /users"),
+        ("two-state", "PUT /organizations/acme/members"),
+        ("three-state", "POST /organizations/acme/accounts"),
+    ] {
+        let scene = Scene::start(connector).await;
+        compilers(&scene).await;
+        scene.meddler.apply(Rule::refuse(call, 503, "no").always());
+        let second = scene.create(countess()).await;
+        if second.status == 409 {
+            // It was seen before the call.
+            assert_duplicate(&second);
+        } else {
+            assert_not_done(&second);
+            drop_open(&scene).await;
+        }
+        scene.meddler.heal();
+        scene.rests().await;
+        scene.agrees("acme", &["ada"]).await;
+        assert_eq!(team_size(&scene), Some(1), "{connector}");
+        let calls = scene.meddler.seen();
+        assert!(!calls.iter().any(|call| call.starts_with("DELETE")), "{calls:?}");
+    }
 }

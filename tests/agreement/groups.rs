@@ -1,11 +1,12 @@
 //! Groups follow their people: the teams of the app have the members of the directory's groups who
 //! are active, whatever happened to the people or the groups in the meantime.
 
+use muster::sample::Fault;
 use serde_json::{Value, json};
 
 use super::{
-    add, create_group, delete, eventually, people_in, place, push, remove, set_title, shown, start,
-    stop_answering, team_in, title_in,
+    add, create_group, delete, eventually, people_in, place, push, remove, set_title, shown, sizes,
+    start, stop_answering, team_in, title_in,
 };
 use crate::support::meddler::Meddler;
 use crate::support::{Muster, Tenant, client, user};
@@ -67,6 +68,51 @@ async fn a_person_who_returns_while_the_group_is_changed_is_in_the_team() {
     muster.settled().await;
     let team = async || team_in(&muster, &tenant, "Compilers").unwrap_or_default();
     eventually("both should be in the team", async || team().await == ["ada", "bob"]).await;
+}
+
+#[tokio::test]
+async fn a_removal_from_a_group_outlives_a_newer_request_until_that_adds_the_member() {
+    let muster = start().await;
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        let eve = muster.person(&tenant, &format!("eve-{app}")).await;
+        let group = create_group(&muster, &tenant, &[&ada, &bob]).await.expect(201).id();
+        let removal = format!("DELETE /organizations/{}/teams", tenant.organization);
+        muster.stage.sample.fail(Fault::status(&removal, 503, 1_000_000));
+        remove(&muster, &tenant, &group, &ada).await.expect(429);
+        // A request that says nothing of Ada.
+        add(&muster, &tenant, &group, &[&eve]).await;
+        muster.stage.sample.heal();
+        team_becomes(&muster, &tenant, &["bob", "eve"]).await;
+        assert_eq!(sizes(&muster, &tenant, &group).await, (2, 2));
+        // Requests that want her in.
+        muster.stage.sample.fail(Fault::status(&removal, 503, 1_000_000));
+        remove(&muster, &tenant, &group, &bob).await.expect(429);
+        add(&muster, &tenant, &group, &[&ada, &bob]).await;
+        muster.stage.sample.heal();
+        team_becomes(&muster, &tenant, &["ada", "bob", "eve"]).await;
+        muster.stage.sample.fail(Fault::status(&removal, 503, 1_000_000));
+        remove(&muster, &tenant, &group, &bob).await.expect(429);
+        push(&muster, &tenant, &group, &[&ada, &bob]).await;
+        muster.stage.sample.heal();
+        team_becomes(&muster, &tenant, &["ada", "bob"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_removal_from_a_group_that_the_app_refuses_is_tried_until_it_is_done() {
+    let muster = start().await;
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        let group = create_group(&muster, &tenant, &[&ada, &bob]).await.expect(201).id();
+        let removal = format!("DELETE /organizations/{}/teams", tenant.organization);
+        muster.stage.sample.fail(Fault::pass(&removal, 1));
+        muster.stage.sample.fail(Fault::status(&removal, 422, 3));
+        let operations = json!([{ "op": "remove", "path": "members" }]);
+        muster.patch(&tenant, &format!("/Groups/{group}"), operations).await.expect(429);
+        team_becomes(&muster, &tenant, &[]).await;
+        assert_eq!(sizes(&muster, &tenant, &group).await, (0, 0));
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use muster::sample::Fault;
 use serde_json::json;
 
 use super::{ALWAYS, add, create_group, eventually, place, push, quick, sizes, stop_answering};
-use crate::support::{Answer, Muster, Tenant};
+use crate::support::{Answer, Muster, Tenant, user};
 
 /// More than the 100 members of one operation.
 const MANY: usize = 150;
@@ -170,4 +170,20 @@ async fn a_new_group_whose_caller_hung_up_is_answered_with_its_id_when_asked_for
     );
     assert_eq!(muster.stage.sample.teams(&tenant.organization).len(), 1);
     assert_eq!(sizes(&muster, &tenant, &answer.id()).await, (1, 1));
+}
+
+#[tokio::test]
+async fn a_creation_whose_caller_hung_up_and_asks_again_at_once_is_answered_with_its_id() {
+    let muster = Muster::start_with(quick()).await;
+    let tenant = muster.tenant("three-state").await;
+    for n in 0..8 {
+        let create = format!("POST {}", place(&tenant, "accounts"));
+        muster.stage.sample.fail(Fault { delay_ms: 200, ..Fault::pass(create, 1) });
+        let ask = || muster.post(&tenant, "/Users", user(&format!("ada{n}")));
+        let hung_up = tokio::time::timeout(Duration::from_millis(80), ask()).await;
+        assert!(hung_up.is_err(), "the app should be slow");
+        ask().await.expect(201);
+        ask().await.expect(409);
+    }
+    assert_eq!(muster.stage.sample.accounts(&tenant.organization).len(), 8);
 }

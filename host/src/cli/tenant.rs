@@ -46,6 +46,9 @@ enum Command {
     /// A tenant cannot change its app. `pause`, `connect` and `disconnect` change its state.
     Set(Set),
     /// Hold deprovisioning until the tenant is connected again. Cancels a disconnect.
+    ///
+    /// People who are deactivated or deleted are held, also those whose leaving is open. Everything
+    /// else goes on: people who join or return, changes, and groups with their members.
     Pause {
         /// The tenant's name.
         name: String,
@@ -251,12 +254,17 @@ async fn connect(admin: &Admin, format: Format, args: Connect) -> anyhow::Result
 }
 
 fn print_connect_preview(preview: &ConnectPreview) {
-    let ConnectPreview { tenant, state, held, released, released_inactive } = preview;
+    let ConnectPreview { tenant, state, held, released, released_inactive, released_deleted } =
+        preview;
     anstream::println!("tenant {tenant} is {}", state.name());
     anstream::println!("people whose leaving is held: {held} (--held carry-out or drop)");
     anstream::println!(
         "people who were released: {released}, of whom {released_inactive} are inactive in the \
          directory and would be taken out of the app if they are managed again"
+    );
+    anstream::println!(
+        "people who were deleted without the app being told: {released_deleted}; their accounts would \
+         be taken away if they are managed again (--manage-released, or --leave-released)"
     );
 }
 

@@ -63,6 +63,17 @@ type Columns = (
     Option<String>,
 );
 
+/// How many users of a tenant have accounts that are not managed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReleasedCounts {
+    /// Those whose resource exists.
+    pub present: u64,
+    /// Those of them whom the directory says are inactive.
+    pub inactive: u64,
+    /// Those who were deleted, and whose deletion the app was not told of.
+    pub deleted: u64,
+}
+
 impl Store {
     /// The account of a resource.
     pub async fn account(&self, tenant: &str, resource: &str) -> Result<Option<AccountRow>> {
@@ -154,18 +165,23 @@ impl Store {
         text.iter().flat_map(|text| frame::split(text)).map(read).collect()
     }
 
-    /// How many users whose resource exists are not managed, and how many of them are inactive.
-    pub async fn released(&self, tenant: &str) -> Result<(u64, u64)> {
+    /// The users of a tenant whose accounts are not managed.
+    pub async fn released(&self, tenant: &str) -> Result<ReleasedCounts> {
         let row: SqliteRow = sqlx::query(
-            "SELECT count(*), coalesce(sum(r.active = 0), 0)
-             FROM account a JOIN resource r ON r.tenant = a.tenant AND r.id = a.resource
-             WHERE a.tenant = $1 AND a.kind = 'User' AND a.former = 0 AND a.connected = 0",
+            "SELECT count(*) FILTER (WHERE a.former = 0),
+                 count(*) FILTER (WHERE a.former = 0 AND r.active = 0),
+                 count(*) FILTER (WHERE a.former = 1)
+             FROM account a LEFT JOIN resource r ON r.tenant = a.tenant AND r.id = a.resource
+             WHERE a.tenant = $1 AND a.kind = 'User' AND (
+                 (a.former = 0 AND a.connected = 0)
+                 OR (a.former = 1 AND a.told IS NOT NULL AND a.account_id IS NOT NULL)
+             )",
         )
         .bind(tenant)
         .fetch_one(&mut *self.pool.take().await?)
         .await?;
         let count = |n: usize| anyhow::Ok(u64::try_from(row.try_get::<i64, _>(n)?)?);
-        Ok((count(0)?, count(1)?))
+        Ok(ReleasedCounts { present: count(0)?, inactive: count(1)?, deleted: count(2)? })
     }
 
     /// Manages the accounts of a tenant again that are not managed, and those whose deletion the app

@@ -183,6 +183,19 @@ impl Store {
         Ok(Some((operation(&row)?, exchanges)))
     }
 
+    /// The leaving that an identity provider asked for, and that an operation superseded.
+    pub async fn superseded_leaving(&self, successor: &str) -> Result<Option<EventKind>> {
+        let found = sqlx::query(
+            "SELECT s.kind FROM operation o
+             JOIN operation s ON s.tenant = o.tenant AND s.resource = o.resource
+             WHERE o.id = $1 AND s.successor = o.id AND s.batch IS NULL
+                 AND s.kind IN ('deactivate', 'delete', 'group-delete')",
+        );
+        let row = found.bind(successor).fetch_optional(&mut *self.pool.take().await?).await?;
+        let kind: Option<String> = row.map(|row| row.try_get("kind")).transpose()?;
+        Ok(kind.map(|kind| serde_json::from_value(Value::from(kind))).transpose()?)
+    }
+
     /// The operations that are asked for.
     pub async fn operations(&self, filter: &OperationFilter) -> Result<Vec<OperationRow>> {
         let beyond = if filter.oldest_first { "id > " } else { "id < " };

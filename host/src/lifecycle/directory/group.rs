@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::Directory;
 use super::membership::{MEMBERS_PER_EVENT, needs_all_members};
-use super::write::{BeforeCreation, WriteTarget, nothing_to_carry_out};
+use super::write::{BeforeCreation, Caller, WriteTarget, nothing_to_carry_out};
 use crate::decision::{EventKind, ResourceKind};
 use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
 use crate::lifecycle::error::Error;
@@ -52,6 +52,7 @@ impl Directory {
         self: &Arc<Self>,
         target: &WriteTarget,
         draft: Draft,
+        caller: Option<&Caller>,
     ) -> Result<WriteResult, Error> {
         let deadline = self.config.deadline();
         let resource = draft.resource.with_id(&self.clock.new_id());
@@ -74,7 +75,7 @@ impl Directory {
                 first
             }
         };
-        let written = self.create_or_find_group(target, change, deadline).await?;
+        let written = self.create_or_find_group(target, change, caller, deadline).await?;
         let WriteResult::Created(stored) = &written else { return Ok(written) };
         if whole {
             return Ok(written);
@@ -102,6 +103,7 @@ impl Directory {
         self: &Arc<Self>,
         target: &WriteTarget,
         change: Change,
+        caller: Option<&Caller>,
         deadline: Instant,
     ) -> Result<WriteResult, Error> {
         let tenant = target.tenant.id.clone();
@@ -111,7 +113,9 @@ impl Directory {
         let target = &self.with_current_tenant(target).await?;
         let change = match self.before_a_creation(target, &key, change, deadline).await? {
             BeforeCreation::Join(older) => {
-                return self.operations.join(*older, deadline, true).await;
+                let written = self.operations.join(*older, deadline, true).await?;
+                self.note_hang_up(target, caller, &written).await?;
+                return Ok(written);
             }
             BeforeCreation::Proceed(change) => *change,
         };
@@ -121,7 +125,9 @@ impl Directory {
             }
         }
         let (change, _former) = self.operations.take_over(&tenant, change).await?;
-        self.operations.carry_out(&target.tenant, change, deadline).await
+        let written = self.operations.carry_out(&target.tenant, change, deadline).await?;
+        self.note_hang_up(target, caller, &written).await?;
+        Ok(written)
     }
 
     /// Groups that were created with the same name; group names are not unique.
@@ -192,7 +198,10 @@ impl Directory {
         lock.wait_until_durable().await;
         let older = self.older_that_can_be_replaced(target, id, deadline).await?;
         let current = self.read_current(target, id).await?;
-        let Patched { resource: after, members, .. } = modification(&current.resource)?;
+        let Patched { resource: after, mut members, .. } = modification(&current.resource)?;
+        if let Some(older) = &older {
+            keep_removals(older, &mut members);
+        }
         let members = self.member_changes(target, id, &members, &[]).await?;
         if target.tenant.app.reply == ReplyMode::WhenRecorded {
             let members = members.telling_at_most(MEMBERS_PER_EVENT);
@@ -394,6 +403,19 @@ impl Directory {
             Err(error) => return Err(error.into_internal().into()),
         }
         Ok(Some(self.operations.write_result(operation, AttemptResult::Done, false, None)?))
+    }
+}
+
+/// Makes a request begin with the removals of an older operation that was not acknowledged: they
+/// outlive it, unless the request adds the member or says who the members are.
+fn keep_removals(older: &Older, changes: &mut Vec<MemberChange>) {
+    if older.has_own_goal() && older.event.kind == EventKind::GroupUpdate {
+        let left = older.event.left.iter().map(|member| member.id.clone());
+        let left: Vec<String> =
+            left.chain(older.progress.left_untold.iter().map(|it| it.id.clone())).collect();
+        if !left.is_empty() {
+            changes.insert(0, MemberChange::Remove(left));
+        }
     }
 }
 

@@ -27,7 +27,7 @@ use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::agree::user_change;
 use crate::lifecycle::operation::change::{
-    Change, Current, Password, WriteResult, user_name_taken,
+    Change, Current, Password, WriteResult, deletion, user_name_taken,
 };
 use crate::lifecycle::operation::disposition;
 use crate::lifecycle::operation::goal::Older;
@@ -37,6 +37,9 @@ use crate::scim::{
     self, Dialect, Draft, PatchRequest, Patched, Precondition, Reading, Resource, ResourceType,
 };
 use crate::store::{DiskError, OperationState, Related};
+
+/// The caller of a creation: closed if it has hung up.
+pub(super) type Caller = tokio::sync::oneshot::Sender<()>;
 
 /// The resources that a write may be about, and the version that it is for.
 #[derive(Clone, Debug)]
@@ -103,13 +106,11 @@ impl Directory {
             let mut reading = target.reading();
             let draft = scim::create(&target.resource_type, &body, &mut reading)?;
             let created = if target.kind() == ResourceKind::Group {
-                directory.create_group(&target, draft).await?
+                directory.create_group(&target, draft, Some(&caller)).await?
             } else {
-                directory.create_user(&target, draft).await?
+                directory.create_user(&target, draft, Some(&caller)).await?
             };
-            if let (true, WriteResult::Created(stored)) = (caller.is_closed(), &created) {
-                directory.operations.mark_unanswered(&target.tenant.id, &stored.id).await?;
-            }
+            directory.note_hang_up(&target, Some(&caller), &created).await?;
             Ok(created)
         });
         let written = written.await;
@@ -195,10 +196,26 @@ impl Directory {
         written.await
     }
 
-    async fn create_user(
+    /// Notes that nobody reads the answer to a creation, so that its repetition is answered with the
+    /// resource. A creation does so under its lock, for which the repetition waits.
+    pub(super) async fn note_hang_up(
+        &self,
+        target: &WriteTarget,
+        caller: Option<&Caller>,
+        written: &WriteResult,
+    ) -> Result<(), Error> {
+        let hung_up = caller.is_some_and(Caller::is_closed);
+        if let (true, WriteResult::Created(stored)) = (hung_up, written) {
+            self.operations.mark_unanswered(&target.tenant.id, &stored.id).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn create_user(
         self: &Arc<Self>,
         target: &WriteTarget,
         draft: Draft,
+        caller: Option<&Caller>,
     ) -> Result<WriteResult, Error> {
         let deadline = self.config.deadline();
         let mut after = draft.resource.with_id(&self.clock.new_id());
@@ -213,7 +230,9 @@ impl Directory {
         let fingerprint = change.fingerprint();
         let change = match self.before_a_creation(target, &key, change, deadline).await? {
             BeforeCreation::Join(older) => {
-                return self.operations.join(*older, deadline, true).await;
+                let written = self.operations.join(*older, deadline, true).await?;
+                self.note_hang_up(target, caller, &written).await?;
+                return Ok(written);
             }
             BeforeCreation::Proceed(change) => *change,
         };
@@ -227,6 +246,9 @@ impl Directory {
             if self.operations.take_unanswered(tenant, &existing.id, &fingerprint).await? {
                 return Ok(WriteResult::Created(existing));
             }
+        }
+        if let Ok(written) = &carried_out {
+            self.note_hang_up(target, caller, written).await?;
         }
         carried_out
     }
@@ -422,15 +444,6 @@ impl Directory {
             value: Secret::new(password),
         })
     }
-}
-
-pub(super) fn deletion(current: Current) -> Change {
-    let event = match current.kind {
-        ResourceKind::User => EventKind::Delete,
-        ResourceKind::Group => EventKind::GroupDelete,
-    };
-    let resource = current.resource.clone();
-    Change::new(event, Some(current), resource)
 }
 
 /// A change that only ends an older operation.

@@ -52,16 +52,26 @@ pub struct ConnectPreview {
     /// How many of those the directory says are inactive: they are taken out of the app if they are
     /// managed again.
     pub released_inactive: u64,
+    /// How many people were deleted without the app being told: their accounts are taken away if they
+    /// are managed again.
+    pub released_deleted: u64,
 }
 
 impl Jobs {
     /// What connecting a tenant would do.
     pub async fn preview_connect(&self, id: &str) -> Result<ConnectPreview, Error> {
         let tenant = self.config.tenant_row(id).await?;
-        let (released, released_inactive) = self.store.released(id).await?;
+        let released = self.store.released(id).await?;
         let held = self.operations.count_held(id) as u64;
         let state = tenant.state;
-        Ok(ConnectPreview { tenant: tenant.id, state, held, released, released_inactive })
+        Ok(ConnectPreview {
+            tenant: tenant.id,
+            state,
+            held,
+            released: released.present,
+            released_inactive: released.inactive,
+            released_deleted: released.deleted,
+        })
     }
 
     /// Connects a tenant. A disconnect that is not finished is cancelled with it. 409 if people's
@@ -89,6 +99,19 @@ impl Jobs {
                 self.operations.drop_held(id, note, true).await?;
             }
             Some(HeldAction::CarryOut) | None => {}
+        }
+        let deleted = self.store.released(id).await?.deleted;
+        if was_disconnected && deleted > 0 && !choices.leave_released && !choices.manage_released {
+            return Err(scim::Error::new(
+                409,
+                format!(
+                    "{deleted} people of tenant {id} were deleted while it was disconnected, and have \
+                     their accounts: say whether those are taken away, with \
+                     \"manage_released\": true, or stay, with \"leave_released\": true (muster tenant \
+                     connect {id} --manage-released, or --leave-released)"
+                ),
+            )
+            .into());
         }
         // Before the state, so that a kill in between leaves everything to be done again.
         if was_disconnected && !choices.leave_released || choices.manage_released {

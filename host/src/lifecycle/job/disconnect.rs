@@ -256,7 +256,7 @@ impl Jobs {
                 if older.row.batch.as_deref() == Some(&job.id)
                     && older.event.kind == people.event() =>
             {
-                self.operations.join(older, deadline, false).await?;
+                self.operations.drive_again(older, deadline, false).await?;
                 return Ok(());
             }
             older => older,

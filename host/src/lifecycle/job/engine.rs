@@ -73,7 +73,8 @@ impl Jobs {
         job.progress.done = job.progress.total.saturating_sub(left);
         let mut note = "cancelled by an operator; completed steps are not undone".to_owned();
         if tenant.is_some() {
-            note += "; the tenant is paused, so that its deprovisioning stays held";
+            note += ", all others are dropped; the tenant is paused, so that leavers of its identity \
+                     provider are held";
         }
         job.note = Some(note);
         if !self.end(&mut job, JobState::Cancelled, tenant.as_ref()).await? {
@@ -98,6 +99,9 @@ impl Jobs {
             self.running.stop(&job.id);
             if let Some(tenant) = tenant {
                 self.config.reload_tenant(&tenant.id).await?;
+            }
+            if let (JobState::Cancelled, Some(tenant)) = (state, &job.tenant) {
+                self.operations.attempt_all_of(tenant);
             }
             tracing::info!(job = job.id, state = state.name(), "job: ended");
         }

@@ -142,6 +142,11 @@ impl Operation {
         let resource = &self.after;
         let late_until = self.overtaken_until();
         let known = self.account.as_ref();
+        // A creation that was superseded may have let in a person who shall be out, and a connector
+        // need not look for an account to create one who is out: a deactivation does.
+        let may_be_in = self.event.kind == EventKind::Create
+            && !resource.active()
+            && known.is_some_and(|account| account.doubt);
         Ok(AccountRow {
             tenant: self.tenant.id.clone(),
             resource: self.resource_id(),
@@ -152,7 +157,7 @@ impl Operation {
             // A person who is disconnected by a job is no longer managed, whatever the outcome is.
             connected: self.event.kind != EventKind::Release && self.batch.is_none(),
             protected: known.is_some_and(|account| account.protected),
-            doubt: late_until.is_some(),
+            doubt: late_until.is_some() || may_be_in,
             late_until,
             stay: known.map_or(0, |account| account.stay),
             told: self.told_after()?,
@@ -217,6 +222,25 @@ impl Operation {
         commit.settled = joined.chain(left).collect();
     }
 
+    /// The row of an account of which nothing is known.
+    pub(in crate::lifecycle) fn no_account(&self) -> AccountRow {
+        AccountRow {
+            tenant: self.tenant.id.clone(),
+            resource: self.resource_id(),
+            kind: self.kind,
+            user_name: typed_view::name(&self.after).to_owned(),
+            external_id: self.after.external_id().map(str::to_owned),
+            account: None,
+            connected: true,
+            protected: false,
+            doubt: false,
+            late_until: None,
+            stay: 0,
+            // If the resource does not exist, this is what the app may have been told of it.
+            told: self.creates().then(|| self.event.resource.clone()),
+        }
+    }
+
     /// Which memberships of groups a person's account has lost in the app, by its new membership.
     fn person_groups(&self, outcome: &Outcome) -> Option<PersonGroups> {
         let connector = self.connector.as_ref().filter(|it| it.manifest.features.groups)?;
@@ -234,7 +258,10 @@ impl Operation {
         let known = self.account.as_ref().and_then(|account| account.account.as_ref());
         let replaced =
             known.zip(outcome.account.as_ref()).is_some_and(|(old, new)| old.id != new.id);
-        (lost || replaced).then_some(PersonGroups::Lost)
+        // A leave that was not carried through may have had its effect.
+        let doubted = self.account.as_ref().is_some_and(|account| account.doubt)
+            && connector.manifest.groups_lost != GroupsLost::Never;
+        (lost || replaced || doubted).then_some(PersonGroups::Lost)
     }
 }
 
@@ -249,21 +276,7 @@ impl Operations {
         if operation.connector.is_none() || tells_members_only(operation) {
             return None;
         }
-        let mut account = operation.account.clone().unwrap_or_else(|| AccountRow {
-            tenant: operation.tenant.id.clone(),
-            resource: operation.resource_id(),
-            kind: operation.kind,
-            user_name: typed_view::name(&operation.after).to_owned(),
-            external_id: operation.after.external_id().map(str::to_owned),
-            account: None,
-            connected: true,
-            protected: false,
-            doubt: false,
-            late_until: None,
-            stay: 0,
-            // If the resource does not exist, this is what the app may have been told of it.
-            told: operation.creates().then(|| operation.event.resource.clone()),
-        });
+        let mut account = operation.account.clone().unwrap_or_else(|| operation.no_account());
         account.doubt = true;
         account.stay += 1;
         account.late_until = account.late_until.max(late_until);

@@ -48,6 +48,8 @@ impl Operations {
         // The directory has the state already, and only the app is changed.
         let unchanged = change.before.as_ref().filter(|_| change.applied);
         let unchanged = unchanged.map(|before| before.stored.clone());
+        // A job waits for its operations, whatever the reply mode is.
+        let detach = change.batch.is_none();
         let mut operation = match self.prepare(tenant, change).await? {
             Prepared::Withheld(result) => return Ok(result),
             Prepared::Ready(operation) => operation,
@@ -55,7 +57,7 @@ impl Operations {
         if let Some(refusal) = self.remembered_refusal(&operation) {
             return Err(refusal.into());
         }
-        let result = self.drive(&mut operation, deadline, true).await?;
+        let result = self.drive(&mut operation, deadline, detach).await?;
         let written = self.write_result(*operation, result, created, related)?;
         Ok(match (written, unchanged) {
             (WriteResult::Gone, Some(stored)) => WriteResult::Kept(stored),

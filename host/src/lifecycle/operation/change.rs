@@ -325,6 +325,28 @@ impl Change {
     }
 }
 
+/// The change that deletes a resource.
+pub(in crate::lifecycle) fn deletion(current: Current) -> Change {
+    let event = match current.kind {
+        ResourceKind::User => EventKind::Delete,
+        ResourceKind::Group => EventKind::GroupDelete,
+    };
+    let resource = current.resource.clone();
+    Change::new(event, Some(current), resource)
+}
+
+/// The change of a person who leaves, by a deactivation or a deletion.
+pub(in crate::lifecycle) fn leaving_change(event: EventKind, current: Current) -> Change {
+    if event != EventKind::Deactivate {
+        return deletion(current);
+    }
+    let mut after = current.resource.clone();
+    after.set_active(false);
+    let mut change = Change::new(event, Some(current), after);
+    change.changes = vec!["active".to_owned()];
+    change
+}
+
 /// What a superseded operation leaves.
 #[derive(Clone, Debug, Default)]
 pub(in crate::lifecycle) struct Superseded {

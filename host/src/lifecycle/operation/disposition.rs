@@ -1,15 +1,15 @@
 //! The state of an operation after an unfinished attempt, and the answer to its request. Pure.
 //!
-//! The host itself never gives deprovisioning up: it is retried until it is done or an operator
-//! decides, and its identity provider must ask again, whatever the app answers. A request that
-//! grants or changes something is refused if the app rejects it, and ends there. An operation that
+//! The host itself never gives up what takes access away, from a person or from the members of a
+//! group: it is retried until it is done or an operator decides, and its identity provider must ask
+//! again, whatever the app answers. A request that grants or changes something is refused if the app rejects it, and ends there. An operation that
 //! was acknowledged, or that repairs what a refused one left, is retried with a growing back-off, and
 //! failed for an operator to decide.
 
 use std::time::Duration;
 
 use crate::connector::Failure;
-use crate::decision::{EventKind, Refusal};
+use crate::decision::Refusal;
 use crate::lifecycle::options::BackOff;
 use crate::scim::{self, Dialect};
 
@@ -67,7 +67,8 @@ pub(in crate::lifecycle) enum Disposition {
 /// What an attempt was for, and how it went.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::lifecycle) struct Attempted {
-    pub(in crate::lifecycle) event: EventKind,
+    /// Whether it does nothing but take access away.
+    pub(in crate::lifecycle) takes_away: bool,
     /// Whether the request was acknowledged, or none waits for the answer.
     pub(in crate::lifecycle) accepted: bool,
     /// Whether a call may have had an effect.
@@ -82,10 +83,10 @@ pub(in crate::lifecycle) fn of(
     cause: &FailureCause,
     back_off: BackOff,
 ) -> Disposition {
-    let Attempted { event, accepted, dirty, tries } = attempted;
+    let Attempted { takes_away, accepted, dirty, tries } = attempted;
     let wait = Disposition::Open(wait(back_off, tries, cause));
-    // Deprovisioning is retried until it is done or an operator decides.
-    if event.deprovisions() {
+    // What takes access away is retried until it is done or an operator decides.
+    if takes_away {
         return wait;
     }
     let reachable_later = matches!(
@@ -104,8 +105,8 @@ pub(in crate::lifecycle) fn of(
     }
 }
 
-/// The answer to the identity provider. An operation that stays open is never answered with a final
-/// error.
+/// The answer to the identity provider. An operation that stays open is never answered as if it had
+/// ended.
 pub(in crate::lifecycle) fn answer(
     dialect: Dialect,
     operation: &str,
@@ -133,12 +134,33 @@ pub(in crate::lifecycle) fn answer(
         FailureCause::Refused(Refusal::RetryLater(after)) => retry_later(
             dialect,
             after.unwrap_or(30),
-            "the app cannot be reached or asks to wait; the change is recorded and retried",
+            &format!(
+                "the app cannot be reached or asks to wait; the change is recorded and retried \
+                 (operation {operation})"
+            ),
         ),
         FailureCause::OutOfTime => retry_later(
             dialect,
             10,
-            "the app has not answered in time; the change is recorded and continues",
+            &format!(
+                "the app has not answered in time; the change is recorded and continues (operation \
+                 {operation})"
+            ),
+        ),
+        // A final status, so that the identity provider's admin sees it; the host retries all the same.
+        FailureCause::Refused(Refusal::Misconfigured(why)) if open => scim::Error::new(
+            500,
+            format!(
+                "the app cannot be served as it is configured: {why}; the change is recorded and \
+                 retried (operation {operation})"
+            ),
+        ),
+        FailureCause::Failed(_) | FailureCause::Forbidden(_) if open => scim::Error::new(
+            500,
+            format!(
+                "the app's connector failed; the change is recorded and retried, and operation \
+                 {operation} tells the operator why"
+            ),
         ),
         FailureCause::Refused(Refusal::Misconfigured(why)) => scim::Error::new(
             500,
@@ -201,7 +223,9 @@ fn wait(back_off: BackOff, tries: u32, cause: &FailureCause) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use super::super::journaled::takes_away;
     use super::*;
+    use crate::decision::EventKind;
 
     const RETRY: FailureCause = FailureCause::Refused(Refusal::RetryLater(None));
 
@@ -215,7 +239,8 @@ mod tests {
         cause: &FailureCause,
         expected: Disposition,
     ) {
-        let attempted = Attempted { event, accepted, dirty, tries };
+        let takes_away = takes_away(event);
+        let attempted = Attempted { takes_away, accepted, dirty, tries };
         assert_eq!(of(attempted, cause, BackOff::default()), expected);
     }
 
@@ -224,6 +249,7 @@ mod tests {
         let longest = Disposition::Open(Duration::from_secs(3600));
         check((EventKind::Deactivate, false, false, 10_000), &rejected(), longest);
         check((EventKind::Delete, true, true, 10_000), &RETRY, longest);
+        check((EventKind::GroupDelete, false, false, 10_000), &rejected(), longest);
         let failed = FailureCause::Failed(Failure::Deadline);
         check((EventKind::Deactivate, false, false, 10_000), &failed, longest);
     }
@@ -273,9 +299,15 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_open_is_never_answered_with_a_final_error() {
+    fn what_stays_open_is_never_answered_as_if_it_had_ended() {
         let open = Disposition::Open(Duration::from_secs(5));
         assert_eq!(answer(Dialect::Entra, "1", &rejected(), open).status, 503);
+        let failed = FailureCause::Failed(Failure::Memory);
+        let misconfigured = FailureCause::Refused(Refusal::Misconfigured("no".to_owned()));
+        for cause in [rejected(), failed, misconfigured] {
+            let detail = answer(Dialect::Entra, "1", &cause, open).detail;
+            assert!(detail.contains("recorded and retried"), "{detail}");
+        }
         assert_eq!(answer(Dialect::Entra, "1", &rejected(), Disposition::Refused).status, 400);
     }
 }

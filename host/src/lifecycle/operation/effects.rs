@@ -3,7 +3,11 @@
 //! An attempt that ends without an outcome after a call that may have had an effect leaves the
 //! account in doubt.
 
-use crate::decision::Request;
+use std::collections::BTreeSet;
+
+use percent_encoding::percent_decode_str;
+
+use crate::decision::{Exchange, Request};
 use crate::delivery::DeliveryReport;
 
 /// Whether a call may have changed something in the app: it may have reached the app, which did not
@@ -24,6 +28,28 @@ pub(in crate::lifecycle) fn may_arrive_late(request: &Request, report: &Delivery
 /// Whether a request cannot change anything, by its method.
 pub(in crate::lifecycle) fn only_reads(request: &Request) -> bool {
     matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "SEARCH" | "QUERY")
+}
+
+/// What a call that changes something may be about, by the segments of its path, if the operation does
+/// not know its account: what an earlier response may have told, and what is named as the resource is.
+pub(in crate::lifecycle) fn targets(
+    request: &Request,
+    exchanges: &[Exchange],
+    names: &[&str],
+) -> BTreeSet<String> {
+    if only_reads(request) {
+        return BTreeSet::new();
+    }
+    let segments = |path: &str| -> Vec<String> {
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        let decoded = path.split('/').map(|it| percent_decode_str(it).decode_utf8_lossy());
+        decoded.filter(|it| !it.is_empty()).map(|it| it.into_owned()).collect()
+    };
+    let earlier: BTreeSet<String> =
+        exchanges.iter().flat_map(|exchange| segments(&exchange.request.path)).collect();
+    let named = |segment: &String| names.iter().any(|name| segment.eq_ignore_ascii_case(name));
+    let told = |segment: &String| !exchanges.is_empty() && !earlier.contains(segment);
+    segments(&request.path).into_iter().filter(|it| told(it) || named(it)).collect()
 }
 
 #[cfg(test)]
@@ -71,5 +97,37 @@ mod tests {
         check("POST", Err(Unreachable::Connection), true, (true, true));
         check("POST", Err(Unreachable::Connection), false, (false, false));
         check("POST", Err(Unreachable::CircuitOpen), false, (false, false));
+    }
+
+    #[test]
+    fn a_call_is_about_what_a_response_told_or_what_is_named_as_the_resource_is() {
+        let request = |method: &str, path: &str| Request {
+            endpoint: "app".to_owned(),
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+        };
+        let check = |method: &str, path: &str, before: &[&str], expected: &[&str]| {
+            let response = Ok(Response { status: 200, headers: Vec::new(), body: Vec::new() });
+            let exchange = |path: &&str| Exchange {
+                request: request("GET", path),
+                response: response.clone(),
+            };
+            let exchanges: Vec<_> = before.iter().map(exchange).collect();
+            let found = targets(&request(method, path), &exchanges, &["Ada@Example.com"]);
+            assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+        };
+        check("POST", "/organizations/7/accounts", &[], &[]);
+        check("POST", "/organizations/7/accounts", &["/organizations/7/accounts"], &[]);
+        check(
+            "DELETE",
+            "/organizations/7/accounts/a%201",
+            &["/organizations/7/accounts"],
+            &["a 1"],
+        );
+        check("GET", "/organizations/7/accounts/a1", &["/organizations/7/accounts"], &[]);
+        check("PUT", "/readers/ada%40example.com", &[], &["ada@example.com"]);
     }
 }

@@ -104,6 +104,9 @@ impl Operations {
                     if self.facts_have_changed(operation).await? {
                         continue;
                     }
+                    if let Some(owner) = self.owner_of_target(operation, &request).await? {
+                        return self.leave_to_owner(operation, &owner).await;
+                    }
                     if let Some(result) = self.intend(operation, request, detach).await? {
                         return Ok(result);
                     }
@@ -180,6 +183,11 @@ impl Operations {
                 self.withhold(operation, OperationState::Dropped, note).await.map(Some)
             }
             Admission::Refuse(error) => {
+                // Who was recorded and is not in the app yet is managed again with those released.
+                if operation.progress.applied && operation.account.is_none() {
+                    let none = AccountRow { connected: false, ..operation.no_account() };
+                    (operation.account, operation.account_changed) = (Some(none), true);
+                }
                 self.abandon(operation, &error.detail).await?;
                 Ok(Some(AttemptResult::Forbidden(error)))
             }

@@ -244,6 +244,18 @@ impl Operations {
     /// Drives an older operation for a request that asks for the same, and returns its result.
     pub(in crate::lifecycle) async fn join(
         self: &Arc<Self>,
+        mut older: Older,
+        deadline: Instant,
+        created: bool,
+    ) -> Result<WriteResult, Error> {
+        // What an identity provider asks for outlives the job that asked before.
+        older.row.batch = None;
+        self.drive_again(older, deadline, created).await
+    }
+
+    /// Drives an older operation once more, and returns its result.
+    pub(in crate::lifecycle) async fn drive_again(
+        self: &Arc<Self>,
         older: Older,
         deadline: Instant,
         created: bool,
@@ -282,6 +294,10 @@ impl Operations {
         older: Older,
         deadline: Instant,
     ) -> Result<Option<crate::scim::Error>, Error> {
+        if self.is_of_a_cancelled_job(&older).await? {
+            self.end_with_job(older).await?;
+            return Ok(None);
+        }
         let due = older.row.due.clone();
         let id = older.row.id.clone();
         let Some(mut operation) = self.restore(older).await? else { return Ok(None) };

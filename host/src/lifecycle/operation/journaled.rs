@@ -351,6 +351,15 @@ pub(in crate::lifecycle) fn takes_away(kind: EventKind) -> bool {
     kind.deprovisions() || kind == EventKind::GroupDelete
 }
 
+/// Whether an event does nothing but take away: also one that only removes members from a group.
+pub(in crate::lifecycle) fn only_takes_away(event: &Event) -> bool {
+    takes_away(event.kind)
+        || event.kind == EventKind::GroupUpdate
+            && event.joined.is_empty()
+            && !event.left.is_empty()
+            && event.changes.iter().all(|change| change == "members")
+}
+
 pub(in crate::lifecycle) fn subject_id(subject: &Subject) -> String {
     match subject {
         Subject::User(user) => user.id.clone(),

@@ -5,6 +5,7 @@
 //! without calls. Nothing is given up at a start: an operation that cannot be restored stays open
 //! with the reason, and goes on when its cause is gone.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -119,6 +120,11 @@ impl Operations {
             }
             return Ok(());
         }
+        // Its calls may have told the app of members whom this attempt does not tell it of.
+        let told = operation.event.joined.iter().chain(&operation.event.left);
+        let told: BTreeSet<String> = told.map(|member| member.id.clone()).collect();
+        let before = older.event.joined.iter().chain(&older.event.left).map(|it| it.id.clone());
+        operation.doubted.extend(before.filter(|member| !told.contains(member)));
         operation.ended_attempt = Some(AttemptRow {
             operation: older.row.id,
             attempt: older.row.attempt,

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Operations;
+use super::change::leaving_change;
 use super::disposition;
 use super::execute::later_by;
 use super::goal::Older;
@@ -25,8 +26,9 @@ use super::queue::Comparable;
 use super::turns::AT_ONCE;
 use crate::clock::rfc3339;
 use crate::lifecycle::config::snapshot::Tenant;
+use crate::lifecycle::error::Error;
 use crate::scim;
-use crate::store::{Commit, CommitError, JobState, OperationState};
+use crate::store::{Commit, CommitError, JobState, OperationState, Related};
 
 /// The time between two searches for due operations.
 const ROUND: Duration = Duration::from_secs(1);
@@ -107,16 +109,16 @@ impl Operations {
         if older.row.state != OperationState::Open {
             return Ok(());
         }
+        if !forced && self.is_of_a_cancelled_job(&older).await? {
+            return self.end_with_job(older).await;
+        }
         let expired = !forced && self.has_expired(&older);
         let Some(mut operation) = self.restore(older).await? else { return Ok(()) };
         if expired {
             let note = "dropped: the identity provider did not ask for it again";
             return self.abandon(&mut operation, note).await;
         }
-        if !forced
-            && (self.hold_with_job(&mut operation).await?
-                || self.forbid(&mut operation).await?.is_some())
-        {
+        if !forced && self.forbid(&mut operation).await?.is_some() {
             return Ok(());
         }
         operation.forced = forced;
@@ -129,7 +131,8 @@ impl Operations {
     /// Whether an identity provider has not asked for longer than the patience for something that was
     /// not acknowledged. What takes away is never given up.
     fn has_expired(&self, older: &Older) -> bool {
-        if !older.has_own_goal() || takes_away(older.event.kind) || older.row.batch.is_some() {
+        let takes_away = takes_away(older.event.kind) || !older.event.left.is_empty();
+        if !older.has_own_goal() || takes_away || older.row.batch.is_some() {
             return false;
         }
         let asked = older.progress.asked.as_deref().unwrap_or(&older.row.created);
@@ -137,16 +140,45 @@ impl Operations {
         later_by(asked, self.config.options().grant_patience) < self.clock.now()
     }
 
-    /// Holds an operation whose job was cancelled.
-    async fn hold_with_job(self: &Arc<Self>, operation: &mut Operation) -> anyhow::Result<bool> {
-        let Some(job) = &operation.batch else { return Ok(false) };
+    pub(super) async fn is_of_a_cancelled_job(&self, older: &Older) -> anyhow::Result<bool> {
+        let Some(job) = &older.row.batch else { return Ok(false) };
         let job = self.store.job(job).await?;
-        let cancelled = job.is_some_and(|job| job.state == JobState::Cancelled);
-        if cancelled {
-            let note = "held: its job was cancelled";
-            self.withhold(operation, OperationState::Held, note).await?;
+        Ok(job.is_some_and(|job| job.state == JobState::Cancelled))
+    }
+
+    /// Ends an operation whose job was cancelled. It is dropped; but if it took the place of a leaving
+    /// that the identity provider asked for, that leaving is the goal again.
+    pub(super) async fn end_with_job(self: &Arc<Self>, older: Older) -> anyhow::Result<()> {
+        let (tenant, resource) = (older.row.tenant.clone(), older.row.resource.clone());
+        let kind = older.row.resource_kind;
+        if let Some(leaving) = self.store.superseded_leaving(&older.row.id).await?
+            && let Some(tenant) = self.config.tenant(&tenant).await?
+            && let Some(mut current) =
+                self.current(&tenant.id, kind, &resource, Related::None).await?
+        {
+            let superseded = self.supersede(Some(&older), current.account.take(), &resource)?;
+            current.account.clone_from(&superseded.account);
+            let change = leaving_change(leaving, current);
+            let change = change.superseding(vec![resource], &superseded);
+            let deadline = Instant::now() + ATTEMPT;
+            return match self.carry_out(&tenant, change, deadline).await {
+                // The answer is for an identity provider.
+                Ok(_) | Err(Error::Client(_)) => Ok(()),
+                Err(Error::Internal(error)) => Err(error),
+            };
         }
-        Ok(cancelled)
+        let Some(mut operation) = self.restore(older).await? else { return Ok(()) };
+        self.abandon(&mut operation, "dropped: its job was cancelled").await
+    }
+
+    /// Attempts the open operations of a tenant at once, whose state or job has changed.
+    pub(in crate::lifecycle) fn attempt_all_of(self: &Arc<Self>, tenant: &str) {
+        for operation in self.unfinished.open_of(tenant) {
+            let (operations, tenant) = (Arc::clone(self), tenant.to_owned());
+            self.tasks.spawn(async move {
+                operations.attempt_in_turn(&tenant, &operation).await;
+            });
+        }
     }
 
     /// A comparison whose internal error is logged, and which is then postponed.

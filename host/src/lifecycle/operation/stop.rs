@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use super::Operations;
 use super::disposition::{self, Attempted, Disposition, FailureCause};
+use super::effects;
 use super::execute::{AttemptResult, later_by};
-use super::journaled::{Operation, takes_away};
+use super::journaled::{Operation, only_takes_away, takes_away};
+use super::typed_view;
 use crate::clock::rfc3339;
-use crate::decision::{Outcome, Refusal, ResourceKind};
+use crate::decision::{Account, Membership, Outcome, Refusal, Request, ResourceKind, Visibility};
 use crate::store::{AccountRow, Commit, CommitError, DoubtedMember, OperationState};
 
 impl Operations {
@@ -24,7 +26,7 @@ impl Operations {
         let now = self.clock.now();
         let accepted = operation.progress.applied;
         let attempted = Attempted {
-            event: operation.event.kind,
+            takes_away: only_takes_away(&operation.event),
             accepted,
             dirty: operation.progress.dirty,
             tries: operation.tries,
@@ -185,6 +187,45 @@ impl Operations {
             self.wake_resource(operation);
         }
         Ok(())
+    }
+
+    /// The account of the app that a call would change although it belongs to another resource of the
+    /// tenant: a connector that does not know the account has looked it up by a name.
+    pub(in crate::lifecycle) async fn owner_of_target(
+        &self,
+        operation: &Operation,
+        request: &Request,
+    ) -> anyhow::Result<Option<String>> {
+        if operation.context.account.is_some() {
+            return Ok(None);
+        }
+        let names = typed_view::names(&operation.event.subject);
+        for id in effects::targets(request, &operation.exchanges, &names) {
+            let owner = self.store.account_owner(&operation.tenant.id, operation.kind, &id).await?;
+            if owner.is_some_and(|(owner, present)| {
+                present && owner.resource != operation.resource_id()
+            }) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends an operation before a call that would change the account of another resource: as
+    /// [`Operations::settle_ownership`] does after it.
+    pub(in crate::lifecycle) async fn leave_to_owner(
+        self: &Arc<Self>,
+        operation: &mut Operation,
+        account: &str,
+    ) -> anyhow::Result<AttemptResult> {
+        let account =
+            Account { id: account.to_owned(), membership: Membership::Absent, data: String::new() };
+        let outcome = Outcome {
+            account: Some(account),
+            visibility: Visibility::Present,
+            note: String::new(),
+        };
+        self.settle_ownership(operation, outcome).await
     }
 
     /// Decides about an outcome whose account in the app belongs to another resource of the tenant.

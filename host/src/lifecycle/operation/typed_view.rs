@@ -18,6 +18,17 @@ pub(crate) fn name(resource: &Resource) -> &str {
     resource.user_name().or_else(|| resource.display_name()).unwrap_or_default()
 }
 
+/// What an app may identify the resource by, beside an id of its own.
+pub(crate) fn names(subject: &Subject) -> Vec<&str> {
+    let names = match subject {
+        Subject::User(user) => {
+            [Some(&user.user_name), user.email.as_ref(), user.external_id.as_ref()]
+        }
+        Subject::Group(group) => [Some(&group.display_name), group.external_id.as_ref(), None],
+    };
+    names.into_iter().flatten().map(String::as_str).collect()
+}
+
 fn user(resource: &Resource) -> User {
     let document = resource.document();
     let part = |name: &str| document.get("name").and_then(|n| text(n.as_object()?, name));

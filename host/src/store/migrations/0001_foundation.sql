@@ -165,7 +165,8 @@ CREATE TABLE account (
     -- Whether a call was made that may have had an effect, and no outcome was committed since.
     doubt INTEGER NOT NULL,
     late_until TEXT, -- until when a call may still arrive that no attempt waits for
-    -- Only grows: with the intent of an event that takes away, and with each doubt.
+    -- Only grows: with the intent of an event that takes away, with the outcome of a deactivation, and
+    -- with each doubt.
     stay INTEGER NOT NULL,
     told TEXT, -- JSON: the document that the app was last told; NULL: the directory's
     PRIMARY KEY (tenant, resource)

@@ -197,13 +197,17 @@ WHEN NEW.account_tenant IS NOT NULL AND NEW.ordered IS NULL BEGIN
         connected = excluded.connected, protected = excluded.protected,
         -- A doubt that came after the row was read stays: it has raised the counter.
         doubt = excluded.doubt OR account.stay > excluded.stay,
-        late_until = excluded.late_until, stay = max(account.stay, excluded.stay),
+        late_until = excluded.late_until,
+        -- A group change that began during a leave does not know on which side of it its calls fell.
+        stay = max(account.stay, excluded.stay)
+            + (NEW.operation_kind IS 'deactivate' AND NEW.state IS 'done'),
         told = excluded.told
     WHERE user_name IS NOT excluded.user_name OR membership IS NOT excluded.membership
         OR data IS NOT excluded.data OR connected IS NOT excluded.connected
         OR protected IS NOT excluded.protected OR doubt IS NOT excluded.doubt
         OR late_until IS NOT excluded.late_until OR stay IS NOT excluded.stay
-        OR told IS NOT excluded.told;
+        OR told IS NOT excluded.told
+        OR (NEW.operation_kind IS 'deactivate' AND NEW.state IS 'done');
     -- Apart, as above.
     UPDATE account SET
         kind = NEW.account_kind, user_name_key = NEW.account_name_key,
