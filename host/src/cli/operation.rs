@@ -8,7 +8,7 @@ use super::admin::{Admin, segment};
 use super::connector::moment;
 use super::output::{self, BAD, FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use crate::admin_api::{
-    AttemptView, ExchangeView, OperationDetail, OperationQuery, OperationSummary, Page,
+    AttemptView, ExchangeView, OperationDetail, OperationQuery, OperationSummary, Page, TenantView,
 };
 use crate::decision::EventKind;
 use crate::store::OperationState;
@@ -22,11 +22,12 @@ open or failed for a user or group; a newer request takes its place. Its states:
               provider repeats its request. What grants or changes access ends after a day without a
               repetition (grant_patience_hours); what takes access away is never given up.
               Needs nothing. `retry` tries it now, `drop` gives it up.
-  held        Acknowledged and not carried out, since the tenant is paused or disconnecting, or a
-              disconnect was cancelled. Needs a decision: `muster tenant connect NAME --held
-              carry-out` or `--held drop` for all, `retry` or `drop` for one.
-  failed      Refused too often, or the connector failed. It keeps its place, and a newer request
-              supersedes it. Needs the cause to be removed, and then `retry`; or `drop`.
+  held        Acknowledged and not carried out, since the tenant is paused or disconnecting. Needs
+              a decision: `muster tenant connect NAME --held carry-out` or `--held drop` for all,
+              `retry` or `drop` for one.
+  failed      Acknowledged, and then refused three times or out of reach for twenty tries; or the
+              connector failed. It keeps its place, and a newer request supersedes it. Needs the
+              cause to be removed, and then `retry`; or `drop`.
   done        Carried out. Needs nothing.
   refused     The connector or the app said no, and the identity provider has that answer. The
               directory was not changed. Needs nothing; the identity provider may ask again.
@@ -150,6 +151,10 @@ pub(super) async fn run(args: OperationArgs) -> anyhow::Result<()> {
 }
 
 async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
+    if let Some(tenant) = &args.tenant {
+        // A name that was mistyped has no operations, and should not look as if all were well.
+        let _: TenantView = admin.get(&format!("/tenants/{}", segment(tenant))).await?;
+    }
     let filter = OperationQuery {
         tenant: args.tenant,
         resource: args.resource,
@@ -168,10 +173,17 @@ async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
             ("subject", |it| it.subject.clone()),
             ("state", |it| it.state.name().to_owned()),
             ("decided by", |it| output::optional(&it.version)),
+            ("begun", |it| second(&it.created)),
+            ("next try", |it| output::optional(&it.due.as_deref().map(second))),
             ("note", |it| output::optional(&it.note)),
         ],
     );
     Ok(())
+}
+
+/// A moment to the second.
+fn second(moment: &str) -> String {
+    moment.split_once('.').map_or_else(|| moment.to_owned(), |(second, _)| format!("{second}Z"))
 }
 
 /// The operation step by step.
