@@ -4,8 +4,8 @@
 use muster::sample::Fault;
 
 use super::{
-    activate_with_title, eventually, operations_on, people_in, place, quick, shown, start,
-    stop_answering,
+    activate_with_title, create_group, eventually, operations_on, people_in, place, quick, remove,
+    shown, sizes, start, stop_answering,
 };
 use crate::support::{Muster, Tenant, user};
 
@@ -80,4 +80,23 @@ async fn a_grant_that_is_never_asked_for_again_ends_and_leaves_no_account_behind
     eventually("the host's patience with a grant has no end", ended).await;
     muster.stage.sample.heal();
     has_no_account(&muster, &tenant).await;
+}
+
+#[tokio::test]
+async fn a_removal_from_a_group_that_is_never_asked_for_again_is_carried_out() {
+    let muster = Muster::start_with(quick()).await;
+    let tenant = muster.tenant("three-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    let group = create_group(&muster, &tenant, &[&ada]).await.expect(201).id();
+    stop_answering(&muster, format!("DELETE {}", place(&tenant, "teams")));
+    remove(&muster, &tenant, &group, &ada).await.expect(429);
+    // Longer than the patience with a grant.
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    let states: Vec<_> = operations_on(&muster, &group).await;
+    assert!(states.iter().all(|operation| operation["state"] != "dropped"), "{states:?}");
+    muster.stage.sample.heal();
+    eventually("ada should be out of the team", async || {
+        sizes(&muster, &tenant, &group).await == (0, 0)
+    })
+    .await;
 }

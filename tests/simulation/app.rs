@@ -90,6 +90,18 @@ pub(crate) struct World {
 type Handled = Result<(u16, Value), u16>;
 
 impl World {
+    /// Whether a call suspends an account that is suspended.
+    pub(crate) fn is_suspended_already(&self, call: &Call) -> bool {
+        let mut segments = call.path.split('/').skip(2);
+        let (Some(organization), Some("accounts"), Some(id), Some("suspend")) =
+            (segments.next(), segments.next(), segments.next(), segments.next())
+        else {
+            return false;
+        };
+        let accounts = self.organizations.get(organization).map(|it| &it.accounts);
+        accounts.and_then(|it| it.get(id)).is_some_and(|account| account.suspended)
+    }
+
     /// Carries a call out. A call with the key of an earlier one gets the answer to that one, if the
     /// app honours keys.
     pub(crate) fn handle(&mut self, call: &Call, honours_keys: bool) -> Answer {

@@ -45,6 +45,8 @@ pub(crate) struct Fault {
 pub(crate) struct Sent {
     pub(crate) at: u64,
     pub(crate) call: Call,
+    /// Whether it takes away what nobody has.
+    pub(crate) idle: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -119,7 +121,8 @@ impl Network {
     pub(crate) fn send(&mut self, now: u64, call: Call) -> Ticket {
         self.catch_up(now);
         self.check(&call);
-        self.sent.push(Sent { at: now, call: call.clone() });
+        let idle = self.world.is_suspended_already(&call);
+        self.sent.push(Sent { at: now, call: call.clone(), idle });
         self.count += 1;
         let number = self.count;
         let failure = self.failure(now, &call);

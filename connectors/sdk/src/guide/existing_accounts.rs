@@ -7,6 +7,9 @@
 //! page by page. Each page is a call, so a host that is killed in between continues with the next
 //! page.
 //!
+//! The account may belong to another user of the tenant. muster does not make a call whose path has the id
+//! of another user's account as a segment, but answers 409 `uniqueness`; so write ids into the path.
+//!
 //! ```
 //! use muster_connector::testing::{context, person, reply, script};
 //! use muster_connector::{
