@@ -120,11 +120,20 @@ impl Operations {
             }
             return Ok(());
         }
-        // Its calls may have told the app of members whom this attempt does not tell it of.
+        // Its calls may have told the app of members whom this attempt does not tell it of. Whoever has
+        // the account of such a member by now is in the app's group, or not.
         let told = operation.event.joined.iter().chain(&operation.event.left);
         let told: BTreeSet<String> = told.map(|member| member.id.clone()).collect();
-        let before = older.event.joined.iter().chain(&older.event.left).map(|it| it.id.clone());
-        operation.doubted.extend(before.filter(|member| !told.contains(member)));
+        let before = older.event.joined.iter().chain(&older.event.left);
+        for member in before.filter(|member| !told.contains(&member.id)) {
+            let (tenant, account) = (&operation.tenant.id, member.account.as_ref());
+            let owner = match account {
+                Some(it) => self.store.account_owner(tenant, ResourceKind::User, &it.id).await?,
+                None => None,
+            };
+            let id = owner.map_or_else(|| member.id.clone(), |(owner, _)| owner.resource);
+            operation.doubted.push(id);
+        }
         operation.ended_attempt = Some(AttemptRow {
             operation: older.row.id,
             attempt: older.row.attempt,
