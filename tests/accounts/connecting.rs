@@ -202,6 +202,25 @@ async fn the_accounts_of_people_who_were_deleted_while_their_tenant_was_disconne
 }
 
 #[tokio::test]
+async fn a_held_leave_outlives_a_return_that_the_app_refuses() {
+    let scene = Scene::start("two-state").await;
+    let ada = scene.person("ada").await;
+    scene.pause().await;
+    scene.set_active(&ada, false).await.expect(200);
+    scene.meddler.apply(Rule::refuse("PATCH /users", 422, "no").always());
+    let value = json!({ "active": true, "title": "Countess" });
+    let back = json!([{ "op": "replace", "value": value }]);
+    let refused = scene.muster.patch(&scene.acme, &format!("/Users/{ada}"), back).await;
+    assert_refused(&refused);
+    scene.meddler.heal();
+    scene.rests().await;
+    assert_eq!((scene.held().await, scene.shown(&ada).await["active"].clone()), (1, json!(false)));
+    scene.agrees("acme", &["ada"]).await;
+    scene.connect(&["--held", "carry-out"]).await;
+    scene.agrees("acme", &[]).await;
+}
+
+#[tokio::test]
 async fn a_person_who_was_recorded_when_their_tenant_was_disconnected_joins_when_it_is_connected() {
     let scene = Scene::recording("two-state").await;
     scene.meddler.apply(Rule::refuse("GET /users", 503, "down").always());

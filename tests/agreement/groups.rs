@@ -100,6 +100,24 @@ async fn a_removal_from_a_group_outlives_a_newer_request_until_that_adds_the_mem
 }
 
 #[tokio::test]
+async fn a_group_that_is_created_again_has_none_of_its_former_members_in_the_app() {
+    let muster = super::start_recording().await;
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        let group = create_group(&muster, &tenant, &[&ada, &bob]).await.expect(201).id();
+        muster.settled().await;
+        let deletion = format!("DELETE /organizations/{}/teams", tenant.organization);
+        muster.stage.sample.fail(Fault::status(&deletion, 503, 3));
+        muster.scim(&tenant, "DELETE", &format!("/Groups/{group}"), None).await.expect(204);
+        eventually("the group should be created again", async || {
+            create_group(&muster, &tenant, &[&ada]).await.status == 201
+        })
+        .await;
+        team_becomes(&muster, &tenant, &["ada"]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_removal_from_a_group_that_the_app_refuses_is_tried_until_it_is_done() {
     let muster = start().await;
     for app in APPS {

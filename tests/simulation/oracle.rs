@@ -108,13 +108,18 @@ fn count(groups: &[Value], name: &str) -> usize {
     groups.iter().filter(|group| text(&group["displayName"]) == name).count()
 }
 
+/// How many milliseconds after a pause a call may leave whose intent was being written when the tenant
+/// was paused.
+const UNDER_WAY: u64 = 5;
+
 /// No call was made that was forbidden, because its tenant was paused or disconnected.
 fn quiet(run: &Run<'_>, wrong: &mut Vec<String>) {
     let network = run.network();
     for Quiet { tenant, from, until, forbidden } in &run.quiet {
-        let within = |at: u64| at > *from && until.is_none_or(|until| at < until);
+        let from = from + UNDER_WAY;
+        let within = |at: u64| at > from && until.is_none_or(|until| at < until);
         let begun =
-            |key: &str| network.sent.iter().any(|sent| sent.at <= *from && sent.call.key == key);
+            |key: &str| network.sent.iter().any(|sent| sent.at <= from && sent.call.key == key);
         for sent in network.sent.iter().filter(|sent| within(sent.at)) {
             let call = &sent.call;
             let ours = call.organization() == Some(TENANTS[*tenant]);

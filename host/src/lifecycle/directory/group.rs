@@ -124,10 +124,32 @@ impl Directory {
                 return Ok(WriteResult::Created(stored));
             }
         }
+        self.finish_deletion(&target.tenant, &change, deadline).await?;
         let (change, _former) = self.operations.take_over(&tenant, change).await?;
         let written = self.operations.carry_out(&target.tenant, change, deadline).await?;
         self.note_hang_up(target, caller, &written).await?;
         Ok(written)
+    }
+
+    /// Finishes the deletion of a group of this name that was acknowledged: its team has members of whom
+    /// the directory knows nothing any more.
+    async fn finish_deletion(
+        self: &Arc<Self>,
+        tenant: &Arc<Tenant>,
+        change: &Change,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let Some(former) = self.operations.former_account(&tenant.id, change).await? else {
+            return Ok(());
+        };
+        let _lock = self.operations.acquire(&tenant.id, &former.resource).await;
+        let Some(older) = self.operations.older(&tenant.id, &former.resource).await? else {
+            return Ok(());
+        };
+        match self.operations.finish_older(tenant, older, deadline).await? {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
     }
 
     /// Groups that were created with the same name; group names are not unique.

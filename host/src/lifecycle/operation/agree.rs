@@ -22,7 +22,7 @@ use crate::clock::rfc3339;
 use crate::decision::{EventKind, Member, ResourceKind};
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::scim::Resource;
-use crate::store::{AccountRow, Related, UnsettledPerson};
+use crate::store::{AccountRow, OperationState, Related, UnsettledPerson};
 
 /// The most people who join, and who leave, in one event (wit/types.wit).
 pub(in crate::lifecycle) const MEMBERS_PER_EVENT: usize = 100;
@@ -59,7 +59,12 @@ impl Operations {
         let admission = admission::check(tenant.state, change.event, account, forced);
         match admission {
             Admission::Proceed => {}
-            // It compares again when the hold ends.
+            // What is held already is compared again when the hold ends.
+            Admission::Hold(note) if !self.has_unfinished(&tenant.id, resource) => {
+                let mut operation = self.new_operation(&tenant, change).await?;
+                self.withhold(&mut operation, OperationState::Held, note).await?;
+                return Ok(None);
+            }
             Admission::Hold(_) | Admission::Drop(_) => return Ok(None),
             Admission::Refuse(error) => {
                 self.end_held_without_a_change(&tenant, resource, &error.detail, forced).await?;

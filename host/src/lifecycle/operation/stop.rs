@@ -98,10 +98,11 @@ impl Operations {
             Disposition::Open(_) | Disposition::Failed => self.unfinished.insert(operation, state),
             Disposition::Refused => {
                 self.unfinished.remove(operation.id());
-                let account = operation.account.as_ref();
+                // It may have superseded a leave that was acknowledged and is held.
+                let differs = |account: &AccountRow| account.doubt || account.told.is_some();
                 if in_doubt
                     || operation.kind == ResourceKind::Group
-                    || account.is_some_and(|account| account.doubt)
+                    || operation.account.as_ref().is_some_and(differs)
                 {
                     self.wake_resource(operation);
                 }

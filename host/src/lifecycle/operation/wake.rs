@@ -48,6 +48,7 @@ impl Operations {
             ResourceKind::Group
                 if operation.journaled
                     || !commit.settled.is_empty()
+                    || !commit.doubted.is_empty()
                     || commit.person_groups == Some(PersonGroups::GroupLost) =>
             {
                 Wake::Late(String::new())
