@@ -5,6 +5,8 @@
 //! keeps the document that the app was last told, and the memberships that the app was not told of
 //! are noted, so that a later comparison finds them.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context as _;
 use jiff::Timestamp;
 
@@ -178,14 +180,25 @@ impl Operation {
     }
 
     /// Adds to the commit of an outcome which memberships of groups the app has from now on.
-    pub(in crate::lifecycle) fn settle_members(&self, commit: &mut Commit, outcome: &Outcome) {
+    /// `moved` has the members whose account belongs to another resource by now, with that.
+    pub(in crate::lifecycle) fn settle_members(
+        &self,
+        commit: &mut Commit,
+        outcome: &Outcome,
+        moved: &BTreeMap<String, String>,
+    ) {
         match self.kind {
-            ResourceKind::Group => self.settle_group(commit, outcome),
+            ResourceKind::Group => self.settle_group(commit, outcome, moved),
             ResourceKind::User => commit.person_groups = self.person_groups(outcome),
         }
     }
 
-    fn settle_group(&self, commit: &mut Commit, outcome: &Outcome) {
+    fn settle_group(
+        &self,
+        commit: &mut Commit,
+        outcome: &Outcome,
+        moved: &BTreeMap<String, String>,
+    ) {
         let known = self.account.as_ref().and_then(|account| account.account.as_ref());
         let is_new = known.map(|it| &it.id) != outcome.account.as_ref().map(|it| &it.id);
         // The app has a new team instead of the one that it was told about.
@@ -211,11 +224,15 @@ impl Operation {
                 late_until: Some(late_until.clone()),
             }));
         }
-        let row = |member: &Member, carried| SettledMember {
-            group: group.clone(),
-            member: member.id.clone(),
-            stay: self.members.stays.get(&member.id).copied(),
-            carried,
+        let row = |member: &Member, carried| {
+            let owner = moved.get(&member.id);
+            SettledMember {
+                group: group.clone(),
+                member: owner.unwrap_or(&member.id).clone(),
+                // That of the other resource has another count.
+                stay: self.members.stays.get(&member.id).copied().filter(|_| owner.is_none()),
+                carried,
+            }
         };
         let joined = self.members.joined.iter().map(|member| row(member, true));
         let left = self.members.left.iter().map(|member| row(member, false));
@@ -266,6 +283,30 @@ impl Operation {
 }
 
 impl Operations {
+    /// The members that a group's calls told the app of, and whose account belongs to another resource by
+    /// now: the person was deleted and created again in the meantime.
+    pub(in crate::lifecycle) async fn moved_members(
+        &self,
+        operation: &Operation,
+    ) -> anyhow::Result<BTreeMap<String, String>> {
+        let mut moved = BTreeMap::new();
+        if operation.kind != ResourceKind::Group || !operation.journaled {
+            return Ok(moved);
+        }
+        for member in operation.event.joined.iter().chain(&operation.event.left) {
+            let Some(account) = &member.account else { continue };
+            let tenant = &operation.tenant.id;
+            if self.store.account(tenant, &member.id).await?.is_some() {
+                continue;
+            }
+            let owner = self.store.account_owner(tenant, ResourceKind::User, &account.id).await?;
+            if let Some((owner, _)) = owner {
+                moved.insert(member.id.clone(), owner.resource);
+            }
+        }
+        Ok(moved)
+    }
+
     /// The account in doubt after an attempt that may have had an effect; a new row if there was no
     /// account before. None if the account is not in doubt.
     pub(in crate::lifecycle) fn account_in_doubt(

@@ -391,7 +391,8 @@ impl Operations {
             let mut account = operation.account_after(outcome.account.clone())?;
             account.doubt |= self.was_deleted_meanwhile(operation, &account);
             commit.account = Some(account);
-            operation.settle_members(&mut commit, &outcome);
+            let moved = self.moved_members(operation).await?;
+            operation.settle_members(&mut commit, &outcome, &moved);
         }
         operation.add_unwritten(&mut commit);
         // The app was not called, so if the commit fails the change can be decided again.
