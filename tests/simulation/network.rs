@@ -45,7 +45,7 @@ pub(crate) struct Fault {
 pub(crate) struct Sent {
     pub(crate) at: u64,
     pub(crate) call: Call,
-    /// Whether it takes away what nobody has.
+    /// Whether it suspends an account that is suspended already.
     pub(crate) idle: bool,
 }
 

@@ -196,7 +196,7 @@ impl Directory {
         written.await
     }
 
-    /// Notes that nobody reads the answer to a creation, so that its repetition is answered with the
+    /// Notes that the caller of a creation has hung up, so that a repetition is answered with the
     /// resource. A creation does so under its lock, for which the repetition waits.
     pub(super) async fn note_hang_up(
         &self,

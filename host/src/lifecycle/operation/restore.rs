@@ -120,8 +120,8 @@ impl Operations {
             }
             return Ok(());
         }
-        // Its calls may have told the app of members whom this attempt does not tell it of. Whoever has
-        // the account of such a member by now is in the app's group, or not.
+        // The ended attempt may have told the app of members whom this attempt leaves out. Their
+        // memberships are in doubt, under the resource that has the account by now.
         let told = operation.event.joined.iter().chain(&operation.event.left);
         let told: BTreeSet<String> = told.map(|member| member.id.clone()).collect();
         let before = older.event.joined.iter().chain(&older.event.left);
