@@ -5,8 +5,8 @@ use muster::sample::Fault;
 use serde_json::{Value, json};
 
 use super::{
-    add, create_group, delete, eventually, people_in, place, push, remove, set_title, shown, sizes,
-    start, stop_answering, team_in, title_in,
+    ALWAYS, add, create_group, delete, eventually, operations_on, people_in, place, push, remove,
+    set_title, shown, sizes, start, stop_answering, team_in, title_in,
 };
 use crate::support::meddler::Meddler;
 use crate::support::{Muster, Tenant, client, user};
@@ -97,6 +97,59 @@ async fn a_removal_from_a_group_outlives_a_newer_request_until_that_adds_the_mem
         muster.stage.sample.heal();
         team_becomes(&muster, &tenant, &["ada", "bob"]).await;
     }
+}
+
+#[tokio::test]
+async fn a_removal_from_a_group_outlives_a_leave_that_never_reached_the_app() {
+    let muster = super::start_recording().await;
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        let group = create_group(&muster, &tenant, &[&ada, &bob]).await.expect(201).id();
+        muster.settled().await;
+        // Neither the removal nor the leave reaches the app, which certainly has changed nothing.
+        for method in ["DELETE", "POST"] {
+            let pattern = format!("{method} {}", place(&tenant, ""));
+            muster.stage.sample.fail(Fault::status(pattern, 429, ALWAYS));
+        }
+        remove(&muster, &tenant, &group, &ada).await.expect(204);
+        muster.set_active(&tenant, &ada, false).await.expect(200);
+        let waits_for_ada = async || {
+            let operations = operations_on(&muster, &group).await;
+            operations.iter().all(|it| it["state"] != "open")
+        };
+        eventually("the removal should wait for Ada's return", waits_for_ada).await;
+        muster.set_active(&tenant, &ada, true).await.expect(200);
+        muster.stage.sample.heal();
+        team_becomes(&muster, &tenant, &["bob"]).await;
+        assert_eq!(people_in(&muster, &tenant), [format!("ada-{app}"), format!("bob-{app}")]);
+    }
+}
+
+#[tokio::test]
+async fn a_member_who_is_deleted_while_the_app_makes_the_group_is_in_no_team_afterwards() {
+    let mut muster = start().await;
+    let meddler = Meddler::before(&mut muster).await;
+    muster.stage.app("meddled", "two-state").await.unwrap();
+    let tenant = muster.tenant_named("acme", "meddled", "okta", "acme").await;
+    let (ada, bob) = (muster.person(&tenant, "ada").await, muster.person(&tenant, "bob").await);
+    let mut creation = meddler.hold_before("POST /organizations/acme/teams");
+    let creating = async { create_group(&muster, &tenant, &[&ada, &bob]).await };
+    // Her deletion is held, so her account stays as it is.
+    let deleting = async {
+        creation.arrived().await;
+        muster.admin("POST", "/tenants/acme/pause", None).await.expect(200);
+        delete(&muster, &tenant, &ada).await.expect(204);
+        creation.release().await;
+    };
+    tokio::join!(creating, deleting);
+    muster.settled().await;
+    muster.person(&tenant, "ada").await;
+    let connection = json!({ "held": "carry-out" });
+    muster.admin("POST", "/tenants/acme/connect", Some(connection)).await.expect(200);
+    muster.settled().await;
+    let team = async || team_in(&muster, &tenant, "Compilers").unwrap_or_default();
+    eventually("only Bob should be in the team", async || team().await == ["bob"]).await;
+    assert_eq!(people_in(&muster, &tenant), ["ada", "bob"]);
 }
 
 #[tokio::test]

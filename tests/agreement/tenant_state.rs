@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     eventually, people_in, place, quick, set_title, shown, start, stop_answering, title_in,
 };
+use crate::support::meddler::Meddler;
 use crate::support::{Muster, Tenant, user};
 
 /// Disconnects the tenant with this ending for its people, and waits until it is disconnected.
@@ -105,6 +106,37 @@ async fn a_disconnect_that_removes_leaves_no_account_of_a_creation_whose_answer_
     };
     eventually("the disconnect has left an account behind", disconnected).await;
     muster.settled().await;
+}
+
+#[tokio::test]
+async fn a_disconnect_lets_nobody_in_whose_creation_ends_in_doubt() {
+    let mut muster = start().await;
+    let meddler = Meddler::before(&mut muster).await;
+    muster.stage.app("meddled", "three-state").await.unwrap();
+    let tenant = muster.tenant_named("acme", "meddled", "okta", "acme").await;
+    // The first call may still arrive when the second one has made the account.
+    let creation = "POST /organizations/acme/accounts";
+    let (mut first, mut second) = (meddler.hold_before(creation), meddler.hold_before(creation));
+    let disconnecting = async {
+        first.arrived().await;
+        first.hang_up();
+        second.arrived().await;
+        let path = "/tenants/acme/disconnect";
+        muster.admin("POST", path, Some(json!({ "people": "deactivate" }))).await.expect(202);
+        let disconnected = async || {
+            let tenant = muster.admin("GET", "/tenants/acme", None).await;
+            tenant.body["state"] == "disconnected"
+        };
+        eventually("the tenant was not disconnected", disconnected).await;
+        second.release().await;
+    };
+    tokio::join!(muster.post(&tenant, "/Users", user("ada")), disconnecting);
+    eventually("Ada should be out", async || people_in(&muster, &tenant) == [""; 0]).await;
+    muster.settled().await;
+    assert_eq!(people_in(&muster, &tenant), [""; 0]);
+    let calls = muster.stage.sample.log().into_iter();
+    let resumed: Vec<_> = calls.filter(|it| it.path.ends_with("/resume")).collect();
+    assert!(resumed.is_empty(), "{resumed:?}");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use crate::decision::{EventKind, ResourceKind};
 use crate::delivery::Secret;
 use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
 use crate::lifecycle::error::Error;
-use crate::lifecycle::operation::agree::user_change;
+use crate::lifecycle::operation::agree::{NOTHING_TO_CARRY_OUT, user_change};
 use crate::lifecycle::operation::change::{
     Change, Current, Password, WriteResult, deletion, user_name_taken,
 };
@@ -451,7 +451,7 @@ pub(super) fn nothing_to_carry_out(event: EventKind, current: Current) -> Change
     let resource = current.resource.clone();
     let mut change = Change::new(event, Some(current), resource);
     change.applied = true;
-    change.directory_only = Some("nothing to carry out: the app has what the directory says");
+    change.directory_only = Some(NOTHING_TO_CARRY_OUT);
     change
 }
 

@@ -329,7 +329,9 @@ impl Jobs {
             return Ok(self.operations.unfinished().of(tenant) == 0);
         }
         for (_, kind, resource) in self.store.in_doubt(Some(tenant)).await? {
-            if kind != ResourceKind::User {
+            // A person whom the directory has is disconnected in the next pass.
+            let stored = self.store.resource(tenant, kind.name(), &resource, Related::None).await?;
+            if kind != ResourceKind::User || stored.is_some() {
                 continue;
             }
             let deadline = self.config.deadline();

@@ -29,6 +29,8 @@ pub(in crate::lifecycle) const MEMBERS_PER_EVENT: usize = 100;
 /// When a resource is compared again whose app has no connector that can decide.
 const WITHOUT_A_CONNECTOR: Duration = Duration::from_secs(60);
 /// The note of a change that only the directory learns of.
+pub(in crate::lifecycle) const NOTHING_TO_CARRY_OUT: &str =
+    "nothing to carry out: the app has what the directory says";
 const NOT_IN_THE_APP: &str =
     "recorded; the person is not in the app, and the change is told when they return";
 const MEMBERS_NOT_IN_THE_APP: &str =
@@ -168,7 +170,10 @@ pub(in crate::lifecycle) fn user_change(
             let changes = Resource::changes(&current.resource, &after);
             let mut change = Change::new(EventKind::Update, Some(current), after);
             change.changes = changes;
-            change.directory_only = Some(NOT_IN_THE_APP);
+            // The app was told the same, or is not asked about a person who is not in it.
+            let told_alike = comparison.changes.is_empty();
+            change.directory_only =
+                Some(if told_alike { NOTHING_TO_CARRY_OUT } else { NOT_IN_THE_APP });
             Some(change)
         }
     })
@@ -214,8 +219,12 @@ pub(in crate::lifecycle) fn group_change(
             changes.extend((!members.is_empty()).then(|| "members".to_owned()));
             let mut change = Change::new(EventKind::GroupUpdate, Some(current), after);
             change.changes = changes;
+            change.directory_only = Some(if members.is_empty() {
+                NOTHING_TO_CARRY_OUT
+            } else {
+                MEMBERS_NOT_IN_THE_APP
+            });
             change.members = members;
-            change.directory_only = Some(MEMBERS_NOT_IN_THE_APP);
             Some(change)
         }
     })

@@ -217,7 +217,7 @@ impl Operation {
         }
         let group = self.resource_id();
         if let Some(late_until) = self.overtaken_until() {
-            let members = self.members.joined.iter().chain(&self.members.left);
+            let members = self.event.joined.iter().chain(&self.event.left);
             commit.doubted.extend(members.map(|member| DoubtedMember {
                 group: group.clone(),
                 member: member.id.clone(),
@@ -234,8 +234,9 @@ impl Operation {
                 carried,
             }
         };
-        let joined = self.members.joined.iter().map(|member| row(member, true));
-        let left = self.members.left.iter().map(|member| row(member, false));
+        // Those that the app was told of, also if they have been deleted since.
+        let joined = self.event.joined.iter().map(|member| row(member, true));
+        let left = self.event.left.iter().map(|member| row(member, false));
         commit.settled = joined.chain(left).collect();
     }
 

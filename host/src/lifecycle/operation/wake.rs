@@ -154,11 +154,12 @@ impl Operations {
     }
 }
 
-/// Whether the outcome may bring a person into the app who was not there, while groups that have the
-/// person wait.
+/// Whether a person may be in the app from now on who was not there, or was to leave, while groups
+/// that have the person wait.
 fn may_bring_back(operation: &Operation, commit: &Commit) -> bool {
-    let takes_groups =
-        operation.connector.as_ref().is_some_and(|connector| connector.manifest.features.groups);
+    if operation.directory_only.is_some() {
+        return operation.takes_groups && operation.after.active();
+    }
     let comes = match operation.event.kind {
         EventKind::Activate => true,
         EventKind::Create => {
@@ -172,5 +173,5 @@ fn may_bring_back(operation: &Operation, commit: &Commit) -> bool {
         }
         _ => false,
     };
-    takes_groups && comes
+    operation.takes_groups && comes
 }
