@@ -8,8 +8,8 @@ use muster::sample::Fault;
 use serde_json::{Value, json};
 
 use super::{
-    activate_with_title, delete, eventually, operations_on, people_in, place, quick, recording,
-    set_title, shown, start, start_recording, stop_answering, title_in,
+    activate_with_title, create_group, delete, eventually, operations_on, people_in, place, quick,
+    recording, set_title, shown, start, start_recording, stop_answering, team_in, title_in,
 };
 use crate::support::guests::guest;
 use crate::support::meddler::{Meddler, Rule};
@@ -233,4 +233,27 @@ async fn a_recorded_password_is_told_although_a_newer_request_came() {
     muster.patch(&tenant, &path, set("password")).await.expect(200);
     muster.settled().await;
     assert_eq!(meddler.count(&told), before + 1);
+}
+
+#[tokio::test]
+async fn a_newer_creation_of_a_group_takes_the_place_of_those_whose_answers_were_lost() {
+    for app in ["two-state", "three-state"] {
+        let muster = start().await;
+        let tenant = muster.tenant(app).await;
+        let ada = muster.person(&tenant, "ada").await;
+        let bob = muster.person(&tenant, "bob").await;
+        let creation = format!("POST {}", place(&tenant, "teams"));
+        muster.stage.sample.fail(Fault { times: 1, ..Fault::cut(&creation) });
+        stop_answering(&muster, &creation);
+        create_group(&muster, &tenant, &[]).await.expect(429);
+        create_group(&muster, &tenant, &[&bob]).await.expect(429);
+        muster.stage.sample.heal();
+        let group = create_group(&muster, &tenant, &[&ada]).await.expect(201).id();
+        muster.settled().await;
+        let groups = muster.get(&tenant, "/Groups").await.expect(200).body;
+        assert_eq!(groups["totalResults"], 1, "{app}: {groups}");
+        assert_eq!(groups["Resources"][0]["id"], group, "{app}");
+        assert_eq!(team_in(&muster, &tenant, "Compilers"), Some(vec!["ada".to_owned()]), "{app}");
+        assert_eq!(muster.stage.sample.teams(&tenant.organization).len(), 1, "{app}");
+    }
 }

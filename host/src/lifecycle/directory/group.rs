@@ -143,9 +143,8 @@ impl Directory {
             return Ok(());
         };
         let _lock = self.operations.acquire(&tenant.id, &former.resource).await;
-        let Some(older) = self.operations.older(&tenant.id, &former.resource).await? else {
-            return Ok(());
-        };
+        let older = self.operations.older(&tenant.id, &former.resource).await?;
+        let Some(older) = older.filter(|older| !older.creates()) else { return Ok(()) };
         match self.operations.finish_older(tenant, older, deadline).await? {
             Some(error) => Err(error.into()),
             None => Ok(()),
