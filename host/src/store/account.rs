@@ -40,6 +40,27 @@ pub struct AccountRow {
     pub told: Option<String>,
 }
 
+impl AccountRow {
+    /// The row of a resource of whose account nothing is known.
+    #[must_use]
+    pub fn unknown(tenant: &str, resource: String, kind: ResourceKind, user_name: &str) -> Self {
+        Self {
+            tenant: tenant.to_owned(),
+            resource,
+            kind,
+            user_name: user_name.to_owned(),
+            external_id: None,
+            account: None,
+            connected: true,
+            protected: false,
+            doubt: false,
+            late_until: None,
+            stay: 0,
+            told: None,
+        }
+    }
+}
+
 /// A row `a` as JSON, in the order of [`Columns`].
 pub(super) const RECORD: &str =
     "json_array(a.tenant, a.resource, a.kind, a.user_name, a.external_id,

@@ -143,23 +143,15 @@ fn member(tenant: &str, group: &str, member: &str) -> MemberRow {
 }
 
 fn account(tenant: &str, resource: &str, id: Option<&str>) -> AccountRow {
+    let name = format!("{resource}@Example.com");
     AccountRow {
-        tenant: tenant.to_owned(),
-        resource: resource.to_owned(),
-        kind: ResourceKind::User,
-        user_name: format!("{resource}@Example.com"),
         external_id: Some(format!("x-{resource}")),
         account: id.map(|id| Account {
             id: id.to_owned(),
             membership: Membership::Active,
             data: r#"{"seat":1}"#.to_owned(),
         }),
-        connected: true,
-        protected: false,
-        doubt: false,
-        late_until: None,
-        stay: 0,
-        told: None,
+        ..AccountRow::unknown(tenant, resource.to_owned(), ResourceKind::User, &name)
     }
 }
 

@@ -98,18 +98,8 @@ mod tests {
     #[track_caller]
     fn check(tenant: TenantState, event: EventKind, managed: bool, expected: &str) {
         let account = AccountRow {
-            tenant: "acme".to_owned(),
-            resource: "7".to_owned(),
-            kind: ResourceKind::User,
-            user_name: "ada".to_owned(),
-            external_id: None,
-            account: None,
             connected: managed,
-            protected: false,
-            doubt: false,
-            late_until: None,
-            stay: 0,
-            told: None,
+            ..AccountRow::unknown("acme", "7".to_owned(), ResourceKind::User, "ada")
         };
         let said = match super::check(tenant, event, Some(&account), false) {
             Admission::Proceed => "proceed".to_owned(),

@@ -242,20 +242,12 @@ impl Operation {
 
     /// The row of an account of which nothing is known.
     pub(in crate::lifecycle) fn no_account(&self) -> AccountRow {
+        let name = typed_view::name(&self.after);
         AccountRow {
-            tenant: self.tenant.id.clone(),
-            resource: self.resource_id(),
-            kind: self.kind,
-            user_name: typed_view::name(&self.after).to_owned(),
             external_id: self.after.external_id().map(str::to_owned),
-            account: None,
-            connected: true,
-            protected: false,
-            doubt: false,
-            late_until: None,
-            stay: 0,
             // If the resource does not exist, this is what the app may have been told of it.
             told: self.creates().then(|| self.event.resource.clone()),
+            ..AccountRow::unknown(&self.tenant.id, self.resource_id(), self.kind, name)
         }
     }
 
@@ -294,9 +286,13 @@ impl Operations {
         if operation.kind != ResourceKind::Group || !operation.journaled {
             return Ok(moved);
         }
-        for member in operation.event.joined.iter().chain(&operation.event.left) {
+        let (tenant, event) = (&operation.tenant.id, &operation.event);
+        let told: Vec<&Member> = event.joined.iter().chain(&event.left).collect();
+        let ids: Vec<String> = told.iter().map(|member| member.id.clone()).collect();
+        let stored = self.store.people(tenant, None, &ids).await?;
+        let exists = |member: &Member| stored.iter().any(|person| person.id == member.id);
+        for member in told.into_iter().filter(|member| !exists(member)) {
             let Some(account) = &member.account else { continue };
-            let tenant = &operation.tenant.id;
             if self.store.account(tenant, &member.id).await?.is_some() {
                 continue;
             }

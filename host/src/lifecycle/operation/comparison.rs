@@ -112,22 +112,13 @@ mod tests {
 
     fn row(account: Option<Membership>, doubt: bool) -> AccountRow {
         AccountRow {
-            tenant: "acme".to_owned(),
-            resource: "1".to_owned(),
-            kind: ResourceKind::User,
-            user_name: "ada".to_owned(),
-            external_id: None,
             account: account.map(|membership| Account {
                 id: "u1".to_owned(),
                 membership,
                 data: String::new(),
             }),
-            connected: true,
-            protected: false,
             doubt,
-            late_until: None,
-            stay: 0,
-            told: None,
+            ..AccountRow::unknown("acme", "1".to_owned(), ResourceKind::User, "ada")
         }
     }
 

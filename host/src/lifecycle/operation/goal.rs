@@ -97,19 +97,11 @@ impl Older {
             Some(account) => account,
             None => {
                 let after = Resource::from_json(&self.event.resource).context("a goal")?;
+                let (tenant, kind) = (&self.row.tenant, self.row.resource_kind);
+                let (resource, name) = (resource.to_owned(), typed_view::name(&after));
                 AccountRow {
-                    tenant: self.row.tenant.clone(),
-                    resource: resource.to_owned(),
-                    kind: self.row.resource_kind,
-                    user_name: typed_view::name(&after).to_owned(),
                     external_id: after.external_id().map(str::to_owned),
-                    account: None,
-                    connected: true,
-                    protected: false,
-                    doubt: false,
-                    late_until: None,
-                    stay: 0,
-                    told: None,
+                    ..AccountRow::unknown(tenant, resource, kind, name)
                 }
             }
         };

@@ -5,9 +5,9 @@
 -- Columns of parts that an entry does not have are NULL, and its triggers do not run. Those of one
 -- entry run in no particular order: foreign keys are looked at when the statement ends, and
 -- resources see to their accounts. An entry with parts that need an order has the column ordered,
--- and then only the last trigger runs for it, which inserts the rest as an entry in between. None may need a table of its own to work in, which would cost
--- as much as the rest of it: so no INSERT … SELECT where the table has triggers, and no IN but
--- where it is rare.
+-- and then only the last trigger runs for it, which inserts the rest as an entry in between. None may
+-- need a table of its own to work in, which would cost as much as the rest of it: so no INSERT … SELECT
+-- where the table has triggers, and no IN but where it is rare.
 CREATE TEMP VIEW entry AS SELECT
     -- The operation.
     NULL AS operation,
