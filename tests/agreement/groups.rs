@@ -100,6 +100,29 @@ async fn a_removal_from_a_group_outlives_a_newer_request_until_that_adds_the_mem
 }
 
 #[tokio::test]
+async fn a_removal_from_a_group_outlives_a_newer_request_about_members_who_are_out() {
+    let muster = super::start_recording().await;
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        let group = create_group(&muster, &tenant, &[&ada, &bob]).await.expect(201).id();
+        muster.set_active(&tenant, &ada, false).await.expect(200);
+        muster.settled().await;
+        // The removal does not reach the app, which certainly has changed nothing.
+        let removal = format!("DELETE {}", place(&tenant, "teams"));
+        muster.stage.sample.fail(Fault::status(removal, 429, ALWAYS));
+        remove(&muster, &tenant, &group, &bob).await.expect(204);
+        remove(&muster, &tenant, &group, &ada).await.expect(204);
+        muster.stage.sample.heal();
+        eventually("Bob should not be in the team", async || {
+            !team_in(&muster, &tenant, "Compilers").unwrap().contains(&format!("bob-{app}"))
+        })
+        .await;
+        muster.set_active(&tenant, &ada, true).await.expect(200);
+        team_becomes(&muster, &tenant, &[]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_removal_from_a_group_outlives_a_leave_that_never_reached_the_app() {
     let muster = super::start_recording().await;
     for app in APPS {

@@ -44,9 +44,11 @@ impl Operations {
         }
         match operation.kind {
             ResourceKind::User if may_bring_back(operation, commit) => Wake::Groups,
-            // What differed while the operation was open was not compared.
+            // What differed while the operation was open, or the one that it supersedes, was not
+            // compared.
             ResourceKind::Group
                 if operation.journaled
+                    || !commit.supersedes.is_empty()
                     || !commit.settled.is_empty()
                     || !commit.doubted.is_empty()
                     || commit.person_groups == Some(PersonGroups::GroupLost) =>

@@ -277,6 +277,21 @@ async fn an_account_moves_to_another_resource_with_what_is_known_of_its_membersh
 }
 
 #[tokio::test]
+async fn the_account_of_a_group_moves_with_what_is_known_of_its_members() {
+    let bench = groups().await;
+    let team = |group| {
+        let account = account("acme", group, Some("t0"));
+        Some(AccountRow { kind: ResourceKind::Group, ..account })
+    };
+    let unsettled = vec![unsettled("g0", "u00000", true)];
+    bench.write(Commit { account: team("g0"), unsettled, ..commit() }).await;
+    let moved_from = Some("g0".to_owned());
+    bench.write(Commit { account: team("g2"), moved_from, ..Commit::default() }).await;
+    assert_eq!(bench.known("g0").await, []);
+    assert_eq!(bench.known("g2").await, [known("u00000", true, false, None)]);
+}
+
+#[tokio::test]
 async fn unsettled_people_are_listed_with_what_is_known_of_them() {
     let bench = groups().await;
     let list = vec![

@@ -239,6 +239,8 @@ WHEN NEW.ordered IS NOT NULL BEGIN
     WHERE tenant = NEW.account_tenant AND resource = NEW.ordered ->> 'moved_from';
     UPDATE OR REPLACE unsettled_member SET member_id = NEW.account_resource
     WHERE tenant = NEW.account_tenant AND member_id = NEW.ordered ->> 'moved_from';
+    UPDATE OR REPLACE unsettled_member SET group_id = NEW.account_resource
+    WHERE tenant = NEW.account_tenant AND group_id = NEW.ordered ->> 'moved_from';
     -- Before the resource goes, and its memberships with it.
     INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
     SELECT tenant, group_id, member_id, 1, 1, NULL FROM member
