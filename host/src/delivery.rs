@@ -32,6 +32,7 @@ pub use configuration::{CONCEALED, EndpointConfiguration};
 pub use endpoint::Endpoint;
 pub use error::DeliveryError;
 pub use placeholder::Placeholder;
+pub use retry::requested_wait;
 pub use secret::Secret;
 
 use circuit::{Circuits, SendPermit};

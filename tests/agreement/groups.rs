@@ -5,10 +5,10 @@ use muster::sample::Fault;
 use serde_json::{Value, json};
 
 use super::{
-    ALWAYS, add, create_group, delete, eventually, operations_on, people_in, place, push, remove,
-    set_title, shown, sizes, start, stop_answering, team_in, title_in,
+    ALWAYS, add, assert_refused, create_group, delete, eventually, operations_on, people_in, place,
+    push, remove, set_title, shown, sizes, start, stop_answering, team_in, title_in,
 };
-use crate::support::meddler::Meddler;
+use crate::support::meddler::{Meddler, Rule};
 use crate::support::{Muster, Tenant, client, user};
 
 /// The apps with teams.
@@ -25,8 +25,10 @@ async fn with_ada_and_bob(muster: &Muster, app: &str) -> (Tenant, String, String
 /// Waits until the host rests and the team has these people.
 async fn team_becomes(muster: &Muster, tenant: &Tenant, names: &[&str]) {
     muster.settled().await;
-    let app = tenant.name.rsplit_once('-').unwrap().0;
-    let wanted: Vec<String> = names.iter().map(|name| format!("{name}-{app}")).collect();
+    let app = tenant.name.rsplit_once('-').map_or("", |(app, _)| app);
+    let name =
+        |name: &&str| if app.is_empty() { (*name).to_owned() } else { format!("{name}-{app}") };
+    let wanted: Vec<String> = names.iter().map(name).collect();
     let team = || team_in(muster, tenant, "Compilers").unwrap_or_default();
     let failure = format!("{app}: the team should have {wanted:?}");
     eventually(&failure, async || team() == wanted).await;
@@ -120,6 +122,32 @@ async fn a_removal_from_a_group_outlives_a_newer_request_about_members_who_are_o
         muster.set_active(&tenant, &ada, true).await.expect(200);
         team_becomes(&muster, &tenant, &[]).await;
     }
+}
+
+#[tokio::test]
+async fn a_removal_from_a_group_is_told_although_the_account_of_its_member_is_in_doubt() {
+    let mut muster = start().await;
+    let meddler = Meddler::before(&mut muster).await;
+    muster.stage.app("meddled", "three-state").await.unwrap();
+    let tenant = muster.tenant_named("acme", "meddled", "okta", "acme").await;
+    let (ada, bob) = (muster.person(&tenant, "ada").await, muster.person(&tenant, "bob").await);
+    let group = create_group(&muster, &tenant, &[&ada, &bob]).await.expect(201).id();
+    // The profile's first call may arrive as long as it is held, and the app refuses to repeat it.
+    let mut profile = meddler.hold_before("PATCH /organizations/acme/accounts");
+    meddler.apply(Rule::refuse("PATCH /organizations/acme/accounts", 422, "no titles").always());
+    let cut = async {
+        profile.arrived().await;
+        profile.hang_up();
+    };
+    let (answer, ()) = tokio::join!(set_title(&muster, &tenant, &ada, "Countess"), cut);
+    assert_refused(&answer);
+    remove(&muster, &tenant, &group, &ada).await.expect(204);
+    assert_eq!(team_in(&muster, &tenant, "Compilers").unwrap(), ["bob"]);
+    let tenant_shown = muster.admin("GET", "/tenants/acme", None).await.expect(200).body;
+    assert_eq!(tenant_shown["backlog"]["in_doubt"], 1, "{tenant_shown}");
+    meddler.heal();
+    profile.release().await;
+    team_becomes(&muster, &tenant, &["bob"]).await;
 }
 
 #[tokio::test]

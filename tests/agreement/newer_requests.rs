@@ -6,6 +6,7 @@ use std::time::Duration;
 use muster::cli::local_environment::LocalEnvironmentConfig;
 use muster::sample::Fault;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::{
     activate_with_title, create_group, delete, eventually, operations_on, people_in, place, quick,
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::support::guests::guest;
 use crate::support::meddler::{Meddler, Rule};
-use crate::support::{Answer, Muster, Tenant};
+use crate::support::{Answer, Muster, Tenant, user};
 
 #[tokio::test]
 async fn requests_to_deactivate_that_an_activation_replaces_are_answered_come_back() {
@@ -23,7 +24,7 @@ async fn requests_to_deactivate_that_an_activation_replaces_are_answered_come_ba
     let ada = muster.person(&tenant, "ada").await;
     stop_answering(&muster, format!("DELETE {}", place(&tenant, "members")));
     let activate = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        sleep(Duration::from_millis(500)).await;
         muster.set_active(&tenant, &ada, true).await
     };
     let (one, two, activated) = tokio::join!(
@@ -255,5 +256,116 @@ async fn a_newer_creation_of_a_group_takes_the_place_of_those_whose_answers_were
         assert_eq!(groups["Resources"][0]["id"], group, "{app}");
         assert_eq!(team_in(&muster, &tenant, "Compilers"), Some(vec!["ada".to_owned()]), "{app}");
         assert_eq!(muster.stage.sample.teams(&tenant.organization).len(), 1, "{app}");
+    }
+}
+
+#[tokio::test]
+async fn an_open_deletion_leaves_the_account_to_a_person_who_was_linked_to_it() {
+    for app in ["two-state", "three-state"] {
+        let muster = start_recording().await;
+        let tenant = muster.tenant(app).await;
+        let ada = muster.person(&tenant, "ada").await;
+        muster.settled().await;
+        let deletion = format!("DELETE {}", place(&tenant, ""));
+        muster.stage.sample.fail(Fault::status(&deletion, 503, 2));
+        delete(&muster, &tenant, &ada).await.expect(204);
+        // Another person for the directory, with the same address.
+        let mut other = user("ada");
+        other["externalId"] = json!("00u-another");
+        other["userName"] = json!("countess@acme.example");
+        muster.post(&tenant, "/Users", other).await.expect(201);
+        muster.settled().await;
+        eventually("the new person should be in the app, and stay there", async || {
+            people_in(&muster, &tenant) == ["ada"]
+        })
+        .await;
+        muster.settled().await;
+        assert_eq!(people_in(&muster, &tenant), ["ada"], "{app}");
+    }
+}
+
+#[tokio::test]
+async fn a_person_is_not_linked_to_an_account_that_is_being_deleted() {
+    let mut muster = start().await;
+    let meddler = Meddler::before(&mut muster).await;
+    for connector in ["two-state", "three-state"] {
+        muster.stage.app(&format!("meddled-{connector}"), connector).await.unwrap();
+        let app = format!("meddled-{connector}");
+        let tenant = muster.tenant_named(connector, &app, "okta", connector).await;
+        let ada = muster.person(&tenant, "ada").await;
+        // The other person's look-up finds the account, and its answer waits.
+        let look_up = match connector {
+            "two-state" => "GET /users".to_owned(),
+            _ => format!("GET {}", place(&tenant, "accounts")),
+        };
+        let mut look_up = meddler.hold_after(look_up);
+        let mut other = user("ada");
+        other["userName"] = json!("countess@acme.example");
+        let creating = async { muster.post(&tenant, "/Users", other.clone()).await };
+        let deleting = async {
+            look_up.arrived().await;
+            let deletion = async { delete(&muster, &tenant, &ada).await };
+            let release = async {
+                sleep(Duration::from_millis(100)).await;
+                look_up.release().await;
+            };
+            tokio::join!(deletion, release).0
+        };
+        let (created, deleted) = tokio::join!(creating, deleting);
+        if deleted.status != 204 {
+            eventually("the deletion should be done", async || {
+                matches!(delete(&muster, &tenant, &ada).await.status, 204 | 404)
+            })
+            .await;
+        }
+        if created.status != 201 {
+            eventually("the other person should be created", async || {
+                muster.post(&tenant, "/Users", other.clone()).await.status == 201
+            })
+            .await;
+        }
+        muster.settled().await;
+        assert_eq!(people_in(&muster, &tenant), ["ada"], "{connector}: {created:?} {deleted:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_group_does_not_take_over_a_team_that_is_being_deleted() {
+    let mut muster = start().await;
+    let meddler = Meddler::before(&mut muster).await;
+    for connector in ["two-state", "three-state"] {
+        muster.stage.app(&format!("meddled-{connector}"), connector).await.unwrap();
+        let app = format!("meddled-{connector}");
+        let tenant = muster.tenant_named(connector, &app, "okta", connector).await;
+        let ada = muster.person(&tenant, "ada").await;
+        let group = create_group(&muster, &tenant, &[&ada]).await.expect(201).id();
+        let mut look_up = meddler.hold_after(format!("GET {}", place(&tenant, "teams")));
+        let creating = async { create_group(&muster, &tenant, &[&ada]).await };
+        let path = format!("/Groups/{group}");
+        let deleting = async {
+            look_up.arrived().await;
+            let deletion = async { muster.scim(&tenant, "DELETE", &path, None).await };
+            let release = async {
+                sleep(Duration::from_millis(100)).await;
+                look_up.release().await;
+            };
+            tokio::join!(deletion, release).0
+        };
+        let (created, deleted) = tokio::join!(creating, deleting);
+        if deleted.status != 204 {
+            eventually("the deletion should be done", async || {
+                matches!(muster.scim(&tenant, "DELETE", &path, None).await.status, 204 | 404)
+            })
+            .await;
+        }
+        if created.status != 201 {
+            eventually("the group should be created", async || {
+                create_group(&muster, &tenant, &[&ada]).await.status == 201
+            })
+            .await;
+        }
+        muster.settled().await;
+        let team = team_in(&muster, &tenant, "Compilers");
+        assert_eq!(team, Some(vec!["ada".to_owned()]), "{connector}: {created:?} {deleted:?}");
     }
 }

@@ -200,14 +200,14 @@ pub(crate) fn generate(seed: u64, without: &Without) -> (Setup, Vec<Step>) {
         let action = judgeable(action(&mut random, crowd, without), setup);
         steps.push(Step { at, action });
     }
+    if steps.iter().any(|step| step.action.makes_calls_late()) {
+        steps.iter_mut().for_each(|step| step.action.keep_the_clock_from_going_forward());
+    }
     (setup, steps)
 }
 
-/// The action without what the host cannot make right by itself.
-///
-/// A second group of a name that was acknowledged before the app was asked takes no team, and waits for
-/// an operator. A clock that is set forward ends the time in which a late call is expected, and an app
-/// that ignores keys may carry that call out later.
+/// The action without what the host cannot make right by itself: a second group of a name that was
+/// acknowledged before the app was asked takes no team, and waits for an operator.
 fn judgeable(action: Action, setup: Setup) -> Action {
     let once = |change: Change| match change {
         Change::CreateGroup { group, members, .. } if setup.when_recorded => {
@@ -225,10 +225,22 @@ fn judgeable(action: Action, setup: Setup) -> Action {
             Action::Ask(Change::Bulk(changes.into_iter().map(once).collect()), manner)
         }
         Action::Ask(change, manner) => Action::Ask(once(change), manner),
-        Action::Clock { minutes } if !setup.honours_keys => {
-            Action::Clock { minutes: minutes.min(0) }
-        }
         other => other,
+    }
+}
+
+impl Action {
+    /// Whether calls may arrive at the app after the host has given them up.
+    fn makes_calls_late(&self) -> bool {
+        matches!(self, Self::Fail(fault) if matches!(fault.failure, Failure::CutLate | Failure::Slow))
+    }
+
+    /// A clock that is set forward ends the time in which a late call is expected: the host cannot make
+    /// right what such a call does.
+    fn keep_the_clock_from_going_forward(&mut self) {
+        if let Self::Clock { minutes } = self {
+            *minutes = (*minutes).min(0);
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn wait(response: &Result<Response, Unreachable>, pause: Duration) ->
         Err(Unreachable::Timeout | Unreachable::TooLarge | Unreachable::CircuitOpen) => None,
         // RFC 6585 §4 for 429; the other 4xx are final.
         Ok(response) if matches!(response.status, 429 | 500 | 502..=504) => {
-            Some(retry_after(response).map_or(pause, |requested| requested.max(pause)))
+            Some(requested_wait(response).map_or(pause, |requested| requested.max(pause)))
         }
         Ok(_) => None,
     }
@@ -35,7 +35,7 @@ pub(super) fn wait(response: &Result<Response, Unreachable>, pause: Duration) ->
 
 /// The wait that `Retry-After` requests (RFC 9110 §10.2.3): seconds, or a date, which is measured
 /// against the response's `Date`, so that the two clocks need not agree. Any other value is ignored.
-fn retry_after(response: &Response) -> Option<Duration> {
+pub fn requested_wait(response: &Response) -> Option<Duration> {
     let value = header(response, "retry-after")?;
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));

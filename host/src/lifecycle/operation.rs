@@ -40,7 +40,7 @@ mod reachability;
 pub(in crate::lifecycle) mod resource_lock;
 mod restore;
 mod retention;
-mod retry;
+pub(in crate::lifecycle) mod retry;
 mod stop;
 mod turns;
 pub(crate) mod typed_view;

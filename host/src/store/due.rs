@@ -151,10 +151,22 @@ impl Store {
             .await
     }
 
-    /// Makes the open operations of an app due that wait for a later date: the app answers again.
-    /// Returns how many these were.
-    pub async fn make_app_due(&self, app: &str, now: &str) -> Result<u64> {
-        let (app, now) = (app.to_owned(), now.to_owned());
+    /// The first of an app's open operations that wait for a later date, with its tenant: what takes
+    /// away before the rest.
+    pub async fn first_waiting(&self, app: &str, now: &str) -> Result<Option<(String, String)>> {
+        // As below.
+        let sql = "SELECT tenant, id FROM operation
+                   WHERE state = 'open' AND state <> 'done' AND app = $1 AND due > $2
+                   ORDER BY kind NOT IN ('deactivate', 'delete', 'group-delete'), due, id LIMIT 1";
+        let query = sqlx::query(sql).bind(app).bind(now);
+        let row = query.fetch_optional(&mut *self.pool.take().await?).await?;
+        row.map(|row| Ok((row.try_get("tenant")?, row.try_get("id")?))).transpose()
+    }
+
+    /// Makes the open operations of an app due at this time that wait for a later one: the app answers
+    /// again. Returns how many these were.
+    pub async fn make_app_due(&self, app: &str, at: &str) -> Result<u64> {
+        let (app, now) = (app.to_owned(), at.to_owned());
         self.writer
             .run(|connection| {
                 Box::pin(async move {

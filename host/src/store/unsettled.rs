@@ -41,8 +41,8 @@ pub struct DoubtedMember {
 /// A membership of which the app was told.
 ///
 /// It agrees with the directory from now on if the directory has it alike after the commit, if the
-/// member's `stay` is the expected one, and if no late call is possible any more. If `stay` differs or
-/// a late call is possible, it is in doubt.
+/// member's `stay` is the expected one, its account is not in doubt, and if no late call is possible any
+/// more. Otherwise it is in doubt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettledMember {
     /// The group's id.

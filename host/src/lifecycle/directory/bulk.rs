@@ -5,17 +5,19 @@
 //! that others refer to are moved before them, and references in a circle are added as soon as the
 //! resource that they point to exists.
 //!
-//! A caller that hangs up interrupts nothing. After a kill, the host resumes the operation that was
-//! pending; the later ones have never started. Once the time of a single request is over, no
+//! A caller that hangs up interrupts no operation that has started; the later ones never start, since
+//! newer requests may be carried out by then. After a kill, the host resumes the operation that was
+//! pending, and the later ones have never started. Once the time of a single request is over, no
 //! operation is started any more, and each of the rest is answered with "retry later".
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Directory;
-use super::write::WriteTarget;
+use super::write::{Caller, WriteTarget};
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::change::WriteResult;
@@ -60,6 +62,7 @@ struct BulkRun {
     performed: Vec<BulkResult>,
     incomplete: Vec<Incomplete>,
     by: Instant,
+    caller: Caller,
 }
 
 impl Directory {
@@ -70,11 +73,18 @@ impl Directory {
         tenant: Arc<Tenant>,
         request: BulkRequest,
     ) -> Result<Vec<BulkResult>, Error> {
+        let (caller, _listening) = oneshot::channel();
         self.run_to_completion(|directory| async move {
-            let references = References::of(&request.operations);
-            let by = directory.config.deadline();
-            let (performed, incomplete) = (Vec::new(), Vec::new());
-            let run = BulkRun { directory, tenant, request, references, performed, incomplete, by };
+            let run = BulkRun {
+                references: References::of(&request.operations),
+                by: directory.config.deadline(),
+                directory,
+                tenant,
+                request,
+                performed: Vec::new(),
+                incomplete: Vec::new(),
+                caller,
+            };
             Ok(run.run().await)
         })
         .await
@@ -131,7 +141,8 @@ impl BulkRun {
     ) -> Result<(ResourceAddress, Result<WriteResult, scim::Error>), scim::Error> {
         let resolved = self.references.resolve(operation)?;
         let address = self.address(&resolved.path)?;
-        if self.directory.tasks.are_stopping() || Instant::now() >= self.by {
+        let late = Instant::now() >= self.by || self.caller.is_closed();
+        if late || self.directory.tasks.are_stopping() {
             return Ok((address, Err(disposition::not_started(self.tenant.dialect()))));
         }
         let outcome = match self.target(operation, &address) {

@@ -19,6 +19,7 @@ use crate::lifecycle::config::snapshot::TenantState;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::change::{Change, Current};
 use crate::lifecycle::operation::resource_lock;
+use crate::lifecycle::operation::retry::Trigger;
 use crate::lifecycle::operation::unfinished::UnfinishedRef;
 use crate::scim;
 use crate::store::{
@@ -322,7 +323,7 @@ impl Jobs {
     /// if the job takes people out. False if that is not finished.
     async fn end_what_is_open(self: &Arc<Self>, id: &str, tenant: &str) -> anyhow::Result<bool> {
         for operation in self.operations.unfinished().open_of(tenant) {
-            self.operations.attempt(&operation, false).await?;
+            self.operations.attempt(&operation, Trigger::Due).await?;
         }
         let Some(job) = self.store.job(id).await? else { return Ok(true) };
         if DisconnectParameters::of(&job)?.people == PeopleAction::Release {

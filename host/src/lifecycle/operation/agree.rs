@@ -34,7 +34,7 @@ pub(in crate::lifecycle) const NOTHING_TO_CARRY_OUT: &str =
 const NOT_IN_THE_APP: &str =
     "recorded; the person is not in the app, and the change is told when they return";
 const MEMBERS_NOT_IN_THE_APP: &str =
-    "recorded; these members are not in the app now, and are told when they are";
+    "recorded; these members are not in the app now, as far as known, and are told when they are";
 
 impl Operations {
     /// Brings the app to what the directory says of one resource, if they differ and no operation is

@@ -240,6 +240,7 @@ impl Operations {
             batch: change.batch,
             journaled: false,
             account: change.account,
+            taken_over: false,
             account_changed: change.account_changed,
             takes_groups: takes_groups(tenant),
             in_place_of: change.in_place_of,

@@ -142,7 +142,7 @@ impl MemberChanges {
     fn add(&mut self, id: &str, person: Option<&Person>, asked: bool, joins: bool) {
         let (name, account) =
             person.map(|it| (it.name.clone(), it.account.clone())).unwrap_or_default();
-        let told = !asked || person.is_some_and(can_be_told);
+        let told = !asked || person.is_some_and(|person| can_be_told(person, joins));
         let member = Member { id: id.to_owned(), name, account };
         if told {
             self.stays.insert(id.to_owned(), person.map_or(0, |person| person.stay));
@@ -231,14 +231,15 @@ impl MemberChanges {
     }
 }
 
-/// Whether the app can be told of a member: of a person while they are in the app.
-fn can_be_told(person: &Person) -> bool {
+/// Whether the app can be told that a member joins or leaves: of a person while they are in the app.
+/// If it is not known whether they are, the app is told that they leave, and again later.
+fn can_be_told(person: &Person, joins: bool) -> bool {
     let membership = person.account.as_ref().map(|account| account.membership);
     match person.kind {
         Some(ResourceKind::User) => {
             person.active
                 && person.has_account_row
-                && !person.in_doubt
+                && (!person.in_doubt || !joins && person.account.is_some())
                 && membership != Some(Membership::Absent)
         }
         _ => !person.in_doubt,

@@ -20,9 +20,12 @@ pub(in crate::lifecycle) fn may_have_changed(request: &Request, report: &Deliver
     report.may_have_arrived && !rejected && !only_reads(request)
 }
 
-/// Whether a call may still change something in the app: it got no response.
+/// Whether a call may still change something in the app: it got no response, or one of a gateway that
+/// has not waited for the app's.
 pub(in crate::lifecycle) fn may_arrive_late(request: &Request, report: &DeliveryReport) -> bool {
-    report.may_arrive_late && !only_reads(request)
+    let of_gateway =
+        report.response.as_ref().is_ok_and(|response| matches!(response.status, 502 | 504));
+    (report.may_arrive_late || of_gateway) && !only_reads(request)
 }
 
 /// Whether a request cannot change anything, by its method.
@@ -92,7 +95,10 @@ mod tests {
         check("GET", Err(Unreachable::Timeout), true, (false, false));
         check("PUT", Ok(204), true, (true, false));
         check("PUT", Ok(409), true, (false, false));
-        check("POST", Ok(502), true, (true, false));
+        check("POST", Ok(500), true, (true, false));
+        check("POST", Ok(502), true, (true, true));
+        check("POST", Ok(504), true, (true, true));
+        check("GET", Ok(504), true, (false, false));
         check("POST", Err(Unreachable::Timeout), true, (true, true));
         check("POST", Err(Unreachable::Connection), true, (true, true));
         check("POST", Err(Unreachable::Connection), false, (false, false));

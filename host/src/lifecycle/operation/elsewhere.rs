@@ -21,31 +21,46 @@ use crate::store::{AccountRow, OperationState, UnfinishedOperation};
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 impl Operations {
-    /// Locks the account of an operation if its app is shared, and reads again in how many other
-    /// organisations the account is. None if another tenant's operation keeps it for too long.
+    /// Locks the account of an operation, and reads again what it depends on: in how many other
+    /// organisations the account is, and whether it still belongs to the resource.
     pub(in crate::lifecycle) async fn lock_account(
         &self,
         operation: &mut Operation,
         deadline: Instant,
-    ) -> anyhow::Result<Option<AccountGuard>> {
-        let shared = operation.tenant.app.shared && operation.connector.is_some();
-        if !shared || operation.kind != ResourceKind::User {
-            return Ok(Some(AccountGuard::default()));
-        }
+    ) -> anyhow::Result<AccountLock> {
+        let Some(exclusive) = excludes(operation) else {
+            return Ok(AccountLock::Acquired(AccountGuard::default()));
+        };
         let app = operation.tenant.app.name.clone();
         let names = names_of(operation)?;
         let retained = self.account_locks.take_retained(&key(operation));
-        let exclusive = !joins(operation.event.kind);
         let acquired = self.account_locks.acquire(&app, names, exclusive);
         let guard = match retained {
             Some(guard) => guard,
             None => match timeout_at(deadline.min(Instant::now() + LONGEST_WAIT), acquired).await {
                 Ok(guard) => guard,
-                Err(_) => return Ok(None),
+                Err(_) => return Ok(AccountLock::Late),
             },
         };
+        if self.lost_its_account(operation).await? {
+            return Ok(AccountLock::Lost);
+        }
         self.facts_have_changed(operation).await?;
-        Ok(Some(guard))
+        Ok(AccountLock::Acquired(guard))
+    }
+
+    /// Whether another resource has taken over the account that an operation is about to delete, and
+    /// what was unfinished for it.
+    async fn lost_its_account(&self, operation: &Operation) -> anyhow::Result<bool> {
+        if !deletes(operation.event.kind) {
+            return Ok(false);
+        }
+        if operation.journaled && !self.unfinished.contains(operation.id()) {
+            return Ok(true);
+        }
+        let Some(known) = &operation.account else { return Ok(false) };
+        let stored = self.store.account(&known.tenant, &known.resource).await?;
+        Ok(stored.is_none())
     }
 
     /// Keeps the lock of an operation whose call got no answer until that call can no longer arrive.
@@ -57,7 +72,8 @@ impl Operations {
     ) {
         let late_until = operation.progress.late_until.as_deref().unwrap_or_default();
         let late = late_until > rfc3339(self.clock.now()).as_str();
-        if !late || !guard.is_exclusive() {
+        // In an app of one tenant, a resource that takes over the account has it in doubt for as long.
+        if !late || !guard.is_exclusive() || !operation.tenant.app.shared {
             return;
         }
         self.retain_lock(key(operation), guard);
@@ -120,18 +136,17 @@ impl Operations {
         Ok(())
     }
 
-    /// Notes that an account of a shared app was deleted.
+    /// Notes that an account was deleted.
     pub(in crate::lifecycle) fn note_deletion(&self, operation: &Operation, outcome: &Outcome) {
-        let deletes = operation.event.kind == EventKind::Delete && outcome.account.is_none();
-        if let (true, Some(account)) = (deletes, &operation.context.account)
-            && operation.tenant.app.shared
-        {
+        let deleted = deletes(operation.event.kind) && outcome.account.is_none();
+        if let (true, Some(account)) = (deleted, &operation.context.account) {
             let now = rfc3339(self.clock.now());
             self.deleted_accounts.add(&operation.tenant.app.name, &account.id, now);
         }
     }
 
-    /// Whether the account of a join was deleted by another tenant since the attempt began.
+    /// Whether the account that an operation has found was deleted since the attempt began, for another
+    /// tenant or another resource.
     pub(in crate::lifecycle) fn was_deleted_meanwhile(
         &self,
         operation: &Operation,
@@ -139,8 +154,7 @@ impl Operations {
     ) -> bool {
         let (app, began) = (&operation.tenant.app, &operation.context.now);
         let id = account.account.as_ref().map(|account| account.id.as_str());
-        app.shared
-            && joins(operation.event.kind)
+        (joins(operation.event.kind) || operation.event.kind == EventKind::GroupCreate)
             && id.is_some_and(|id| self.deleted_accounts.since(&app.name, id, began))
     }
 
@@ -179,6 +193,34 @@ impl Operations {
     }
 }
 
+/// The lock of the account of an operation.
+#[derive(Debug)]
+pub(in crate::lifecycle) enum AccountLock {
+    Acquired(AccountGuard),
+    /// Another operation keeps it for too long.
+    Late,
+    /// The account belongs to another resource by now, and the operation has ended.
+    Lost,
+}
+
+/// Whether an operation locks its account alone, or with others; none if it does not lock it.
+///
+/// Within a tenant the lock of the resource is enough, but for a creation: it may find the account that
+/// a deletion of another resource is about to delete.
+fn excludes(operation: &Operation) -> Option<bool> {
+    let shared = operation.tenant.app.shared && operation.kind == ResourceKind::User;
+    operation.connector.as_ref()?;
+    match operation.event.kind {
+        EventKind::Create | EventKind::GroupCreate => Some(false),
+        kind if deletes(kind) => Some(true),
+        kind => shared.then(|| !joins(kind)),
+    }
+}
+
+fn deletes(event: EventKind) -> bool {
+    matches!(event, EventKind::Delete | EventKind::GroupDelete)
+}
+
 fn key(operation: &Operation) -> (String, String) {
     (operation.tenant.id.clone(), operation.resource_id())
 }
@@ -212,6 +254,9 @@ fn names(
     for resource in told.iter().chain([after]) {
         names.extend(resource.user_name().map(str::to_lowercase));
         names.extend(resource.emails().into_iter().map(str::to_lowercase));
+        // The groups of different tenants are different teams.
+        let group = resource.display_name().filter(|_| resource.user_name().is_none());
+        names.extend(group.map(|name| format!("{} {}", tenant.id, name.to_lowercase())));
     }
     Ok(names)
 }

@@ -13,8 +13,9 @@ use tokio::time::Instant;
 
 use super::Operations;
 use super::admission::{self, Admission};
-use super::disposition::{Disposition, FailureCause};
+use super::disposition::{self, Disposition, FailureCause};
 use super::effects;
+use super::elsewhere::AccountLock;
 use super::journaled::{Mode, Operation, WrittenParts, gone, takes_away};
 use crate::clock::rfc3339;
 use crate::connector::Question;
@@ -69,12 +70,18 @@ impl Operations {
         deadline: Instant,
         detach: bool,
     ) -> anyhow::Result<AttemptResult> {
-        let Some(guard) = self.lock_account(operation, deadline).await? else {
-            // Nothing is recorded of a change that can never be made.
-            if self.is_taken(operation).await? {
-                return Ok(AttemptResult::NameTaken);
+        let guard = match self.lock_account(operation, deadline).await? {
+            AccountLock::Acquired(guard) => guard,
+            AccountLock::Late => {
+                // Nothing is recorded of a change that can never be made.
+                if self.is_taken(operation).await? {
+                    return Ok(AttemptResult::NameTaken);
+                }
+                return self.stop(operation, FailureCause::OutOfTime).await;
             }
-            return self.stop(operation, FailureCause::OutOfTime).await;
+            AccountLock::Lost => {
+                return Ok(AttemptResult::Forbidden(disposition::busy(operation.tenant.dialect())));
+            }
         };
         let result = self.drive_locked(operation, deadline, detach).await;
         self.keep_account_locked(operation, guard);
@@ -389,7 +396,8 @@ impl Operations {
             let known = operation.account.as_ref().map(|account| account.resource.clone());
             commit.moved_from = known.filter(|resource| *resource != operation.resource_id());
             let mut account = operation.account_after(outcome.account.clone())?;
-            account.doubt |= self.was_deleted_meanwhile(operation, &account);
+            account.doubt |=
+                operation.taken_over || self.was_deleted_meanwhile(operation, &account);
             commit.account = Some(account);
             let moved = self.moved_members(operation).await?;
             operation.settle_members(&mut commit, &outcome, &moved);

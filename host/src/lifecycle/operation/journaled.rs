@@ -57,6 +57,9 @@ pub(in crate::lifecycle) struct Operation {
     /// The account at the attempt's beginning. Its resource differs from the operation's if the
     /// account of a person who was here before is taken over.
     pub(in crate::lifecycle) account: Option<AccountRow>,
+    /// Whether the account was found to be one that a deleted resource has left: it may have been taken
+    /// out of the app since.
+    pub(in crate::lifecycle) taken_over: bool,
     /// Whether the account has to be written with the next commit.
     pub(in crate::lifecycle) account_changed: bool,
     pub(in crate::lifecycle) members: MemberChanges,

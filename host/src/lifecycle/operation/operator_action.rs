@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::Operations;
 use super::resource_lock;
+use super::retry::Trigger;
 use crate::clock::rfc3339;
 use crate::lifecycle::error::Error;
 use crate::scim;
@@ -49,7 +50,7 @@ impl Operations {
                 return Ok(());
             }
             operations.reopen(&operation).await?;
-            Ok(operations.attempt(&operation, true).await?)
+            Ok(operations.attempt(&operation, Trigger::Operator).await?)
         })
         .await
     }

@@ -1,23 +1,102 @@
-//! Apps that answer again: what waits for them is due at once.
+//! Apps that do not answer. One of the operations that wait for such an app tries it every few
+//! seconds; when it answers again, all of them are due.
+//!
+//! Which call an app does not answer may be a matter of the call: an app may answer 500 to what it
+//! does to one person, and serve all others. Then it "answers again" with each other call, and the
+//! same operation must not be tried as often: the pause doubles each time that an app stops answering
+//! soon after it has answered.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// The apps that did not answer their last call.
+use tokio::time::Instant;
+
+use crate::lifecycle::options::BackOff;
+
+/// The pause from a call without an answer until the app is tried again, unless the first back-off is
+/// shorter.
+const PAUSE: Duration = Duration::from_secs(2);
+/// An app that answers for so many pauses counts as steady.
+const STEADY: u32 = 4;
+
+/// The apps that did not answer a call.
 #[derive(Debug, Default)]
-pub(in crate::lifecycle) struct UnreachableApps(Mutex<HashSet<String>>);
+pub(in crate::lifecycle) struct UnreachableApps(Mutex<HashMap<String, Unreachable>>);
+
+#[derive(Debug)]
+struct Unreachable {
+    /// The time from a call without an answer until the app is tried, or believed, again.
+    pause: Duration,
+    /// When that is.
+    next: Instant,
+    /// Until when the app asked not to be called.
+    asked: Option<Instant>,
+    /// When it answered again; none while it does not.
+    answered: Option<Instant>,
+}
 
 impl UnreachableApps {
-    /// Notes the result of a call. True if the app answers again.
-    pub(in crate::lifecycle) fn note(&self, app: &str, reachable: bool) -> bool {
-        let mut apps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match reachable {
-            true => apps.remove(app),
-            false => {
-                apps.insert(app.to_owned());
-                false
+    /// Notes a call without an answer. `requested` is how long the app asked to wait.
+    pub(in crate::lifecycle) fn failed(
+        &self,
+        app: &str,
+        requested: Option<Duration>,
+        back_off: BackOff,
+        now: Instant,
+    ) {
+        let mut apps = self.locked();
+        let first = back_off.first.min(PAUSE);
+        let known = apps.entry(app.to_owned()).or_insert_with(|| Unreachable {
+            pause: first,
+            next: now + first,
+            asked: None,
+            answered: None,
+        });
+        if let Some(answered) = known.answered.take() {
+            let steady = now - answered > known.pause * STEADY;
+            known.pause = if steady { first } else { (known.pause * 2).min(back_off.longest) };
+            known.next = now + known.pause;
+        }
+        let requested = requested.map(|wait| now + wait.min(back_off.longest));
+        known.asked = known.asked.max(requested);
+    }
+
+    /// Notes an answer. If the app answers again, what waits for it is due after the returned time,
+    /// which is what the app has asked for.
+    pub(in crate::lifecycle) fn answered(&self, app: &str, now: Instant) -> Option<Duration> {
+        let mut apps = self.locked();
+        let known = apps.get_mut(app).filter(|known| known.answered.is_none())?;
+        if now < known.next {
+            return None;
+        }
+        known.answered = Some(now);
+        let asked = known.asked.take();
+        Some(asked.map_or(Duration::ZERO, |until| until.saturating_duration_since(now)))
+    }
+
+    /// The apps that are to be tried now; each is returned again after its pause only.
+    pub(in crate::lifecycle) fn to_try(&self, now: Instant) -> Vec<String> {
+        let mut apps = self.locked();
+        let mut found = Vec::new();
+        for (app, known) in apps.iter_mut() {
+            let asked = known.asked.is_some_and(|until| now < until);
+            if known.answered.is_none() && known.next <= now && !asked {
+                known.next = now + known.pause;
+                found.push(app.clone());
             }
         }
+        found.sort();
+        found
+    }
+
+    /// Forgets an app for which nothing waits.
+    pub(in crate::lifecycle) fn forget(&self, app: &str) {
+        self.locked().remove(app);
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashMap<String, Unreachable>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -25,13 +104,84 @@ impl UnreachableApps {
 mod tests {
     use super::*;
 
+    const BACK_OFF: BackOff =
+        BackOff { first: Duration::from_secs(5), longest: Duration::from_secs(60) };
+
+    /// The apps, and a clock that starts at zero.
+    struct Bench(UnreachableApps, Instant);
+
+    impl Bench {
+        fn new() -> Self {
+            Self(UnreachableApps::default(), Instant::now())
+        }
+
+        fn at(&self, seconds: u64) -> Instant {
+            self.1 + Duration::from_secs(seconds)
+        }
+
+        fn failed(&self, seconds: u64) {
+            self.0.failed("crm", None, BACK_OFF, self.at(seconds));
+        }
+
+        /// In how many seconds what waits is due, if the app answers again.
+        fn answered(&self, seconds: u64) -> Option<u64> {
+            self.0.answered("crm", self.at(seconds)).map(|wait| wait.as_secs())
+        }
+
+        fn to_try(&self, seconds: u64) -> usize {
+            self.0.to_try(self.at(seconds)).len()
+        }
+    }
+
     #[test]
-    fn an_app_answers_again_after_a_call_without_an_answer() {
-        let apps = UnreachableApps::default();
-        assert!(!apps.note("crm", true));
-        assert!(!apps.note("crm", false));
-        assert!(!apps.note("wiki", true));
-        assert!(apps.note("crm", true));
-        assert!(!apps.note("crm", true));
+    fn an_app_answers_again_after_calls_without_an_answer() {
+        let bench = Bench::new();
+        assert_eq!(bench.answered(0), None);
+        bench.failed(0);
+        bench.failed(1);
+        assert_eq!(bench.0.answered("wiki", bench.at(9)), None);
+        assert_eq!(bench.answered(9), Some(0));
+        assert_eq!(bench.answered(10), None);
+    }
+
+    #[test]
+    fn an_app_that_does_not_answer_is_tried_after_each_pause() {
+        let bench = Bench::new();
+        bench.failed(0);
+        let tried: Vec<u64> = (0..9).filter(|second| bench.to_try(*second) == 1).collect();
+        assert_eq!(tried, [2, 4, 6, 8]);
+        bench.failed(16);
+        assert_eq!(bench.to_try(20), 1);
+        assert_eq!(bench.answered(25), Some(0));
+        assert_eq!(bench.to_try(99), 0);
+    }
+
+    #[test]
+    fn what_the_app_asked_for_is_kept_when_it_answers_another_call() {
+        let bench = Bench::new();
+        bench.0.failed("crm", Some(Duration::from_secs(30)), BACK_OFF, bench.at(0));
+        bench.0.failed("crm", Some(Duration::from_secs(10)), BACK_OFF, bench.at(0));
+        assert_eq!(bench.to_try(29), 0);
+        assert_eq!(bench.answered(20), Some(10));
+        bench.0.failed("crm", Some(Duration::from_secs(9999)), BACK_OFF, bench.at(100));
+        assert_eq!(bench.answered(110), Some(50), "no longer than the longest back-off");
+    }
+
+    #[test]
+    fn an_app_that_answers_some_calls_only_is_believed_less_and_less_often() {
+        let bench = Bench::new();
+        let mut believed = Vec::new();
+        for second in 0..200 {
+            bench.failed(second);
+            if bench.answered(second).is_some() {
+                believed.push(second);
+            }
+        }
+        assert_eq!(believed, [2, 7, 16, 33, 66, 127, 188]);
+        // It answers everything for some time.
+        assert_eq!(bench.answered(300), Some(0));
+        bench.failed(1000);
+        assert_eq!(bench.answered(1001), None);
+        assert_eq!(bench.answered(1002), Some(0));
     }
 }

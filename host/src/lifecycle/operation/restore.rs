@@ -20,7 +20,9 @@ use crate::clock::rfc3339;
 use crate::decision::{Context, EventKind, Exchange, Request, ResourceKind};
 use crate::lifecycle::config::snapshot::{Tenant, TenantState};
 use crate::scim::Resource;
-use crate::store::{AttemptRow, Commit, CommitError, ExchangeRow, OperationState, Related};
+use crate::store::{
+    AttemptRow, Commit, CommitError, DoubtedMember, ExchangeRow, OperationState, Related,
+};
 
 /// Why an attempt ended whose operation goes on with another.
 const FACTS_CHANGED: &str = "ended: the facts that it began with have changed";
@@ -273,17 +275,33 @@ impl Operations {
         Ok(MemberChanges::of(&people, &joined, &left, takes_groups(tenant)))
     }
 
-    /// Ends an operation for which nothing is left to do.
+    /// Ends an operation for which nothing is left to do. What its calls may have done is in doubt.
     async fn end_without_a_change(&self, older: Older) -> anyhow::Result<()> {
+        let account = self.store.account(&older.row.tenant, &older.row.resource).await?;
+        let superseded = self.supersede(Some(&older), account, &older.row.resource)?;
         let mut row = older.row;
         row.state = OperationState::Done;
-        row.note = Some("nothing is left to do: the app was told all of it".to_owned());
+        row.note = Some(
+            "nothing is left to do: the directory asks for nothing that the app was not told"
+                .to_owned(),
+        );
         row.finished = Some(rfc3339(self.clock.now()));
         (row.sealed, row.due) = (None, None);
         let id = row.id.clone();
         let (tenant, kind, resource) =
             (row.tenant.clone(), row.resource_kind, row.resource.clone());
-        let commit = Commit { operation: Some(row), ..Commit::default() };
+        let doubted = superseded.doubted.into_iter().map(|member| DoubtedMember {
+            group: resource.clone(),
+            member,
+            late_until: superseded.late_until.clone(),
+        });
+        let commit = Commit {
+            operation: Some(row),
+            doubted: doubted.collect(),
+            account: superseded.account.filter(|_| superseded.in_doubt),
+            now: Some(rfc3339(self.clock.now())),
+            ..Commit::default()
+        };
         self.store.commit(commit).await.map_err(CommitError::into_internal)?;
         self.unfinished.remove(&id);
         self.wake(&tenant, kind, &resource);

@@ -42,6 +42,17 @@ const ABANDONED: Duration = Duration::from_secs(300);
 /// The back-off after an internal error.
 const AFTER_INTERNAL_ERROR: Duration = Duration::from_secs(60);
 
+/// Why an open operation is attempted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lifecycle) enum Trigger {
+    /// It is due, or it may have become possible.
+    Due,
+    /// Its app does not answer, and this asks whether it does again.
+    Probe,
+    /// An operator decided about it: a hold does not keep it back.
+    Operator,
+}
+
 impl Operations {
     /// Attempts due operations and compares what differs until the host stops, with one task for each
     /// tenant.
@@ -51,6 +62,7 @@ impl Operations {
             let mut busy: HashMap<String, JoinHandle<()>> = HashMap::new();
             while !operations.tasks.are_stopping() {
                 busy.retain(|_, task| !task.is_finished());
+                operations.try_unreachable_apps();
                 let mut tenants = operations.unfinished.tenants();
                 tenants.extend(operations.queue.tenants(&rfc3339(operations.clock.now())));
                 for tenant in tenants {
@@ -82,7 +94,9 @@ impl Operations {
         let horizon = rfc3339(later_by(now, self.config.options().back_off.longest));
         let abandoned = rfc3339(now - ABANDONED);
         let due = self.store.due(tenant, &rfc3339(now), &horizon, &abandoned, BATCH).await?;
-        let attempt = async |operation: String| self.attempt_in_turn(tenant, &operation).await;
+        let attempt = async |operation: String| {
+            self.attempt_in_turn(tenant, &operation, Trigger::Due).await;
+        };
         // What takes away comes first: the rest is tried when that has been.
         let (first, rest): (Vec<_>, Vec<_>) =
             due.into_iter().partition(|operation| self.unfinished.takes_away(operation));
@@ -95,13 +109,33 @@ impl Operations {
         Ok(())
     }
 
-    /// One attempt at an open operation. With `forced`, an operator decided about it: a hold does not
-    /// keep it back.
+    /// Tries the apps that do not answer, each with one operation that waits for it.
+    fn try_unreachable_apps(self: &Arc<Self>) {
+        for app in self.unreachable.to_try(Instant::now()) {
+            let operations = Arc::clone(self);
+            self.tasks.spawn(async move {
+                let now = rfc3339(operations.clock.now());
+                match operations.store.first_waiting(&app, &now).await {
+                    Ok(Some((tenant, operation))) => {
+                        operations.attempt_in_turn(&tenant, &operation, Trigger::Probe).await;
+                    }
+                    Ok(None) => operations.unreachable.forget(&app),
+                    Err(error) => {
+                        let error = format!("{error:#}");
+                        tracing::error!(app, error, "operation: what waits could not be read");
+                    }
+                }
+            });
+        }
+    }
+
+    /// One attempt at an open operation.
     pub(in crate::lifecycle) async fn attempt(
         self: &Arc<Self>,
         operation: &str,
-        forced: bool,
+        trigger: Trigger,
     ) -> anyhow::Result<()> {
+        let forced = trigger == Trigger::Operator;
         let Some(older) = self.older_operation(operation).await? else { return Ok(()) };
         let _lock = self.locks.acquire(older.lock_key()).await;
         // Read again: the previous holder of the lock may have finished it.
@@ -113,6 +147,7 @@ impl Operations {
             return self.end_with_job(older).await;
         }
         let expired = !forced && self.has_expired(&older);
+        let due = older.row.due.clone().filter(|_| trigger == Trigger::Probe);
         let Some(mut operation) = self.restore(older).await? else { return Ok(()) };
         if expired {
             let note = "dropped: the identity provider did not ask for it again";
@@ -122,6 +157,8 @@ impl Operations {
             return Ok(());
         }
         operation.forced = forced;
+        // A try that asks whether the app answers is none of the operation's own.
+        operation.due = due;
         // No request waits for this result; its sender is owed the answer.
         operation.progress.owed = !operation.progress.applied;
         self.drive(&mut operation, Instant::now() + ATTEMPT, false).await?;
@@ -176,7 +213,7 @@ impl Operations {
         for operation in self.unfinished.open_of(tenant) {
             let (operations, tenant) = (Arc::clone(self), tenant.to_owned());
             self.tasks.spawn(async move {
-                operations.attempt_in_turn(&tenant, &operation).await;
+                operations.attempt_in_turn(&tenant, &operation, Trigger::Due).await;
             });
         }
     }
@@ -201,19 +238,19 @@ impl Operations {
 
     /// An attempt for which no request waits. If it gets no turn before the host stops, the next
     /// start makes it.
-    async fn attempt_in_turn(self: &Arc<Self>, tenant: &str, operation: &str) {
+    async fn attempt_in_turn(self: &Arc<Self>, tenant: &str, operation: &str, trigger: Trigger) {
         let turn = tokio::select! {
             biased;
             () = self.tasks.stopped() => return,
             turn = self.turns.take(tenant) => turn,
         };
-        self.attempt_or_wait(operation).await;
+        self.attempt_or_wait(operation, trigger).await;
         drop(turn);
     }
 
     /// An attempt whose internal error is logged, and which is then postponed.
-    async fn attempt_or_wait(self: &Arc<Self>, operation: &str) {
-        let Err(error) = self.attempt(operation, false).await else { return };
+    async fn attempt_or_wait(self: &Arc<Self>, operation: &str, trigger: Trigger) {
+        let Err(error) = self.attempt(operation, trigger).await else { return };
         let why = format!("{error:#}");
         tracing::error!(operation, error = why, "operation: internal error in an attempt");
         if let Err(error) = self.postpone(operation, &why).await {
@@ -249,7 +286,8 @@ impl Operations {
     pub(in crate::lifecycle) fn continue_in_background(self: &Arc<Self>, operation: Operation) {
         let operations = Arc::clone(self);
         self.tasks.spawn(async move {
-            operations.attempt_in_turn(&operation.tenant.id, operation.id()).await;
+            let tenant = &operation.tenant.id;
+            operations.attempt_in_turn(tenant, operation.id(), Trigger::Due).await;
         });
     }
 

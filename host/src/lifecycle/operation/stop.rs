@@ -13,7 +13,9 @@ use super::execute::{AttemptResult, later_by};
 use super::journaled::{Operation, only_takes_away, takes_away};
 use super::typed_view;
 use crate::clock::rfc3339;
-use crate::decision::{Account, Membership, Outcome, Refusal, Request, ResourceKind, Visibility};
+use crate::decision::{
+    Account, Exchange, Membership, Outcome, Refusal, Request, ResourceKind, Unreachable, Visibility,
+};
 use crate::store::{AccountRow, Commit, CommitError, DoubtedMember, OperationState};
 
 impl Operations {
@@ -32,6 +34,10 @@ impl Operations {
             tries: operation.tries,
         };
         let disposition = disposition::of(attempted, &cause, self.config.options().back_off);
+        let note = match last_call(operation).filter(|_| waits_for_the_app(&cause)) {
+            Some(call) => format!("{}: {call}", why(&cause)),
+            None => why(&cause),
+        };
         match &cause {
             // The app answered, and its answers would be the same: the next try begins another attempt.
             FailureCause::Refused(
@@ -70,7 +76,7 @@ impl Operations {
         operation.tries += u32::from(operation.due.is_none());
         let mut row = operation.row(state)?;
         row.answer = Some(serde_json::to_string(&why(&cause))?);
-        row.note = Some(why(&cause));
+        row.note = Some(note);
         row.due = due;
         if disposition == Disposition::Refused {
             row.finished = Some(rfc3339(now));
@@ -229,6 +235,27 @@ impl Operations {
         self.settle_ownership(operation, outcome).await
     }
 
+    /// Makes the account that a deleted resource has left the operation's, in doubt, and supersedes what
+    /// is unfinished for it. No call of that is under way: a deletion has the account for itself.
+    async fn take_over_from(
+        &self,
+        operation: &mut Operation,
+        former: AccountRow,
+    ) -> anyhow::Result<()> {
+        let (tenant, resource) = (former.tenant.clone(), former.resource.clone());
+        let older = self.older(&tenant, &resource).await?;
+        let superseded = self.supersede(older.as_ref(), Some(former), &resource)?;
+        if self.has_unfinished(&tenant, &resource) {
+            operation.supersedes.push(resource);
+        }
+        operation.account = superseded.account;
+        operation.doubted.extend(superseded.doubted);
+        let late_until = superseded.late_until.max(operation.progress.late_until.take());
+        operation.progress.late_until = late_until;
+        operation.taken_over = true;
+        Ok(())
+    }
+
     /// Decides about an outcome whose account in the app belongs to another resource of the tenant.
     ///
     /// An account that a deleted person left is taken over. An account of a resource that exists stays
@@ -248,9 +275,10 @@ impl Operations {
         if !present
             && operation.account.as_ref().is_none_or(|known| known.resource != owner.resource)
         {
-            operation.account = Some(AccountRow { doubt: true, ..owner });
+            self.take_over_from(operation, owner).await?;
             return Box::pin(self.finish(operation, outcome)).await;
         }
+        let owner_name = owner.user_name.clone();
         if operation.progress.dirty {
             owner.doubt = true;
             owner.stay += 1;
@@ -276,11 +304,13 @@ impl Operations {
             let outcome = Outcome { account: None, note, ..outcome };
             return Box::pin(self.finish(operation, outcome)).await;
         }
-        let what = match operation.kind {
-            ResourceKind::User => "user",
-            ResourceKind::Group => "group",
+        let (account, what) = match operation.kind {
+            ResourceKind::User => ("account", "user"),
+            ResourceKind::Group => ("team", "group"),
         };
-        let why = format!("the app's account {id} belongs to another {what} of this tenant");
+        let name = &owner_name;
+        let why =
+            format!("the app's {account} {id} belongs to another {what} of this tenant: {name}");
         // The loser gets no account: to undo its calls would undo the owner's.
         operation.progress.dirty = false;
         self.stop(operation, FailureCause::Refused(Refusal::Conflict(why))).await
@@ -312,6 +342,26 @@ fn log_stop(operation: &Operation, cause: &FailureCause, disposition: Dispositio
             tracing::error!(operation, tenant, app, event, reason, "operation: failed");
         }
     }
+}
+
+/// Whether the cause says nothing of what the app answered.
+fn waits_for_the_app(cause: &FailureCause) -> bool {
+    matches!(cause, FailureCause::Refused(Refusal::RetryLater(_)))
+}
+
+/// The last call that was made, and what came of it.
+fn last_call(operation: &Operation) -> Option<String> {
+    let Exchange { request, response } = operation.exchanges.last()?;
+    let (method, path) = (&request.method, &request.path);
+    Some(match response {
+        Ok(response) => format!("{method} {path} was answered {}", response.status),
+        Err(Unreachable::Timeout) => format!("{method} {path} was not answered in time"),
+        Err(Unreachable::Connection) => format!("{method} {path} got no connection, or lost it"),
+        Err(Unreachable::TooLarge) => format!("the answer to {method} {path} is too large"),
+        Err(Unreachable::CircuitOpen) => {
+            format!("{method} {path} was not sent: the app did not answer the calls before")
+        }
+    })
 }
 
 /// The reason for the journal.

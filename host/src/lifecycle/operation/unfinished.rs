@@ -95,6 +95,11 @@ impl UnfinishedIndex {
         all.entries.insert(found.operation, Entry { tenant, keys, open, held });
     }
 
+    /// Whether an operation is unfinished.
+    pub(in crate::lifecycle) fn contains(&self, operation: &str) -> bool {
+        self.locked().entries.contains_key(operation)
+    }
+
     /// Removes an operation that has ended.
     pub(in crate::lifecycle) fn remove(&self, operation: &str) {
         self.locked().remove(operation);

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tokio::time::Instant;
+
 use super::Operations;
+use super::execute::later_by;
 use super::journaled::Operation;
 use crate::clock::rfc3339;
 use crate::decision::{EventKind, ResourceKind};
-use crate::delivery::DeliveryReport;
+use crate::delivery::{DeliveryReport, requested_wait};
 use crate::store::{Commit, PersonGroups};
 
 /// What is compared after a commit.
@@ -129,7 +132,8 @@ impl Operations {
         Ok(self.queue.len())
     }
 
-    /// Notes whether an app answered a call. If it does again, its open operations are due.
+    /// Notes whether an app answered a call. If it does again, its open operations are due, but for
+    /// the time that it asked to wait.
     pub(in crate::lifecycle) fn note_reachability(
         self: &Arc<Self>,
         app: &str,
@@ -139,13 +143,18 @@ impl Operations {
             .response
             .as_ref()
             .is_ok_and(|response| response.status < 500 && response.status != 429);
-        if !self.unreachable.note(app, answered) {
+        let now = Instant::now();
+        if !answered {
+            let requested = report.response.as_ref().ok().and_then(requested_wait);
+            let back_off = self.config.options().back_off;
+            self.unreachable.failed(app, requested, back_off, now);
             return;
         }
+        let Some(wait) = self.unreachable.answered(app, now) else { return };
         let (operations, app) = (Arc::clone(self), app.to_owned());
         self.tasks.spawn(async move {
-            let now = rfc3339(operations.clock.now());
-            match operations.store.make_app_due(&app, &now).await {
+            let at = rfc3339(later_by(operations.clock.now(), wait));
+            match operations.store.make_app_due(&app, &at).await {
                 Ok(due) => tracing::info!(app, due, "operation: the app answers again"),
                 Err(error) => {
                     let error = format!("{error:#}");

@@ -309,8 +309,9 @@ WHEN NEW.ordered IS NOT NULL BEGIN
     FROM (
         SELECT
             value ->> 0 AS group_id, value ->> 1 AS member_id, value ->> 2 AS carried,
+            -- What an account in doubt was told may be lost.
             value ->> 3 IS NULL OR value ->> 3 = coalesce((
-                SELECT a.stay FROM account a
+                SELECT iif(a.doubt, -1, a.stay) FROM account a
                 WHERE a.tenant = NEW.tenant AND a.resource = value ->> 1
             ), 0) AS stays
         FROM json_each(NEW.ordered, '$.settled')
