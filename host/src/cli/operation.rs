@@ -25,7 +25,7 @@ open or failed for a user or group; a newer request takes its place. Its states:
   held        Acknowledged and not carried out, since the tenant is paused or disconnecting. Needs
               a decision: `muster tenant connect NAME --held carry-out` or `--held drop` for all,
               `retry` or `drop` for one.
-  failed      Acknowledged, and then refused three times or out of reach for twenty tries; or the
+  failed      Acknowledged, and then refused in four tries, or out of reach for twenty; or the
               connector failed. It keeps its place, and a newer request supersedes it. Needs the
               cause to be removed, and then `retry`; or `drop`.
   done        Carried out. Needs nothing.

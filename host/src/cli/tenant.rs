@@ -67,7 +67,8 @@ enum Command {
         /// The SCIM id of the person.
         id: String,
     },
-    /// Lift the protection of an account.
+    /// Lift the protection of an account. If the directory says that its person shall be out, they leave
+    /// the app now.
     Unprotect {
         /// The tenant's name.
         name: String,
@@ -212,7 +213,11 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
         Command::Unprotect { name, id } => {
             let path = path(&name, &format!("/people/{}/unprotect", segment(&id)));
             let (): () = admin.act(&path).await?;
-            format.print(&(), |()| anstream::println!("{id} is not protected any more"));
+            format.print(&(), |()| {
+                anstream::println!(
+                    "{id} is not protected any more: the app is brought to what the directory says"
+                );
+            });
         }
         Command::Remove { name } => {
             admin.delete(&path(&name, "")).await?;
