@@ -99,6 +99,11 @@ pub fn first_id_of(at: Timestamp) -> String {
     format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
 }
 
+/// A time after another; the same if the wait is longer than any time.
+pub fn later_by(now: Timestamp, wait: std::time::Duration) -> Timestamp {
+    jiff::SignedDuration::try_from(wait).map_or(now, |wait| now + wait)
+}
+
 /// Formats a time as muster does everywhere: RFC 3339, UTC, milliseconds.
 pub fn rfc3339(at: Timestamp) -> String {
     format!("{at:.3}")

@@ -17,7 +17,7 @@ use super::disposition::{self, Disposition, FailureCause};
 use super::effects;
 use super::elsewhere::AccountLock;
 use super::journaled::{Mode, Operation, WrittenParts, gone, takes_away};
-use crate::clock::rfc3339;
+use crate::clock::{later_by, rfc3339};
 use crate::connector::Question;
 use crate::decision::{
     EventKind, Exchange, Outcome, Refusal, Request, ResourceKind, Step, Visibility,
@@ -493,11 +493,4 @@ fn unasked(operation: &Operation) -> Outcome {
             .unwrap_or("recorded; the connector takes no groups")
             .to_owned(),
     }
-}
-
-pub(in crate::lifecycle) fn later_by(
-    now: jiff::Timestamp,
-    wait: std::time::Duration,
-) -> jiff::Timestamp {
-    jiff::SignedDuration::try_from(wait).map_or(now, |wait| now + wait)
 }

@@ -28,8 +28,10 @@ pub(in crate::lifecycle) struct UnreachableApps(Mutex<HashMap<String, Unreachabl
 struct Unreachable {
     /// The time from a call without an answer until the app is tried, or believed, again.
     pause: Duration,
-    /// When that is.
-    next: Instant,
+    /// From when on an answer is believed.
+    believed: Instant,
+    /// When it is tried.
+    tried: Instant,
     /// Until when the app asked not to be called.
     asked: Option<Instant>,
     /// When it answered again; none while it does not.
@@ -49,14 +51,16 @@ impl UnreachableApps {
         let first = back_off.first.min(PAUSE);
         let known = apps.entry(app.to_owned()).or_insert_with(|| Unreachable {
             pause: first,
-            next: now + first,
+            believed: now + first,
+            tried: now + first,
             asked: None,
             answered: None,
         });
         if let Some(answered) = known.answered.take() {
             let steady = now - answered > known.pause * STEADY;
             known.pause = if steady { first } else { (known.pause * 2).min(back_off.longest) };
-            known.next = now + known.pause;
+            known.believed = now + known.pause;
+            known.tried = known.believed;
         }
         let requested = requested.map(|wait| now + wait.min(back_off.longest));
         known.asked = known.asked.max(requested);
@@ -67,7 +71,7 @@ impl UnreachableApps {
     pub(in crate::lifecycle) fn answered(&self, app: &str, now: Instant) -> Option<Duration> {
         let mut apps = self.locked();
         let known = apps.get_mut(app).filter(|known| known.answered.is_none())?;
-        if now < known.next {
+        if now < known.believed {
             return None;
         }
         known.answered = Some(now);
@@ -81,8 +85,8 @@ impl UnreachableApps {
         let mut found = Vec::new();
         for (app, known) in apps.iter_mut() {
             let asked = known.asked.is_some_and(|until| now < until);
-            if known.answered.is_none() && known.next <= now && !asked {
-                known.next = now + known.pause;
+            if known.answered.is_none() && known.tried <= now && !asked {
+                known.tried = now + known.pause;
                 found.push(app.clone());
             }
         }
@@ -152,7 +156,8 @@ mod tests {
         assert_eq!(tried, [2, 4, 6, 8]);
         bench.failed(16);
         assert_eq!(bench.to_try(20), 1);
-        assert_eq!(bench.answered(25), Some(0));
+        // The answer to that try.
+        assert_eq!(bench.answered(20), Some(0));
         assert_eq!(bench.to_try(99), 0);
     }
 

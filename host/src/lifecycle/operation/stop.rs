@@ -9,10 +9,10 @@ use std::sync::Arc;
 use super::Operations;
 use super::disposition::{self, Attempted, Disposition, FailureCause};
 use super::effects;
-use super::execute::{AttemptResult, later_by};
+use super::execute::AttemptResult;
 use super::journaled::{Operation, only_takes_away, takes_away};
 use super::typed_view;
-use crate::clock::rfc3339;
+use crate::clock::{later_by, rfc3339};
 use crate::decision::{
     Account, Exchange, Membership, Outcome, Refusal, Request, ResourceKind, Unreachable, Visibility,
 };

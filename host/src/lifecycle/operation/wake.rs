@@ -6,9 +6,8 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::Operations;
-use super::execute::later_by;
 use super::journaled::Operation;
-use crate::clock::rfc3339;
+use crate::clock::{later_by, rfc3339};
 use crate::decision::{EventKind, ResourceKind};
 use crate::delivery::{DeliveryReport, requested_wait};
 use crate::store::{Commit, PersonGroups};
