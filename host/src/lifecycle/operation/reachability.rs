@@ -1,5 +1,5 @@
-//! Apps that do not answer. One of the operations that wait for such an app tries it every few
-//! seconds; when it answers again, all of them are due.
+//! Apps that do not answer. One of the operations that wait for such an app tries it within seconds, and
+//! again every few seconds; when it answers again, all of them are due.
 //!
 //! Which call an app does not answer may be a matter of the call: an app may answer 500 to what it
 //! does to one person, and serve all others. Then it "answers again" with each other call, and the
@@ -17,6 +17,8 @@ use crate::lifecycle::options::BackOff;
 /// The pause from a call without an answer until the app is tried again, unless the first back-off is
 /// shorter.
 const PAUSE: Duration = Duration::from_secs(2);
+/// The longest time between two tries of an app, unless it is longer to begin with.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// An app that answers for so many pauses counts as steady.
 const STEADY: u32 = 4;
 
@@ -30,8 +32,9 @@ struct Unreachable {
     pause: Duration,
     /// From when on an answer is believed.
     believed: Instant,
-    /// When it is tried.
+    /// When it is tried, and how long after that it is tried again.
     tried: Instant,
+    again: Duration,
     /// Until when the app asked not to be called.
     asked: Option<Instant>,
     /// When it answered again; none while it does not.
@@ -53,6 +56,7 @@ impl UnreachableApps {
             pause: first,
             believed: now + first,
             tried: now + first,
+            again: first,
             asked: None,
             answered: None,
         });
@@ -60,7 +64,7 @@ impl UnreachableApps {
             let steady = now - answered > known.pause * STEADY;
             known.pause = if steady { first } else { (known.pause * 2).min(back_off.longest) };
             known.believed = now + known.pause;
-            known.tried = known.believed;
+            (known.tried, known.again) = (known.believed, known.pause);
         }
         let requested = requested.map(|wait| now + wait.min(back_off.longest));
         known.asked = known.asked.max(requested);
@@ -79,14 +83,15 @@ impl UnreachableApps {
         Some(asked.map_or(Duration::ZERO, |until| until.saturating_duration_since(now)))
     }
 
-    /// The apps that are to be tried now; each is returned again after its pause only.
+    /// The apps that are to be tried now; each is returned again after some time only.
     pub(in crate::lifecycle) fn to_try(&self, now: Instant) -> Vec<String> {
         let mut apps = self.locked();
         let mut found = Vec::new();
         for (app, known) in apps.iter_mut() {
             let asked = known.asked.is_some_and(|until| now < until);
             if known.answered.is_none() && known.tried <= now && !asked {
-                known.tried = now + known.pause;
+                known.tried = now + known.again;
+                known.again = (known.again * 2).min(LONGEST_PAUSE.max(known.pause));
                 found.push(app.clone());
             }
         }
@@ -152,12 +157,12 @@ mod tests {
     fn an_app_that_does_not_answer_is_tried_after_each_pause() {
         let bench = Bench::new();
         bench.failed(0);
-        let tried: Vec<u64> = (0..9).filter(|second| bench.to_try(*second) == 1).collect();
-        assert_eq!(tried, [2, 4, 6, 8]);
-        bench.failed(16);
-        assert_eq!(bench.to_try(20), 1);
+        let tried: Vec<u64> = (0..40).filter(|second| bench.to_try(*second) == 1).collect();
+        assert_eq!(tried, [2, 4, 8, 16, 26, 36]);
+        bench.failed(41);
+        assert_eq!(bench.to_try(46), 1);
         // The answer to that try.
-        assert_eq!(bench.answered(20), Some(0));
+        assert_eq!(bench.answered(46), Some(0));
         assert_eq!(bench.to_try(99), 0);
     }
 
