@@ -100,6 +100,9 @@ fn an_operator_sets_up_a_tenant_on_a_new_host() {
     assert!(run(&url, &data, &["tenant", "list"]).contains("connected"));
     assert!(run(&url, &data, &["token", "list", "acme"]).contains("bearer"));
     assert!(run(&url, &data, &["connector", "show", "roster"]).contains("deactivate"));
+    let shown = run(&url, &data, &["connector", "show", "two-state"]);
+    let setting = shown.lines().find(|line| line.contains("update_profile")).unwrap();
+    assert!(setting.contains("unless-shared, always, never"), "{setting}");
     let operations = run(&url, &data, &["operation", "list", "--tenant", "acme", "--json"]);
     let operations: Value = serde_json::from_str(&operations).unwrap();
     let id = operations["items"][0]["id"].as_str().unwrap();

@@ -81,6 +81,40 @@ fn manifest(manifest: &Value, version: &str) {
             "something other than a name: what takes an account away is done alone in the app";
         anstream::println!("{FAINT}accounts are found by{FAINT:#}  {why}\n");
     }
+    settings(&manifest["settings"]);
     let endpoints = [("endpoint", "name"), ("description", "description")];
     output::table(&manifest["endpoints"], &endpoints);
+}
+
+/// Prints the settings that a JSON Schema describes.
+fn settings(schema: &Value) {
+    let required = |name: &str| {
+        schema["required"].as_array().is_some_and(|names| names.iter().any(|it| it == name))
+    };
+    let rows: Vec<Value> = schema["properties"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, property)| {
+            let values = match property["enum"].as_array() {
+                Some(values) => values.iter().map(output::text).collect::<Vec<_>>().join(", "),
+                None => output::text(&property["type"]),
+            };
+            let default = match (&property["default"], required(name)) {
+                (Value::Null, true) => "required".to_owned(),
+                (default, _) => output::text(default),
+            };
+            let description = &property["description"];
+            json!({ "name": name, "values": values, "default": default, "description": description })
+        })
+        .collect();
+    if !rows.is_empty() {
+        let columns = [
+            ("setting", "name"),
+            ("values", "values"),
+            ("default", "default"),
+            ("description", "description"),
+        ];
+        output::table(&Value::Array(rows), &columns);
+    }
 }

@@ -319,6 +319,10 @@ impl Operations {
             return Ok(Some(FailureCause::OutOfTime));
         }
         let Some(endpoint) = operation.tenant.app.endpoints.get(&request.endpoint) else {
+            // None can be used, for instance because a secret is not in the environment.
+            if let Err(why) = &operation.tenant.connector {
+                return Ok(Some(FailureCause::NoConnector(why.clone())));
+            }
             let why = format!(
                 "app {} has no endpoint named {}; configure it",
                 operation.tenant.app.name, request.endpoint
