@@ -307,6 +307,19 @@ async fn an_account_that_was_removed_by_hand_and_made_again_is_in_its_teams() {
     }
 }
 
+#[tokio::test]
+async fn an_account_that_was_removed_by_hand_is_made_again_when_its_person_joins_a_group() {
+    let muster = start().await;
+    for app in APPS {
+        let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
+        let group = create_group(&muster, &tenant, &[&bob]).await.expect(201).id();
+        remove_by_hand(&muster, &tenant, &format!("ada-{app}")).await;
+        add(&muster, &tenant, &group, &[&ada]).await.expect(204);
+        team_becomes(&muster, &tenant, &["ada", "bob"]).await;
+        assert_eq!(people_in(&muster, &tenant), [format!("ada-{app}"), format!("bob-{app}")]);
+    }
+}
+
 /// Removes a person from the app, as an administrator of the app does.
 async fn remove_by_hand(muster: &Muster, tenant: &Tenant, name: &str) {
     let sample = &muster.stage.sample;

@@ -133,6 +133,22 @@ impl Store {
         Ok(Some((read(record)?, former == "0")))
     }
 
+    /// Puts the account of a resource in doubt, if it still is this one and is not in doubt. True if it
+    /// was so.
+    pub async fn doubt_account(&self, tenant: &str, resource: &str, account: &str) -> Result<bool> {
+        let values = [tenant, resource, account].map(str::to_owned);
+        self.writer
+            .run(|connection| {
+                Box::pin(async move {
+                    let sql = "UPDATE account SET doubt = 1, stay = stay + 1
+                               WHERE tenant = $1 AND resource = $2 AND account_id = $3 AND doubt = 0";
+                    let query = values.into_iter().fold(sqlx::query(sql), |it, value| it.bind(value));
+                    Ok(query.execute(connection).await?.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
     /// The tenants and resources of accounts in doubt, in their order.
     pub async fn in_doubt(
         &self,

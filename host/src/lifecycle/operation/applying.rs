@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 
 use super::Operations;
+use super::effects;
 use super::journaled::{Operation, gone};
 use super::typed_view;
 use crate::clock::rfc3339;
@@ -181,7 +182,7 @@ impl Operation {
 
     /// Adds to the commit of an outcome which memberships of groups the app has from now on.
     /// `moved` has the members whose account belongs to another resource by now, with that.
-    pub(in crate::lifecycle) fn settle_members(
+    fn settle_members(
         &self,
         commit: &mut Commit,
         outcome: &Outcome,
@@ -276,9 +277,42 @@ impl Operation {
 }
 
 impl Operations {
+    /// Adds to the commit of an outcome which memberships of groups the app has from now on. If a
+    /// group's calls have shown that the app has no account of a member, that account is in doubt.
+    pub(in crate::lifecycle) async fn settle_members(
+        &self,
+        operation: &Operation,
+        commit: &mut Commit,
+        outcome: &Outcome,
+    ) -> anyhow::Result<()> {
+        self.doubt_missing_members(operation).await?;
+        let moved = self.moved_members(operation).await?;
+        operation.settle_members(commit, outcome, &moved);
+        Ok(())
+    }
+
+    /// Puts in doubt the accounts of members who were to join and of whom the app says that it does not
+    /// have them. Only after a request: an app that says so of accounts that it has is not asked in a
+    /// circle.
+    async fn doubt_missing_members(&self, operation: &Operation) -> anyhow::Result<()> {
+        if operation.kind != ResourceKind::Group || operation.members.unsettled {
+            return Ok(());
+        }
+        let tenant = &operation.tenant.id;
+        for member in &operation.event.joined {
+            let Some(account) = &member.account else { continue };
+            if effects::is_missing(&account.id, &operation.exchanges)
+                && self.store.doubt_account(tenant, &member.id, &account.id).await?
+            {
+                self.wake(tenant, ResourceKind::User, &member.id);
+            }
+        }
+        Ok(())
+    }
+
     /// The members that a group's calls told the app of, and whose account belongs to another resource by
     /// now: the person was deleted and created again in the meantime.
-    pub(in crate::lifecycle) async fn moved_members(
+    async fn moved_members(
         &self,
         operation: &Operation,
     ) -> anyhow::Result<BTreeMap<String, String>> {

@@ -33,6 +33,15 @@ pub(in crate::lifecycle) fn only_reads(request: &Request) -> bool {
     matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "SEARCH" | "QUERY")
 }
 
+/// Whether the app has answered that it does not have what a call that changes something is about, and
+/// whose path ends with this id.
+pub(in crate::lifecycle) fn is_missing(id: &str, exchanges: &[Exchange]) -> bool {
+    exchanges.iter().any(|Exchange { request, response }| {
+        let missing = response.as_ref().is_ok_and(|answer| matches!(answer.status, 404 | 410));
+        missing && !only_reads(request) && segments(&request.path).last().is_some_and(|it| it == id)
+    })
+}
+
 /// What a call that changes something may be about, by the segments of its path, if the operation does
 /// not know its account: what an earlier response may have told, and what is named as the resource is.
 pub(in crate::lifecycle) fn targets(
@@ -43,16 +52,18 @@ pub(in crate::lifecycle) fn targets(
     if only_reads(request) {
         return BTreeSet::new();
     }
-    let segments = |path: &str| -> Vec<String> {
-        let path = path.split(['?', '#']).next().unwrap_or_default();
-        let decoded = path.split('/').map(|it| percent_decode_str(it).decode_utf8_lossy());
-        decoded.filter(|it| !it.is_empty()).map(|it| it.into_owned()).collect()
-    };
     let earlier: BTreeSet<String> =
         exchanges.iter().flat_map(|exchange| segments(&exchange.request.path)).collect();
     let named = |segment: &String| names.iter().any(|name| segment.eq_ignore_ascii_case(name));
     let told = |segment: &String| !exchanges.is_empty() && !earlier.contains(segment);
     segments(&request.path).into_iter().filter(|it| told(it) || named(it)).collect()
+}
+
+/// The segments of a path, decoded.
+fn segments(path: &str) -> Vec<String> {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let decoded = path.split('/').map(|it| percent_decode_str(it).decode_utf8_lossy());
+    decoded.filter(|it| !it.is_empty()).map(|it| it.into_owned()).collect()
 }
 
 #[cfg(test)]
@@ -103,6 +114,27 @@ mod tests {
         check("POST", Err(Unreachable::Connection), true, (true, true));
         check("POST", Err(Unreachable::Connection), false, (false, false));
         check("POST", Err(Unreachable::CircuitOpen), false, (false, false));
+    }
+
+    #[test]
+    fn what_a_path_ends_with_is_missing_if_the_app_answers_that_it_does_not_have_it() {
+        let missing = |method: &str, path: &str, status: u16| {
+            let request = Request {
+                endpoint: "app".to_owned(),
+                method: method.to_owned(),
+                path: path.to_owned(),
+                query: Vec::new(),
+                headers: Vec::new(),
+                body: None,
+            };
+            let answer = Response { status, headers: Vec::new(), body: Vec::new() };
+            is_missing("acc/7", &[Exchange { request, response: Ok(answer) }])
+        };
+        assert!(missing("PUT", "/teams/1/members/acc%2F7", 404));
+        assert!(missing("PUT", "/teams/1/members/acc%2F7?x=1", 410));
+        assert!(!missing("PUT", "/teams/1/members/acc%2F7", 409));
+        assert!(!missing("GET", "/teams/1/members/acc%2F7", 404));
+        assert!(!missing("PUT", "/accounts/acc%2F7/resume", 404));
     }
 
     #[test]

@@ -403,8 +403,7 @@ impl Operations {
             account.doubt |=
                 operation.taken_over || self.was_deleted_meanwhile(operation, &account);
             commit.account = Some(account);
-            let moved = self.moved_members(operation).await?;
-            operation.settle_members(&mut commit, &outcome, &moved);
+            self.settle_members(operation, &mut commit, &outcome).await?;
         }
         operation.add_unwritten(&mut commit);
         // The app was not called, so if the commit fails the change can be decided again.
@@ -463,9 +462,9 @@ impl Operations {
         operation: &mut Operation,
         outcome: Outcome,
     ) -> anyhow::Result<AttemptResult> {
+        // The next try goes on from there.
         if operation.rebased {
-            let why = "other operations have changed the resource".to_owned();
-            return self.stop(operation, FailureCause::Forbidden(why)).await;
+            return self.stop(operation, FailureCause::OutOfTime).await;
         }
         // If the resource is gone, only the account and the journal are left to write.
         operation.progress.applied |= !self.rebase(operation).await?;
