@@ -369,3 +369,26 @@ async fn a_group_does_not_take_over_a_team_that_is_being_deleted() {
         assert_eq!(team, Some(vec!["ada".to_owned()]), "{connector}: {created:?} {deleted:?}");
     }
 }
+
+#[tokio::test]
+async fn a_team_that_a_late_call_makes_for_a_refused_creation_is_taken_away() {
+    let mut muster = start().await;
+    let meddler = Meddler::before(&mut muster).await;
+    muster.stage.app("meddled", "two-state").await.unwrap();
+    let tenant = muster.tenant_named("acme", "meddled", "okta", "acme").await;
+    let group = create_group(&muster, &tenant, &[]).await.expect(201).id();
+    let mut creation = meddler.hold_before("POST /organizations/acme/teams");
+    let cut = async {
+        creation.arrived().await;
+        creation.hang_up();
+    };
+    // The call is repeated, and the app says that the name is taken.
+    let (refused, ()) = tokio::join!(create_group(&muster, &tenant, &[]), cut);
+    refused.expect(409);
+    muster.scim(&tenant, "DELETE", &format!("/Groups/{group}"), None).await.expect(204);
+    creation.release().await;
+    assert_eq!(team_in(&muster, &tenant, "Compilers"), Some(Vec::new()), "the call was late");
+    let gone = async || team_in(&muster, &tenant, "Compilers").is_none();
+    eventually("the team of nobody should be gone", gone).await;
+    muster.settled().await;
+}

@@ -130,7 +130,7 @@ impl Operation {
 
     /// Until when a call may still arrive that was not answered, from before this attempt or of its own,
     /// so that the app may differ from the outcome after all. An app need not honour idempotency keys.
-    fn overtaken_until(&self) -> Option<String> {
+    pub(in crate::lifecycle) fn overtaken_until(&self) -> Option<String> {
         let known = self.account.as_ref().and_then(|account| account.late_until.clone());
         let late_until = known.max(self.progress.late_until.clone());
         late_until.filter(|late_until| *late_until > self.context.now)
