@@ -131,6 +131,31 @@ async fn a_disconnect_can_deactivate_all_users() {
     assert!(refused.body["detail"].as_str().unwrap().contains("disconnected"));
 }
 
+#[tokio::test]
+async fn the_preview_of_a_connection_counts_whom_it_would_take_out() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("two-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    let bob = muster.person(&tenant, "bob").await;
+    let eve = muster.person(&tenant, "eve").await;
+    let path = format!("/tenants/{}/connect", tenant.name);
+    let preview = async || {
+        let body = Some(json!({ "preview": true }));
+        let body = muster.admin("POST", &path, body).await.expect(200).body;
+        ["held", "released", "released_inactive", "released_deleted"].map(|it| body[it].clone())
+    };
+    muster.set_active(&tenant, &ada, false).await.expect(200);
+    muster.admin("POST", &format!("/tenants/{}/pause", tenant.name), None).await.expect(200);
+    muster.scim(&tenant, "DELETE", &format!("/Users/{bob}"), None).await.expect(204);
+    assert_eq!(preview().await, [1, 0, 0, 0], "Bob's deletion is held");
+    muster.admin("POST", &path, Some(json!({ "held": "carry-out" }))).await.expect(200);
+    muster.settled().await;
+    disconnect(&muster, &tenant, json!({})).await;
+    disconnected(&muster, &tenant).await;
+    muster.set_active(&tenant, &eve, false).await.expect(200);
+    assert_eq!(preview().await, [0, 2, 1, 0], "Ada is out already, and Eve is not");
+}
+
 /// A tenant that was disconnected with two users, and is connected again.
 async fn reconnected(choices: Value) -> (Muster, Tenant, [String; 2]) {
     let muster = Muster::start().await;

@@ -89,9 +89,9 @@ type Columns = (
 pub struct ReleasedCounts {
     /// Those whose resource exists.
     pub present: u64,
-    /// Those of them whom the directory says are inactive.
+    /// Those of them whom the directory says are inactive, and who are in the app as far as known.
     pub inactive: u64,
-    /// Those who were deleted, and whose deletion the app was not told of.
+    /// Those who were deleted, and whose deletion the app was not told of and is not held.
     pub deleted: u64,
 }
 
@@ -206,12 +206,17 @@ impl Store {
     pub async fn released(&self, tenant: &str) -> Result<ReleasedCounts> {
         let row: SqliteRow = sqlx::query(
             "SELECT count(*) FILTER (WHERE a.former = 0),
-                 count(*) FILTER (WHERE a.former = 0 AND r.active = 0),
+                 count(*) FILTER (WHERE a.former = 0 AND r.active = 0 AND a.protected = 0
+                     AND (a.membership = 'active' OR a.doubt = 1)),
                  count(*) FILTER (WHERE a.former = 1)
              FROM account a LEFT JOIN resource r ON r.tenant = a.tenant AND r.id = a.resource
              WHERE a.tenant = $1 AND a.kind = 'User' AND (
                  (a.former = 0 AND a.connected = 0)
-                 OR (a.former = 1 AND a.told IS NOT NULL AND a.account_id IS NOT NULL)
+                 OR (a.former = 1 AND a.told IS NOT NULL AND a.account_id IS NOT NULL
+                     AND NOT EXISTS (
+                         SELECT 1 FROM operation o
+                         WHERE o.tenant = a.tenant AND o.resource = a.resource AND o.state = 'held'
+                     ))
              )",
         )
         .bind(tenant)

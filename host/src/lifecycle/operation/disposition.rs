@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::connector::Failure;
 use crate::decision::Refusal;
+use crate::delivery::DeliveryError;
 use crate::lifecycle::options::BackOff;
 use crate::scim::{self, Dialect};
 
@@ -26,8 +27,7 @@ pub(in crate::lifecycle) enum FailureCause {
     Refused(Refusal),
     /// The connector itself failed.
     Failed(Failure),
-    /// The host stopped the operation: the connector requested a forbidden call or too many, or the
-    /// resource has changed twice in the meantime.
+    /// The host stopped the operation: the connector requested a forbidden call or too many.
     Forbidden(String),
     /// The deadline has passed; the operation can be continued.
     OutOfTime,
@@ -36,6 +36,15 @@ pub(in crate::lifecycle) enum FailureCause {
 }
 
 impl FailureCause {
+    /// A call that was not made. The connector is to blame, unless the endpoint is not configured for
+    /// its address.
+    pub(in crate::lifecycle) fn of_delivery(error: &DeliveryError) -> Self {
+        match error {
+            DeliveryError::Address => Self::Refused(Refusal::Misconfigured(error.to_string())),
+            other => Self::Forbidden(other.to_string()),
+        }
+    }
+
     /// The name in log lines.
     pub(in crate::lifecycle) fn name(&self) -> &'static str {
         match self {

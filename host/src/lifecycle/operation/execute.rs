@@ -351,7 +351,7 @@ impl Operations {
                 operation.exchanges.push(Exchange { request, response });
                 Ok(None)
             }
-            Err(error) => Ok(Some(FailureCause::Forbidden(error.to_string()))),
+            Err(error) => Ok(Some(FailureCause::of_delivery(&error))),
         }
     }
 
