@@ -2,6 +2,7 @@
 //! again, ends after a time, or when an operator cancels it, and leaves no account behind.
 
 use muster::sample::Fault;
+use serde_json::json;
 
 use super::{
     activate_with_title, create_group, eventually, operations_on, people_in, place, quick, remove,
@@ -99,4 +100,25 @@ async fn a_removal_from_a_group_that_is_never_asked_for_again_is_carried_out() {
         sizes(&muster, &tenant, &group).await == (0, 0)
     })
     .await;
+}
+
+#[tokio::test]
+async fn creations_that_replace_each_other_and_are_given_up_leave_no_account_behind() {
+    let muster = start().await;
+    let tenant = muster.tenant("three-state").await;
+    let create = format!("POST {}", place(&tenant, "accounts"));
+    muster.stage.sample.fail(Fault { times: 1, ..Fault::cut(&create) });
+    // The later ones certainly change nothing.
+    muster.stage.sample.fail(Fault::status(&create, 429, 1_000_000));
+    for title in ["Lady", "Countess", "Enchantress"] {
+        let mut ada = user("ada");
+        ada["title"] = json!(title);
+        muster.post(&tenant, "/Users", ada).await.expect(429);
+    }
+    assert_eq!(people_in(&muster, &tenant), ["ada"], "the app has made the account");
+    muster.stage.sample.heal();
+    muster.stage.sample.fail(Fault::status(&create, 429, 1_000_000));
+    let gone = async || muster.stage.sample.accounts(&tenant.organization).is_empty();
+    eventually("the account of the first creation is left behind", gone).await;
+    muster.settled().await;
 }

@@ -390,6 +390,8 @@ impl Directory {
                 let superseded = self.operations.supersede(Some(&older), account, &id)?;
                 change.account.clone_from(&superseded.account);
                 change = change.superseding(vec![id], &superseded);
+                // The account moves with the first commit, so that a still newer creation finds it.
+                change.account_changed |= change.account.is_some();
             } else if older.deletes() {
                 // The name is free once that resource is gone.
                 let _lock = self.operations.acquire(tenant, &found.resource).await;
