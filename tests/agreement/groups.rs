@@ -5,11 +5,12 @@ use muster::sample::Fault;
 use serde_json::{Value, json};
 
 use super::{
-    ALWAYS, add, assert_refused, create_group, delete, eventually, operations_on, people_in, place,
-    push, remove, set_title, shown, sizes, start, stop_answering, team_in, title_in,
+    ALWAYS, activate_with_title, add, assert_refused, create_group, delete, eventually,
+    operations_on, people_in, place, push, remove, set_title, shown, sizes, start, stop_answering,
+    team_in, title_in,
 };
 use crate::support::meddler::{Meddler, Rule};
-use crate::support::{Muster, Tenant, client, user};
+use crate::support::{Answer, Muster, Tenant, client, user};
 
 /// The apps with teams.
 const APPS: [&str; 2] = ["two-state", "three-state"];
@@ -152,6 +153,20 @@ async fn a_removal_from_a_group_is_told_although_the_account_of_its_member_is_in
 
 #[tokio::test]
 async fn a_removal_from_a_group_outlives_a_leave_that_never_reached_the_app() {
+    leave_without_a_call(async |muster, tenant, ada| muster.set_active(tenant, ada, true).await)
+        .await;
+}
+
+#[tokio::test]
+async fn a_removal_from_a_group_outlives_a_leave_that_an_update_replaces() {
+    leave_without_a_call(async |muster, tenant, ada| {
+        activate_with_title(muster, tenant, ada, "Countess").await
+    })
+    .await;
+}
+
+/// Removes Ada from a group, and deactivates her, while the app takes neither, and activates her again.
+async fn leave_without_a_call(activate: impl AsyncFn(&Muster, &Tenant, &str) -> Answer) {
     let muster = super::start_recording().await;
     for app in APPS {
         let (tenant, ada, bob) = with_ada_and_bob(&muster, app).await;
@@ -169,7 +184,7 @@ async fn a_removal_from_a_group_outlives_a_leave_that_never_reached_the_app() {
             operations.iter().all(|it| it["state"] != "open")
         };
         eventually("the removal should wait for Ada's return", waits_for_ada).await;
-        muster.set_active(&tenant, &ada, true).await.expect(200);
+        activate(&muster, &tenant, &ada).await.expect(200);
         muster.stage.sample.heal();
         team_becomes(&muster, &tenant, &["bob"]).await;
         assert_eq!(people_in(&muster, &tenant), [format!("ada-{app}"), format!("bob-{app}")]);

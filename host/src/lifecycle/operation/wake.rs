@@ -45,7 +45,7 @@ impl Operations {
             return Wake::Late(account.late_until.clone().unwrap_or_default());
         }
         match operation.kind {
-            ResourceKind::User if may_bring_back(operation, commit) => Wake::Groups,
+            ResourceKind::User if may_bring_back(operation) => Wake::Groups,
             // What differed while the operation was open, or the one that it supersedes, was not
             // compared.
             ResourceKind::Group
@@ -166,20 +166,17 @@ impl Operations {
 
 /// Whether a person may be in the app from now on who was not there, or was to leave, while groups
 /// that have the person wait.
-fn may_bring_back(operation: &Operation, commit: &Commit) -> bool {
+fn may_bring_back(operation: &Operation) -> bool {
     if operation.directory_only.is_some() {
         return operation.takes_groups && operation.after.active();
     }
     let comes = match operation.event.kind {
-        EventKind::Activate => true,
+        // An update may have taken the place of a leave that did not reach the app.
+        EventKind::Activate | EventKind::Update | EventKind::Password => true,
         EventKind::Create => {
             operation.progress.recorded.is_some() && operation.progress.expected.is_some()
                 || operation.journaled
                 || operation.account.is_some()
-        }
-        EventKind::Update | EventKind::Password => {
-            commit.person_groups == Some(PersonGroups::Lost)
-                || operation.account.as_ref().is_some_and(|account| account.doubt)
         }
         _ => false,
     };
