@@ -370,6 +370,6 @@ async fn a_team_that_a_late_call_makes_for_a_refused_creation_is_taken_away() {
     creation.release().await;
     assert_eq!(team_in(&muster, &tenant, "Compilers"), Some(Vec::new()), "the call was late");
     let gone = async || team_in(&muster, &tenant, "Compilers").is_none();
-    eventually("the team of nobody should be gone", gone).await;
+    eventually("the team that the late call made should be deleted", gone).await;
     muster.settled().await;
 }

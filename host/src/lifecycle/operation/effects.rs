@@ -73,6 +73,21 @@ mod tests {
     use super::*;
     use crate::decision::{Response, Unreachable};
 
+    fn request(method: &str, path: &str) -> Request {
+        Request {
+            endpoint: "app".to_owned(),
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    fn answer(status: u16) -> Response {
+        Response { status, headers: Vec::new(), body: Vec::new() }
+    }
+
     #[track_caller]
     fn check(
         method: &str,
@@ -80,15 +95,7 @@ mod tests {
         arrived: bool,
         expected: (bool, bool),
     ) {
-        let request = Request {
-            endpoint: "app".to_owned(),
-            method: method.to_owned(),
-            path: "/".to_owned(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: None,
-        };
-        let answer = |status| Response { status, headers: Vec::new(), body: Vec::new() };
+        let request = request(method, "/");
         let report = DeliveryReport {
             may_have_arrived: arrived,
             may_arrive_late: arrived && response.is_err(),
@@ -119,16 +126,8 @@ mod tests {
     #[test]
     fn what_a_path_ends_with_is_missing_if_the_app_answers_that_it_does_not_have_it() {
         let missing = |method: &str, path: &str, status: u16| {
-            let request = Request {
-                endpoint: "app".to_owned(),
-                method: method.to_owned(),
-                path: path.to_owned(),
-                query: Vec::new(),
-                headers: Vec::new(),
-                body: None,
-            };
-            let answer = Response { status, headers: Vec::new(), body: Vec::new() };
-            is_missing("acc/7", &[Exchange { request, response: Ok(answer) }])
+            let (request, response) = (request(method, path), Ok(answer(status)));
+            is_missing("acc/7", &[Exchange { request, response }])
         };
         assert!(missing("PUT", "/teams/1/members/acc%2F7", 404));
         assert!(missing("PUT", "/teams/1/members/acc%2F7?x=1", 410));
@@ -139,16 +138,8 @@ mod tests {
 
     #[test]
     fn a_call_is_about_what_a_response_told_or_what_is_named_as_the_resource_is() {
-        let request = |method: &str, path: &str| Request {
-            endpoint: "app".to_owned(),
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: None,
-        };
         let check = |method: &str, path: &str, before: &[&str], expected: &[&str]| {
-            let response = Ok(Response { status: 200, headers: Vec::new(), body: Vec::new() });
+            let response = Ok(answer(200));
             let exchange = |path: &&str| Exchange {
                 request: request("GET", path),
                 response: response.clone(),

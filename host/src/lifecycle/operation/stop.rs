@@ -311,8 +311,8 @@ impl Operations {
         let name = &owner_name;
         let why =
             format!("the app's {account} {id} belongs to another {what} of this tenant: {name}");
-        // The loser gets no account, and there is nothing to undo, unless a call may still arrive: what
-        // that makes, if the owner has gone by then, is nobody's.
+        // The loser gets no account, and there is nothing to undo, unless a call may still arrive: after
+        // the owner's deletion, that call would make an account without a resource.
         operation.progress.dirty = operation.overtaken_until().is_some();
         self.stop(operation, FailureCause::Refused(Refusal::Conflict(why))).await
     }
