@@ -6,18 +6,24 @@ use std::time::Duration;
 use muster::cli::local_environment::LocalEnvironmentConfig;
 use muster::clock::Clock;
 use muster::lifecycle::BackOff;
+use tokio::time::sleep;
 
 use super::{eventually, people_in, place, quick, set_title, stop_answering, within};
 use crate::support::{Muster, user};
 
-/// A host whose back-offs begin with this one and double without an end.
+/// A host whose back-offs begin with this one and double without an end, and that does not give up
+/// what is not asked for again.
 async fn start_with_back_off(first: Duration) -> Muster {
     let back_off = BackOff { first, longest: Duration::from_secs(3600) };
-    Muster::start_with(LocalEnvironmentConfig { back_off, ..quick() }).await
+    let grant_patience = Duration::from_secs(3600);
+    Muster::start_with(LocalEnvironmentConfig { back_off, grant_patience, ..quick() }).await
 }
 
 /// What an operator calls "within seconds".
 const SECONDS: Duration = Duration::from_secs(4);
+
+/// Longer than the pauses within one try, and shorter than those between tries.
+const LONGEST_TRY: Duration = Duration::from_millis(2500);
 
 #[tokio::test]
 async fn requests_during_an_outage_do_not_delay_what_waits_for_the_app() {
@@ -62,6 +68,12 @@ async fn what_waits_for_an_app_is_tried_when_it_answers_again_and_leavers_are_fi
             muster.post(&tenant, "/Users", user(name)).await.expect(429);
         }
         muster.set_active(&tenant, &eve, false).await.expect(429);
+    }
+    // What is being tried when the app answers again is in no order.
+    let mut calls = 0;
+    while calls != muster.stage.sample.log().len() {
+        calls = muster.stage.sample.log().len();
+        sleep(LONGEST_TRY).await;
     }
     muster.stage.sample.heal();
     let healed = muster.stage.sample.log().len();

@@ -178,9 +178,9 @@ async fn a_creation_whose_caller_hung_up_and_asks_again_at_once_is_answered_with
     let tenant = muster.tenant("three-state").await;
     for n in 0..8 {
         let create = format!("POST {}", place(&tenant, "accounts"));
-        muster.stage.sample.fail(Fault { delay_ms: 200, ..Fault::pass(create, 1) });
+        muster.stage.sample.fail(Fault { delay_ms: 450, ..Fault::pass(create, 1) });
         let ask = || muster.post(&tenant, "/Users", user(&format!("ada{n}")));
-        let hung_up = tokio::time::timeout(Duration::from_millis(80), ask()).await;
+        let hung_up = tokio::time::timeout(Duration::from_millis(200), ask()).await;
         assert!(hung_up.is_err(), "the app should be slow");
         ask().await.expect(201);
         ask().await.expect(409);

@@ -346,7 +346,7 @@ impl Operations {
                     operation.progress.late_until = Some(self.latest_arrival());
                     operation.progress_changed = true;
                 }
-                self.note_reachability(&operation.tenant.app.name, &report);
+                self.note_reachability(&operation.tenant.app.name, &request, &report);
                 let response = report.response;
                 operation.exchanges.push(Exchange { request, response });
                 Ok(None)

@@ -4,7 +4,8 @@
 //! Which call an app does not answer may be a matter of the call: an app may answer 500 to what it
 //! does to one person, and serve all others. Then it "answers again" with each other call, and the
 //! same operation must not be tried as often: the pause doubles each time that an app stops answering
-//! soon after it has answered.
+//! soon after it has answered. An app that only reads for a while (maintenance, a full disk) answers
+//! again with a call that changes something, no matter how many reads it has answered.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -39,30 +40,49 @@ struct Unreachable {
     asked: Option<Instant>,
     /// When it answered again; none while it does not.
     answered: Option<Instant>,
+    /// Whether it did not answer a call that changes something.
+    refuses_changes: bool,
+}
+
+/// A call of an app.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::lifecycle) struct AppCall<'a> {
+    pub(in crate::lifecycle) app: &'a str,
+    pub(in crate::lifecycle) only_reads: bool,
+    pub(in crate::lifecycle) began: Instant,
+    pub(in crate::lifecycle) ended: Instant,
 }
 
 impl UnreachableApps {
     /// Notes a call without an answer. `requested` is how long the app asked to wait.
     pub(in crate::lifecycle) fn failed(
         &self,
-        app: &str,
+        call: AppCall<'_>,
         requested: Option<Duration>,
         back_off: BackOff,
-        now: Instant,
     ) {
+        let now = call.ended;
         let mut apps = self.locked();
         let first = back_off.first.min(PAUSE);
-        let known = apps.entry(app.to_owned()).or_insert_with(|| Unreachable {
+        let known = apps.entry(call.app.to_owned()).or_insert_with(|| Unreachable {
             pause: first,
             believed: now + first,
             tried: now + first,
             again: first,
             asked: None,
             answered: None,
+            refuses_changes: false,
         });
+        known.refuses_changes |= !call.only_reads;
         if let Some(answered) = known.answered.take() {
+            known.refuses_changes = !call.only_reads;
             let steady = now - answered > known.pause * STEADY;
-            known.pause = if steady { first } else { (known.pause * 2).min(back_off.longest) };
+            // A call that began before says nothing about the app since.
+            if steady {
+                known.pause = first;
+            } else if call.began >= answered {
+                known.pause = (known.pause * 2).min(back_off.longest);
+            }
             known.believed = now + known.pause;
             (known.tried, known.again) = (known.believed, known.pause);
         }
@@ -72,10 +92,11 @@ impl UnreachableApps {
 
     /// Notes an answer. If the app answers again, what waits for it is due after the returned time,
     /// which is what the app has asked for.
-    pub(in crate::lifecycle) fn answered(&self, app: &str, now: Instant) -> Option<Duration> {
+    pub(in crate::lifecycle) fn answered(&self, call: AppCall<'_>) -> Option<Duration> {
+        let now = call.ended;
         let mut apps = self.locked();
-        let known = apps.get_mut(app).filter(|known| known.answered.is_none())?;
-        if now < known.believed {
+        let known = apps.get_mut(call.app).filter(|known| known.answered.is_none())?;
+        if now < known.believed || known.refuses_changes && call.only_reads {
             return None;
         }
         known.answered = Some(now);
@@ -128,13 +149,25 @@ mod tests {
             self.1 + Duration::from_secs(seconds)
         }
 
+        /// A call that changes something, and is over at once.
+        fn call(&self, seconds: u64) -> AppCall<'static> {
+            let at = self.at(seconds);
+            AppCall { app: "crm", only_reads: false, began: at, ended: at }
+        }
+
         fn failed(&self, seconds: u64) {
-            self.0.failed("crm", None, BACK_OFF, self.at(seconds));
+            self.failed_for(seconds, None);
+        }
+
+        /// The app asked to wait so many seconds.
+        fn failed_for(&self, seconds: u64, requested: Option<u64>) {
+            let requested = requested.map(Duration::from_secs);
+            self.0.failed(self.call(seconds), requested, BACK_OFF);
         }
 
         /// In how many seconds what waits is due, if the app answers again.
         fn answered(&self, seconds: u64) -> Option<u64> {
-            self.0.answered("crm", self.at(seconds)).map(|wait| wait.as_secs())
+            self.0.answered(self.call(seconds)).map(|wait| wait.as_secs())
         }
 
         fn to_try(&self, seconds: u64) -> usize {
@@ -148,7 +181,7 @@ mod tests {
         assert_eq!(bench.answered(0), None);
         bench.failed(0);
         bench.failed(1);
-        assert_eq!(bench.0.answered("wiki", bench.at(9)), None);
+        assert_eq!(bench.0.answered(AppCall { app: "wiki", ..bench.call(9) }), None);
         assert_eq!(bench.answered(9), Some(0));
         assert_eq!(bench.answered(10), None);
     }
@@ -169,11 +202,11 @@ mod tests {
     #[test]
     fn what_the_app_asked_for_is_kept_when_it_answers_another_call() {
         let bench = Bench::new();
-        bench.0.failed("crm", Some(Duration::from_secs(30)), BACK_OFF, bench.at(0));
-        bench.0.failed("crm", Some(Duration::from_secs(10)), BACK_OFF, bench.at(0));
+        bench.failed_for(0, Some(30));
+        bench.failed_for(0, Some(10));
         assert_eq!(bench.to_try(29), 0);
         assert_eq!(bench.answered(20), Some(10));
-        bench.0.failed("crm", Some(Duration::from_secs(9999)), BACK_OFF, bench.at(100));
+        bench.failed_for(100, Some(9999));
         assert_eq!(bench.answered(110), Some(50), "no longer than the longest back-off");
     }
 
@@ -193,5 +226,31 @@ mod tests {
         bench.failed(1000);
         assert_eq!(bench.answered(1001), None);
         assert_eq!(bench.answered(1002), Some(0));
+    }
+    #[test]
+    fn an_app_that_only_reads_answers_again_when_it_takes_a_change() {
+        let bench = Bench::new();
+        bench.failed(0);
+        let read = AppCall { only_reads: true, ..bench.call(5) };
+        assert_eq!(bench.0.answered(read), None);
+        bench.failed(6);
+        assert_eq!(bench.answered(7), Some(0));
+        // And one that did not even read, when it reads.
+        bench.0.failed(AppCall { only_reads: true, ..bench.call(20) }, None, BACK_OFF);
+        let read = AppCall { only_reads: true, ..bench.call(30) };
+        assert_eq!(bench.0.answered(read), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_call_that_began_before_the_app_answered_again_does_not_make_it_less_believed() {
+        let bench = Bench::new();
+        bench.failed(0);
+        assert_eq!(bench.answered(10), Some(0));
+        bench.0.failed(AppCall { began: bench.at(9), ..bench.call(11) }, None, BACK_OFF);
+        // It is tried again as soon as the first time.
+        assert_eq!((bench.to_try(12), bench.to_try(13)), (0, 1));
+        assert_eq!(bench.answered(13), Some(0));
+        bench.failed(14);
+        assert_eq!((bench.to_try(16), bench.to_try(18)), (0, 1));
     }
 }

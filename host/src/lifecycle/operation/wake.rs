@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::Operations;
+use super::effects;
 use super::journaled::Operation;
+use super::reachability::AppCall;
 use crate::clock::{later_by, rfc3339};
-use crate::decision::{EventKind, ResourceKind};
+use crate::decision::{EventKind, Request, ResourceKind};
 use crate::delivery::{DeliveryReport, requested_wait};
 use crate::store::{Commit, PersonGroups};
 
@@ -136,20 +138,22 @@ impl Operations {
     pub(in crate::lifecycle) fn note_reachability(
         self: &Arc<Self>,
         app: &str,
+        request: &Request,
         report: &DeliveryReport,
     ) {
         let answered = report
             .response
             .as_ref()
             .is_ok_and(|response| response.status < 500 && response.status != 429);
-        let now = Instant::now();
+        let ended = Instant::now();
+        let began = ended.checked_sub(report.elapsed).unwrap_or(ended);
+        let call = AppCall { app, only_reads: effects::only_reads(request), began, ended };
         if !answered {
             let requested = report.response.as_ref().ok().and_then(requested_wait);
-            let back_off = self.config.options().back_off;
-            self.unreachable.failed(app, requested, back_off, now);
+            self.unreachable.failed(call, requested, self.config.options().back_off);
             return;
         }
-        let Some(wait) = self.unreachable.answered(app, now) else { return };
+        let Some(wait) = self.unreachable.answered(call) else { return };
         let (operations, app) = (Arc::clone(self), app.to_owned());
         self.tasks.spawn(async move {
             let at = rfc3339(later_by(operations.clock.now(), wait));
