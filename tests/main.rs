@@ -23,6 +23,7 @@ mod dialects;
 mod disconnect;
 #[cfg(target_os = "linux")]
 mod disk;
+mod edges;
 mod entitlements;
 mod false_manifests;
 mod groups;

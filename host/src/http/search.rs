@@ -18,7 +18,7 @@ use super::response::{self, ApiError, ApiResult};
 use crate::lifecycle::snapshot::Tenant;
 use crate::lifecycle::{Cursor, Error, Host};
 use crate::scim::search::PageStart;
-use crate::scim::{self, Projection, ResourceType, SearchRequest, Version, render, v1};
+use crate::scim::{self, Projection, Reading, ResourceType, SearchRequest, Version, render, v1};
 use crate::store::{Bookmark, Page, Query, QueryError, Start};
 
 pub(super) fn routes() -> Router<Arc<Host>> {
@@ -36,11 +36,12 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> ApiResult {
     let resource_type = resource_type(&tenant, &endpoint)?;
-    let mut request = search_request(query.as_deref())?;
+    let mut reading = tenant.reading();
+    let mut request = search_request(query.as_deref(), &mut reading)?;
     if version == Version::V1 {
         request = v1::search(request);
     }
-    list_response(&host, &tenant, version, &[resource_type], &request).await
+    list_response(&host, &tenant, version, &[resource_type], request, reading).await
 }
 
 /// GET on the base URL (RFC 7644 §3.4.2.1).
@@ -50,8 +51,9 @@ pub(super) async fn list_all_types(
     RawQuery(query): RawQuery,
 ) -> ApiResult {
     check_supported(version)?;
-    let request = search_request(query.as_deref())?;
-    list_response(&host, &tenant, version, &all_types(&tenant), &request).await
+    let mut reading = tenant.reading();
+    let request = search_request(query.as_deref(), &mut reading)?;
+    list_response(&host, &tenant, version, &all_types(&tenant), request, reading).await
 }
 
 async fn search(
@@ -62,8 +64,9 @@ async fn search(
 ) -> ApiResult {
     check_supported(version)?;
     let resource_type = resource_type(&tenant, &endpoint)?;
-    let request = SearchRequest::of_body(&body, &mut tenant.reading())?;
-    list_response(&host, &tenant, version, &[resource_type], &request).await
+    let mut reading = tenant.reading();
+    let request = SearchRequest::of_body(&body, &mut reading)?;
+    list_response(&host, &tenant, version, &[resource_type], request, reading).await
 }
 
 async fn search_all_types(
@@ -72,8 +75,9 @@ async fn search_all_types(
     ScimBody(body): ScimBody,
 ) -> ApiResult {
     check_supported(version)?;
-    let request = SearchRequest::of_body(&body, &mut tenant.reading())?;
-    list_response(&host, &tenant, version, &all_types(&tenant), &request).await
+    let mut reading = tenant.reading();
+    let request = SearchRequest::of_body(&body, &mut reading)?;
+    list_response(&host, &tenant, version, &all_types(&tenant), request, reading).await
 }
 
 /// `.search`, and lists of all types, came with SCIM 2.0.
@@ -85,8 +89,8 @@ fn check_supported(version: Version) -> Result<(), scim::Error> {
 }
 
 /// The request in a query string, in which both `%20` and `+` are spaces.
-fn search_request(query: Option<&str>) -> Result<SearchRequest, scim::Error> {
-    SearchRequest::of_parameters(form_urlencoded::parse(query.unwrap_or_default().as_bytes()))
+fn search_request(query: Option<&str>, r: &mut Reading) -> Result<SearchRequest, scim::Error> {
+    SearchRequest::of_parameters(form_urlencoded::parse(query.unwrap_or_default().as_bytes()), r)
 }
 
 fn all_types(tenant: &Tenant) -> Vec<Arc<ResourceType>> {
@@ -98,8 +102,11 @@ async fn list_response(
     tenant: &Tenant,
     version: Version,
     types: &[Arc<ResourceType>],
-    request: &SearchRequest,
+    request: SearchRequest,
+    mut reading: Reading,
 ) -> ApiResult {
+    let named: Vec<&ResourceType> = types.iter().map(|it| &**it).collect();
+    let request = &request.quoted(&named, &mut reading);
     if types.len() > 1 && request.sort.is_some() {
         let detail = "sortBy: a list of several resource types cannot be sorted; sort the list of one \
                       type, at its endpoint";

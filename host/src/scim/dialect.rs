@@ -27,13 +27,16 @@ pub enum Dialect {
     /// An unknown client: every leniency that does no harm is allowed.
     #[default]
     Generic,
-    /// The RFCs as the interoperability profiles read them: no leniency is allowed.
+    /// The RFCs to the letter: no leniency is allowed.
     Strict,
+    /// The interoperability profile (draft-zollner-scim-interop-profile-02): no leniency is allowed,
+    /// each PATCH operation needs a path, and there is no PUT.
+    Interop,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Okta,
         Self::Entra,
         Self::OneLogin,
@@ -42,6 +45,7 @@ impl Dialect {
         Self::Google,
         Self::Generic,
         Self::Strict,
+        Self::Interop,
     ];
 
     /// The name in settings: one word in lower case.
@@ -55,6 +59,7 @@ impl Dialect {
             Self::Google => "google",
             Self::Generic => "generic",
             Self::Strict => "strict",
+            Self::Interop => "interop",
         }
     }
 
@@ -76,10 +81,22 @@ impl Dialect {
     /// identity provider more often than their settings. Operators see how often each was used.
     pub fn allows(self, leniency: Leniency) -> bool {
         match (self, leniency) {
-            (Self::Strict, _) => false,
+            (Self::Strict | Self::Interop, _) => false,
             (dialect, Leniency::EmptyOperations) => dialect == Self::Entra,
             _ => true,
         }
+    }
+
+    /// Whether `add` and `replace` need a path in a PATCH. RFC 7644 §3.5.2.1 and §3.5.2.3 do not ask
+    /// for it, and Okta's `{"op":"replace","value":{"active":false}}` has none
+    /// (`tests/fixtures/conversations/okta-oin/deactivate.json`).
+    pub fn needs_paths(self) -> bool {
+        self == Self::Interop
+    }
+
+    /// Whether resources can be replaced by PUT, as RFC 7644 §3.5.1 requires.
+    pub fn has_put(self) -> bool {
+        self != Self::Interop
     }
 }
 
@@ -130,9 +147,10 @@ mod tests {
     }
 
     #[test]
-    fn the_strict_dialect_allows_nothing_and_the_generic_one_everything_harmless() {
+    fn the_strict_dialects_allow_nothing_and_the_generic_one_everything_harmless() {
         for leniency in Leniency::ALL {
             assert!(!Dialect::Strict.allows(leniency));
+            assert!(!Dialect::Interop.allows(leniency));
             assert!(Dialect::Entra.allows(leniency));
             let harmless = leniency != Leniency::EmptyOperations;
             assert_eq!(Dialect::Generic.allows(leniency), harmless);

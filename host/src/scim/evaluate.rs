@@ -8,6 +8,7 @@ use crate::scim::path::AttributePath;
 use crate::scim::{Attribute, Error, Filter, Literal, Operator, ResourceType, Returned};
 
 mod comparison;
+mod quoting;
 mod target;
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use crate::scim::Error;
 use crate::scim::path::AttributePath;
+use crate::scim::{Error, Leniency, Reading};
 
 pub(in crate::scim) mod grammar;
 mod scanner;
@@ -76,14 +76,22 @@ pub enum Literal {
 impl Filter {
     /// Parses a filter; else `invalidFilter` with the position and what was expected there.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        if text.len() > MAX_FILTER_LENGTH {
-            return Err(Error::invalid_filter(format!(
-                "a filter is at most {MAX_FILTER_LENGTH} bytes long, this one has {}",
-                text.len()
-            )));
-        }
-        grammar::filter(text)
+        check_length(text)?;
+        grammar::filter(text, false)
             .map_err(|broken| Error::invalid_filter(broken.describe("filter", text)))
+    }
+
+    /// Parses a filter of a request in the dialect of `r`, in which strings may lack their quotes.
+    pub fn parse_in(text: &str, r: &mut Reading) -> Result<Self, Error> {
+        let strict = Self::parse(text);
+        if strict.is_ok() || !r.dialect().allows(Leniency::UnquotedString) {
+            return strict;
+        }
+        check_length(text)?;
+        let filter = grammar::filter(text, true)
+            .map_err(|broken| Error::invalid_filter(broken.describe("filter", text)))?;
+        r.allows(Leniency::UnquotedString);
+        Ok(filter)
     }
 
     /// The conjunction of both.
@@ -95,6 +103,16 @@ impl Filter {
     pub(in crate::scim) fn or(self, other: Self) -> Self {
         Self::Or(Box::new(self), Box::new(other))
     }
+}
+
+fn check_length(text: &str) -> Result<(), Error> {
+    if text.len() > MAX_FILTER_LENGTH {
+        return Err(Error::invalid_filter(format!(
+            "a filter is at most {MAX_FILTER_LENGTH} bytes long, this one has {}",
+            text.len()
+        )));
+    }
+    Ok(())
 }
 
 /// The canonical text of a filter, which parses as the same filter.

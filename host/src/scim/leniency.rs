@@ -47,10 +47,6 @@ pub enum Leniency {
     /// The name of an operation in another case: Entra's `"op":"Replace"`
     /// (`tests/fixtures/conversations/entra/update.json`).
     OperationCase,
-    /// `add` and `replace` without a path, which the interoperability profiles forbid: Okta's
-    /// `{"op":"replace","value":{"active":false}}`
-    /// (`tests/fixtures/conversations/okta-oin/deactivate.json`).
-    Pathless,
     /// A readOnly attribute in the value of an operation without path: Okta's rename of a group,
     /// `{"op":"replace","value":{"id":"abf4dd94-…","displayName":"Test SCIMv2"}}`
     /// (`tests/fixtures/conversations/okta-oin/group-push.json`).
@@ -68,6 +64,10 @@ pub enum Leniency {
     /// (`tests/fixtures/conversations/entra/disable.json`) and OneLogin's `"active":"true"`
     /// (`tests/fixtures/conversations/onelogin/life.json`).
     StringForBoolean,
+    /// `active` without a value keeps the state, since a person is active or not: Entra removes an
+    /// attribute whose mapping has no value
+    /// (`tests/fixtures/conversations/entra/active-without-value.json`).
+    UnassignedActive,
     /// An attribute that the type does not have is ignored: Okta sends extensions that the app
     /// lacks (`tests/fixtures/conversations/okta-oin/assign-mapped.json`).
     UnknownAttribute,
@@ -79,11 +79,14 @@ pub enum Leniency {
     /// (`tests/fixtures/conversations/entra/manager.json`) and `department` at the top level
     /// (`tests/fixtures/conversations/entra/create-with-nulls.json`).
     UnqualifiedExtension,
+    /// A string in a filter without its quotes: authentik 2025.8's `userName eq akadmin`
+    /// (`tests/fixtures/conversations/authentik/look-up.json`).
+    UnquotedString,
 }
 
 impl Leniency {
     /// Every leniency, in alphabetical order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BareValue,
         Self::CreateByFilter,
         Self::EmptyForUnassigned,
@@ -94,14 +97,15 @@ impl Leniency {
         Self::MissingSchemas,
         Self::NumberForString,
         Self::OperationCase,
-        Self::Pathless,
         Self::ReadOnlyInValue,
         Self::RemoveByValue,
         Self::SingleForList,
         Self::StringForBoolean,
+        Self::UnassignedActive,
         Self::UnknownAttribute,
         Self::UnknownSchema,
         Self::UnqualifiedExtension,
+        Self::UnquotedString,
     ];
 
     /// The deviation that it accepts, in words for operators.
@@ -117,14 +121,15 @@ impl Leniency {
             Self::MissingSchemas => "a body that does not name its schema",
             Self::NumberForString => "a number in place of a string",
             Self::OperationCase => "`op` in another case, such as Replace",
-            Self::Pathless => "PATCH operations without a path",
             Self::ReadOnlyInValue => "a read-only attribute in the value of an operation",
             Self::RemoveByValue => "`remove` with the values to remove",
             Self::SingleForList => "a single value in place of a list",
             Self::StringForBoolean => "a boolean as a string, such as \"False\"",
+            Self::UnassignedActive => "`active` without a value, which keeps the state",
             Self::UnknownAttribute => "an unknown attribute, which is ignored",
             Self::UnknownSchema => "an unknown URN in `schemas`",
             Self::UnqualifiedExtension => "an attribute of an extension without its URN",
+            Self::UnquotedString => "a string in a filter without its quotes",
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::reading::Reading;
-use super::resource::{Edit, Resource, WriteMode};
+use super::resource::{Edit, Resource, Understanding, WriteMode};
 use super::schema::ResourceType;
 use super::{Error, dialect::Leniency};
 
@@ -41,12 +41,14 @@ pub fn patch(
     let mut unknown = None;
     for (at, operation) in request.operations.iter().enumerate() {
         let numbered = |error| if request.operations.len() > 1 { number(at, error) } else { error };
-        if apply(&mut edit, operation, r).map_err(numbered)? {
+        let understanding = apply(&mut edit, operation, r).map_err(numbered)?;
+        if understanding == Understanding::Understood {
             understood = true;
             continue;
         }
-        let error = numbered(operation.unknown(t));
-        if !r.allows(Leniency::UnknownAttribute) {
+        let (error, ignored) = operation.unknown(t, understanding, request.is_resource);
+        let error = numbered(error);
+        if !ignored || !r.allows(Leniency::UnknownAttribute) {
             return Err(error);
         }
         unknown.get_or_insert(error);
@@ -60,8 +62,12 @@ pub fn patch(
     Ok(Patched { resource, members, password })
 }
 
-/// Applies one operation. Returns whether the type has the attribute that its path names.
-fn apply(edit: &mut Edit<'_>, operation: &Operation, r: &mut Reading) -> Result<bool, Error> {
+/// Applies one operation. Returns how much of it was understood.
+fn apply(
+    edit: &mut Edit<'_>,
+    operation: &Operation,
+    r: &mut Reading,
+) -> Result<Understanding, Error> {
     let mode = match (operation.op, &operation.path) {
         (Op::Remove, Some(path)) => return edit.remove_at(path, &operation.value, r),
         (Op::Remove, None) => {
@@ -77,8 +83,7 @@ fn apply(edit: &mut Edit<'_>, operation: &Operation, r: &mut Reading) -> Result<
     let Value::Object(attributes) = &operation.value else {
         return Err(Error::invalid_value("without a path, value must be an object of attributes"));
     };
-    edit.write_object(attributes, mode, r)?;
-    Ok(true)
+    edit.write_object(attributes, mode, r).map(Understanding::of_value)
 }
 
 fn number(at: usize, mut error: Error) -> Error {

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::scim::filter::grammar;
-use crate::scim::{Error, Filter};
+use crate::scim::{Error, Filter, Leniency, Reading};
 
 #[cfg(test)]
 mod tests;
@@ -110,8 +110,23 @@ impl PatchPath {
     ///
     /// An error between the brackets is `invalidFilter`, any other is `invalidPath`.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        Self::parse_with(text, false)
+    }
+
+    /// Parses a path of a request in the dialect of `r`, in which strings may lack their quotes.
+    pub fn parse_in(text: &str, r: &mut Reading) -> Result<Self, Error> {
+        let strict = Self::parse(text);
+        if strict.is_ok() || !r.dialect().allows(Leniency::UnquotedString) {
+            return strict;
+        }
+        let path = Self::parse_with(text, true)?;
+        r.allows(Leniency::UnquotedString);
+        Ok(path)
+    }
+
+    fn parse_with(text: &str, unquoted: bool) -> Result<Self, Error> {
         check_length(text)?;
-        grammar::patch_path(text).map_err(|broken| {
+        grammar::patch_path(text, unquoted).map_err(|broken| {
             let detail = broken.describe("path", text);
             if broken.in_value_filter {
                 Error::invalid_filter(detail)

@@ -84,9 +84,11 @@ mod tests {
         let needed = Arc::new(LeniencyCounts::default());
         for _ in 0..3 {
             let mut reading = Reading::counted(Dialect::Okta, Arc::clone(&needed));
-            assert!(reading.allows(Leniency::Pathless) && reading.allows(Leniency::Pathless));
+            assert!(
+                reading.allows(Leniency::OperationCase) && reading.allows(Leniency::OperationCase)
+            );
         }
-        assert_eq!(needed.iter().collect::<Vec<_>>(), [(Leniency::Pathless, 3)]);
+        assert_eq!(needed.iter().collect::<Vec<_>>(), [(Leniency::OperationCase, 3)]);
         let places = Leniency::ALL.into_iter().map(|leniency| leniency as usize);
         assert!(places.eq(0..Leniency::ALL.len()), "each leniency has its own index");
     }

@@ -12,6 +12,7 @@ mod edit;
 mod list;
 mod member;
 mod replace;
+mod resemblance;
 mod schemas;
 mod select;
 mod target;
@@ -26,7 +27,8 @@ pub use member::{MemberChange, MemberRef};
 pub use replace::replace;
 
 pub(in crate::scim) use assign::WriteMode;
-pub(in crate::scim) use edit::Edit;
+pub(in crate::scim) use edit::{Edit, Understanding};
+pub(in crate::scim) use resemblance::resembled;
 pub(in crate::scim) use schemas::check_message_schema;
 
 /// A resource as a canonical document, with the spelling and types of the schema, without

@@ -56,6 +56,7 @@ impl SearchRequest {
     /// 7644 §3.4.2).
     pub fn of_parameters<N: AsRef<str>, V: AsRef<str>>(
         parameters: impl IntoIterator<Item = (N, V)>,
+        reading: &mut Reading,
     ) -> Result<Self, Error> {
         let mut given = RawParameters::default();
         for (name, value) in parameters {
@@ -69,7 +70,7 @@ impl SearchRequest {
                 None => {}
             }
         }
-        given.request()
+        given.request(reading)
     }
 
     /// Parses the body of a search.
@@ -93,7 +94,12 @@ impl SearchRequest {
                 None => {}
             }
         }
-        given.request()
+        given.request(reading)
+    }
+
+    /// The same search with the quotes that its filter lacks, for resources of these types.
+    pub fn quoted(self, types: &[&ResourceType], reading: &mut Reading) -> Self {
+        Self { filter: self.filter.map(|it| it.quoted(types, reading)), ..self }
     }
 
     /// The projection for resources of this type.
@@ -145,12 +151,12 @@ impl RawParameters {
         &mut self.texts[parameter as usize]
     }
 
-    fn request(mut self) -> Result<SearchRequest, Error> {
+    fn request(mut self, reading: &mut Reading) -> Result<SearchRequest, Error> {
         let cursor = self.text(Parameter::Cursor).take();
         let count = self.count(cursor.is_some())?;
         let filter = self.text(Parameter::Filter).take();
         Ok(SearchRequest {
-            filter: filter.map(|it| Filter::parse(&it)).transpose()?,
+            filter: filter.map(|it| Filter::parse_in(&it, reading)).transpose()?,
             sort: self.sort()?,
             page: self.wanted(cursor)?,
             count,

@@ -154,6 +154,7 @@ fn apply_change(
                     ("value".to_owned(), Value::String(row.member.clone())),
                     ("display".to_owned(), row.display.clone().map_or(Value::Null, Value::String)),
                     ("type".to_owned(), row.kind.name().into()),
+                    ("$ref".to_owned(), target.reference(row).into()),
                 ]);
                 if filter.matches_value(members, &Value::Object(element))? {
                     now.remove(&row.member);

@@ -35,8 +35,9 @@ use crate::lifecycle::operation::resource_lock::{self, LockGuard};
 use crate::lifecycle::operation::uncommitted_group::UncommittedGroup;
 use crate::scim::{
     self, Dialect, Draft, PatchRequest, Patched, Precondition, Reading, Resource, ResourceType,
+    Version,
 };
-use crate::store::{DiskError, OperationState, Related};
+use crate::store::{DiskError, MemberRow, OperationState, Related};
 
 /// The caller of a creation: closed if it has hung up.
 pub(super) type Caller = tokio::sync::oneshot::Sender<()>;
@@ -61,6 +62,12 @@ impl WriteTarget {
     /// The same without a precondition, for the steps after one that has fulfilled it.
     pub(super) fn unconditional(&self) -> Self {
         Self { precondition: Precondition::default(), ..self.clone() }
+    }
+
+    /// The address of a member of a group, as `$ref` has it.
+    pub(super) fn reference(&self, member: &MemberRow) -> String {
+        let base_url = self.tenant.base_url(Version::V2);
+        format!("{base_url}/{}s/{}", member.kind.name(), member.member)
     }
 
     /// Starts a reading of a request in the tenant's dialect.
@@ -126,6 +133,10 @@ impl Directory {
         body: Value,
     ) -> Result<WriteResult, Error> {
         let dialect = target.tenant.dialect();
+        if !dialect.has_put() {
+            let why = format!("PUT is not offered in the dialect {dialect}: use PATCH");
+            return Err(scim::Error::new(501, why).into());
+        }
         let written = self.answer_in_time(dialect, |directory| async move {
             directory
                 .modify(&target, &id, |before| {

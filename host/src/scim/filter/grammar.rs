@@ -10,17 +10,17 @@ use crate::scim::path::{AttributePath, PatchPath};
 const ATTRIBUTE: &str = "an attribute name, like userName or name.familyName";
 const OPERATOR: &str = "an operator: eq, ne, co, sw, ew, gt, ge, lt, le or pr";
 
-/// A whole filter.
-pub(in crate::scim) fn filter(text: &str) -> Result<Filter, SyntaxError> {
-    let mut reader = Parser::new(text);
+/// A whole filter; strings may be `unquoted`, for dialects that allow it.
+pub(in crate::scim) fn filter(text: &str, unquoted: bool) -> Result<Filter, SyntaxError> {
+    let mut reader = Parser::new(text, unquoted);
     let filter = reader.disjunction()?;
     reader.scanner.end("and, or, or the end")?;
     Ok(filter)
 }
 
-/// A whole PATCH path.
-pub(in crate::scim) fn patch_path(text: &str) -> Result<PatchPath, SyntaxError> {
-    let mut reader = Parser::new(text);
+/// A whole PATCH path; strings may be `unquoted`, for dialects that allow it.
+pub(in crate::scim) fn patch_path(text: &str, unquoted: bool) -> Result<PatchPath, SyntaxError> {
+    let mut reader = Parser::new(text, unquoted);
     let mut attribute = reader.attribute_path()?;
     if !reader.scanner.next_is('[') {
         reader.scanner.end("[ or the end")?;
@@ -44,8 +44,8 @@ struct Parser<'t> {
 }
 
 impl<'t> Parser<'t> {
-    fn new(text: &'t str) -> Self {
-        Self { scanner: Scanner::new(text), nesting: 0, conditions: 0 }
+    fn new(text: &'t str, unquoted: bool) -> Self {
+        Self { scanner: Scanner::new(text, unquoted), nesting: 0, conditions: 0 }
     }
 
     /// `FILTER`, by its loosest operator.

@@ -38,13 +38,15 @@ impl SyntaxError {
 pub(super) struct Scanner<'t> {
     text: &'t str,
     at: usize,
+    /// Whether strings may lack their quotes.
+    unquoted: bool,
     /// Whether the position is between the brackets of a value path.
     pub(super) in_value_filter: bool,
 }
 
 impl<'t> Scanner<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        let mut scanner = Self { text, at: 0, in_value_filter: false };
+    pub(super) fn new(text: &'t str, unquoted: bool) -> Self {
+        let mut scanner = Self { text, at: 0, unquoted, in_value_filter: false };
         scanner.skip("");
         scanner
     }
@@ -108,6 +110,12 @@ impl<'t> Scanner<'t> {
         if self.next_is('"') {
             return self.string();
         }
+        if self.unquoted
+            && let Some(word) = self.peek_unquoted()
+        {
+            self.skip(word);
+            return Ok(Literal::String(word.to_owned()));
+        }
         let word = self.peek(|c| c.is_alphanumeric() || matches!(c, '+' | '-' | '.' | '_'));
         let literal = match word.to_ascii_lowercase().as_str() {
             // JSON has these words in lower case; clients do not always.
@@ -121,6 +129,17 @@ impl<'t> Scanner<'t> {
         };
         self.skip(word);
         Ok(literal)
+    }
+
+    /// The word up to the next space or bracket, unless it is a JSON value. Other quotes than double
+    /// ones are no part of a name that a client means.
+    fn peek_unquoted(&self) -> Option<&'t str> {
+        let word = self.peek(|c| !c.is_whitespace() && !matches!(c, '(' | ')' | '[' | ']'));
+        let json = ["true", "false", "null"].iter().any(|it| it.eq_ignore_ascii_case(word))
+            || serde_json::from_str::<serde_json::Number>(word).is_ok();
+        let quoted =
+            word.contains(['"', '\'', '`', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}']);
+        (!word.is_empty() && !json && !quoted).then_some(word)
     }
 
     fn string(&mut self) -> Parsed<Literal> {

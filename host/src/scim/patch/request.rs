@@ -6,7 +6,7 @@ use crate::scim::Error;
 use crate::scim::dialect::Leniency;
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
-use crate::scim::resource::check_message_schema;
+use crate::scim::resource::{Understanding, check_message_schema, resembled};
 use crate::scim::schema::ResourceType;
 
 /// The schema of a PATCH.
@@ -19,6 +19,8 @@ pub const MAX_OPERATIONS: usize = 1000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchRequest {
     pub(in crate::scim) operations: Vec<Operation>,
+    /// Whether the operations are the attributes of one object, and no list of the client's.
+    pub(in crate::scim) is_resource: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -57,12 +59,13 @@ impl PatchRequest {
             ));
         }
         let operations = list.iter().map(|it| Operation::parse(it, r)).collect::<Result<_, _>>()?;
-        Ok(Self { operations })
+        Ok(Self { operations, is_resource: false })
     }
 
     /// A PATCH that adds these attributes.
     pub fn addition(attributes: Value) -> Self {
-        Self { operations: vec![Operation { op: Op::Add, path: None, value: attributes }] }
+        let operations = vec![Operation { op: Op::Add, path: None, value: attributes }];
+        Self { operations, is_resource: false }
     }
 }
 
@@ -74,7 +77,7 @@ impl Operation {
         let op = Op::parse(member(object, "op"), r)?;
         let path = match member(object, "path") {
             None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(PatchPath::parse(text)?),
+            Some(Value::String(text)) => Some(PatchPath::parse_in(text, r)?),
             Some(_) => return Err(Error::invalid_path("path must be a string")),
         };
         let value = member(object, "value");
@@ -82,17 +85,32 @@ impl Operation {
             if value.is_none() {
                 return Err(Error::invalid_syntax(format!("{} needs a value", op.name())));
             }
-            if path.is_none() && !r.allows(Leniency::Pathless) {
+            if path.is_none() && r.dialect().needs_paths() {
                 return Err(Error::invalid_path(format!("{} needs a path here", op.name())));
             }
         }
         Ok(Self { op, path, value: value.cloned().unwrap_or_default() })
     }
 
-    /// The error for a path that names no attribute of the type.
-    pub(super) fn unknown(&self, t: &ResourceType) -> Error {
+    /// The error for an operation that was not understood, and whether it may be ignored beside
+    /// others: what is about an unknown attribute may, unless its path seems to mean another.
+    /// An operation that has nothing but unknown names in its value may not.
+    pub(super) fn unknown(
+        &self,
+        t: &ResourceType,
+        understanding: Understanding,
+        is_part: bool,
+    ) -> (Error, bool) {
+        let name = &t.name;
         let path = self.path.as_ref().map(PatchPath::to_string).unwrap_or_default();
-        Error::invalid_path(format!("{path} names no attribute of {}", t.name))
+        if understanding == Understanding::UnknownPath {
+            let meant = resembled(t, &path);
+            let hint = meant.map(|it| format!("; is {it} meant?")).unwrap_or_default();
+            let error = Error::invalid_path(format!("{path} names no attribute of {name}{hint}"));
+            return (error, meant.is_none());
+        }
+        let of = if self.path.is_some() { &path } else { name };
+        (Error::invalid_value(format!("the value names no attribute of {of}")), is_part)
     }
 }
 

@@ -193,13 +193,34 @@ fn an_existing_value_is_not_added_again() {
 }
 
 #[test]
+fn active_without_a_value_stays_as_it_is() {
+    let unassigned = &[Leniency::UnassignedActive];
+    for value in [json!(null), json!(""), json!([]), json!([null]), json!([""])] {
+        check(&json!({"op":"replace","path":"active","value":value}), unassigned, |_| {});
+        check(&json!({"op":"add","path":"Active","value":value}), unassigned, |_| {});
+        check(&json!({"op":"replace","value":{"active":value}}), unassigned, |_| {});
+        check(&json!({"op":"replace","value":{"active":value,"title":"T"}}), unassigned, |it| {
+            it["title"] = "T".into();
+        });
+    }
+    check(&json!({"op":"remove","path":"active"}), unassigned, |_| {});
+    let long = "urn:ietf:params:scim:schemas:core:2.0:User:active";
+    check(&json!({"op":"remove","path":long,"value":false}), unassigned, |_| {});
+    let strictly = Reading::new(Dialect::Strict);
+    let removal = json!([{"op":"remove","path":"active"}]);
+    let error = run("User", &resource("User", &person()), &removal, &mut strictly.clone());
+    let detail = "active must be true or false; it cannot be unassigned";
+    assert_eq!(error, Err(Error::invalid_value(detail)));
+}
+
+#[test]
 fn operations_of_okta_are_applied() {
-    check(&json!({"op":"replace","value":{"active":false}}), &[Leniency::Pathless], |it| {
+    check(&json!({"op":"replace","value":{"active":false}}), &[], |it| {
         it["active"] = false.into();
     });
     check(
         &json!({"op":"replace","value":{"id":"42","displayName":"B"}}),
-        &[Leniency::Pathless, Leniency::ReadOnlyInValue],
+        &[Leniency::ReadOnlyInValue],
         |it| it["displayName"] = "B".into(),
     );
     let before = resource("User", &person());
@@ -219,7 +240,7 @@ fn operations_of_entra_are_applied() {
     check(
         &json!({"op":"replace","value":{"displayName":"B","name.givenName":"K",
             format!("{ENTERPRISE}:employeeNumber"): "Aklq", ENTERPRISE: {"division":"D"}}}),
-        &[Leniency::ExpandedKeys, Leniency::Pathless],
+        &[Leniency::ExpandedKeys],
         |it| {
             it["displayName"] = "B".into();
             it["name"]["givenName"] = "K".into();

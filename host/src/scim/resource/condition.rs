@@ -22,11 +22,13 @@ pub(super) fn typed<'f>(
             "{name} has a single value, so a filter cannot choose one"
         )));
     }
-    let filter = if spells_boolean(place, filter) && r.allows(Leniency::StringForBoolean) {
-        Cow::Owned(unspelt(place, filter))
-    } else {
-        Cow::Borrowed(filter)
-    };
+    let mut filter = Cow::Borrowed(filter);
+    if spells_boolean(place, &filter) && r.allows(Leniency::StringForBoolean) {
+        filter = Cow::Owned(unspelt(place, &filter));
+    }
+    if filter.may_lack_quotes() {
+        filter = Cow::Owned(filter.into_owned().quoted_in(place.attribute, r));
+    }
     check_selection(place.attribute, &filter)?;
     Ok(filter)
 }

@@ -6,12 +6,12 @@ use super::assign::{WriteMode, erase, write, write_sub};
 use super::member::{MEMBERS, MemberChange};
 use super::select::{erase_listed, erase_selected, write_selected};
 use super::target::{AttributePlace, PathTarget};
-use super::value::canonical;
+use super::value::{canonical, is_foreign};
 use super::{Resource, schemas, whole};
 use crate::scim::dialect::Leniency;
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
-use crate::scim::schema::{Extension, Mutability, ResourceType, Returned};
+use crate::scim::schema::{AttributeType, Extension, Mutability, ResourceType, Returned};
 use crate::scim::{Error, Filter};
 
 mod keys;
@@ -24,6 +24,23 @@ pub(in crate::scim) enum Origin {
     Whole,
     /// A PATCH.
     Part,
+}
+
+/// How much of a PATCH operation was understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::scim) enum Understanding {
+    Understood,
+    /// The path is known, or there is none, and all of the value's names are unknown.
+    UnknownValue,
+    /// The path names no attribute of the type.
+    UnknownPath,
+}
+
+impl Understanding {
+    /// That of a value, under a known path or under none.
+    pub(in crate::scim) fn of_value(understood: bool) -> Self {
+        if understood { Self::Understood } else { Self::UnknownValue }
+    }
 }
 
 /// A document under change.
@@ -59,38 +76,38 @@ impl<'t> Edit<'t> {
         }
     }
 
-    /// Writes a value at a path. Returns whether the type has such an attribute.
+    /// Writes a value at a path. Returns what of it was not understood.
     pub(in crate::scim) fn write_at(
         &mut self,
         path: &PatchPath,
         mode: WriteMode,
         raw: &Value,
         r: &mut Reading,
-    ) -> Result<bool, Error> {
-        let Some(target) = self.target(path, r) else { return Ok(false) };
-        match (target, raw) {
+    ) -> Result<Understanding, Error> {
+        let Some(target) = self.target(path, r) else { return Ok(Understanding::UnknownPath) };
+        let understood = match (target, raw) {
             (PathTarget::Attribute(place), _) => {
                 refuse_read_only(place)?;
-                self.write(place, path.filter.as_ref(), mode, raw, r)?;
+                self.write(place, path.filter.as_ref(), mode, raw, r)?
             }
             (PathTarget::Extension(extension), _) => {
-                self.write_extension(extension, mode, raw, r)?;
+                self.write_extension(extension, mode, raw, r)?
             }
             (_, Value::Object(object)) => self.write_object(object, mode, r)?,
             _ => return Err(Error::invalid_path(format!("{path} names a whole schema"))),
-        }
-        Ok(true)
+        };
+        Ok(Understanding::of_value(understood))
     }
 
-    /// Removes what a path names. Returns whether the type has such an attribute.
+    /// Removes what a path names. Returns whether it names something.
     pub(in crate::scim) fn remove_at(
         &mut self,
         path: &PatchPath,
         raw: &Value,
         r: &mut Reading,
-    ) -> Result<bool, Error> {
+    ) -> Result<Understanding, Error> {
         match self.target(path, r) {
-            None | Some(PathTarget::Unknown) => return Ok(false),
+            None | Some(PathTarget::Unknown) => return Ok(Understanding::UnknownPath),
             Some(PathTarget::Core) => {
                 return Err(Error::invalid_path(format!("{path} names a whole schema")));
             }
@@ -99,10 +116,10 @@ impl<'t> Edit<'t> {
                 self.remove(place, path.filter.as_ref(), raw, r)?;
             }
         }
-        Ok(true)
+        Ok(Understanding::Understood)
     }
 
-    /// Writes a value into an attribute or sub-attribute.
+    /// Writes a value into an attribute or sub-attribute. Returns whether anything of it is known.
     fn write(
         &mut self,
         place: AttributePlace<'t>,
@@ -110,23 +127,28 @@ impl<'t> Edit<'t> {
         mode: WriteMode,
         raw: &Value,
         r: &mut Reading,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
+        let part = self.origin == Origin::Part;
+        if part && filter.is_none() && is_active(place) && is_unassigned(raw) {
+            return keep_active(r).map(|()| true);
+        }
         if is_members(place) {
-            return self.write_members(place, filter, mode, raw, r);
-        }
-        if place.attribute.returned == Returned::Never {
-            return self.withhold(place, raw, r);
-        }
-        if is_schemas(place) {
+            self.write_members(place, filter, mode, raw, r)?;
+        } else if place.attribute.returned == Returned::Never {
+            self.withhold(place, raw, r)?;
+        } else if is_schemas(place) {
             // `schemas` is computed from the document.
-            return Ok(());
+        } else if part && is_foreign(place, raw) && r.allows(Leniency::UnknownAttribute) {
+            return Ok(false);
+        } else {
+            let holder = self.holder(place);
+            match filter {
+                Some(filter) => write_selected(holder, place, filter, mode, raw, r)?,
+                None if place.sub.is_some() => write_sub(holder, place, mode, raw, r)?,
+                None => write(holder, place, mode, raw, r)?,
+            }
         }
-        let holder = self.holder(place);
-        match filter {
-            Some(filter) => write_selected(holder, place, filter, mode, raw, r),
-            None if place.sub.is_some() => write_sub(holder, place, mode, raw, r),
-            None => write(holder, place, mode, raw, r),
-        }
+        Ok(true)
     }
 
     /// Removes an attribute, some of its values, or a sub-attribute.
@@ -140,6 +162,9 @@ impl<'t> Edit<'t> {
         refuse_read_only(place)?;
         if is_members(place) {
             return self.remove_members(place, filter, raw, r);
+        }
+        if is_active(place) && filter.is_none() {
+            return keep_active(r);
         }
         if place.attribute.returned == Returned::Never {
             // The document does not hold the password, so there is nothing to remove.
@@ -241,6 +266,30 @@ fn is_read_only(place: AttributePlace<'_>) -> bool {
 
 fn is_members(place: AttributePlace<'_>) -> bool {
     place.extension.is_none() && place.attribute.multi_valued && place.attribute.name == MEMBERS
+}
+
+fn is_active(place: AttributePlace<'_>) -> bool {
+    place.extension.is_none()
+        && place.attribute.name == "active"
+        && place.attribute.kind == AttributeType::Boolean
+}
+
+/// Whether a value stands for none (RFC 7643 §2.5), as clients write it.
+fn is_unassigned(raw: &Value) -> bool {
+    match raw {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.iter().all(is_unassigned),
+        _ => false,
+    }
+}
+
+/// A person is active or not. A request that unassigns the state says neither, so it stays as it is.
+fn keep_active(r: &mut Reading) -> Result<(), Error> {
+    if r.allows(Leniency::UnassignedActive) {
+        return Ok(());
+    }
+    Err(Error::invalid_value("active must be true or false; it cannot be unassigned"))
 }
 
 fn is_schemas(place: AttributePlace<'_>) -> bool {

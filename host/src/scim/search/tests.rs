@@ -9,6 +9,12 @@ fn of_body(body: &Value) -> Result<SearchRequest, Error> {
     SearchRequest::of_body(body, &mut Reading::new(Dialect::Strict))
 }
 
+fn of_parameters<'a>(
+    parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<SearchRequest, Error> {
+    SearchRequest::of_parameters(parameters, &mut Reading::new(Dialect::Strict))
+}
+
 fn body(members: &Value) -> Value {
     let mut body = members.clone();
     body["schemas"] = json!([SEARCH_SCHEMA]);
@@ -17,7 +23,7 @@ fn body(members: &Value) -> Value {
 
 #[test]
 fn a_body_and_parameters_give_the_same_search() {
-    let request = SearchRequest::of_parameters([
+    let request = of_parameters([
         ("FILTER", "userName sw \"a\""),
         ("sortBy", "name.familyName"),
         ("sortOrder", "Descending"),
@@ -45,22 +51,22 @@ fn a_body_and_parameters_give_the_same_search() {
 #[test]
 fn rfc7644_3_4_2_4_numbers_out_of_bounds_are_brought_into_them() {
     let page = |start: &str, count: &str| {
-        let request = SearchRequest::of_parameters([("startIndex", start), ("count", count)]);
+        let request = of_parameters([("startIndex", start), ("count", count)]);
         request.map(|it| (it.page, it.count)).unwrap()
     };
     assert_eq!(page("0", "-1"), (PageStart::Index(1), 0));
     assert_eq!(page("-7", "100000"), (PageStart::Index(1), LONGEST_PAGE));
-    let nothing = SearchRequest::of_parameters([("", ""); 0]).unwrap();
+    let nothing = of_parameters([("", ""); 0]).unwrap();
     assert_eq!((nothing.page, nothing.count), (PageStart::Index(1), PAGE));
 }
 
 #[test]
 fn rfc9865_2_a_cursor_begins_empty_and_has_no_index_beside_it() {
-    let first = SearchRequest::of_parameters([("cursor", "")]).unwrap();
+    let first = of_parameters([("cursor", "")]).unwrap();
     assert_eq!(first.page, PageStart::Cursor(String::new()));
-    let both = SearchRequest::of_parameters([("cursor", ""), ("startIndex", "1")]).unwrap_err();
+    let both = of_parameters([("cursor", ""), ("startIndex", "1")]).unwrap_err();
     assert_eq!(both.scim_type, Some(ScimType::InvalidValue));
-    let long = SearchRequest::of_parameters([("cursor", ""), ("count", "501")]).unwrap_err();
+    let long = of_parameters([("cursor", ""), ("count", "501")]).unwrap_err();
     assert_eq!(long.scim_type, Some(ScimType::InvalidCount));
 }
 

@@ -7,6 +7,7 @@ use crate::scim::leniency::Leniency;
 use crate::scim::patch::{Op, Operation, PatchRequest};
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
+use crate::scim::resource::resembled;
 use crate::scim::schema::{Attribute, Mutability, ResourceType};
 use crate::scim::{AttributePath, Error, Filter, Literal, Operator};
 
@@ -32,6 +33,10 @@ pub fn patch(t: &ResourceType, body: &Value, r: &mut Reading) -> Result<PatchReq
             if !r.allows(Leniency::UnknownAttribute) {
                 return Err(error);
             }
+            if let Some(meant) = resembled(t, key).filter(|meant| member(body, meant).is_none()) {
+                let detail = format!("{}; is {meant} meant?", error.detail);
+                return Err(Error { detail, ..error });
+            }
             // An extension with another URN need not be stored, such as a group's description:
             // `tests/fixtures/conversations/okta-oin-v1/group-description.json`.
             unknown = unknown.or_else(|| (!key.contains(':')).then_some(error));
@@ -40,7 +45,7 @@ pub fn patch(t: &ResourceType, body: &Value, r: &mut Reading) -> Result<PatchReq
     let operations = merge.finish()?;
     match unknown.filter(|_| operations.is_empty()) {
         Some(error) => Err(error),
-        None => Ok(PatchRequest { operations }),
+        None => Ok(PatchRequest { operations, is_resource: true }),
     }
 }
 

@@ -45,11 +45,7 @@ fn members_become_changes() {
         &[MemberChange::Clear],
     );
     check_members(&json!({"op":"remove","path":"members"}), &[], &[MemberChange::Clear]);
-    check_members(
-        &json!({"op":"replace","value":{"members":[]}}),
-        &[Leniency::Pathless],
-        &[MemberChange::Clear],
-    );
+    check_members(&json!({"op":"replace","value":{"members":[]}}), &[], &[MemberChange::Clear]);
     check_members(
         &json!({"op":"remove","path":"members","value":ab}),
         &[Leniency::RemoveByValue],

@@ -124,6 +124,47 @@ fn an_unknown_attribute_is_ignored_beside_a_known_one() {
 }
 
 #[test]
+fn an_operation_of_which_nothing_is_known_is_refused_beside_others() {
+    let known = json!({"op":"replace","path":"displayName","value":"B"});
+    for (operation, of) in [
+        (json!({"op":"replace","value":{"shoeSize":44}}), "User"),
+        (json!({"op":"replace","path":"name","value":{"shoeSize":44}}), "name"),
+        (json!({"op":"add","path":"emails","value":[{"shoeSize":44}]}), "emails"),
+        (json!({"op":"add","path":ENTERPRISE,"value":{"shoeSize":44}}), ENTERPRISE),
+        (json!({"op":"add","value":{ENTERPRISE:{"shoeSize":44}}}), "User"),
+    ] {
+        let detail = format!("the value names no attribute of {of}");
+        refuse(&operation, ScimType::InvalidValue, &detail);
+        let beside = json!([known, operation]);
+        let detail = format!("Operation 2: {detail}");
+        refuse_in(Dialect::Generic, &beside, ScimType::InvalidValue, &detail);
+    }
+}
+
+#[test]
+fn a_name_that_resembles_the_state_is_refused_beside_others() {
+    let known = json!({"op":"replace","path":"displayName","value":"B"});
+    for name in ["enabled", "actve", "urn:ietf:params:scim:schemas:core:2.0:User.active"] {
+        let path = json!([known, {"op":"replace","path":name,"value":false}]);
+        let detail = format!("Operation 2: {name} names no attribute of User; is active meant?");
+        refuse_in(Dialect::Generic, &path, ScimType::InvalidPath, &detail);
+        let key = json!({"op":"replace","value":{"displayName":"B",name:false}});
+        let detail = format!("{name} is not an attribute of User; is active meant?");
+        refuse(&key, ScimType::InvalidSyntax, &detail);
+    }
+    refuse(
+        &json!({"op":"replace","value":{"displayName":"B","user":{"active":false}}}),
+        ScimType::InvalidSyntax,
+        "user is not an attribute of User; is active meant?",
+    );
+    // The object says the state itself.
+    let both = json!([{"op":"replace","value":{"active":false,"enabled":false}}]);
+    let before = resource("User", &person());
+    let after = run("User", &before, &both, &mut Reading::new(Dialect::Generic)).unwrap();
+    assert!(!after.resource.active());
+}
+
+#[test]
 fn one_invalid_operation_refuses_the_whole_patch() {
     let operations = json!([{"op":"replace","path":"active","value":false}, {"op":"replace","path":"name","value":7}]);
     refuse_in(
@@ -137,6 +178,7 @@ fn one_invalid_operation_refuses_the_whole_patch() {
 #[test]
 fn the_envelope_is_checked() {
     let strict = || Reading::new(Dialect::Strict);
+    let pathless = json!({"op":"replace","value":{"active":false}});
     let parse = |body: Value, mut reading: Reading| PatchRequest::parse(&body, &mut reading);
     let operation = json!({"op":"remove","path":"title"});
     let urn = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
@@ -152,6 +194,12 @@ fn the_envelope_is_checked() {
         parse(json!({ "schemas": [urn], "Operations": [] }), Reading::new(Dialect::Entra)).is_ok()
     );
     assert!(parse(json!({ "Schemas": [urn], "operations": [operation] }), strict()).is_ok());
+    let pathless = json!({ "schemas": [urn], "Operations": [pathless] });
+    assert!(parse(pathless.clone(), strict()).is_ok());
+    assert_eq!(
+        parse(pathless, Reading::new(Dialect::Interop)),
+        Err(Error::invalid_path("replace needs a path here"))
+    );
     let many = vec![operation; 1001];
     assert_eq!(
         parse(json!({ "schemas": [urn], "Operations": many }), strict()),

@@ -8,6 +8,7 @@ use crate::scim::dialect::Leniency;
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
 use crate::scim::resource::assign::WriteMode;
+use crate::scim::resource::resemblance::{has, resembled, within};
 use crate::scim::resource::target::{AttributePlace, PathTarget, excerpt};
 use crate::scim::schema::Extension;
 
@@ -19,42 +20,68 @@ enum ObjectKey<'t> {
 }
 
 impl<'t> Edit<'t> {
-    /// Writes each attribute of an object.
+    /// Writes each attribute of an object. Returns whether any of its names is known.
     pub(in crate::scim) fn write_object(
         &mut self,
         object: &Map<String, Value>,
         mode: WriteMode,
         r: &mut Reading,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
+        let mut understood = object.is_empty();
         for (key, raw) in object {
             let named = self.key(key, None, r);
-            self.write_key(key, named, mode, raw, r)?;
+            let known = self.write_key(key, named, mode, raw, r)?;
+            if !known {
+                self.refuse_resembling(object, key, raw)?;
+            }
+            understood |= known;
         }
-        Ok(())
+        Ok(understood)
     }
 
-    /// Writes each attribute of an extension's object; null unassigns all of them.
+    /// Refuses an unknown name that seems to mean who has access, unless the object says that too.
+    fn refuse_resembling(
+        &self,
+        object: &Map<String, Value>,
+        key: &str,
+        raw: &Value,
+    ) -> Result<(), Error> {
+        let t = self.resource_type;
+        let nested = || if self.origin == Origin::Part { within(t, raw) } else { None };
+        match resembled(t, key).or_else(nested).filter(|meant| !has(object, meant)) {
+            Some(meant) => Err(Error::invalid_syntax(format!(
+                "{} is not an attribute of {}; is {meant} meant?",
+                excerpt(key),
+                t.name
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes each attribute of an extension's object; null unassigns all of them. Returns whether
+    /// any of its names is known.
     pub(super) fn write_extension(
         &mut self,
         extension: &'t Extension,
         mode: WriteMode,
         raw: &Value,
         r: &mut Reading,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let id = &extension.schema.id;
         match raw {
             Value::Object(object) => {
                 // RFC 7643 §3: `schemas` is allowed in any JSON structure. Some clients write it
                 // into extensions too, such as python-scim/scim2-models.
                 let named = |(key, _): &(&String, &Value)| !key.eq_ignore_ascii_case("schemas");
+                let mut understood = !object.iter().any(|it| named(&it));
                 for (key, raw) in object.iter().filter(named) {
                     let named = self.key(key, Some(extension), r);
-                    self.write_key(key, named, mode, raw, r)?;
+                    understood |= self.write_key(key, named, mode, raw, r)?;
                 }
-                Ok(())
+                Ok(understood)
             }
-            Value::Null if self.origin == Origin::Whole || mode == WriteMode::Add => Ok(()),
-            Value::Null => self.remove_extension(extension),
+            Value::Null if self.origin == Origin::Whole || mode == WriteMode::Add => Ok(true),
+            Value::Null => self.remove_extension(extension).map(|()| true),
             _ => Err(Error::invalid_value(format!("{id} must be an object"))),
         }
     }
@@ -66,7 +93,7 @@ impl<'t> Edit<'t> {
         mode: WriteMode,
         raw: &Value,
         r: &mut Reading,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         match named {
             Some(ObjectKey::Name(PathTarget::Attribute(place))) => {
                 self.write_named(place, mode, raw, r)
@@ -83,11 +110,11 @@ impl<'t> Edit<'t> {
             {
                 match &path.filter {
                     None if place.sub.is_none() => self.write_named(place, mode, raw, r),
-                    _ if is_read_only(place) => self.pass_over(place, r),
+                    _ if is_read_only(place) => self.pass_over(place, r).map(|()| true),
                     filter => self.write(place, filter.as_ref(), mode, raw, r),
                 }
             }
-            _ if r.allows(Leniency::UnknownAttribute) => Ok(()),
+            _ if r.allows(Leniency::UnknownAttribute) => Ok(false),
             _ => {
                 let name = &self.resource_type.name;
                 Err(Error::invalid_syntax(format!(
@@ -104,9 +131,9 @@ impl<'t> Edit<'t> {
         mode: WriteMode,
         raw: &Value,
         r: &mut Reading,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         if is_read_only(place) {
-            return self.pass_over(place, r);
+            return self.pass_over(place, r).map(|()| true);
         }
         if self.origin == Origin::Whole && self.is_assigned(place) {
             // RFC 7643 §2.1: names are equal in any case, and it is not defined which value counts.
@@ -150,7 +177,7 @@ impl<'t> Edit<'t> {
         if let Some(target) = PathTarget::of_urn(t, key) {
             return Some(ObjectKey::Name(target));
         }
-        let mut path = PatchPath::parse(key).ok()?;
+        let mut path = PatchPath::parse_in(key, r).ok()?;
         if let (Some(extension), None) = (extension, &path.attribute.schema) {
             path.attribute.schema = Some(extension.schema.id.clone());
         }

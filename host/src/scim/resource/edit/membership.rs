@@ -51,12 +51,13 @@ impl Edit<'_> {
         }
         let change = match filter {
             Some(filter) => {
-                check_selection(place.attribute, filter)?;
+                let filter = filter.clone().quoted_in(place.attribute, r);
+                check_selection(place.attribute, &filter)?;
                 let mut ids = Vec::new();
-                if names_ids(filter, &mut ids) {
+                if names_ids(&filter, &mut ids) {
                     MemberChange::Remove(ids)
                 } else {
-                    MemberChange::RemoveWhere(filter.clone())
+                    MemberChange::RemoveWhere(filter)
                 }
             }
             None if raw.is_null() => MemberChange::Clear,
