@@ -8,6 +8,7 @@ use crate::support::{Answer, Muster, Tenant, user};
 mod filters;
 mod names;
 mod state;
+mod transport;
 
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 

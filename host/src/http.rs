@@ -14,6 +14,7 @@ mod discovery;
 mod health;
 mod me;
 mod media_type;
+mod normalized_path;
 mod precondition;
 mod representation;
 mod request_log;
@@ -25,7 +26,6 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::middleware;
-use axum::routing::get;
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -41,8 +41,7 @@ pub fn router(host: Arc<Host>, timeouts: Timeouts) -> Router {
     let log = middleware::from_fn_with_state(Arc::clone(&host), request_log::log);
     Router::new()
         .nest("/t/{tenant}/scim/v1", v1::routes(scim_routes()))
-        .nest("/t/{tenant}/scim/v2", scim_routes().layer(negotiate.clone()))
-        .route("/t/{tenant}/scim/v2/", get(search::list_all_types).layer(negotiate))
+        .nest("/t/{tenant}/scim/v2", scim_routes().layer(negotiate))
         .nest("/admin/v1", admin::routes(&host))
         .merge(health::routes())
         .fallback(response::unknown_route)

@@ -8,11 +8,15 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 use tokio::time::timeout;
 
+use coding::Coding;
+
 use super::connections::Timeouts;
 use super::content_digest;
 use super::response::ApiError;
 use crate::lifecycle::Host;
 use crate::scim;
+
+mod coding;
 
 /// Bytes of a SCIM request; also advertised as `maxPayloadSize`.
 pub(super) const LARGEST_BODY: usize = 1 << 20;
@@ -33,7 +37,8 @@ impl FromRequest<Arc<Host>> for ScimBody {
 
     async fn from_request(request: Request, _: &Arc<Host>) -> Result<Self, ApiError> {
         check_media_type(request.headers())?;
-        let bytes = read_body(request, LARGEST_BODY).await?;
+        let coding = Coding::of(request.headers())?;
+        let bytes = coding.decode(read_body(request, LARGEST_BODY).await?, LARGEST_BODY)?;
         Ok(Self(scim::parse_json(&bytes)?))
     }
 }
@@ -57,6 +62,9 @@ impl FromRequest<Arc<Host>> for WasmBody {
 
     async fn from_request(request: Request, _: &Arc<Host>) -> Result<Self, ApiError> {
         let headers = request.headers().clone();
+        if Coding::of(&headers)? != Coding::Identity {
+            return Err(coding::unsupported("send the connector as it is").into());
+        }
         let wasm = read_body(request, LARGEST_CONNECTOR).await?;
         content_digest::check(&headers, &wasm)?;
         Ok(Self(wasm.to_vec()))
@@ -72,11 +80,13 @@ async fn read_body(request: Request, limit: usize) -> Result<bytes::Bytes, ApiEr
     };
     match read {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(scim::Error::new(413, format!("the body is larger than {limit} bytes")).into())
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit).into()),
         Err(_) => Err(scim::Error::invalid_syntax("the connection ended within the body").into()),
     }
+}
+
+fn too_large(limit: usize) -> scim::Error {
+    scim::Error::new(413, format!("the body is larger than {limit} bytes"))
 }
 
 /// Accepts `application/scim+json` and `application/json`, with any parameter. Okta's test suite posts

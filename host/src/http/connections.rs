@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::{Listener, ListenerExt};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -12,6 +14,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
+use tower::util::MapRequest;
+
+use super::normalized_path;
 
 /// How long the server waits for clients, and how long it takes to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +42,13 @@ impl Default for Timeouts {
     }
 }
 
+/// The routes, behind the paths that clients send.
+type NormalizedPath = MapRequest<Router, fn(Request<Incoming>) -> Request<Incoming>>;
+
 /// The open connections.
 pub(super) struct Connections {
     server: http1::Builder,
-    service: TowerToHyperService<Router>,
+    service: TowerToHyperService<NormalizedPath>,
     tasks: JoinSet<()>,
     graceful: GracefulShutdown,
 }
@@ -52,7 +60,7 @@ impl Connections {
         server.timer(TokioTimer::new()).header_read_timeout(timeouts.head);
         Self {
             server,
-            service: TowerToHyperService::new(router),
+            service: TowerToHyperService::new(MapRequest::new(router, normalized_path::normalize)),
             tasks: JoinSet::new(),
             graceful: GracefulShutdown::new(),
         }

@@ -51,13 +51,11 @@ pub(super) fn routes() -> Router<Arc<Host>> {
 
 async fn service_provider_config(DiscoveryCaller(tenant, version): DiscoveryCaller) -> Response {
     match version {
-        Version::V1 => response::json(200, provider_configs(&tenant, version)),
+        Version::V1 => response::described(provider_configs(&tenant, version)),
         Version::V2 => {
             let base_url = tenant.base_url(version);
-            response::json(
-                200,
-                discovery::service_provider_config(base_url, &support(&tenant, version)),
-            )
+            let support = support(&tenant, version);
+            response::described(discovery::service_provider_config(base_url, &support))
         }
     }
 }
@@ -65,7 +63,7 @@ async fn service_provider_config(DiscoveryCaller(tenant, version): DiscoveryCall
 /// Okta's on-premises agent requests the plural, which is SCIM 1.1, from servers of SCIM 2.0 too
 /// (`tests/fixtures/conversations/okta-opp-v2/connect.json`).
 async fn service_provider_configs(DiscoveryCaller(tenant, version): DiscoveryCaller) -> Response {
-    response::json(200, provider_configs(&tenant, version))
+    response::described(provider_configs(&tenant, version))
 }
 
 fn provider_configs(tenant: &Tenant, version: Version) -> String {
@@ -100,7 +98,7 @@ async fn resource_type(
     };
     let found = find(tenant.base_url(version), &tenant.schemas, &id);
     let found = found.ok_or_else(|| scim::Error::not_found("ResourceType", &id))?;
-    Ok(response::json(200, found))
+    Ok(response::described(found))
 }
 
 async fn schemas(DiscoveryCaller(tenant, version): DiscoveryCaller) -> Response {
@@ -121,7 +119,7 @@ async fn schema(
     };
     let found = find(tenant.base_url(version), &tenant.schemas, &id);
     let found = found.ok_or_else(|| scim::Error::not_found("Schema", &id))?;
-    Ok(response::json(200, found))
+    Ok(response::described(found))
 }
 
 fn support(tenant: &Tenant, version: Version) -> discovery::Support {

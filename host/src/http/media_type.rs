@@ -12,7 +12,7 @@ use super::response::SCIM_JSON;
 use crate::lifecycle::Host;
 use crate::scim::Dialect;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Labels a response `application/json` if the client accepts that and not `application/scim+json`, and
 /// for OneLogin, which reads nothing else: `tests/fixtures/conversations/SOURCES.md`,

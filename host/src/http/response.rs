@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 
 use crate::lifecycle::Error;
 use crate::request_id::{RequestId, internal_error};
@@ -10,9 +11,8 @@ use crate::scim;
 use crate::scim::render::entity_tag;
 use crate::store::DiskError;
 
-/// The media type of SCIM (RFC 7644 §8.1).
-pub(super) const SCIM_JSON: HeaderValue =
-    HeaderValue::from_static("application/scim+json; charset=utf-8");
+/// The media type of SCIM; it has no parameters (RFC 7644 §8.1).
+pub(super) const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
 
 /// What a handler returns.
 pub(super) type ApiResult = Result<Response, ApiError>;
@@ -116,8 +116,17 @@ pub(super) fn resource(status: u16, body: String, location: &str, version: i64) 
     insert(header::ETAG, &entity_tag(version));
     // RFC 7643 §3.1: the same value as meta.location, for every kind of request.
     insert(header::CONTENT_LOCATION, location);
-    if status == 201 {
-        insert(header::LOCATION, location);
+    insert(header::LOCATION, location);
+    response
+}
+
+/// One resource of discovery, with the address that its `meta` has.
+pub(super) fn described(body: String) -> Response {
+    let resource: Value = serde_json::from_str(&body).unwrap_or_default();
+    let location = resource["meta"]["location"].as_str().map(HeaderValue::from_str);
+    let mut response = json(200, body);
+    if let Some(Ok(location)) = location {
+        response.headers_mut().insert(header::LOCATION, location);
     }
     response
 }
