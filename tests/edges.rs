@@ -9,6 +9,7 @@ mod filters;
 mod names;
 mod state;
 mod transport;
+mod user_names;
 
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 

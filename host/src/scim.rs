@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod filter;
 pub mod json;
 pub mod leniency;
+pub mod name;
 pub mod patch;
 pub mod path;
 pub mod precondition;

@@ -148,6 +148,16 @@ impl<'s> FilterSubject<'s> {
         }
     }
 
+    /// Whether the values of a path are names of users or groups.
+    fn names(&self, path: &AttributePath, target: &ResolvedPath<'_>) -> bool {
+        match self {
+            Self::Resource(..) => target.is_name(),
+            Self::Value(attribute, _) => {
+                attribute.name == "groups" && path.attribute.eq_ignore_ascii_case("display")
+            }
+        }
+    }
+
     fn is_present(&self, path: &AttributePath) -> bool {
         self.resolve(path)
             .is_some_and(|(target, elements)| target.named(elements).into_iter().any(is_not_empty))
@@ -155,7 +165,10 @@ impl<'s> FilterSubject<'s> {
 
     fn compares(&self, path: &AttributePath, operator: Operator, literal: &Literal) -> bool {
         let comparison = self.resolve(path).and_then(|(target, elements)| {
-            let comparison = Comparison::new(target.compared()?, operator, literal).ok()?;
+            let mut comparison = Comparison::new(target.compared()?, operator, literal).ok()?;
+            if self.names(path, &target) {
+                comparison = comparison.of_names();
+            }
             Some(comparison.matches(&target.scalars(elements)))
         });
         comparison.unwrap_or_else(|| match (operator, literal) {

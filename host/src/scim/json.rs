@@ -1,4 +1,4 @@
-//! A JSON parser for request bodies: bounded depth, UTF-8, no duplicate keys.
+//! A JSON parser for request bodies: bounded depth, UTF-8, no duplicate keys, no U+0000.
 
 use std::fmt;
 
@@ -83,11 +83,15 @@ impl<'de> Visitor<'de> for Bounded {
         Ok(value.into())
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
+        self.visit_string(value.to_owned())
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+    fn visit_string<E: serde::de::Error>(self, value: String) -> Result<Value, E> {
+        // No name or address has it; C programs, SQLite's GLOB among them, take it for the end.
+        if value.contains('\0') {
+            return Err(E::custom("a text contains the character U+0000"));
+        }
         Ok(value.into())
     }
 
@@ -156,6 +160,10 @@ mod tests {
         refuse(
             b"{\"a\":1,\n \"b\" 2}",
             "The body cannot be read as JSON: expected `:` at line 2 column 6",
+        );
+        refuse(
+            b"{\"a\":\"b\\u0000\"}",
+            "The body cannot be read as JSON: a text contains the character U+0000 at line 1 column 14",
         );
         refuse(b"{} x", "The body cannot be read as JSON: trailing characters at line 1 column 4");
         refuse(

@@ -96,7 +96,10 @@ impl<'t> ConditionWriter<'t> {
         let Some((values, attribute)) = compared else {
             return self.compare_nothing(path, operator, literal, scope);
         };
-        let comparison = Comparison::new(attribute, operator, literal)?;
+        let mut comparison = Comparison::new(attribute, operator, literal)?;
+        if values.are_names() {
+            comparison = comparison.of_names();
+        }
         self.comparison(&values, &comparison)
     }
 

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::typed_view;
 use crate::decision::{EventKind, Member, Membership, ResourceKind};
 use crate::delivery::Secret;
+use crate::scim::name::comparable;
 use crate::scim::{self, Resource};
 use crate::store::{AccountRow, Person, ResourceRow, StoredResource, UnsettledMember};
 
@@ -322,7 +323,7 @@ impl Change {
     }
 
     pub(in crate::lifecycle) fn subject(&self) -> String {
-        typed_view::name(&self.after).to_lowercase()
+        comparable(typed_view::name(&self.after)).into_owned()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::connector::MatchedBy;
 use crate::decision::{Account, Context, EventKind, Outcome, ResourceKind};
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::scim::Resource;
+use crate::scim::name::comparable;
 use crate::store::{AccountRow, OperationState, UnfinishedOperation};
 
 /// The longest wait for the operation of another tenant on the same account: requests on this one's
@@ -252,11 +253,11 @@ fn names(
     names.extend(account.map(|account| format!("id {}", account.id)));
     let told = before.map(Resource::from_json).transpose()?;
     for resource in told.iter().chain([after]) {
-        names.extend(resource.user_name().map(str::to_lowercase));
+        names.extend(resource.user_name().map(|name| comparable(name).into_owned()));
         names.extend(resource.emails().into_iter().map(str::to_lowercase));
         // The groups of different tenants are different teams.
         let group = resource.display_name().filter(|_| resource.user_name().is_none());
-        names.extend(group.map(|name| format!("{} {}", tenant.id, name.to_lowercase())));
+        names.extend(group.map(|name| format!("{} {}", tenant.id, comparable(name))));
     }
     Ok(names)
 }

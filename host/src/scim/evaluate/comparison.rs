@@ -7,6 +7,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Number, Value};
 
+use crate::scim::name::comparable;
 use crate::scim::{Attribute, AttributeType, Error, Literal, Operator};
 
 /// An operator and its operand, prepared for the attribute's type.
@@ -25,6 +26,8 @@ pub enum Operand {
     Exact(String),
     /// Text in which case does not matter, in lower case.
     Folded(String),
+    /// The name of a user or group, in comparable form.
+    Name(String),
     /// An integer or a decimal.
     Number(Number),
     /// True or false.
@@ -45,6 +48,14 @@ impl Comparison {
         check_operator(attribute, operator)?;
         let operand = operand(attribute, operator, literal)?;
         Ok(Self { operator, operand })
+    }
+
+    /// The same comparison of names of users or groups.
+    pub fn of_names(mut self) -> Self {
+        if let Operand::Folded(text) = &self.operand {
+            self.operand = Operand::Name(comparable(text).into_owned());
+        }
+        self
     }
 
     /// Whether any of these values matches (RFC 7644 §3.4.2.2).
@@ -84,6 +95,9 @@ impl Comparison {
         match (&self.operand, value) {
             (Operand::Exact(text), Value::String(value)) => Some(value.as_str().cmp(text)),
             (Operand::Folded(text), Value::String(value)) => Some(value.to_lowercase().cmp(text)),
+            (Operand::Name(text), Value::String(value)) => {
+                Some(comparable(value).as_ref().cmp(text.as_str()))
+            }
             (Operand::Number(number), Value::Number(value)) => compare_numbers(value, number),
             (Operand::Boolean(truth), Value::Bool(value)) => Some(value.cmp(truth)),
             (Operand::Instant(instant), Value::String(value)) => Some(moment(value)?.cmp(instant)),
@@ -95,6 +109,7 @@ impl Comparison {
         match (&self.operand, value) {
             (Operand::Exact(part), Value::String(text)) => holds(text, part),
             (Operand::Folded(part), Value::String(text)) => holds(&text.to_lowercase(), part),
+            (Operand::Name(part), Value::String(text)) => holds(&comparable(text), part),
             _ => false,
         }
     }

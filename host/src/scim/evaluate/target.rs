@@ -84,6 +84,16 @@ impl<'t> ResolvedPath<'t> {
         if named.is_complex() { named.sub_attribute("value") } else { Some(named) }
     }
 
+    /// Whether its values are names of users or groups: `userName`, `displayName`, `groups.display`.
+    pub fn is_name(&self) -> bool {
+        let (Some(attribute), None) = (self.attribute, self.extension) else { return false };
+        match (attribute.name.as_str(), self.sub_attribute.map(|it| it.name.as_str())) {
+            ("userName" | "displayName", None) => !attribute.is_complex(),
+            ("groups", Some("display")) => true,
+            _ => false,
+        }
+    }
+
     /// The values of the attribute, one by one if it is multi-valued; never null.
     pub(super) fn elements<'d>(&self, document: &'d Map<String, Value>) -> Vec<&'d Value> {
         let object = match self.extension {

@@ -100,10 +100,15 @@ impl<'t> ConditionWriter<'t> {
     ) -> Result<(), Error> {
         self.sql("(");
         match (operand, location) {
-            (Operand::Folded(text), ValueLocation::Column { folded: Some(folded), .. }) => {
+            (
+                Operand::Folded(text) | Operand::Name(text),
+                ValueLocation::Column { folded: Some(folded), .. },
+            ) => {
                 self.text(&ValueLocation::Column { sql: folded, folded: None }, operator, text);
             }
-            (Operand::Folded(text), _) => self.folded(location, operator, text)?,
+            (Operand::Folded(text) | Operand::Name(text), _) => {
+                self.folded(location, operator, text)?;
+            }
             (Operand::Exact(text), _) => self.text(location, operator, text),
             (Operand::Number(number), _) => self.ordered(location, operator, number_value(number)),
             (Operand::Boolean(truth), _) => {

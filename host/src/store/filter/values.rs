@@ -54,10 +54,13 @@ const GROUP_NAME: &str =
 const GROUP_NAME_KEY: &str =
     "(SELECT g.display_name_key FROM resource g WHERE g.tenant = m.tenant AND g.id = m.group_id)";
 
+/// The columns of names in comparable form.
+const NAMES: [&str; 3] = ["r.user_name_key", "r.display_name_key", GROUP_NAME_KEY];
+
 /// Where one value is.
 #[derive(Clone, Debug)]
 pub(super) enum ValueLocation {
-    /// In this expression; where there is one, `folded` is the same in lower case.
+    /// In this expression; where there is one, `folded` is the same as it is compared.
     Column { sql: &'static str, folded: Option<&'static str> },
     /// At this path of a JSON text; the empty path is the value itself.
     Json { text: String, path: String },
@@ -121,6 +124,11 @@ impl<'t> Values<'t> {
     fn are_emails(&self) -> bool {
         let [(text, path, _)] = self.lists.as_slice() else { return false };
         text == "r.document" && path == "$.\"emails\""
+    }
+
+    /// Whether they are names of users or groups, which have a column in comparable form.
+    pub(super) fn are_names(&self) -> bool {
+        NAMES.iter().any(|column| self.are_column(column))
     }
 
     /// Whether they are rows of members.

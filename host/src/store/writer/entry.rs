@@ -9,7 +9,7 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Type};
 
 use crate::store::account::{AccountRow, membership};
 use crate::store::commit::{Commit, ResourceChange};
-use crate::store::key::key;
+use crate::store::key::{address_key, key};
 use crate::store::member::MemberRow;
 use crate::store::operation::{ExchangeRow, OperationRow};
 use crate::store::resource::ResourceRow;
@@ -132,7 +132,7 @@ impl Entries {
     }
 
     fn resource(&mut self, change: &str, it: &ResourceRow, expected: Option<i64>) {
-        let addresses: Vec<String> = it.emails.iter().map(|it| key(it)).collect();
+        let addresses: Vec<String> = it.emails.iter().map(|it| address_key(it)).collect();
         self.text(change);
         self.text(&it.kind);
         self.text(&it.id);
