@@ -7,6 +7,7 @@ use crate::support::{Answer, Muster, Tenant, user};
 
 mod filters;
 mod names;
+mod required;
 mod state;
 mod transport;
 mod user_names;

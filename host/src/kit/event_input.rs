@@ -6,7 +6,7 @@ use crate::connector::Manifest;
 use crate::decision::{Event, EventKind, Member};
 use crate::lifecycle::{event, typed_view};
 use crate::scim::schema::{GROUP_SCHEMA, USER_SCHEMA};
-use crate::scim::{Dialect, Leniency, Reading, Resource, Schemas, create};
+use crate::scim::{Additions, Dialect, Leniency, Reading, Resource, Schemas, create};
 
 /// The placeholder for a password. It is unlike any other text, so that it is found wherever a
 /// connector must not put it.
@@ -44,10 +44,12 @@ pub(super) fn merged(base: &Map<String, Value>, over: &Map<String, Value>) -> Ma
 }
 
 impl ResourceReader {
-    /// The standard resource types with the connector's additions.
+    /// The standard resource types with the connector's additions. A person may lack what the app
+    /// needs, since the connector must have an answer for those who lacked it before it was needed.
     pub(super) fn of(manifest: &Manifest) -> Self {
         let standard = Schemas::standard();
-        Self { schemas: manifest.scim.to(&standard, |_| true).unwrap_or(standard) }
+        let additions = Additions { required: Vec::new(), ..manifest.scim.clone() };
+        Self { schemas: additions.to(&standard, |_| true).unwrap_or(standard) }
     }
 
     /// The canonical resource, as the host keeps it. The error names the wrong attribute.

@@ -41,6 +41,9 @@ pub struct Additions {
     pub resource_types: Vec<AddedType>,
     /// The extensions of users, groups or an added type.
     pub extensions: Vec<AddedExtension>,
+    /// The standard attributes of users that the app needs, such as `emails`. They are served as
+    /// required; a person without access may lack them.
+    pub required: Vec<String>,
 }
 
 /// A type whose resources an operator lists in the settings.
@@ -103,6 +106,9 @@ impl Additions {
             return Ok(standard.clone());
         }
         let mut types: Vec<ResourceType> = standard.iter().map(|it| (**it).clone()).collect();
+        for user in types.iter_mut().filter(|it| it.name == "User") {
+            self.require(user)?;
+        }
         for added in &self.resource_types {
             if types.iter().any(|it| it.name == added.name || it.endpoint == added.endpoint) {
                 return Err(format!("the resource type {} exists already", added.name));
@@ -114,6 +120,7 @@ impl Additions {
                 schema: self.schema(&added.schema)?,
                 extensions: Vec::new(),
                 setting: Some(added.setting.clone()),
+                needed: Vec::new(),
             });
         }
         for added in &self.extensions {
@@ -135,6 +142,25 @@ impl Additions {
         }
         types.retain(|it| it.setting.as_deref().is_none_or(&set));
         Ok(Schemas::of(types))
+    }
+
+    /// Makes the attributes required that the app needs.
+    fn require(&self, user: &mut ResourceType) -> Result<(), String> {
+        let schema = Arc::make_mut(&mut user.schema);
+        for name in &self.required {
+            let known = schema.attributes.iter_mut().find(|it| it.name == *name);
+            let writable = known.filter(|it| {
+                it.mutability == Mutability::ReadWrite && it.returned != Returned::Never
+            });
+            let attribute = writable
+                .ok_or_else(|| format!("{name:?} is no attribute of users that can be required"))?;
+            if attribute.required {
+                return Err(format!("{name:?} is required already"));
+            }
+            attribute.required = true;
+            user.needed.push(name.clone());
+        }
+        Ok(())
     }
 
     fn schema(&self, urn: &str) -> Result<Arc<Schema>, String> {

@@ -71,6 +71,8 @@ pub struct ResourceType {
     /// The setting that lists its resources, which identity providers can only read; `None` for
     /// types that they write.
     pub setting: Option<String>,
+    /// The attributes that the app needs of everyone who has access, though the standard does not.
+    pub needed: Vec<String>,
 }
 
 /// A schema that extends a resource type (RFC 7643 §3.3).
@@ -214,7 +216,15 @@ impl Declaration {
             extensions.push(Extension { schema: find(&it.schema)?, required: it.required });
         }
         let Self { name, endpoint, description, .. } = self;
-        Ok(ResourceType { name, endpoint, description, schema, extensions, setting: None })
+        Ok(ResourceType {
+            name,
+            endpoint,
+            description,
+            schema,
+            extensions,
+            setting: None,
+            needed: Vec::new(),
+        })
     }
 }
 

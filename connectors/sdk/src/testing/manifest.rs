@@ -59,6 +59,9 @@ pub fn manifest<C: Manifest>() -> Value {
         let known = ["name", "other"].contains(&by.as_str().unwrap_or_default());
         assert!(known, "accounts_matched_by is neither name nor other: {by}");
     }
+    for name in manifest["scim"]["required"].as_array().into_iter().flatten() {
+        assert!(name.is_string(), "scim.required has a name that is no text: {name}");
+    }
     assert_eq!(object(&manifest, "settings").get("type"), Some(&Value::from("object")));
     for endpoint in manifest["endpoints"].as_array().expect("endpoints is a list") {
         text(endpoint, "name");

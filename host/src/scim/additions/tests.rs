@@ -75,6 +75,26 @@ fn check(pointer: &str, value: Value, said: &str) {
 }
 
 #[test]
+fn a_standard_attribute_that_the_app_needs_is_required() {
+    let additions = read(json!({ "required": ["emails", "title"] }));
+    additions.check().unwrap();
+    let schemas = additions.to(&Schemas::standard(), |_| true).unwrap();
+    let required = |schemas: &Schemas, name| {
+        schemas.by_name("User").unwrap().attribute(None, name).unwrap().required
+    };
+    assert!(required(&schemas, "emails") && required(&schemas, "title"));
+    assert!(!required(&schemas, "nickName") && !required(&Schemas::standard(), "emails"));
+    for wrong in ["password", "groups", "shoeSize", "id", "Emails"] {
+        let error = read(json!({ "required": [wrong] })).check().unwrap_err();
+        assert!(error.ends_with("is no attribute of users that can be required"), "{error}");
+    }
+    for twice in [json!(["userName"]), json!(["emails", "emails"])] {
+        let error = read(json!({ "required": twice })).check().unwrap_err();
+        assert!(error.ends_with("is required already"), "{error}");
+    }
+}
+
+#[test]
 fn additions_that_cannot_be_served_are_refused() {
     let user = "urn:ietf:params:scim:schemas:core:2.0:User";
     check("/schemas/0/id", json!("badge"), "is not a URN");

@@ -120,6 +120,7 @@ fn resource_type(resources: &[Value], case_exact: &[String]) -> ResourceType {
         schema: schema(&json!(USER_SCHEMA), &json!(own)),
         extensions: extensions.iter().map(extension).collect(),
         setting: None,
+        needed: Vec::new(),
     }
 }
 

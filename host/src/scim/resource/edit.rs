@@ -171,7 +171,8 @@ impl<'t> Edit<'t> {
             return Err(Error::mutability(format!("{place} can be set, not removed")));
         }
         // RFC 7644 §3.5.2.2: a required attribute cannot be removed.
-        if place.leaf().required && (filter.is_none() || place.sub.is_some()) {
+        let needed = self.resource_type.needed.contains(&place.attribute.name);
+        if place.leaf().required && !needed && (filter.is_none() || place.sub.is_some()) {
             return Err(Error::mutability(format!("{place} is required and cannot be removed")));
         }
         let named = !raw.is_null() && place.leaf().multi_valued && filter.is_none();
@@ -238,7 +239,7 @@ impl<'t> Edit<'t> {
             whole::keep_immutable(t, &before.document, &mut self.document, self.origin)?;
         }
         whole::drop_empty_extensions(t, &mut self.document);
-        whole::check_required(t, &self.document)?;
+        whole::check_required(t, before.map(|it| &it.document), &self.document)?;
         schemas::write(t, &mut self.document);
         Ok((Resource { document: self.document }, self.members, self.password))
     }

@@ -8,13 +8,25 @@ use crate::scim::Error;
 use crate::scim::schema::{Attribute, Mutability, ResourceType, Schema};
 
 /// Checks that every required attribute has a value (RFC 7643 §7) that is not only spaces.
-pub(super) fn check_required(t: &ResourceType, document: &Map<String, Value>) -> Result<(), Error> {
-    check_schema(&t.schema, None, document)?;
+///
+/// What the app needs may be missing in a person who has no access, and in one who lacked it before:
+/// it must not keep a leaver in.
+pub(super) fn check_required(
+    t: &ResourceType,
+    before: Option<&Map<String, Value>>,
+    document: &Map<String, Value>,
+) -> Result<(), Error> {
+    let inactive = document.get("active") == Some(&Value::Bool(false));
+    let lacked = |name: &str| before.is_some_and(|before| !before.contains_key(name));
+    let exempt = |name: &str| t.needed.iter().any(|it| it == name) && (inactive || lacked(name));
+    check_schema(&t.schema, None, document, &exempt)?;
     for extension in &t.extensions {
         let schema = &*extension.schema;
         match document.get(&schema.id).and_then(Value::as_object) {
-            Some(object) => check_schema(schema, Some(schema), object)?,
-            None if extension.required => check_schema(schema, Some(schema), &Map::new())?,
+            Some(object) => check_schema(schema, Some(schema), object, &|_| false)?,
+            None if extension.required => {
+                check_schema(schema, Some(schema), &Map::new(), &|_| false)?;
+            }
             None => {}
         }
     }
@@ -25,11 +37,14 @@ fn check_schema(
     schema: &Schema,
     extension: Option<&Schema>,
     holder: &Map<String, Value>,
+    exempt: &dyn Fn(&str) -> bool,
 ) -> Result<(), Error> {
     for attribute in &schema.attributes {
         let place = AttributePlace { extension, attribute, sub: None };
         let value = holder.get(&attribute.name);
-        check_attribute(place, value)?;
+        if !exempt(&attribute.name) {
+            check_attribute(place, value)?;
+        }
         let values = match value {
             Some(Value::Array(values)) => values.as_slice(),
             Some(value) => std::slice::from_ref(value),

@@ -1,0 +1,78 @@
+//! What an app needs of a person: it is in the schemas, and never keeps a leaver in.
+
+use serde_json::{Value, json};
+
+use crate::support::{Muster, Tenant, user};
+
+fn without_emails(name: &str, active: bool) -> Value {
+    let mut body = user(name);
+    body.as_object_mut().unwrap().remove("emails");
+    body["active"] = active.into();
+    body
+}
+
+async fn requires_emails(muster: &Muster, tenant: &Tenant) -> bool {
+    let path = "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User";
+    let schema = muster.get(tenant, path).await.expect(200).body;
+    let attributes = schema["attributes"].as_array().unwrap();
+    attributes.iter().find(|it| it["name"] == "emails").unwrap()["required"] == true
+}
+
+#[tokio::test]
+async fn an_app_that_needs_an_address_shows_it_in_the_schemas() {
+    let muster = Muster::start().await;
+    for (connector, needed) in [("roster", false), ("two-state", true), ("three-state", true)] {
+        let tenant = muster.tenant(connector).await;
+        assert_eq!(requires_emails(&muster, &tenant).await, needed, "{connector}");
+        let answer = muster.post(&tenant, "/Users", without_emails("ada", true)).await;
+        if needed {
+            let error = answer.expect(400).body;
+            assert_eq!(error["scimType"], "invalidValue");
+            assert_eq!(error["detail"], "emails is required");
+        } else {
+            answer.expect(201);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_person_without_access_may_lack_what_the_app_needs() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("three-state").await;
+    let body = without_emails("ada", false);
+    let ada = muster.post(&tenant, "/Users", body).await.expect(201).id();
+    let path = format!("/Users/{ada}");
+    let title = json!([{ "op": "replace", "path": "title", "value": "Countess" }]);
+    muster.patch(&tenant, &path, title).await.expect(200);
+    muster.scim(&tenant, "PUT", &path, Some(user("ada"))).await.expect(200);
+    // Whoever has access keeps it.
+    let removal = json!([{ "op": "remove", "path": "emails" }]);
+    muster.patch(&tenant, &path, removal).await.expect(400);
+    let put = without_emails("ada", true);
+    muster.scim(&tenant, "PUT", &path, Some(put)).await.expect(400);
+}
+
+#[tokio::test]
+async fn what_the_app_needs_keeps_no_leaver_in() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("two-state").await;
+    for (name, leave) in [("ada", "PUT"), ("bob", "PATCH")] {
+        let id = muster.person(&tenant, name).await;
+        let path = format!("/Users/{id}");
+        let left = match leave {
+            "PUT" => {
+                let body = without_emails(name, false);
+                muster.scim(&tenant, "PUT", &path, Some(body)).await
+            }
+            _ => {
+                let both = json!([
+                    { "op": "remove", "path": "emails" },
+                    { "op": "replace", "path": "active", "value": false },
+                ]);
+                muster.patch(&tenant, &path, both).await
+            }
+        };
+        assert_eq!(left.expect(200).body["active"], false);
+    }
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 0);
+}
