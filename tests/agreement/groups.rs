@@ -13,10 +13,10 @@ use crate::support::meddler::{Meddler, Rule};
 use crate::support::{Answer, Muster, Tenant, client, user};
 
 /// The apps with teams.
-const APPS: [&str; 2] = ["two-state", "three-state"];
+pub(super) const APPS: [&str; 2] = ["two-state", "three-state"];
 
 /// A host, and a tenant with Ada and Bob.
-async fn with_ada_and_bob(muster: &Muster, app: &str) -> (Tenant, String, String) {
+pub(super) async fn with_ada_and_bob(muster: &Muster, app: &str) -> (Tenant, String, String) {
     let tenant = muster.tenant(app).await;
     let ada = muster.person(&tenant, &format!("ada-{app}")).await;
     let bob = muster.person(&tenant, &format!("bob-{app}")).await;
@@ -24,7 +24,7 @@ async fn with_ada_and_bob(muster: &Muster, app: &str) -> (Tenant, String, String
 }
 
 /// Waits until the host rests and the team has these people.
-async fn team_becomes(muster: &Muster, tenant: &Tenant, names: &[&str]) {
+pub(super) async fn team_becomes(muster: &Muster, tenant: &Tenant, names: &[&str]) {
     muster.settled().await;
     let app = tenant.name.rsplit_once('-').map_or("", |(app, _)| app);
     let name =

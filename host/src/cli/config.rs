@@ -56,7 +56,43 @@ impl Config {
                 return Err(error).with_context(|| format!("reading {}", path.display()));
             }
         };
-        toml::from_str(&text).with_context(|| format!("parsing {}", path.display()))
+        let config: Self =
+            toml::from_str(&text).with_context(|| format!("parsing {}", path.display()))?;
+        config.check().with_context(|| format!("in {}", path.display()))?;
+        Ok(config)
+    }
+
+    /// Refuses values out of the range that `muster.toml` documents.
+    fn check(&self) -> anyhow::Result<()> {
+        let threads = self.deciding_threads.map(|it| it as u64);
+        for (name, value, most) in [
+            ("answer_within_seconds", self.answer_within_seconds, 55),
+            ("body_within_seconds", self.body_within_seconds, 3600),
+            ("deciding_threads", threads, 1024),
+            ("head_within_seconds", self.head_within_seconds, 3600),
+            ("first_back_off_seconds", self.first_back_off_seconds, 86_400),
+            ("longest_back_off_seconds", self.longest_back_off_seconds, 86_400),
+            ("grant_patience_hours", self.grant_patience_hours, 8760),
+            ("longest_call_seconds", self.longest_call_seconds, 3600),
+            ("open_operations", self.open_operations.map(|it| it as u64), u64::MAX),
+            ("stop_within_seconds", self.stop_within_seconds, 3600),
+        ] {
+            match value {
+                Some(0) => anyhow::bail!("{name} is 0: it must be at least 1"),
+                Some(value) if value > most => {
+                    anyhow::bail!("{name} is {value}: it must be 1 to {most}")
+                }
+                _ => {}
+            }
+        }
+        let back_off = self.first_back_off_seconds.zip(self.longest_back_off_seconds);
+        if let Some((first, longest)) = back_off.filter(|(first, longest)| first > longest) {
+            anyhow::bail!(
+                "first_back_off_seconds is {first}: it must be at most longest_back_off_seconds, \
+                 which is {longest}"
+            );
+        }
+        Ok(())
     }
 
     pub(super) fn answer_within(&self) -> Duration {
@@ -114,6 +150,23 @@ mod tests {
         std::fs::write(&path, "listen = \"127.0.0.1:1\"\nlisen = 2\n").unwrap();
         let error = format!("{:#}", Config::read(Some(&path)).unwrap_err());
         assert!(error.contains("lisen"), "{error}");
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused() {
+        let check = |text: &str| toml::from_str::<Config>(text).unwrap().check();
+        for (text, said) in [
+            ("answer_within_seconds = 90", "answer_within_seconds is 90: it must be 1 to 55"),
+            ("longest_call_seconds = 0", "longest_call_seconds is 0: it must be at least 1"),
+            (
+                "first_back_off_seconds = 9\nlongest_back_off_seconds = 8",
+                "at most longest_back_off",
+            ),
+        ] {
+            let error = check(text).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        check("answer_within_seconds = 55\nopen_operations = 1000000").unwrap();
     }
 
     /// The documented file, with the `#` taken away from each setting, but not from the prose.

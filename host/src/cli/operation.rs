@@ -29,8 +29,8 @@ open or failed for a user or group; a newer request takes its place. Its states:
               connector failed. It keeps its place, and a newer request supersedes it. Needs the
               cause to be removed, and then `retry`; or `drop`.
   done        Carried out. Needs nothing.
-  refused     The connector or the app said no, and the identity provider has that answer. The
-              directory was not changed. Needs nothing; the identity provider may ask again.
+  refused     The connector or the app said no. The directory was not changed. The identity provider
+              has that answer, or gets it when it asks again. Needs nothing.
   superseded  A newer operation took its place, which it names. Needs nothing.
   dropped     Given up, by an operator, by the end of an integration, or since the identity provider
               did not ask again. Needs nothing.
@@ -39,8 +39,9 @@ An account is in doubt if a call may have had an effect and its outcome is not k
 the host brings it to what the directory says, with an operation of its own.
 
 `retry` carries out what the resource shall be by now, never what an old request said. `drop` leaves
-the directory as it is, and what was begun in the app is brought back to it; the account of a held
-operation stays in the app, unmanaged.";
+the directory as it is, and the app is brought back to it: what was begun is undone, and what was
+acknowledged is carried out by another operation. The account of a held operation stays in the app,
+unmanaged.";
 
 /// Options of `muster operation`.
 #[derive(Args, Debug)]
@@ -80,8 +81,9 @@ enum Command {
     },
     /// Give an operation up: one that is open, held or failed. The directory stays as it is.
     ///
-    /// What it may have begun in the app is brought back to what the directory says. The account of a
-    /// held operation stays in the app as it is, and is not managed any more.
+    /// The app is brought back to what the directory says: what was begun is undone, and what was
+    /// acknowledged is carried out by another operation. The account of a held operation stays in the
+    /// app as it is, and is not managed any more.
     Drop {
         /// The operation's id.
         id: String,
@@ -269,10 +271,13 @@ fn explain_usage(operation: &OperationDetail) {
 }
 
 fn answer_of(response: Option<&Value>) -> String {
-    let Some(response) = response else { return "no answer yet".to_owned() };
+    let Some(response) = response else { return NO_ANSWER.to_owned() };
     match (&response["Ok"]["status"], &response["Err"]) {
         (Value::Number(status), _) => status.to_string(),
         (_, Value::String(why)) => format!("unreachable: {why}"),
-        _ => "no answer yet".to_owned(),
+        _ => NO_ANSWER.to_owned(),
     }
 }
+
+/// A call that is under way, or whose answer did not count, so that it is made again.
+const NO_ANSWER: &str = "no answer that counts; the note says what came of it";

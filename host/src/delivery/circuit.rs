@@ -13,7 +13,7 @@ const FAILURES: u32 = 10;
 /// Failures further apart than this are not consecutive.
 const IN_A_ROW: Duration = Duration::from_secs(60);
 /// How long a circuit is open before one request may probe the app.
-const OPEN: Duration = Duration::from_secs(15);
+const OPEN: Duration = Duration::from_secs(5);
 
 /// The circuits of all endpoints, by address. Only failing endpoints have an entry.
 #[derive(Debug, Default)]

@@ -220,8 +220,9 @@ impl Directory {
         let older = self.older_that_can_be_replaced(target, id, deadline).await?;
         let current = self.read_current(target, id).await?;
         let Patched { resource: after, mut members, .. } = modification(&current.resource)?;
-        if let Some(older) = &older {
-            keep_removals(older, &mut members);
+        let kept = older.as_ref().map(kept_removals).unwrap_or_default();
+        if !kept.is_empty() {
+            members.insert(0, MemberChange::Remove(kept.clone()));
         }
         let members = self.member_changes(target, id, &members, &[]).await?;
         if target.tenant.app.reply == ReplyMode::WhenRecorded {
@@ -233,8 +234,13 @@ impl Directory {
         let mut slices = members.slices(MEMBERS_PER_EVENT);
         if slices.len() > 1 || older.is_some() {
             let written =
-                self.change_in_slices(target, older, current, after, slices, deadline).await?;
-            return Ok(Some(written));
+                self.change_in_slices(target, older, current, after, slices, deadline).await;
+            if let Err(Error::Client(_)) = &written
+                && !kept.is_empty()
+            {
+                self.go_on_with_removals(target, id, kept, deadline).await?;
+            }
+            return written.map(Some);
         }
         let stored = current.stored.clone();
         let asked = takes_groups(&target.tenant);
@@ -345,6 +351,31 @@ impl Directory {
         self.operations.carry_out(&target.tenant, change, deadline).await
     }
 
+    /// Goes on with removals that were asked for before, when the app has refused the request that took
+    /// their place. They stay open if they cannot be carried out; the answer is that of the request.
+    async fn go_on_with_removals(
+        self: &Arc<Self>,
+        target: &WriteTarget,
+        id: &str,
+        removed: Vec<String>,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let target = &target.unconditional();
+        if self.operations.has_unfinished(&target.tenant.id, id) {
+            // The operation of the request is open, and has them.
+            return Ok(());
+        }
+        let current = self.read_current(target, id).await?;
+        let after = current.resource.clone();
+        let changes = [MemberChange::Remove(removed)];
+        let members = self.member_changes(target, id, &changes, &[]).await?;
+        let slices = members.slices(MEMBERS_PER_EVENT);
+        match self.change_in_slices(target, None, current, after, slices, deadline).await {
+            Err(Error::Internal(error)) => Err(error.into()),
+            Ok(_) | Err(Error::Client(_)) => Ok(()),
+        }
+    }
+
     /// Carries the slices out one after another. The caller holds the group's lock, and nothing is
     /// uncommitted on it.
     async fn change_in_slices(
@@ -427,17 +458,14 @@ impl Directory {
     }
 }
 
-/// Makes a request begin with the removals of an older operation that was not acknowledged: they
-/// outlive it, unless the request adds the member or says who the members are.
-fn keep_removals(older: &Older, changes: &mut Vec<MemberChange>) {
-    if older.has_own_goal() && older.event.kind == EventKind::GroupUpdate {
-        let left = older.event.left.iter().map(|member| member.id.clone());
-        let left: Vec<String> =
-            left.chain(older.progress.left_untold.iter().map(|it| it.id.clone())).collect();
-        if !left.is_empty() {
-            changes.insert(0, MemberChange::Remove(left));
-        }
+/// The removals of an older operation that was not acknowledged, with which a request in its place
+/// begins: they outlive it, unless the request adds the member or says who the members are.
+fn kept_removals(older: &Older) -> Vec<String> {
+    if !older.has_own_goal() || older.event.kind != EventKind::GroupUpdate {
+        return Vec::new();
     }
+    let left = older.event.left.iter().map(|member| member.id.clone());
+    left.chain(older.progress.left_untold.iter().map(|it| it.id.clone())).collect()
 }
 
 fn member_reference(id: String) -> MemberRef {

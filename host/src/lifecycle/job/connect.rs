@@ -131,8 +131,15 @@ impl Jobs {
         Ok(self.operations.end_hold(id).await?)
     }
 
-    /// Pauses a tenant. A disconnect that is not finished is cancelled with it.
+    /// Pauses a tenant, and holds what takes access away and is open. A disconnect that is not finished
+    /// is cancelled with it.
     pub async fn pause(&self, id: &str) -> Result<(), Error> {
+        self.set_paused(id).await?;
+        self.operations.hold_open(id).await;
+        Ok(())
+    }
+
+    async fn set_paused(&self, id: &str) -> Result<(), Error> {
         let _changing = self.config.lock().await;
         let mut tenant = self.config.tenant_row(id).await?;
         tenant.state = TenantState::Paused;

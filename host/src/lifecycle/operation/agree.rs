@@ -18,6 +18,7 @@ use super::change::{Change, Current, MemberChanges};
 use super::comparison;
 use super::event;
 use super::execute::AttemptResult;
+use super::goal::Older;
 use crate::clock::rfc3339;
 use crate::decision::{EventKind, Member, ResourceKind};
 use crate::lifecycle::config::snapshot::Tenant;
@@ -49,8 +50,15 @@ impl Operations {
     ) -> anyhow::Result<Option<AttemptResult>> {
         let _lock = self.acquire(tenant, resource).await;
         let Some(tenant) = self.config.tenant(tenant).await? else { return Ok(None) };
-        if self.older(&tenant.id, resource).await?.is_some() {
-            return Ok(None); // It compares again when that operation ends.
+        if let Some(older) = self.older(&tenant.id, resource).await? {
+            // It compares again when that operation ends. But a removal from a group does not wait for
+            // what the app has refused for good.
+            return match (kind, older.row.state) {
+                (ResourceKind::Group, OperationState::Failed) => {
+                    self.remove_first(&tenant, older, deadline).await
+                }
+                _ => Ok(None),
+            };
         }
         let Some(mut change) = self.change_to_agree(&tenant, kind, resource).await? else {
             let why = "the app has what the directory says";
@@ -87,6 +95,35 @@ impl Operations {
         Ok(Some(self.drive(&mut operation, deadline, false).await?))
     }
 
+    /// Carries removals from a group out in place of a failed operation, which is tried again after
+    /// them. Nothing, if there are none.
+    async fn remove_first(
+        self: &Arc<Self>,
+        tenant: &Arc<Tenant>,
+        failed: Older,
+        deadline: Instant,
+    ) -> anyhow::Result<Option<AttemptResult>> {
+        let group = failed.row.resource.clone();
+        let members = self.members_to_agree(&tenant.id, &group).await?;
+        if members.left.is_empty() || tenant.connector.is_err() {
+            return Ok(None);
+        }
+        let current = self.current(&tenant.id, ResourceKind::Group, &group, Related::None).await?;
+        let Some(mut current) = current else { return Ok(None) };
+        let superseded = self.supersede(Some(&failed), current.account.take(), &group)?;
+        current.account.clone_from(&superseded.account);
+        let after = current.resource.clone();
+        let Some(change) = group_change(current, after, members, true)? else { return Ok(None) };
+        let change = Change { applied: true, ..change }.superseding(vec![group], &superseded);
+        let account = change.account.as_ref();
+        let admission = admission::check(tenant.state, change.event, account, false);
+        if change.directory_only.is_some() || !matches!(admission, Admission::Proceed) {
+            return Ok(None);
+        }
+        let mut operation = self.new_operation(tenant, change).await?;
+        Ok(Some(self.drive(&mut operation, deadline, false).await?))
+    }
+
     /// The change that brings the app to what the directory says; none if they agree.
     pub(in crate::lifecycle) async fn change_to_agree(
         &self,
@@ -115,7 +152,8 @@ impl Operations {
         Ok(change.map(|change| Change { applied: true, ..change }))
     }
 
-    /// The members that the app is to be told of, as many as one event has.
+    /// The members that the app is to be told of, as many as one event has. Those who leave come first:
+    /// what the app answers about those who join does not keep them in.
     async fn members_to_agree(&self, tenant: &str, group: &str) -> anyhow::Result<MemberChanges> {
         let now = rfc3339(self.clock.now());
         let limit = u32::try_from(2 * MEMBERS_PER_EVENT)?;
@@ -134,6 +172,9 @@ impl Operations {
                 members.stays.insert(person.id.clone(), person.stay);
                 room.push(member_of(person));
             }
+        }
+        if !members.left.is_empty() {
+            members.joined.clear();
         }
         if let (Some(later), false) = (later, members.tells()) {
             self.queue.add_late(tenant, ResourceKind::Group, group, &later);

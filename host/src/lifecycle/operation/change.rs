@@ -233,12 +233,13 @@ impl MemberChanges {
 }
 
 /// Whether the app can be told that a member joins or leaves: of a person while they are in the app.
-/// If it is not known whether they are, the app is told that they leave, and again later.
+/// If it is not known whether they are, the app is told that they leave, and again later; it is told so
+/// of a person whose own leaving is held or was not carried out yet, too.
 fn can_be_told(person: &Person, joins: bool) -> bool {
     let membership = person.account.as_ref().map(|account| account.membership);
     match person.kind {
         Some(ResourceKind::User) => {
-            person.active
+            (person.active || !joins && membership == Some(Membership::Active))
                 && person.has_account_row
                 && (!person.in_doubt || !joins && person.account.is_some())
                 && membership != Some(Membership::Absent)

@@ -88,9 +88,12 @@ impl Operations {
         (row.sealed, row.due) = (None, None);
         row.note = Some(note.to_owned());
         row.finished = Some(rfc3339(self.clock.now()));
+        let (tenant, kind, resource) =
+            (row.tenant.clone(), row.resource_kind, row.resource.clone());
         let commit = Commit { operation: Some(row), ..Commit::default() };
         self.store.commit(commit).await.map_err(CommitError::into_internal)?;
         self.unfinished.remove(operation);
+        self.wake(&tenant, kind, &resource);
         Ok(())
     }
 

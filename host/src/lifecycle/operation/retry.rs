@@ -52,6 +52,9 @@ pub(in crate::lifecycle) enum Trigger {
     Operator,
 }
 
+/// How long a pause waits until what is open is held; the rest is held afterwards.
+const HOLD_WITHIN: Duration = Duration::from_secs(10);
+
 impl Operations {
     /// Attempts due operations and compares what differs until the host stops, with one task for each
     /// tenant.
@@ -106,6 +109,21 @@ impl Operations {
         let compare = async |(each, _running)| self.compare_in_turn(each).await;
         stream::iter(compared).for_each_concurrent(AT_ONCE, compare).await;
         Ok(())
+    }
+
+    /// Holds the open operations of a paused tenant that take access away: the attempt at each finds
+    /// that it may not. What is being tried already holds this up for some time at most.
+    pub(in crate::lifecycle) async fn hold_open(self: &Arc<Self>, tenant: &str) {
+        let leaves = self.unfinished.open_of(tenant).into_iter();
+        let leaves: Vec<_> = leaves.filter(|it| self.unfinished.takes_away(it)).collect();
+        let (operations, tenant) = (Arc::clone(self), tenant.to_owned());
+        let holding = self.tasks.spawn(async move {
+            let hold = async |operation: String| {
+                operations.attempt_in_turn(&tenant, &operation, Trigger::Due).await;
+            };
+            stream::iter(leaves).for_each_concurrent(AT_ONCE, hold).await;
+        });
+        drop(tokio::time::timeout(HOLD_WITHIN, holding).await);
     }
 
     /// Tries the apps that do not answer, each with one operation that waits for it.

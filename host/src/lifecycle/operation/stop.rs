@@ -101,7 +101,13 @@ impl Operations {
         operation.progress_changed = false;
         log_stop(operation, &cause, disposition);
         match disposition {
-            Disposition::Open(_) | Disposition::Failed => self.unfinished.insert(operation, state),
+            Disposition::Open(_) => self.unfinished.insert(operation, state),
+            Disposition::Failed => {
+                self.unfinished.insert(operation, state);
+                if operation.kind == ResourceKind::Group {
+                    self.wake_resource(operation);
+                }
+            }
             Disposition::Refused => {
                 self.unfinished.remove(operation.id());
                 // It may have superseded a leave that was acknowledged and is held.
@@ -188,11 +194,8 @@ impl Operations {
         operation.add_unwritten(&mut commit);
         self.write(operation, commit).await.map_err(CommitError::into_internal)?;
         self.unfinished.remove(operation.id());
-        // What was acknowledged and is dropped now stays so until the resource changes again.
-        let account = operation.account.as_ref();
-        if !operation.progress.applied || account.is_some_and(|account| account.doubt) {
-            self.wake_resource(operation);
-        }
+        // What was acknowledged is in the directory, and another operation carries it out.
+        self.wake_resource(operation);
         Ok(())
     }
 
