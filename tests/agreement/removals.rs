@@ -56,3 +56,26 @@ async fn a_removal_from_a_group_that_is_recorded_does_not_wait_for_a_refused_joi
         muster.settled().await;
     }
 }
+
+#[tokio::test]
+async fn a_group_that_is_written_while_a_new_member_is_deleted_is_answered_and_agrees() {
+    let muster = super::start_recording().await;
+    let tenant = muster.tenant("three-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    let group = create_group(&muster, &tenant, &[]).await.expect(201).id();
+    for n in 0..20 {
+        let eve = muster.person(&tenant, &format!("eve{n}")).await;
+        let members = [ada.as_str(), eve.as_str()];
+        let (pushed, deleted) = tokio::join!(
+            push(&muster, &tenant, &group, &members),
+            super::delete(&muster, &tenant, &eve)
+        );
+        // Refused, or told to come back; never an internal error.
+        assert!([200, 400, 429, 503].contains(&pushed.status), "{}", pushed.body);
+        deleted.expect(204);
+    }
+    push(&muster, &tenant, &group, &[&ada]).await.expect(200);
+    let agrees = async || team_in(&muster, &tenant, "Compilers").unwrap() == ["ada"];
+    eventually("the team has people who were deleted", agrees).await;
+    muster.settled().await;
+}

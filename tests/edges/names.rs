@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Door, create};
+use super::{Door, create, version_one};
 use crate::support::{Muster, user};
 
 #[tokio::test]
@@ -119,5 +119,78 @@ async fn a_removal_by_any_filter_on_members_removes_them_or_is_refused() {
         let removal = json!([{ "op": "remove", "path": format!("members[{filter}]") }]);
         muster.patch(&tenant, &path, removal).await.expect(400);
         assert_eq!(shown().await.len(), 1, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn what_says_two_things_is_refused() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let id = create(&muster, &tenant, "ada", true).await;
+    let path = format!("/Users/{id}");
+    let twice = json!([{ "op": "replace", "value": { "active": false, "Active": true } }]);
+    muster.patch(&tenant, &path, twice).await.expect(400);
+    let long = "urn:ietf:params:scim:schemas:core:2.0:User";
+    for other in [json!({ "active": false, long: { "active": true } }), {
+        json!({ "active": false, format!("{long}:active"): true })
+    }] {
+        let twice = json!([{ "op": "replace", "value": other }]);
+        muster.patch(&tenant, &path, twice).await.expect(400);
+    }
+    assert_eq!(muster.get(&tenant, &path).await.body["active"], true);
+}
+
+#[tokio::test]
+async fn a_state_in_an_unknown_object_is_refused_at_every_door() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let id = create(&muster, &tenant, "ada", true).await;
+    let path = format!("/Users/{id}");
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    for name in ["user", "profile", enterprise] {
+        let mut body = user("ada");
+        body.as_object_mut().unwrap().remove("active");
+        body[name] = json!({ "active": false });
+        for tenant in [tenant.clone(), version_one(&tenant)] {
+            muster.scim(&tenant, "PUT", &path, Some(body.clone())).await.expect(400);
+            let mut new = body.clone();
+            new["userName"] = json!("bob@acme.example");
+            muster.post(&tenant, "/Users", new).await.expect(400);
+        }
+    }
+    let core = "urn:scim:schemas:core:1.0";
+    for unknown in ["urn:foo:1", "user", "meta"] {
+        let body = json!({ "schemas": [core], "title": "x", unknown: { "active": false } });
+        muster.scim(&version_one(&tenant), "PATCH", &path, Some(body)).await.expect(400);
+    }
+    assert_eq!(muster.get(&tenant, &path).await.body["active"], true);
+    // The core schema by its URN is understood.
+    for urn in [core, "urn:ietf:params:scim:schemas:core:2.0:User"] {
+        muster.set_active(&tenant, &id, true).await.expect(200);
+        let body = json!({ "schemas": [core], urn: { "active": false } });
+        let left = muster.scim(&version_one(&tenant), "PATCH", &path, Some(body)).await;
+        assert_eq!(left.expect(200).body["active"], false, "{urn}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_with_an_operation_of_its_own_is_not_added() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("three-state").await;
+    let ada = create(&muster, &tenant, "ada", true).await;
+    for name in ["operation", "op"] {
+        let members = json!([{ "value": ada, name: "delete" }]);
+        let body = json!({ "displayName": format!("Team {name}"), "members": members });
+        muster.post(&tenant, "/Groups", body).await.expect(400);
+        let body = json!({ "displayName": format!("Team {name}") });
+        let team = muster.post(&tenant, "/Groups", body).await.expect(201).id();
+        let path = format!("/Groups/{team}");
+        let change = json!([{ "op": "replace", "value": { "members": members } }]);
+        muster.patch(&tenant, &path, change).await.expect(400);
+        if name == "op" {
+            let body = json!({ "schemas": ["urn:scim:schemas:core:1.0"], "members": members });
+            muster.scim(&version_one(&tenant), "PATCH", &path, Some(body)).await.expect(400);
+        }
+        assert_eq!(muster.get(&tenant, &path).await.body["members"], json!([]));
     }
 }

@@ -1,5 +1,6 @@
 //! A JSON parser for request bodies: bounded depth, UTF-8, no duplicate keys, no U+0000.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -107,7 +108,14 @@ impl<'de> Visitor<'de> for Bounded {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let below = self.below()?;
         let mut object = Map::new();
+        let mut folded = HashSet::new();
         while let Some(key) = entries.next_key::<String>()? {
+            if is_spelt_otherwise(&object, &mut folded, &key) {
+                // RFC 7643 §2.1: the names of attributes are the same in any case.
+                return Err(A::Error::custom(format!(
+                    "the key {key:?} is also given in another case"
+                )));
+            }
             match object.entry(key) {
                 Entry::Vacant(place) => {
                     place.insert(entries.next_value_seed(below)?);
@@ -123,6 +131,24 @@ impl<'de> Visitor<'de> for Bounded {
     }
 }
 
+/// Few enough keys to compare each with all others.
+const FEW: usize = 32;
+
+/// Whether the object has the key in another case. `folded` has its keys once they are many.
+fn is_spelt_otherwise(
+    object: &Map<String, Value>,
+    folded: &mut HashSet<String>,
+    key: &str,
+) -> bool {
+    if object.len() < FEW {
+        return object.keys().any(|it| it != key && it.eq_ignore_ascii_case(key));
+    }
+    if folded.is_empty() {
+        folded.extend(object.keys().map(|it| it.to_ascii_lowercase()));
+    }
+    !folded.insert(key.to_ascii_lowercase()) && !object.contains_key(key)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -131,8 +157,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_value_is_parsed() {
-        let text = r#" {"a":[1,-2,2.5,true,null,"x\n"],"b":{"c":{}},"A":18446744073709551615} "#;
-        let expected = json!({"a":[1,-2,2.5,true,null,"x\n"],"b":{"c":{}},"A":u64::MAX});
+        let text = r#" {"a":[1,-2,2.5,true,null,"x\n"],"b":{"c":{}},"C":18446744073709551615} "#;
+        let expected = json!({"a":[1,-2,2.5,true,null,"x\n"],"b":{"c":{}},"C":u64::MAX});
         assert_eq!(parse_json(text.as_bytes()), Ok(expected));
         assert_eq!(parse_json("\u{feff}{}".as_bytes()), Ok(json!({})));
     }
@@ -170,6 +196,15 @@ mod tests {
             b"{\"a\":{\"b\":1,\"b\":2}}",
             "The body cannot be read as JSON: the key \"b\" is given twice at line 1 column 15",
         );
+        refuse(
+            b"{\"active\":false,\"Active\":true}",
+            "The body cannot be read as JSON: the key \"Active\" is also given in another case at line \
+             1 column 24",
+        );
+        let many: String = (0..100).map(|n| format!("\"k{n}\":1,")).collect();
+        let error = parse_json(format!("{{{many}\"K7\":1}}").as_bytes()).unwrap_err();
+        assert!(error.detail.contains("\"K7\" is also given in another case"), "{error:?}");
+        assert!(parse_json(format!("{{{many}\"K\":1}}").as_bytes()).is_ok());
     }
 
     #[test]

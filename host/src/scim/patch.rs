@@ -68,6 +68,7 @@ fn apply(
     operation: &Operation,
     r: &mut Reading,
 ) -> Result<Understanding, Error> {
+    edit.begin_operation();
     let mode = match (operation.op, &operation.path) {
         (Op::Remove, Some(path)) => return edit.remove_at(path, &operation.value, r),
         (Op::Remove, None) => {

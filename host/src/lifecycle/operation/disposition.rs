@@ -209,6 +209,11 @@ pub(in crate::lifecycle) fn not_started(dialect: Dialect) -> scim::Error {
     retry_later(dialect, 1, "the operations before took too long; this one has not been begun")
 }
 
+/// The answer if what a request was decided from has changed before its commit.
+pub(in crate::lifecycle) fn outdated(dialect: Dialect) -> scim::Error {
+    retry_later(dialect, 1, "something else changed what this is about at the same time")
+}
+
 /// The answer if the disk cannot be written.
 pub(in crate::lifecycle) fn unwritable(dialect: Dialect, why: &str) -> scim::Error {
     retry_later(dialect, 60, &format!("{why}; this change is not finished yet"))

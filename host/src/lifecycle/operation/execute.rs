@@ -40,7 +40,7 @@ pub(in crate::lifecycle) enum AttemptResult {
     Recorded,
     /// The directory changed and the app did not: the event is held or dropped.
     Withheld,
-    /// The event may not reach the app any more, and the operation has ended.
+    /// The event may not reach the app, and the operation has ended, or has never begun.
     Forbidden(scim::Error),
     /// The operation could not be finished.
     Stopped(FailureCause, Disposition),
@@ -247,7 +247,7 @@ impl Operations {
         match self.write(operation, commit).await {
             Ok(()) => {}
             Err(CommitError::UserNameTaken) => return Ok(Some(AttemptResult::NameTaken)),
-            Err(CommitError::Stale) => anyhow::bail!("the resource changed while it was locked"),
+            Err(CommitError::Stale) => return Ok(Some(operation.outdated())),
             Err(error) => return Err(error.into_internal()),
         }
         operation.journaled = true;
@@ -270,7 +270,7 @@ impl Operations {
         match self.write(operation, commit).await {
             Ok(()) => {}
             Err(CommitError::UserNameTaken) => return Ok(AttemptResult::NameTaken),
-            Err(CommitError::Stale) => anyhow::bail!("the resource changed while it was locked"),
+            Err(CommitError::Stale) => return Ok(operation.outdated()),
             Err(error) => return Err(error.into_internal()),
         }
         operation.journaled = true;
@@ -432,7 +432,7 @@ impl Operations {
                 operation.progress.applied = applied;
                 return self.finish_again(operation, outcome).await;
             }
-            Err(CommitError::Stale) => anyhow::bail!("the resource changed while it was locked"),
+            Err(CommitError::Stale) => return Ok(operation.outdated()),
             Err(error @ CommitError::Internal(_)) => return Err(error.into_internal()),
         }
         self.unfinished.remove(operation.id());

@@ -18,6 +18,14 @@ use crate::decision::{
 };
 use crate::store::{AccountRow, Commit, CommitError, DoubtedMember, OperationState};
 
+impl Operation {
+    /// The end of an operation that is not in the journal, when what it was decided from has changed:
+    /// the group, or somebody who joins it, was written or deleted at the same time.
+    pub(in crate::lifecycle) fn outdated(&self) -> AttemptResult {
+        AttemptResult::Forbidden(disposition::outdated(self.tenant.dialect()))
+    }
+}
+
 impl Operations {
     /// Makes the cause and the new state of the operation durable.
     pub(in crate::lifecycle) async fn stop(
@@ -167,7 +175,7 @@ impl Operations {
         match self.write(operation, commit).await {
             Ok(()) => {}
             Err(CommitError::UserNameTaken) => return Ok(AttemptResult::NameTaken),
-            Err(CommitError::Stale) => anyhow::bail!("the resource changed while it was locked"),
+            Err(CommitError::Stale) => return Ok(operation.outdated()),
             Err(error) => return Err(error.into_internal()),
         }
         match state {

@@ -48,6 +48,8 @@ pub(in crate::scim) struct Edit<'t> {
     resource_type: &'t ResourceType,
     origin: Origin,
     document: Map<String, Value>,
+    /// The attributes that the keys of the present operation have named.
+    given: Vec<String>,
     /// The changes of members, in order.
     pub(in crate::scim) members: Vec<MemberChange>,
     /// The new password.
@@ -57,15 +59,25 @@ pub(in crate::scim) struct Edit<'t> {
 impl<'t> Edit<'t> {
     /// An edit of an empty document.
     pub(in crate::scim) fn new(resource_type: &'t ResourceType) -> Self {
-        let document = Map::new();
-        let origin = Origin::Whole;
-        Self { resource_type, origin, document, members: Vec::new(), password: None }
+        Self {
+            resource_type,
+            origin: Origin::Whole,
+            document: Map::new(),
+            given: Vec::new(),
+            members: Vec::new(),
+            password: None,
+        }
     }
 
     /// An edit of an existing resource.
     pub(in crate::scim) fn of(resource_type: &'t ResourceType, before: &Resource) -> Self {
         let document = before.document.clone();
         Self { origin: Origin::Part, document, ..Self::new(resource_type) }
+    }
+
+    /// Begins the next operation of a PATCH.
+    pub(in crate::scim) fn begin_operation(&mut self) {
+        self.given.clear();
     }
 
     /// What the path names in this type of resource; `None` if it names nothing.

@@ -71,6 +71,12 @@ fn reference(raw: &Value, r: &mut Reading) -> Result<MemberRef, Error> {
 fn from_object(object: &Map<String, Value>, r: &mut Reading) -> Result<MemberRef, Error> {
     let find = |name: &str| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
     let text = |name| Some(find(name)?.1.as_str()?.to_owned());
+    // SCIM 1.1 removes a member so. Taken for a member, it would be added.
+    if find("operation").or_else(|| find("op")).is_some_and(|(_, it)| it != "add") {
+        return Err(Error::invalid_value(
+            "a member has no operation: remove it by a PATCH operation, with a filter in the path",
+        ));
+    }
     let value = match find("value").map(|(_, value)| value) {
         Some(Value::String(id)) if !id.is_empty() => id.clone(),
         Some(Value::Number(id)) if r.allows(Leniency::NumberForString) => id.to_string(),

@@ -7,7 +7,7 @@ use crate::scim::leniency::Leniency;
 use crate::scim::patch::{Op, Operation, PatchRequest};
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
-use crate::scim::resource::resembled;
+use crate::scim::resource::{resembled, resembled_within};
 use crate::scim::schema::{Attribute, Mutability, ResourceType};
 use crate::scim::{AttributePath, Error, Filter, Literal, Operator};
 
@@ -28,12 +28,18 @@ pub fn patch(t: &ResourceType, body: &Value, r: &mut Reading) -> Result<PatchReq
     check_schema(body, r)?;
     let mut merge = Merge { cleared: cleared(body)?, operations: Vec::new() };
     let mut unknown = None;
-    for (key, raw) in body {
+    let core =
+        |key: &String| [CORE_SCHEMA, &t.schema.id].iter().any(|it| it.eq_ignore_ascii_case(key));
+    // The attributes of the core schema may stand under its URN.
+    let within = body.iter().filter(|(key, _)| core(key)).filter_map(|(_, raw)| raw.as_object());
+    let attributes = within.flatten().chain(body.iter().filter(|(key, _)| !core(key)));
+    for (key, raw) in attributes {
         if let Err(error) = merge.key(t, key, raw)? {
             if !r.allows(Leniency::UnknownAttribute) {
                 return Err(error);
             }
-            if let Some(meant) = resembled(t, key).filter(|meant| member(body, meant).is_none()) {
+            let meant = resembled(t, key).or_else(|| resembled_within(t, raw));
+            if let Some(meant) = meant.filter(|meant| member(body, meant).is_none()) {
                 let detail = format!("{}; is {meant} meant?", error.detail);
                 return Err(Error { detail, ..error });
             }
@@ -60,10 +66,19 @@ fn check_schema(body: &Map<String, Value>, r: &mut Reading) -> Result<(), Error>
 
 /// The names in `meta.attributes`.
 fn cleared(body: &Map<String, Value>) -> Result<Vec<String>, Error> {
-    let attributes = member(body, "meta")
-        .and_then(Value::as_object)
-        .and_then(|meta| member(meta, "attributes"))
-        .filter(|attributes| !attributes.is_null());
+    let meta = member(body, "meta").and_then(Value::as_object);
+    let known = |name: &String| {
+        let names =
+            ["attributes", "created", "lastModified", "location", "resourceType", "version"];
+        names.iter().any(|known| known.eq_ignore_ascii_case(name))
+    };
+    // Only this member says what to clear, so a misspelt one would change nothing.
+    if let Some(other) = meta.into_iter().flat_map(Map::keys).find(|name| !known(name)) {
+        let detail = format!("meta has no {other}: meta.attributes names what to clear");
+        return Err(Error::invalid_syntax(detail));
+    }
+    let attributes =
+        meta.and_then(|meta| member(meta, "attributes")).filter(|attributes| !attributes.is_null());
     let Some(attributes) = attributes else { return Ok(Vec::new()) };
     let not_names = || Error::invalid_value("meta.attributes must be a list of names");
     let list = attributes.as_array().ok_or_else(not_names)?.iter();
@@ -174,6 +189,12 @@ enum ListedValue {
 
 fn listed_value(attribute: &Attribute, item: &Value) -> Result<ListedValue, Error> {
     let Some(object) = item.as_object() else { return Ok(ListedValue::Add(item.clone())) };
+    if member(object, "op").is_some() {
+        return Err(Error::invalid_value(format!(
+            "{}: op is named operation here",
+            attribute.name
+        )));
+    }
     let Some(operation) = member(object, OPERATION) else {
         return Ok(ListedValue::Add(item.clone()));
     };

@@ -47,7 +47,9 @@ impl<'t> Edit<'t> {
         raw: &Value,
     ) -> Result<(), Error> {
         let t = self.resource_type;
-        let nested = || if self.origin == Origin::Part { within(t, raw) } else { None };
+        // An extension that the app lacks may have an attribute of this name.
+        let own = self.origin == Origin::Part || !key.contains(':');
+        let nested = || if own { within(t, raw) } else { None };
         match resembled(t, key).or_else(nested).filter(|meant| !has(object, meant)) {
             Some(meant) => Err(Error::invalid_syntax(format!(
                 "{} is not an attribute of {}; is {meant} meant?",
@@ -76,7 +78,14 @@ impl<'t> Edit<'t> {
                 let mut understood = !object.iter().any(|it| named(&it));
                 for (key, raw) in object.iter().filter(named) {
                     let named = self.key(key, Some(extension), r);
-                    understood |= self.write_key(key, named, mode, raw, r)?;
+                    let known = self.write_key(key, named, mode, raw, r)?;
+                    if !known && resembled(self.resource_type, key).is_some() {
+                        return Err(Error::invalid_syntax(format!(
+                            "{} is not an attribute of {id}",
+                            excerpt(key)
+                        )));
+                    }
+                    understood |= known;
                 }
                 Ok(understood)
             }
@@ -135,10 +144,16 @@ impl<'t> Edit<'t> {
         if is_read_only(place) {
             return self.pass_over(place, r).map(|()| true);
         }
-        if self.origin == Origin::Whole && self.is_assigned(place) {
+        let name = place.to_string();
+        let twice = match self.origin {
+            Origin::Whole => self.is_assigned(place),
+            Origin::Part => self.given.contains(&name),
+        };
+        if twice {
             // RFC 7643 §2.1: names are equal in any case, and it is not defined which value counts.
             return Err(Error::invalid_syntax(format!("{place} is given twice")));
         }
+        self.given.push(name);
         self.write(place, None, mode, raw, r)
     }
 
