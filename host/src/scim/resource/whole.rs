@@ -18,7 +18,12 @@ pub(super) fn check_required(
 ) -> Result<(), Error> {
     let inactive = document.get("active") == Some(&Value::Bool(false));
     let lacked = |name: &str| before.is_some_and(|before| !before.contains_key(name));
-    let exempt = |name: &str| t.needed.iter().any(|it| it == name) && (inactive || lacked(name));
+    // The user name may be the address.
+    let user_name = document.get("userName").and_then(Value::as_str).unwrap_or_default();
+    let addressed = |name: &str| name == "emails" && user_name.contains('@');
+    let exempt = |name: &str| {
+        t.needed.iter().any(|it| it == name) && (inactive || lacked(name) || addressed(name))
+    };
     check_schema(&t.schema, None, document, &exempt)?;
     for extension in &t.extensions {
         let schema = &*extension.schema;
