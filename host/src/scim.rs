@@ -27,7 +27,7 @@ pub use additions::Additions;
 pub use dialect::Dialect;
 pub use error::{Error, ScimType};
 pub use filter::{Filter, Literal, Operator};
-pub use json::parse_json;
+pub use json::{parse_json, parse_plain_json};
 pub use leniency::Leniency;
 pub use patch::{MemberChange, MemberRef, PatchRequest, Patched, patch};
 pub use path::{AttributePath, PatchPath};

@@ -26,6 +26,9 @@ const LARGEST_CONNECTOR: usize = 32 << 20;
 /// A SCIM message.
 pub(super) struct ScimBody(pub(super) Value);
 
+/// Any other JSON.
+pub(super) struct PlainBody(pub(super) Value);
+
 /// The body of a bulk request.
 pub(super) struct BulkBody(pub(super) Value);
 
@@ -36,10 +39,15 @@ impl FromRequest<Arc<Host>> for ScimBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &Arc<Host>) -> Result<Self, ApiError> {
-        check_media_type(request.headers())?;
-        let coding = Coding::of(request.headers())?;
-        let bytes = coding.decode(read_body(request, LARGEST_BODY).await?, LARGEST_BODY)?;
-        Ok(Self(scim::parse_json(&bytes)?))
+        Ok(Self(scim::parse_json(&read_json(request).await?)?))
+    }
+}
+
+impl FromRequest<Arc<Host>> for PlainBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &Arc<Host>) -> Result<Self, ApiError> {
+        Ok(Self(scim::parse_plain_json(&read_json(request).await?)?))
     }
 }
 
@@ -69,6 +77,13 @@ impl FromRequest<Arc<Host>> for WasmBody {
         content_digest::check(&headers, &wasm)?;
         Ok(Self(wasm.to_vec()))
     }
+}
+
+/// The text of a JSON body.
+async fn read_json(request: Request) -> Result<bytes::Bytes, ApiError> {
+    check_media_type(request.headers())?;
+    let coding = Coding::of(request.headers())?;
+    Ok(coding.decode(read_body(request, LARGEST_BODY).await?, LARGEST_BODY)?)
 }
 
 async fn read_body(request: Request, limit: usize) -> Result<bytes::Bytes, ApiError> {

@@ -1,4 +1,5 @@
-//! A JSON parser for request bodies: bounded depth, UTF-8, no duplicate keys, no U+0000.
+//! A JSON parser for request bodies: bounded depth, UTF-8, no duplicate keys. In SCIM messages keys that
+//! differ only in case are duplicates too, and no text contains U+0000.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,8 +13,17 @@ use super::Error;
 /// The deepest nesting of objects and lists. No SCIM message needs more than five.
 pub const MAX_DEPTH: usize = 32;
 
-/// Parses the body of a request; else `invalidSyntax` with the position.
+/// Parses a SCIM message; else `invalidSyntax` with the position.
 pub fn parse_json(bytes: &[u8]) -> Result<Value, Error> {
+    parse(bytes, true)
+}
+
+/// Parses any other body.
+pub fn parse_plain_json(bytes: &[u8]) -> Result<Value, Error> {
+    parse(bytes, false)
+}
+
+fn parse(bytes: &[u8], is_scim: bool) -> Result<Value, Error> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         // RFC 7644 §3.8: UTF-8.
         let at = error.valid_up_to();
@@ -24,13 +34,13 @@ pub fn parse_json(bytes: &[u8]) -> Result<Value, Error> {
     if text.trim_ascii().is_empty() {
         return Err(Error::invalid_syntax("The body is empty; it must be a JSON object"));
     }
-    read(text)
+    read(text, is_scim)
         .map_err(|error| Error::invalid_syntax(format!("The body cannot be read as JSON: {error}")))
 }
 
-fn read(text: &str) -> serde_json::Result<Value> {
+fn read(text: &str, is_scim: bool) -> serde_json::Result<Value> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Bounded { room: MAX_DEPTH }.deserialize(&mut deserializer)?;
+    let value = Bounded { room: MAX_DEPTH, is_scim }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
@@ -39,13 +49,14 @@ fn read(text: &str) -> serde_json::Result<Value> {
 #[derive(Clone, Copy)]
 struct Bounded {
     room: usize,
+    is_scim: bool,
 }
 
 impl Bounded {
     fn below<E: serde::de::Error>(self) -> Result<Self, E> {
         let room = self.room.checked_sub(1);
         let room = room.ok_or_else(|| E::custom(format!("nested deeper than {MAX_DEPTH}")))?;
-        Ok(Self { room })
+        Ok(Self { room, ..self })
     }
 }
 
@@ -90,7 +101,7 @@ impl<'de> Visitor<'de> for Bounded {
 
     fn visit_string<E: serde::de::Error>(self, value: String) -> Result<Value, E> {
         // No name or address has it; C programs, SQLite's GLOB among them, take it for the end.
-        if value.contains('\0') {
+        if self.is_scim && value.contains('\0') {
             return Err(E::custom("a text contains the character U+0000"));
         }
         Ok(value.into())
@@ -110,7 +121,7 @@ impl<'de> Visitor<'de> for Bounded {
         let mut object = Map::new();
         let mut folded = HashSet::new();
         while let Some(key) = entries.next_key::<String>()? {
-            if is_spelt_otherwise(&object, &mut folded, &key) {
+            if self.is_scim && is_spelt_otherwise(&object, &mut folded, &key) {
                 // RFC 7643 §2.1: the names of attributes are the same in any case.
                 return Err(A::Error::custom(format!(
                     "the key {key:?} is also given in another case"
@@ -161,6 +172,14 @@ mod tests {
         let expected = json!({"a":[1,-2,2.5,true,null,"x\n"],"b":{"c":{}},"C":u64::MAX});
         assert_eq!(parse_json(text.as_bytes()), Ok(expected));
         assert_eq!(parse_json("\u{feff}{}".as_bytes()), Ok(json!({})));
+    }
+
+    #[test]
+    fn a_body_that_is_no_scim_message_may_have_any_text_and_any_keys() {
+        let text = r#"{"a":"\u0000","A":1}"#;
+        assert!(parse_json(text.as_bytes()).is_err());
+        assert_eq!(parse_plain_json(text.as_bytes()), Ok(json!({"a":"\0","A":1})));
+        assert!(parse_plain_json(br#"{"a":1,"a":2}"#).is_err());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Number, Value};
 use url::form_urlencoded;
 
-use super::super::body::ScimBody;
+use super::super::body::PlainBody;
 use super::super::response::ApiError;
 use crate::admin_api::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::lifecycle::Host;
@@ -24,7 +24,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Host>> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, host: &Arc<Host>) -> Result<Self, ApiError> {
-        let ScimBody(value) = ScimBody::from_request(request, host).await?;
+        let PlainBody(value) = PlainBody::from_request(request, host).await?;
         Ok(Self(read_object(value)?))
     }
 }
@@ -39,7 +39,7 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<Host>> for OptionalBody<T> {
         if request.body().size_hint().exact() == Some(0) {
             return Ok(Self(T::default()));
         }
-        let ScimBody(value) = ScimBody::from_request(request, host).await?;
+        let PlainBody(value) = PlainBody::from_request(request, host).await?;
         Ok(Self(if value.is_null() { T::default() } else { read_object(value)? }))
     }
 }
