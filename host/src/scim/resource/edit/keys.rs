@@ -144,17 +144,25 @@ impl<'t> Edit<'t> {
         if is_read_only(place) {
             return self.pass_over(place, r).map(|()| true);
         }
-        let name = place.to_string();
         let twice = match self.origin {
             Origin::Whole => self.is_assigned(place),
-            Origin::Part => self.given.contains(&name),
+            Origin::Part => self.was_given(place),
         };
         if twice {
             // RFC 7643 §2.1: names are equal in any case, and it is not defined which value counts.
             return Err(Error::invalid_syntax(format!("{place} is given twice")));
         }
-        self.given.push(name);
         self.write(place, None, mode, raw, r)
+    }
+
+    /// Whether the present operation has named the attribute before; it has now.
+    fn was_given(&mut self, place: AttributePlace<'_>) -> bool {
+        let name = place.to_string();
+        let known = self.given.contains(&name);
+        if !known {
+            self.given.push(name);
+        }
+        known
     }
 
     fn is_assigned(&self, place: AttributePlace<'_>) -> bool {
