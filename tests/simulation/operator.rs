@@ -179,6 +179,8 @@ impl Run<'_> {
             }
             rested = left == 0;
         }
+        // What was retried last is being tried, and has no note.
+        sleep(Duration::from_secs(4)).await;
         for (tenant, name) in TENANTS.into_iter().enumerate() {
             match self.state(life, tenant).await.as_str() {
                 "connected" => {}
