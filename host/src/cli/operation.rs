@@ -39,8 +39,8 @@ An account is in doubt if a call may have had an effect and its outcome is not k
 the host brings it to what the directory says, with an operation of its own.
 
 `retry` carries out what the resource shall be by now, never what an old request said. `drop` leaves
-the directory as it is, and the app is brought back to it: what was begun is undone, and what was
-acknowledged is carried out by another operation. The account of a held operation stays in the app,
+the directory as it is, and the app is brought back to it: calls already made are undone, and an
+acknowledged change is carried out by another operation. The account of a held operation stays in the app,
 unmanaged.";
 
 /// Options of `muster operation`.
@@ -81,8 +81,8 @@ enum Command {
     },
     /// Give an operation up: one that is open, held or failed. The directory stays as it is.
     ///
-    /// The app is brought back to what the directory says: what was begun is undone, and what was
-    /// acknowledged is carried out by another operation. The account of a held operation stays in the
+    /// The app is brought back to what the directory says: calls already made are undone, and
+    /// an acknowledged change is carried out by another operation. The account of a held operation stays in the
     /// app as it is, and is not managed any more.
     Drop {
         /// The operation's id.

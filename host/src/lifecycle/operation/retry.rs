@@ -52,7 +52,7 @@ pub(in crate::lifecycle) enum Trigger {
     Operator,
 }
 
-/// How long a pause waits until what is open is held; the rest is held afterwards.
+/// How long a pause waits until the open operations are held; any others are held afterwards.
 const HOLD_WITHIN: Duration = Duration::from_secs(10);
 
 impl Operations {

@@ -20,7 +20,7 @@ use crate::store::{AccountRow, Commit, CommitError, DoubtedMember, OperationStat
 
 impl Operation {
     /// The end of an operation that is not in the journal, when what it was decided from has changed:
-    /// the group, or somebody who joins it, was written or deleted at the same time.
+    /// the group, or a member who joins it, was written or deleted at the same time.
     pub(in crate::lifecycle) fn outdated(&self) -> AttemptResult {
         AttemptResult::Forbidden(disposition::outdated(self.tenant.dialect()))
     }
@@ -202,7 +202,7 @@ impl Operations {
         operation.add_unwritten(&mut commit);
         self.write(operation, commit).await.map_err(CommitError::into_internal)?;
         self.unfinished.remove(operation.id());
-        // What was acknowledged is in the directory, and another operation carries it out.
+        // The directory has an acknowledged change, and another operation carries it out.
         self.wake_resource(operation);
         Ok(())
     }
