@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Muster, Tenant, user};
 
 mod filters;
+mod groups;
 mod names;
 mod required;
 mod state;

@@ -8,6 +8,7 @@ pub mod discovery;
 pub mod error;
 pub mod evaluate;
 pub mod filter;
+pub mod group_rules;
 pub mod json;
 pub mod leniency;
 pub mod name;
@@ -27,6 +28,7 @@ pub use additions::Additions;
 pub use dialect::Dialect;
 pub use error::{Error, ScimType};
 pub use filter::{Filter, Literal, Operator};
+pub use group_rules::{GroupNames, UnknownMembers};
 pub use json::{parse_json, parse_plain_json};
 pub use leniency::Leniency;
 pub use patch::{MemberChange, MemberRef, PatchRequest, Patched, patch};
@@ -35,7 +37,7 @@ pub use precondition::Precondition;
 pub use projection::Projection;
 pub use reading::{LeniencyCounts, Reading};
 pub use render::Stored;
-pub use resource::{Draft, Resource, create, replace};
+pub use resource::{Draft, Resource, create, replace, sends_member_display};
 pub use schema::{
     Attribute, AttributeType, Extension, Mutability, ResourceType, Returned, Schema, Schemas,
     Uniqueness,

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::job::JobView;
 use crate::lifecycle::snapshot::TenantState;
 use crate::lifecycle::{ConnectPreview, PeopleAction};
-use crate::scim::{Dialect, Leniency};
+use crate::scim::{Dialect, GroupNames, Leniency, UnknownMembers};
 
 /// Which tenant.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -59,6 +59,11 @@ pub struct TenantView {
     pub version_of_its_own: bool,
     /// How the identity provider deviates from the RFCs, as an operator set it.
     pub dialect: Dialect,
+    /// Whether two groups may have the same `displayName`; `null`: as the dialect has it.
+    pub group_names: Option<GroupNames>,
+    /// What becomes of a request that names an unknown member of a group; `null`: as the dialect has
+    /// it.
+    pub unknown_members: Option<UnknownMembers>,
     /// The state of the integration: `connected`; `paused` or `disconnecting`, in which
     /// deprovisioning is held; `disconnected`, in which it is acknowledged and changes nothing.
     pub state: TenantState,

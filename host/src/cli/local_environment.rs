@@ -234,10 +234,15 @@ impl LocalEnvironment {
             };
             into_anyhow(self.host.config.set_tenant(name, change).await)?;
         } else {
-            let (id, app) = (name.to_owned(), app.to_owned());
-            into_anyhow(
-                self.host.config.create_tenant(NewTenant { id, app, dialect, settings }).await,
-            )?;
+            let tenant = NewTenant {
+                id: name.to_owned(),
+                app: app.to_owned(),
+                dialect,
+                group_names: None,
+                unknown_members: None,
+                settings,
+            };
+            into_anyhow(self.host.config.create_tenant(tenant).await)?;
         }
         into_anyhow(self.host.config.add_token(Some(name), TokenSpec::default()).await)
     }

@@ -1,5 +1,7 @@
 //! `muster tenant`.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -15,7 +17,7 @@ use crate::lifecycle::snapshot::TenantState;
 use crate::lifecycle::{
     ConnectChoices, ConnectPreview, HeldAction, NewTenant, PeopleAction, Preview, TenantChange,
 };
-use crate::scim::Dialect;
+use crate::scim::{Dialect, GroupNames, UnknownMembers};
 use crate::store::JobState;
 
 /// Options of `muster tenant`.
@@ -116,6 +118,8 @@ struct Create {
     #[arg(long, default_value = "generic", value_parser = dialects())]
     dialect: String,
     #[command(flatten)]
+    rules: GroupRuleArgs,
+    #[command(flatten)]
     settings: SettingArgs,
 }
 
@@ -127,10 +131,26 @@ struct Set {
     #[arg(long, value_parser = dialects())]
     dialect: Option<String>,
     #[command(flatten)]
+    rules: GroupRuleArgs,
+    #[command(flatten)]
     settings: SettingChangeArgs,
     /// Refused by the host, which says why.
     #[arg(long, hide = true)]
     app: Option<String>,
+}
+
+/// Rules for groups, which each dialect has a default for.
+#[derive(Args, Debug)]
+struct GroupRuleArgs {
+    /// Whether two groups may have one displayName: a second one is answered with 409 (`unique`) or
+    /// accepted (`any`). By default `unique` with the dialects entra and generic, else `any`.
+    #[arg(long, value_name = "RULE", value_parser = ["unique", "any", "default"])]
+    group_names: Option<String>,
+    /// What becomes of a request that names an unknown member of a group: it is answered with 400
+    /// (`refuse`), or the member is left out and named in the operation (`skip`). By default `skip`
+    /// with the dialect okta, else `refuse`.
+    #[arg(long, value_name = "RULE", value_parser = ["refuse", "skip", "default"])]
+    unknown_members: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -180,6 +200,17 @@ fn dialect(name: &str) -> anyhow::Result<Dialect> {
     Ok(serde_json::from_value(Value::from(name))?)
 }
 
+/// A rule for groups by its name; the dialect's with `default`.
+fn rule<T: FromStr<Err = anyhow::Error>>(
+    name: Option<String>,
+) -> anyhow::Result<Option<Option<T>>> {
+    let read = |name: String| match name.as_str() {
+        "default" => Ok(None),
+        name => name.parse().map(Some),
+    };
+    name.map(read).transpose()
+}
+
 pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
     let TenantArgs { command, admin, format } = args;
     match command {
@@ -192,6 +223,8 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
                 id: args.name,
                 app: args.app,
                 dialect: dialect(&args.dialect)?,
+                group_names: rule(args.rules.group_names)?.flatten(),
+                unknown_members: rule(args.rules.unknown_members)?.flatten(),
                 settings: args.settings.read()?,
             };
             format.print(&admin.post("/tenants", &tenant).await?, print_tenant);
@@ -294,6 +327,8 @@ fn change(args: Set) -> anyhow::Result<TenantChange> {
     let SettingChanges { settings, set_settings, unset_settings } = args.settings.changes()?;
     let change = TenantChange {
         dialect: args.dialect.as_deref().map(dialect).transpose()?.map(Some),
+        group_names: rule(args.rules.group_names)?,
+        unknown_members: rule(args.rules.unknown_members)?,
         settings,
         set_settings,
         unset_settings,
@@ -315,6 +350,14 @@ fn print_tenant(tenant: &TenantView) {
     if let Some(facts) = facts.as_object_mut() {
         facts.remove("deviations");
         facts.insert("backlog".to_owned(), Value::from(backlog(tenant.backlog)));
+        let spoken = tenant.dialect.or_recognised(tenant.recognised);
+        let default = |rule: &dyn Display| Value::from(format!("default ({rule})"));
+        if tenant.group_names.is_none() {
+            facts.insert("group_names".to_owned(), default(&GroupNames::of(spoken)));
+        }
+        if tenant.unknown_members.is_none() {
+            facts.insert("unknown_members".to_owned(), default(&UnknownMembers::of(spoken)));
+        }
         // A preview of a hundred people is no line; `--json` has it.
         if let Some(job) = facts.get_mut("disconnect").and_then(Value::as_object_mut) {
             job.remove("preview");

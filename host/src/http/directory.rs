@@ -41,8 +41,9 @@ async fn create(
     let target = write_target(&host, tenant, &endpoint, Precondition::default())?;
     let projection = projection(query.as_deref(), &target.resource_type, version)?;
     let body = resource_body(&target.resource_type, body, version);
+    let related = related_rows_after(&target, &body, &projection);
     let written = host.directory.create(target.clone(), body).await?;
-    write_response(&host, &target, written, version, &projection).await
+    write_response(&host, &target, written, version, &projection, related).await
 }
 
 pub(super) async fn read(
@@ -75,8 +76,9 @@ pub(super) async fn replace(
     let target = write_target(&host, tenant, &endpoint, precondition)?;
     let projection = projection(query.as_deref(), &target.resource_type, version)?;
     let body = resource_body(&target.resource_type, body, version);
+    let related = related_rows_after(&target, &body, &projection);
     let written = host.directory.replace(target.clone(), id, body).await?;
-    write_response(&host, &target, written, version, &projection).await
+    write_response(&host, &target, written, version, &projection, related).await
 }
 
 pub(super) async fn patch(
@@ -103,7 +105,10 @@ pub(super) async fn patch(
             let location = render::location(base_url, &target.resource_type, &found.id);
             Ok(response::changed_without_content(&location, found.revision()))
         }
-        written => write_response(&host, &target, written, version, &projection).await,
+        written => {
+            let related = related_rows_after(&target, &body, &projection);
+            write_response(&host, &target, written, version, &projection, related).await
+        }
     }
 }
 
@@ -174,6 +179,15 @@ fn projection(
     Projection::parse(only.as_deref(), except.as_deref(), resource_type)
 }
 
+/// The related rows that the response to a write shows. `members.display` is returned on request, and
+/// RFC 7643 §7 takes it to be requested by a write that sends it.
+fn related_rows_after(target: &WriteTarget, body: &Value, projection: &Projection) -> Related {
+    match related_rows(&target.resource_type, projection) {
+        Related::Members if scim::sends_member_display(body) => Related::NamedMembers,
+        related => related,
+    }
+}
+
 /// The response to a create, replace or PATCH.
 async fn write_response(
     host: &Host,
@@ -181,6 +195,7 @@ async fn write_response(
     written: WriteResult,
     version: Version,
     projection: &Projection,
+    related: Related,
 ) -> ApiResult {
     let (status, mut found) = match written {
         WriteResult::Created(found) => (201, found),
@@ -188,10 +203,9 @@ async fn write_response(
         WriteResult::Gone => return Ok(response::no_content()),
     };
     let resource_type = &target.resource_type;
-    let members = related_rows(resource_type, projection);
-    if matches!(members, Related::Members | Related::NamedMembers) {
+    if matches!(related, Related::Members | Related::NamedMembers) {
         let kind = &resource_type.name;
-        let with_members = host.store.resource(&target.tenant.id, kind, &found.id, members).await?;
+        let with_members = host.store.resource(&target.tenant.id, kind, &found.id, related).await?;
         found = with_members.unwrap_or(found);
     }
     Ok(resource_response(status, &target.tenant, resource_type, &found, version, projection))

@@ -33,6 +33,7 @@ pub(in crate::lifecycle) mod execute;
 pub(in crate::lifecycle) mod goal;
 mod holds;
 pub(in crate::lifecycle) mod journaled;
+pub(in crate::lifecycle) mod names;
 mod operator_action;
 pub(in crate::lifecycle) mod preview;
 mod queue;

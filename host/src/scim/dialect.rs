@@ -75,6 +75,16 @@ impl Dialect {
         known.into_iter().find(|(name, _)| begins(name)).map(|(_, dialect)| dialect)
     }
 
+    /// The dialect that requests are read in: the one that an operator chose, unless that is generic
+    /// and the client was recognised.
+    #[must_use]
+    pub fn or_recognised(self, recognised: Option<Self>) -> Self {
+        match self {
+            Self::Generic => recognised.unwrap_or_default(),
+            chosen => chosen,
+        }
+    }
+
     /// Whether a request of this dialect may deviate in this way.
     ///
     /// A leniency that does no harm is allowed in every dialect, because customers change their
@@ -83,6 +93,7 @@ impl Dialect {
         match (self, leniency) {
             (Self::Strict | Self::Interop, _) => false,
             (dialect, Leniency::EmptyOperations) => dialect == Self::Entra,
+            (dialect, Leniency::UnknownMember) => dialect == Self::Okta,
             _ => true,
         }
     }
@@ -151,9 +162,16 @@ mod tests {
         for leniency in Leniency::ALL {
             assert!(!Dialect::Strict.allows(leniency));
             assert!(!Dialect::Interop.allows(leniency));
-            assert!(Dialect::Entra.allows(leniency));
-            let harmless = leniency != Leniency::EmptyOperations;
-            assert_eq!(Dialect::Generic.allows(leniency), harmless);
+            let of_one = [
+                (Leniency::EmptyOperations, Dialect::Entra),
+                (Leniency::UnknownMember, Dialect::Okta),
+            ];
+            let owner = of_one.into_iter().find(|(it, _)| *it == leniency);
+            let owner = owner.map(|(_, dialect)| dialect);
+            for dialect in [Dialect::Entra, Dialect::Okta, Dialect::Generic] {
+                let allowed = owner.is_none_or(|owner| owner == dialect);
+                assert_eq!(dialect.allows(leniency), allowed, "{dialect} {leniency}");
+            }
         }
     }
 }

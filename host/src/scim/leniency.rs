@@ -71,6 +71,11 @@ pub enum Leniency {
     /// An attribute that the type does not have is ignored: Okta sends extensions that the app
     /// lacks (`tests/fixtures/conversations/okta-oin/assign-mapped.json`).
     UnknownAttribute,
+    /// A member that the directory does not have is skipped: Okta pushes a group whose people are not
+    /// all provisioned, and does not repeat a request that was answered with 400
+    /// (`tests/fixtures/conversations/okta-oin/group-unknown-member.json`). The tenant's
+    /// `unknown_members` decides.
+    UnknownMember,
     /// A URN in `schemas` that the type does not have: Entra's groups name
     /// `http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group`
     /// (`tests/fixtures/conversations/entra/group.json`).
@@ -86,7 +91,7 @@ pub enum Leniency {
 
 impl Leniency {
     /// Every leniency, in alphabetical order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::BareValue,
         Self::CreateByFilter,
         Self::EmptyForUnassigned,
@@ -103,6 +108,7 @@ impl Leniency {
         Self::StringForBoolean,
         Self::UnassignedActive,
         Self::UnknownAttribute,
+        Self::UnknownMember,
         Self::UnknownSchema,
         Self::UnqualifiedExtension,
         Self::UnquotedString,
@@ -127,6 +133,7 @@ impl Leniency {
             Self::StringForBoolean => "a boolean as a string, such as \"False\"",
             Self::UnassignedActive => "`active` without a value, which keeps the state",
             Self::UnknownAttribute => "an unknown attribute, which is ignored",
+            Self::UnknownMember => "an unknown member of a group, which is skipped",
             Self::UnknownSchema => "an unknown URN in `schemas`",
             Self::UnqualifiedExtension => "an attribute of an extension without its URN",
             Self::UnquotedString => "a string in a filter without its quotes",

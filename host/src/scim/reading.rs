@@ -45,13 +45,20 @@ impl Reading {
     /// Whether the dialect allows this leniency; if so, the use is recorded.
     pub fn allows(&mut self, leniency: Leniency) -> bool {
         let allowed = self.dialect.allows(leniency);
-        if allowed && self.fired & bit(leniency) == 0 {
+        if allowed {
+            self.note(leniency);
+        }
+        allowed
+    }
+
+    /// Records the use of a leniency that a setting of the tenant allows.
+    pub fn note(&mut self, leniency: Leniency) {
+        if self.fired & bit(leniency) == 0 {
             self.fired |= bit(leniency);
             if let Some(needed) = &self.needed {
                 needed.0[leniency as usize].fetch_add(1, Ordering::Relaxed);
             }
         }
-        allowed
     }
 
     /// The leniencies used so far, each once, in alphabetical order.

@@ -23,7 +23,7 @@ mod whole;
 mod tests;
 
 pub use create::{Draft, create};
-pub use member::{MemberChange, MemberRef};
+pub use member::{MemberChange, MemberRef, sends_member_display};
 pub use replace::replace;
 
 pub(in crate::scim) use assign::WriteMode;

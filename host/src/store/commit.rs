@@ -30,6 +30,9 @@ pub struct Commit {
     pub supersedes: Vec<String>,
     /// The resource.
     pub resource: Option<ResourceChange>,
+    /// Whether the resource's `displayName` is unique in tenant and kind. If it stays as it is, it may be
+    /// shared with others from before.
+    pub unique_display_name: bool,
     /// Members that leave groups, as group and member, in the tenant of the resource. A resource that
     /// is not a member is skipped. A commit does not both remove and add the same member.
     pub left: Vec<(String, String)>,
@@ -111,8 +114,9 @@ impl ResourceChange {
 pub enum CommitError {
     /// Another resource of the tenant and kind has this account of the app.
     AccountTaken,
-    /// Another resource of the tenant and kind has this `userName`.
-    UserNameTaken,
+    /// Another resource of the tenant and kind has this `userName`, or this `displayName` where the
+    /// commit says that it is unique.
+    NameTaken,
     /// The resource does not have the expected version any more, a group or member of the commit is
     /// gone, or the resource has another operation that is open or failed.
     Stale,
@@ -134,7 +138,7 @@ impl fmt::Display for CommitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AccountTaken => f.write_str("the account of the app belongs to another resource"),
-            Self::UserNameTaken => f.write_str("the userName is taken"),
+            Self::NameTaken => f.write_str("the name is taken"),
             Self::Stale => {
                 f.write_str("the resource or a member has changed or was removed in the meantime")
             }

@@ -20,6 +20,16 @@ pub(super) fn named<T: Copy, const N: usize>(
     })
 }
 
+/// The same of a column that may be NULL.
+pub(super) fn of_optional_column<T>(row: &SqliteRow, key: &str, column: &str) -> Result<Option<T>>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    let text: Option<&str> = row.try_get(column)?;
+    text.map(|_| of_column(row, key, column)).transpose()
+}
+
 /// The variant that a column names, in a row with this column as its key.
 pub(super) fn of_column<T>(row: &SqliteRow, key: &str, column: &str) -> Result<T>
 where

@@ -152,6 +152,20 @@ impl Store {
         self.of_user_name(tenant, ResourceKind::User.name(), user_name, Related::None).await
     }
 
+    /// Whether another group than this one has the `displayName`, as names are compared.
+    pub async fn has_other_group(&self, tenant: &str, name: &str, id: &str) -> Result<bool> {
+        let found = sqlx::query(
+            "SELECT 1 FROM resource
+             WHERE tenant = $1 AND kind = 'Group' AND display_name_key = $2 AND id <> $3 LIMIT 1",
+        )
+        .bind(tenant)
+        .bind(key(name))
+        .bind(id)
+        .fetch_optional(&mut *self.pool.take().await?)
+        .await?;
+        Ok(found.is_some())
+    }
+
     /// Every resource of a kind of which there are few.
     pub async fn all_of(&self, tenant: &str, kind: &str) -> Result<Vec<StoredResource>> {
         let rows = sqlx::query(

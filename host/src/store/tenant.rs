@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::{Store, name};
 use crate::clock::rfc3339;
-use crate::scim::Dialect;
+use crate::scim::{Dialect, GroupNames, UnknownMembers};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,10 @@ pub struct TenantRow {
     pub app: String,
     /// How its identity provider speaks.
     pub dialect: Dialect,
+    /// Whether two groups may have one name; none: as the dialect has it.
+    pub group_names: Option<GroupNames>,
+    /// What becomes of unknown members of groups; none: as the dialect has it.
+    pub unknown_members: Option<UnknownMembers>,
     /// The state of its integration.
     pub state: TenantState,
     /// Settings over the app's, a JSON object.
@@ -199,14 +203,17 @@ impl Store {
 /// Inserts or updates a tenant in the caller's transaction; its app and its connectors stay.
 pub(super) async fn put(connection: &mut SqliteConnection, tenant: TenantRow) -> Result<()> {
     sqlx::query(
-        "INSERT INTO tenant (id, app, dialect, state, settings, created)
-           VALUES ($1, $2, $3, $4, $5, $6)
-           ON CONFLICT (id) DO UPDATE SET dialect = excluded.dialect, state = excluded.state,
-               settings = excluded.settings",
+        "INSERT INTO tenant (id, app, dialect, group_names, unknown_members, state, settings, created)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+           ON CONFLICT (id) DO UPDATE SET dialect = excluded.dialect,
+               group_names = excluded.group_names, unknown_members = excluded.unknown_members,
+               state = excluded.state, settings = excluded.settings",
     )
     .bind(tenant.id)
     .bind(tenant.app)
     .bind(tenant.dialect.name())
+    .bind(tenant.group_names.map(GroupNames::name))
+    .bind(tenant.unknown_members.map(UnknownMembers::name))
     .bind(tenant.state.name())
     .bind(tenant.settings)
     .bind(tenant.created)
@@ -255,6 +262,8 @@ fn tenant(row: &SqliteRow) -> Result<TenantRow> {
         id: row.try_get("id")?,
         app: row.try_get("app")?,
         dialect: name::of_column(row, "id", "dialect")?,
+        group_names: name::of_optional_column(row, "id", "group_names")?,
+        unknown_members: name::of_optional_column(row, "id", "unknown_members")?,
         state: name::of_column(row, "id", "state")?,
         settings: row.try_get("settings")?,
         connector: row.try_get("connector")?,

@@ -59,6 +59,8 @@ impl ServingHost {
                 id: format!("many-{n}"),
                 app: "roster".to_owned(),
                 dialect: Dialect::Okta,
+                group_names: None,
+                unknown_members: None,
                 state: TenantState::Connected,
                 settings: "{}".to_owned(),
                 connector: Some(digest),

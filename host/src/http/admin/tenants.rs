@@ -19,7 +19,7 @@ use crate::lifecycle::snapshot::TenantState;
 use crate::lifecycle::{
     ConnectChoices, ConnectorVersion, Deviation, Error, Host, NewTenant, TenantChange,
 };
-use crate::scim::{self, Dialect};
+use crate::scim;
 use crate::store::{Backlog, TenantFilter, TenantRow};
 
 const TENANTS: List = List("tenants");
@@ -295,7 +295,7 @@ fn view(
     let observations = host.config.observations(&row.id).unwrap_or_default();
     let recognised = observations.recognised();
     let dialect = row.dialect;
-    let spoken = if dialect == Dialect::Generic { recognised.unwrap_or_default() } else { dialect };
+    let spoken = dialect.or_recognised(recognised);
     let deviation =
         |it: Deviation| DeviationView { rule: it.rule, times: it.times, what: it.what.to_owned() };
     let Backlog { open, held, failed, in_doubt } = backlog;
@@ -305,6 +305,8 @@ fn view(
         version: version.map(ToString::to_string),
         version_of_its_own: row.connector.is_some(),
         dialect,
+        group_names: row.group_names,
+        unknown_members: row.unknown_members,
         state: row.state,
         backlog: BacklogView { open, held, failed, in_doubt },
         disconnect,

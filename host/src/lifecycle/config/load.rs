@@ -135,6 +135,8 @@ impl Configuration {
             credentials: credentials.map(|row| self.token_uses.credential(row)).collect(),
             app: Arc::clone(app),
             configured_dialect: row.dialect,
+            chosen_group_names: row.group_names,
+            chosen_unknown_members: row.unknown_members,
             state: row.state,
             // The connector's schemas were checked when it was loaded.
             schemas: match &connector {

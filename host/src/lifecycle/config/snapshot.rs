@@ -11,7 +11,7 @@ use super::credential::Credential;
 use crate::connector::Connector;
 use crate::delivery::Endpoint;
 use crate::limits::AppLimits;
-use crate::scim::{Dialect, Reading, Schemas, Version};
+use crate::scim::{Dialect, GroupNames, Reading, Schemas, UnknownMembers, Version};
 pub use crate::store::{ReplyMode, TenantState};
 
 /// An app with its connector loaded.
@@ -43,6 +43,9 @@ pub struct Tenant {
     pub connector: Result<Arc<Connector>, String>,
     /// The dialect that an operator chose; generic if none was chosen.
     pub(super) configured_dialect: Dialect,
+    /// The rules for groups that an operator chose, if any.
+    pub(super) chosen_group_names: Option<GroupNames>,
+    pub(super) chosen_unknown_members: Option<UnknownMembers>,
     /// The observations of its identity provider since the host started.
     pub observations: Arc<ClientObservations>,
     /// Its tokens, expired ones included.
@@ -63,9 +66,20 @@ impl Tenant {
     /// The dialect that an operator chose, else the one that was recognised.
     pub fn dialect(&self) -> Dialect {
         match self.configured_dialect {
-            Dialect::Generic => self.observations.recognised().unwrap_or_default(),
-            configured => configured,
+            // Only then, since it takes a lock.
+            Dialect::Generic => Dialect::Generic.or_recognised(self.observations.recognised()),
+            chosen => chosen,
         }
+    }
+
+    /// Whether two of its groups may have one name.
+    pub fn group_names(&self) -> GroupNames {
+        self.chosen_group_names.unwrap_or_else(|| GroupNames::of(self.dialect()))
+    }
+
+    /// What becomes of unknown members of its groups.
+    pub fn unknown_members(&self) -> UnknownMembers {
+        self.chosen_unknown_members.unwrap_or_else(|| UnknownMembers::of(self.dialect()))
     }
 
     /// The token of this id.

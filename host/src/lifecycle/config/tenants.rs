@@ -16,7 +16,7 @@ use crate::connector::Connector;
 use crate::decision::ResourceKind;
 use crate::lifecycle::error::Error;
 use crate::partial::{changed, stated};
-use crate::scim::{self, Dialect};
+use crate::scim::{self, Dialect, GroupNames, UnknownMembers};
 use crate::store::{CredentialKind, CredentialRow, Related, TenantRow};
 
 /// A tenant to create.
@@ -36,6 +36,14 @@ pub struct NewTenant {
     /// is accepted, and Okta and Entra are recognised when they call.
     #[serde(default)]
     pub dialect: Dialect,
+    /// Whether two groups may have the same `displayName`. Without it, as the dialect has it:
+    /// `unique` with `entra` and `generic`, else `any`.
+    #[serde(default)]
+    pub group_names: Option<GroupNames>,
+    /// What becomes of a request that names an unknown member of a group. Without it, as the dialect
+    /// has it: `skip` with `okta`, else `refuse`.
+    #[serde(default)]
+    pub unknown_members: Option<UnknownMembers>,
     /// Settings that differ from the app's.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -56,6 +64,16 @@ pub struct TenantChange {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     #[schema(value_type = Option<Dialect>)]
     pub dialect: Option<Option<Dialect>>,
+    /// Whether two groups may have the same `displayName`; `null`: as the dialect has it. Groups that
+    /// share a name already keep it.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<GroupNames>)]
+    pub group_names: Option<Option<GroupNames>>,
+    /// What becomes of a request that names an unknown member of a group; `null`: as the dialect has
+    /// it.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<UnknownMembers>)]
+    pub unknown_members: Option<Option<UnknownMembers>>,
     /// All settings of the tenant; `null` is no settings: the app's are used.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     #[schema(value_type = Option<Object>)]
@@ -118,6 +136,8 @@ impl Configuration {
             id: tenant.id,
             app: tenant.app,
             dialect: tenant.dialect,
+            group_names: tenant.group_names,
+            unknown_members: tenant.unknown_members,
             state: TenantState::Connected,
             connector: None,
             previous: None,
@@ -146,6 +166,12 @@ impl Configuration {
         row.settings = Value::Object(settings).to_string();
         if let Some(dialect) = change.dialect {
             row.dialect = dialect.unwrap_or_default();
+        }
+        if let Some(rule) = change.group_names {
+            row.group_names = rule;
+        }
+        if let Some(rule) = change.unknown_members {
+            row.unknown_members = rule;
         }
         Ok(self.write_tenant(&row).await?)
     }

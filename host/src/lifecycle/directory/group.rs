@@ -10,7 +10,6 @@
 //! one that it depends on. If it would lead to a call, a refusal or an answer without a commit, it
 //! is discarded, and decided again when everything before it is durable.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -24,15 +23,14 @@ use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::admission::{self, Admission};
 use crate::lifecycle::operation::agree::{group_change, takes_groups};
 use crate::lifecycle::operation::begin::Prepared;
-use crate::lifecycle::operation::change::{
-    Change, Current, MemberChanges, WriteResult, user_name_taken,
-};
+use crate::lifecycle::operation::change::{Change, Current, MemberChanges, WriteResult};
 use crate::lifecycle::operation::execute::AttemptResult;
 use crate::lifecycle::operation::goal::Older;
 use crate::lifecycle::operation::journaled::{Mode, Operation};
+use crate::lifecycle::operation::names;
 use crate::lifecycle::operation::resource_lock::{self, LockGuard};
 use crate::lifecycle::operation::uncommitted_group::UncommittedGroup;
-use crate::scim::{self, Draft, MemberChange, MemberRef, Patched, Resource};
+use crate::scim::{self, Draft, MemberChange, Patched, Resource};
 use crate::store::{
     AccountRow, CommitError, OperationFilter, OperationState, Receipt, Related, StoredResource,
 };
@@ -56,10 +54,8 @@ impl Directory {
     ) -> Result<WriteResult, Error> {
         let deadline = self.config.deadline();
         let resource = draft.resource.with_id(&self.clock.new_id());
-        let all: BTreeSet<String> =
-            draft.members.unwrap_or_default().into_iter().map(|m| m.value).collect();
-        let ids: Vec<String> = all.iter().cloned().collect();
-        let members = self.initial_members(target, resource.id(), &ids).await?;
+        let all = draft.members.unwrap_or_default();
+        let members = self.initial_members(target, resource.id(), all.clone()).await?;
         let mut change = Change::new(EventKind::GroupCreate, None, resource);
         change.members = members;
         // The whole request, so that its repetition is recognised whatever became of its parts.
@@ -81,9 +77,8 @@ impl Directory {
             return Ok(written);
         }
         // The remaining members, or those that an earlier attempt has not added.
-        let add: Vec<MemberRef> = all.into_iter().map(member_reference).collect();
         let addition = |group: &Resource| {
-            let members = vec![MemberChange::Add(add.clone())];
+            let members = vec![MemberChange::Add(all.clone())];
             Ok(Patched { resource: group.clone(), members, password: None })
         };
         let id = stored.id.clone();
@@ -449,8 +444,8 @@ impl Directory {
                 self.operations.wake_untold(&operation);
             }
             Err(CommitError::Stale) => return Ok(None),
-            Err(CommitError::UserNameTaken) => {
-                return Err(user_name_taken(&operation.subject).into());
+            Err(CommitError::NameTaken) => {
+                return Err(names::taken(operation.kind, &operation.subject).into());
             }
             Err(error) => return Err(error.into_internal().into()),
         }
@@ -466,8 +461,4 @@ fn kept_removals(older: &Older) -> Vec<String> {
     }
     let left = older.event.left.iter().map(|member| member.id.clone());
     left.chain(older.progress.left_untold.iter().map(|it| it.id.clone())).collect()
-}
-
-fn member_reference(id: String) -> MemberRef {
-    MemberRef { value: id, display: None, kind: None }
 }

@@ -5,7 +5,7 @@
 //! more than [`MEMBERS_PER_EVENT`] people becomes several operations. Each is atomic; the request is
 //! acknowledged when all of them are done or recorded, and a repetition computes what is left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -16,10 +16,15 @@ use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::agree::takes_groups;
 use crate::lifecycle::operation::change::MemberChanges;
 use crate::lifecycle::operation::uncommitted_group::UncommittedGroup;
-use crate::scim::{self, MemberChange, MemberRef};
+use crate::scim::{self, Leniency, MemberChange, MemberRef, UnknownMembers};
 use crate::store::{MemberRow, Person};
 
 pub(super) use crate::lifecycle::operation::agree::MEMBERS_PER_EVENT;
+
+/// The most unknown members that a note names.
+const MAX_NAMED: usize = 10;
+/// The most bytes of a member's `display` that are kept.
+const MAX_DISPLAY: usize = 1024;
 
 impl Directory {
     /// The members that join and leave when the changes are applied in order to the current members
@@ -42,16 +47,18 @@ impl Directory {
             let (joined, left) = apply_changes(changes, &rows, target, &before)?;
             let ids: Vec<String> = joined.iter().chain(&left).cloned().collect();
             let people = self.people(target, group, &ids).await?;
-            all_exist(&people, &joined)?;
-            return Ok(MemberChanges::of(&people, &joined, &left, asked).found_after(returns));
+            let notice = unknown_members(target, group, &people, &joined)?;
+            let found = MemberChanges::of(&people, &joined, &left, asked).found_after(returns);
+            return Ok(MemberChanges { notice, ..found.displayed(displays(changes)) });
         }
         let people = self.people(target, group, &named_members(changes)).await?;
         let members = people.iter().filter(|person| person.member);
         let mut before = members.map(|person| person.id.clone()).collect();
         uncommitted.iter().for_each(|group| group.overlay(&mut before));
         let (joined, left) = apply_changes(changes, &[], target, &before)?;
-        all_exist(&people, &joined)?;
-        Ok(MemberChanges::of(&people, &joined, &left, asked).found_after(returns))
+        let notice = unknown_members(target, group, &people, &joined)?;
+        let found = MemberChanges::of(&people, &joined, &left, asked).found_after(returns);
+        Ok(MemberChanges { notice, ..found.displayed(displays(changes)) })
     }
 
     /// The members of a group that is being created.
@@ -59,12 +66,16 @@ impl Directory {
         &self,
         target: &WriteTarget,
         group: &str,
-        ids: &[String],
+        members: Vec<MemberRef>,
     ) -> Result<MemberChanges, Error> {
         let (asked, returns) = (takes_groups(&target.tenant), self.operations.returns());
-        let people = self.people(target, group, ids).await?;
-        all_exist(&people, ids)?;
-        Ok(MemberChanges::of(&people, ids, &[], asked).found_after(returns))
+        let ids: BTreeSet<String> = members.iter().map(|member| member.value.clone()).collect();
+        let ids: Vec<String> = ids.into_iter().collect();
+        let people = self.people(target, group, &ids).await?;
+        let notice = unknown_members(target, group, &people, &ids)?;
+        let found = MemberChanges::of(&people, &ids, &[], asked).found_after(returns);
+        let displays = displays(&[MemberChange::Add(members)]);
+        Ok(MemberChanges { notice, ..found.displayed(displays) })
     }
 
     async fn people(
@@ -80,16 +91,42 @@ impl Directory {
     }
 }
 
-/// Those who join must exist in the tenant; else `invalidValue`.
-fn all_exist(people: &[Person], joined: &[String]) -> Result<(), scim::Error> {
+/// Those who join must exist in the tenant; else the tenant's rule decides: `invalidValue`, or they
+/// are skipped, and the note of the operation says so.
+fn unknown_members(
+    target: &WriteTarget,
+    group: &str,
+    people: &[Person],
+    joined: &[String],
+) -> Result<Option<String>, scim::Error> {
     let known: BTreeSet<&str> = people.iter().map(|person| person.id.as_str()).collect();
-    match joined.iter().find(|id| !known.contains(id.as_str())) {
-        None => Ok(()),
-        Some(id) => {
-            let why = format!("members: {id} is not a user or group of this directory");
-            Err(scim::Error::invalid_value(why))
-        }
+    let unknown: Vec<&str> =
+        joined.iter().map(String::as_str).filter(|id| !known.contains(id)).collect();
+    let (Some(first), tenant) = (unknown.first(), &target.tenant) else { return Ok(None) };
+    if tenant.unknown_members() == UnknownMembers::Refuse {
+        let why = format!("members: {first} is not a user or group of this directory");
+        return Err(scim::Error::invalid_value(why));
     }
+    tenant.reading().note(Leniency::UnknownMember);
+    let (tenant, skipped) = (&tenant.id, unknown.len());
+    tracing::info!(tenant, group, skipped, "directory: unknown members of a group skipped");
+    let mut named = unknown;
+    named.truncate(MAX_NAMED);
+    let more = if skipped > MAX_NAMED { ", …" } else { "" };
+    Ok(Some(format!(
+        "skipped {skipped} members that are no users or groups of this directory: {}{more}",
+        named.join(", ")
+    )))
+}
+
+/// `display` of the members that the changes add, by id, as the client sent it.
+fn displays(changes: &[MemberChange]) -> BTreeMap<String, String> {
+    let added = changes.iter().flat_map(|change| match change {
+        MemberChange::Add(members) | MemberChange::Replace(members) => members.as_slice(),
+        _ => &[],
+    });
+    let display = |member: &MemberRef| Some((member.value.clone(), member.display.clone()?));
+    added.filter_map(display).filter(|(_, text)| text.len() <= MAX_DISPLAY).collect()
 }
 
 /// Whether the changes depend on all members of the group.

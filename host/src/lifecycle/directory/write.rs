@@ -26,11 +26,10 @@ use crate::delivery::Secret;
 use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::agree::{NOTHING_TO_CARRY_OUT, user_change};
-use crate::lifecycle::operation::change::{
-    Change, Current, Password, WriteResult, deletion, user_name_taken,
-};
+use crate::lifecycle::operation::change::{Change, Current, Password, WriteResult, deletion};
 use crate::lifecycle::operation::disposition;
 use crate::lifecycle::operation::goal::Older;
+use crate::lifecycle::operation::names;
 use crate::lifecycle::operation::resource_lock::{self, LockGuard};
 use crate::lifecycle::operation::uncommitted_group::UncommittedGroup;
 use crate::scim::{
@@ -413,9 +412,9 @@ impl Directory {
                 {
                     return Err(error.into());
                 }
-            } else if older.has_own_goal() && target.kind() == ResourceKind::User {
+            } else if older.has_own_goal() && names::are_unique(&target.tenant, target.kind()) {
                 // The operation will give the name to its resource, which may have it already.
-                return Err(user_name_taken(&change.subject()).into());
+                return Err(names::taken(target.kind(), &change.subject()).into());
             }
         }
         Ok(BeforeCreation::Proceed(Box::new(change)))

@@ -42,6 +42,7 @@ impl Operation {
         if matches!(commit.resource, Some(ResourceChange::Delete { .. }) | None) {
             return;
         }
+        commit.unique_display_name = self.kind == ResourceKind::Group && self.gives_unique_name();
         let group = self.resource_id();
         let members = &self.members;
         let joined = members.joined.iter().chain(&members.joined_untold);
@@ -85,7 +86,7 @@ impl Operation {
             tenant: self.tenant.id.clone(),
             group: group.to_owned(),
             member: member.id.clone(),
-            display: Some(member.name.clone()),
+            display: Some(self.progress.displays.get(&member.id).unwrap_or(&member.name).clone()),
             kind: if is_group { ResourceKind::Group } else { ResourceKind::User },
         }
     }

@@ -10,12 +10,11 @@ use tokio::time::Instant;
 use super::Operations;
 use super::admission::{self, Admission};
 use super::agree::takes_groups;
-use super::change::{
-    Change, Current, Password, SealedPassword, WriteResult, stored, user_name_taken,
-};
+use super::change::{Change, Current, Password, SealedPassword, WriteResult, stored};
 use super::disposition::{self, Disposition, FailureCause};
 use super::execute::AttemptResult;
 use super::journaled::{Mode, Operation, Progress, Used, takes_away};
+use super::names;
 use super::resource_lock::{self, LockGuard};
 use super::typed_view;
 use super::uncommitted_group::UncommittedGroup;
@@ -84,7 +83,7 @@ impl Operations {
             Admission::Refuse(error) => return Err(error.into()),
         };
         if self.is_reserved(tenant, &change) {
-            return Err(user_name_taken(&change.subject()).into());
+            return Err(names::taken(change.kind, &change.subject()).into());
         }
         if withheld.is_none() && !takes_away(event) && !of_job && change.supersedes.is_empty() {
             self.has_room(tenant)?;
@@ -108,23 +107,6 @@ impl Operations {
         Ok(Prepared::Ready(Box::new(operation)))
     }
 
-    /// Whether an operation that is not finished gives the `userName` of a change to another resource.
-    fn is_reserved(&self, tenant: &Tenant, change: &Change) -> bool {
-        let named = change.event == EventKind::Create
-            || change.changes.iter().any(|change| change == "userName");
-        if change.kind != ResourceKind::User || !named {
-            return false;
-        }
-        let id = change.after.id();
-        let key = resource_lock::of_subject(&tenant.id, change.kind, &change.subject());
-        self.unfinished.on(&key).iter().any(|each| {
-            each.resource != id
-                && !change.supersedes.contains(&each.resource)
-                && each.state != OperationState::Held
-                && each.kind != EventKind::Delete
-        })
-    }
-
     /// The answer to the identity provider after an attempt.
     pub(in crate::lifecycle) fn write_result(
         &self,
@@ -142,7 +124,9 @@ impl Operations {
                 Some(row) => WriteResult::Kept(stored(row, related)),
                 None => WriteResult::Gone,
             }),
-            AttemptResult::NameTaken => Err(user_name_taken(&operation.subject).into()),
+            AttemptResult::NameTaken => {
+                Err(names::taken(operation.kind, &operation.subject).into())
+            }
             AttemptResult::Forbidden(error) => Err(error.into()),
             AttemptResult::Discarded => {
                 let id = operation.id();
@@ -218,6 +202,8 @@ impl Operations {
                 nested: members.nested.clone(),
                 joined_untold: members.joined_untold.clone(),
                 left_untold: members.left_untold.clone(),
+                displays: members.displays.clone(),
+                notice: members.notice.clone(),
                 late_until: change.late_until,
                 ..Progress::default()
             },

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use super::typed_view;
 use crate::decision::{EventKind, Member, Membership, ResourceKind};
 use crate::delivery::Secret;
+use crate::scim::Resource;
 use crate::scim::name::comparable;
-use crate::scim::{self, Resource};
 use crate::store::{AccountRow, Person, ResourceRow, StoredResource, UnsettledMember};
 
 /// The result of a write for the identity provider.
@@ -108,6 +108,10 @@ pub(in crate::lifecycle) struct MemberChanges {
     pub(in crate::lifecycle) returns: u64,
     /// Whether a membership among them is known to differ from the directory, or in doubt.
     pub(in crate::lifecycle) unsettled: bool,
+    /// `display` of joined members by id, where the client sent another one than the member's name.
+    pub(in crate::lifecycle) displays: BTreeMap<String, String>,
+    /// What the note says of members that were skipped.
+    pub(in crate::lifecycle) notice: Option<String>,
 }
 
 impl MemberChanges {
@@ -138,6 +142,18 @@ impl MemberChanges {
     /// The same changes, found after so many people had returned.
     pub(in crate::lifecycle) fn found_after(self, returns: u64) -> Self {
         Self { returns, ..self }
+    }
+
+    /// The same changes with `display` as the client sent it, by member.
+    pub(in crate::lifecycle) fn displayed(mut self, displays: BTreeMap<String, String>) -> Self {
+        let joined = self.joined.iter().chain(&self.joined_untold);
+        let names: BTreeMap<&str, &str> =
+            joined.map(|member| (member.id.as_str(), member.name.as_str())).collect();
+        let differs = |(id, display): &(String, String)| {
+            names.get(id.as_str()).is_some_and(|name| name != display)
+        };
+        self.displays = displays.into_iter().filter(differs).collect();
+        self
     }
 
     fn add(&mut self, id: &str, person: Option<&Person>, asked: bool, joins: bool) {
@@ -182,6 +198,10 @@ impl MemberChanges {
             let told = slice.joined.iter().chain(&slice.left);
             let stays = told.filter_map(|member| self.stays.get_key_value(&member.id));
             slice.stays = stays.map(|(id, stay)| (id.clone(), *stay)).collect();
+            let joined = slice.joined.iter().chain(&slice.joined_untold);
+            let displays = joined.filter_map(|member| self.displays.get_key_value(&member.id));
+            slice.displays = displays.map(|(id, text)| (id.clone(), text.clone())).collect();
+            slice.notice = self.notice.clone().filter(|_| n == 0);
             slice
         };
         (0..longest).map(slice).collect()
@@ -409,11 +429,6 @@ impl std::io::Write for Hashing {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
-}
-
-/// The answer if another user has the `userName`.
-pub(in crate::lifecycle) fn user_name_taken(subject: &str) -> scim::Error {
-    scim::Error::uniqueness(format!("a user with the userName {subject} exists already"))
 }
 
 pub(in crate::lifecycle) fn stored(row: ResourceRow, related: Option<String>) -> StoredResource {

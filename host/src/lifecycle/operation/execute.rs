@@ -17,6 +17,7 @@ use super::disposition::{self, Disposition, FailureCause};
 use super::effects;
 use super::elsewhere::AccountLock;
 use super::journaled::{Mode, Operation, WrittenParts, gone, takes_away};
+use super::names;
 use crate::clock::{later_by, rfc3339};
 use crate::connector::Question;
 use crate::decision::{
@@ -246,7 +247,7 @@ impl Operations {
         operation.add_unwritten(&mut commit);
         match self.write(operation, commit).await {
             Ok(()) => {}
-            Err(CommitError::UserNameTaken) => return Ok(Some(AttemptResult::NameTaken)),
+            Err(CommitError::NameTaken) => return Ok(Some(AttemptResult::NameTaken)),
             Err(CommitError::Stale) => return Ok(Some(operation.outdated())),
             Err(error) => return Err(error.into_internal()),
         }
@@ -269,7 +270,7 @@ impl Operations {
         operation.add_unwritten(&mut commit);
         match self.write(operation, commit).await {
             Ok(()) => {}
-            Err(CommitError::UserNameTaken) => return Ok(AttemptResult::NameTaken),
+            Err(CommitError::NameTaken) => return Ok(AttemptResult::NameTaken),
             Err(CommitError::Stale) => return Ok(operation.outdated()),
             Err(error) => return Err(error.into_internal()),
         }
@@ -293,19 +294,6 @@ impl Operations {
         }
         operation.note_written(&parts);
         Ok(())
-    }
-
-    /// Whether another user has the `userName` that this one is about to get: the app is not called
-    /// for a change that the commit would refuse.
-    async fn is_taken(&self, operation: &Operation) -> anyhow::Result<bool> {
-        let named = operation.event.kind == EventKind::Create
-            || operation.event.changes.iter().any(|change| change == "userName");
-        if operation.journaled || operation.kind != ResourceKind::User || !named {
-            return Ok(false);
-        }
-        let (tenant, id) = (&operation.tenant.id, operation.resource_id());
-        let owner = self.store.by_user_name(tenant, &operation.subject).await?;
-        Ok(owner.is_some_and(|owner| owner.id != id))
     }
 
     /// Performs the pending request. Its answer becomes durable with the next step.
@@ -390,7 +378,7 @@ impl Operations {
         operation.pending = None;
         let mut row = operation.row(OperationState::Done)?;
         row.answer = Some(serde_json::to_string(&outcome)?);
-        row.note = Some(outcome.note.clone());
+        row.note = Some(operation.note(&outcome));
         row.finished = Some(rfc3339(now));
         commit.operation = Some(row);
         if let Some(last) = operation.exchanges.len().checked_sub(1) {
@@ -417,13 +405,13 @@ impl Operations {
         match self.write(operation, commit).await {
             Ok(()) => {}
             // The name was taken during the calls: the operation must not be retried for ever.
-            Err(CommitError::UserNameTaken) if operation.journaled => {
+            Err(CommitError::NameTaken) if operation.journaled => {
                 operation.progress.applied = applied;
-                let why = super::change::user_name_taken(&operation.subject).detail;
+                let why = names::taken(operation.kind, &operation.subject).detail;
                 let cause = FailureCause::Refused(Refusal::Conflict(why));
                 return self.stop(operation, cause).await;
             }
-            Err(CommitError::UserNameTaken) => return Ok(AttemptResult::NameTaken),
+            Err(CommitError::NameTaken) => return Ok(AttemptResult::NameTaken),
             Err(CommitError::AccountTaken) => {
                 operation.progress.applied = applied;
                 return self.settle_ownership(operation, outcome).await;

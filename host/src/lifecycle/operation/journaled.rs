@@ -1,5 +1,6 @@
 //! An operation in memory, and its rows in the journal.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -160,6 +161,12 @@ pub(in crate::lifecycle) struct Progress {
     pub(in crate::lifecycle) joined_untold: Vec<Member>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::lifecycle) left_untold: Vec<Member>,
+    /// `display` of joined members by id, where the client sent another one than the member's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(in crate::lifecycle) displays: BTreeMap<String, String>,
+    /// What the note says beside the outcome, such as which members were skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::lifecycle) notice: Option<String>,
 }
 
 impl Operation {
@@ -202,6 +209,14 @@ impl Operation {
     /// Whether the operation is about a group of which the app is told.
     pub(in crate::lifecycle) fn tells_members(&self) -> bool {
         self.kind == ResourceKind::Group && self.takes_groups
+    }
+
+    /// The note of an outcome.
+    pub(in crate::lifecycle) fn note(&self, outcome: &Outcome) -> String {
+        match &self.progress.notice {
+            Some(notice) => format!("{}; {notice}", outcome.note),
+            None => outcome.note.clone(),
+        }
     }
 
     /// The journal row in this state.

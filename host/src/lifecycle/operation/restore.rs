@@ -272,7 +272,9 @@ impl Operations {
             true => Vec::new(),
             false => self.store.people(&tenant.id, Some(&older.row.resource), &all).await?,
         };
-        Ok(MemberChanges::of(&people, &joined, &left, takes_groups(tenant)))
+        let changes = MemberChanges::of(&people, &joined, &left, takes_groups(tenant));
+        let notice = progress.notice.clone();
+        Ok(MemberChanges { displays: progress.displays.clone(), notice, ..changes })
     }
 
     /// Ends an operation for which nothing is left to do. What its calls may have done is in doubt.

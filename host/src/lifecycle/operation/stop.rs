@@ -174,7 +174,7 @@ impl Operations {
         operation.add_unwritten(&mut commit);
         match self.write(operation, commit).await {
             Ok(()) => {}
-            Err(CommitError::UserNameTaken) => return Ok(AttemptResult::NameTaken),
+            Err(CommitError::NameTaken) => return Ok(AttemptResult::NameTaken),
             Err(CommitError::Stale) => return Ok(operation.outdated()),
             Err(error) => return Err(error.into_internal()),
         }

@@ -89,6 +89,23 @@ fn from_object(object: &Map<String, Value>, r: &mut Reading) -> Result<MemberRef
     Ok(MemberRef { value, display: text("display"), kind: text("type").map(canonical_kind) })
 }
 
+/// Whether a request names a member of a group with its `display`: a whole group, or a PATCH.
+pub fn sends_member_display(body: &Value) -> bool {
+    let operations = get(body, "Operations").and_then(Value::as_array);
+    let values = operations.into_iter().flatten().filter_map(|operation| get(operation, "value"));
+    let with_display = |value: &Value| match value {
+        Value::Array(members) => members.iter().any(|member| get(member, "display").is_some()),
+        member => get(member, "display").is_some(),
+    };
+    let members = |value: &Value| get(value, MEMBERS).is_some_and(with_display);
+    members(body) || values.into_iter().any(|value| with_display(value) || members(value))
+}
+
+fn get<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    let found = value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value)
+}
+
 /// RFC 7643 §4.2: `User` or `Group`.
 fn canonical_kind(kind: String) -> String {
     let known = ["User", "Group"].into_iter().find(|known| known.eq_ignore_ascii_case(&kind));

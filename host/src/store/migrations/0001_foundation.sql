@@ -22,6 +22,8 @@ CREATE TABLE tenant (
     id TEXT NOT NULL PRIMARY KEY, -- the name in the base URL
     app TEXT NOT NULL REFERENCES app (name),
     dialect TEXT NOT NULL,
+    group_names TEXT, -- unique or any; NULL: as the dialect has it
+    unknown_members TEXT, -- refuse or skip; NULL: as the dialect has it
     state TEXT NOT NULL, -- connected, paused, disconnecting or disconnected
     settings TEXT NOT NULL, -- JSON object, over the app's
     connector TEXT, -- digest of the connector that decides for it alone; none: the app's

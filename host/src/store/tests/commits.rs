@@ -72,10 +72,7 @@ async fn the_first_of_two_with_one_name_gets_it() {
         commit
     });
     let results = together(&bench, commits.to_vec()).await;
-    assert!(
-        matches!(results[..], [Ok(()), Err(CommitError::UserNameTaken), Ok(())]),
-        "{results:?}"
-    );
+    assert!(matches!(results[..], [Ok(()), Err(CommitError::NameTaken), Ok(())]), "{results:?}");
     // Nothing of the one that failed is there, and all of the others.
     for (id, there) in [("u1", true), ("u2", false), ("u3", true)] {
         assert_eq!(bench.version("acme", "User", id).await.is_some(), there, "{id}");
@@ -112,10 +109,7 @@ async fn a_name_is_free_again_in_the_order_of_arrival() {
     let taken = of(ResourceChange::Insert(user("acme", "u2", "ANN")));
     let free = of(ResourceChange::Insert(user("acme", "u3", "Ann")));
     let results = together(&bench, vec![taken, of(delete(&ann)), free]).await;
-    assert!(
-        matches!(results[..], [Err(CommitError::UserNameTaken), Ok(()), Ok(())]),
-        "{results:?}"
-    );
+    assert!(matches!(results[..], [Err(CommitError::NameTaken), Ok(()), Ok(())]), "{results:?}");
 }
 
 #[tokio::test]
@@ -136,7 +130,7 @@ async fn renames_of_one_batch_fail_and_succeed_apart() {
     let results = together(&bench, commits.collect()).await;
     for (n, result) in results.iter().enumerate() {
         match n {
-            1 => assert!(matches!(result, Err(CommitError::UserNameTaken)), "{n}: {result:?}"),
+            1 => assert!(matches!(result, Err(CommitError::NameTaken)), "{n}: {result:?}"),
             _ => assert!(result.is_ok(), "{n}: {result:?}"),
         }
     }
@@ -182,7 +176,7 @@ async fn names_are_unique_in_a_tenant_and_kind_in_any_script() {
     let bench = Bench::new().await;
     bench.insert(user("acme", "u1", "MÜLLER")).await.unwrap();
     let again = bench.insert(user("acme", "u2", "müller")).await;
-    assert!(matches!(again, Err(CommitError::UserNameTaken)), "{again:?}");
+    assert!(matches!(again, Err(CommitError::NameTaken)), "{again:?}");
     bench.insert(user("globex", "u1", "müller")).await.unwrap();
     let found = bench.store.by_user_name("acme", "Müller").await.unwrap();
     assert_eq!(found.unwrap().id, "u1");

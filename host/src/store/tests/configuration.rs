@@ -21,6 +21,8 @@ pub(super) fn tenant(id: &str, app: &str) -> TenantRow {
         id: id.to_owned(),
         app: app.to_owned(),
         dialect: Dialect::Okta,
+        group_names: None,
+        unknown_members: None,
         state: TenantState::Connected,
         settings: "{}".to_owned(),
         connector: None,

@@ -137,7 +137,7 @@ async fn totals_follow_what_comes_and_goes() {
     let leaver = user("acme", "u00003", "user3@example.com");
     bench.store.commit(of(delete(&leaver))).await.unwrap();
     let failed = bench.insert(user("acme", "u9", "user1@example.com")).await;
-    assert!(matches!(failed, Err(CommitError::UserNameTaken)), "{failed:?}");
+    assert!(matches!(failed, Err(CommitError::NameTaken)), "{failed:?}");
     assert_eq!(ids(&bench, &query(None, 1, 0)).await.0, 4);
     assert_eq!(ids(&bench, &query(Some("id pr"), 1, 0)).await.0, 4);
 }

@@ -207,6 +207,7 @@ fn ordered(it: &Commit) -> Option<String> {
         && it.unsettled.is_empty()
         && it.doubted.is_empty()
         && it.settled.is_empty()
+        && !it.unique_display_name
     {
         return None;
     }
@@ -221,6 +222,7 @@ fn ordered(it: &Commit) -> Option<String> {
         "supersedes": it.supersedes,
         "attempt": attempt,
         "moved_from": it.moved_from,
+        "unique_display_name": it.unique_display_name,
         "groups": it.person_groups.map(PersonGroups::name),
         "unsettled": unsettled.collect::<Vec<_>>(),
         "doubted": doubted.collect::<Vec<_>>(),

@@ -73,8 +73,8 @@ CREATE TEMP VIEW entry AS SELECT
     NULL AS stay,
     NULL AS told,
     -- JSON object of the parts that need an order: now, supersedes (array of resources), attempt
-    -- (array of its columns), moved_from, groups (lost, kept or
-    -- group-lost), and arrays of arrays that begin with
+    -- (array of its columns), moved_from, unique_display_name (boolean), groups (lost, kept, group-lost
+    -- or group-gone), and arrays of arrays that begin with
     -- group and member: unsettled (carried), doubted (late_until), settled (carried, stay).
     NULL AS ordered;
 
@@ -234,6 +234,15 @@ WHEN NEW.ordered IS NOT NULL BEGIN
     WHERE tenant = NEW.operation_tenant
         AND resource IN (SELECT value FROM json_each(NEW.ordered, '$.supersedes'))
         AND state = 'held' AND id <> NEW.operation;
+    -- A name that the resource has already is not looked at: others may have it from before.
+    SELECT RAISE(ABORT, 'name taken')
+    WHERE NEW.ordered ->> 'unique_display_name' AND NEW.display_name_key IS NOT (
+        SELECT r.display_name_key FROM resource r WHERE r.tenant = NEW.tenant AND r.id = NEW.id
+    ) AND EXISTS (
+        SELECT 1 FROM resource r
+        WHERE r.tenant = NEW.tenant AND r.kind = NEW.kind
+            AND r.display_name_key = NEW.display_name_key AND r.id <> NEW.id
+    );
     -- Before the account is written, because an account of the app is in one row.
     DELETE FROM account
     WHERE tenant = NEW.account_tenant AND resource = NEW.ordered ->> 'moved_from';

@@ -14,8 +14,8 @@ const RAISED: &str = "1811";
 pub(super) enum WriteError {
     /// Another resource has the account of the app.
     AccountTaken,
-    /// A `userName` is taken.
-    UserNameTaken,
+    /// A `userName` or `displayName` is taken.
+    NameTaken,
     /// A resource does not have the expected version or has another unfinished operation, or a
     /// member or group is gone.
     Stale,
@@ -38,7 +38,7 @@ impl From<sqlx::Error> for WriteError {
         match database.kind() {
             // SQLite names the columns of the index, not the index.
             ErrorKind::UniqueViolation if database.message().contains("user_name_key") => {
-                Self::UserNameTaken
+                Self::NameTaken
             }
             ErrorKind::UniqueViolation if database.message().contains("account.account_id") => {
                 Self::AccountTaken
@@ -49,6 +49,7 @@ impl From<sqlx::Error> for WriteError {
             // The member or the group is gone.
             ErrorKind::ForeignKeyViolation => Self::Stale,
             _ if database.message() == "stale" => Self::Stale,
+            _ if database.message() == "name taken" => Self::NameTaken,
             ErrorKind::UniqueViolation
             | ErrorKind::NotNullViolation
             | ErrorKind::CheckViolation => Self::Invalid(database.message().to_owned()),
@@ -64,7 +65,7 @@ impl From<WriteError> for CommitError {
     fn from(failure: WriteError) -> Self {
         match failure {
             WriteError::AccountTaken => Self::AccountTaken,
-            WriteError::UserNameTaken => Self::UserNameTaken,
+            WriteError::NameTaken => Self::NameTaken,
             WriteError::Stale => Self::Stale,
             WriteError::Invalid(why) => {
                 Self::Internal(anyhow!("the database refuses the commit: {why}"))
