@@ -172,3 +172,54 @@ async fn a_profile_that_waits_when_its_tenant_is_disconnected_is_not_told() {
     assert_eq!(title_in(&muster, &tenant, "ada"), None);
     assert_eq!(shown(&muster, &tenant, &ada).await["title"], Value::Null);
 }
+
+#[tokio::test]
+async fn a_disconnect_reaches_people_whose_recorded_creation_is_not_carried_out() {
+    for (people, active, left) in [
+        ("deactivate", Some(false), 0..=0),
+        ("remove", None, 0..=0),
+        ("release", Some(true), 1..=2),
+    ] {
+        let muster = Muster::start_with(LocalEnvironmentConfig {
+            reply: ReplyMode::WhenRecorded,
+            ..quick()
+        })
+        .await;
+        let tenant = muster.tenant("three-state").await;
+        let create = format!("POST {}", place(&tenant, "accounts"));
+        // The app makes ada's account, and its answer is lost; it has not heard of bob.
+        muster.stage.sample.fail(Fault { times: 1, ..Fault::cut(&create) });
+        stop_answering(&muster, &create);
+        let ada = muster.post(&tenant, "/Users", user("ada")).await.expect(201).id();
+        eventually("the app has ada", async || people_in(&muster, &tenant) == ["ada"]).await;
+        let bob = muster.post(&tenant, "/Users", user("bob")).await.expect(201).id();
+        let path = format!("/tenants/{}/disconnect", tenant.name);
+        let preview = json!({ "people": people, "preview": true });
+        let preview = muster.admin("POST", &path, Some(preview)).await.expect(200).body;
+        assert_eq!(preview["total"], 2, "{preview}");
+        let job = muster.admin("POST", &path, Some(json!({ "people": people }))).await.expect(202);
+        muster.stage.sample.heal();
+        let path = format!("/jobs/{}", job.body["id"].as_str().unwrap());
+        let ended = async || muster.admin("GET", &path, None).await.body["state"] == "succeeded";
+        eventually("the disconnect does not end", ended).await;
+        let job = muster.admin("GET", &path, None).await.body;
+        assert_eq!((&job["done"], &job["total"]), (&json!(2), &json!(2)), "{job}");
+        muster.settled().await;
+        for id in [&ada, &bob] {
+            let shown = muster.get(&tenant, &format!("/Users/{id}")).await;
+            assert_eq!(shown.body["active"].as_bool(), active, "{people}: {}", shown.body);
+        }
+        let accounts = people_in(&muster, &tenant);
+        assert!(left.contains(&accounts.len()), "{people}: {accounts:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_disconnected_tenant_cannot_be_paused_into_service() {
+    let muster = start().await;
+    let tenant = muster.tenant("roster").await;
+    let path = format!("/tenants/{}", tenant.name);
+    disconnect(&muster, &tenant, "release").await;
+    muster.admin("POST", &format!("{path}/pause"), None).await.expect(409);
+    muster.post(&tenant, "/Users", user("ada")).await.expect(403);
+}

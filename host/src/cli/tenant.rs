@@ -298,7 +298,8 @@ fn print_connect_preview(preview: &ConnectPreview) {
     anstream::println!("people whose leaving is held: {held} (--held carry-out or drop)");
     anstream::println!(
         "people who were released: {released}, of whom {released_inactive} are inactive in the \
-         directory and would be taken out of the app if they are managed again"
+         directory, have access as far as is known, and would be taken out of the app if they are \
+         managed again; the app is told of all of them again"
     );
     anstream::println!(
         "people who were deleted without the app being told: {released_deleted}; their accounts would \

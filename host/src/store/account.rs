@@ -244,6 +244,43 @@ impl Store {
             .await
     }
 
+    /// The ids of users of whom nothing was carried out yet, so that they have no account row, in the
+    /// order of their SCIM ids. Usually there are none.
+    pub async fn users_without_account(
+        &self,
+        tenant: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>> {
+        let rows = sqlx::query(
+            "SELECT r.id FROM resource r
+             WHERE r.tenant = $1 AND r.kind = 'User' AND r.id > $2 AND NOT EXISTS (
+                 SELECT 1 FROM account a WHERE a.tenant = r.tenant AND a.resource = r.id
+             )
+             ORDER BY r.id LIMIT $3 + 0",
+        )
+        .bind(tenant)
+        .bind(after.unwrap_or_default())
+        .bind(limit)
+        .fetch_all(&mut *self.pool.take().await?)
+        .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// How many users a disconnect has to reach: those whose accounts are managed, and those without
+    /// an account row.
+    pub async fn users_to_disconnect(&self, tenant: &str) -> Result<u64> {
+        let row: SqliteRow = sqlx::query(
+            "SELECT count(*) FROM resource r
+             LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
+             WHERE r.tenant = $1 AND r.kind = 'User' AND coalesce(a.connected, 1) = 1",
+        )
+        .bind(tenant)
+        .fetch_one(&mut *self.pool.take().await?)
+        .await?;
+        Ok(u64::try_from(row.try_get::<i64, _>(0)?)?)
+    }
+
     /// How many users are connected, and how many have an account at all; users whose resource is
     /// gone do not count.
     pub async fn connected(&self, tenant: &str) -> Result<(u64, u64)> {

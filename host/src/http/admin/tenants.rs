@@ -163,6 +163,7 @@ pub(super) async fn remove(
     responses(
         (status = 200, description = "The paused tenant.", body = TenantView),
         (status = 404, description = "There is no tenant of this name."),
+        (status = 409, description = "The tenant is disconnected."),
     )
 )]
 pub(super) async fn pause(

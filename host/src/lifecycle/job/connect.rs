@@ -49,8 +49,8 @@ pub struct ConnectPreview {
     pub held: u64,
     /// How many people were released.
     pub released: u64,
-    /// How many of those the directory says are inactive: they are taken out of the app if they are
-    /// managed again.
+    /// How many of those are inactive in the directory and have access in the app, as far as is known:
+    /// they are taken out if they are managed again.
     pub released_inactive: u64,
     /// How many people were deleted without the app being told: their accounts are taken away if they
     /// are managed again.
@@ -142,6 +142,11 @@ impl Jobs {
     async fn set_paused(&self, id: &str) -> Result<(), Error> {
         let _changing = self.config.lock().await;
         let mut tenant = self.config.tenant_row(id).await?;
+        // Paused, it would take people in again.
+        if tenant.state == TenantState::Disconnected {
+            let why = format!("tenant {id} is disconnected; connect it first");
+            return Err(scim::Error::new(409, why).into());
+        }
         tenant.state = TenantState::Paused;
         if let Some(mut job) = self.unfinished_disconnect(id).await? {
             job.note = Some("cancelled: the tenant was paused".to_owned());

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use super::Jobs;
-use super::engine::INTERNAL;
+use super::engine::{INTERNAL, PAGE};
 use super::preview::Preview;
 use crate::clock::rfc3339;
 use crate::decision::{EventKind, ResourceKind};
@@ -26,6 +26,9 @@ use crate::store::{
     AccountRow, InsertJobError, JobFilter, JobKind, JobProgress, JobRow, JobState, Related,
     TenantRow,
 };
+
+/// Begins a cursor among the users without an account row; no SCIM id begins so.
+const WITHOUT_ACCOUNT: &str = "+";
 
 /// What a disconnect does with each person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -98,7 +101,7 @@ impl Jobs {
         requested_by: Option<String>,
     ) -> Result<JobRow, Error> {
         let now = rfc3339(self.clock.now());
-        let total = self.store.connected(&tenant.id).await?.0;
+        let total = self.store.users_to_disconnect(&tenant.id).await?;
         let job = JobRow {
             id: self.clock.new_id(),
             kind: JobKind::Disconnect,
@@ -299,7 +302,8 @@ impl Jobs {
     pub(super) async fn conclude_disconnect(self: &Arc<Self>, id: &str) -> anyhow::Result<bool> {
         let Some(tenant) = self.disconnect_tenant(id).await? else { return Ok(true) };
         // From now on the tenant accepts no new people.
-        if !self.end_what_is_open(id, &tenant).await? || self.store.connected(&tenant).await?.0 > 0
+        if !self.end_what_is_open(id, &tenant).await?
+            || self.store.users_to_disconnect(&tenant).await? > 0
         {
             return Ok(false);
         }
@@ -353,6 +357,28 @@ impl Jobs {
         Ok(Some(tenant))
     }
 
+    /// A page of the people whom a disconnect reaches, and the cursor of the next page; none after the
+    /// last. They are the users whose accounts are managed, and then those without an account row: their
+    /// creation was acknowledged, and a call for it may be under way.
+    pub(super) async fn people(
+        &self,
+        tenant: &str,
+        cursor: Option<&str>,
+    ) -> anyhow::Result<(Vec<AccountRow>, Option<String>)> {
+        let after = cursor.and_then(|cursor| cursor.strip_prefix(WITHOUT_ACCOUNT));
+        if after.is_none() {
+            let page = self.store.accounts(tenant, cursor, PAGE).await?;
+            if let Some(last) = page.last() {
+                let next = Some(last.resource.clone());
+                return Ok((page.into_iter().filter(is_managed).collect(), next));
+            }
+        }
+        let ids = self.store.users_without_account(tenant, after, PAGE).await?;
+        let next = ids.last().map(|id| format!("{WITHOUT_ACCOUNT}{id}"));
+        let unknown = |id| AccountRow::unknown(tenant, id, ResourceKind::User, "");
+        Ok((ids.into_iter().map(unknown).collect(), next))
+    }
+
     /// How many people of a tenant are connected, and how many there are.
     pub async fn connected(&self, tenant: &str) -> anyhow::Result<(u64, u64)> {
         self.store.connected(tenant).await
@@ -360,7 +386,7 @@ impl Jobs {
 }
 
 /// Whether a person is managed by the integration.
-pub(super) fn is_managed(account: &AccountRow) -> bool {
+fn is_managed(account: &AccountRow) -> bool {
     account.connected && account.kind == ResourceKind::User
 }
 

@@ -13,7 +13,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Jobs;
-use super::disconnect::is_managed;
 use super::preview::Preview;
 use crate::clock::rfc3339;
 use crate::lifecycle::error::Error;
@@ -69,7 +68,8 @@ impl Jobs {
         let tenant = match job.kind {
             JobKind::Disconnect => self.paused_row(&job).await?,
         };
-        let left = self.store.connected(job.tenant.as_deref().unwrap_or_default()).await?.0;
+        let tenant_id = job.tenant.as_deref().unwrap_or_default();
+        let left = self.store.users_to_disconnect(tenant_id).await?;
         job.progress.done = job.progress.total.saturating_sub(left);
         let mut note = "cancelled by an operator; completed steps are not undone".to_owned();
         if tenant.is_some() {
@@ -198,9 +198,10 @@ impl Jobs {
         let (mut why, mut failed) = (None, 0);
         let mut cursor = job.progress.cursor.take();
         loop {
-            let page = self.store.accounts(&tenant, cursor.as_deref(), PAGE).await?;
-            let Some(last) = page.last() else { break };
-            let next = Some(last.resource.clone());
+            let (page, next) = self.people(&tenant, cursor.as_deref()).await?;
+            if next.is_none() {
+                break;
+            }
             for obstacle in self.steps(job, &tenant, page, failed, &cursor, stopped).await? {
                 failed += 1;
                 why = Some(obstacle);
@@ -211,7 +212,7 @@ impl Jobs {
             cursor = next;
             self.advance(job, &tenant, failed, cursor.clone()).await?;
         }
-        let left = self.store.connected(&tenant).await?.0;
+        let left = self.store.users_to_disconnect(&tenant).await?;
         if cursor.is_some() && !self.is_interrupted(stopped) {
             self.advance(job, &tenant, failed, None).await?;
         }
@@ -232,7 +233,7 @@ impl Jobs {
         let mut obstacles = Vec::new();
         let mut steps = JoinSet::new();
         let mut written = Instant::now();
-        for account in page.into_iter().filter(is_managed) {
+        for account in page {
             if self.is_interrupted(stopped) {
                 break;
             }
@@ -265,7 +266,7 @@ impl Jobs {
         failed: u64,
         cursor: Option<String>,
     ) -> anyhow::Result<()> {
-        let left = self.store.connected(tenant).await?.0;
+        let left = self.store.users_to_disconnect(tenant).await?;
         let total = job.progress.total.max(left);
         job.progress = JobProgress { total, done: total - left, failed, cursor };
         self.store.advance_job(&job.id, &job.progress).await?;

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Jobs;
-use super::disconnect::{PeopleAction, is_managed, person_change};
-use super::engine::PAGE;
+use super::disconnect::{PeopleAction, person_change};
 use crate::decision::ResourceKind;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
@@ -70,10 +69,12 @@ impl Jobs {
         };
         let mut after = None;
         loop {
-            let page = self.store.accounts(id, after.as_deref(), PAGE).await?;
-            let Some(last) = page.last() else { return Ok(preview) };
-            after = Some(last.resource.clone());
-            for account in page.into_iter().filter(is_managed) {
+            let (page, next) = self.people(id, after.as_deref()).await?;
+            if next.is_none() {
+                return Ok(preview);
+            }
+            after = next;
+            for account in page {
                 self.preview_person(&tenant, account, &mut preview).await?;
             }
         }

@@ -191,11 +191,6 @@ impl Operations {
                 self.withhold(operation, OperationState::Dropped, note).await.map(Some)
             }
             Admission::Refuse(error) => {
-                // Who was recorded and is not in the app yet is managed again with those released.
-                if operation.progress.applied && operation.account.is_none() {
-                    let none = AccountRow { connected: false, ..operation.no_account() };
-                    (operation.account, operation.account_changed) = (Some(none), true);
-                }
                 self.abandon(operation, &error.detail).await?;
                 Ok(Some(AttemptResult::Forbidden(error)))
             }
