@@ -233,6 +233,34 @@ fn nothing_is_left_for_later() {
 }
 
 #[test]
+fn readme_and_architecture_are_short() {
+    for name in ["README.md", "ARCHITECTURE.md"] {
+        let lines = std::fs::read_to_string(root().join(name)).unwrap().lines().count();
+        assert!(lines < 200, "{name} has {lines} lines");
+    }
+}
+
+#[test]
+fn sentences_name_their_subjects() {
+    // In two parts, so that this file is not found.
+    let words =
+        [("who", "ever"), ("no", "body"), ("some", "body"), ("every", "body"), ("a", "new")];
+    let words = words.map(|(one, two)| format!("{one}{two}"));
+    for folder in ["host", "connectors", "tests", "wit"] {
+        for ending in ["rs", "md", "wit"] {
+            for (path, text) in files(&root().join(folder), ending) {
+                for (n, line) in text.lines().enumerate() {
+                    let lower = line.to_lowercase();
+                    let mut of_line = lower.split(|c: char| !c.is_alphanumeric() && c != '_');
+                    let found = of_line.find(|word| words.iter().any(|it| it == word));
+                    assert_eq!(found, None, "{}:{}: {line}", path.display(), n + 1);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn the_top_level_holds_what_was_agreed() {
     let agreed = [
         "ARCHITECTURE.md",

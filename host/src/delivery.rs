@@ -1,7 +1,7 @@
 //! Outbound HTTP: sends a connector's request to an app, and returns the app's response.
 //!
 //! A request is checked, completed with the endpoint's address and credentials, and sent with retries
-//! until a deadline. Addresses, credentials and secrets never leave the host. This module knows
+//! until a deadline. Addresses, credentials and secrets never reach the sandbox. This module knows
 //! neither connectors nor the journal.
 
 use std::sync::LazyLock;

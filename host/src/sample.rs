@@ -66,7 +66,7 @@ pub fn serve(listener: TcpListener, token: impl Into<String>) -> Result<Sample> 
     let server = axum::serve(listener, router(app.clone())).with_graceful_shutdown(stopped);
     let task = tokio::spawn(async move {
         if let Err(error) = server.await {
-            tracing::error!(%error, "the sample app stopped");
+            tracing::error!(%error, "sample: stopped");
         }
     });
     Ok(Sample { app, address, stop, task })

@@ -51,7 +51,7 @@ async fn a_person_without_access_may_lack_what_the_app_needs() {
     let mut whole = user("ada");
     whole["userName"] = "ada".into();
     muster.scim(&tenant, "PUT", &path, Some(whole)).await.expect(200);
-    // Whoever has access keeps it.
+    // A person who has access keeps it.
     let removal = json!([{ "op": "remove", "path": "emails" }]);
     muster.patch(&tenant, &path, removal).await.expect(400);
     let put = without_emails("ada", true);

@@ -85,13 +85,15 @@ impl Config {
                 _ => {}
             }
         }
-        let back_off = self.first_back_off_seconds.zip(self.longest_back_off_seconds);
-        if let Some((first, longest)) = back_off.filter(|(first, longest)| first > longest) {
-            anyhow::bail!(
-                "first_back_off_seconds is {first}: it must be at most longest_back_off_seconds, \
-                 which is {longest}"
-            );
-        }
+        let default = BackOff::default();
+        let longest = self.longest_back_off_seconds.unwrap_or(default.longest.as_secs());
+        // Only where it is given: the default is not longer than what an operator says is the longest.
+        let first = self.first_back_off_seconds.unwrap_or(0);
+        anyhow::ensure!(
+            first <= longest,
+            "first_back_off_seconds is {first}: it must be at most longest_back_off_seconds, which is \
+             {longest}"
+        );
         Ok(())
     }
 
@@ -162,6 +164,7 @@ mod tests {
                 "first_back_off_seconds = 9\nlongest_back_off_seconds = 8",
                 "at most longest_back_off",
             ),
+            ("first_back_off_seconds = 7200", "which is 3600"),
         ] {
             let error = check(text).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");

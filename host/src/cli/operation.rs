@@ -280,4 +280,4 @@ fn answer_of(response: Option<&Value>) -> String {
 }
 
 /// A call that is under way, or whose answer did not count, so that it is made again.
-const NO_ANSWER: &str = "no answer that counts; the note says what came of it";
+const NO_ANSWER: &str = "not answered, or to be asked again (the note says why)";

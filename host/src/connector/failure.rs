@@ -28,7 +28,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The name in the journal.
+    /// The name in the log.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Deadline => "deadline",

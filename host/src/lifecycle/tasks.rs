@@ -1,6 +1,6 @@
 //! Background tasks of a host: started here, finished or abandoned together when the host stops.
 //!
-//! Operation that must not be interrupted by its caller runs as a task. After [`Tasks::stop`] long
+//! Work that must not be interrupted by its caller runs as a task. After [`Tasks::stop`] long
 //! loops end, and [`Tasks::finish`] waits until every task has ended or the deadline has passed.
 
 use anyhow::Context as _;

@@ -17,7 +17,7 @@ use crate::clock::Simulation;
 /// How many there are.
 const CONNECTIONS: usize = 4;
 
-/// So many instructions of SQLite's machine are a stretch.
+/// The progress handler runs after this many instructions of SQLite's virtual machine.
 const STRETCH: i32 = 100_000;
 
 /// No query of a client takes more stretches: about what a condition on a million documents takes,

@@ -193,7 +193,7 @@ impl Store {
     }
 
     /// Removes a tenant with its directory, accounts, credentials and jobs, and says whether there was
-    /// one. The journal stays; its open and held operations are dropped.
+    /// one. The journal stays; its open, held and failed operations are dropped.
     pub async fn remove_tenant(&self, id: &str) -> Result<bool> {
         let (id, now) = (id.to_owned(), rfc3339(self.clock.now()));
         self.writer.run(|connection| Box::pin(remove(connection, id, now))).await
@@ -238,7 +238,7 @@ async fn remove(connection: &mut SqliteConnection, id: String, now: String) -> R
     sqlx::query(
         "UPDATE operation SET state = 'dropped', note = 'the tenant was removed', sealed = NULL,
                               due = NULL, finished = $2
-         WHERE tenant = $1 AND state IN ('open', 'held') AND state <> 'done'",
+         WHERE tenant = $1 AND state IN ('open', 'held', 'failed') AND state <> 'done'",
     )
     .bind(&id)
     .bind(now)

@@ -26,7 +26,7 @@ mod failure;
 use entry::MOST;
 use failure::WriteError;
 
-/// No more wait; who comes then waits to be let in.
+/// The longest queue; beyond it, `enqueue` waits.
 const QUEUE: usize = 1024;
 
 type CommitReply = oneshot::Sender<Result<(), CommitError>>;

@@ -113,7 +113,8 @@ impl Jobs {
             )
             .into());
         }
-        // Before the state, so that a kill in between leaves everything to be done again.
+        // Accounts are managed again before the tenant's state is written, so that after a kill in between
+        // the whole request can be repeated.
         if was_disconnected && !choices.leave_released || choices.manage_released {
             self.store.manage_released(id).await?;
         }

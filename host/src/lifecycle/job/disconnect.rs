@@ -216,8 +216,8 @@ impl Jobs {
         stopped: &CancellationToken,
     ) -> Option<String> {
         let tenant = job.tenant.as_deref().unwrap_or_default();
-        let parted = self.try_to_disconnect_person(job, tenant, resource, stopped).await;
-        match parted {
+        let disconnected = self.try_to_disconnect_person(job, tenant, resource, stopped).await;
+        match disconnected {
             Ok(()) => None,
             Err(Error::Client(error)) => {
                 let status = error.status;

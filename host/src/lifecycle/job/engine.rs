@@ -284,8 +284,7 @@ impl Jobs {
         job.progress.failed = left.unwrap_or(job.progress.failed);
         job.note = Some(why.unwrap_or_else(|| "other changes interfered".to_owned()));
         job.updated = rfc3339(self.clock.now());
-        let note = job.note.as_deref();
-        tracing::error!(job = id, left, note, "job: blocked, an operator must decide");
+        tracing::error!(job = id, left, "job: blocked, an operator must decide");
         self.store.update_job(&job, None).await?;
         Ok(())
     }

@@ -2,8 +2,8 @@
 //!
 //! A decision that takes an account away or rewrites it depends on who else uses the account. So it
 //! excludes every operation of another tenant on the same account, from before the number of the
-//! others is read until its calls have returned; operations that only add somebody share the lock.
-//! The id of an account is not known before somebody joins, so an account is also locked by the
+//! others is read until its calls have returned; operations that only add a person share the lock.
+//! The id of an account is not known before a person joins, so an account is also locked by the
 //! names that a connector finds it by: the `userName` and the e-mail addresses, old and new.
 
 use std::collections::{BTreeSet, HashMap};
@@ -83,7 +83,7 @@ impl AccountLocks {
     }
 }
 
-/// Joins that have begun: a call that adds somebody may have had its effect, and no outcome was
+/// Joins that have begun: a call that adds a person may have had its effect, and no outcome was
 /// committed. The account has no row that says so yet, or none with its id.
 #[derive(Debug, Default)]
 pub(in crate::lifecycle) struct BegunJoins(Mutex<Joins>);

@@ -169,7 +169,7 @@ impl Operation {
     }
 
     /// What the app was last told after this event, if the directory is ahead of it. A deactivation
-    /// takes somebody out and tells no profile, which waits for the person's return.
+    /// takes a person out and tells no profile, which waits for the person's return.
     fn told_after(&self) -> anyhow::Result<Option<String>> {
         let profile = |name: &String| name != "active" && name != "password";
         if self.event.kind != EventKind::Deactivate || !self.event.changes.iter().any(profile) {

@@ -101,7 +101,8 @@ impl Operations {
         {
             let cause = FailureCause::NoConnector(why.clone());
             let disposition = Disposition::Refused;
-            let id = operation.id();
+            let (id, name) = (operation.id(), &tenant.id);
+            tracing::error!(tenant = name, why, "operation: the app cannot be served");
             return Err(disposition::answer(tenant.dialect(), id, &cause, disposition).into());
         }
         Ok(Prepared::Ready(Box::new(operation)))

@@ -175,9 +175,11 @@ pub(in crate::lifecycle) fn answer(
             500,
             format!("the app's connector is misconfigured: {why} (operation {operation})"),
         ),
-        FailureCause::NoConnector(why) => {
-            scim::Error::new(500, format!("the app cannot be served: {why}"))
-        }
+        // The cause may name files and variables of the host, which are none of the tenant's business.
+        FailureCause::NoConnector(_) => scim::Error::new(
+            500,
+            "the app cannot be served as it is configured; the log of the host tells the operator why",
+        ),
         FailureCause::Failed(_) | FailureCause::Forbidden(_) => scim::Error::new(
             500,
             format!("the app's connector failed; operation {operation} tells the operator why"),
@@ -245,6 +247,16 @@ mod tests {
 
     fn rejected() -> FailureCause {
         FailureCause::Refused(Refusal::Rejected("no".to_owned()))
+    }
+
+    #[test]
+    fn an_identity_provider_is_not_told_of_files_and_variables_of_the_host() {
+        let cause = FailureCause::NoConnector("the file /run/secret: create it".to_owned());
+        for disposition in [Disposition::Refused, Disposition::Open(Duration::from_secs(5))] {
+            let answer = answer(Dialect::Generic, "o", &cause, disposition);
+            assert_eq!(answer.status, 500);
+            assert!(!answer.detail.contains("/run/secret"), "{}", answer.detail);
+        }
     }
 
     #[track_caller]

@@ -127,7 +127,7 @@ impl Operations {
         Ok(known + self.begun_joins.count(&tenant.app.name, &names, &tenant.id))
     }
 
-    /// Notes that a call which adds somebody to a shared app may have had its effect.
+    /// Notes that a call which adds a person to a shared app may have had its effect.
     pub(in crate::lifecycle) fn note_join(&self, operation: &Operation) -> anyhow::Result<()> {
         if operation.tenant.app.shared && joins(operation.event.kind) {
             let (app, tenant) = (&operation.tenant.app.name, &operation.tenant.id);
@@ -226,7 +226,7 @@ fn key(operation: &Operation) -> (String, String) {
     (operation.tenant.id.clone(), operation.resource_id())
 }
 
-/// Whether an event only adds somebody.
+/// Whether an event only adds a person.
 pub(in crate::lifecycle) fn joins(event: EventKind) -> bool {
     matches!(event, EventKind::Create | EventKind::Activate)
 }

@@ -456,8 +456,8 @@ impl Operations {
     }
 }
 
-/// Notes that an event which takes somebody away is about to be called: what a group told of the
-/// person before may not hold any more.
+/// Notes that an event which takes a person away is about to be called. From now on, what a group told the
+/// app of that person before may be void.
 fn note_intent(operation: &mut Operation) {
     if operation.kind != ResourceKind::User || !takes_away(operation.event.kind) {
         return;

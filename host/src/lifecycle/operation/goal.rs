@@ -3,7 +3,7 @@
 //! At most one operation is open or failed for a resource. A request that asks for the same joins it
 //! and gets its result. Any other request replaces its goal: the older operation ends as superseded
 //! in the first commit of the newer one, and what its calls may have done is in doubt from then on.
-//! Two goals outlive a newer request: a deactivation, which stays until a request sets `active`,
+//! Three goals outlive a newer request: a deactivation, which stays until a request sets `active`,
 //! and a deletion, which is finished first.
 
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Older {
         deletes && self.has_own_goal()
     }
 
-    /// Whether it takes somebody out whom the directory still has active.
+    /// Whether it takes a person out whom the directory still has active.
     pub(in crate::lifecycle) fn deactivates(&self) -> bool {
         self.event.kind == EventKind::Deactivate && self.has_own_goal()
     }

@@ -1,7 +1,7 @@
 //! Resource locks: changes of one resource are decided one after another, of different resources in
 //! parallel.
 //!
-//! A lock is the lock of one resource. It is held while a change is decided, and by default until
+//! Each resource has one lock. It is held while a change is decided, and by default until
 //! the change is durable. When many changes of one resource come at the same time, as when an
 //! identity provider assigns many people to one group, the holder releases the lock early and
 //! leaves the decided state behind: the next holder decides from this uncommitted state, and both
@@ -90,7 +90,7 @@ impl<S> LockState<S> {
 pub(in crate::lifecycle) struct LockGuard<S> {
     _turn: OwnedMutexGuard<()>,
     slot: LockSlot<S>,
-    /// How many commits had failed when the lock was entered.
+    /// How many commits had failed when the lock was acquired.
     failed: u64,
 }
 

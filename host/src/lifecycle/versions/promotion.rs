@@ -129,7 +129,7 @@ impl Versions {
         let mut chosen = tenants_named(app, &tenants, &rollback.tenants)?;
         let back = match chosen.first() {
             None => row.previous.clone(),
-            // Current its first version of its own, the tenant used the app's.
+            // Before its first version of its own, the tenant used the app's.
             Some(first) => first.previous.clone().or_else(|| row.connector.clone()),
         };
         if let Some(tenant) = chosen.iter().find(|tenant| tenant.connector.is_none()) {

@@ -181,7 +181,7 @@ impl Versions {
             let span = tracing::info_span!("embedded", connector = embedded.name);
             match self.push(embedded.wasm.to_vec()).instrument(span).await {
                 Ok(_) => {}
-                // Another build of the same version was promoted before; it stays.
+                // Another build of the same version was pushed before; it stays.
                 Err(Error::Client(error)) if error.status == 409 => {
                     let (connector, reason) = (embedded.name, error.detail);
                     tracing::warn!(connector, reason, "versions: an embedded connector was kept");

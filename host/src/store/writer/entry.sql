@@ -142,8 +142,8 @@ END;
 
 CREATE TEMP TRIGGER entry_delete INSTEAD OF INSERT ON entry
 WHEN (NEW.change = 'delete' OR NEW.change = 'delete-kept') AND NEW.ordered IS NULL BEGIN
-    -- Those who have it as a member are others afterwards, and are not written by who is in their
-    -- lanes: so it is counted apart from their versions.
+    -- A group changes when one of its members is deleted, but the deletion does not hold the group's
+    -- lock. So it is counted in departures, and the group's version stays.
     UPDATE resource SET
         departures = departures + 1,
         last_modified = max(
@@ -180,7 +180,7 @@ END;
 
 CREATE TEMP TRIGGER entry_account INSTEAD OF INSERT ON entry
 WHEN NEW.account_tenant IS NOT NULL AND NEW.ordered IS NULL BEGIN
-    -- What stays as it is dirties no page.
+    -- The WHERE below skips a row that stays as it is, so that its page is not written.
     INSERT INTO account (
         tenant, resource, kind, user_name, user_name_key, external_id, account_id, membership,
         data, connected, protected, doubt, late_until, stay, told, former
@@ -198,7 +198,8 @@ WHEN NEW.account_tenant IS NOT NULL AND NEW.ordered IS NULL BEGIN
         -- A doubt that came after the row was read stays: it has raised the counter.
         doubt = excluded.doubt OR account.stay > excluded.stay,
         late_until = excluded.late_until,
-        -- A group change that began during a leave does not know on which side of it its calls fell.
+        -- A group change that began during a leave cannot know whether its calls came before the leave
+        -- or after it.
         stay = max(account.stay, excluded.stay)
             + (NEW.operation_kind IS 'deactivate' AND NEW.state IS 'done'),
         told = excluded.told
@@ -208,7 +209,7 @@ WHEN NEW.account_tenant IS NOT NULL AND NEW.ordered IS NULL BEGIN
         OR late_until IS NOT excluded.late_until OR stay IS NOT excluded.stay
         OR told IS NOT excluded.told
         OR (NEW.operation_kind IS 'deactivate' AND NEW.state IS 'done');
-    -- Apart, as above.
+    -- A statement of its own, for the same reason as in entry_update.
     UPDATE account SET
         kind = NEW.account_kind, user_name_key = NEW.account_name_key,
         external_id = NEW.account_external_id, account_id = NEW.account
@@ -220,8 +221,8 @@ END;
 CREATE TEMP TRIGGER entry_ordered INSTEAD OF INSERT ON entry
 WHEN NEW.ordered IS NOT NULL BEGIN
     SELECT RAISE(ABORT, 'what is ordered is in no tenant') WHERE NEW.tenant IS NULL;
-    -- Before the operation is inserted, because a resource has one that is unfinished. Twice, because
-    -- each index is of some states only.
+    -- Before the operation is inserted, because the unique index allows one unfinished operation of a
+    -- resource. Two statements, so that each uses its partial index.
     UPDATE operation SET
         state = 'superseded', successor = NEW.operation, due = NULL, sealed = NULL,
         finished = coalesce(NEW.ordered ->> 'now', NEW.operation_created)
