@@ -235,7 +235,7 @@ fn nothing_is_left_for_later() {
 #[test]
 fn readme_and_architecture_are_short() {
     for name in ["README.md", "ARCHITECTURE.md"] {
-        let lines = std::fs::read_to_string(root().join(name)).unwrap().lines().count();
+        let lines = fs::read_to_string(root().join(name)).unwrap().lines().count();
         assert!(lines < 200, "{name} has {lines} lines");
     }
 }
