@@ -51,7 +51,7 @@ pub struct OperationSummary {
     pub kind: EventKind,
     /// The SCIM id of the resource.
     pub resource: String,
-    /// The `userName` or `displayName` of the resource, in lower case.
+    /// The `userName` or `displayName` of the resource, in the form in which names are compared (RFC 8265).
     pub subject: String,
     /// How far the operation is: `open`, which the host tries; `held`, acknowledged and not carried
     /// out until its tenant is connected; `failed`, which waits for an operator. Or at its end:

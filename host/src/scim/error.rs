@@ -103,7 +103,7 @@ impl Error {
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
-        struct ErrorBody<'a> {
+        struct ScimErrorBody<'a> {
             schemas: [&'static str; 1],
             // RFC 7644 §3.12: the status code is a JSON string.
             status: String,
@@ -111,7 +111,7 @@ impl Error {
             scim_type: Option<ScimType>,
             detail: &'a str,
         }
-        let body = ErrorBody {
+        let body = ScimErrorBody {
             schemas: [ERROR_SCHEMA],
             status: self.status.to_string(),
             scim_type: self.scim_type,

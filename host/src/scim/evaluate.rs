@@ -16,7 +16,7 @@ mod tests;
 #[cfg(test)]
 mod vectors;
 
-pub use comparison::{Comparison, Operand};
+pub use comparison::{Operand, ValueComparison};
 pub use target::ResolvedPath;
 
 impl Filter {
@@ -112,7 +112,7 @@ fn check_comparison(
     literal: &Literal,
 ) -> Result<(), Error> {
     if let Some(attribute) = target.compared() {
-        return Comparison::new(attribute, operator, literal).map(drop);
+        return ValueComparison::new(attribute, operator, literal).map(drop);
     }
     match (operator, literal) {
         (Operator::Eq | Operator::Ne, Literal::Null) => Ok(()),
@@ -165,7 +165,8 @@ impl<'s> FilterSubject<'s> {
 
     fn compares(&self, path: &AttributePath, operator: Operator, literal: &Literal) -> bool {
         let comparison = self.resolve(path).and_then(|(target, elements)| {
-            let mut comparison = Comparison::new(target.compared()?, operator, literal).ok()?;
+            let mut comparison =
+                ValueComparison::new(target.compared()?, operator, literal).ok()?;
             if self.names(path, &target) {
                 comparison = comparison.of_names();
             }

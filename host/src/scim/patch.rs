@@ -16,7 +16,7 @@ mod vectors;
 
 pub use super::resource::{MemberChange, MemberRef};
 pub use request::{MAX_OPERATIONS, PATCH_SCHEMA, PatchRequest};
-pub(in crate::scim) use request::{Op, Operation};
+pub(in crate::scim) use request::{Op, PatchOperation};
 
 /// The result of a PATCH: the resource, and the changes to what is stored beside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +65,7 @@ pub fn patch(
 /// Applies one operation. Returns how much of it was understood.
 fn apply(
     edit: &mut Edit<'_>,
-    operation: &Operation,
+    operation: &PatchOperation,
     r: &mut Reading,
 ) -> Result<Understanding, Error> {
     edit.begin_operation();

@@ -50,7 +50,7 @@ pub struct UnfinishedOperation {
     pub resource_kind: ResourceKind,
     /// The event.
     pub kind: EventKind,
-    /// `userName` or `displayName` in lower case.
+    /// `userName` or `displayName` in the form in which names are compared (`scim/name.rs`).
     pub subject: String,
     /// Open, failed or held.
     pub state: OperationState,

@@ -26,7 +26,7 @@ pub(super) use condition::Condition;
 pub(super) use folding::{FOLDED, compare_folded};
 pub(super) use sorting::{SortKey, sort_key};
 
-use crate::scim::evaluate::Comparison;
+use crate::scim::evaluate::ValueComparison;
 use condition::ConditionWriter;
 use narrow::address_in;
 use values::{Scope, ValueLocation};
@@ -96,7 +96,7 @@ impl<'t> ConditionWriter<'t> {
         let Some((values, attribute)) = compared else {
             return self.compare_nothing(path, operator, literal, scope);
         };
-        let mut comparison = Comparison::new(attribute, operator, literal)?;
+        let mut comparison = ValueComparison::new(attribute, operator, literal)?;
         if values.are_names() {
             comparison = comparison.of_names();
         }

@@ -27,7 +27,8 @@ pub struct OperationRow {
     pub kind: EventKind,
     /// How far it is.
     pub state: OperationState,
-    /// `userName` or `displayName` in lower case, to join a create that is repeated.
+    /// `userName` or `displayName` in the form in which names are compared (`scim/name.rs`), to join a create
+    /// that is repeated.
     pub subject: String,
     /// What makes two requests the same.
     pub fingerprint: String,

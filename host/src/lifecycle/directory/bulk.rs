@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Directory;
-use super::write::{Caller, WriteTarget};
+use super::write::{HangUpSignal, WriteTarget};
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::change::WriteResult;
@@ -62,7 +62,7 @@ struct BulkRun {
     performed: Vec<BulkResult>,
     incomplete: Vec<Incomplete>,
     by: Instant,
-    caller: Caller,
+    caller: HangUpSignal,
 }
 
 impl Directory {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::Directory;
 use super::membership::{MEMBERS_PER_EVENT, needs_all_members};
-use super::write::{BeforeCreation, Caller, WriteTarget, nothing_to_carry_out};
+use super::write::{BeforeCreation, HangUpSignal, WriteTarget, nothing_to_carry_out};
 use crate::decision::{EventKind, ResourceKind};
 use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
 use crate::lifecycle::error::Error;
@@ -50,7 +50,7 @@ impl Directory {
         self: &Arc<Self>,
         target: &WriteTarget,
         draft: Draft,
-        caller: Option<&Caller>,
+        caller: Option<&HangUpSignal>,
     ) -> Result<WriteResult, Error> {
         let deadline = self.config.deadline();
         let resource = draft.resource.with_id(&self.clock.new_id());
@@ -98,7 +98,7 @@ impl Directory {
         self: &Arc<Self>,
         target: &WriteTarget,
         change: Change,
-        caller: Option<&Caller>,
+        caller: Option<&HangUpSignal>,
         deadline: Instant,
     ) -> Result<WriteResult, Error> {
         let tenant = target.tenant.id.clone();

@@ -38,8 +38,8 @@ use crate::scim::{
 };
 use crate::store::{DiskError, MemberRow, OperationState, Related};
 
-/// The caller of a creation: closed if it has hung up.
-pub(super) type Caller = tokio::sync::oneshot::Sender<()>;
+/// Tells whether the caller of a creation has hung up: it is closed then.
+pub(super) type HangUpSignal = tokio::sync::oneshot::Sender<()>;
 
 /// The resources that a write may be about, and the version that it is for.
 #[derive(Clone, Debug)]
@@ -211,10 +211,10 @@ impl Directory {
     pub(super) async fn note_hang_up(
         &self,
         target: &WriteTarget,
-        caller: Option<&Caller>,
+        caller: Option<&HangUpSignal>,
         written: &WriteResult,
     ) -> Result<(), Error> {
-        let hung_up = caller.is_some_and(Caller::is_closed);
+        let hung_up = caller.is_some_and(HangUpSignal::is_closed);
         if let (true, WriteResult::Created(stored)) = (hung_up, written) {
             self.operations.mark_unanswered(&target.tenant.id, &stored.id).await?;
         }
@@ -225,7 +225,7 @@ impl Directory {
         self: &Arc<Self>,
         target: &WriteTarget,
         draft: Draft,
-        caller: Option<&Caller>,
+        caller: Option<&HangUpSignal>,
     ) -> Result<WriteResult, Error> {
         let deadline = self.config.deadline();
         let mut after = draft.resource.with_id(&self.clock.new_id());

@@ -128,7 +128,7 @@ impl Operations {
             AttemptResult::NameTaken => {
                 Err(names::taken(operation.kind, &operation.subject).into())
             }
-            AttemptResult::Forbidden(error) => Err(error.into()),
+            AttemptResult::Answered(error) => Err(error.into()),
             AttemptResult::Discarded => {
                 let id = operation.id();
                 Err(anyhow::anyhow!("{id} depends on no uncommitted change").into())

@@ -28,7 +28,7 @@ pub(in crate::lifecycle) enum FailureCause {
     /// The connector itself failed.
     Failed(Failure),
     /// The host stopped the operation: the connector requested a forbidden call or too many.
-    Forbidden(String),
+    StoppedByHost(String),
     /// The deadline has passed; the operation can be continued.
     OutOfTime,
     /// The app has no connector that can decide.
@@ -41,7 +41,7 @@ impl FailureCause {
     pub(in crate::lifecycle) fn of_delivery(error: &DeliveryError) -> Self {
         match error {
             DeliveryError::Address => Self::Refused(Refusal::Misconfigured(error.to_string())),
-            other => Self::Forbidden(other.to_string()),
+            other => Self::StoppedByHost(other.to_string()),
         }
     }
 
@@ -55,7 +55,7 @@ impl FailureCause {
             Self::Refused(Refusal::Misconfigured(_)) => "misconfigured",
             Self::Refused(Refusal::RetryLater(_)) => "retry-later",
             Self::Failed(failure) => failure.name(),
-            Self::Forbidden(_) => "stopped-by-host",
+            Self::StoppedByHost(_) => "stopped-by-host",
             Self::OutOfTime => "timeout",
             Self::NoConnector(_) => "no-connector",
         }
@@ -164,7 +164,7 @@ pub(in crate::lifecycle) fn answer(
                  retried (operation {operation})"
             ),
         ),
-        FailureCause::Failed(_) | FailureCause::Forbidden(_) if open => scim::Error::new(
+        FailureCause::Failed(_) | FailureCause::StoppedByHost(_) if open => scim::Error::new(
             500,
             format!(
                 "the app's connector failed; the change is recorded and retried, and operation \
@@ -180,7 +180,7 @@ pub(in crate::lifecycle) fn answer(
             500,
             "the app cannot be served as it is configured; the log of the host tells the operator why",
         ),
-        FailureCause::Failed(_) | FailureCause::Forbidden(_) => scim::Error::new(
+        FailureCause::Failed(_) | FailureCause::StoppedByHost(_) => scim::Error::new(
             500,
             format!("the app's connector failed; operation {operation} tells the operator why"),
         ),

@@ -41,8 +41,9 @@ pub(in crate::lifecycle) enum AttemptResult {
     Recorded,
     /// The directory changed and the app did not: the event is held or dropped.
     Withheld,
-    /// The event may not reach the app, and the operation has ended, or has never begun.
-    Forbidden(scim::Error),
+    /// The request is answered with this: the event may not reach the app, the tenant is gone, or the
+    /// resource is busy. The operation has ended, or has never begun.
+    Answered(scim::Error),
     /// The operation could not be finished.
     Stopped(FailureCause, Disposition),
     /// Another user has the `userName`.
@@ -81,7 +82,7 @@ impl Operations {
                 return self.stop(operation, FailureCause::OutOfTime).await;
             }
             AccountLock::Lost => {
-                return Ok(AttemptResult::Forbidden(disposition::busy(operation.tenant.dialect())));
+                return Ok(AttemptResult::Answered(disposition::busy(operation.tenant.dialect())));
             }
         };
         let result = self.drive_locked(operation, deadline, detach).await;
@@ -106,7 +107,7 @@ impl Operations {
                 NextStep::Done(outcome) => return self.finish(operation, outcome).await,
                 NextStep::Stop(cause) => return self.stop(operation, cause).await,
                 NextStep::Call(request) => {
-                    if let Some(result) = self.forbid(operation).await? {
+                    if let Some(result) = self.check_admission_again(operation).await? {
                         return Ok(result);
                     }
                     if self.facts_have_changed(operation).await? {
@@ -157,7 +158,7 @@ impl Operations {
             Ok(Err(refusal)) => NextStep::Stop(FailureCause::Refused(refusal)),
             Ok(Ok(Step::Done(outcome))) => NextStep::Done(outcome),
             Ok(Ok(Step::Call(_))) if operation.exchanges.len() >= limits.calls => {
-                NextStep::Stop(FailureCause::Forbidden(format!(
+                NextStep::Stop(FailureCause::StoppedByHost(format!(
                     "the connector asked for more calls than app {} allows ({})",
                     operation.tenant.app.name, limits.calls
                 )))
@@ -168,14 +169,14 @@ impl Operations {
 
     /// Ends the operation if the tenant's state keeps its event from the app by now. The tenant may
     /// have been paused, disconnected or removed since the operation began.
-    pub(in crate::lifecycle) async fn forbid(
+    pub(in crate::lifecycle) async fn check_admission_again(
         self: &Arc<Self>,
         operation: &mut Operation,
     ) -> anyhow::Result<Option<AttemptResult>> {
         let Some(tenant) = self.config.tenant(&operation.tenant.id).await? else {
             self.unfinished.remove(operation.id());
             let gone = scim::Error::new(404, "this integration does not exist any more");
-            return Ok(Some(AttemptResult::Forbidden(gone)));
+            return Ok(Some(AttemptResult::Answered(gone)));
         };
         let kind = operation.event.kind;
         let kind = admission::asked(kind, operation.after.active(), operation.account.as_ref());
@@ -192,7 +193,7 @@ impl Operations {
             }
             Admission::Refuse(error) => {
                 self.abandon(operation, &error.detail).await?;
-                Ok(Some(AttemptResult::Forbidden(error)))
+                Ok(Some(AttemptResult::Answered(error)))
             }
         }
     }

@@ -266,7 +266,7 @@ impl Operations {
         }
         operation.progress.asked = Some(rfc3339(self.clock.now()));
         operation.progress.owed = false;
-        let result = match self.forbid(&mut operation).await? {
+        let result = match self.check_admission_again(&mut operation).await? {
             Some(result) => result,
             None => self.drive(&mut operation, deadline, false).await?,
         };
@@ -294,7 +294,7 @@ impl Operations {
         let id = older.row.id.clone();
         let Some(mut operation) = self.restore(older).await? else { return Ok(None) };
         operation.due = due.or_else(|| Some(rfc3339(self.clock.now())));
-        let result = match self.forbid(&mut operation).await? {
+        let result = match self.check_admission_again(&mut operation).await? {
             Some(result) => result,
             None => self.drive(&mut operation, deadline, false).await?,
         };

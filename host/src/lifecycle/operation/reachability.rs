@@ -25,10 +25,10 @@ const STEADY: u32 = 4;
 
 /// The apps that did not answer a call.
 #[derive(Debug, Default)]
-pub(in crate::lifecycle) struct UnreachableApps(Mutex<HashMap<String, Unreachable>>);
+pub(in crate::lifecycle) struct UnreachableApps(Mutex<HashMap<String, UnreachableApp>>);
 
 #[derive(Debug)]
-struct Unreachable {
+struct UnreachableApp {
     /// The time from a call without an answer until the app is tried, or believed, again.
     pause: Duration,
     /// From when on an answer is believed.
@@ -64,7 +64,7 @@ impl UnreachableApps {
         let now = call.ended;
         let mut apps = self.locked();
         let first = back_off.first.min(PAUSE);
-        let known = apps.entry(call.app.to_owned()).or_insert_with(|| Unreachable {
+        let known = apps.entry(call.app.to_owned()).or_insert_with(|| UnreachableApp {
             pause: first,
             believed: now + first,
             tried: now + first,
@@ -125,7 +125,7 @@ impl UnreachableApps {
         self.locked().remove(app);
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashMap<String, Unreachable>> {
+    fn locked(&self) -> MutexGuard<'_, HashMap<String, UnreachableApp>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -170,7 +170,7 @@ impl Operations {
             let note = "dropped: the identity provider did not ask for it again";
             return self.abandon(&mut operation, note).await;
         }
-        if !forced && self.forbid(&mut operation).await?.is_some() {
+        if !forced && self.check_admission_again(&mut operation).await?.is_some() {
             return Ok(());
         }
         operation.forced = forced;

@@ -22,7 +22,7 @@ impl Operation {
     /// The end of an operation that is not in the journal, when what it was decided from has changed:
     /// the group, or a member who joins it, was written or deleted at the same time.
     pub(in crate::lifecycle) fn outdated(&self) -> AttemptResult {
-        AttemptResult::Forbidden(disposition::outdated(self.tenant.dialect()))
+        AttemptResult::Answered(disposition::outdated(self.tenant.dialect()))
     }
 }
 
@@ -388,7 +388,7 @@ pub(in crate::lifecycle) fn why(cause: &FailureCause) -> String {
             "the app cannot be reached, or asks to wait".to_owned()
         }
         FailureCause::Failed(failure) => format!("the connector failed: {failure}"),
-        FailureCause::Forbidden(why) => format!("the connector was stopped: {why}"),
+        FailureCause::StoppedByHost(why) => format!("the connector was stopped: {why}"),
         FailureCause::OutOfTime => "the app did not answer in time".to_owned(),
         FailureCause::NoConnector(why) => format!("no connector: {why}"),
     }

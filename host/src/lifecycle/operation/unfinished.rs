@@ -34,7 +34,7 @@ struct All {
     /// The number of each tenant's operations, open and in all; tenants without any are left out.
     tenants: HashMap<String, TenantCount>,
     /// The tenant and keys of each operation, by its id.
-    entries: HashMap<String, Entry>,
+    entries: HashMap<String, UnfinishedEntry>,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ struct TenantCount {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct UnfinishedEntry {
     tenant: String,
     keys: [String; 2],
     open: bool,
@@ -92,7 +92,7 @@ impl UnfinishedIndex {
         count.all += 1;
         count.open += usize::from(open);
         let held = found.state == OperationState::Held;
-        all.entries.insert(found.operation, Entry { tenant, keys, open, held });
+        all.entries.insert(found.operation, UnfinishedEntry { tenant, keys, open, held });
     }
 
     /// Whether an operation is unfinished.
@@ -193,7 +193,10 @@ impl UnfinishedIndex {
 
 impl All {
     fn remove(&mut self, operation: &str) {
-        let Some(Entry { tenant, keys, open, .. }) = self.entries.remove(operation) else { return };
+        let Some(UnfinishedEntry { tenant, keys, open, .. }) = self.entries.remove(operation)
+        else {
+            return;
+        };
         for key in keys {
             if let Some(found) = self.by_key.get_mut(&key) {
                 found.retain(|each| each.operation != operation);

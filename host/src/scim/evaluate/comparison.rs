@@ -12,7 +12,7 @@ use crate::scim::{Attribute, AttributeType, Error, Literal, Operator};
 
 /// An operator and its operand, prepared for the attribute's type.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Comparison {
+pub struct ValueComparison {
     /// The operator.
     pub operator: Operator,
     /// The operand.
@@ -38,7 +38,7 @@ pub enum Operand {
     Null,
 }
 
-impl Comparison {
+impl ValueComparison {
     /// The comparison of values of this attribute; `invalidFilter` if its type forbids it.
     pub fn new(
         attribute: &Attribute,

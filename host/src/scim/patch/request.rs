@@ -18,13 +18,13 @@ pub const MAX_OPERATIONS: usize = 1000;
 /// A PATCH, parsed but not yet applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchRequest {
-    pub(in crate::scim) operations: Vec<Operation>,
+    pub(in crate::scim) operations: Vec<PatchOperation>,
     /// Whether the operations are the attributes of one object, and no list of the client's.
     pub(in crate::scim) is_resource: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::scim) struct Operation {
+pub(in crate::scim) struct PatchOperation {
     pub(in crate::scim) op: Op,
     pub(in crate::scim) path: Option<PatchPath>,
     /// Null if there is none.
@@ -58,18 +58,19 @@ impl PatchRequest {
                 format!("a PATCH has at most {MAX_OPERATIONS} operations, this one has {count}"),
             ));
         }
-        let operations = list.iter().map(|it| Operation::parse(it, r)).collect::<Result<_, _>>()?;
+        let operations =
+            list.iter().map(|it| PatchOperation::parse(it, r)).collect::<Result<_, _>>()?;
         Ok(Self { operations, is_resource: false })
     }
 
     /// A PATCH that adds these attributes.
     pub fn addition(attributes: Value) -> Self {
-        let operations = vec![Operation { op: Op::Add, path: None, value: attributes }];
+        let operations = vec![PatchOperation { op: Op::Add, path: None, value: attributes }];
         Self { operations, is_resource: false }
     }
 }
 
-impl Operation {
+impl PatchOperation {
     fn parse(raw: &Value, r: &mut Reading) -> Result<Self, Error> {
         let object = raw.as_object().ok_or_else(|| {
             Error::invalid_syntax("each of the Operations must be an object with op and path")

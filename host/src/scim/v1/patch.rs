@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{CORE_SCHEMA, extension, names, schema_of};
 use crate::scim::leniency::Leniency;
-use crate::scim::patch::{Op, Operation, PatchRequest};
+use crate::scim::patch::{Op, PatchOperation, PatchRequest};
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
 use crate::scim::resource::{resembled, resembled_within};
@@ -88,7 +88,7 @@ fn cleared(body: &Map<String, Value>) -> Result<Vec<String>, Error> {
 struct Merge {
     /// The attributes that are still to be cleared.
     cleared: Vec<String>,
-    operations: Vec<Operation>,
+    operations: Vec<PatchOperation>,
 }
 
 impl Merge {
@@ -165,14 +165,14 @@ impl Merge {
 
     fn push(&mut self, op: Op, attribute: AttributePath, filter: Option<Filter>, value: Value) {
         let path = Some(PatchPath { attribute, filter });
-        self.operations.push(Operation { op, path, value });
+        self.operations.push(PatchOperation { op, path, value });
     }
 
     /// API §3.3.2: attributes are cleared first.
-    fn finish(self) -> Result<Vec<Operation>, Error> {
+    fn finish(self) -> Result<Vec<PatchOperation>, Error> {
         let clear = |name: String| {
             let path = Some(PatchPath::parse(&name)?);
-            Ok(Operation { op: Op::Remove, path, value: Value::Null })
+            Ok(PatchOperation { op: Op::Remove, path, value: Value::Null })
         };
         let mut operations =
             self.cleared.into_iter().map(clear).collect::<Result<Vec<_>, Error>>()?;

@@ -7,7 +7,7 @@ use super::condition::ConditionWriter;
 use super::folding;
 use super::values::{ValueLocation, Values};
 use crate::clock::rfc3339;
-use crate::scim::evaluate::{Comparison, Operand};
+use crate::scim::evaluate::{Operand, ValueComparison};
 use crate::scim::{Error, Operator};
 use crate::store::statement::Bound;
 
@@ -16,7 +16,7 @@ impl<'t> ConditionWriter<'t> {
     pub(super) fn comparison(
         &mut self,
         values: &Values<'t>,
-        comparison: &Comparison,
+        comparison: &ValueComparison,
     ) -> Result<(), Error> {
         let exists = |it: &mut Self| {
             it.value(&values.location);

@@ -1,5 +1,5 @@
 -- Times are RFC 3339 in UTC with milliseconds, written by muster; their order as text is theirs in
--- time. Truth values are 0 and 1. A column named *_key holds its neighbour in lower case, made by
+-- time. Truth values are 0 and 1. A column named *_key holds its neighbour as names are compared, made by
 -- muster because SQLite's own lower() knows ASCII only.
 
 -- An application that accounts are provisioned into.
@@ -230,7 +230,7 @@ CREATE TABLE operation (
     resource_kind TEXT NOT NULL, -- User or Group
     kind TEXT NOT NULL, -- of event, as in wit/types.wit
     state TEXT NOT NULL, -- open, held, done, refused, failed, superseded or dropped
-    subject TEXT NOT NULL, -- userName or displayName in lower case
+    subject TEXT NOT NULL, -- userName or displayName as names are compared: scim/name.rs
     fingerprint TEXT NOT NULL, -- what makes two requests the same
     context TEXT NOT NULL, -- JSON, as the connector was given it
     event TEXT NOT NULL, -- JSON, as the connector was given it
