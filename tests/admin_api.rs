@@ -222,18 +222,3 @@ async fn a_disconnect_is_a_job_that_names_the_token_of_its_request() {
     let (status, said) = muster.command(&["job", "list", "--tenant", "acme"]).await;
     assert!(status == Some(0) && said.contains(&id), "{said}");
 }
-
-#[tokio::test]
-async fn a_parameter_in_the_address_of_a_change_is_refused_and_nothing_is_done() {
-    let muster = Muster::start().await;
-    let tenant = muster.tenant("roster").await;
-    let path = format!("/tenants/{}", tenant.name);
-    for action in ["disconnect", "connect", "pause"] {
-        let wrong = format!("{path}/{action}?preview=true");
-        let error = muster.admin("POST", &wrong, Some(json!({}))).await.expect(400).body;
-        assert!(error["detail"].as_str().unwrap().contains("in the body"), "{error}");
-    }
-    muster.admin("PATCH", &format!("{path}?x=1"), Some(json!({}))).await.expect(400);
-    let shown = muster.admin("GET", &path, None).await.expect(200).body;
-    assert_eq!(shown["state"], "connected");
-}

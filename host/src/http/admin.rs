@@ -42,7 +42,6 @@ pub(super) fn routes(host: &Arc<Host>) -> Router<Arc<Host>> {
         .fallback(unknown_route)
         .method_not_allowed_fallback(response::wrong_method)
         .layer(to_completion)
-        .layer(middleware::from_fn(refuse_parameters))
 }
 
 /// Every route of the admin API.
@@ -73,17 +72,6 @@ fn described_routes() -> OpenApiRouter<Arc<Host>> {
         .routes(routes!(operations::retry))
         .routes(routes!(operations::drop))
         .routes(routes!(reference::show))
-}
-
-/// Refuses parameters of the address where none is documented: a `preview` there would be ignored, and
-/// the request carried out.
-async fn refuse_parameters(request: Request, next: Next) -> Answered {
-    let query = request.uri().query().unwrap_or_default();
-    if request.method() != http::Method::GET && !query.is_empty() {
-        let why = "this request takes no parameters in its address; its choices stand in the body";
-        return Err(scim::Error::invalid_syntax(why).into());
-    }
-    Ok(next.run(request).await)
 }
 
 /// Carries a request out even if the operator closes the connection, so that no change is durable
