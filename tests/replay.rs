@@ -136,7 +136,7 @@ async fn a_replay_can_be_restricted_to_a_tenant_a_number_or_a_time() {
         (answer.status, answer.body["detail"].as_str().unwrap().to_owned())
     };
     assert_eq!(refused(json!({ "connector": "unknown" })).await.0, 404);
-    assert_eq!(refused(json!({ "connector": "roster", "tenant": "unknown" })).await.0, 404);
+    assert_eq!(refused(json!({ "connector": "roster", "tenant": "unknown" })).await.0, 422);
     let (status, why) = refused(json!({ "connector": "roster", "since": "now" })).await;
     assert!(status == 422 && why.contains("RFC 3339"), "{why}");
 }

@@ -35,9 +35,9 @@ use crate::lifecycle::{Host, ReplaySpec, ReplayUpdate};
             body = ReplayUpdate,
             content_type = "application/x-ndjson"
         ),
-        (status = 404, description = "There is no such app, connector or tenant."),
+        (status = 404, description = "There is no such app or connector."),
         (status = 409, description = "The connector is retired or cannot be loaded."),
-        (status = 422, description = "The tenant is another app's, or `since` is not a moment."),
+        (status = 422, description = "The tenant does not exist or is another app's, or `since` is not a moment."),
     )
 )]
 pub(super) async fn replay(

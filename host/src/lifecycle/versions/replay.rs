@@ -111,7 +111,9 @@ impl Versions {
     async fn replay_plan(&self, app: &str, spec: ReplaySpec) -> Result<ReplayPlan, Error> {
         self.config.app_row(app).await?;
         if let Some(tenant) = &spec.tenant {
-            let row = self.config.tenant_row(tenant).await?;
+            // Named in the body: 404 is about what the address names.
+            let row = self.store.tenant(tenant).await?;
+            let row = row.ok_or_else(|| scim::Error::new(422, format!("no tenant {tenant}")))?;
             if row.app != app {
                 let why = format!("tenant {tenant} belongs to app {}, not to {app}", row.app);
                 return Err(scim::Error::new(422, why).into());
