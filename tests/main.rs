@@ -48,3 +48,4 @@ mod tidy;
 mod uploads;
 mod version_one;
 mod watch;
+mod writable_types;

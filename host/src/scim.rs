@@ -40,7 +40,7 @@ pub use render::Stored;
 pub use resource::{Draft, Resource, create, replace, sends_member_display};
 pub use schema::{
     Attribute, AttributeType, Extension, Mutability, ResourceType, Returned, Schema, Schemas,
-    Uniqueness,
+    Uniqueness, Writes,
 };
 pub use search::{SearchRequest, Sort};
 pub use version::Version;

@@ -209,9 +209,10 @@ impl Manifest {
     fn check_scim(&self) -> Result<(), String> {
         for added in &self.scim.resource_types {
             check_text(&format!("the resource type {}", added.name), &added.description)?;
-            let known = self.settings.get("properties").and_then(|it| it.get(&added.setting));
+            let Some(setting) = &added.setting else { continue };
+            let known = self.settings.get("properties").and_then(|it| it.get(setting));
             if known.is_none() {
-                let (name, setting) = (&added.name, &added.setting);
+                let name = &added.name;
                 return Err(format!(
                     "{name} needs the setting `{setting}`, which `settings` lacks"
                 ));

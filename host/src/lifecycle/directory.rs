@@ -1,12 +1,14 @@
 //! The directory: users, groups and their members, as identity providers write them.
 //!
 //! Each write becomes operations, which are carried out or recorded before the write is
-//! acknowledged. A write completes even if its caller hangs up.
+//! acknowledged; resources of types that are not provisioned are only kept (`unprovisioned`). A write completes even if its caller hangs up.
 
 mod bulk;
 mod cursor;
 mod group;
 mod membership;
+mod target;
+mod unprovisioned;
 mod write;
 
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use tokio::time::timeout_at;
 
 pub use bulk::BulkResult;
 pub use cursor::Cursor;
-pub use write::WriteTarget;
+pub use target::WriteTarget;
 use write::retry_later_if_disk_failed;
 
 use super::config::Configuration;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::path::is_name;
 use super::schema::{
     Attribute, AttributeType, Extension, Mutability, ResourceType, Returned, Schema, Schemas,
-    Uniqueness, common_attribute,
+    Uniqueness, Writes, common_attribute,
 };
 
 #[cfg(test)]
@@ -31,13 +31,16 @@ const TAKEN: [&str; 9] = [
     ".search",
 ];
 
+/// Attributes of users and groups that are not kept in the document, in lower case.
+const RESERVED: [&str; 4] = ["username", "password", "members", "groups"];
+
 /// The schemas, resource types and extensions that a connector adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Additions {
     /// The added schemas, which types and extensions refer to (RFC 7643 §7).
     pub schemas: Vec<Schema>,
-    /// The added types, read-only for identity providers.
+    /// The added types.
     pub resource_types: Vec<AddedType>,
     /// The extensions of users, groups or an added type.
     pub extensions: Vec<AddedExtension>,
@@ -46,7 +49,7 @@ pub struct Additions {
     pub required: Vec<String>,
 }
 
-/// A type whose resources an operator lists in the settings.
+/// A type whose resources an operator lists in the settings, or identity providers write.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddedType {
@@ -58,9 +61,14 @@ pub struct AddedType {
     pub description: String,
     /// The URN of its schema.
     pub schema: String,
-    /// The setting that lists its resources. The type does not exist for a tenant if neither the
-    /// app nor the tenant sets it.
-    pub setting: String,
+    /// The setting that lists its resources, which identity providers can only read. The type does
+    /// not exist for a tenant if neither the app nor the tenant sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setting: Option<String>,
+    /// Whether identity providers write its resources, which the host keeps and serves: no operation
+    /// comes of it, and the connector is not asked. Such a type has no setting.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub writable: bool,
 }
 
 /// A schema that extends a type.
@@ -74,6 +82,27 @@ pub struct AddedExtension {
     /// Whether every resource of the type has it.
     #[serde(default)]
     pub required: bool,
+}
+
+impl AddedType {
+    /// Who writes its resources; an error if the type does not say so, or says both.
+    fn writes(&self) -> Result<Writes, String> {
+        let name = &self.name;
+        match (self.setting.as_deref(), self.writable) {
+            (Some(setting), false) if !setting.is_empty() => {
+                Ok(Writes::Listed { setting: setting.to_owned() })
+            }
+            (None, true) => Ok(Writes::Unprovisioned),
+            (Some(_), true) => Err(format!(
+                "the resource type {name} is `writable` and has a `setting`: either identity \
+                 providers write its resources, or operators list them in a setting"
+            )),
+            _ => Err(format!(
+                "the resource type {name} needs either a `setting` that lists its resources or \
+                 `writable`: true"
+            )),
+        }
+    }
 }
 
 impl Additions {
@@ -113,13 +142,22 @@ impl Additions {
             if types.iter().any(|it| it.name == added.name || it.endpoint == added.endpoint) {
                 return Err(format!("the resource type {} exists already", added.name));
             }
+            let schema = self.schema(&added.schema)?;
+            let reserved = |it: &&Attribute| RESERVED.contains(&it.name.to_lowercase().as_str());
+            if let Some(Attribute { name, .. }) = schema.attributes.iter().find(reserved) {
+                return Err(format!(
+                    "the resource type {} has the attribute {name:?}, which only users or groups \
+                     may have",
+                    added.name
+                ));
+            }
             types.push(ResourceType {
                 name: added.name.clone(),
                 endpoint: added.endpoint.clone(),
                 description: added.description.clone(),
-                schema: self.schema(&added.schema)?,
+                schema,
                 extensions: Vec::new(),
-                setting: Some(added.setting.clone()),
+                writes: added.writes()?,
                 needed: Vec::new(),
             });
         }
@@ -140,7 +178,7 @@ impl Additions {
             }
             extended.extensions.push(Extension { schema, required: added.required });
         }
-        types.retain(|it| it.setting.as_deref().is_none_or(&set));
+        types.retain(|it| it.writes.setting().is_none_or(&set));
         Ok(Schemas::of(types))
     }
 
@@ -179,7 +217,7 @@ fn check_urn(urn: &str) -> Result<(), String> {
 }
 
 fn check_type(added: &AddedType) -> Result<(), String> {
-    let AddedType { name, endpoint, setting, .. } = added;
+    let AddedType { name, endpoint, .. } = added;
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric()) {
         return Err(format!("the resource type {name:?} must be named by letters and digits"));
     }
@@ -190,10 +228,7 @@ fn check_type(added: &AddedType) -> Result<(), String> {
     if TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(path)) {
         return Err(format!("the endpoint {endpoint} exists already"));
     }
-    if setting.is_empty() {
-        return Err(format!("the resource type {name} names no setting that lists its resources"));
-    }
-    Ok(())
+    added.writes().map(|_| ())
 }
 
 /// Checks the attributes of a schema or of a complex attribute, and counts them.

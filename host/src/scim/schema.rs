@@ -68,11 +68,34 @@ pub struct ResourceType {
     pub schema: Arc<Schema>,
     /// The extensions.
     pub extensions: Vec<Extension>,
-    /// The setting that lists its resources, which identity providers can only read; `None` for
-    /// types that they write.
-    pub setting: Option<String>,
+    /// Who writes its resources, and what a write means.
+    pub writes: Writes,
     /// The attributes that the app needs of everyone who has access, though the standard does not.
     pub needed: Vec<String>,
+}
+
+/// Who writes the resources of a type, and what a write means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// Identity providers write them, and the connector is asked what a write means in the app.
+    Provisioned,
+    /// Identity providers write them, and the host keeps and serves them. No connector is asked.
+    Unprovisioned,
+    /// Operators list them in this setting, and identity providers only read them.
+    Listed {
+        /// The name of the setting.
+        setting: String,
+    },
+}
+
+impl Writes {
+    /// The setting that lists the resources of the type, if operators list them.
+    pub fn setting(&self) -> Option<&str> {
+        match self {
+            Self::Listed { setting } => Some(setting),
+            Self::Provisioned | Self::Unprovisioned => None,
+        }
+    }
 }
 
 /// A schema that extends a resource type (RFC 7643 §3.3).
@@ -222,7 +245,7 @@ impl Declaration {
             description,
             schema,
             extensions,
-            setting: None,
+            writes: Writes::Provisioned,
             needed: Vec::new(),
         })
     }

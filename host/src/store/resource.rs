@@ -11,13 +11,14 @@ use super::key::key;
 use super::statement::{Bound, Statement};
 use super::{Store, frame};
 use crate::decision::ResourceKind;
+use crate::scim::Resource;
 
 /// A resource to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceRow {
     /// The tenant.
     pub tenant: String,
-    /// The name of its resource type: `User`, `Group`, or a type that is listed in settings.
+    /// The name of its resource type: `User`, `Group`, or a type that a connector adds.
     pub kind: String,
     /// The id, unique in the tenant.
     pub id: String,
@@ -41,6 +42,33 @@ pub struct ResourceRow {
     pub created: String,
     /// When it last changed.
     pub last_modified: String,
+}
+
+impl ResourceRow {
+    /// The row of a resource that no connector is asked about, as it is from `now` on.
+    pub fn unprovisioned(
+        tenant: &str,
+        kind: &str,
+        resource: &Resource,
+        before: Option<&StoredResource>,
+        now: String,
+    ) -> Self {
+        Self {
+            tenant: tenant.to_owned(),
+            kind: kind.to_owned(),
+            id: resource.id().to_owned(),
+            user_name: None,
+            external_id: resource.external_id().map(str::to_owned),
+            display_name: resource.display_name().map(str::to_owned),
+            active: resource.active(),
+            emails: resource.emails().into_iter().map(str::to_owned).collect(),
+            document: resource.to_json(),
+            version: before.map_or(0, |before| before.version) + 1,
+            departures: before.map_or(0, |before| before.departures),
+            created: before.map_or_else(|| now.clone(), |before| before.created.clone()),
+            last_modified: now,
+        }
+    }
 }
 
 /// A resource as it was read; `T` is `&str` where it is part of a page.

@@ -46,7 +46,7 @@ pub(super) fn listed(
     resource_type: &ResourceType,
     settings: &Map<String, Value>,
 ) -> Result<Vec<Resource>, scim::Error> {
-    let Some(setting) = &resource_type.setting else { return Ok(Vec::new()) };
+    let Some(setting) = resource_type.writes.setting() else { return Ok(Vec::new()) };
     let wrong =
         |at: &str, why: &str| scim::Error::new(422, format!("settings/{setting}{at}: {why}"));
     let entries = settings.get(setting).and_then(Value::as_array);

@@ -32,7 +32,8 @@ impl Configuration {
     async fn try_to_publish(&self, tenant: &Tenant, manifest: &Manifest) -> anyhow::Result<()> {
         let settings: Map<String, Value> = serde_json::from_str(&tenant.settings)?;
         let mut changes = Vec::new();
-        for AddedType { name, .. } in &manifest.scim.resource_types {
+        let listed_types = manifest.scim.resource_types.iter().filter(|it| !it.writable);
+        for AddedType { name, .. } in listed_types {
             let known = self.store.all_of(&tenant.id, name).await?;
             let mut known: HashMap<String, StoredResource> =
                 known.into_iter().map(|stored| (stored.id.clone(), stored)).collect();
@@ -62,36 +63,13 @@ impl Configuration {
         resource: &Resource,
         before: Option<StoredResource>,
     ) -> Option<ResourceChange> {
-        let row = self.listed_row(tenant, resource_type, resource, before.as_ref());
+        let now = rfc3339(self.clock.now());
+        let (tenant, kind) = (&tenant.id, &resource_type.name);
+        let row = ResourceRow::unprovisioned(tenant, kind, resource, before.as_ref(), now);
         match before {
             None => Some(ResourceChange::Insert(row)),
             Some(before) if before.document == row.document => None,
             Some(before) => Some(ResourceChange::Update { row, expected: before.version }),
-        }
-    }
-
-    fn listed_row(
-        &self,
-        tenant: &Tenant,
-        resource_type: &ResourceType,
-        resource: &Resource,
-        before: Option<&StoredResource>,
-    ) -> ResourceRow {
-        let now = rfc3339(self.clock.now());
-        ResourceRow {
-            tenant: tenant.id.clone(),
-            kind: resource_type.name.clone(),
-            id: resource.id().to_owned(),
-            user_name: None,
-            external_id: resource.external_id().map(str::to_owned),
-            display_name: resource.display_name().map(str::to_owned),
-            active: true,
-            emails: Vec::new(),
-            document: resource.to_json(),
-            version: before.map_or(0, |before| before.version) + 1,
-            departures: 0,
-            created: before.map_or_else(|| now.clone(), |before| before.created.clone()),
-            last_modified: now,
         }
     }
 

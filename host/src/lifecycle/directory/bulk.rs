@@ -17,7 +17,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Directory;
-use super::write::{HangUpSignal, WriteTarget};
+use super::target::WriteTarget;
+use super::write::HangUpSignal;
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::change::WriteResult;

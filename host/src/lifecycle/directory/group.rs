@@ -16,7 +16,8 @@ use tokio::time::Instant;
 
 use super::Directory;
 use super::membership::{MEMBERS_PER_EVENT, needs_all_members};
-use super::write::{BeforeCreation, HangUpSignal, WriteTarget, nothing_to_carry_out};
+use super::target::WriteTarget;
+use super::write::{BeforeCreation, HangUpSignal, nothing_to_carry_out};
 use crate::decision::{EventKind, ResourceKind};
 use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
 use crate::lifecycle::error::Error;
@@ -213,7 +214,7 @@ impl Directory {
         }
         lock.wait_until_durable().await;
         let older = self.older_that_can_be_replaced(target, id, deadline).await?;
-        let current = self.read_current(target, id).await?;
+        let current = self.read_current(target, ResourceKind::Group, id).await?;
         let Patched { resource: after, mut members, .. } = modification(&current.resource)?;
         let kept = older.as_ref().map(kept_removals).unwrap_or_default();
         if !kept.is_empty() {
@@ -360,7 +361,7 @@ impl Directory {
             // The operation of the request is open, and has them.
             return Ok(());
         }
-        let current = self.read_current(target, id).await?;
+        let current = self.read_current(target, ResourceKind::Group, id).await?;
         let after = current.resource.clone();
         let changes = [MemberChange::Remove(removed)];
         let members = self.member_changes(target, id, &changes, &[]).await?;
@@ -392,7 +393,7 @@ impl Directory {
             if !matches!(written, WriteResult::Kept(_)) || slices.peek().is_none() {
                 break;
             }
-            current = self.read_current(target, &id).await?;
+            current = self.read_current(target, ResourceKind::Group, &id).await?;
             after = current.resource.clone();
         }
         Ok(written)

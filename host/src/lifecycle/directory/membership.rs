@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Directory;
-use super::write::WriteTarget;
+use super::target::WriteTarget;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::agree::takes_groups;
 use crate::lifecycle::operation::change::MemberChanges;

@@ -21,9 +21,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Directory;
+use super::target::WriteTarget;
 use crate::decision::{EventKind, ResourceKind};
 use crate::delivery::Secret;
-use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
+use crate::lifecycle::config::snapshot::ReplyMode;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::agree::{NOTHING_TO_CARRY_OUT, user_change};
 use crate::lifecycle::operation::change::{Change, Current, Password, WriteResult, deletion};
@@ -32,48 +33,11 @@ use crate::lifecycle::operation::goal::Older;
 use crate::lifecycle::operation::names;
 use crate::lifecycle::operation::resource_lock::{self, LockGuard};
 use crate::lifecycle::operation::uncommitted_group::UncommittedGroup;
-use crate::scim::{
-    self, Dialect, Draft, PatchRequest, Patched, Precondition, Reading, Resource, ResourceType,
-    Version,
-};
-use crate::store::{DiskError, MemberRow, OperationState, Related};
+use crate::scim::{self, Dialect, Draft, PatchRequest, Patched, Resource};
+use crate::store::{DiskError, OperationState, Related};
 
 /// Tells whether the caller of a creation has hung up: it is closed then.
 pub(super) type HangUpSignal = tokio::sync::oneshot::Sender<()>;
-
-/// The resources that a write may be about, and the version that it is for.
-#[derive(Clone, Debug)]
-pub struct WriteTarget {
-    /// The tenant whose directory is written.
-    pub tenant: Arc<Tenant>,
-    /// The type of resource.
-    pub resource_type: Arc<ResourceType>,
-    /// The version that the resource must have.
-    pub precondition: Precondition,
-}
-
-impl WriteTarget {
-    /// The kind of resource. Resources of other types are listed in settings and cannot be written.
-    pub(super) fn kind(&self) -> ResourceKind {
-        ResourceKind::named(&self.resource_type.name).unwrap_or(ResourceKind::User)
-    }
-
-    /// The same without a precondition, for the steps after one that has fulfilled it.
-    pub(super) fn unconditional(&self) -> Self {
-        Self { precondition: Precondition::default(), ..self.clone() }
-    }
-
-    /// The address of a member of a group, as `$ref` has it.
-    pub(super) fn reference(&self, member: &MemberRow) -> String {
-        let base_url = self.tenant.base_url(Version::V2);
-        format!("{base_url}/{}s/{}", member.kind.name(), member.member)
-    }
-
-    /// Starts a reading of a request in the tenant's dialect.
-    pub fn reading(&self) -> Reading {
-        self.tenant.reading()
-    }
-}
 
 /// What a creation meets under its name.
 pub(super) enum BeforeCreation {
@@ -84,21 +48,6 @@ pub(super) enum BeforeCreation {
 }
 
 impl Directory {
-    /// The target of a write. 501 if only operators write this type of resource.
-    pub fn target(
-        &self,
-        tenant: Arc<Tenant>,
-        resource_type: Arc<ResourceType>,
-        precondition: Precondition,
-    ) -> Result<WriteTarget, scim::Error> {
-        if resource_type.setting.is_some() {
-            let endpoint = &resource_type.endpoint;
-            let why = format!("{endpoint} are listed by an operator and cannot be written here");
-            return Err(scim::Error::new(501, why));
-        }
-        Ok(WriteTarget { tenant, resource_type, precondition })
-    }
-
     /// POST.
     pub async fn create(
         self: &Arc<Self>,
@@ -111,10 +60,14 @@ impl Directory {
         let written = self.answer_in_time(dialect, |directory| async move {
             let mut reading = target.reading();
             let draft = scim::create(&target.resource_type, &body, &mut reading)?;
-            let created = if target.kind() == ResourceKind::Group {
-                directory.create_group(&target, draft, Some(&caller)).await?
-            } else {
-                directory.create_user(&target, draft, Some(&caller)).await?
+            let created = match target.kind() {
+                Some(ResourceKind::User) => {
+                    directory.create_user(&target, draft, Some(&caller)).await?
+                }
+                Some(ResourceKind::Group) => {
+                    directory.create_group(&target, draft, Some(&caller)).await?
+                }
+                None => return directory.create_unprovisioned(&target, draft.resource).await,
             };
             directory.note_hang_up(&target, Some(&caller), &created).await?;
             Ok(created)
@@ -182,11 +135,14 @@ impl Directory {
     ) -> Result<WriteResult, Error> {
         let dialect = target.tenant.dialect();
         let written = self.answer_in_time(dialect, |directory| async move {
+            let Some(kind) = target.kind() else {
+                return directory.delete_unprovisioned(&target, id).await;
+            };
             let (_lock, target) = directory.lock(&target, &id).await?;
             let deadline = directory.config.deadline();
             let operations = &directory.operations;
             let older = operations.older(&target.tenant.id, &id).await?;
-            let current = directory.read_current(&target, &id).await?;
+            let current = directory.read_current(&target, kind, &id).await?;
             if let Some(older) = older {
                 if older.deletes() {
                     return operations.join(older, deadline, false).await;
@@ -271,12 +227,16 @@ impl Directory {
         modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
     ) -> Result<WriteResult, Error> {
         let deadline = self.config.deadline();
-        if target.kind() == ResourceKind::Group {
-            return self.modify_group(target, id, modification, deadline).await;
+        match target.kind() {
+            Some(ResourceKind::User) => {}
+            Some(ResourceKind::Group) => {
+                return self.modify_group(target, id, modification, deadline).await;
+            }
+            None => return self.modify_unprovisioned(target, id, modification).await,
         }
         let (_lock, target) = &self.lock(target, id).await?;
         let older = self.older_that_can_be_replaced(target, id, deadline).await?;
-        let current = self.read_current(target, id).await?;
+        let current = self.read_current(target, ResourceKind::User, id).await?;
         let patched = modification(&current.resource)?;
         let Patched { resource: mut after, password, .. } = patched;
         if older.as_ref().is_some_and(Older::deactivates)
@@ -346,7 +306,7 @@ impl Directory {
     }
 
     /// Locks the resource. The tenant may have been paused while the request waited.
-    async fn lock(
+    pub(super) async fn lock(
         &self,
         target: &WriteTarget,
         id: &str,
@@ -412,9 +372,9 @@ impl Directory {
                 {
                     return Err(error.into());
                 }
-            } else if older.has_own_goal() && names::are_unique(&target.tenant, target.kind()) {
+            } else if older.has_own_goal() && names::are_unique(&target.tenant, change.kind) {
                 // The operation will give the name to its resource, which may have it already.
-                return Err(names::taken(target.kind(), &change.subject()).into());
+                return Err(names::taken(change.kind, &change.subject()).into());
             }
         }
         Ok(BeforeCreation::Proceed(Box::new(change)))
@@ -434,13 +394,14 @@ impl Directory {
     pub(super) async fn read_current(
         &self,
         target: &WriteTarget,
+        kind: ResourceKind,
         id: &str,
     ) -> Result<Current, Error> {
-        let related = match target.kind() {
+        let related = match kind {
             ResourceKind::User => Related::Groups,
             ResourceKind::Group => Related::None,
         };
-        let before = self.operations.current(&target.tenant.id, target.kind(), id, related).await?;
+        let before = self.operations.current(&target.tenant.id, kind, id, related).await?;
         let before =
             before.ok_or_else(|| scim::Error::not_found(&target.resource_type.name, id))?;
         target.precondition.check(before.stored.revision())?;

@@ -64,6 +64,33 @@ fn a_type_whose_setting_is_not_set_does_not_exist() {
     assert!(schemas.by_name("Role").is_none());
 }
 
+#[test]
+fn a_writable_type_needs_no_setting() {
+    let mut additions = good();
+    additions["resource_types"][0]["writable"] = true.into();
+    additions["resource_types"][0].as_object_mut().unwrap().remove("setting");
+    let additions = read(additions);
+    additions.check().unwrap();
+    let schemas = additions.to(&Schemas::standard(), |_| false).unwrap();
+    assert_eq!(schemas.by_name("Role").unwrap().writes, Writes::Unprovisioned);
+    assert_eq!(schemas.by_name("User").unwrap().writes, Writes::Provisioned);
+}
+
+#[test]
+fn a_type_is_either_listed_or_writable() {
+    check("/resource_types/0/setting", Value::Null, "needs either a `setting`");
+    check("/resource_types/0/setting", json!(""), "needs either a `setting`");
+    check("/resource_types/0/writable", json!(true), "is `writable` and has a `setting`");
+}
+
+#[test]
+fn an_added_type_has_no_attribute_that_is_kept_beside_the_document() {
+    for name in ["userName", "USERNAME", "password", "members", "groups"] {
+        let attributes = json!([{ "name": name, "type": "string" }]);
+        check("/schemas/1/attributes", attributes, "which only users or groups may have");
+    }
+}
+
 /// Checks the error after replacing one value of valid additions.
 #[track_caller]
 fn check(pointer: &str, value: Value, said: &str) {
@@ -134,7 +161,6 @@ fn a_type_or_extension_with_an_invalid_reference_is_refused() {
     check("/resource_types/0/endpoint", json!("Roles"), "must be `/`");
     check("/resource_types/0/endpoint", json!("/bulk"), "exists already");
     check("/resource_types/0/schema", json!("urn:x"), "there is no schema");
-    check("/resource_types/0/setting", json!(""), "names no setting");
     check("/extensions/0/resource_type", json!("Device"), "is not a resource type");
     check("/extensions/0/schema", json!("urn:x"), "there is no schema");
     let twice = json!([good()["extensions"][0], good()["extensions"][0]]);

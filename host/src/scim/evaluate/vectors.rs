@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::scim::schema::USER_SCHEMA;
-use crate::scim::{Extension, Schema};
+use crate::scim::{Extension, Schema, Writes};
 
 #[derive(Deserialize)]
 struct EvaluationVectors {
@@ -119,7 +119,7 @@ fn resource_type(resources: &[Value], case_exact: &[String]) -> ResourceType {
         description: String::new(),
         schema: schema(&json!(USER_SCHEMA), &json!(own)),
         extensions: extensions.iter().map(extension).collect(),
-        setting: None,
+        writes: Writes::Provisioned,
         needed: Vec::new(),
     }
 }
