@@ -35,7 +35,7 @@ async fn a_user_created_by_one_version_is_visible_in_the_other() {
     let v1 = older(&v2);
     let created = muster.post(&v1, "/Users", ada()).await.expect(201);
     let id = created.id();
-    assert_eq!(created.headers["content-type"], "application/json");
+    assert_eq!(created.headers["content-type"], "application/json; charset=utf-8");
     let location = format!("{}/Users/{id}", v1.base_url);
     assert_eq!(created.headers["location"], location);
     let meta = &created.body["meta"];
@@ -131,7 +131,7 @@ async fn members_are_added_removed_and_replaced() {
 #[track_caller]
 fn check_error(answer: &Answer, status: u16) {
     assert_eq!(answer.status, status, "{}", answer.body);
-    assert_eq!(answer.headers["content-type"], "application/json");
+    assert_eq!(answer.headers["content-type"], "application/json; charset=utf-8");
     let detail = answer.body["detail"].as_str().unwrap();
     let code = status.to_string();
     let expected = json!({

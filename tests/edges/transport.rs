@@ -101,13 +101,13 @@ async fn each_answer_with_one_resource_has_its_address() {
 }
 
 #[tokio::test]
-async fn the_media_type_of_an_answer_has_no_parameters() {
+async fn the_media_type_has_parameters_only_in_scim_1_1() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     for path in ["/Users", "/Users/7", "/Schemas", "/ServiceProviderConfig", "/nothing"] {
         let answer = muster.get(&tenant, path).await;
         assert_eq!(answer.headers["content-type"], "application/scim+json", "{path}");
         let answer = muster.get(&version_one(&tenant), path).await;
-        assert_eq!(answer.headers["content-type"], "application/json", "{path}");
+        assert_eq!(answer.headers["content-type"], "application/json; charset=utf-8", "{path}");
     }
 }

@@ -27,8 +27,9 @@ pub use patch::patch;
 pub const CORE_SCHEMA: &str = "urn:scim:schemas:core:1.0";
 /// The enterprise extension of users (Core §7).
 pub const ENTERPRISE_SCHEMA_V1: &str = "urn:scim:schemas:extension:enterprise:1.0";
-/// The media type (API §3.1); XML is not offered.
-pub const MEDIA_TYPE: &str = "application/json";
+/// The media type (API §3.1); XML is not offered. Clients of that time decode the body by its `charset`,
+/// such as slack-scim (`tests/clients/with_slack_scim.py`), so it is named.
+pub const MEDIA_TYPE: &str = "application/json; charset=utf-8";
 
 /// The name of a manager's id in the enterprise extension (Core §7).
 const MANAGER_ID: &str = "managerId";
