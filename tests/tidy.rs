@@ -54,7 +54,7 @@ const PURE: [&str; 7] = [
 const PARTS: [(&str, &[&str]); 5] = [
     ("config", &[]),
     ("directory", &["config", "operation"]),
-    ("job", &["config", "directory", "operation"]),
+    ("job", &["config", "operation"]),
     ("operation", &["config"]),
     ("versions", &["config", "operation"]),
 ];

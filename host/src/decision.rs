@@ -52,7 +52,7 @@ pub struct Context {
     pub seed: u64,
     /// The settings of app and tenant, a JSON text.
     pub settings: String,
-    /// The SCIM resource before the event, a JSON text.
+    /// The SCIM resource that the app was last told, a JSON text; none if it was told none.
     pub before: Option<String>,
     /// The account, if one is known.
     pub account: Option<Account>,

@@ -1,10 +1,14 @@
-//! Locks on the accounts of an app that several tenants share.
+//! Locks on accounts of an app, and what is known of accounts that no row says yet.
 //!
-//! A decision that takes an account away or rewrites it depends on who else uses the account. So it
-//! excludes every operation of another tenant on the same account, from before the number of the
-//! others is read until its calls have returned; operations that only add a person share the lock.
+//! In an app of several tenants, a decision that takes an account away or rewrites it depends on the
+//! number of the other tenants that have the account. So it excludes every operation of another tenant
+//! on the same account, from before that number is read until its calls have returned; operations that
+//! only add a person share the lock. In every app, a deletion excludes creations, one of which may find
+//! the account that is about to be deleted: `elsewhere.rs` says which operation takes which lock.
+//!
 //! The id of an account is not known before a person joins, so an account is also locked by the
-//! names that a connector finds it by: the `userName` and the e-mail addresses, old and new.
+//! names that a connector finds it by: the `userName` and the e-mail addresses, old and new, and the
+//! `displayName` of a group.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -184,8 +188,8 @@ impl AccountLocks {
     }
 }
 
-/// The accounts of shared apps that were deleted, with the time of each: a join that began before that
-/// time did not reach its end.
+/// The accounts that were deleted, by app and id, with the time of each: a creation or activation that
+/// has found such an account and began before that time did not reach its end.
 #[derive(Debug, Default)]
 pub(in crate::lifecycle) struct DeletedAccounts(Mutex<HashMap<(String, String), String>>);
 

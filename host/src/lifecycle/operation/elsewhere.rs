@@ -1,4 +1,10 @@
-//! The other organisations of an account in an app that several tenants share.
+//! An account of the app that other operations may be about as well: its locks, and in how many other
+//! organisations it is.
+//!
+//! An operation locks its account (`account_lock.rs`) for the time of an attempt. Under the lock it reads
+//! again in how many other tenants of the app the account is, since its decision depends on that. The
+//! lock of a call that got no answer is kept until the call can no longer arrive. In an app of one tenant
+//! no other organisation has the account, and only creations and deletions take locks.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -3,8 +3,9 @@
 //! At most one operation is open or failed for a resource. A request that asks for the same joins it
 //! and gets its result. Any other request replaces its goal: the older operation ends as superseded
 //! in the first commit of the newer one, and what its calls may have done is in doubt from then on.
-//! Three goals outlive a newer request: a deactivation, which stays until a request sets `active`,
-//! and a deletion, which is finished first.
+//! Three goals outlive a newer request: a deactivation, which stays until a request sets `active`; a
+//! removal from a group, which stays until a request names the member; and a deletion, which is
+//! finished first.
 
 use std::sync::Arc;
 
