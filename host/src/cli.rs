@@ -1,4 +1,8 @@
-//! The `muster` command: its subcommands, each in a module of its name.
+//! The `muster` command: parses its arguments and runs the subcommand, each in a module of its name.
+//!
+//! Commands about a running host are clients of its admin API (`admin`), whose types both sides share.
+//! `serve`, `dev` and `demo` start a host in this process. `connector new`, `build`, `test`, `check`,
+//! `key` and `sign` need no host.
 
 mod admin;
 mod app;

@@ -1,4 +1,5 @@
-//! Apps.
+//! An app as the admin API shows it: the connector that decides, settings, endpoints and limits. Requests
+//! that create or change one are `NewApp` and `AppChange` of `lifecycle`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -1,4 +1,5 @@
-//! Connectors: which are meant and which are listed.
+//! Connector versions in the admin API: how a path names one, the body that uploads one, and the filter of
+//! the list. A version itself is shown as `ConnectorSummary` or `ConnectorDetail` of `lifecycle`.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

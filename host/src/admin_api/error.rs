@@ -1,5 +1,5 @@
-//! The body of every error, which has the shape of SCIM's (RFC 7644 §3.12), so that one client
-//! understands both APIs.
+//! The body of every error of the admin API. It has the shape of SCIM's (RFC 7644 §3.12), so that one
+//! client understands both APIs.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! Jobs: long work over many people of a tenant.
+//! A job as the admin API shows it, with its progress, and the filter of the list of jobs.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -1,4 +1,5 @@
-//! Operations: the journal as operators read it.
+//! Operations of the journal as the admin API shows them: in short in lists, and one with its attempts, its
+//! calls to the app and its account; and the filter of the list.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,4 +1,5 @@
-//! Pages of lists: every list of the admin API has the same shape and the same two parameters.
+//! Pages of lists: the parameters `limit` and `cursor`, and the answer, which are the same for every list
+//! of the admin API.
 //!
 //! A cursor names the last item of a page by its key in the order of the list, so a page costs the
 //! same however far into the list it is, and items that are added or removed in between neither

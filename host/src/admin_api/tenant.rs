@@ -1,4 +1,5 @@
-//! Tenants, and the end of their integration.
+//! A tenant as the admin API shows it, with what is unfinished in it and how its requests deviate from the
+//! RFCs; the filter of the list; and the bodies for the end of its integration.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -1,4 +1,5 @@
-//! Tokens of tenants, without their secrets.
+//! A tenant's token as the admin API lists it, without its secret, which only the answer to its creation
+//! has (`NewTenantToken` of `lifecycle`).
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -1,4 +1,5 @@
-//! The client of a host's admin API.
+//! The client of a host's admin API: finds the host and the admin token, sends the request, and returns the
+//! answer as the type that the command expects, or the host's words as an error.
 
 use std::path::{Path, PathBuf};
 

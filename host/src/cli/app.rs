@@ -1,4 +1,5 @@
-//! `muster app`.
+//! `muster app`: lists, shows, creates, changes and removes apps: the connector of each, its settings, its
+//! endpoints and its limits.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,7 @@
 //! `muster connector`: its subcommands, each in a module of its name.
+//!
+//! Some work on files alone, for authors of connectors (`new`, `build`, `test`, `check`, `key`, `sign`); the
+//! others are for operators, and talk to a host or to a registry.
 
 use std::process::ExitCode;
 

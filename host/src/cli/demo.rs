@@ -1,4 +1,7 @@
 //! `muster demo`: a scripted Okta provisions two apps, and each step is printed with its effects.
+//!
+//! It starts a host with a sample app (`local_environment`), plays the requests of `demo/script.rs` against
+//! it, and goes on serving, unless `--once` is given.
 
 mod okta;
 mod print;

@@ -1,4 +1,5 @@
-//! `muster dev`: a temporary server for integrators and test suites.
+//! `muster dev`: a temporary server for authors of connectors, integrators and test suites: a host with a
+//! sample app, and a tenant with a token for each connector.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

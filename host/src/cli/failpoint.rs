@@ -1,4 +1,5 @@
-//! Fail points: end the process at a chosen point, for the crash tests. Release builds have none.
+//! Fail points: named places in the code at which the crash tests end the process, as `kill -9` would. The
+//! environment variable `MUSTER_DIE_AT` chooses one; release builds have none.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,4 +1,4 @@
-//! `muster job`.
+//! `muster job`: lists and shows jobs, the long work of a host over many people, and cancels one.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};

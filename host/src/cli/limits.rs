@@ -1,4 +1,5 @@
-//! `--limit NAME=VALUE`: the limits of an app's connector.
+//! The option `--limit NAME=VALUE`: what a connector may use for a decision and an operation. Shared by
+//! `app create` and `app set`, and by the commands that run a connector without a host.
 
 use anyhow::{Context as _, bail};
 use clap::Args;

@@ -1,4 +1,5 @@
-//! `muster operation`.
+//! `muster operation`: the journal for operators. Lists and explains operations, retries one, or gives one
+//! up. The states and what each needs are in its help.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};

@@ -1,4 +1,4 @@
-//! How results look in a terminal, and as JSON for scripts.
+//! How commands print: tables and styles for a terminal, or with `--json` what the admin API answers.
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;

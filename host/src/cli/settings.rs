@@ -1,4 +1,5 @@
-//! Settings on the command line: all of them from a file, or one by one.
+//! The options for a connector's settings, of an app or of a tenant: `--settings FILE` for all of them,
+//! `--set` and `--unset` for single ones.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! `muster tenant`.
+//! `muster tenant`: lists, shows, creates, changes and removes tenants; pauses, connects and disconnects
+//! their integration; and protects accounts of single people.
 
 use std::fmt::Display;
 use std::str::FromStr;

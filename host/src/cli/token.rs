@@ -1,4 +1,4 @@
-//! `muster token`.
+//! `muster token`: creates, lists and revokes the tokens that a tenant's identity provider presents.
 
 use clap::{Args, Subcommand};
 

@@ -1,5 +1,5 @@
-//! The text for operators about a version that replaces another: who uses it, which permissions it adds,
-//! and how its lifecycle table differs.
+//! The report on a connector version that replaces another, for `connector promote` and `--watch`: for whom,
+//! what more it asks for, and how its lifecycle table differs.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! `muster connector check`: runs the conformance kit, and prints its report.
+//! `muster connector check`: runs the conformance kit (`kit/check.rs`) on a connector's file, and prints
+//! which states, decisions and breaches of the contract it found.
 
 use std::io::{IsTerminal as _, stderr};
 use std::path::{Path, PathBuf};

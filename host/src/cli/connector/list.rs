@@ -1,4 +1,4 @@
-//! `muster connector list`: prints the versions that a host has.
+//! `muster connector list`: prints the versions that a host has, and where each is in use.
 
 use clap::Args;
 

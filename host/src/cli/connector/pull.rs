@@ -1,4 +1,4 @@
-//! `muster connector pull`: fetches a connector from an OCI registry.
+//! `muster connector pull`: fetches a connector from an OCI registry, and writes it to a file.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};

@@ -1,4 +1,5 @@
-//! `muster connector retire`: removes a version from a host.
+//! `muster connector retire`: removes a version that is not in use from a host. Its name stays, for the
+//! journal.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `muster connector rollback`: returns to the version before.
+//! `muster connector rollback`: puts the version before to work again, for an app or for some of its tenants.
 
 use clap::Args;
 

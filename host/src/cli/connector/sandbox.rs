@@ -1,4 +1,5 @@
-//! The sandbox without a host, in which `build`, `test` and `check` run connectors.
+//! The sandbox without a host: loads a connector's file as a host would, so that `build`, `test` and
+//! `check` can run it.
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! `muster connector show`: prints a version's manifest and its use.
+//! `muster connector show`: prints what a version says about itself in its manifest (what each event means
+//! in the app, its settings, its endpoints), and which apps and tenants use it.
 
 use clap::Args;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The demo's output in a terminal.
+//! The demo's output in a terminal: each request with its decision, its calls to the app, and its answer.
 
 use serde_json::Value;
 

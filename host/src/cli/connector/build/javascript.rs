@@ -1,4 +1,4 @@
-//! Building a project in JavaScript or TypeScript with npm.
+//! Builds a project in JavaScript or TypeScript: installs its packages with npm, and runs its build script.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Building a project with its Makefile: in C, or in any other language without support here.
+//! Builds a project with its Makefile: the way for C, and for each language that muster has no support for.
 
 use std::path::{Path, PathBuf};
 

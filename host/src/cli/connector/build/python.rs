@@ -1,4 +1,5 @@
-//! Building a project in Python, with its packages in `.venv`.
+//! Builds a project in Python: makes a virtual environment in `.venv`, installs the project's packages
+//! there, and runs the SDK's build.
 
 use std::fs;
 use std::path::{Path, PathBuf};

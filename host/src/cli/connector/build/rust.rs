@@ -1,4 +1,4 @@
-//! Building a project in Rust with cargo.
+//! Builds a project in Rust: runs cargo for a WebAssembly target, and finds the file that it has made.
 
 use std::io::{BufRead as _, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
