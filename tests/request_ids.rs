@@ -32,11 +32,16 @@ struct Response {
 
 impl LoggedHost {
     fn start() -> Self {
+        Self::start_with_log("info")
+    }
+
+    /// A host whose log is filtered.
+    fn start_with_log(filter: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = File::create(folder.path().join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         command.args(["dev", "--json", "--data"]).arg(folder.path().join("data"));
-        command.env("MUSTER_LOG", "info").stdout(Stdio::piped()).stderr(log);
+        command.env("MUSTER_LOG", filter).stdout(Stdio::piped()).stderr(log);
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -133,4 +138,31 @@ async fn an_internal_error_of_the_admin_api_names_its_request() {
     let failed = host.send(&host.summary["admin"], "GET", "/tenants", None).await;
     assert_eq!(failed.status, 500, "{}", failed.body);
     host.check_internal_error(&failed.id, &failed.body["detail"]);
+}
+
+#[tokio::test]
+async fn a_request_id_leads_to_the_operation_and_its_reason() {
+    // The lines about operations name their request, also without the line for each request.
+    let host = LoggedHost::start_with_log("info,muster::request_log=off");
+    let admin = &host.summary["admin"];
+    let app = json!({
+        "name": "crm", "connector": "two-state", "settings": { "organization": "acme" },
+        "endpoints": { "app": { "base_url": "http://127.0.0.1:1", "private_addresses": true } },
+    });
+    let tenant = json!({ "id": "acme", "app": "crm" });
+    for (path, body) in [("/apps", app), ("/tenants", tenant)] {
+        let created = host.send(admin, "POST", path, Some(body)).await;
+        assert_eq!(created.status, 201, "{}", created.body);
+    }
+    let token = host.send(admin, "POST", "/tenants/acme/tokens", Some(json!({}))).await.body;
+
+    let answered = host.send(&token, "POST", "/Users", Some(user("ada"))).await;
+    assert_eq!(answered.status, 503, "{}", answered.body);
+    let lines = host.log(&answered.id);
+    assert!(!lines.iter().any(|line| line.contains("http: request answered")), "{lines:?}");
+    let line = lines.iter().find(|line| line.contains("operation: to be retried")).unwrap();
+    let operation = line.split_once("operation=\"").unwrap().1.split('"').next().unwrap();
+    let shown = host.send(admin, "GET", &format!("/operations/{operation}"), None).await.body;
+    assert_eq!(shown["tenant"], "acme");
+    assert!(shown["note"].as_str().unwrap().contains("got no connection"), "{shown}");
 }

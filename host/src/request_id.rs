@@ -44,8 +44,8 @@ impl RequestId {
 
     /// Runs the work under this id.
     pub(crate) fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
-        // A span costs each request about 2 µs, so it exists only if each request is logged too. The line
-        // with the cause of an internal error names the id by itself.
+        // A span costs each request about 2 µs, so it exists only if the log has this level. The line with
+        // the cause of an internal error names the id by itself.
         let span = tracing::info_span!("request", request = self.as_str());
         CURRENT.scope(Some(self), work.instrument(span))
     }

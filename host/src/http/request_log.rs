@@ -14,6 +14,10 @@ use axum::response::Response;
 use crate::lifecycle::Host;
 use crate::request_id::RequestId;
 
+/// The target of the line, by which a log filter names it. A filter matches every target that begins with
+/// its own, so this is no beginning of `muster::request_id`, the target of the span that has the id.
+const TARGET: &str = "muster::request_log";
+
 /// The header that tells the client the id of its request.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -22,14 +26,14 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) async fn log(State(host): State<Arc<Host>>, request: Request, next: Next) -> Response {
     let id = RequestId::new(&host.clock);
     let header = HeaderValue::from_str(id.as_str());
-    let mut response = if tracing::enabled!(target: "muster::request", tracing::Level::INFO) {
+    let mut response = if tracing::enabled!(target: TARGET, tracing::Level::INFO) {
         let began = Instant::now();
         let method = request.method().clone();
         let route = request.extensions().get::<MatchedPath>().cloned();
         let tenant = tenant_in(request.uri().path()).to_owned();
         let response = id.clone().scope(next.run(request)).await;
         tracing::info!(
-            target: "muster::request",
+            target: TARGET,
             request = id.as_str(),
             %method,
             route = route.as_ref().map_or("", MatchedPath::as_str),
