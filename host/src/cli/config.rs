@@ -1,4 +1,5 @@
-//! The configuration file, `muster.toml`.
+//! The configuration file of `muster serve`, `muster.toml`: reads it, refuses unknown settings and values
+//! out of range, and has the default of each setting.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -207,6 +208,13 @@ mod tests {
         else {
             panic!("host/docs/src/muster.toml lacks a setting: {}", documented());
         };
+    }
+
+    #[test]
+    fn the_manual_has_the_documented_file() {
+        let page = include_str!("../../docs/src/configuration.md");
+        let file = include_str!("../../docs/src/muster.toml");
+        assert!(page.contains(&format!("```toml\n{file}```\n")), "copy muster.toml to the page");
     }
 
     #[test]
