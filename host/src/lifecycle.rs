@@ -1,8 +1,8 @@
 //! The lifecycle of changes: from a request to a state that is durable in the store and in the app.
 //!
 //! [`Host`] assembles five parts, each with a struct. `directory`, `job` and `versions` use
-//! `operation`, and all of them use `config`. Only this part of the crate knows the sandbox, the
-//! outbound client and the store at once; it knows no HTTP servers and no command lines.
+//! `operation`, and all of them use `config`. Only in this part of the crate a connector decides, a call
+//! leaves and a commit follows; it knows no HTTP servers and no command lines.
 
 mod config;
 mod directory;
