@@ -36,6 +36,39 @@ fn every_citation_resolves() {
 }
 
 #[test]
+fn each_link_to_a_heading_leads_to_one() {
+    let mut wrong = Vec::new();
+    let is_page = |path: &Path| path.extension().is_some_and(|it| it == "md");
+    for (path, text) in citing_files().iter().filter(|(path, _)| is_page(path)) {
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for (page, fragment) in links.filter_map(|link| link.split_once('#')) {
+            if page.contains("://") {
+                continue;
+            }
+            let target = if page.is_empty() { path.clone() } else { beside(path, page) };
+            let target = fs::read_to_string(target).unwrap_or_default();
+            if !headings(&target).iter().any(|heading| anchor(heading) == fragment) {
+                wrong.push(format!("{}: {page}#{fragment}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_manual_lists_all_of_its_pages() {
+    let folder = root().join("host/docs/src");
+    for list in ["SUMMARY.md", "introduction.md"] {
+        let text = fs::read_to_string(folder.join(list)).unwrap();
+        for (path, _) in files(&folder, "md") {
+            let page = path.file_name().unwrap().to_str().unwrap();
+            let is_list = ["SUMMARY.md", "introduction.md"].contains(&page);
+            assert!(is_list || text.contains(&format!("]({page})")), "{list} lacks {page}");
+        }
+    }
+}
+
+#[test]
 fn each_leniency_names_a_conversation_that_exists() {
     let leniencies = leniencies();
     assert_eq!(leniencies.len(), muster::scim::Leniency::ALL.len());
@@ -155,6 +188,12 @@ fn cited_headings(text: &str) -> impl Iterator<Item = &str> {
             Some(heading)
         })
     })
+}
+
+/// The fragment by which GitHub and mdBook find a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || "-_ ".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
 fn headings(text: &str) -> Vec<&str> {
