@@ -219,7 +219,7 @@ async fn a_report_names_the_failures_and_shows_request_and_answer() {
         "   the status should be the number 200, but is 404",
         "   `active` should be false, but is missing",
         "   > GET /Users/user-2",
-        "Failed: 21 of 24 required and 3 of 3 optional steps.",
+        "Failed: 21 of 24 required and 3 of 3 optional steps passed.",
     ] {
         assert!(report.lines().any(|there| there == line), "{line}\n{report}");
     }

@@ -184,7 +184,7 @@ impl ConformanceReport {
         };
         let ((passed, required), (passed_too, optional)) = (count(true), count(false));
         format!(
-            "{}: {passed} of {required} required and {passed_too} of {optional} optional steps.",
+            "{}: {passed} of {required} required and {passed_too} of {optional} optional steps passed.",
             if self.passed() { "Passed" } else { "Failed" },
         )
     }
