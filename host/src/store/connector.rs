@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Store;
+use super::operation::IS_UNFINISHED;
 
 /// A version of a connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,11 +199,11 @@ impl Store {
 
     /// Some operation that this version began and that is not over, and how many there are.
     pub async fn undone_of(&self, digest: &str) -> Result<Option<(String, u64)>> {
-        let found = sqlx::query(
-            "SELECT min(id), count(*) FROM operation
-             WHERE state IN ('open', 'held', 'failed') AND state <> 'done' AND connector = $1",
+        let sql = format!(
+            "SELECT min(id), count(*) FROM operation WHERE {IS_UNFINISHED} AND connector = $1"
         );
-        let row = found.bind(digest).fetch_one(&mut *self.pool.take().await?).await?;
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(digest);
+        let row = found.fetch_one(&mut *self.pool.take().await?).await?;
         let count = u64::try_from(row.try_get::<i64, _>(1)?)?;
         Ok(row.try_get::<Option<String>, _>(0)?.map(|id| (id, count)))
     }

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Store;
-use super::operation::{OperationRow, OperationState, operation};
+use super::operation::{IS_UNFINISHED, OperationRow, OperationState, operation};
 use crate::decision::{EventKind, ResourceKind};
 
 /// Which operations are due. One that is due beyond the horizon was postponed before the clock was
@@ -73,12 +73,12 @@ fn unfinished(row: &SqliteRow) -> Result<UnfinishedOperation> {
 impl Store {
     /// The open, failed and held operations of all tenants, oldest first.
     pub async fn unfinished(&self) -> Result<Vec<UnfinishedOperation>> {
-        let rows = sqlx::query(
+        let sql = format!(
             "SELECT id, tenant, resource, resource_kind, kind, subject, state FROM operation
-             WHERE state <> 'done' AND state IN ('open', 'failed', 'held') ORDER BY id",
-        )
-        .fetch_all(&mut *self.pool.take().await?)
-        .await?;
+             WHERE {IS_UNFINISHED} ORDER BY id"
+        );
+        let found = sqlx::query(AssertSqlSafe(sql));
+        let rows = found.fetch_all(&mut *self.pool.take().await?).await?;
         rows.iter().map(unfinished).collect()
     }
 

@@ -66,6 +66,10 @@ pub struct OperationRow {
     pub successor: Option<String>,
 }
 
+/// The condition in SQL that an operation has not ended. That it is not done says nothing more, but lets
+/// SQLite use the index `operation_undone`.
+pub(super) const IS_UNFINISHED: &str = "state IN ('open', 'held', 'failed') AND state <> 'done'";
+
 /// How far an operation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -97,6 +101,20 @@ impl OperationState {
         Self::Superseded,
         Self::Dropped,
     ];
+
+    /// The states of an operation that has not ended.
+    pub const UNFINISHED: [Self; 3] = [Self::Open, Self::Held, Self::Failed];
+
+    /// Whether the operation has not ended.
+    pub fn is_unfinished(self) -> bool {
+        Self::UNFINISHED.contains(&self)
+    }
+
+    /// Whether the operation has its resource's place: at most one does (the index
+    /// `operation_unfinished`), and a newer request joins or supersedes it.
+    pub fn has_its_resources_place(self) -> bool {
+        matches!(self, Self::Open | Self::Failed)
+    }
 
     /// The name, in the journal and for operators.
     pub fn name(self) -> &'static str {

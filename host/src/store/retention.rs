@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Store;
+use super::operation::IS_UNFINISHED;
 
 /// Which operations' exchanges go.
 #[derive(Clone, Debug)]
@@ -48,13 +49,13 @@ impl Store {
         what: &Forgettable,
         operations: u32,
     ) -> Result<(u64, Option<String>)> {
-        let looked_at = sqlx::query(
-            "SELECT o.id, o.finished < $4 AND o.state IN ('done', 'refused', 'superseded', 'dropped')
+        let sql = format!(
+            "SELECT o.id, o.finished < $4 AND NOT ({IS_UNFINISHED})
                  AND EXISTS (SELECT 1 FROM exchange e WHERE e.operation = o.id) AS goes
              FROM operation o WHERE o.tenant = $1 AND o.id > $2 AND o.id < $3
-             ORDER BY o.id LIMIT $5 + 0",
+             ORDER BY o.id LIMIT $5 + 0"
         );
-        let looked_at = looked_at
+        let looked_at = sqlx::query(AssertSqlSafe(sql))
             .bind(what.tenant.clone())
             .bind(what.after.clone())
             .bind(what.before.clone())

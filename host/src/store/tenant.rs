@@ -8,6 +8,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 use utoipa::ToSchema;
 
+use super::operation::IS_UNFINISHED;
 use super::{Store, name};
 use crate::clock::rfc3339;
 use crate::scim::{Dialect, GroupNames, UnknownMembers};
@@ -235,15 +236,13 @@ async fn assign(connection: &mut SqliteConnection, tenants: Vec<TenantRow>) -> R
 }
 
 async fn remove(connection: &mut SqliteConnection, id: String, now: String) -> Result<bool> {
-    sqlx::query(
+    let dropped = format!(
         "UPDATE operation SET state = 'dropped', note = 'the tenant was removed', sealed = NULL,
                               due = NULL, finished = $2
-         WHERE tenant = $1 AND state IN ('open', 'held', 'failed') AND state <> 'done'",
-    )
-    .bind(&id)
-    .bind(now)
-    .execute(&mut *connection)
-    .await?;
+         WHERE tenant = $1 AND {IS_UNFINISHED}"
+    );
+    let dropped = sqlx::query(AssertSqlSafe(dropped)).bind(&id).bind(now);
+    dropped.execute(&mut *connection).await?;
     // Members and addresses go with the resources, credentials and jobs with the tenant.
     for table in [
         "DELETE FROM resource WHERE tenant = $1",

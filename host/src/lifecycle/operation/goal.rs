@@ -122,7 +122,7 @@ impl Operations {
         resource: &str,
     ) -> anyhow::Result<Option<Older>> {
         let found = self.unfinished.on(&resource_lock::of_resource(tenant, resource));
-        let unfinished = found.iter().find(|each| each.state != OperationState::Held);
+        let unfinished = found.iter().find(|each| each.state.has_its_resources_place());
         match unfinished {
             Some(found) => self.older_operation(&found.operation).await,
             None => Ok(None),
@@ -138,7 +138,7 @@ impl Operations {
             self.unfinished.remove(operation);
             return Ok(None);
         };
-        if !matches!(row.state, OperationState::Open | OperationState::Failed) {
+        if !row.state.has_its_resources_place() {
             return Ok(None);
         }
         let last = |exchange: &ExchangeRow| exchange.attempt == row.attempt;

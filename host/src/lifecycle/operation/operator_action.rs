@@ -12,10 +12,6 @@ use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::{Commit, CommitError, OperationRow, OperationState};
 
-/// The states in which an operator can retry or drop an operation.
-const UNDECIDED: [OperationState; 3] =
-    [OperationState::Open, OperationState::Failed, OperationState::Held];
-
 impl Operations {
     /// Protects a person's account from deprovisioning, or lifts the protection.
     pub async fn protect(
@@ -42,7 +38,7 @@ impl Operations {
     /// goal of its resource.
     pub async fn retry(self: &Arc<Self>, operation: String) -> Result<(), Error> {
         self.run_to_completion(|operations| async move {
-            let row = operations.undecided(&operation).await?;
+            let row = operations.unfinished_row(&operation).await?;
             if row.state == OperationState::Held {
                 let deadline = Instant::now() + operations.config.options().answer_within;
                 let (tenant, kind) = (&row.tenant, row.resource_kind);
@@ -55,22 +51,22 @@ impl Operations {
         .await
     }
 
-    /// Drops an operation; the app stays as it is. The account of a held one is released: it stays in
-    /// the app, unmanaged.
+    /// Drops an operation. The directory stays as it is, and the app is brought back to it. The account
+    /// of a held one is released: it stays in the app, unmanaged.
     pub async fn drop_operation(self: &Arc<Self>, operation: String) -> Result<(), Error> {
         self.run_to_completion(|operations| async move {
-            let row = operations.undecided(&operation).await?;
+            let row = operations.unfinished_row(&operation).await?;
             let note = "dropped by an operator";
             if row.state == OperationState::Held {
                 let _lock = operations.acquire(&row.tenant, &row.resource).await;
-                let row = operations.undecided(&operation).await?;
+                let row = operations.unfinished_row(&operation).await?;
                 let note = format!("{note}: the account was released");
                 return Ok(operations.end_held(row, &note, true).await?);
             }
             let Some(older) = operations.older_operation(&operation).await? else { return Ok(()) };
             let _lock = operations.locks.acquire(older.lock_key()).await;
             // Read again: the previous holder of the lock may have finished it.
-            operations.undecided(&operation).await?;
+            operations.unfinished_row(&operation).await?;
             let Some(older) = operations.older_operation(&operation).await? else { return Ok(()) };
             match operations.restore(older).await {
                 Ok(None) => Ok(()),
@@ -83,7 +79,7 @@ impl Operations {
 
     /// Drops an operation that cannot be restored.
     async fn drop_unreadable(&self, operation: &str, note: &str) -> Result<(), Error> {
-        let mut row = self.undecided(operation).await?;
+        let mut row = self.unfinished_row(operation).await?;
         row.state = OperationState::Dropped;
         (row.sealed, row.due) = (None, None);
         row.note = Some(note.to_owned());
@@ -101,7 +97,7 @@ impl Operations {
     async fn reopen(self: &Arc<Self>, operation: &str) -> Result<(), Error> {
         let Some(older) = self.older_operation(operation).await? else { return Ok(()) };
         let _lock = self.locks.acquire(older.lock_key()).await;
-        let mut row = self.undecided(operation).await?;
+        let mut row = self.unfinished_row(operation).await?;
         if row.state == OperationState::Open {
             return Ok(());
         }
@@ -116,11 +112,12 @@ impl Operations {
         Ok(())
     }
 
-    async fn undecided(&self, operation: &str) -> Result<OperationRow, Error> {
+    /// An operation that an operator can retry or drop: 409 if it has ended.
+    async fn unfinished_row(&self, operation: &str) -> Result<OperationRow, Error> {
         let Some((row, _)) = self.store.operation(operation).await? else {
             return Err(scim::Error::new(404, format!("no operation {operation}")).into());
         };
-        if UNDECIDED.contains(&row.state) {
+        if row.state.is_unfinished() {
             return Ok(row);
         }
         let mut why =

@@ -333,3 +333,18 @@ async fn operations_are_listed_by_what_is_asked() {
     let expected = [("o0", open), ("o2", held), ("o3", open), ("o5", held), ("o6", open)];
     assert_eq!(unfinished, expected);
 }
+
+#[tokio::test]
+async fn the_unfinished_states_are_the_same_in_code_and_in_sql() {
+    let bench = Bench::new().await;
+    for state in OperationState::ALL {
+        let mut row = operation(state.name(), "acme", state.name());
+        row.state = state;
+        bench.store.commit(journaled(row)).await.unwrap();
+    }
+    let mut found: Vec<_> =
+        bench.store.unfinished().await.unwrap().into_iter().map(|it| it.state).collect();
+    found.sort_by_key(|state| OperationState::ALL.iter().position(|it| it == state));
+    let expected = OperationState::ALL.into_iter().filter(|state| state.is_unfinished());
+    assert_eq!(found, expected.collect::<Vec<_>>());
+}
