@@ -71,15 +71,15 @@ async fn a_hanging_app_of_one_tenant_does_not_delay_another_tenant() {
     let before = hang(&muster, &hanging);
     until("no operation is retried", async || calls(&muster, &hanging) > before).await;
     // The attempt hangs until its endpoint's timeout of ten seconds.
-    let attempts = journal(&muster, &hanging).await[0].attempts;
+    let tries = journal(&muster, &hanging).await[0].tries;
     create_with_retry_after(&muster, &other, 1, 1).await;
     hang(&muster, &hanging);
     let done = async || journal(&muster, &other).await[0].state == OperationState::Done;
     until("the other tenant waits", done).await;
     let row = &journal(&muster, &hanging).await[0];
     assert_eq!(
-        (row.state, row.attempts),
-        (OperationState::Open, attempts),
+        (row.state, row.tries),
+        (OperationState::Open, tries),
         "the attempt should still hang"
     );
     muster.stage.sample.heal();

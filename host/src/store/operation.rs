@@ -48,8 +48,8 @@ pub struct OperationRow {
     pub used: Option<String>,
     /// Counts its attempts from 1: those with facts of their own.
     pub attempt: u32,
-    /// How often it was tried.
-    pub attempts: u32,
+    /// How often the host tried it by itself and had to stop.
+    pub tries: u32,
     /// When it is tried again.
     pub due: Option<String>,
     /// The password, encrypted, until it is delivered.
@@ -276,7 +276,7 @@ pub(super) fn operation(row: &SqliteRow) -> Result<OperationRow> {
         log: row.try_get("log")?,
         used: row.try_get("used")?,
         attempt: row.try_get("attempt")?,
-        attempts: row.try_get("attempts")?,
+        tries: row.try_get("tries")?,
         due: row.try_get("due")?,
         sealed: row.try_get("sealed")?,
         progress: row.try_get("progress")?,

@@ -173,7 +173,7 @@ fn operation(id: &str, tenant: &str, resource: &str) -> OperationRow {
         connector: Some("digest".to_owned()),
         log: None,
         attempt: 1,
-        attempts: 1,
+        tries: 1,
         due: None,
         sealed: Some(vec![0, 255, 7]),
         progress: "{}".to_owned(),

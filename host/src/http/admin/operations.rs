@@ -212,7 +212,7 @@ fn summary(
         connector: row.connector,
         used: row.used.as_deref().and_then(|used| serde_json::from_str(used).ok()),
         attempt: row.attempt,
-        tries: row.attempts,
+        tries: row.tries,
         due: row.due,
         successor: row.successor,
         batch: row.batch,

@@ -171,7 +171,7 @@ impl Operations {
             doubted = members.map(|member| member.id.clone()).collect();
         }
         let late_until = late_until.map(str::to_owned).max(older.progress.late_until.clone());
-        let said = older.row.note.clone().filter(|_| older.row.attempts > 0);
+        let said = older.row.note.clone().filter(|_| older.row.tries > 0);
         let operation = said.map(|said| (older.row.id.clone(), said));
         let mut password = SealedPassword::default();
         if !older.has_own_goal() && older.row.sealed.is_some() {

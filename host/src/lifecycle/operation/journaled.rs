@@ -241,7 +241,7 @@ impl Operation {
                 .then(|| serde_json::to_string(&Used { calls: self.exchanges.len(), ..self.used }))
                 .transpose()?,
             attempt: self.attempt,
-            attempts: self.tries,
+            tries: self.tries,
             successor: None,
             due: None,
             sealed: self.sealed.clone(),

@@ -102,7 +102,7 @@ impl Operations {
             return Ok(());
         }
         row.state = OperationState::Open;
-        (row.due, row.attempts) = (Some(rfc3339(self.clock.now())), 0);
+        (row.due, row.tries) = (Some(rfc3339(self.clock.now())), 0);
         let commit = Commit { operation: Some(row), ..Commit::default() };
         self.store.commit(commit).await.map_err(CommitError::into_internal)?;
         let Some(older) = self.older_operation(operation).await? else { return Ok(()) };

@@ -74,7 +74,7 @@ impl Operations {
         let mut operation = self.operation_for(&tenant, change, row.id.clone(), password).await?;
         operation.journaled = true;
         operation.fingerprint.clone_from(&row.fingerprint);
-        (operation.tries, operation.attempt) = (row.attempts, row.attempt);
+        (operation.tries, operation.attempt) = (row.tries, row.attempt);
         operation.progress.owed = older.progress.owed;
         operation.progress.dirty = older.progress.dirty;
         operation.progress.idle = older.progress.idle;

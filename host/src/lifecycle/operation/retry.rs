@@ -292,7 +292,7 @@ impl Operations {
         if row.state != OperationState::Open {
             return Ok(());
         }
-        row.attempts += 1;
+        row.tries += 1;
         row.note = Some(format!("not tried: {why}"));
         row.due = Some(rfc3339(self.clock.now() + AFTER_INTERNAL_ERROR));
         let commit = Commit { operation: Some(row), ..Commit::default() };

@@ -240,7 +240,7 @@ CREATE TABLE operation (
     log TEXT, -- JSON: what the connector logged
     used TEXT, -- JSON: what its decisions took, where a connector was asked
     attempt INTEGER NOT NULL, -- counts from 1 its attempts with facts of their own
-    attempts INTEGER NOT NULL, -- how often it was tried
+    tries INTEGER NOT NULL, -- how often the host tried it by itself and had to stop
     due TEXT, -- when it is tried again
     sealed BLOB, -- the password, encrypted, until it is delivered
     progress TEXT NOT NULL, -- JSON: what a restart must know beside the event

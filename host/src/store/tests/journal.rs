@@ -281,7 +281,7 @@ async fn an_operation_is_replaced_and_its_exchanges_kept() {
     row.state = OperationState::Done;
     row.sealed = None;
     row.answer = Some("{}".to_owned());
-    row.attempts = 2;
+    row.tries = 2;
     let mut commit = journaled(row.clone());
     commit.exchanges = vec![exchange("o1", 0, Some("{}")), exchange("o1", 1, Some("{}"))];
     bench.store.commit(commit).await.unwrap();

@@ -104,7 +104,7 @@ impl Entries {
         self.maybe(it.log.as_deref());
         self.maybe(it.used.as_deref());
         self.value(i64::from(it.attempt));
-        self.value(i64::from(it.attempts));
+        self.value(i64::from(it.tries));
         self.maybe(it.due.as_deref());
         self.value(it.sealed.as_deref());
         self.text(&it.progress);
