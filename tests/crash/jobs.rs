@@ -71,7 +71,7 @@ async fn killed_at(point: &str) -> bool {
     let operations = operations["items"].as_array().unwrap();
     let mut released: Vec<&str> = operations
         .iter()
-        .filter(|it| it["kind"] == "release" && it["state"] == "done" && it["batch"] == job["id"])
+        .filter(|it| it["kind"] == "release" && it["state"] == "done" && it["job"] == job["id"])
         .map(|it| it["resource"].as_str().unwrap())
         .collect();
     released.sort_unstable();

@@ -77,7 +77,7 @@ pub struct OperationSummary {
     /// The operation that superseded it.
     pub successor: Option<String>,
     /// The job that it is part of.
-    pub batch: Option<String>,
+    pub job: Option<String>,
     /// When it began, RFC 3339.
     pub created: String,
     /// When it ended, RFC 3339.

@@ -57,7 +57,7 @@ pub struct OperationRow {
     /// What a restart must know beside the event, JSON.
     pub progress: String,
     /// The job that it is part of.
-    pub batch: Option<String>,
+    pub job: Option<String>,
     /// When it began.
     pub created: String,
     /// When it ended.
@@ -163,8 +163,8 @@ pub struct OperationFilter {
     pub state: Option<OperationState>,
     /// Only of this kind.
     pub kind: Option<EventKind>,
-    /// Only of this batch.
-    pub batch: Option<String>,
+    /// Only of this job.
+    pub job: Option<String>,
     /// Only what lies beyond the operation of this id, in the order of the list.
     pub before: Option<String>,
     /// No more than so many.
@@ -180,7 +180,7 @@ impl Default for OperationFilter {
             resource: None,
             state: None,
             kind: None,
-            batch: None,
+            job: None,
             before: None,
             limit: 100,
             oldest_first: false,
@@ -207,7 +207,7 @@ impl Store {
         let found = sqlx::query(
             "SELECT s.kind FROM operation o
              JOIN operation s ON s.tenant = o.tenant AND s.resource = o.resource
-             WHERE o.id = $1 AND s.successor = o.id AND s.batch IS NULL
+             WHERE o.id = $1 AND s.successor = o.id AND s.job IS NULL
                  AND s.kind IN ('deactivate', 'delete', 'group-delete')",
         );
         let row = found.bind(successor).fetch_optional(&mut *self.pool.take().await?).await?;
@@ -223,7 +223,7 @@ impl Store {
             ("resource = ", filter.resource.as_deref()),
             ("state = ", filter.state.map(OperationState::name)),
             ("kind = ", filter.kind.map(EventKind::name)),
-            ("batch = ", filter.batch.as_deref()),
+            ("job = ", filter.job.as_deref()),
             (beyond, filter.before.as_deref()),
         ];
         let mut sql = "SELECT * FROM operation WHERE true".to_owned();
@@ -280,7 +280,7 @@ pub(super) fn operation(row: &SqliteRow) -> Result<OperationRow> {
         due: row.try_get("due")?,
         sealed: row.try_get("sealed")?,
         progress: row.try_get("progress")?,
-        batch: row.try_get("batch")?,
+        job: row.try_get("job")?,
         created: row.try_get("created")?,
         finished: row.try_get("finished")?,
         successor: row.try_get("successor")?,

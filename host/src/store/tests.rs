@@ -178,7 +178,7 @@ fn operation(id: &str, tenant: &str, resource: &str) -> OperationRow {
         sealed: Some(vec![0, 255, 7]),
         progress: "{}".to_owned(),
         used: None,
-        batch: None,
+        job: None,
         created: "2026-11-22T08:00:00.000Z".to_owned(),
         finished: None,
         successor: None,

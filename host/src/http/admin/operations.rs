@@ -215,7 +215,7 @@ fn summary(
         tries: row.tries,
         due: row.due,
         successor: row.successor,
-        batch: row.batch,
+        job: row.job,
         created: row.created,
         finished: row.finished,
     })

@@ -257,7 +257,7 @@ impl Jobs {
         // An operation of this job, from before a restart or a back-off, is continued.
         let older = match older {
             Some(older)
-                if older.row.batch.as_deref() == Some(&job.id)
+                if older.row.job.as_deref() == Some(&job.id)
                     && older.event.kind == people.event() =>
             {
                 self.operations.drive_again(older, deadline, false).await?;
@@ -391,7 +391,7 @@ fn is_managed(account: &AccountRow) -> bool {
 }
 
 /// The change that disconnects a person.
-pub(super) fn person_change(people: PeopleAction, was: Current, batch: Option<String>) -> Change {
+pub(super) fn person_change(people: PeopleAction, was: Current, job: Option<String>) -> Change {
     let mut after = was.resource.clone();
     let mut changes = Vec::new();
     if people == PeopleAction::Deactivate {
@@ -400,6 +400,6 @@ pub(super) fn person_change(people: PeopleAction, was: Current, batch: Option<St
     }
     let mut change = Change::new(people.event(), Some(was), after);
     change.changes = changes;
-    change.batch = batch;
+    change.job = job;
     change
 }

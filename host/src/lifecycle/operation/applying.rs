@@ -159,7 +159,7 @@ impl Operation {
             external_id: resource.external_id().map(str::to_owned),
             account,
             // A person who is disconnected by a job is no longer managed, whatever the outcome is.
-            connected: self.event.kind != EventKind::Release && self.batch.is_none(),
+            connected: self.event.kind != EventKind::Release && self.job.is_none(),
             protected: known.is_some_and(|account| account.protected),
             doubt: late_until.is_some() || may_be_in,
             late_until,

@@ -48,7 +48,7 @@ impl Operations {
         let unchanged = change.before.as_ref().filter(|_| change.applied);
         let unchanged = unchanged.map(|before| before.stored.clone());
         // A job waits for its operations, whatever the reply mode is.
-        let detach = change.batch.is_none();
+        let detach = change.job.is_none();
         let mut operation = match self.prepare(tenant, change).await? {
             Prepared::Withheld(result) => return Ok(result),
             Prepared::Ready(operation) => operation,
@@ -71,7 +71,7 @@ impl Operations {
         change: Change,
     ) -> Result<Prepared, Error> {
         let related = change.before.as_ref().and_then(|before| before.stored.related.clone());
-        let (event, of_job) = (change.event, change.batch.is_some());
+        let (event, of_job) = (change.event, change.job.is_some());
         // The account of a person who was here before does not bind the one who comes now.
         let account = change.before.as_ref().and(change.account.as_ref());
         let asked = admission::asked(event, change.after.active(), change.account.as_ref());
@@ -224,7 +224,7 @@ impl Operations {
             attempt: 1,
             ended_attempt: None,
             tries: 0,
-            batch: change.batch,
+            job: change.job,
             journaled: false,
             account: change.account,
             taken_over: false,

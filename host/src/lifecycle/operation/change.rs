@@ -72,7 +72,7 @@ pub(in crate::lifecycle) struct Change {
     pub(in crate::lifecycle) carried: SealedPassword,
     pub(in crate::lifecycle) members: MemberChanges,
     /// The job that asks for it.
-    pub(in crate::lifecycle) batch: Option<String>,
+    pub(in crate::lifecycle) job: Option<String>,
     /// Whether the directory has this state already, so that only the app is changed.
     pub(in crate::lifecycle) applied: bool,
     /// The note of the outcome if only the directory is changed, and no connector is asked.
@@ -303,7 +303,7 @@ impl Change {
             password: None,
             carried: SealedPassword::default(),
             members: MemberChanges::default(),
-            batch: None,
+            job: None,
             applied: false,
             directory_only: None,
             supersedes: Vec::new(),

@@ -180,7 +180,7 @@ impl Operations {
         };
         let kind = operation.event.kind;
         let kind = admission::asked(kind, operation.after.active(), operation.account.as_ref());
-        let of_job = operation.batch.is_some() || operation.forced;
+        let of_job = operation.job.is_some() || operation.forced;
         let account = operation.account.as_ref();
         let account = account.filter(|account| account.resource == operation.resource_id());
         match admission::check(tenant.state, kind, account, of_job) {

@@ -242,7 +242,7 @@ impl Operations {
         created: bool,
     ) -> Result<WriteResult, Error> {
         // What an identity provider asks for outlives the job that asked before.
-        older.row.batch = None;
+        older.row.job = None;
         self.drive_again(older, deadline, created).await
     }
 

@@ -50,7 +50,7 @@ pub(in crate::lifecycle) struct Operation {
     pub(in crate::lifecycle) ended_attempt: Option<AttemptRow>,
     /// How often the host tried by itself and had to stop.
     pub(in crate::lifecycle) tries: u32,
-    pub(in crate::lifecycle) batch: Option<String>,
+    pub(in crate::lifecycle) job: Option<String>,
     /// Whether the operation is in the journal already.
     pub(in crate::lifecycle) journaled: bool,
     /// Whether the tenant's connector is told of groups.
@@ -246,7 +246,7 @@ impl Operation {
             due: None,
             sealed: self.sealed.clone(),
             progress: serde_json::to_string(&self.progress)?,
-            batch: self.batch.clone(),
+            job: self.job.clone(),
             created: self.context.now.clone(),
             finished: None,
         })

@@ -211,7 +211,7 @@ impl Operations {
         let after = Resource::from_json(&event.resource).context("a journaled resource")?;
         let related = if kind == ResourceKind::User { Related::Groups } else { Related::None };
         let current = self.current(&row.tenant, kind, id, related).await?;
-        if let Some(batch) = &row.batch {
+        if let Some(job) = &row.job {
             let account = match &current {
                 Some(current) => current.account.clone(),
                 None => self.store.account(&row.tenant, id).await?,
@@ -220,7 +220,7 @@ impl Operations {
             change.account = account;
             change.told = change.told.or_else(|| Some(event.resource.clone()));
             change.changes.clone_from(&event.changes);
-            change.batch = Some(batch.clone());
+            change.job = Some(job.clone());
             change.applied = older.progress.applied;
             return Ok(Some(change));
         }

@@ -186,7 +186,7 @@ impl Operations {
     /// not acknowledged. What takes away is never given up.
     fn has_expired(&self, older: &Older) -> bool {
         let takes_away = takes_away(older.event.kind) || !older.event.left.is_empty();
-        if !older.has_own_goal() || takes_away || older.row.batch.is_some() {
+        if !older.has_own_goal() || takes_away || older.row.job.is_some() {
             return false;
         }
         let asked = older.progress.asked.as_deref().unwrap_or(&older.row.created);
@@ -195,7 +195,7 @@ impl Operations {
     }
 
     pub(super) async fn is_of_a_cancelled_job(&self, older: &Older) -> anyhow::Result<bool> {
-        let Some(job) = &older.row.batch else { return Ok(false) };
+        let Some(job) = &older.row.job else { return Ok(false) };
         let job = self.store.job(job).await?;
         Ok(job.is_some_and(|job| job.state == JobState::Cancelled))
     }

@@ -244,7 +244,7 @@ CREATE TABLE operation (
     due TEXT, -- when it is tried again
     sealed BLOB, -- the password, encrypted, until it is delivered
     progress TEXT NOT NULL, -- JSON: what a restart must know beside the event
-    batch TEXT, -- what it was done together with
+    job TEXT, -- the job that it is a step of
     created TEXT NOT NULL,
     finished TEXT,
     successor TEXT -- the operation that superseded it

@@ -108,7 +108,7 @@ impl Entries {
         self.maybe(it.due.as_deref());
         self.value(it.sealed.as_deref());
         self.text(&it.progress);
-        self.maybe(it.batch.as_deref());
+        self.maybe(it.job.as_deref());
         self.text(&it.created);
         self.maybe(it.finished.as_deref());
         self.maybe(it.successor.as_deref());

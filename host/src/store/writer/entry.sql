@@ -31,7 +31,7 @@ CREATE TEMP VIEW entry AS SELECT
     NULL AS due,
     NULL AS sealed,
     NULL AS progress,
-    NULL AS batch,
+    NULL AS job,
     NULL AS operation_created,
     NULL AS finished,
     NULL AS successor,
@@ -84,19 +84,19 @@ WHEN NEW.operation IS NOT NULL AND NEW.ordered IS NULL BEGIN
     INSERT INTO operation (
         id, tenant, app, resource, resource_kind, kind, state, subject, fingerprint, context,
         event, answer, note, connector, log, used, attempt, tries, due, sealed, progress,
-        batch, created, finished, successor
+        job, created, finished, successor
     ) VALUES (
         NEW.operation, NEW.operation_tenant, NEW.app, NEW.operation_resource, NEW.resource_kind,
         NEW.operation_kind, NEW.state, NEW.subject, NEW.fingerprint, NEW.context, NEW.event,
         NEW.answer, NEW.note, NEW.connector, NEW.log, NEW.used, NEW.attempt, NEW.tries,
-        NEW.due, NEW.sealed, NEW.progress, NEW.batch, NEW.operation_created, NEW.finished,
+        NEW.due, NEW.sealed, NEW.progress, NEW.job, NEW.operation_created, NEW.finished,
         NEW.successor
     ) ON CONFLICT (id) DO UPDATE SET
         state = excluded.state, context = excluded.context, event = excluded.event,
         answer = excluded.answer, note = excluded.note, connector = excluded.connector,
         log = excluded.log, used = excluded.used, attempt = excluded.attempt,
         tries = excluded.tries, due = excluded.due, sealed = excluded.sealed,
-        progress = excluded.progress, batch = excluded.batch, finished = excluded.finished,
+        progress = excluded.progress, job = excluded.job, finished = excluded.finished,
         successor = excluded.successor;
 END;
 
@@ -265,7 +265,7 @@ WHEN NEW.ordered IS NOT NULL BEGIN
         NEW.operation, NEW.operation_tenant, NEW.app, NEW.operation_resource, NEW.resource_kind,
         NEW.operation_kind, NEW.state, NEW.subject, NEW.fingerprint, NEW.context, NEW.event,
         NEW.answer, NEW.note, NEW.connector, NEW.log, NEW.used, NEW.attempt, NEW.tries, NEW.due,
-        NEW.sealed, NEW.progress, NEW.batch, NEW.operation_created, NEW.finished, NEW.successor,
+        NEW.sealed, NEW.progress, NEW.job, NEW.operation_created, NEW.finished, NEW.successor,
         NEW.exchanges, NEW.tenant, NEW.change, NEW.kind, NEW.id, NEW.expected, NEW.user_name,
         NEW.user_name_key, NEW.external_id, NEW.display_name, NEW.display_name_key, NEW.addresses,
         NEW.active, NEW.version, NEW.created, NEW.last_modified, NEW.document, NEW.leaving,
