@@ -87,7 +87,7 @@ pub struct Operations {
     unfinished: UnfinishedIndex,
     queue: ComparisonQueue,
     /// How many people have come into an app, or back.
-    returns: AtomicU64,
+    arrivals: AtomicU64,
     unreachable: UnreachableApps,
     refused_goals: RefusedGoals,
     answered_again: AnsweredAgain,
@@ -117,7 +117,7 @@ impl Operations {
             deleted_accounts: DeletedAccounts::default(),
             unfinished: UnfinishedIndex::default(),
             queue: ComparisonQueue::default(),
-            returns: AtomicU64::new(1),
+            arrivals: AtomicU64::new(1),
             unreachable: UnreachableApps::default(),
             refused_goals: RefusedGoals::default(),
             answered_again: AnsweredAgain::default(),

@@ -104,8 +104,8 @@ pub(in crate::lifecycle) struct MemberChanges {
     pub(in crate::lifecycle) nested: Vec<String>,
     /// `stay` of the accounts of the members that the app is told of.
     pub(in crate::lifecycle) stays: BTreeMap<String, i64>,
-    /// [`Operations::returns`](super::Operations::returns) before it was found who is in the app.
-    pub(in crate::lifecycle) returns: u64,
+    /// [`Operations::arrivals`](super::Operations::arrivals) before it was found who is in the app.
+    pub(in crate::lifecycle) arrivals: u64,
     /// Whether a membership among them is known to differ from the directory, or in doubt.
     pub(in crate::lifecycle) unsettled: bool,
     /// `display` of joined members by id, where the client sent another one than the member's name.
@@ -139,9 +139,9 @@ impl MemberChanges {
         changes
     }
 
-    /// The same changes, found after so many people had returned.
-    pub(in crate::lifecycle) fn found_after(self, returns: u64) -> Self {
-        Self { returns, ..self }
+    /// The same changes, found after so many arrivals.
+    pub(in crate::lifecycle) fn found_after(self, arrivals: u64) -> Self {
+        Self { arrivals, ..self }
     }
 
     /// The same changes with `display` as the client sent it, by member.
@@ -189,7 +189,7 @@ impl MemberChanges {
                 joined_untold: cut(&self.joined_untold, n),
                 left_untold: cut(&self.left_untold, n),
                 unsettled: self.unsettled,
-                returns: self.returns,
+                arrivals: self.arrivals,
                 ..Self::default()
             };
             let joined = slice.joined.iter().chain(&slice.joined_untold);

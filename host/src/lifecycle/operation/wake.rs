@@ -70,7 +70,7 @@ impl Operations {
             Wake::Nothing => {}
             Wake::Late(at) => self.queue.add_late(tenant, operation.kind, &resource, at),
             Wake::Groups => {
-                self.returns.fetch_add(1, Ordering::SeqCst);
+                self.arrivals.fetch_add(1, Ordering::SeqCst);
                 // Most tenants have no membership that waits for its person.
                 if self.store.may_be_unsettled(tenant) {
                     self.wake_groups_of(tenant, &resource);
@@ -81,8 +81,8 @@ impl Operations {
 
     /// How many people have come into an app, or back. A group change that leaves a person untold who
     /// is not in the app notes it before it looks who is.
-    pub(in crate::lifecycle) fn returns(&self) -> u64 {
-        self.returns.load(Ordering::SeqCst)
+    pub(in crate::lifecycle) fn arrivals(&self) -> u64 {
+        self.arrivals.load(Ordering::SeqCst)
     }
 
     /// Compares a group after a durable change that left members untold, if any person has returned
@@ -90,7 +90,7 @@ impl Operations {
     pub(in crate::lifecycle) fn wake_untold(&self, operation: &Operation) {
         let members = &operation.members;
         let untold = !members.joined_untold.is_empty() || !members.left_untold.is_empty();
-        if untold && members.returns != self.returns() {
+        if untold && members.arrivals != self.arrivals() {
             self.wake_resource(operation);
         }
     }
