@@ -239,9 +239,9 @@ impl Directory {
             return written.map(Some);
         }
         let stored = current.stored.clone();
-        let asked = takes_groups(&target.tenant);
+        let takes_groups = takes_groups(&target.tenant);
         let members = slices.pop().unwrap_or_default();
-        match group_change(current, after, members, asked)? {
+        match group_change(current, after, members, takes_groups)? {
             Some(change) => {
                 self.change_and_release_early(&target.tenant, lock, change, deadline).await
             }
@@ -308,12 +308,13 @@ impl Directory {
     ) -> Result<WriteResult, Error> {
         let id = current.stored.id.clone();
         let stored = current.stored.clone();
-        let asked = takes_groups(&target.tenant);
+        let takes_groups = takes_groups(&target.tenant);
         let recorded = target.tenant.app.reply == ReplyMode::WhenRecorded;
         if let Some(older) = &older
             && older.has_own_goal()
         {
-            let change = group_change(current.clone(), after.clone(), members.clone(), asked)?;
+            let change =
+                group_change(current.clone(), after.clone(), members.clone(), takes_groups)?;
             if change.is_some_and(|change| older.is_same(&change)) {
                 let older = self.operations.older_operation(&older.row.id).await?;
                 return match older {
@@ -336,7 +337,7 @@ impl Directory {
         }
         let superseded = self.operations.supersede(older.as_ref(), current.account.clone(), &id)?;
         let current = Current { account: superseded.account.clone(), ..current };
-        let change = match group_change(current.clone(), after, members, asked)? {
+        let change = match group_change(current.clone(), after, members, takes_groups)? {
             Some(change) => change,
             None if older.is_some() => nothing_to_carry_out(EventKind::GroupUpdate, current),
             None => return Ok(WriteResult::Kept(stored)),

@@ -40,7 +40,7 @@ impl Directory {
             return Ok(MemberChanges::default());
         }
         let tenant = &target.tenant.id;
-        let (asked, arrivals) = (takes_groups(&target.tenant), self.operations.arrivals());
+        let (takes_groups, arrivals) = (takes_groups(&target.tenant), self.operations.arrivals());
         if needs_all_members(changes) {
             let rows = self.store.members(tenant, group).await?;
             let before = rows.iter().map(|row| row.member.clone()).collect();
@@ -48,7 +48,8 @@ impl Directory {
             let ids: Vec<String> = joined.iter().chain(&left).cloned().collect();
             let people = self.people(target, group, &ids).await?;
             let notice = unknown_members(target, group, &people, &joined)?;
-            let found = MemberChanges::of(&people, &joined, &left, asked).found_after(arrivals);
+            let found =
+                MemberChanges::of(&people, &joined, &left, takes_groups).found_after(arrivals);
             return Ok(MemberChanges { notice, ..found.displayed(displays(changes)) });
         }
         let people = self.people(target, group, &named_members(changes)).await?;
@@ -57,7 +58,7 @@ impl Directory {
         uncommitted.iter().for_each(|group| group.overlay(&mut before));
         let (joined, left) = apply_changes(changes, &[], target, &before)?;
         let notice = unknown_members(target, group, &people, &joined)?;
-        let found = MemberChanges::of(&people, &joined, &left, asked).found_after(arrivals);
+        let found = MemberChanges::of(&people, &joined, &left, takes_groups).found_after(arrivals);
         Ok(MemberChanges { notice, ..found.displayed(displays(changes)) })
     }
 
@@ -68,12 +69,12 @@ impl Directory {
         group: &str,
         members: Vec<MemberRef>,
     ) -> Result<MemberChanges, Error> {
-        let (asked, arrivals) = (takes_groups(&target.tenant), self.operations.arrivals());
+        let (takes_groups, arrivals) = (takes_groups(&target.tenant), self.operations.arrivals());
         let ids: BTreeSet<String> = members.iter().map(|member| member.value.clone()).collect();
         let ids: Vec<String> = ids.into_iter().collect();
         let people = self.people(target, group, &ids).await?;
         let notice = unknown_members(target, group, &people, &ids)?;
-        let found = MemberChanges::of(&people, &ids, &[], asked).found_after(arrivals);
+        let found = MemberChanges::of(&people, &ids, &[], takes_groups).found_after(arrivals);
         let displays = displays(&[MemberChange::Add(members)]);
         Ok(MemberChanges { notice, ..found.displayed(displays) })
     }

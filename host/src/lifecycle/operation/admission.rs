@@ -69,7 +69,7 @@ pub(in crate::lifecycle) fn check(
 
 /// The event as far as admission is concerned: a creation of a person who shall be inactive takes the
 /// account of the same person from before out of the app.
-pub(in crate::lifecycle) fn asked(
+pub(in crate::lifecycle) fn effective_event(
     event: EventKind,
     active: bool,
     account: Option<&AccountRow>,

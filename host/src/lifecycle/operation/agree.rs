@@ -221,15 +221,15 @@ pub(in crate::lifecycle) fn user_change(
     })
 }
 
-/// The change of a group to a document and members; none if nothing differs. `asked` is whether the
-/// connector takes groups.
+/// The change of a group to a document and members; none if nothing differs. `takes_groups` is whether
+/// the connector does.
 pub(in crate::lifecycle) fn group_change(
     current: Current,
     after: Resource,
     members: MemberChanges,
-    asked: bool,
+    takes_groups: bool,
 ) -> anyhow::Result<Option<Change>> {
-    if !asked {
+    if !takes_groups {
         let difference = event::of_group(&current.resource, &after, !members.is_empty());
         let Some(kind) = difference.kind else { return Ok(None) };
         let mut change = Change::new(kind, Some(current), after);

@@ -74,8 +74,9 @@ impl Operations {
         let (event, of_job) = (change.event, change.job.is_some());
         // The account of a person who was here before does not bind the one who comes now.
         let account = change.before.as_ref().and(change.account.as_ref());
-        let asked = admission::asked(event, change.after.active(), change.account.as_ref());
-        let admission = admission::check(tenant.state, asked, account, of_job);
+        let (active, known) = (change.after.active(), change.account.as_ref());
+        let effective = admission::effective_event(event, active, known);
+        let admission = admission::check(tenant.state, effective, account, of_job);
         let withheld = match admission {
             Admission::Proceed => None,
             Admission::Hold(note) => Some((OperationState::Held, note)),
@@ -177,7 +178,7 @@ impl Operations {
         let connector = tenant.connector.as_ref().ok().filter(|_| change.directory_only.is_none());
         let members = &change.members;
         Ok(Operation {
-            connector: connector.and_then(|connector| asked(connector, change.event)),
+            connector: connector.and_then(|connector| connector_for(connector, change.event)),
             kind: change.kind,
             subject: change.subject(),
             fingerprint: change.fingerprint(),
@@ -334,7 +335,7 @@ fn seed(operation: &str) -> u64 {
 }
 
 /// The connector, or none if it does not get events of this kind.
-pub(in crate::lifecycle) fn asked(
+pub(in crate::lifecycle) fn connector_for(
     connector: &Arc<Connector>,
     kind: EventKind,
 ) -> Option<Arc<Connector>> {

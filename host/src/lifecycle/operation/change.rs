@@ -116,12 +116,12 @@ pub(in crate::lifecycle) struct MemberChanges {
 
 impl MemberChanges {
     /// The changes for members who join and leave, by id. Members who join and do not exist are left
-    /// out. `asked` is whether the connector takes groups.
+    /// out. `takes_groups` is whether the connector does.
     pub(in crate::lifecycle) fn of(
         people: &[Person],
         joined: &[String],
         left: &[String],
-        asked: bool,
+        takes_groups: bool,
     ) -> Self {
         let known: BTreeMap<&str, &Person> =
             people.iter().map(|person| (person.id.as_str(), person)).collect();
@@ -131,10 +131,10 @@ impl MemberChanges {
             if person.kind == Some(ResourceKind::Group) {
                 changes.nested.push(id.clone());
             }
-            changes.add(id, Some(person), asked, true);
+            changes.add(id, Some(person), takes_groups, true);
         }
         for id in left {
-            changes.add(id, known.get(id.as_str()).copied(), asked, false);
+            changes.add(id, known.get(id.as_str()).copied(), takes_groups, false);
         }
         changes
     }
@@ -156,10 +156,10 @@ impl MemberChanges {
         self
     }
 
-    fn add(&mut self, id: &str, person: Option<&Person>, asked: bool, joins: bool) {
+    fn add(&mut self, id: &str, person: Option<&Person>, takes_groups: bool, joins: bool) {
         let (name, account) =
             person.map(|it| (it.name.clone(), it.account.clone())).unwrap_or_default();
-        let told = !asked || person.is_some_and(|person| can_be_told(person, joins));
+        let told = !takes_groups || person.is_some_and(|person| can_be_told(person, joins));
         let member = Member { id: id.to_owned(), name, account };
         if told {
             self.stays.insert(id.to_owned(), person.map_or(0, |person| person.stay));

@@ -179,7 +179,8 @@ impl Operations {
             return Ok(Some(AttemptResult::Answered(gone)));
         };
         let kind = operation.event.kind;
-        let kind = admission::asked(kind, operation.after.active(), operation.account.as_ref());
+        let kind =
+            admission::effective_event(kind, operation.after.active(), operation.account.as_ref());
         let of_job = operation.job.is_some() || operation.forced;
         let account = operation.account.as_ref();
         let account = account.filter(|account| account.resource == operation.resource_id());

@@ -265,7 +265,7 @@ impl Operations {
         if failed {
             (operation.due, operation.tries) = (None, 0);
         }
-        operation.progress.asked = Some(rfc3339(self.clock.now()));
+        operation.progress.last_asked = Some(rfc3339(self.clock.now()));
         operation.progress.owed = false;
         let result = match self.check_admission_again(&mut operation).await? {
             Some(result) => result,

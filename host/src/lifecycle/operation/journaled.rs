@@ -152,7 +152,7 @@ pub(in crate::lifecycle) struct Progress {
     pub(in crate::lifecycle) late_until: Option<String>,
     /// When an identity provider asked for it the last time, if it was told to retry later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::lifecycle) asked: Option<String>,
+    pub(in crate::lifecycle) last_asked: Option<String>,
     /// The ids of joined members that are groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::lifecycle) nested: Vec<String>,

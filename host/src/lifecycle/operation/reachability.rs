@@ -37,7 +37,7 @@ struct UnreachableApp {
     tried: Instant,
     again: Duration,
     /// Until when the app asked not to be called.
-    asked: Option<Instant>,
+    wait_until: Option<Instant>,
     /// When it answered again; none while it does not.
     answered: Option<Instant>,
     /// Whether it did not answer a call that changes something.
@@ -69,7 +69,7 @@ impl UnreachableApps {
             believed: now + first,
             tried: now + first,
             again: first,
-            asked: None,
+            wait_until: None,
             answered: None,
             refuses_changes: false,
         });
@@ -87,7 +87,7 @@ impl UnreachableApps {
             (known.tried, known.again) = (known.believed, known.pause);
         }
         let requested = requested.map(|wait| now + wait.min(back_off.longest));
-        known.asked = known.asked.max(requested);
+        known.wait_until = known.wait_until.max(requested);
     }
 
     /// Notes an answer. If the app answers again, what waits for it is due after the returned time,
@@ -100,8 +100,8 @@ impl UnreachableApps {
             return None;
         }
         known.answered = Some(now);
-        let asked = known.asked.take();
-        Some(asked.map_or(Duration::ZERO, |until| until.saturating_duration_since(now)))
+        let wait_until = known.wait_until.take();
+        Some(wait_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now)))
     }
 
     /// The apps that are to be tried now; each is returned again after some time only.
@@ -109,8 +109,8 @@ impl UnreachableApps {
         let mut apps = self.locked();
         let mut found = Vec::new();
         for (app, known) in apps.iter_mut() {
-            let asked = known.asked.is_some_and(|until| now < until);
-            if known.answered.is_none() && known.tried <= now && !asked {
+            let waits = known.wait_until.is_some_and(|until| now < until);
+            if known.answered.is_none() && known.tried <= now && !waits {
                 known.tried = now + known.again;
                 known.again = (known.again * 2).min(LONGEST_PAUSE.max(known.pause));
                 found.push(app.clone());

@@ -78,7 +78,7 @@ impl Operations {
         operation.progress.owed = older.progress.owed;
         operation.progress.dirty = older.progress.dirty;
         operation.progress.idle = older.progress.idle;
-        operation.progress.asked.clone_from(&older.progress.asked);
+        operation.progress.last_asked.clone_from(&older.progress.last_asked);
         operation.progress.late_until.clone_from(&older.progress.late_until);
         if operation.progress.expected.is_none() {
             operation.progress.created.clone_from(&older.progress.created);

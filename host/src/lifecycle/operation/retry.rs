@@ -189,9 +189,9 @@ impl Operations {
         if !older.has_own_goal() || takes_away || older.row.job.is_some() {
             return false;
         }
-        let asked = older.progress.asked.as_deref().unwrap_or(&older.row.created);
-        let Ok(asked) = asked.parse::<Timestamp>() else { return false };
-        later_by(asked, self.config.options().grant_patience) < self.clock.now()
+        let last_asked = older.progress.last_asked.as_deref().unwrap_or(&older.row.created);
+        let Ok(last_asked) = last_asked.parse::<Timestamp>() else { return false };
+        later_by(last_asked, self.config.options().grant_patience) < self.clock.now()
     }
 
     pub(super) async fn is_of_a_cancelled_job(&self, older: &Older) -> anyhow::Result<bool> {

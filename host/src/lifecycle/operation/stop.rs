@@ -64,8 +64,8 @@ impl Operations {
         let state = match disposition {
             Disposition::Open(_) => {
                 operation.progress.owed |= !accepted;
-                if !accepted && operation.progress.asked.is_none() {
-                    operation.progress.asked = Some(rfc3339(now));
+                if !accepted && operation.progress.last_asked.is_none() {
+                    operation.progress.last_asked = Some(rfc3339(now));
                 }
                 OperationState::Open
             }
