@@ -1,5 +1,6 @@
 //! The command line: the demo, `muster dev`, a first tenant on a new host, logs and error messages.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -155,10 +156,17 @@ fn error_messages_say_what_to_do() {
         .output()
         .unwrap();
     assert!(!unreachable.status.success());
-    assert!(text(&unreachable).contains("muster serve"), "{}", text(&unreachable));
+    let said = text(&unreachable);
+    assert!(said.contains("muster serve") && said.contains("127.0.0.1:1 (from --url)"), "{said}");
+    let mut elsewhere = muster(&["app", "list", "--admin-token", "x"]);
+    let said = text(&elsewhere.env("MUSTER_URL", "http://127.0.0.1:2").output().unwrap());
+    assert!(said.contains("127.0.0.1:2 (from MUSTER_URL)"), "{said}");
     let empty = tempfile::tempdir().unwrap();
     let no_token = muster(&["app", "list", "--data"]).arg(empty.path()).output().unwrap();
-    assert!(text(&no_token).contains("MUSTER_ADMIN_TOKEN"), "{}", text(&no_token));
+    let said = text(&no_token);
+    assert!(said.contains("MUSTER_ADMIN_TOKEN") && said.contains("from --data"), "{said}");
+    let no_token = muster(&["app", "list"]).current_dir(empty.path()).output().unwrap();
+    assert!(text(&no_token).contains("is the default"), "{}", text(&no_token));
     let help = muster(&["tenant", "disconnect", "--help"]).output().unwrap();
     assert!(text(&help).contains("release"));
 }
@@ -173,4 +181,60 @@ fn the_help_of_operations_says_what_each_state_needs() {
         assert!(said.contains("Needs"), "{help}");
     }
     assert!(help.contains("in doubt"), "{help}");
+}
+
+#[test]
+fn output_that_cannot_be_written_ends_a_command_without_a_panic() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let demo = || {
+        let mut command = muster(&["demo", "--once"]);
+        command.env("TMPDIR", folder.path());
+        command
+    };
+    let no_room = demo().stdout(full()).output().unwrap();
+    let said = text(&no_room);
+    assert_eq!(no_room.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("error: the output cannot be written: "), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+
+    // A reader that goes after the first line, as `head -1`.
+    let mut running = demo().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(running.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ended = running.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), text(&ended).as_str()), (Some(141), ""));
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+
+    let mut command = muster(&["app", "list", "--url", "http://127.0.0.1:1", "--admin-token", "x"]);
+    assert_eq!(command.stderr(full()).output().unwrap().status.code(), Some(1));
+}
+
+#[test]
+fn a_filter_of_the_log_that_cannot_be_read_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for wrong in ["inof", "muster=loud", "info,muster::request=of", "wran,sqlx=info"] {
+        let mut command = muster(&["serve", "--listen", "127.0.0.1:0", "--data"]);
+        command.arg(folder.path().join("data")).env("MUSTER_LOG", wrong);
+        let mut serve =
+            KilledOnDrop(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+        let mut said = String::new();
+        BufReader::new(serve.0.stderr.take().unwrap()).read_line(&mut said).unwrap();
+        assert!(said.contains("error: MUSTER_LOG is ") && said.contains(wrong), "{said}");
+        assert_eq!(serve.0.wait().unwrap().code(), Some(1));
+    }
+}
+
+#[test]
+fn a_host_whose_output_cannot_be_written_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = muster(&["serve", "--listen", "127.0.0.1:0", "--data"]);
+    command.arg(folder.path()).env_remove("MUSTER_LOG").stderr(Stdio::piped());
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut serve = KilledOnDrop(command.stdout(full).spawn().unwrap());
+    let log = BufReader::new(serve.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut log = log.skip_while(|line| !line.contains("serve: standard output not written"));
+    assert!(log.next().is_some());
+    assert!(serve.0.try_wait().unwrap().is_none(), "the host has ended");
 }

@@ -30,6 +30,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::conformance::{self, ConformanceArgs};
+use crate::terminal;
 
 /// A SCIM server that hosts provisioning connectors.
 ///
@@ -80,14 +81,18 @@ pub fn main() -> ExitCode {
     if let MusterCommand::CompileConnector = muster.command {
         return connector_compiler();
     }
+    terminal::until_output_fails(|| end_of(muster.command))
+}
+
+/// Runs a command in a new runtime, and prints the error that it ends with.
+fn end_of(command: MusterCommand) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let ended = runtime
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(run(muster.command)));
+    let ended =
+        runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(command)));
     match ended {
         Ok(code) => code,
         Err(error) => {
-            anstream::eprintln!("{}error:{:#} {error:#}", output::BAD, output::BAD);
+            terminal::eprintln!("{}error:{:#} {error:#}", output::BAD, output::BAD);
             ExitCode::FAILURE
         }
     }

@@ -27,6 +27,8 @@ use client::SuiteClient;
 use suite::SuiteDefinition;
 use variables::Variables;
 
+use crate::terminal;
+
 /// The options of one run: which suites, and against which server.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -50,9 +52,9 @@ pub async fn main(args: ConformanceArgs) -> anyhow::Result<ExitCode> {
     let json = args.json;
     let report = run(args.into()).await?;
     if json {
-        anstream::println!("{}", report.to_json());
+        terminal::println!("{}", report.to_json());
     } else {
-        anstream::print!("{report}");
+        terminal::print!("{report}");
     }
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -19,5 +19,6 @@ mod request_id;
 pub mod sample;
 pub mod scim;
 pub mod store;
+mod terminal;
 
 pub use http::router;

@@ -69,7 +69,7 @@ async fn a_superseded_operation_names_its_successor_and_an_account_in_doubt_is_s
     let successor = format!("superseded by {}", newer["id"].as_str().unwrap());
     assert!(said.contains(&successor) && said.contains("in doubt"), "{said}");
     let (status, said) = muster.command(&["tenant", "show", &tenant.name]).await;
-    let line = "1 operations open, 0 held, 0 failed; 1 accounts in doubt";
+    let line = "1 operation open, 0 held, 0 failed; 1 account in doubt";
     assert!(status == Some(0) && said.contains(line), "{said}");
     let (status, said) = muster.command(&["operation", "list", "--state", "superseded"]).await;
     assert!(status == Some(0) && said.contains("update") && !said.contains("deactivate"), "{said}");

@@ -10,10 +10,14 @@ use clap::Args;
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
 use crate::admin_api::{ErrorBody, MAX_LIMIT, Page, PageQuery};
+
+/// Where the host is if it is not said.
+const DEFAULT_HOST: &str = "http://127.0.0.1:8080";
 
 /// The file in the data directory that holds the first admin token.
 pub(super) const TOKEN_FILE: &str = "admin.token";
@@ -21,15 +25,9 @@ pub(super) const TOKEN_FILE: &str = "admin.token";
 /// The host that the command is for.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Admin {
-    /// The address of the host.
-    #[arg(
-        long,
-        global = true,
-        env = "MUSTER_URL",
-        default_value = "http://127.0.0.1:8080",
-        value_name = "URL"
-    )]
-    url: String,
+    /// The address of the host [default: http://127.0.0.1:8080].
+    #[arg(long, global = true, env = "MUSTER_URL", value_name = "URL")]
+    url: Option<String>,
     /// The admin token. By default the one in the data directory is used.
     #[arg(
         long,
@@ -39,15 +37,36 @@ pub(super) struct Admin {
         value_name = "TOKEN"
     )]
     admin_token: Option<String>,
-    /// The data directory of the host, from which the admin token is read.
-    #[arg(
-        long,
-        global = true,
-        env = "MUSTER_DATA",
-        default_value = "muster-data",
-        value_name = "DIR"
-    )]
-    data: PathBuf,
+    /// The data directory of the host, from which the admin token is read [default: muster-data].
+    #[arg(long, global = true, env = "MUSTER_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// How many names a message lists.
+const NAMED_AT_MOST: usize = 20;
+
+/// What a list is filtered by: a name, if one is given, and the list of all that have one.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'a> {
+    what: &'static str,
+    name: Option<&'a str>,
+    path: &'static str,
+    /// The member of an item that is its name.
+    member: &'static str,
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn app(name: Option<&'a str>) -> Self {
+        Self { what: "app", name, path: "/apps", member: "name" }
+    }
+
+    pub(super) fn connector(name: Option<&'a str>) -> Self {
+        Self { what: "connector", name, path: "/connectors", member: "name" }
+    }
+
+    pub(super) fn tenant(name: Option<&'a str>) -> Self {
+        Self { what: "tenant", name, path: "/tenants", member: "id" }
+    }
 }
 
 /// The body of a request.
@@ -81,6 +100,42 @@ impl Admin {
             if all.next.is_none() || limit.is_some_and(|limit| all.items.len() >= limit as usize) {
                 return Ok(all);
             }
+        }
+    }
+
+    /// The same list, if it has an item or what it is filtered by exists. A name that was mistyped has
+    /// no items, and must not look as if all were well; what was removed may have some.
+    pub(super) async fn list_of<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        filter: &impl Serialize,
+        limit: Option<u32>,
+        of: &[Named<'_>],
+    ) -> anyhow::Result<Page<T>> {
+        let page = self.list(path, filter, limit).await?;
+        if page.items.is_empty() {
+            for named in of {
+                self.check_exists(named).await?;
+            }
+        }
+        Ok(page)
+    }
+
+    async fn check_exists(&self, named: &Named<'_>) -> anyhow::Result<()> {
+        let Named { what, name: Some(name), path, member } = *named else { return Ok(()) };
+        if self.get::<Value>(&format!("{path}/{}", segment(name))).await.is_ok() {
+            return Ok(());
+        }
+        let all: Page<Value> = self.list(path, &(), Some(MAX_LIMIT)).await?;
+        let mut known: Vec<&str> = all.items.iter().filter_map(|it| it[member].as_str()).collect();
+        known.sort_by_key(|it| (strsim::damerau_levenshtein(it, name), *it));
+        known.dedup();
+        let more = if known.len() > NAMED_AT_MOST { ", …" } else { "" };
+        known.truncate(NAMED_AT_MOST);
+        match known.as_slice() {
+            [first, ..] if *first == name => Ok(()),
+            [] => bail!("no {what} {name}; there is none"),
+            known => bail!("no {what} {name}; there are: {}{more}", known.join(", ")),
         }
     }
 
@@ -138,12 +193,13 @@ impl Admin {
         body: Body,
     ) -> anyhow::Result<reqwest::Response> {
         let token = self.token()?;
+        let host = self.host();
         anyhow::ensure!(
-            self.url.starts_with("http://") || self.url.starts_with("https://"),
-            "{:?} is not the address of a host: it must begin with http:// or https://",
-            self.url
+            host.starts_with("http://") || host.starts_with("https://"),
+            "{host:?} ({}) is not the address of a host: it must begin with http:// or https://",
+            origin("--url", "MUSTER_URL", self.url.as_deref()),
         );
-        let url = format!("{}/admin/v1{path}", self.url.trim_end_matches('/'));
+        let url = format!("{}/admin/v1{path}", host.trim_end_matches('/'));
         let request = client()?.request(method, &url).bearer_auth(token);
         let request = match body {
             Body::None => request,
@@ -155,10 +211,16 @@ impl Admin {
         };
         request.send().await.with_context(|| {
             format!(
-                "no host answers at {}; is `muster serve` running? --url gives its address",
-                self.url
+                "no host answers at {host} ({}); is `muster serve` running, and is this its address? \
+                 --url or MUSTER_URL gives another one; muster.toml is read by `muster serve` only",
+                origin("--url", "MUSTER_URL", self.url.as_deref()),
             )
         })
+    }
+
+    /// The address of the host.
+    fn host(&self) -> &str {
+        self.url.as_deref().unwrap_or(DEFAULT_HOST)
     }
 
     async fn accepted(&self, response: reqwest::Response) -> anyhow::Result<reqwest::Response> {
@@ -168,7 +230,7 @@ impl Admin {
         }
         match serde_json::from_str::<ErrorBody>(&response.text().await?) {
             Ok(error) => bail!("{}", error.detail),
-            Err(_) => bail!("{} answered {status}; is it a muster host?", self.url),
+            Err(_) => bail!("{} answered {status}; is it a muster host?", self.host()),
         }
     }
 
@@ -194,21 +256,36 @@ impl Admin {
     }
 
     fn other_version(&self) -> String {
-        format!("the answer of {} cannot be read; is it of another version of muster?", self.url)
+        format!("the answer of {} cannot be read; is it of another version of muster?", self.host())
     }
 
     fn token(&self) -> anyhow::Result<String> {
         if let Some(token) = &self.admin_token {
             return Ok(token.clone());
         }
-        let path = self.data.join(TOKEN_FILE);
+        let data = self.data.as_deref().unwrap_or_else(|| Path::new("muster-data"));
+        let path = data.join(TOKEN_FILE);
         read_token(&path).with_context(|| {
+            let given = self.data.as_ref().and_then(|data| data.to_str());
             format!(
-                "no admin token: give --admin-token or MUSTER_ADMIN_TOKEN, or run the command on \
-                 the machine that has {}",
-                path.display()
+                "no admin token in {} (the directory is {}): give the host's data directory by --data \
+                 or MUSTER_DATA, or the token by --admin-token or MUSTER_ADMIN_TOKEN; muster.toml is \
+                 read by `muster serve` only",
+                path.display(),
+                origin("--data", "MUSTER_DATA", given),
             )
         })
+    }
+}
+
+/// Where the value of an option came from.
+fn origin(option: &str, variable: &str, value: Option<&str>) -> String {
+    match value {
+        None => "the default".to_owned(),
+        Some(value) if std::env::var(variable).is_ok_and(|it| it == value) => {
+            format!("from {variable}")
+        }
+        Some(_) => format!("from {option}"),
     }
 }
 
@@ -217,7 +294,10 @@ fn query(page: &PageQuery, filter: &impl Serialize) -> anyhow::Result<String> {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for parameters in [serde_json::to_value(page)?, serde_json::to_value(filter)?] {
         for (name, value) in parameters.as_object().into_iter().flatten() {
-            query.append_pair(name, &super::output::text(value));
+            match value {
+                Value::String(text) => query.append_pair(name, text),
+                other => query.append_pair(name, &other.to_string()),
+            };
         }
     }
     Ok(query.finish())

@@ -15,6 +15,7 @@ use super::settings::{SettingArgs, SettingChangeArgs, SettingChanges, read_json}
 use crate::admin_api::{AppView, Page};
 use crate::lifecycle::snapshot::ReplyMode;
 use crate::lifecycle::{AppChange, NewApp, Promoted, Rollback};
+use crate::terminal;
 
 /// Options of `muster app`.
 #[derive(Args, Debug)]
@@ -180,13 +181,13 @@ pub(super) async fn run(args: AppArgs) -> anyhow::Result<()> {
         }
         Command::Remove { name } => {
             admin.delete(&path(&name)).await?;
-            format.print(&(), |()| anstream::println!("app {name} is removed"));
+            format.print(&(), |()| terminal::println!("app {name} is removed"));
         }
         Command::Rollback { name } => {
             let path = format!("{}/rollback", path(&name));
             let back: Promoted = admin.post(&path, &Rollback::default()).await?;
             format.print(&back, |back| {
-                anstream::println!("app {name} is decided by {} again", back.connector);
+                terminal::println!("app {name} is decided by {} again", back.connector);
             });
         }
     }

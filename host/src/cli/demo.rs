@@ -32,7 +32,7 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
-    log_to_stderr(false, "warn");
+    log_to_stderr(false, "warn")?;
     print::title();
     let environment = LocalEnvironment::start(LocalEnvironmentConfig {
         listen: args.listen,

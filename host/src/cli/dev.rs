@@ -13,6 +13,7 @@ use super::local_environment::{LocalEnvironment, LocalEnvironmentConfig};
 use super::output::{self, FAINT, NAME, STRONG};
 use super::serve::{log_to_stderr, stop_signal};
 use super::watch::FolderWatch;
+use crate::terminal;
 use crate::{embedded, sample};
 
 mod user_connectors;
@@ -61,7 +62,7 @@ pub(super) struct SampleAppArgs {
 }
 
 pub(super) async fn run(args: DevArgs) -> anyhow::Result<()> {
-    log_to_stderr(false, "warn");
+    log_to_stderr(false, "warn")?;
     let is_restart = args.data.as_ref().is_some_and(|data| data.join("muster.db").exists());
     // Before anything is started, since a missing folder is an error.
     let watch = args.watch.map(|folder| FolderWatch::open(folder, args.json)).transpose()?;
@@ -109,7 +110,7 @@ async fn serve(
         "app": { "base_url": environment.app_url },
     });
     if connectors.json {
-        anstream::println!("{summary}");
+        terminal::println!("{summary}");
     } else {
         announce(&summary);
     }
@@ -127,18 +128,18 @@ async fn serve(
 }
 
 fn announce(summary: &Value) {
-    anstream::println!("{STRONG}muster dev{STRONG:#}: a temporary server, ready for requests\n");
+    terminal::println!("{STRONG}muster dev{STRONG:#}: a temporary server, ready for requests\n");
     user_connectors::table(&summary["tenants"]);
     let admin = &summary["admin"];
-    anstream::println!("admin API   {NAME}{}{NAME:#}", output::text(&admin["base_url"]));
-    anstream::println!("admin token {NAME}{}{NAME:#}", output::text(&admin["token"]));
-    anstream::println!("sample app  {NAME}{}{NAME:#}", output::text(&summary["app"]["base_url"]));
+    terminal::println!("admin API   {NAME}{}{NAME:#}", output::text(&admin["base_url"]));
+    terminal::println!("admin token {NAME}{}{NAME:#}", output::text(&admin["token"]));
+    terminal::println!("sample app  {NAME}{}{NAME:#}", output::text(&summary["app"]["base_url"]));
     // For the other commands, in another terminal.
     let url = output::text(&admin["base_url"]);
     let url = url.trim_end_matches("/admin/v1");
     let token = output::text(&admin["token"]);
-    anstream::println!("\nexport MUSTER_URL={url} MUSTER_ADMIN_TOKEN={token}\n");
-    anstream::println!("{FAINT}Press Ctrl-C to stop.{FAINT:#}");
+    terminal::println!("\nexport MUSTER_URL={url} MUSTER_ADMIN_TOKEN={token}\n");
+    terminal::println!("{FAINT}Press Ctrl-C to stop.{FAINT:#}");
 }
 
 /// `muster sample-app`.

@@ -4,10 +4,11 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::admin::{Admin, segment};
+use super::admin::{Admin, Named, segment};
 use super::output::{self, Format};
 use crate::admin_api::{JobQuery, JobView, Page};
 use crate::store::{JobKind, JobState};
+use crate::terminal;
 
 /// Options of `muster job`.
 #[derive(Args, Debug)]
@@ -63,17 +64,27 @@ pub(super) async fn run(args: JobArgs) -> anyhow::Result<()> {
         Command::List(args) => list(&admin, format, args).await?,
         Command::Show { id } => {
             let job: JobView = admin.get(&format!("/jobs/{}", segment(&id))).await?;
-            format.print(&job, output::members);
+            format.print(&job, print_job);
         }
         Command::Cancel { id } => {
             let job: JobView = admin.act(&format!("/jobs/{}/cancel", segment(&id))).await?;
             format.print(&job, |job| {
                 let note = output::optional(&job.note);
-                anstream::println!("job {} is {}: {note}", job.id, job.state.name());
+                terminal::println!("job {} is {}: {note}", job.id, job.state.name());
             });
         }
     }
     Ok(())
+}
+
+/// A job. One that runs tries the people again who are counted as failed.
+fn print_job(job: &JobView) {
+    let mut facts = serde_json::json!(job);
+    if job.failed > 0 && job.state == JobState::Running {
+        let failed = format!("{} (so far; they are tried again)", job.failed);
+        facts["failed"] = Value::from(failed);
+    }
+    output::members(&facts);
 }
 
 async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
@@ -82,7 +93,8 @@ async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
         kind: args.kind.map(|kind| serde_json::from_value(Value::from(kind))).transpose()?,
         state: args.state.map(|state| serde_json::from_value(Value::from(state))).transpose()?,
     };
-    let jobs: Page<JobView> = admin.list("/jobs", &filter, Some(args.limit)).await?;
+    let of = [Named::tenant(filter.tenant.as_deref())];
+    let jobs: Page<JobView> = admin.list_of("/jobs", &filter, Some(args.limit), &of).await?;
     format.print_page(
         &jobs,
         &[

@@ -5,14 +5,15 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::admin::{Admin, segment};
+use super::admin::{Admin, Named, segment};
 use super::connector::moment;
 use super::output::{self, BAD, FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use crate::admin_api::{
-    AttemptView, ExchangeView, OperationDetail, OperationQuery, OperationSummary, Page, TenantView,
+    AttemptView, ExchangeView, OperationDetail, OperationQuery, OperationSummary, Page,
 };
 use crate::decision::EventKind;
 use crate::store::OperationState;
+use crate::terminal;
 
 /// What each state means, and what it needs.
 const STATES: &str = "\
@@ -41,8 +42,8 @@ the host brings it to what the directory says, with an operation of its own.
 
 `retry` carries out what the resource shall be by now, never what an old request said. `drop` leaves
 the directory as it is, and the app is brought back to it: calls already made are undone, and an
-acknowledged change is carried out by another operation. The account of a held operation stays in the app,
-unmanaged.";
+acknowledged change is carried out by another operation. The account of a held operation stays in
+the app, unmanaged.";
 
 /// Options of `muster operation`.
 #[derive(Args, Debug)]
@@ -82,9 +83,9 @@ enum Command {
     },
     /// Give an operation up: one that is open, held or failed. The directory stays as it is.
     ///
-    /// The app is brought back to what the directory says: calls already made are undone, and
-    /// an acknowledged change is carried out by another operation. The account of a held operation stays in the
-    /// app as it is, and is not managed any more.
+    /// The app is brought back to what the directory says: calls already made are undone, and an
+    /// acknowledged change is carried out by another operation. The account of a held operation stays
+    /// in the app as it is, and is not managed any more.
     Drop {
         /// The operation's id.
         id: String,
@@ -154,10 +155,6 @@ pub(super) async fn run(args: OperationArgs) -> anyhow::Result<()> {
 }
 
 async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
-    if let Some(tenant) = &args.tenant {
-        // A name that was mistyped has no operations, and should not look as if all were well.
-        let _: TenantView = admin.get(&format!("/tenants/{}", segment(tenant))).await?;
-    }
     let filter = OperationQuery {
         tenant: args.tenant,
         resource: args.resource,
@@ -165,8 +162,9 @@ async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
         kind: args.kind.map(|kind| serde_json::from_value(Value::from(kind))).transpose()?,
         since: args.since.map(|since| anyhow::Ok(moment(&since)?.parse()?)).transpose()?,
     };
+    let of = [Named::tenant(filter.tenant.as_deref())];
     let operations: Page<OperationSummary> =
-        admin.list("/operations", &filter, Some(args.limit)).await?;
+        admin.list_of("/operations", &filter, Some(args.limit), &of).await?;
     format.print_page(
         &operations,
         &[
@@ -192,33 +190,33 @@ fn second(moment: &str) -> String {
 /// The operation step by step.
 fn explain(operation: &OperationDetail) {
     let OperationDetail { summary, event, log, exchanges, ended_attempts, .. } = operation;
-    anstream::println!(
+    terminal::println!(
         "{STRONG}{}{STRONG:#} of {NAME}{}{NAME:#} in tenant {} {FAINT}{}{FAINT:#}",
         summary.kind.name(),
-        summary.subject,
+        terminal::shown(&summary.subject),
         summary.tenant,
         summary.created,
     );
     let changes = output::text(&event["changes"]);
     if !changes.is_empty() {
-        anstream::println!("  changed: {changes}");
+        terminal::println!("  changed: {changes}");
     }
-    anstream::println!(
+    terminal::println!(
         "  decided by {} {FAINT}{}{FAINT:#}",
         output::optional(&summary.version),
         output::optional(&summary.connector)
     );
     for AttemptView { attempt, note, exchanges, ended, .. } in ended_attempts {
         let note = output::optional(note);
-        anstream::println!("  attempt {attempt} {FAINT}until {ended}{FAINT:#}: {note}");
+        terminal::println!("  attempt {attempt} {FAINT}until {ended}{FAINT:#}: {note}");
         explain_exchanges(exchanges);
     }
     if !ended_attempts.is_empty() {
-        anstream::println!("  attempt {}", summary.attempt);
+        terminal::println!("  attempt {}", summary.attempt);
     }
     explain_exchanges(exchanges);
     for line in log.iter().flatten() {
-        anstream::println!("  {FAINT}log: {line}{FAINT:#}");
+        terminal::println!("  {FAINT}log: {}{FAINT:#}", terminal::shown(line));
     }
     explain_usage(operation);
     let style = match summary.state {
@@ -227,12 +225,13 @@ fn explain(operation: &OperationDetail) {
         _ => BAD,
     };
     let (state, note) = (summary.state.name(), output::optional(&summary.note));
-    anstream::println!("  {style}{state}{style:#}: {note}");
+    terminal::println!("  {style}{state}{style:#}: {note}");
     if let Some(due) = &summary.due {
-        anstream::println!("  tried {} times; next try at {due}", summary.tries);
+        let times = output::count(summary.tries.into(), "time", "times");
+        terminal::println!("  tried {times}; next try at {due}");
     }
     if let Some(successor) = &summary.successor {
-        anstream::println!("  superseded by {successor}");
+        terminal::println!("  superseded by {successor}");
     }
     explain_doubt(operation);
 }
@@ -240,7 +239,7 @@ fn explain(operation: &OperationDetail) {
 fn explain_exchanges(exchanges: &[ExchangeView]) {
     for ExchangeView { n, request, response, .. } in exchanges {
         let (method, path) = (output::text(&request["method"]), output::text(&request["path"]));
-        anstream::println!("  {}. {method} {path}  →  {}", n + 1, answer_of(response.as_ref()));
+        terminal::println!("  {}. {method} {path}  →  {}", n + 1, answer_of(response.as_ref()));
     }
 }
 
@@ -248,26 +247,26 @@ fn explain_doubt(operation: &OperationDetail) {
     let Some(account) = operation.account.as_ref().filter(|account| account.in_doubt) else {
         return;
     };
-    anstream::println!(
+    terminal::println!(
         "  {NOTE}the account is in doubt{NOTE:#}: a call may have had an effect, and its outcome is \
          not known"
     );
     if let Some(late_until) = &account.late_until {
-        anstream::println!("  a call that was cut off may arrive until {late_until}");
+        terminal::println!("  a call that was cut off may arrive until {late_until}");
     }
 }
 
 fn explain_usage(operation: &OperationDetail) {
     let Some(used) = operation.summary.used else { return };
     if used.calls > 0 && operation.exchanges.is_empty() {
-        anstream::println!("  {FAINT}its calls are no longer kept{FAINT:#}");
+        terminal::println!("  {FAINT}its calls are no longer kept{FAINT:#}");
     }
-    anstream::println!(
-        "  {FAINT}used {} µs in {} decisions, {} KiB of memory at most, {} calls{FAINT:#}",
+    terminal::println!(
+        "  {FAINT}used {} µs in {}, {} KiB of memory at most, {}{FAINT:#}",
         used.micros,
-        used.decisions,
+        output::count(used.decisions.into(), "decision", "decisions"),
         used.memory / 1024,
-        used.calls,
+        output::count(used.calls, "call", "calls"),
     );
 }
 
@@ -275,7 +274,7 @@ fn answer_of(response: Option<&Value>) -> String {
     let Some(response) = response else { return NO_ANSWER.to_owned() };
     match (&response["Ok"]["status"], &response["Err"]) {
         (Value::Number(status), _) => status.to_string(),
-        (_, Value::String(why)) => format!("unreachable: {why}"),
+        (_, Value::String(why)) => format!("unreachable: {}", terminal::shown(why)),
         _ => NO_ANSWER.to_owned(),
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::admin_api::Page;
+use crate::terminal;
 
 /// Success.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
@@ -33,7 +34,7 @@ pub(super) struct Format {
 impl Format {
     /// Prints a value as JSON, or as `text` prints it.
     pub(super) fn print<T: Serialize>(self, value: &T, text: impl FnOnce(&T)) {
-        if self.json { anstream::println!("{}", json!(value)) } else { text(value) }
+        if self.json { terminal::println!("{}", json!(value)) } else { text(value) }
     }
 
     /// Prints a page of a list as JSON or as a table, and says if the list goes on.
@@ -41,7 +42,7 @@ impl Format {
         self.print(page, |page| {
             list(&page.items, columns);
             if page.next.is_some() {
-                anstream::println!("{FAINT}there are more; --limit shows them{FAINT:#}");
+                terminal::println!("{FAINT}there are more; --limit shows them{FAINT:#}");
             }
         });
     }
@@ -66,16 +67,16 @@ pub(super) fn table(rows: &Value, columns: &[(&str, &str)]) {
 
 fn print_table<'a>(headings: impl Iterator<Item = &'a str>, rows: Vec<Vec<String>>) {
     if rows.is_empty() {
-        anstream::println!("{FAINT}none{FAINT:#}");
+        terminal::println!("{FAINT}none{FAINT:#}");
         return;
     }
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| terminal::shown(cell).into_owned()));
     }
-    anstream::println!("{table}");
+    terminal::println!("{table}");
 }
 
 /// Each member of an object on its own line.
@@ -85,24 +86,29 @@ pub(super) fn members(value: &impl Serialize) {
     let width = object.keys().map(String::len).max().unwrap_or_default();
     // A preview of a hundred people is no line; `--json` has it.
     for (name, value) in object.iter().filter(|(name, _)| *name != "preview") {
-        anstream::println!("{FAINT}{name:width$}{FAINT:#}  {}", text(value));
+        terminal::println!("{FAINT}{name:width$}{FAINT:#}  {}", text(value));
     }
 }
 
-/// An optional text; a dash if there is none.
+/// A number of things, such as `1 person`, `2 people`.
+pub(super) fn count(number: u64, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
+/// An optional text on one line; a dash if there is none.
 pub(super) fn optional(text: &Option<String>) -> String {
-    text.clone().unwrap_or_else(|| NONE.to_owned())
+    text.as_deref().map_or_else(|| NONE.to_owned(), |text| terminal::shown(text).into_owned())
 }
 
 /// What stands for a value that is not there.
 const NONE: &str = "–";
 
-/// A value as people write it.
+/// A value as people write it, on one line.
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => NONE.to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => terminal::shown(text).into_owned(),
         Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
+        other => terminal::shown(&other.to_string()).into_owned(),
     }
 }

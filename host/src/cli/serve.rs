@@ -1,5 +1,6 @@
 //! `muster serve`: reads the configuration, opens the host, and serves until a signal stops it.
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,12 +15,13 @@ use tracing_subscriber::EnvFilter;
 use super::admin::TOKEN_FILE;
 use super::config::Config;
 use super::failpoint;
-use super::output::{NAME, STRONG};
+use super::output::{self, NAME, STRONG};
 use super::watch::FolderWatch;
 use crate::clock::Clock;
 use crate::connector::{Keyring, PublicKey};
 use crate::http;
 use crate::lifecycle::{Error, Host, HostOptions, TokenSpec};
+use crate::terminal;
 
 /// The settings that only the file has, for the help text.
 const FILE_SETTINGS: &str = "\
@@ -34,18 +36,19 @@ Further settings in muster.toml, beside listen, data and public_url:
   first_back_off_seconds, longest_back_off_seconds
                          Seconds between the first two tries of an operation that an app does not
                          accept, and at most; 1 to 86400 [default: 5, 3600]
-  grant_patience_hours   Hours for which something that grants or changes access is tried after its
-                         identity provider asked for it the last time; 1 to 8760 [default: 24]
+  grant_patience_hours   Hours for which something that grants or changes access is tried after
+                         its identity provider asked for it the last time; 1 to 8760 [default: 24]
   head_within_seconds    Most seconds that a connection may be idle, or take to send the head of a
                          request; 1 to 3600 [default: 75]
-  longest_call_seconds   Most seconds after which a call that was cut off can still arrive at the app;
-                         1 to 3600 [default: 120]
-  open_operations        Most open operations of one tenant; beyond, its identity provider gets 429
-                         or 503 with Retry-After [default: 10000]
-  stop_within_seconds    Most seconds in which a stopping host finishes accepted requests; the next
-                         start continues the operations that are left; 1 to 3600 [default: 15]
+  longest_call_seconds   Most seconds after which a call that was cut off can still arrive at the
+                         app; 1 to 3600 [default: 120]
+  open_operations        Most open operations of one tenant; beyond, its identity provider gets
+                         429 or 503 with Retry-After [default: 10000]
+  stop_within_seconds    Most seconds in which a stopping host finishes accepted requests; the
+                         next start continues what is left; 1 to 3600 [default: 15]
   trusted_keys           Array of files with public keys; only connectors that one of them signed,
-                         and the embedded ones, are loaded [default: none: no signature is needed]";
+                         and the embedded ones, are loaded [default: none, and no signature is
+                         needed]";
 
 /// Options of `muster serve`.
 #[derive(Args, Debug)]
@@ -84,7 +87,7 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
-    log_to_stderr(args.log_json, "info");
+    log_to_stderr(args.log_json, "info")?;
     failpoint::arm()?;
     survive_file_size_limit()?;
     let config = Config::read(args.config.as_deref())?;
@@ -143,7 +146,8 @@ fn trusted_keys(named: &[PathBuf], config: &Config) -> anyhow::Result<Keyring> {
     Ok(Keyring::of(keys))
 }
 
-/// The address by which identity providers reach the host, without a slash at the end.
+/// The address by which identity providers reach the host, without a slash at the end. It may have a
+/// path, which a proxy takes away.
 fn valid_public_url(text: &str) -> anyhow::Result<String> {
     let url = url::Url::parse(text).ok().filter(|url| {
         matches!(url.scheme(), "http" | "https")
@@ -152,12 +156,13 @@ fn valid_public_url(text: &str) -> anyhow::Result<String> {
             && url.query().is_none()
             && url.fragment().is_none()
     });
-    anyhow::ensure!(
-        url.is_some(),
-        "public URL {text:?}: give http:// or https://, the host, and a path at most, such as \
-         https://scim.example.com"
-    );
-    Ok(text.trim_end_matches('/').to_owned())
+    let url = url.with_context(|| {
+        format!(
+            "public URL {text:?}: give http:// or https:// and the host, and at most a path that the \
+             proxy takes away, such as https://scim.example.com or https://example.com/scim"
+        )
+    })?;
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// The file of the admin token, which only the operator can read. Makes both if there is none.
@@ -180,20 +185,25 @@ async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
+/// Says where the host serves. If it cannot be said, the host serves all the same.
 async fn announce(host: &Host, address: SocketAddr, token: &Path) -> anyhow::Result<()> {
     let apps = host.config.snapshot().apps.len();
     let tenants = host.store.count_tenants().await?;
-    anstream::println!(
-        "{STRONG}muster{STRONG:#} serves {NAME}{}{NAME:#} on {address}: {apps} apps, {tenants} tenants; \
-         the admin token is in {}",
+    let mut text = format!(
+        "{STRONG}muster{STRONG:#} serves {NAME}{}{NAME:#} on {address}: {}, {}; the admin token is in {}\n",
         host.options.public_url,
+        output::count(apps as u64, "app", "apps"),
+        output::count(tenants, "tenant", "tenants"),
         token.display(),
     );
     if tenants == 0 {
-        anstream::println!(
-            "next: `muster app create NAME --connector roster`, then `muster tenant create NAME --app …`, \
-             then `muster token add TENANT`"
+        text.push_str(
+            "next: `muster app create NAME --connector roster`, then `muster tenant create NAME \
+             --app …`, then `muster token add TENANT`\n",
         );
+    }
+    if let Err(error) = terminal::try_write_out(format_args!("{text}")) {
+        tracing::warn!(%error, "serve: standard output not written");
     }
     Ok(())
 }
@@ -221,15 +231,46 @@ fn survive_file_size_limit() -> anyhow::Result<()> {
     tokio::signal::unix::signal(signal).map(drop).context("listening for signals")
 }
 
-/// Writes the log to standard error, filtered by `MUSTER_LOG` or else by this default filter.
-pub(super) fn log_to_stderr(json: bool, default: &str) {
-    let filter = EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+/// Writes the log to standard error, filtered by `MUSTER_LOG` or else by this default filter. A filter
+/// that cannot be read is an error: what an operator wants to see would be missing.
+pub(super) fn log_to_stderr(json: bool, default: &str) -> anyhow::Result<()> {
+    let filter = log_filter(std::env::var_os(LOG_FILTER), default)?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // It fails only if the process has a subscriber already, which serves as well.
     drop(if json { log.json().try_init() } else { log.try_init() });
+    Ok(())
+}
+
+/// The environment variable that filters the log.
+const LOG_FILTER: &str = "MUSTER_LOG";
+
+fn log_filter(given: Option<OsString>, default: &str) -> anyhow::Result<EnvFilter> {
+    let given = given.unwrap_or_default();
+    let text = given.to_str().unwrap_or_default();
+    if given.is_empty() {
+        return Ok(EnvFilter::new(default));
+    }
+    let wrong = || {
+        let given = given.display();
+        format!(
+            "{LOG_FILTER} is {given}, which is no filter: give a level (error, warn, info, debug, trace \
+             or off), or levels by module, such as info,muster::request=off"
+        )
+    };
+    anyhow::ensure!(!text.is_empty() && text.split(',').all(is_no_misspelt_level), "{}", wrong());
+    EnvFilter::try_new(text).with_context(wrong)
+}
+
+/// Whether part of a filter is not a word like `inof`, which would be the name of a module: a filter
+/// of a module that does not exist logs nothing.
+fn is_no_misspelt_level(part: &str) -> bool {
+    let levels = ["error", "warn", "info", "debug", "trace", "off"];
+    let part = part.trim().to_lowercase();
+    levels.contains(&part.as_str())
+        || levels.iter().all(|level| strsim::damerau_levenshtein(level, &part) > 2)
 }
 
 #[cfg(test)]
@@ -241,6 +282,10 @@ mod tests {
         assert_eq!(
             valid_public_url("https://scim.example.com/x/").unwrap(),
             "https://scim.example.com/x"
+        );
+        assert_eq!(
+            valid_public_url(" HTTPS://Scim.Example.com:443 ").unwrap(),
+            "https://scim.example.com"
         );
         for wrong in ["scim.example.com", "ftp://a", "https://a?b", "https://a#b", "https://u:p@a"]
         {

@@ -2,6 +2,7 @@
 //! their integration; and protects accounts of single people.
 
 use std::fmt::Display;
+use std::io::{IsTerminal, stderr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use super::admin::{Admin, segment};
+use super::admin::{Admin, Named, segment};
 use super::output::{self, FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use super::settings::{SettingArgs, SettingChangeArgs, SettingChanges};
 use crate::admin_api::{BacklogView, DisconnectRequest, JobView, Page, TenantQuery, TenantView};
@@ -20,6 +21,7 @@ use crate::lifecycle::{
 };
 use crate::scim::{Dialect, GroupNames, UnknownMembers};
 use crate::store::JobState;
+use crate::terminal;
 
 /// Options of `muster tenant`.
 #[derive(Args, Debug)]
@@ -242,20 +244,20 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
         Command::Protect { name, id } => {
             let path = path(&name, &format!("/people/{}/protect", segment(&id)));
             let (): () = admin.act(&path).await?;
-            format.print(&(), |()| anstream::println!("{id} is protected"));
+            format.print(&(), |()| terminal::println!("{id} is protected"));
         }
         Command::Unprotect { name, id } => {
             let path = path(&name, &format!("/people/{}/unprotect", segment(&id)));
             let (): () = admin.act(&path).await?;
             format.print(&(), |()| {
-                anstream::println!(
+                terminal::println!(
                     "{id} is not protected any more: the app is brought to what the directory says"
                 );
             });
         }
         Command::Remove { name } => {
             admin.delete(&path(&name, "")).await?;
-            format.print(&(), |()| anstream::println!("tenant {name} is removed"));
+            format.print(&(), |()| terminal::println!("tenant {name} is removed"));
         }
     }
     Ok(())
@@ -278,15 +280,15 @@ async fn connect(admin: &Admin, format: Format, args: Connect) -> anyhow::Result
         print_state(tenant);
         let ConnectPreview { state, held, released, .. } = before;
         match choices.held {
-            Some(HeldAction::CarryOut) => anstream::println!("held people, carried out: {held}"),
-            Some(HeldAction::Drop) => anstream::println!("held people, released: {held}"),
+            Some(HeldAction::CarryOut) => terminal::println!("held people, carried out: {held}"),
+            Some(HeldAction::Drop) => terminal::println!("held people, released: {held}"),
             None => {}
         }
         let manages = state == TenantState::Disconnected && !choices.leave_released;
         if manages || choices.manage_released {
-            anstream::println!("released people, managed again: {released}");
+            terminal::println!("released people, managed again: {released}");
         } else if released > 0 {
-            anstream::println!("released people, left so: {released}");
+            terminal::println!("released people, left so: {released}");
         }
     });
     Ok(())
@@ -295,14 +297,14 @@ async fn connect(admin: &Admin, format: Format, args: Connect) -> anyhow::Result
 fn print_connect_preview(preview: &ConnectPreview) {
     let ConnectPreview { tenant, state, held, released, released_inactive, released_deleted } =
         preview;
-    anstream::println!("tenant {tenant} is {}", state.name());
-    anstream::println!("people whose leaving is held: {held} (--held carry-out or drop)");
-    anstream::println!(
+    terminal::println!("tenant {tenant} is {}", state.name());
+    terminal::println!("people whose leaving is held: {held} (--held carry-out or drop)");
+    terminal::println!(
         "people who were released: {released}, of whom {released_inactive} are inactive in the \
          directory, have access as far as is known, and would be taken out of the app if they are \
          managed again; the app is told of all of them again"
     );
-    anstream::println!(
+    terminal::println!(
         "people who were deleted without the app being told: {released_deleted}; their accounts would \
          be taken away if they are managed again (--manage-released, or --leave-released)"
     );
@@ -311,7 +313,8 @@ fn print_connect_preview(preview: &ConnectPreview) {
 async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
     let state = args.state.map(|state| serde_json::from_value(Value::from(state))).transpose()?;
     let filter = TenantQuery { app: args.app, state, prefix: args.prefix };
-    let tenants: Page<TenantView> = admin.list("/tenants", &filter, args.limit).await?;
+    let of = [Named::app(filter.app.as_deref())];
+    let tenants: Page<TenantView> = admin.list_of("/tenants", &filter, args.limit, &of).await?;
     format.print_page(
         &tenants,
         &[
@@ -343,7 +346,7 @@ fn change(args: Set) -> anyhow::Result<TenantChange> {
 }
 
 fn print_state(tenant: &TenantView) {
-    anstream::println!("tenant {} is {}", tenant.id, tenant.state.name());
+    terminal::println!("tenant {} is {}", tenant.id, tenant.state.name());
 }
 
 /// A tenant, and below it how its requests deviate from the RFCs.
@@ -360,16 +363,15 @@ fn print_tenant(tenant: &TenantView) {
         if tenant.unknown_members.is_none() {
             facts.insert("unknown_members".to_owned(), default(&UnknownMembers::of(spoken)));
         }
-        // A preview of a hundred people is no line; `--json` has it.
-        if let Some(job) = facts.get_mut("disconnect").and_then(Value::as_object_mut) {
-            job.remove("preview");
+        if let Some(job) = &tenant.disconnect {
+            facts.insert("disconnect".to_owned(), Value::from(disconnect_line(job)));
         }
     }
     output::members(&facts);
     if tenant.deviations.is_empty() {
         return;
     }
-    anstream::println!(
+    terminal::println!(
         "\n{STRONG}Accepted deviations from the RFCs since the host started{STRONG:#}"
     );
     output::list(
@@ -382,9 +384,24 @@ fn print_tenant(tenant: &TenantView) {
     );
 }
 
+/// A disconnect in one line; `muster job show` has the rest.
+fn disconnect_line(job: &JobView) -> String {
+    let JobView { id, state, total, done, failed, note, .. } = job;
+    let mut line = format!("job {id} {}: {done} of {total} people done", state.name());
+    if *failed > 0 {
+        line.push_str(&format!(", {failed} not yet"));
+    }
+    if let Some(note) = note {
+        line.push_str(&format!("; {note}"));
+    }
+    line
+}
+
 fn backlog(backlog: BacklogView) -> String {
     let BacklogView { open, held, failed, in_doubt } = backlog;
-    format!("{open} operations open, {held} held, {failed} failed; {in_doubt} accounts in doubt")
+    let open = output::count(open, "operation", "operations");
+    let in_doubt = output::count(in_doubt, "account", "accounts");
+    format!("{open} open, {held} held, {failed} failed; {in_doubt} in doubt")
 }
 
 fn path(tenant: &str, rest: &str) -> String {
@@ -402,28 +419,32 @@ async fn disconnect(admin: &Admin, format: Format, args: &Disconnect) -> anyhow:
     let request = DisconnectRequest { people, preview: false };
     let mut job: JobView = admin.post(&path, &request).await?;
     let at = format!("/jobs/{}", segment(&job.id));
+    let shows_progress = !format.json && stderr().is_terminal();
     while !args.no_wait && job.state == JobState::Running {
-        if !format.json {
-            let left = job.total.saturating_sub(job.done);
-            anstream::eprint!("\r{FAINT}{left} people still connected …{FAINT:#}   ");
+        if shows_progress {
+            let left = output::count(job.total.saturating_sub(job.done), "person", "people");
+            terminal::eprint!("\r\x1b[K{FAINT}{left} still connected …{FAINT:#}");
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
         job = admin.get(&at).await?;
     }
+    if shows_progress {
+        terminal::eprint!("\r\x1b[K");
+    }
     let name = &args.name;
     match job.state {
         JobState::Running => format.print(&job, |job| {
-            anstream::println!("disconnecting tenant {name}: `muster job show {}`", job.id);
+            terminal::println!("disconnecting tenant {name}: `muster job show {}`", job.id);
         }),
         JobState::Succeeded => format.print(&job, |job| {
             let note = output::optional(&job.note);
-            anstream::println!("\r{GOOD}tenant {name} is disconnected{GOOD:#}: {note}");
+            terminal::println!("{GOOD}tenant {name} is disconnected{GOOD:#}: {note}");
         }),
         JobState::Blocked => bail!(
-            "the disconnect needs your decision, since {} people could not be let go ({}). \
+            "the disconnect needs your decision, since {} could not be let go ({}). \
              `muster operation list --tenant {name}` shows what was tried. Then run it again, \
              also with another --people, or call it off with `muster tenant connect {name}`",
-            job.failed,
+            output::count(job.failed, "person", "people"),
             output::optional(&job.note),
         ),
         JobState::Cancelled | JobState::Failed => {
@@ -434,15 +455,15 @@ async fn disconnect(admin: &Admin, format: Format, args: &Disconnect) -> anyhow:
 }
 
 fn print_preview(preview: &Preview) {
-    anstream::println!(
-        "{STRONG}Disconnecting {}{STRONG:#} would {NAME}{}{NAME:#} {} people, {} of them active.",
+    terminal::println!(
+        "{STRONG}Disconnecting {}{STRONG:#} would {NAME}{}{NAME:#} {}, {} of them active.",
         preview.tenant,
         output::text(&serde_json::json!(preview.people)),
-        preview.total,
+        output::count(preview.total, "person", "people"),
         preview.active,
     );
     if preview.refused != 0 {
-        anstream::println!(
+        terminal::println!(
             "{NOTE}The connector refuses to decide for {} of them.{NOTE:#}",
             preview.refused
         );
@@ -455,5 +476,5 @@ fn print_preview(preview: &Preview) {
             ("what would happen", |it| it.decision.clone()),
         ],
     );
-    anstream::println!("Nothing was changed. To go on, give --proceed.");
+    terminal::println!("Nothing was changed. To go on, give --proceed.");
 }

@@ -6,6 +6,7 @@ use super::admin::{Admin, segment};
 use super::output::{self, FAINT, Format, NAME};
 use crate::admin_api::{Page, TokenView};
 use crate::lifecycle::{NewTenantToken, TokenSpec};
+use crate::terminal;
 
 /// Options of `muster token`.
 #[derive(Args, Debug)]
@@ -78,17 +79,17 @@ pub(super) async fn run(args: TokenArgs) -> anyhow::Result<()> {
         }
         Command::Revoke { tenant, id } => {
             admin.delete(&format!("{}/{}", path(&tenant), segment(&id))).await?;
-            format.print(&(), |()| anstream::println!("token {id} is revoked"));
+            format.print(&(), |()| terminal::println!("token {id} is revoked"));
         }
     }
     Ok(())
 }
 
 fn print_new(token: &NewTenantToken) {
-    anstream::println!("base URL  {NAME}{}{NAME:#}", token.base_url);
-    anstream::println!("token     {NAME}{}{NAME:#}", token.token);
+    terminal::println!("base URL  {NAME}{}{NAME:#}", token.base_url);
+    terminal::println!("token     {NAME}{}{NAME:#}", token.token);
     if let Some(owner) = &token.owner {
-        anstream::println!("owner     {NAME}{owner}{NAME:#}, whom /Me stands for");
+        terminal::println!("owner     {NAME}{owner}{NAME:#}, whom /Me stands for");
     }
-    anstream::println!("{FAINT}The token is not shown again.{FAINT:#}");
+    terminal::println!("{FAINT}The token is not shown again.{FAINT:#}");
 }

@@ -17,6 +17,7 @@ use crate::connector;
 use crate::kit::check::{CheckReport, Checks};
 use crate::kit::{SettingsError, settings_for};
 use crate::limits::AppLimits;
+use crate::terminal;
 
 mod javascript;
 mod make;
@@ -94,19 +95,19 @@ pub(super) async fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     format.print(&built, |_| {
         let (file, name, version) = (out.display(), &manifest.name, &manifest.version);
         let kib = wasm.len().div_ceil(1024);
-        anstream::println!("{GOOD}built{GOOD:#} {NAME}{file}{NAME:#}: {name}@{version}, {kib} KiB");
-        anstream::println!("{FAINT}{}{FAINT:#}", connector.digest);
+        terminal::println!("{GOOD}built{GOOD:#} {NAME}{file}{NAME:#}: {name}@{version}, {kib} KiB");
+        terminal::println!("{FAINT}{}{FAINT:#}", connector.digest);
         match &checked {
             Ok(Some(report)) if report.conforms() => {
-                anstream::println!("It keeps the contract in {} cases.\n", report.cases);
+                terminal::println!("It keeps the contract in {} cases.\n", report.cases);
             }
             Ok(Some(report)) => {
-                anstream::println!();
+                terminal::println!();
                 check::report::print(connector, &out, report, began.elapsed());
-                anstream::println!();
+                terminal::println!();
             }
             Ok(None) => {}
-            Err(why) => anstream::println!("{NOTE}not checked{NOTE:#}: {why}\n"),
+            Err(why) => terminal::println!("{NOTE}not checked{NOTE:#}: {why}\n"),
         }
         for (command, purpose) in [
             ("test", "play its scenarios in the sandbox"),
@@ -114,7 +115,7 @@ pub(super) async fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
             ("push", "push it to a running host"),
         ] {
             let command = format!("muster connector {command:5} {file}");
-            anstream::println!("  {STRONG}{command}{STRONG:#}  {FAINT}{purpose}{FAINT:#}");
+            terminal::println!("  {STRONG}{command}{STRONG:#}  {FAINT}{purpose}{FAINT:#}");
         }
     });
     let breaks = matches!(&checked, Ok(Some(report)) if !report.conforms());

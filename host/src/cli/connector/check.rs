@@ -18,6 +18,7 @@ use crate::cli::limits::LimitArgs;
 use crate::cli::output::{FAINT, Format, NAME};
 use crate::kit::check::{CheckReport, Checks, check};
 use crate::kit::settings_for;
+use crate::terminal;
 
 /// Test a connector against every kind of event, and every kind of response of an app.
 ///
@@ -59,7 +60,7 @@ pub(super) async fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let checks = Checks { settings, decisions: args.decisions, limits: args.limits.limits()? };
     let report = reported(&loaded, &checks, args.format).await;
     match args.format.json {
-        true => anstream::println!("{}", report::json(&loaded.connector, &report)),
+        true => terminal::println!("{}", report::json(&loaded.connector, &report)),
         false => report::print(&loaded.connector, &wasm, &report, began.elapsed()),
     }
     if let Some(folder) = &args.write {
@@ -78,12 +79,12 @@ pub(super) async fn reported(
     let show_progress = stderr().is_terminal() && !format.json;
     let report = check(&loaded.runtime, &loaded.connector, checks, |done, all| {
         if show_progress {
-            anstream::eprint!("\r\x1b[K{FAINT}{done} of {all} cases{FAINT:#}");
+            terminal::eprint!("\r\x1b[K{FAINT}{done} of {all} cases{FAINT:#}");
         }
     });
     let report = report.await;
     if show_progress {
-        anstream::eprint!("\r\x1b[K");
+        terminal::eprint!("\r\x1b[K");
     }
     report
 }
@@ -102,7 +103,7 @@ fn write(folder: &Path, report: &CheckReport, several: bool, quiet: bool) -> any
         std::fs::write(&file, finding.recording(several).file())
             .with_context(|| file.display().to_string())?;
         if !quiet {
-            anstream::println!("wrote {NAME}{}{NAME:#}", file.display());
+            terminal::println!("wrote {NAME}{}{NAME:#}", file.display());
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::cli::output::{FAINT, Format, GOOD, NAME, STRONG};
 use crate::connector::SigningKey;
+use crate::terminal;
 
 /// Make a key pair to sign connectors with.
 ///
@@ -43,13 +44,13 @@ pub(super) fn run(args: &KeyArgs) -> anyhow::Result<()> {
         "fingerprint": public.fingerprint(),
     });
     format.print(&made, |_| {
-        anstream::println!("{GOOD}made{GOOD:#} {NAME}{label}{NAME:#}, {}", public.fingerprint());
+        terminal::println!("{GOOD}made{GOOD:#} {NAME}{label}{NAME:#}, {}", public.fingerprint());
         let (private, public) = (private_file.display(), public_file.display());
-        anstream::println!("  {STRONG}{private}{STRONG:#}  {FAINT}keep it to yourself{FAINT:#}");
-        anstream::println!(
+        terminal::println!("  {STRONG}{private}{STRONG:#}  {FAINT}keep it to yourself{FAINT:#}");
+        terminal::println!(
             "  {STRONG}{public}{STRONG:#}  {FAINT}give it to hosts that trust you:{FAINT:#}"
         );
-        anstream::println!("    muster serve --trusted-key {public}");
+        terminal::println!("    muster serve --trusted-key {public}");
     });
     Ok(())
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::admin_api::{ConnectorQuery, Page};
-use crate::cli::admin::Admin;
+use crate::cli::admin::{Admin, Named};
 use crate::cli::output::{self, Format};
 use crate::lifecycle::ConnectorSummary;
 
@@ -28,7 +28,9 @@ pub(super) struct ListArgs {
 pub(super) async fn run(args: ListArgs) -> anyhow::Result<()> {
     let ListArgs { name, retired, limit, admin, format } = args;
     let filter = ConnectorQuery { name, retired: retired.then_some(true) };
-    let connectors: Page<ConnectorSummary> = admin.list("/connectors", &filter, limit).await?;
+    let of = [Named::connector(filter.name.as_deref())];
+    let connectors: Page<ConnectorSummary> =
+        admin.list_of("/connectors", &filter, limit, &of).await?;
     format.print_page(
         &connectors,
         &[

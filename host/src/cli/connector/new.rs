@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::cli::output::{FAINT, Format, GOOD, NAME, STRONG};
+use crate::terminal;
 
 mod template;
 
@@ -85,7 +86,7 @@ pub(super) fn run(args: &NewArgs) -> anyhow::Result<()> {
     let made = json!({ "name": name, "lang": lang.name(), "path": folder });
     format.print(&made, |_| {
         let (place, lang) = (folder.display(), lang.title());
-        anstream::println!("{GOOD}made{GOOD:#} {NAME}{place}{NAME:#}, a connector in {lang}\n");
+        terminal::println!("{GOOD}made{GOOD:#} {NAME}{place}{NAME:#}, a connector in {lang}\n");
     });
     if !format.json {
         next(&folder, *lang);
@@ -99,7 +100,7 @@ fn next(folder: &Path, lang: Language) {
     steps.extend(lang.steps());
     let width = steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
     for (command, purpose) in steps {
-        anstream::println!("  {STRONG}{command:width$}{STRONG:#}  {FAINT}{purpose}{FAINT:#}");
+        terminal::println!("  {STRONG}{command:width$}{STRONG:#}  {FAINT}{purpose}{FAINT:#}");
     }
 }
 

@@ -11,6 +11,7 @@ use crate::cli::output::{FAINT, Format, GOOD, NAME, STRONG};
 use crate::cli::settings::SettingChangeArgs;
 use crate::cli::version_change::VersionChange;
 use crate::lifecycle::{AppChange, ConnectorVersion, Promoted, Promotion, ReplaySpec};
+use crate::terminal;
 
 /// Promote a version for an app, without a restart. Operations that have begun end with the version
 /// that they began with.
@@ -53,7 +54,7 @@ pub(super) async fn run(args: PromoteArgs) -> anyhow::Result<()> {
     };
     if !args.yes {
         let Some(from) = confirmed(&args, set).await? else {
-            anstream::println!("nothing was changed");
+            terminal::println!("nothing was changed");
             return Ok(());
         };
         promotion.from = from.map(|before| before.digest);
@@ -86,13 +87,12 @@ async fn confirmed(
     };
     let path = format!("/apps/{}/promote", segment(app));
     let preview: Promoted = admin.post(&path, &question).await?;
-    anstream::print!("{}", VersionChange(&preview));
+    terminal::print!("{}", VersionChange(&preview));
     let tenant = if let [tenant] = tenants.as_slice() { Some(tenant.clone()) } else { None };
     let connector = preview.connector.digest.clone();
     let spec = ReplaySpec { connector, last: Some(args.last), tenant, since: None };
     replay::print(&replay::replay(admin, app, spec).await?);
-    anstream::print!("{STRONG}promote it?{STRONG:#} [y/N] ");
-    std::io::Write::flush(&mut std::io::stdout())?;
+    terminal::print!("{STRONG}promote it?{STRONG:#} [y/N] ");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     let yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
@@ -108,12 +108,12 @@ pub(super) fn print(done: &str, promoted: &Promoted) {
     } else {
         format!("tenant {tenants} of app {app}")
     };
-    anstream::println!(
+    terminal::println!(
         "{GOOD}{done}{GOOD:#}: {scope} now uses {NAME}{connector}{NAME:#} {FAINT}{}{FAINT:#}",
         connector.digest
     );
     let ended = promoted.ended.join(", ");
     if !ended.is_empty() {
-        anstream::println!("tenant {ended} no longer has a version of its own");
+        terminal::println!("tenant {ended} no longer has a version of its own");
     }
 }

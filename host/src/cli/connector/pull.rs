@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::registry::{self, RegistryReference};
 use crate::cli::output::{FAINT, Format, GOOD, NAME};
+use crate::terminal;
 
 /// Fetch a connector from an OCI registry into a file.
 #[derive(Args, Debug)]
@@ -30,9 +31,9 @@ pub(super) async fn run(args: PullArgs) -> anyhow::Result<()> {
     write(&out, &wasm)?;
     let pulled = json!({ "file": out, "from": pinned.to_string(), "bytes": wasm.len() });
     format.print(&pulled, |_| {
-        anstream::println!("{GOOD}pulled{GOOD:#} {NAME}{}{NAME:#}", out.display());
-        anstream::println!("{FAINT}{pinned}{FAINT:#}");
-        anstream::println!("next: muster connector push {}", out.display());
+        terminal::println!("{GOOD}pulled{GOOD:#} {NAME}{}{NAME:#}", out.display());
+        terminal::println!("{FAINT}{pinned}{FAINT:#}");
+        terminal::println!("next: muster connector push {}", out.display());
     });
     Ok(())
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::registry::{self, RegistryReference, SCHEME};
 use crate::cli::admin::Admin;
 use crate::cli::output::{self, FAINT, Format, GOOD, NAME};
+use crate::terminal;
 
 /// Push a connector to a host, which verifies, compiles and stores it. It is not used until it is
 /// promoted.
@@ -35,9 +36,9 @@ pub(super) async fn run(args: PushArgs) -> anyhow::Result<()> {
         let pinned = registry::push(wasm, &place).await?;
         let pushed = json!({ "pushed": place.to_string(), "digest": pinned.to_string() });
         format.print(&pushed, |_| {
-            anstream::println!("{GOOD}pushed{GOOD:#} {NAME}{place}{NAME:#}");
-            anstream::println!("{FAINT}{pinned}{FAINT:#}");
-            anstream::println!("next: muster connector push {pinned}");
+            terminal::println!("{GOOD}pushed{GOOD:#} {NAME}{place}{NAME:#}");
+            terminal::println!("{FAINT}{pinned}{FAINT:#}");
+            terminal::println!("next: muster connector push {pinned}");
         });
         return Ok(());
     }
@@ -50,7 +51,7 @@ async fn read(file: &str) -> anyhow::Result<Vec<u8>> {
     if file.starts_with(SCHEME) {
         let place: RegistryReference = file.parse().map_err(|error| anyhow::anyhow!("{error}"))?;
         let (wasm, pinned) = registry::pull(&place).await?;
-        anstream::eprintln!("{FAINT}{pinned}{FAINT:#}");
+        terminal::eprintln!("{FAINT}{pinned}{FAINT:#}");
         return Ok(wasm);
     }
     let file = PathBuf::from(file);
@@ -60,10 +61,10 @@ async fn read(file: &str) -> anyhow::Result<Vec<u8>> {
 fn print_pushed(pushed: &Value) {
     let (name, version) = (&pushed["manifest"]["name"], &pushed["version"]);
     let (name, version) = (output::text(name), output::text(version));
-    anstream::println!("{GOOD}pushed{GOOD:#} {NAME}{name}@{version}{NAME:#}");
-    anstream::println!("{FAINT}{}{FAINT:#}", output::text(&pushed["digest"]));
+    terminal::println!("{GOOD}pushed{GOOD:#} {NAME}{name}@{version}{NAME:#}");
+    terminal::println!("{FAINT}{}{FAINT:#}", output::text(&pushed["digest"]));
     if pushed["signer"].is_string() {
-        anstream::println!("signed by {}", output::text(&pushed["signer"]));
+        terminal::println!("signed by {}", output::text(&pushed["signer"]));
     }
-    anstream::println!("next: muster connector promote {name}@{version} --app APP");
+    terminal::println!("next: muster connector promote {name}@{version} --app APP");
 }

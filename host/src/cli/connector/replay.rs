@@ -12,6 +12,7 @@ use crate::cli::admin::{Admin, segment};
 use crate::cli::output::{self, BAD, FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use crate::clock::{Clock, rfc3339};
 use crate::lifecycle::{DifferenceGroup, Example, ReplayReport, ReplaySpec, ReplayUpdate, Timing};
+use crate::terminal;
 
 /// The exit status if a decision differs; 1 is an error.
 const DIFFERS: u8 = 2;
@@ -94,7 +95,7 @@ pub(super) fn print(report: &ReplayReport) {
         Some(tenant) => format!("tenant {tenant} of app {}", report.app),
         None => format!("app {}", report.app),
     };
-    anstream::println!(
+    terminal::println!(
         "{NAME}{}@{}{NAME:#} on {} recorded decisions of {scope} {FAINT}in {:.1} s{FAINT:#}",
         candidate.name,
         candidate.version,
@@ -102,34 +103,34 @@ pub(super) fn print(report: &ReplayReport) {
         report.seconds,
     );
     let alike = report.decisions - report.different;
-    anstream::println!("  {GOOD}{alike:>8}{GOOD:#} are decided alike");
+    terminal::println!("  {GOOD}{alike:>8}{GOOD:#} are decided alike");
     if let Some(reworded) = &report.reworded {
-        anstream::println!("  {FAINT}{:>8}{FAINT:#} of them with other texts", reworded.count);
+        terminal::println!("  {FAINT}{:>8}{FAINT:#} of them with other texts", reworded.count);
         example(&reworded.example);
     }
     report.differences.iter().for_each(difference);
     if report.unlisted > 0 {
-        anstream::println!("  {NOTE}{:>8}{NOTE:#} differ in further ways", report.unlisted);
+        terminal::println!("  {NOTE}{:>8}{NOTE:#} differ in further ways", report.unlisted);
     }
     if let Some(timing) = &report.pace {
         print_timing(timing);
     }
     if report.forgotten > 0 {
         let forgotten = report.forgotten;
-        anstream::println!(
+        terminal::println!(
             "  {FAINT}{forgotten:>8} more cannot be replayed: the app's responses are no longer \
              kept{FAINT:#}"
         );
     }
     if report.stopped {
-        anstream::println!("  {BAD}stopped{BAD:#}: too many decisions exceed the time limit");
+        terminal::println!("  {BAD}stopped{BAD:#}: too many decisions exceed the time limit");
     }
 }
 
 fn difference(difference: &DifferenceGroup) {
     let DifferenceGroup { kind, event, what, count, example: newest } = difference;
     let kind = output::text(&json!(kind));
-    anstream::println!(
+    terminal::println!(
         "  {BAD}{count:>8}{BAD:#} differ: {STRONG}{}{STRONG:#}, {kind}: {what}",
         event.name()
     );
@@ -138,21 +139,21 @@ fn difference(difference: &DifferenceGroup) {
 
 fn example(example: &Example) {
     let Example { operation, recorded, candidate } = example;
-    anstream::println!("           {FAINT}muster operation explain {operation}{FAINT:#}");
-    anstream::println!("           {FAINT}then{FAINT:#} {recorded}");
-    anstream::println!("           {FAINT}now {FAINT:#} {candidate}");
+    terminal::println!("           {FAINT}muster operation explain {operation}{FAINT:#}");
+    terminal::println!("           {FAINT}then{FAINT:#} {}", terminal::shown(recorded));
+    terminal::println!("           {FAINT}now {FAINT:#} {}", terminal::shown(candidate));
 }
 
 fn print_timing(timing: &Timing) {
     let Timing { active_micros, candidate_micros, ratio, slower, example, .. } = timing;
     let style = if *slower { BAD } else { FAINT };
     let word = if *slower { "slower" } else { "as fast" };
-    anstream::println!(
+    terminal::println!(
         "  {style}{word}{style:#}: {candidate_micros} µs for a decision, the version in use takes \
          {active_micros} µs ({ratio} times)"
     );
     if *slower {
-        anstream::println!("           {FAINT}muster operation explain {example}{FAINT:#}");
+        terminal::println!("           {FAINT}muster operation explain {example}{FAINT:#}");
     }
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 use crate::cli::admin::{Admin, segment};
 use crate::cli::output::{Format, GOOD, NAME};
 use crate::lifecycle::ConnectorDetail;
+use crate::terminal;
 
 /// Remove a version that is no longer used. Its name and version stay reserved, since the journal
 /// refers to them.
@@ -24,7 +25,7 @@ pub(super) async fn run(args: RetireArgs) -> anyhow::Result<()> {
     let retired: ConnectorDetail = args.admin.act(&path).await?;
     args.format.print(&retired, |retired| {
         let ConnectorDetail { name, version, .. } = retired;
-        anstream::println!("{GOOD}retired{GOOD:#} {NAME}{name}@{version}{NAME:#}");
+        terminal::println!("{GOOD}retired{GOOD:#} {NAME}{name}@{version}{NAME:#}");
     });
     Ok(())
 }

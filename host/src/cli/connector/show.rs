@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::admin::{Admin, segment};
 use crate::cli::output::{self, FAINT, Format, NOTE, STRONG};
+use crate::terminal;
 
 /// Show a version: its description, lifecycle table and endpoints, and the apps that use it.
 #[derive(Args, Debug)]
@@ -30,10 +31,10 @@ pub(super) async fn run(args: ShowArgs) -> anyhow::Result<()> {
 
 /// Prints the version's origin and use.
 fn origin(detail: &Value) {
-    anstream::println!();
+    terminal::println!();
     let line = |name: &str, text: &str| {
         if !text.is_empty() {
-            anstream::println!("{FAINT}{name:<18}{FAINT:#}{text}");
+            terminal::println!("{FAINT}{name:<18}{FAINT:#}{text}");
         }
     };
     line("digest", &output::text(&detail["digest"]));
@@ -50,15 +51,15 @@ fn origin(detail: &Value) {
     }
     if detail["retired"].is_string() {
         let since = output::text(&detail["retired"]);
-        anstream::println!("{NOTE}retired{NOTE:#} at {since}; the journal still refers to it");
+        terminal::println!("{NOTE}retired{NOTE:#} at {since}; the journal still refers to it");
     }
 }
 
 /// Prints the manifest, with the lifecycle table, which is written for customers.
 fn manifest(manifest: &Value, version: &str) {
     let word = |name: &str| output::text(&manifest[name]);
-    anstream::println!("{STRONG}{} {}{STRONG:#}  {}", word("name"), version, word("membership"));
-    anstream::println!("{}\n", word("description"));
+    terminal::println!("{STRONG}{} {}{STRONG:#}  {}", word("name"), version, word("membership"));
+    terminal::println!("{}\n", word("description"));
     let rows: Vec<Value> = manifest["lifecycle"]
         .as_object()
         .into_iter()
@@ -75,12 +76,12 @@ fn manifest(manifest: &Value, version: &str) {
             Some("never") => "never",
             _ => "when it is absent",
         };
-        anstream::println!("{FAINT}groups lost by an account in the app{FAINT:#}  {lost}\n");
+        terminal::println!("{FAINT}groups lost by an account in the app{FAINT:#}  {lost}\n");
     }
     if manifest["accounts_matched_by"] == "other" {
         let why =
             "something other than a name: what takes an account away is done alone in the app";
-        anstream::println!("{FAINT}accounts are found by{FAINT:#}  {why}\n");
+        terminal::println!("{FAINT}accounts are found by{FAINT:#}  {why}\n");
     }
     settings(&manifest["settings"]);
     let endpoints = [("endpoint", "name"), ("description", "description")];

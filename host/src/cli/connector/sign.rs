@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::output::{Format, GOOD, NAME};
 use crate::connector::SigningKey;
+use crate::terminal;
 
 /// Sign a connector, so that hosts that trust your key load it.
 #[derive(Args, Debug)]
@@ -43,7 +44,7 @@ pub(super) fn run(args: &SignArgs) -> anyhow::Result<()> {
     let public = key.public(&name);
     let signature = json!({ "file": out, "key": name, "fingerprint": public.fingerprint() });
     format.print(&signature, |_| {
-        anstream::println!("{GOOD}signed{GOOD:#} {NAME}{}{NAME:#} by {public}", out.display());
+        terminal::println!("{GOOD}signed{GOOD:#} {NAME}{}{NAME:#} by {public}", out.display());
     });
     Ok(())
 }

@@ -20,6 +20,7 @@ use crate::cli::output::{BAD, FAINT, Format, NAME, NOTE, STRONG};
 use crate::kit::scenario::{self, Scenario};
 use crate::kit::{ScenarioPlayer, ScenarioResult};
 use crate::limits::AppLimits;
+use crate::terminal;
 
 /// Play a connector's scenarios in the sandbox, without a host.
 ///
@@ -85,7 +86,7 @@ pub(super) async fn run(args: TestArgs) -> anyhow::Result<ExitCode> {
         }
     }
     if args.format.json {
-        anstream::println!("{}", json!({ "passed": passed, "connectors": reports }));
+        terminal::println!("{}", json!({ "passed": passed, "connectors": reports }));
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -106,10 +107,10 @@ async fn suite(args: &TestArgs, path: &Path) -> anyhow::Result<ScenarioSuite> {
     let file = args.to.clone().unwrap_or_else(|| record::file_for(path, operation));
     record::record(&args.admin, &loaded.connector.manifest, operation, &file).await?;
     if !args.format.json {
-        anstream::println!("recorded {NAME}{}{NAME:#}", file.display());
+        terminal::println!("recorded {NAME}{}{NAME:#}", file.display());
         let about =
             "It holds the names and addresses of the operation: check it before you share it.";
-        anstream::println!("{NOTE}{about}{NOTE:#}\n");
+        terminal::println!("{NOTE}{about}{NOTE:#}\n");
     }
     Ok(ScenarioSuite { wasm, files: vec![file] })
 }
@@ -139,6 +140,6 @@ async fn play(
 fn warn_of_newer_sources(path: &Path, wasm: &Path) {
     if let Some(source) = project::newer_source(path, wasm) {
         let (source, wasm) = (source.display(), wasm.display());
-        anstream::eprintln!("{NOTE}note:{NOTE:#} {source} is newer than {wasm}; build it again");
+        terminal::eprintln!("{NOTE}note:{NOTE:#} {source} is newer than {wasm}; build it again");
     }
 }

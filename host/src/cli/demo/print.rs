@@ -7,12 +7,13 @@ use super::super::output::{BAD, FAINT, GOOD, NAME, NOTE, STRONG};
 use super::okta::{JournaledDecision, ObservedResponse, OktaClient};
 use super::script::{Scene, ScriptedRequest};
 use crate::lifecycle::Preview;
+use crate::terminal;
 
 /// The most characters in a line.
 const WIDTH: usize = 100;
 
 pub(super) fn title() {
-    anstream::println!(
+    terminal::println!(
         "\n{STRONG}muster{STRONG:#}  a SCIM server that hosts provisioning connectors\n\
          {FAINT}This demo runs a server, a sample app with organisations, and a scripted Okta on this \
          machine.{FAINT:#}"
@@ -20,9 +21,9 @@ pub(super) fn title() {
 }
 
 pub(super) fn tenants(environment: &LocalEnvironment, clients: &[OktaClient]) {
-    anstream::println!("\n{FAINT}the app     {FAINT:#}{}", environment.app_url);
+    terminal::println!("\n{FAINT}the app     {FAINT:#}{}", environment.app_url);
     for client in clients {
-        anstream::println!(
+        terminal::println!(
             "{FAINT}tenant      {FAINT:#}{NAME}{:11}{NAME:#} {} {FAINT}→ organisation {}{FAINT:#}",
             client.connector,
             client.token.base_url,
@@ -33,20 +34,20 @@ pub(super) fn tenants(environment: &LocalEnvironment, clients: &[OktaClient]) {
 
 pub(super) fn scene(n: usize, scene: &Scene) {
     let rule = "─".repeat(WIDTH.saturating_sub(scene.title.chars().count() + 6));
-    anstream::println!("\n{STRONG}── {n}. {}{STRONG:#} {FAINT}{rule}{FAINT:#}", scene.title);
+    terminal::println!("\n{STRONG}── {n}. {}{STRONG:#} {FAINT}{rule}{FAINT:#}", scene.title);
     let summary: String = scene.summary.split_whitespace().collect::<Vec<_>>().join(" ");
-    anstream::println!("{FAINT}{summary}{FAINT:#}");
+    terminal::println!("{FAINT}{summary}{FAINT:#}");
 }
 
 /// A request of Okta's.
 pub(super) fn request(request: &ScriptedRequest) {
-    anstream::println!(
+    terminal::println!(
         "\n  {STRONG}Okta{STRONG:#}  {NOTE}{:5}{NOTE:#} {}",
         request.method,
         request.path
     );
     if let Some(body) = request.body {
-        anstream::println!(
+        terminal::println!(
             "              {FAINT}{}{FAINT:#}",
             shortened(&without_schemas(body), WIDTH - 14)
         );
@@ -60,14 +61,14 @@ pub(super) fn response(
     response: &ObservedResponse,
 ) {
     let style = if response.status < 300 { GOOD } else { BAD };
-    anstream::println!(
+    terminal::println!(
         "    {NAME}{:11}{NAME:#} Okta saw  {style}{}{style:#} {}",
         client.connector,
         response.status,
         response_summary(request, &response.body)
     );
     for call in &response.calls {
-        anstream::println!(
+        terminal::println!(
             "    {:11} asked     {} {} {FAINT}→ {}{FAINT:#}",
             "",
             call.method,
@@ -82,7 +83,7 @@ pub(super) fn response(
             ("done", None) => format!("→ {NOTE}no account{NOTE:#}"),
             _ => format!("{NOTE}{state}{NOTE:#}"),
         };
-        anstream::println!("    {:11} decided   {STRONG}{event}{STRONG:#} {reached}: {note}", "");
+        terminal::println!("    {:11} decided   {STRONG}{event}{STRONG:#} {reached}: {note}", "");
     }
 }
 
@@ -108,7 +109,7 @@ fn response_summary(request: &ScriptedRequest, body: &Value) -> String {
 }
 
 pub(super) fn disconnected(client: &OktaClient, preview: &Preview, calls: usize) {
-    anstream::println!(
+    terminal::println!(
         "    {NAME}{:11}{NAME:#} muster tenant disconnect: {} people, {} active; the connector \
          releases each of them",
         client.connector,
@@ -116,14 +117,14 @@ pub(super) fn disconnected(client: &OktaClient, preview: &Preview, calls: usize)
         preview.active
     );
     for person in preview.named.iter().take(3) {
-        anstream::println!(
+        terminal::println!(
             "    {:11} {FAINT}{}: {}{FAINT:#}",
             "",
             person.user_name,
             person.decision
         );
     }
-    anstream::println!(
+    terminal::println!(
         "    {:11} the app received {calls} calls; every account stays as it is",
         ""
     );
@@ -131,7 +132,7 @@ pub(super) fn disconnected(client: &OktaClient, preview: &Preview, calls: usize)
 
 /// The two apps' member lists, side by side.
 pub(super) fn members(environment: &LocalEnvironment, clients: &[OktaClient]) {
-    anstream::println!(
+    terminal::println!(
         "\n{STRONG}── People in the app now {STRONG:#}{FAINT}{}{FAINT:#}",
         "─".repeat(WIDTH - 25)
     );
@@ -139,11 +140,11 @@ pub(super) fn members(environment: &LocalEnvironment, clients: &[OktaClient]) {
         clients.iter().map(|client| environment.sample.people_of(client.organization)).collect();
     let headings: Vec<String> = clients.iter().map(|p| p.organization.to_owned()).collect();
     let row = |cells: Vec<&str>| cells.iter().map(|cell| format!("{cell:48}")).collect::<String>();
-    anstream::println!("  {NAME}{}{NAME:#}", row(headings.iter().map(String::as_str).collect()));
+    terminal::println!("  {NAME}{}{NAME:#}", row(headings.iter().map(String::as_str).collect()));
     let longest = lists.iter().map(Vec::len).max().unwrap_or_default();
     for n in 0..longest {
         let cells = lists.iter().map(|list| list.get(n).map_or("", String::as_str)).collect();
-        anstream::println!("  {}", row(cells));
+        terminal::println!("  {}", row(cells));
     }
 }
 
@@ -151,16 +152,16 @@ pub(super) fn how_to_continue(clients: &[OktaClient]) {
     let Some(client) = clients.first() else { return };
     let (url, token) = (&client.token.base_url, &client.token.token);
     let header = format!("-H 'Authorization: Bearer {token}'");
-    anstream::println!(
+    terminal::println!(
         "\n{STRONG}The server is still running.{STRONG:#} Send it requests yourself:\n"
     );
-    anstream::println!("  base URL  {NAME}{url}{NAME:#}\n  token     {NAME}{token}{NAME:#}\n");
-    anstream::println!("  curl -s {header} '{url}/Users'");
-    anstream::println!(
+    terminal::println!("  base URL  {NAME}{url}{NAME:#}\n  token     {NAME}{token}{NAME:#}\n");
+    terminal::println!("  curl -s {header} '{url}/Users'");
+    terminal::println!(
         "  curl -s {header} --get '{url}/Users' --data-urlencode 'filter=userName eq \"ada@acme.example\"'"
     );
-    anstream::println!("  curl -s {header} '{url}/ServiceProviderConfig'");
-    anstream::println!("\n{FAINT}Press Ctrl-C to stop.{FAINT:#}");
+    terminal::println!("  curl -s {header} '{url}/ServiceProviderConfig'");
+    terminal::println!("\n{FAINT}Press Ctrl-C to stop.{FAINT:#}");
 }
 
 /// The body without `schemas`, which is the same in every body.

@@ -15,6 +15,7 @@ use crate::connector::Connector;
 use crate::embedded;
 use crate::lifecycle::snapshot::LoadedApp;
 use crate::lifecycle::{ConnectorVersion, Promoted, Promotion, Pushed};
+use crate::terminal;
 
 /// The columns of the table of tenants.
 const COLUMNS: [(&str, &str); 3] =
@@ -57,7 +58,7 @@ impl UserConnectors<'_> {
                 watch.print(event.as_ref());
                 for tenant in &self.tenants[known..] {
                     if self.json {
-                        anstream::println!("{tenant}");
+                        terminal::println!("{tenant}");
                     } else {
                         table(&json!([tenant]));
                     }

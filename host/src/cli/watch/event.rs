@@ -1,7 +1,6 @@
 //! Events of a watched folder, as text for people and as JSON for scripts.
 
 use std::fmt;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -9,6 +8,7 @@ use serde::Serialize;
 use crate::cli::output::{BAD, FAINT, GOOD, NAME, NOTE};
 use crate::cli::version_change::VersionChange;
 use crate::lifecycle::{ConnectorVersion, Promoted};
+use crate::terminal;
 
 /// An event in the folder.
 #[derive(Debug, Serialize)]
@@ -141,8 +141,7 @@ fn headline(apps: &[AppUpdate]) -> (anstyle::Style, &'static str) {
 
 /// Prints a text. A closed terminal must not stop the server, so errors are ignored.
 pub(super) fn print(text: &str) {
-    let mut out = anstream::stdout().lock();
-    drop(writeln!(out, "{text}").and_then(|()| out.flush()));
+    drop(terminal::try_write_out(format_args!("{text}\n")));
 }
 
 pub(super) fn file_name(file: &Path) -> String {

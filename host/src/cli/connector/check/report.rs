@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::output::{self, BAD, FAINT, GOOD, NOTE, STRONG};
 use crate::connector::Connector;
 use crate::kit::check::{CheckFinding, CheckReport, DecisionKind, Severity, StartState};
+use crate::terminal;
 
 pub(in crate::cli::connector) fn print(
     connector: &Connector,
@@ -17,14 +18,14 @@ pub(in crate::cli::connector) fn print(
 ) {
     let manifest = &connector.manifest;
     let (name, version) = (&manifest.name, &manifest.version);
-    anstream::println!("{STRONG}{name} {version}{STRONG:#}  {FAINT}{}{FAINT:#}\n", wasm.display());
-    anstream::println!(
+    terminal::println!("{STRONG}{name} {version}{STRONG:#}  {FAINT}{}{FAINT:#}\n", wasm.display());
+    terminal::println!(
         "{STRONG}State after each event, if the app accepts every request{STRONG:#}"
     );
     events(report);
     let answers = report.matrix.answers();
     if !answers.is_empty() {
-        anstream::println!("\n{STRONG}Decisions after each answer of the app, counted{STRONG:#}");
+        terminal::println!("\n{STRONG}Decisions after each answer of the app, counted{STRONG:#}");
         let rows: Vec<Value> = answers
             .iter()
             .map(|(answer, decisions)| {
@@ -38,7 +39,7 @@ pub(in crate::cli::connector) fn print(
         let columns: Vec<_> = [("answer", "answer")].into_iter().chain(taken).collect();
         output::table(&Value::Array(rows), &columns);
     }
-    anstream::println!();
+    terminal::println!();
     report.findings.iter().for_each(print_finding);
     print_summary(report, elapsed);
 }
@@ -76,17 +77,17 @@ fn print_finding(finding: &CheckFinding) {
         times => format!("  (and in {} more ways)", times - 1),
     };
     let (kind, place) = (finding.kind.name(), finding.place());
-    anstream::println!("{style}{mark} {kind}{style:#}  {place}{FAINT}{also}{FAINT:#}");
+    terminal::println!("{style}{mark} {kind}{style:#}  {place}{FAINT}{also}{FAINT:#}");
     for line in finding.sentence.lines() {
-        anstream::println!("    {line}");
+        terminal::println!("    {line}");
     }
     for (request, answer) in finding.path.iter().take(SHOWN) {
-        anstream::println!("    {FAINT}{request} ← {answer}{FAINT:#}");
+        terminal::println!("    {FAINT}{request} ← {answer}{FAINT:#}");
     }
     if finding.path.len() > SHOWN {
-        anstream::println!("    {FAINT}and {} more calls{FAINT:#}", finding.path.len() - SHOWN);
+        terminal::println!("    {FAINT}and {} more calls{FAINT:#}", finding.path.len() - SHOWN);
     }
-    anstream::println!();
+    terminal::println!();
 }
 
 fn print_summary(report: &CheckReport, elapsed: Duration) {
@@ -99,13 +100,13 @@ fn print_summary(report: &CheckReport, elapsed: Duration) {
     let (cases, decisions) = (report.cases, report.decisions);
     let took = format!("{cases} cases, {decisions} decisions, {:.1} s", elapsed.as_secs_f64());
     match breaches {
-        0 => anstream::println!(
+        0 => terminal::println!(
             "{GOOD}It keeps the contract{GOOD:#}{remarks}  {FAINT}{took}{FAINT:#}"
         ),
         _ => {
             let many = if breaches == 1 { "breach" } else { "breaches" };
             let what = format!("{breaches} {many} of the contract");
-            anstream::println!("{BAD}{what}{BAD:#}{remarks}  {FAINT}{took}{FAINT:#}");
+            terminal::println!("{BAD}{what}{BAD:#}{remarks}  {FAINT}{took}{FAINT:#}");
         }
     }
 }

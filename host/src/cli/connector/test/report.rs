@@ -12,6 +12,7 @@ use crate::cli::output::GOOD;
 use crate::connector::Connector;
 use crate::kit::scenario::Scenario;
 use crate::kit::{ExpectedAndActual, ScenarioResult, ScenarioStepResult, StepProblem};
+use crate::terminal;
 
 /// The results of all scenarios of one connector.
 pub(super) struct TestReport<'a> {
@@ -26,7 +27,7 @@ impl TestReport<'_> {
     pub(super) fn print(&self) {
         let manifest = &self.connector.manifest;
         let (name, version) = (&manifest.name, &manifest.version);
-        anstream::println!(
+        terminal::println!(
             "{STRONG}{name} {version}{STRONG:#}  {FAINT}{}{FAINT:#}",
             self.wasm.display()
         );
@@ -34,7 +35,7 @@ impl TestReport<'_> {
         for (scenario, played) in self.scenarios.iter().zip(self.played) {
             if &*scenario.file != file {
                 file = &scenario.file;
-                anstream::println!("\n  {NAME}{file}{NAME:#}");
+                terminal::println!("\n  {NAME}{file}{NAME:#}");
             }
             print_scenario(scenario, played);
         }
@@ -43,10 +44,10 @@ impl TestReport<'_> {
         let took = self.elapsed.as_secs_f64();
         let many = if all == 1 { "scenario" } else { "scenarios" };
         match failed {
-            0 => anstream::println!(
+            0 => terminal::println!(
                 "\n{GOOD}{all} {many} passed{GOOD:#}  {FAINT}{took:.2} s{FAINT:#}\n"
             ),
-            _ => anstream::println!(
+            _ => terminal::println!(
                 "\n{BAD}{failed} of {all} {many} failed{BAD:#}  {FAINT}{took:.2} s{FAINT:#}\n"
             ),
         }
@@ -101,16 +102,16 @@ fn print_scenario(scenario: &Scenario, played: &ScenarioResult) {
     let calls = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
     let counted = if all == 1 { calls } else { format!("{all} steps, {calls}") };
     if played.passed() {
-        anstream::println!("    {GOOD}✓{GOOD:#} {}  {FAINT}{counted}{FAINT:#}", scenario.name);
+        terminal::println!("    {GOOD}✓{GOOD:#} {}  {FAINT}{counted}{FAINT:#}", scenario.name);
         return;
     }
-    anstream::println!("    {BAD}✗ {}{BAD:#}", scenario.name);
+    terminal::println!("    {BAD}✗ {}{BAD:#}", scenario.name);
     for (n, step) in played.steps.iter().enumerate().filter(|(_, it)| !it.problems.is_empty()) {
         let event = step.event.name();
         let name = step.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
         let nth = if all > 1 { format!("step {} of {all}, ", n + 1) } else { String::new() };
         let place = format!("{}:{}", scenario.file, step.line);
-        anstream::println!("      {nth}{STRONG}{event}{STRONG:#}{name}  {FAINT}{place}{FAINT:#}");
+        terminal::println!("      {nth}{STRONG}{event}{STRONG:#}{name}  {FAINT}{place}{FAINT:#}");
         for problem in &step.problems {
             match problem {
                 StepProblem::Differs => print_difference(&step.transcript),
@@ -118,16 +119,16 @@ fn print_scenario(scenario: &Scenario, played: &ScenarioResult) {
             }
         }
         for line in &step.log {
-            anstream::println!("        {FAINT}log: {}: {}{FAINT:#}", line.level, line.message);
+            terminal::println!("        {FAINT}log: {}: {}{FAINT:#}", line.level, line.message);
         }
     }
     if steps < all {
-        anstream::println!("      {FAINT}the {} after it were not played{FAINT:#}", all - steps);
+        terminal::println!("      {FAINT}the {} after it were not played{FAINT:#}", all - steps);
     }
 }
 
 fn print_difference(transcript: &ExpectedAndActual) {
-    anstream::println!("        {GOOD}- expected{GOOD:#}  {BAD}+ actual{BAD:#}");
+    terminal::println!("        {GOOD}- expected{GOOD:#}  {BAD}+ actual{BAD:#}");
     let difference = TextDiff::from_lines(transcript.expected.as_str(), transcript.actual.as_str());
     for change in difference.iter_all_changes() {
         let (mark, style) = match change.tag() {
@@ -136,12 +137,12 @@ fn print_difference(transcript: &ExpectedAndActual) {
             ChangeTag::Equal => (' ', FAINT),
         };
         let text = change.value().trim_end_matches('\n');
-        anstream::println!("        {style}{mark} {text}{style:#}");
+        terminal::println!("        {style}{mark} {text}{style:#}");
     }
 }
 
 fn indented(text: &str, style: Style) {
     for line in text.lines() {
-        anstream::println!("        {style}{line}{style:#}");
+        terminal::println!("        {style}{line}{style:#}");
     }
 }
