@@ -44,7 +44,7 @@ async fn a_set_changes_what_it_states_and_keeps_the_rest() {
     let change = json!({ "limits": { "calls": null, "memory": "48MiB" } });
     let changed = set(&muster, "/apps/crm", change).await.expect(200).body;
     let limits = json!({
-        "time": "250ms", "memory": "48.0 MiB", "calls": 256, "response": "1.0 MiB",
+        "time": "250ms", "memory": "48 MiB", "calls": 256, "response": "1 MiB",
         "exchanges": "400d",
     });
     assert_eq!(changed["limits"], limits);

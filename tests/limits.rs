@@ -96,7 +96,7 @@ async fn limits_are_shown_and_invalid_limits_are_refused() {
     assert_eq!(status, Some(0), "{printed}");
     let shown = muster.admin("GET", "/apps/people", None).await.body;
     let limits = json!({
-        "time": "250ms", "memory": "32.0 MiB", "calls": 256, "response": "1.0 MiB",
+        "time": "250ms", "memory": "32 MiB", "calls": 256, "response": "1 MiB",
         "exchanges": "400d",
     });
     assert_eq!(shown["limits"], limits);

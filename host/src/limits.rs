@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use jiff::{Span, SpanRelativeTo};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,6 +9,10 @@ use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Schema, Type};
 
 use crate::connector::Budget;
 use crate::partial::stated;
+
+mod size;
+
+pub use size::Size;
 
 /// Limits as an operator writes them. A limit that is not given has its default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -23,7 +26,7 @@ pub struct LimitsSpec {
     /// Memory of a decision, bytes or a size: 1MiB to 64MiB, by default 32MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = memory_schema, required = false)]
-    pub memory: Option<ByteSize>,
+    pub memory: Option<Size>,
     /// HTTP calls of one operation: 1 to 1024, by default 256.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1024)]
@@ -31,7 +34,7 @@ pub struct LimitsSpec {
     /// The body of a response of the app, bytes or a size: 1KiB to 8MiB, by default 1MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = response_schema, required = false)]
-    pub response: Option<ByteSize>,
+    pub response: Option<Size>,
     /// How long the exchanges of a finished operation are kept: 1d to 3653d, by default 400d.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "90d")]
@@ -47,11 +50,11 @@ pub struct LimitsChange {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     pub time: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
-    pub memory: Option<Option<ByteSize>>,
+    pub memory: Option<Option<Size>>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     pub calls: Option<Option<usize>>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
-    pub response: Option<Option<ByteSize>>,
+    pub response: Option<Option<Size>>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     pub exchanges: Option<Option<String>>,
 }
@@ -79,7 +82,7 @@ fn response_schema() -> Schema {
     )
 }
 
-/// What [`ByteSize`] reads: a fraction needs a unit.
+/// What [`Size`] reads: a fraction needs a unit.
 const SIZE_PATTERN: &str = r"^[0-9]{1,9}((\.[0-9]{1,3})? ?([kKmMgG][iI]?[bB]?|[bB]))?$";
 
 /// A size, for the reference of the admin API.
@@ -160,20 +163,16 @@ impl AppLimits {
     pub fn shown(&self) -> LimitsSpec {
         LimitsSpec {
             time: Some(format_time(self.decision.time)),
-            memory: Some(size(self.decision.memory)),
+            memory: Some(Size(self.decision.memory as u64)),
             calls: Some(self.calls),
-            response: Some(size(self.response)),
+            response: Some(Size(self.response as u64)),
             exchanges: Some(format_time(self.exchanges)),
         }
     }
 }
 
-fn bytes(size: ByteSize) -> usize {
-    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
-}
-
-fn size(bytes: usize) -> ByteSize {
-    ByteSize::b(bytes as u64)
+fn bytes(size: Size) -> usize {
+    usize::try_from(size.0).unwrap_or(usize::MAX)
 }
 
 fn duration(name: &str, text: &str, example: &str) -> Result<Duration, String> {
@@ -184,9 +183,10 @@ fn duration(name: &str, text: &str, example: &str) -> Result<Duration, String> {
     Duration::try_from(length).map_err(|_| wrong())
 }
 
+/// A time, exactly: in days if it is whole days.
 fn format_time(time: Duration) -> String {
-    let (days, rest) = (time.as_secs() / DAY.as_secs(), time.as_millis() % DAY.as_millis());
-    if days > 0 && rest == 0 {
+    let days = time.as_secs() / DAY.as_secs();
+    if days > 0 && Duration::from_secs(days * DAY.as_secs()) == time {
         return format!("{days}d");
     }
     jiff::SignedDuration::try_from(time)
@@ -236,7 +236,7 @@ mod tests {
             {
                 for b in ["", "b", "B"] {
                     let size = format!("{number}{space}{letter}{i}{b}");
-                    let read = serde_json::from_value::<ByteSize>(json!(size)).is_ok();
+                    let read = serde_json::from_value::<Size>(json!(size)).is_ok();
                     assert!(!described.is_valid(&json!(size)) || read, "{size:?}");
                     units += usize::from(read);
                 }
@@ -257,11 +257,38 @@ mod tests {
         assert_eq!(read.response, 4096);
         assert_eq!(read.exchanges, 90 * DAY);
         let shown = json!({
-            "time": "1s 500ms", "memory": "48.0 MiB", "calls": 3, "response": "4.0 KiB",
+            "time": "1s 500ms", "memory": "48 MiB", "calls": 3, "response": "4 KiB",
             "exchanges": "90d",
         });
         assert_eq!(json!(read.shown()), shown);
         assert_eq!(limits(shown), Ok(read));
+    }
+
+    #[track_caller]
+    fn kept(written: Value, shown: Value) {
+        let spec: LimitsSpec = serde_json::from_value(written).unwrap();
+        let read = spec.limits().unwrap();
+        // As it is stored, as it is shown, and as the shown one is given again.
+        let stored: LimitsSpec = serde_json::from_value(json!(spec)).unwrap();
+        assert_eq!(stored.limits(), Ok(read));
+        let all = json!(read.shown());
+        for (name, shown) in shown.as_object().unwrap() {
+            assert_eq!(all[name], *shown);
+        }
+        assert_eq!(limits(all), Ok(read));
+    }
+
+    #[test]
+    fn a_limit_is_kept_and_shown_exactly() {
+        kept(json!({ "memory": 1_600_001 }), json!({ "memory": "1600001 B" }));
+        kept(json!({ "memory": 1_536_000 }), json!({ "memory": "1500 KiB" }));
+        kept(json!({ "response": 1025 }), json!({ "response": "1025 B" }));
+        kept(json!({ "memory": "1.5MiB" }), json!({ "memory": "1536 KiB" }));
+        kept(json!({ "memory": "2MB" }), json!({ "memory": "2000000 B" }));
+        kept(json!({ "memory": "64MiB" }), json!({ "memory": "64 MiB" }));
+        kept(json!({ "time": "10ms 500us" }), json!({ "time": "10ms 500µs" }));
+        kept(json!({ "exchanges": "36h" }), json!({ "exchanges": "36h" }));
+        kept(json!({ "exchanges": "1d 1us" }), json!({ "exchanges": "24h 1µs" }));
     }
 
     #[test]
@@ -270,7 +297,7 @@ mod tests {
         refused(json!({"time": "1ms"}), "`time` must be 10ms to 5s");
         refused(json!({"time": "-1s"}), "`time` must be");
         refused(json!({"memory": "65MiB"}), "`memory` must be 1MiB to 64MiB");
-        refused(json!({"memory": "much"}), "much");
+        refused(json!({"memory": "much"}), "bytes or a size such as 48MiB");
         refused(json!({"calls": 0}), "`calls` must be 1 to 1024");
         refused(json!({"response": 1}), "`response` must be 1KiB to 8MiB");
         refused(json!({"exchanges": "1h"}), "`exchanges` must be 1d to");
