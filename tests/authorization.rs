@@ -110,13 +110,45 @@ async fn the_last_use_of_a_token_survives_a_restart() {
 
 #[tokio::test]
 async fn an_expired_token_is_rejected() {
+    let clock = Clock::adjustable();
+    let config = LocalEnvironmentConfig { clock: clock.clone(), ..Default::default() };
+    let muster = Muster::start_with(config).await;
+    let tenant = muster.tenant("roster").await;
+    let path = format!("/tenants/{}/tokens", tenant.name);
+    let hour = std::time::Duration::from_secs(3600);
+    let spec = json!({ "expires": clock.now().saturating_add(hour).unwrap().to_string() });
+    let token = muster.admin("POST", &path, Some(spec)).await.expect(201);
+    let token = token.body["token"].as_str().unwrap();
+    assert_eq!(status_with(&muster, &tenant, Some(token)).await, 200);
+    clock.set_ahead(2 * hour);
+    assert_eq!(status_with(&muster, &tenant, Some(token)).await, 401);
+}
+
+#[tokio::test]
+async fn a_token_that_would_end_before_now_is_not_created() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;
     let path = format!("/tenants/{}/tokens", tenant.name);
-    let spec = json!({ "expires": "2001-01-01T00:00:00Z" });
-    let token = muster.admin("POST", &path, Some(spec)).await.expect(201);
+    for (expires, why) in [
+        ("2001-01-01T00:00:00Z", "the time is past"),
+        ("-000001-01-01T00:00:00Z", "the time is past"),
+        ("9999-12-31T00:00:00Z", "before 9999-12-31"),
+        ("10000-01-01T00:00:00Z", "RFC 3339"),
+        ("tomorrow", "RFC 3339"),
+    ] {
+        let refused = muster.admin("POST", &path, Some(json!({ "expires": expires }))).await;
+        let refused = refused.expect(422);
+        let detail = refused.body["detail"].as_str().unwrap();
+        assert!(detail.contains(why) && detail.contains("until it is revoked"), "{detail}");
+        let args = ["token", "add", &tenant.name, "--expires", expires];
+        let (status, said) = muster.command(&args).await;
+        // An option's value that begins with a hyphen is not read as one.
+        assert!(status != Some(0) && (said.contains(why) || expires.starts_with('-')), "{said}");
+    }
+    let last = json!({ "expires": "9999-12-30T00:00:00Z" });
+    let token = muster.admin("POST", &path, Some(last)).await.expect(201);
     let token = token.body["token"].as_str().unwrap();
-    assert_eq!(status_with(&muster, &tenant, Some(token)).await, 401);
+    assert_eq!(status_with(&muster, &tenant, Some(token)).await, 200);
 }
 
 #[tokio::test]

@@ -34,8 +34,8 @@ enum Command {
         /// answered with 501.
         #[arg(long, value_name = "USER")]
         owner: Option<String>,
-        /// When the token ends, in RFC 3339, such as 2027-01-31T00:00:00Z. Without it, the token is
-        /// valid until it is revoked.
+        /// When the token ends, in RFC 3339, such as 2031-01-31T00:00:00Z: after now, and before
+        /// 9999-12-31. Without it, the token is valid until it is revoked.
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
     },

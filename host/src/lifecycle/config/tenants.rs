@@ -103,7 +103,8 @@ pub struct TokenSpec {
     /// The user of the tenant that `/Me` stands for, by SCIM id or `userName`. Without it, `/Me` is
     /// answered with 501.
     pub owner: Option<String>,
-    /// When the token ends, RFC 3339. Without it, the token is valid until it is revoked.
+    /// When the token ends, RFC 3339: after now, and before 9999-12-31. Without it, the token is
+    /// valid until it is revoked.
     #[schema(format = DateTime)]
     pub expires: Option<String>,
 }
@@ -236,6 +237,7 @@ impl Configuration {
         let now = rfc3339(self.clock.now());
         spec.user.as_deref().map_or(Ok(()), valid_user)?;
         // Two tokens at most: the count must still be true when the token is written.
+        let expires = spec.expires.map(|expires| end_of_token(&expires, &now)).transpose()?;
         let _changing = self.lock().await;
         let mut owner = None;
         if let Some(id) = tenant {
@@ -260,7 +262,7 @@ impl Configuration {
                 owner: owner.clone(),
                 hash: token.hash,
                 created: now,
-                expires: spec.expires.map(|expires| moment(&expires)).transpose()?,
+                expires,
                 last_used: None,
             })
             .await?;
@@ -335,9 +337,18 @@ fn keeps_its_app(row: &TenantRow) -> scim::Error {
     )
 }
 
-fn moment(text: &str) -> Result<String, scim::Error> {
-    let at: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| scim::Error::new(422, format!("{text:?} is not a time in RFC 3339")))?;
-    Ok(rfc3339(at))
+/// The moment at which a new token ends.
+fn end_of_token(text: &str, now: &str) -> Result<String, scim::Error> {
+    let refused = |why: &str| {
+        let until_revoked = "without an end, a token is valid until it is revoked";
+        scim::Error::new(422, format!("a token cannot end at {text:?}: {why}; {until_revoked}"))
+    };
+    let at: jiff::Timestamp = text.parse().map_err(|_| {
+        refused("give a time in RFC 3339, such as 2031-01-31T00:00:00Z, before 9999-12-31")
+    })?;
+    let at = rfc3339(at);
+    if at.as_str() <= now {
+        return Err(refused(&format!("the time is past, it is now {now}")));
+    }
+    Ok(at)
 }
