@@ -1,7 +1,11 @@
 //! Partial changes of a configuration: a member that a change states is replaced, every other one
 //! stays.
 
-use serde::de::{DeserializeOwned, Error as _};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -20,30 +24,51 @@ where
 pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
-    T: DeserializeOwned,
+    T: Deserialize<'de>,
 {
-    let members: Map<String, Value> = Map::deserialize(deserializer)?;
-    serde_json::from_value(Value::Object(members)).map_err(D::Error::custom)
+    deserializer.deserialize_map(ObjectVisitor(PhantomData))
 }
 
 /// A structure that is read from an object only, or `null`.
 pub(crate) fn optional_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: DeserializeOwned,
+    T: Deserialize<'de>,
 {
-    let members: Option<Map<String, Value>> = Option::deserialize(deserializer)?;
-    let structure = members.map(|members| serde_json::from_value(Value::Object(members)));
-    structure.transpose().map_err(D::Error::custom)
+    let structure: Option<Object<T>> = Option::deserialize(deserializer)?;
+    Ok(structure.map(|Object(structure)| structure))
 }
 
 /// The same for a member that may be absent, as [`stated`] reads it.
 pub(crate) fn stated_object<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     D: Deserializer<'de>,
-    T: DeserializeOwned,
+    T: Deserialize<'de>,
 {
     optional_object(deserializer).map(Some)
+}
+
+/// What [`object`] reads.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object(deserializer).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members))
+    }
 }
 
 /// An object after a change: replaced as a whole if the change says so, then without the names in

@@ -95,10 +95,13 @@ async fn a_wrong_parameter_of_a_list_is_refused() {
         ("/apps?limit=1001", "invalidCount", "a number from 1 to 1000"),
         ("/apps?limit=many", "invalidCount", "a number from 1 to 1000"),
         ("/apps?limit=1&limit=2", "invalidSyntax", "given twice"),
-        ("/apps?colour=red", "invalidSyntax", "unknown field `colour`"),
-        ("/tenants?state=happy", "invalidSyntax", "unknown variant `happy`"),
-        ("/operations?since=yesterday", "invalidSyntax", "since"),
-        ("/connectors?retired=maybe", "invalidSyntax", "retired"),
+        ("/apps?colour=red", "invalidSyntax", "unknown parameter `colour`"),
+        ("/apps?colour=red", "invalidSyntax", "the parameters of this list are limit, cursor"),
+        ("/jobs?colour=red", "invalidSyntax", "are limit, cursor, tenant, kind, state"),
+        ("/jobs?tenant=a&tenant=b", "invalidSyntax", "the parameter tenant is given twice"),
+        ("/tenants?state=happy", "invalidSyntax", "the parameter state: unknown variant `happy`"),
+        ("/operations?since=yesterday", "invalidSyntax", "the parameter since: "),
+        ("/connectors?retired=maybe", "invalidSyntax", "the parameter retired: "),
     ] {
         let refused = muster.admin("GET", path, None).await.expect(400);
         assert_eq!(refused.body["scimType"], Value::from(keyword), "{path}: {refused:?}");

@@ -54,7 +54,7 @@ pub struct JobView {
     pub total: u64,
     /// How many of them are done.
     pub done: u64,
-    /// How many of them could not be done.
+    /// How many of them could not be done so far. A job that runs tries them again.
     pub failed: u64,
     /// Why the job is blocked, or its result in a sentence.
     pub note: Option<String>,

@@ -80,13 +80,14 @@ impl FromRequest<Arc<Host>> for WasmBody {
 }
 
 /// The text of a JSON body.
-async fn read_json(request: Request) -> Result<bytes::Bytes, ApiError> {
+pub(super) async fn read_json(request: Request) -> Result<bytes::Bytes, ApiError> {
     check_media_type(request.headers())?;
     let coding = Coding::of(request.headers())?;
     Ok(coding.decode(read_body(request, LARGEST_BODY).await?, LARGEST_BODY)?)
 }
 
-async fn read_body(request: Request, limit: usize) -> Result<bytes::Bytes, ApiError> {
+/// A body of at most so many bytes.
+pub(super) async fn read_body(request: Request, limit: usize) -> Result<bytes::Bytes, ApiError> {
     let timeouts: Timeouts = request.extensions().get().copied().unwrap_or_default();
     let body = Limited::new(request.into_body(), limit).collect();
     let Ok(read) = timeout(timeouts.body, body).await else {

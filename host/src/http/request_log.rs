@@ -30,7 +30,7 @@ pub(super) async fn log(State(host): State<Arc<Host>>, request: Request, next: N
         let began = Instant::now();
         let method = request.method().clone();
         let route = request.extensions().get::<MatchedPath>().cloned();
-        let tenant = tenant_in(request.uri().path()).to_owned();
+        let tenant = tenant_of_request(request.uri().path()).map(str::to_owned);
         let response = id.clone().scope(next.run(request)).await;
         tracing::info!(
             target: TARGET,
@@ -52,7 +52,13 @@ pub(super) async fn log(State(host): State<Arc<Host>>, request: Request, next: N
     response
 }
 
-/// The tenant that a path names. A tenant's name is chosen by an operator and is no personal data.
+/// The tenant that a path names, of SCIM or of the admin API.
+fn tenant_of_request(path: &str) -> Option<&str> {
+    let of_admin = || path.strip_prefix("/admin/v1/tenants/")?.split('/').next();
+    Some(tenant_in(path)).filter(|tenant| !tenant.is_empty()).or_else(of_admin)
+}
+
+/// The tenant that a path of SCIM names. A tenant's name is chosen by an operator and is no personal data.
 pub(super) fn tenant_in(path: &str) -> &str {
     path.strip_prefix("/t/").and_then(|rest| rest.split('/').next()).unwrap_or_default()
 }

@@ -11,6 +11,7 @@ pub(in crate::lifecycle) mod connector_library;
 pub(in crate::lifecycle) mod connector_reference;
 mod credential;
 mod host_key;
+mod known_names;
 mod listed_resources;
 mod load;
 mod publish;

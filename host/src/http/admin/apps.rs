@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::super::authorization::AdminCaller;
 use super::super::response;
 use super::list::{List, versions_of};
-use super::request::{JsonBody, ListParameters, OptionalBody, Unfiltered};
+use super::request::{EmptyBody, JsonBody, ListParameters, NoParameters, OptionalBody, Unfiltered};
 use super::{Answered, created, ok};
 use crate::admin_api::{AppPath, AppView, Page, PageQuery};
 use crate::delivery::CONCEALED;
@@ -61,6 +61,7 @@ pub(super) async fn show(
     _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
+    _: NoParameters,
 ) -> Answered {
     ok(&one(&host, &app).await?)
 }
@@ -96,12 +97,14 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn create(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     JsonBody(app): JsonBody<NewApp>,
 ) -> Answered {
     let name = app.name.clone();
+    host.config.check_names_of_app(&app).await?;
     host.config.create_app(app).await?;
+    tracing::info!(by = operator.token, app = name, "admin: app created");
     created(&format!("/admin/v1/apps/{name}"), &one(&host, &name).await?)
 }
 
@@ -127,12 +130,14 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn set(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
     JsonBody(change): JsonBody<AppChange>,
 ) -> Answered {
+    host.config.check_names_of_app_change(&app, &change, None).await?;
     host.config.set_app(&app, change).await?;
+    tracing::info!(by = operator.token, app, "admin: app changed");
     ok(&one(&host, &app).await?)
 }
 
@@ -150,11 +155,13 @@ pub(super) async fn set(
     )
 )]
 pub(super) async fn remove(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
+    _: EmptyBody,
 ) -> Answered {
     host.config.remove_app(&app).await?;
+    tracing::info!(by = operator.token, app, "admin: app removed");
     Ok(response::no_content())
 }
 
@@ -184,12 +191,20 @@ pub(super) async fn remove(
     )
 )]
 pub(super) async fn promote(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
     JsonBody(promotion): JsonBody<Promotion>,
 ) -> Answered {
-    ok(&host.versions.promote(&app, &promotion).await?)
+    if let Some(change) = &promotion.set {
+        let candidate = Some(promotion.connector.as_str());
+        host.config.check_names_of_app_change(&app, change, candidate).await?;
+    }
+    let promoted = host.versions.promote(&app, &promotion).await?;
+    if !promotion.preview {
+        log_version(&operator, &promoted, "admin: version promoted");
+    }
+    ok(&promoted)
 }
 
 /// Go back to the connector version before.
@@ -218,12 +233,20 @@ pub(super) async fn promote(
     )
 )]
 pub(super) async fn rollback(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(AppPath { app }): Path<AppPath>,
     OptionalBody(rollback): OptionalBody<Rollback>,
 ) -> Answered {
-    ok(&host.versions.rollback(&app, &rollback).await?)
+    let promoted = host.versions.rollback(&app, &rollback).await?;
+    log_version(&operator, &promoted, "admin: version rolled back");
+    ok(&promoted)
+}
+
+fn log_version(operator: &AdminCaller, promoted: &Promoted, what: &'static str) {
+    let Promoted { app, tenants, connector, .. } = promoted;
+    let tenants = tenants.join(" ");
+    tracing::info!(by = operator.token, app, tenants, %connector, "{what}");
 }
 
 async fn one(host: &Host, app: &str) -> Result<AppView, Error> {

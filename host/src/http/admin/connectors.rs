@@ -7,10 +7,10 @@ use axum::extract::{Path, State};
 use super::super::authorization::AdminCaller;
 use super::super::body::WasmBody;
 use super::list::List;
-use super::request::ListParameters;
+use super::request::{EmptyBody, ListParameters, NoParameters};
 use super::{Answered, json, ok};
 use crate::admin_api::{ConnectorFile, ConnectorPath, ConnectorQuery, Page, PageQuery};
-use crate::lifecycle::{ConnectorDetail, ConnectorSummary, Host, Pushed};
+use crate::lifecycle::{ConnectorDetail, ConnectorSummary, ConnectorVersion, Host, Pushed};
 use crate::store::ConnectorRow;
 
 const CONNECTORS: List = List("connectors");
@@ -70,11 +70,14 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn push(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
+    _: NoParameters,
     WasmBody(wasm): WasmBody,
 ) -> Answered {
     let pushed = host.versions.push(wasm).await?;
+    let connector = ConnectorVersion::from(&pushed);
+    tracing::info!(by = operator.token, %connector, "admin: version pushed");
     json(if pushed.known { 200 } else { 201 }, &pushed)
 }
 
@@ -94,6 +97,7 @@ pub(super) async fn show(
     _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(ConnectorPath { reference }): Path<ConnectorPath>,
+    _: NoParameters,
 ) -> Answered {
     ok(&host.versions.connector_detail(&reference).await?)
 }
@@ -115,10 +119,12 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn retire(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(ConnectorPath { reference }): Path<ConnectorPath>,
+    _: EmptyBody,
 ) -> Answered {
     host.versions.retire(&reference).await?;
+    tracing::info!(by = operator.token, connector = reference, "admin: version retired");
     ok(&host.versions.connector_detail(&reference).await?)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 
 use super::super::authorization::AdminCaller;
-use super::request::JsonBody;
+use super::request::{JsonBody, NoParameters};
 use super::tenants::row;
 use super::{Answered, at, jobs, json, ok};
 use crate::admin_api::{DisconnectProgress, DisconnectRequest, JobView, TenantPath};
@@ -44,7 +44,9 @@ pub(super) async fn begin(
     if preview {
         return ok(&host.jobs.preview_disconnect(&tenant, people).await?);
     }
+    let by = operator.token.clone();
     let job = host.jobs.disconnect(&tenant, people, Some(operator.token)).await?;
+    tracing::info!(by, tenant, job = job.id, "admin: disconnect requested");
     let location = format!("/admin/v1/jobs/{}", job.id);
     Ok(at(&location, json(202, &jobs::view(job)?)?))
 }
@@ -65,6 +67,7 @@ pub(super) async fn progress(
     _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
+    _: NoParameters,
 ) -> Answered {
     let row = row(&host, &tenant).await?;
     let (connected, total) = host.jobs.connected(&tenant).await?;

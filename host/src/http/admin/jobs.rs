@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 
 use super::super::authorization::AdminCaller;
 use super::list::List;
-use super::request::ListParameters;
+use super::request::{EmptyBody, ListParameters, NoParameters};
 use super::{Answered, ok};
 use crate::admin_api::{JobPath, JobQuery, JobView, Page, PageQuery};
 use crate::lifecycle::Host;
@@ -54,6 +54,7 @@ pub(super) async fn show(
     _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(JobPath { id }): Path<JobPath>,
+    _: NoParameters,
 ) -> Answered {
     ok(&view(host.jobs.job(&id).await?)?)
 }
@@ -74,11 +75,14 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn cancel(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(JobPath { id }): Path<JobPath>,
+    _: EmptyBody,
 ) -> Answered {
-    ok(&view(host.jobs.cancel(&id).await?)?)
+    let job = host.jobs.cancel(&id).await?;
+    tracing::info!(by = operator.token, job = id, "admin: job cancelled");
+    ok(&view(job)?)
 }
 
 /// A job as operators see it.

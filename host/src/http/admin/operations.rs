@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 
 use super::super::authorization::AdminCaller;
 use super::list::{List, versions_of};
-use super::request::ListParameters;
+use super::request::{EmptyBody, ListParameters, NoParameters};
 use super::{Answered, ok};
 use crate::admin_api::{
     AccountView, AttemptView, ExchangeView, OperationDetail, OperationPath, OperationQuery,
@@ -73,6 +73,7 @@ pub(super) async fn show(
     _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(OperationPath { id }): Path<OperationPath>,
+    _: NoParameters,
 ) -> Answered {
     ok(&one(&host, &id).await?)
 }
@@ -94,11 +95,13 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn retry(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(OperationPath { id }): Path<OperationPath>,
+    _: EmptyBody,
 ) -> Answered {
     host.operations.retry(id.clone()).await?;
+    tracing::info!(by = operator.token, operation = id, "admin: operation retried");
     ok(&one(&host, &id).await?)
 }
 
@@ -119,11 +122,13 @@ pub(super) async fn retry(
     )
 )]
 pub(super) async fn drop(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(OperationPath { id }): Path<OperationPath>,
+    _: EmptyBody,
 ) -> Answered {
     host.operations.drop_operation(id.clone()).await?;
+    tracing::info!(by = operator.token, operation = id, "admin: operation dropped");
     ok(&one(&host, &id).await?)
 }
 

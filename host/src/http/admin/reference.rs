@@ -201,13 +201,13 @@ fn complete(operation: &mut Operation, writes: bool) {
     if is_open {
         return;
     }
-    let has_body = operation.request_body.is_some();
-    let has_json = has_body && operation.operation_id.as_deref() != Some("push_connector");
+    // The body of a change that takes none is looked at to refuse it.
+    let has_json = operation.request_body.is_some()
+        && operation.operation_id.as_deref() != Some("push_connector");
     for (name, status, _) in COMMON {
         let applies = match *status {
-            "408" | "413" => has_body,
+            "408" | "413" | "507" => writes,
             "415" => has_json,
-            "507" => writes,
             _ => true,
         };
         if applies {

@@ -9,7 +9,7 @@ use super::super::authorization::AdminCaller;
 use super::super::response;
 use super::disconnect::newest;
 use super::list::{List, versions_of};
-use super::request::{JsonBody, ListParameters, OptionalBody};
+use super::request::{EmptyBody, JsonBody, ListParameters, NoParameters, OptionalBody};
 use super::{Answered, created, ok};
 use crate::admin_api::{
     BacklogView, ConnectAnswer, DeviationView, JobView, Page, PageQuery, PersonPath, TenantPath,
@@ -66,6 +66,7 @@ pub(super) async fn show(
     _: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
+    _: NoParameters,
 ) -> Answered {
     ok(&one(&host, &tenant).await?)
 }
@@ -90,12 +91,13 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn create(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     JsonBody(tenant): JsonBody<NewTenant>,
 ) -> Answered {
-    let id = tenant.id.clone();
+    let (id, app) = (tenant.id.clone(), tenant.app.clone());
     host.config.create_tenant(tenant).await?;
+    tracing::info!(by = operator.token, tenant = id, app, "admin: tenant created");
     created(&format!("/admin/v1/tenants/{id}"), &one(&host, &id).await?)
 }
 
@@ -118,12 +120,14 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn set(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
     JsonBody(change): JsonBody<TenantChange>,
 ) -> Answered {
+    host.config.check_names_of_tenant_change(&tenant, &change).await?;
     host.config.set_tenant(&tenant, change).await?;
+    tracing::info!(by = operator.token, tenant, "admin: tenant changed");
     ok(&one(&host, &tenant).await?)
 }
 
@@ -143,11 +147,13 @@ pub(super) async fn set(
     )
 )]
 pub(super) async fn remove(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
+    _: EmptyBody,
 ) -> Answered {
     host.remove_tenant(&tenant).await?;
+    tracing::info!(by = operator.token, tenant, "admin: tenant removed");
     Ok(response::no_content())
 }
 
@@ -167,11 +173,13 @@ pub(super) async fn remove(
     )
 )]
 pub(super) async fn pause(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
+    _: EmptyBody,
 ) -> Answered {
     host.jobs.pause(&tenant).await?;
+    tracing::info!(by = operator.token, tenant, "admin: tenant paused");
     ok(&one(&host, &tenant).await?)
 }
 
@@ -194,7 +202,7 @@ pub(super) async fn pause(
     )
 )]
 pub(super) async fn connect(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
     OptionalBody(choices): OptionalBody<ConnectChoices>,
@@ -203,6 +211,7 @@ pub(super) async fn connect(
         return ok(&host.jobs.preview_connect(&tenant).await?);
     }
     host.jobs.connect(&tenant, choices).await?;
+    tracing::info!(by = operator.token, tenant, "admin: tenant connected");
     ok(&one(&host, &tenant).await?)
 }
 
@@ -219,11 +228,13 @@ pub(super) async fn connect(
     )
 )]
 pub(super) async fn protect(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(PersonPath { tenant, id }): Path<PersonPath>,
+    _: EmptyBody,
 ) -> Answered {
     host.operations.protect(&tenant, &id, true).await?;
+    tracing::info!(by = operator.token, tenant, resource = id, "admin: person protected");
     Ok(response::no_content())
 }
 
@@ -240,11 +251,13 @@ pub(super) async fn protect(
     )
 )]
 pub(super) async fn unprotect(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(PersonPath { tenant, id }): Path<PersonPath>,
+    _: EmptyBody,
 ) -> Answered {
     host.operations.protect(&tenant, &id, false).await?;
+    tracing::info!(by = operator.token, tenant, resource = id, "admin: person unprotected");
     Ok(response::no_content())
 }
 

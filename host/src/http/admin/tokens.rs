@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use super::super::authorization::AdminCaller;
 use super::super::response;
 use super::list::List;
-use super::request::{JsonBody, ListParameters, Unfiltered};
+use super::request::{EmptyBody, JsonBody, ListParameters, Unfiltered};
 use super::tenants::row;
 use super::{Answered, json, ok};
 use crate::admin_api::{Page, PageQuery, TenantPath, TokenPath, TokenView};
@@ -63,12 +63,14 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn create(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TenantPath { tenant }): Path<TenantPath>,
     JsonBody(spec): JsonBody<TokenSpec>,
 ) -> Answered {
-    json(201, &host.config.add_token(Some(&tenant), spec).await?)
+    let new = host.config.add_token(Some(&tenant), spec).await?;
+    tracing::info!(by = operator.token, tenant, token = new.id, "admin: token created");
+    json(201, &new)
 }
 
 /// Revoke a token at once.
@@ -84,11 +86,13 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn revoke(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(TokenPath { tenant, token }): Path<TokenPath>,
+    _: EmptyBody,
 ) -> Answered {
     host.config.revoke_token(&tenant, &token).await?;
+    tracing::info!(by = operator.token, tenant, token, "admin: token revoked");
     Ok(response::no_content())
 }
 

@@ -75,18 +75,18 @@ pub struct AppChange {
     #[serde(skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
     pub set_settings: Map<String, Value>,
-    /// Names of settings to remove; a name that is not set is ignored.
+    /// Names of settings to remove. One that is not set is ignored if the connector has it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unset_settings: Vec<String>,
     /// All endpoints of the app; `null` is no endpoints.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     #[schema(value_type = Option<BTreeMap<String, EndpointConfiguration>>)]
     pub endpoints: Option<Option<Map<String, Value>>>,
-    /// Endpoints to set, by name, each with its whole configuration.
+    /// Endpoints to set, by the names in the connector's manifest, each with its whole configuration.
     #[serde(skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = BTreeMap<String, EndpointConfiguration>)]
     pub set_endpoints: Map<String, Value>,
-    /// Names of endpoints to remove; a name that is not there is ignored.
+    /// Names of endpoints to remove. One that is not there is ignored if the connector has it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unset_endpoints: Vec<String>,
     /// When identity providers are answered; `null` is `when-done`.

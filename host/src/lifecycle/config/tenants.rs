@@ -82,7 +82,8 @@ pub struct TenantChange {
     #[serde(skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
     pub set_settings: Map<String, Value>,
-    /// Names of settings to remove, so that the app's are used; a name that is not set is ignored.
+    /// Names of settings to remove, so that the app's are used. One that is not set is ignored if the
+    /// connector has it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unset_settings: Vec<String>,
     /// Only read, to refuse another app with a sentence that says why.
@@ -236,8 +237,8 @@ impl Configuration {
     ) -> Result<NewTenantToken, Error> {
         let now = rfc3339(self.clock.now());
         spec.user.as_deref().map_or(Ok(()), valid_user)?;
-        // Two tokens at most: the count must still be true when the token is written.
         let expires = spec.expires.map(|expires| end_of_token(&expires, &now)).transpose()?;
+        // Two tokens at most: the count must still be true when the token is written.
         let _changing = self.lock().await;
         let mut owner = None;
         if let Some(id) = tenant {
