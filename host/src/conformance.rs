@@ -1,7 +1,7 @@
 //! Okta's published test suites, run against any SCIM server.
 //!
 //! Requests and assertions are data (`conformance/suites`); this module sends them, compares the
-//! answers and reports. It uses nothing else of muster, so that its result about muster is
+//! answers and reports. It uses nothing else of muster but its output, so that its result about muster is
 //! independent.
 
 mod args;
