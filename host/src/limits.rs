@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn kept(written: Value, shown: Value) {
+    fn kept(written: Value, shown: &Value) {
         let spec: LimitsSpec = serde_json::from_value(written).unwrap();
         let read = spec.limits().unwrap();
         // As it is stored, as it is shown, and as the shown one is given again.
@@ -280,15 +280,15 @@ mod tests {
 
     #[test]
     fn a_limit_is_kept_and_shown_exactly() {
-        kept(json!({ "memory": 1_600_001 }), json!({ "memory": "1600001 B" }));
-        kept(json!({ "memory": 1_536_000 }), json!({ "memory": "1500 KiB" }));
-        kept(json!({ "response": 1025 }), json!({ "response": "1025 B" }));
-        kept(json!({ "memory": "1.5MiB" }), json!({ "memory": "1536 KiB" }));
-        kept(json!({ "memory": "2MB" }), json!({ "memory": "2000000 B" }));
-        kept(json!({ "memory": "64MiB" }), json!({ "memory": "64 MiB" }));
-        kept(json!({ "time": "10ms 500us" }), json!({ "time": "10ms 500µs" }));
-        kept(json!({ "exchanges": "36h" }), json!({ "exchanges": "36h" }));
-        kept(json!({ "exchanges": "1d 1us" }), json!({ "exchanges": "24h 1µs" }));
+        kept(json!({ "memory": 1_600_001 }), &json!({ "memory": "1600001 B" }));
+        kept(json!({ "memory": 1_536_000 }), &json!({ "memory": "1500 KiB" }));
+        kept(json!({ "response": 1025 }), &json!({ "response": "1025 B" }));
+        kept(json!({ "memory": "1.5MiB" }), &json!({ "memory": "1536 KiB" }));
+        kept(json!({ "memory": "2MB" }), &json!({ "memory": "2000000 B" }));
+        kept(json!({ "memory": "64MiB" }), &json!({ "memory": "64 MiB" }));
+        kept(json!({ "time": "10ms 500us" }), &json!({ "time": "10ms 500µs" }));
+        kept(json!({ "exchanges": "36h" }), &json!({ "exchanges": "36h" }));
+        kept(json!({ "exchanges": "1d 1us" }), &json!({ "exchanges": "24h 1µs" }));
     }
 
     #[test]

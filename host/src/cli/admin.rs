@@ -25,7 +25,7 @@ pub(super) const TOKEN_FILE: &str = "admin.token";
 /// The host that the command is for.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Admin {
-    /// The address of the host [default: http://127.0.0.1:8080].
+    /// The address of the host [default: `http://127.0.0.1:8080`].
     #[arg(long, global = true, env = "MUSTER_URL", value_name = "URL")]
     url: Option<String>,
     /// The admin token. By default the one in the data directory is used.

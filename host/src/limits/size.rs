@@ -16,7 +16,8 @@ pub struct Size(pub u64);
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-        let whole = units.into_iter().find(|(_, unit)| self.0 >= *unit && self.0 % unit == 0);
+        let whole =
+            units.into_iter().find(|(_, unit)| self.0 >= *unit && self.0.is_multiple_of(*unit));
         let (unit, bytes) = whole.unwrap_or(("B", 1));
         write!(f, "{} {unit}", self.0 / bytes)
     }
