@@ -46,13 +46,51 @@ fn the_demo_runs_to_its_end() {
     let story = text(&output);
     assert!(output.status.success(), "{story}");
     for chapter in
-        ["Okta connects", "Joiners", "A mover", "A leaver", "A returner", "The customer leaves"]
+        ["Okta connects", "Joiners", "A mover", "A leaver", "A returner", "Another customer leaves"]
     {
         assert!(story.contains(chapter), "{chapter} is missing:\n{story}");
     }
     let list = story.split("People in the app now").nth(1).unwrap();
     for name in ["Ada Lovelace", "Grace Hopper", "Edsger Dijkstra"] {
         assert_eq!(list.matches(name).count(), 2, "{name} should be in both apps:\n{list}");
+    }
+    for name in ["Barbara Liskov", "Tony Hoare"] {
+        assert_eq!(list.matches(name).count(), 1, "{name} should have stayed in the app:\n{list}");
+    }
+}
+
+#[tokio::test]
+async fn the_demo_ends_with_a_server_that_takes_requests_and_commands() {
+    let mut command = muster(&["demo"]);
+    let mut demo = KilledOnDrop(command.stdout(Stdio::piped()).spawn().unwrap());
+    let lines = BufReader::new(demo.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let lines: Vec<String> = lines.take_while(|line| !line.contains("Press Ctrl-C")).collect();
+    let line = |with: &str| {
+        let found = lines.iter().find(|line| line.contains(with));
+        found.unwrap_or_else(|| panic!("{with} is missing: {lines:#?}")).trim()
+    };
+    let request = line("curl -s");
+    let (token, url) = request.split_once("Bearer ").unwrap().1.split_once("' '").unwrap();
+    let url = url.trim_end_matches('\'');
+    let users = crate::support::client().get(url).bearer_auth(token).send().await.unwrap();
+    let users: Value = serde_json::from_str(&users.text().await.unwrap()).unwrap();
+    assert_eq!(users["totalResults"], 3, "{users}");
+    let id = users["Resources"][0]["id"].as_str().unwrap();
+    let body = r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations":[{"op":"replace","value":{"active":false}}]}"#;
+    let patched = crate::support::client().patch(format!("{url}/{id}")).bearer_auth(token);
+    let patched = patched.header("content-type", "application/scim+json").body(body);
+    assert_eq!(patched.send().await.unwrap().status(), 200);
+
+    let settings = line("export MUSTER_URL").trim_start_matches("export ").split(' ');
+    let settings: Vec<(&str, &str)> = settings.map(|it| it.split_once('=').unwrap()).collect();
+    let program = env!("CARGO_BIN_EXE_muster");
+    let commands = lines.iter().filter_map(|line| line.trim().strip_prefix(program));
+    let commands: Vec<Vec<&str>> = commands.map(|it| it.split_whitespace().collect()).collect();
+    assert!(commands.contains(&vec!["tenant", "list"]), "{lines:#?}");
+    for args in commands {
+        let output = muster(&args).envs(settings.iter().copied()).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", text(&output));
     }
 }
 
@@ -67,6 +105,7 @@ fn dev_prints_one_line_of_json_and_serves() {
     let connectors: Vec<&str> = tenants.iter().map(|t| t["connector"].as_str().unwrap()).collect();
     assert_eq!(connectors, ["roster", "two-state", "three-state"]);
     assert!(summary["admin"]["token"].is_string() && summary["app"]["base_url"].is_string());
+    assert_eq!(summary["app"]["token"], "sample-app-token");
     for tenant in tenants {
         let text = |name: &str| tenant[name].as_str().unwrap().to_owned();
         let args = ["conformance", "--url", &text("base_url"), "--token", &text("token")];

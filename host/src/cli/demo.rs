@@ -1,7 +1,8 @@
 //! `muster demo`: a scripted Okta provisions two apps, and each step is printed with its effects.
 //!
 //! It starts a host with a sample app (`local_environment`), plays the requests of `demo/script.rs` against
-//! it, and goes on serving, unless `--once` is given.
+//! it, and goes on serving with two connected tenants, so that requests and commands can be tried, unless
+//! `--once` is given.
 
 mod okta;
 mod print;
@@ -17,8 +18,10 @@ use super::serve::{log_to_stderr, stop_signal};
 
 /// The organisation in the sample app that each tenant provisions into.
 const ORGANIZATION: [&str; 2] = ["acme-two", "acme-three"];
-/// The connectors of the two apps.
+/// The connectors of the two apps, and the names of their tenants.
 const CONNECTORS: [&str; 2] = ["two-state", "three-state"];
+/// The customer who leaves: a tenant of the first app, and its organisation.
+const LEAVING: &str = "globex";
 
 /// Options of `muster demo`.
 #[derive(Args, Debug)]
@@ -55,32 +58,30 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
             }
         }
     }
-    disconnect(&environment, &mut clients).await?;
-    print::members(&environment, &clients);
+    let leaving = disconnect(&environment).await?;
+    print::members(&environment, clients.iter().chain([&leaving]));
     if args.once {
         return environment.stop().await;
     }
-    print::how_to_continue(&clients);
+    print::how_to_continue(&clients, &environment.admin_token().await?, &environment.url);
     stop_signal().await;
     environment.stop().await
 }
 
-/// The last scene: an operator disconnects the tenant, and Okta still sends its deactivations.
-async fn disconnect(
-    environment: &LocalEnvironment,
-    clients: &mut [OktaClient],
-) -> anyhow::Result<()> {
-    print::scene(script::SCENES.len() + 1, &script::DISCONNECT);
-    for client in &mut *clients {
-        let (preview, calls) = client.disconnect(environment).await?;
-        print::disconnected(client, &preview, calls);
+/// The last scene: an operator disconnects another tenant, and Okta still sends its deactivations.
+async fn disconnect(environment: &LocalEnvironment) -> anyhow::Result<OktaClient> {
+    let token = environment.tenant(LEAVING, CONNECTORS[0], "okta", LEAVING).await?;
+    let mut client = OktaClient::new(LEAVING, LEAVING, token);
+    for request in script::BEFORE_DISCONNECT {
+        client.request(environment, request).await?;
     }
+    print::scene(script::SCENES.len() + 1, &script::DISCONNECT);
+    let (preview, calls) = client.disconnect(environment).await?;
+    print::disconnected(&client, &preview, calls);
     for request in script::DISCONNECT.requests {
         print::request(request);
-        for client in &mut *clients {
-            let response = client.request(environment, request).await?;
-            print::response(client, request, &response);
-        }
+        let response = client.request(environment, request).await?;
+        print::response(&client, request, &response);
     }
-    Ok(())
+    Ok(client)
 }

@@ -107,7 +107,7 @@ async fn serve(
     let summary = json!({
         "tenants": tenants,
         "admin": { "base_url": admin.base_url, "token": admin.token },
-        "app": { "base_url": environment.app_url },
+        "app": { "base_url": environment.app_url, "token": environment.app_token },
     });
     if connectors.json {
         terminal::println!("{summary}");
@@ -133,7 +133,13 @@ fn announce(summary: &Value) {
     let admin = &summary["admin"];
     terminal::println!("admin API   {NAME}{}{NAME:#}", output::text(&admin["base_url"]));
     terminal::println!("admin token {NAME}{}{NAME:#}", output::text(&admin["token"]));
-    terminal::println!("sample app  {NAME}{}{NAME:#}", output::text(&summary["app"]["base_url"]));
+    let app = &summary["app"];
+    let (app_url, app_token) = (output::text(&app["base_url"]), output::text(&app["token"]));
+    terminal::println!("sample app  {NAME}{app_url}{NAME:#}");
+    terminal::println!("app token   {NAME}{app_token}{NAME:#}");
+    let header = format!("-H 'Authorization: Bearer {app_token}'");
+    terminal::println!("\ncurl -s {header} {app_url}/users  {FAINT}# who is in the app{FAINT:#}");
+    terminal::println!("curl -s {header} {app_url}/log    {FAINT}# what it was asked{FAINT:#}");
     // For the other commands, in another terminal.
     let url = output::text(&admin["base_url"]);
     let url = url.trim_end_matches("/admin/v1");

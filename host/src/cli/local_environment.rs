@@ -72,8 +72,9 @@ pub struct LocalEnvironment {
     pub app_url: String,
     /// The URL of the server.
     pub url: String,
+    /// The bearer token that the sample app takes.
+    pub app_token: String,
     reply: ReplyMode,
-    app_token: String,
     stop: CancellationToken,
     serving: JoinHandle<()>,
     _folder: Option<TempDir>,

@@ -16,7 +16,7 @@ use crate::store::OperationFilter;
 
 /// Okta as a client of one tenant.
 pub(super) struct OktaClient {
-    pub(super) connector: &'static str,
+    pub(super) tenant: &'static str,
     pub(super) organization: &'static str,
     pub(super) token: NewTenantToken,
     ids: HashMap<&'static str, String>,
@@ -43,11 +43,11 @@ pub(super) struct JournaledDecision {
 
 impl OktaClient {
     pub(super) fn new(
-        connector: &'static str,
+        tenant: &'static str,
         organization: &'static str,
         token: NewTenantToken,
     ) -> Self {
-        Self { connector, organization, token, ids: HashMap::new(), operation: None }
+        Self { tenant, organization, token, ids: HashMap::new(), operation: None }
     }
 
     /// Sends one request and collects its effects.
@@ -92,11 +92,11 @@ impl OktaClient {
     ) -> anyhow::Result<(Preview, usize)> {
         let mark = environment.sample.log().len();
         let jobs = &environment.host.jobs;
-        let preview = jobs.preview_disconnect(self.connector, PeopleAction::Release).await;
+        let preview = jobs.preview_disconnect(self.tenant, PeopleAction::Release).await;
         let preview = into_anyhow(preview)?;
-        into_anyhow(jobs.disconnect(self.connector, PeopleAction::Release, None).await)?;
-        while jobs.connected(self.connector).await?.0 > 0
-            || environment.host.config.state_of(self.connector).await?.is_disconnecting()
+        into_anyhow(jobs.disconnect(self.tenant, PeopleAction::Release, None).await)?;
+        while jobs.connected(self.tenant).await?.0 > 0
+            || environment.host.config.state_of(self.tenant).await?.is_disconnecting()
         {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -122,7 +122,7 @@ impl OktaClient {
         environment: &LocalEnvironment,
     ) -> anyhow::Result<Option<(String, JournaledDecision)>> {
         let filter = OperationFilter {
-            tenant: Some(self.connector.to_owned()),
+            tenant: Some(self.tenant.to_owned()),
             limit: 1,
             ..OperationFilter::default()
         };

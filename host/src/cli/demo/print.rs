@@ -6,11 +6,13 @@ use super::super::local_environment::LocalEnvironment;
 use super::super::output::{BAD, FAINT, GOOD, NAME, NOTE, STRONG};
 use super::okta::{JournaledDecision, ObservedResponse, OktaClient};
 use super::script::{Scene, ScriptedRequest};
-use crate::lifecycle::Preview;
+use crate::lifecycle::{NewTenantToken, Preview};
 use crate::terminal;
 
 /// The most characters in a line.
 const WIDTH: usize = 100;
+/// The width of an organisation's column in the list of people.
+const COLUMN: usize = 40;
 
 pub(super) fn title() {
     terminal::println!(
@@ -25,7 +27,7 @@ pub(super) fn tenants(environment: &LocalEnvironment, clients: &[OktaClient]) {
     for client in clients {
         terminal::println!(
             "{FAINT}tenant      {FAINT:#}{NAME}{:11}{NAME:#} {} {FAINT}→ organisation {}{FAINT:#}",
-            client.connector,
+            client.tenant,
             client.token.base_url,
             client.organization
         );
@@ -63,7 +65,7 @@ pub(super) fn response(
     let style = if response.status < 300 { GOOD } else { BAD };
     terminal::println!(
         "    {NAME}{:11}{NAME:#} Okta saw  {style}{}{style:#} {}",
-        client.connector,
+        client.tenant,
         response.status,
         response_summary(request, &response.body)
     );
@@ -112,7 +114,7 @@ pub(super) fn disconnected(client: &OktaClient, preview: &Preview, calls: usize)
     terminal::println!(
         "    {NAME}{:11}{NAME:#} muster tenant disconnect: {} people, {} active; the connector \
          releases each of them",
-        client.connector,
+        client.tenant,
         preview.total,
         preview.active
     );
@@ -130,17 +132,21 @@ pub(super) fn disconnected(client: &OktaClient, preview: &Preview, calls: usize)
     );
 }
 
-/// The two apps' member lists, side by side.
-pub(super) fn members(environment: &LocalEnvironment, clients: &[OktaClient]) {
+/// The member lists of the organisations, side by side.
+pub(super) fn members<'c>(
+    environment: &LocalEnvironment,
+    clients: impl Iterator<Item = &'c OktaClient>,
+) {
     terminal::println!(
         "\n{STRONG}── People in the app now {STRONG:#}{FAINT}{}{FAINT:#}",
         "─".repeat(WIDTH - 25)
     );
+    let organizations: Vec<&str> = clients.map(|client| client.organization).collect();
     let lists: Vec<Vec<String>> =
-        clients.iter().map(|client| environment.sample.people_of(client.organization)).collect();
-    let headings: Vec<String> = clients.iter().map(|p| p.organization.to_owned()).collect();
-    let row = |cells: Vec<&str>| cells.iter().map(|cell| format!("{cell:48}")).collect::<String>();
-    terminal::println!("  {NAME}{}{NAME:#}", row(headings.iter().map(String::as_str).collect()));
+        organizations.iter().map(|it| environment.sample.people_of(it)).collect();
+    let row =
+        |cells: Vec<&str>| cells.iter().map(|cell| format!("{cell:COLUMN$}")).collect::<String>();
+    terminal::println!("  {NAME}{}{NAME:#}", row(organizations));
     let longest = lists.iter().map(Vec::len).max().unwrap_or_default();
     for n in 0..longest {
         let cells = lists.iter().map(|list| list.get(n).map_or("", String::as_str)).collect();
@@ -148,19 +154,25 @@ pub(super) fn members(environment: &LocalEnvironment, clients: &[OktaClient]) {
     }
 }
 
-pub(super) fn how_to_continue(clients: &[OktaClient]) {
+/// What can be tried: a request of the first client's, and commands of an operator's.
+pub(super) fn how_to_continue(clients: &[OktaClient], admin: &NewTenantToken, url: &str) {
     let Some(client) = clients.first() else { return };
-    let (url, token) = (&client.token.base_url, &client.token.token);
-    let header = format!("-H 'Authorization: Bearer {token}'");
+    let (base_url, token) = (&client.token.base_url, &client.token.token);
     terminal::println!(
-        "\n{STRONG}The server is still running.{STRONG:#} Send it requests yourself:\n"
+        "\n{STRONG}The server is still running.{STRONG:#} Try it, as the identity provider:\n"
     );
-    terminal::println!("  base URL  {NAME}{url}{NAME:#}\n  token     {NAME}{token}{NAME:#}\n");
-    terminal::println!("  curl -s {header} '{url}/Users'");
-    terminal::println!(
-        "  curl -s {header} --get '{url}/Users' --data-urlencode 'filter=userName eq \"ada@acme.example\"'"
-    );
-    terminal::println!("  curl -s {header} '{url}/ServiceProviderConfig'");
+    terminal::println!("  curl -s -H 'Authorization: Bearer {token}' '{base_url}/Users'");
+    terminal::println!("\nAs an operator:\n");
+    terminal::println!("  export MUSTER_URL={url} MUSTER_ADMIN_TOKEN={}", admin.token);
+    let program = std::env::args().next().unwrap_or_else(|| "muster".to_owned());
+    for command in [
+        "tenant list",
+        "operation list --tenant globex",
+        "tenant connect globex --preview",
+        "connector show two-state",
+    ] {
+        terminal::println!("  {program} {command}");
+    }
     terminal::println!("\n{FAINT}Press Ctrl-C to stop.{FAINT:#}");
 }
 

@@ -113,12 +113,25 @@ pub(super) const SCENES: &[Scene] = &[
 ];
 
 pub(super) const DISCONNECT: Scene = Scene {
-    title: "The customer leaves",
+    title: "Another customer leaves",
     summary: "SCIM has no message for the end of an integration. An operator disconnects the tenant \
               first; the deactivations that Okta sends then change no account.",
     requests: &[
-        send("PATCH", "/Users/{ada}", DEACTIVATE),
-        send("PATCH", "/Users/{grace}", DEACTIVATE),
-        send("PATCH", "/Users/{edsger}", DEACTIVATE),
+        send("PATCH", "/Users/{barbara}", DEACTIVATE),
+        send("PATCH", "/Users/{tony}", DEACTIVATE),
     ],
 };
+
+/// How that customer's people came; not printed.
+pub(super) const BEFORE_DISCONNECT: &[ScriptedRequest] = &[
+    create(
+        "/Users",
+        r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"barbara@globex.example","name":{"givenName":"Barbara","familyName":"Liskov"},"emails":[{"primary":true,"value":"barbara@globex.example","type":"work"}],"displayName":"Barbara Liskov","externalId":"00u0barbara","active":true}"#,
+        "barbara",
+    ),
+    create(
+        "/Users",
+        r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"tony@globex.example","name":{"givenName":"Tony","familyName":"Hoare"},"emails":[{"primary":true,"value":"tony@globex.example","type":"work"}],"displayName":"Tony Hoare","externalId":"00u0tony","active":true}"#,
+        "tony",
+    ),
+];
