@@ -154,7 +154,8 @@ async fn a_version_in_use_cannot_be_retired_and_a_retired_one_keeps_its_manifest
     let (status, why) =
         post(&muster, "/apps/roster/promote", json!({ "connector": "roster@0.1.0" })).await;
     let why = why["detail"].as_str().unwrap();
-    assert!(status == 409 && why.contains("was retired at") && why.contains("push"), "{why}");
+    assert!(status == 409 && why.contains("was retired at"), "{why}");
+    assert!(why.contains("muster connector restore roster@0.1.0"), "{why}");
     // The embedded connectors are pushed at every start, which does not restore a retired version.
     muster.stage.host.versions.push_embedded().await.unwrap();
     assert!(
@@ -162,6 +163,34 @@ async fn a_version_in_use_cannot_be_retired_and_a_retired_one_keeps_its_manifest
     );
     muster.admin("POST", &format!("/tenants/{}/connect", one.name), None).await.expect(200);
     assert_eq!(retire("9.9.9").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_retired_version_that_comes_with_muster_is_restored_by_its_name_and_others_by_their_file()
+{
+    let (muster, ..) = start().await;
+    let act = async |version: &str, what: &str| {
+        let path = format!("/connectors/{version}/{what}");
+        let answer = muster.admin("POST", &path, None).await;
+        (answer.status, answer.body)
+    };
+    promote(&muster, json!({ "connector": "roster@0.1.1", "accept": true })).await;
+    promote(&muster, json!({ "connector": "roster@0.2.0" })).await;
+    assert_eq!(act("roster@0.1.0", "retire").await.0, 200);
+    let (status, said) = muster.command(&["connector", "restore", "roster@0.1.0"]).await;
+    assert!(status == Some(0) && said.contains("restored roster@0.1.0"), "{said}");
+    let (status, restored) = act("roster@0.1.0", "restore").await;
+    assert!(status == 200 && restored["retired"].is_null(), "{restored}");
+    assert!(restored["size"].as_u64().unwrap() > 0 && restored["signer"] == "muster", "{restored}");
+    promote(&muster, json!({ "connector": "roster@0.1.0", "accept": true })).await;
+
+    promote(&muster, json!({ "connector": "roster@0.1.0", "accept": true })).await;
+    promote(&muster, json!({ "connector": "roster@0.2.0" })).await;
+    assert_eq!(act("roster@0.1.1", "retire").await.0, 200);
+    let (status, why) = act("roster@0.1.1", "restore").await;
+    let why = why["detail"].as_str().unwrap();
+    assert!(status == 409 && why.contains("push its file again"), "{why}");
+    assert_eq!(act("roster@9.9.9", "restore").await.0, 404);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ mod pull;
 mod push;
 mod registry;
 mod replay;
+mod restore;
 mod retire;
 mod rollback;
 mod sandbox;
@@ -46,6 +47,7 @@ enum ConnectorCommand {
     Replay(replay::ReplayArgs),
     Rollback(rollback::RollbackArgs),
     Retire(retire::RetireArgs),
+    Restore(restore::RestoreArgs),
     Key(key::KeyArgs),
     Sign(sign::SignArgs),
     Test(test::TestArgs),
@@ -64,6 +66,7 @@ pub(super) async fn run(args: ConnectorArgs) -> anyhow::Result<ExitCode> {
         ConnectorCommand::Replay(args) => return replay::run(args).await,
         ConnectorCommand::Rollback(args) => rollback::run(args).await?,
         ConnectorCommand::Retire(args) => retire::run(args).await?,
+        ConnectorCommand::Restore(args) => restore::run(args).await?,
         ConnectorCommand::Key(args) => key::run(&args)?,
         ConnectorCommand::Sign(args) => sign::run(&args)?,
         ConnectorCommand::Test(args) => return test::run(args).await,

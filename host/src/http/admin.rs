@@ -67,6 +67,7 @@ fn described_routes() -> OpenApiRouter<Arc<Host>> {
         .routes(routes!(connectors::list, connectors::push))
         .routes(routes!(connectors::show))
         .routes(routes!(connectors::retire))
+        .routes(routes!(connectors::restore))
         .routes(routes!(operations::list))
         .routes(routes!(operations::show))
         .routes(routes!(operations::retry))

@@ -32,6 +32,7 @@ use tokio::time::Instant;
 pub use apps::{AppChange, NewApp};
 pub use client_observations::{ClientObservations, Deviation};
 pub use connector_reference::ConnectorVersion;
+pub(in crate::lifecycle) use connector_reference::{embedded_of, retired};
 pub use credential::Credential;
 pub use host_key::HostKey;
 pub(in crate::lifecycle) use host_key::random as random_bytes;

@@ -128,3 +128,29 @@ pub(super) async fn retire(
     tracing::info!(by = operator.token, connector = reference, "admin: version retired");
     ok(&host.versions.connector_detail(&reference).await?)
 }
+
+/// Take a retired version back that comes with muster.
+///
+/// It decides nothing until it is promoted. Any other version is taken back by pushing its file again.
+#[utoipa::path(
+    post,
+    path = "/connectors/{reference}/restore",
+    operation_id = "restore_connector",
+    tag = "Connectors",
+    params(ConnectorPath),
+    responses(
+        (status = 200, description = "The version, which is not retired any more.",
+            body = ConnectorDetail),
+        (status = 404, description = "There is no such connector."),
+        (status = 409, description = "The version does not come with muster."),
+        (status = 422, description = "The connector has several versions; name one."),
+    )
+)]
+pub(super) async fn restore(
+    _: AdminCaller,
+    State(host): State<Arc<Host>>,
+    Path(ConnectorPath { reference }): Path<ConnectorPath>,
+) -> Answered {
+    host.versions.restore(&reference).await?;
+    ok(&host.versions.connector_detail(&reference).await?)
+}

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::connector_library::ConnectorLibrary;
 use crate::connector::Connector;
+use crate::embedded;
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::ConnectorRow;
@@ -72,14 +73,7 @@ impl ConnectorLibrary {
         let row = newest(reference, rows)?;
         match row.retired {
             None => Ok(row.digest),
-            Some(since) => Err(scim::Error::new(
-                409,
-                format!(
-                    "{} {} was retired at {since}; push its file again to take it back",
-                    row.name, row.version
-                ),
-            )
-            .into()),
+            Some(ref since) => Err(retired(&row, since).into()),
         }
     }
 
@@ -108,6 +102,24 @@ impl ConnectorLibrary {
         }
         Ok(newest(reference, rows)?)
     }
+}
+
+/// The answer about a version that was retired: how to take it back.
+pub(in crate::lifecycle) fn retired(row: &ConnectorRow, since: &str) -> scim::Error {
+    let ConnectorRow { name, version, digest, .. } = row;
+    let way = match embedded_of(digest) {
+        Some(_) => format!(
+            "it comes with muster, and `muster connector restore {name}@{version}` takes it back"
+        ),
+        None => "push its file again to take it back".to_owned(),
+    };
+    scim::Error::new(409, format!("{name} {version} was retired at {since}; {way}"))
+}
+
+/// The file of this digest, if it comes with the host.
+pub(in crate::lifecycle) fn embedded_of(digest: &str) -> Option<&'static [u8]> {
+    let mut files = embedded::CONNECTORS.iter().map(|embedded| embedded.wasm);
+    files.find(|wasm| crate::connector::digest(wasm) == digest)
 }
 
 /// The newest version that matches a reference.

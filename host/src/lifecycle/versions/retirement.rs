@@ -3,13 +3,15 @@
 //! A version in use is not removed: while it decides for an app or a tenant, while a rollback would
 //! lead back to it, or while an operation that it started is not finished. A retired version loses
 //! its component and keeps its name, version and manifest, since the journal names them. The same
-//! file can be pushed again; another file never takes its name and version.
+//! file can be pushed again, and one that comes with the host is restored by its name; another file
+//! never takes its name and version.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Versions;
 use crate::clock::rfc3339;
+use crate::lifecycle::config::{embedded_of, retired};
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::ConnectorUsers;
@@ -82,6 +84,19 @@ impl Versions {
         self.store.retire_connector(&row.digest, &rfc3339(self.clock.now())).await?;
         self.config.connectors().runtime().forget(&row.digest);
         tracing::info!(connector = name, digest = row.digest, "versions: retired");
+        Ok(())
+    }
+
+    /// Takes a retired version back that comes with the host. It decides nothing until it is promoted.
+    pub async fn restore(&self, reference: &str) -> Result<(), Error> {
+        let row = self.config.connectors().exact(reference).await?;
+        let Some(since) = &row.retired else { return Ok(()) };
+        let Some(wasm) = embedded_of(&row.digest) else {
+            return Err(retired(&row, since).into());
+        };
+        self.push(wasm.to_vec()).await?;
+        let name = format!("{} {}", row.name, row.version);
+        tracing::info!(connector = name, digest = row.digest, "versions: restored");
         Ok(())
     }
 }
