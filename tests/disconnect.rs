@@ -144,16 +144,32 @@ async fn the_preview_of_a_connection_counts_whom_it_would_take_out() {
         let body = muster.admin("POST", &path, body).await.expect(200).body;
         ["held", "released", "released_inactive", "released_deleted"].map(|it| body[it].clone())
     };
+    let said = async || {
+        let (status, said) =
+            muster.command(&["tenant", "connect", &tenant.name, "--preview"]).await;
+        assert_eq!(status, Some(0), "{said}");
+        said
+    };
+    assert!(said().await.contains("no leaving is held, and no person was released"));
     muster.set_active(&tenant, &ada, false).await.expect(200);
     muster.admin("POST", &format!("/tenants/{}/pause", tenant.name), None).await.expect(200);
     muster.scim(&tenant, "DELETE", &format!("/Users/{bob}"), None).await.expect(204);
     assert_eq!(preview().await, [1, 0, 0, 0], "Bob's deletion is held");
+    let shown = said().await;
+    assert!(shown.contains("1 person's leaving is held") && shown.contains("--held"), "{shown}");
+    let bob = shown.lines().find(|line| line.contains("bob@acme.example")).unwrap();
+    assert!(bob.contains("the deletion is held") && !shown.contains("released"), "{shown}");
     muster.admin("POST", &path, Some(json!({ "held": "carry-out" }))).await.expect(200);
     muster.settled().await;
     disconnect(&muster, &tenant, json!({})).await;
     disconnected(&muster, &tenant).await;
     muster.set_active(&tenant, &eve, false).await.expect(200);
     assert_eq!(preview().await, [0, 2, 1, 0], "Ada is out already, and Eve is not");
+    let shown = said().await;
+    assert!(shown.contains("2 people were released, to be managed again"), "{shown}");
+    assert!(shown.contains("taken out: 1"), "{shown}");
+    let eve = shown.lines().find(|line| line.contains("eve@acme.example")).unwrap();
+    assert!(eve.contains("inactive") && !shown.contains("ada@acme.example"), "{shown}");
 }
 
 /// A tenant that was disconnected with two users, and is connected again.

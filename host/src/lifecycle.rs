@@ -26,7 +26,8 @@ pub use config::{
 pub use directory::{BulkResult, Cursor, Directory, WriteTarget};
 pub use error::Error;
 pub use job::{
-    ConnectChoices, ConnectPreview, HeldAction, Jobs, PeopleAction, Preview, PreviewedPerson,
+    ConnectChoices, ConnectPreview, HeldAction, Jobs, LeavingPerson, PeopleAction, Preview,
+    PreviewedPerson,
 };
 pub use operation::{Operations, WriteResult};
 pub(crate) use operation::{event, typed_view};

@@ -26,6 +26,7 @@ mod page;
 mod pool;
 mod reader;
 mod recorded;
+mod released;
 mod resource;
 mod retention;
 mod statement;
@@ -42,7 +43,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-pub use account::{AccountRow, ReleasedCounts};
+pub use account::AccountRow;
 pub use app::{AppRow, ReplyMode};
 pub use attempt::AttemptRow;
 pub use backlog::Backlog;
@@ -56,6 +57,7 @@ pub use member::{MemberRow, Person};
 pub use operation::{ExchangeRow, OperationFilter, OperationRow, OperationState};
 pub use page::{Bookmark, Page, Query, QueryError, Start};
 pub use recorded::{Recorded, RecordedFilter, RecordedPage};
+pub use released::{ReleasedCounts, ReleasedPerson};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use retention::Forgettable;
 pub use tenant::{TenantFilter, TenantRow, TenantState};

@@ -16,12 +16,12 @@ use super::output::{self, FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use super::settings::{SettingArgs, SettingChangeArgs, SettingChanges};
 use crate::admin_api::{BacklogView, DisconnectRequest, JobView, Page, TenantQuery, TenantView};
 use crate::lifecycle::snapshot::TenantState;
-use crate::lifecycle::{
-    ConnectChoices, ConnectPreview, HeldAction, NewTenant, PeopleAction, Preview, TenantChange,
-};
+use crate::lifecycle::{NewTenant, PeopleAction, Preview, TenantChange};
 use crate::scim::{Dialect, GroupNames, UnknownMembers};
 use crate::store::JobState;
 use crate::terminal;
+
+mod connect;
 
 /// Options of `muster tenant`.
 #[derive(Args, Debug)]
@@ -239,7 +239,7 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
         Command::Pause { name } => {
             format.print(&admin.act(&path(&name, "/pause")).await?, print_state);
         }
-        Command::Connect(args) => connect(&admin, format, args).await?,
+        Command::Connect(args) => connect::run(&admin, format, args).await?,
         Command::Disconnect(args) => disconnect(&admin, format, &args).await?,
         Command::Protect { name, id } => {
             let path = path(&name, &format!("/people/{}/protect", segment(&id)));
@@ -261,53 +261,6 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-async fn connect(admin: &Admin, format: Format, args: Connect) -> anyhow::Result<()> {
-    let Connect { name, held, leave_released, manage_released, preview } = args;
-    let held = held.map(|held| serde_json::from_value(Value::from(held))).transpose()?;
-    let choices = ConnectChoices { held, leave_released, manage_released, preview };
-    let path = path(&name, "/connect");
-    if preview {
-        let preview: ConnectPreview = admin.post(&path, &choices).await?;
-        format.print(&preview, print_connect_preview);
-        return Ok(());
-    }
-    let before: ConnectPreview =
-        admin.post(&path, &ConnectChoices { preview: true, ..choices }).await?;
-    let tenant: TenantView = admin.post(&path, &choices).await?;
-    format.print(&tenant, |tenant| {
-        print_state(tenant);
-        let ConnectPreview { state, held, released, .. } = before;
-        match choices.held {
-            Some(HeldAction::CarryOut) => terminal::println!("held people, carried out: {held}"),
-            Some(HeldAction::Drop) => terminal::println!("held people, released: {held}"),
-            None => {}
-        }
-        let manages = state == TenantState::Disconnected && !choices.leave_released;
-        if manages || choices.manage_released {
-            terminal::println!("released people, managed again: {released}");
-        } else if released > 0 {
-            terminal::println!("released people, left so: {released}");
-        }
-    });
-    Ok(())
-}
-
-fn print_connect_preview(preview: &ConnectPreview) {
-    let ConnectPreview { tenant, state, held, released, released_inactive, released_deleted } =
-        preview;
-    terminal::println!("tenant {tenant} is {}", state.name());
-    terminal::println!("people whose leaving is held: {held} (--held carry-out or drop)");
-    terminal::println!(
-        "people who were released: {released}, of whom {released_inactive} are inactive in the \
-         directory, have access as far as is known, and would be taken out of the app if they are \
-         managed again; the app is told of all of them again"
-    );
-    terminal::println!(
-        "people who were deleted without the app being told: {released_deleted}; their accounts would \
-         be taken away if they are managed again (--manage-released, or --leave-released)"
-    );
 }
 
 async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ mod running;
 
 use std::sync::Arc;
 
-pub use connect::{ConnectChoices, ConnectPreview, HeldAction};
+pub use connect::{ConnectChoices, ConnectPreview, HeldAction, LeavingPerson};
 pub use disconnect::PeopleAction;
 pub use preview::{Preview, PreviewedPerson};
 

@@ -84,17 +84,6 @@ type Columns = (
     Option<String>,
 );
 
-/// How many users of a tenant have accounts that are not managed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReleasedCounts {
-    /// Those whose resource exists.
-    pub present: u64,
-    /// Those of them whom the directory says are inactive, and who are in the app as far as known.
-    pub inactive: u64,
-    /// Those who were deleted, and whose deletion the app was not told of and is not held.
-    pub deleted: u64,
-}
-
 impl Store {
     /// The account of a resource.
     pub async fn account(&self, tenant: &str, resource: &str) -> Result<Option<AccountRow>> {
@@ -200,48 +189,6 @@ impl Store {
             .await?
             .try_get(0)?;
         text.iter().flat_map(|text| frame::split(text)).map(read).collect()
-    }
-
-    /// The users of a tenant whose accounts are not managed.
-    pub async fn released(&self, tenant: &str) -> Result<ReleasedCounts> {
-        let row: SqliteRow = sqlx::query(
-            "SELECT count(*) FILTER (WHERE a.former = 0),
-                 count(*) FILTER (WHERE a.former = 0 AND r.active = 0 AND a.protected = 0
-                     AND (a.membership = 'active' OR a.doubt = 1)),
-                 count(*) FILTER (WHERE a.former = 1)
-             FROM account a LEFT JOIN resource r ON r.tenant = a.tenant AND r.id = a.resource
-             WHERE a.tenant = $1 AND a.kind = 'User' AND (
-                 (a.former = 0 AND a.connected = 0)
-                 OR (a.former = 1 AND a.told IS NOT NULL AND a.account_id IS NOT NULL
-                     AND NOT EXISTS (
-                         SELECT 1 FROM operation o
-                         WHERE o.tenant = a.tenant AND o.resource = a.resource AND o.state = 'held'
-                     ))
-             )",
-        )
-        .bind(tenant)
-        .fetch_one(&mut *self.pool.take().await?)
-        .await?;
-        let count = |n: usize| anyhow::Ok(u64::try_from(row.try_get::<i64, _>(n)?)?);
-        Ok(ReleasedCounts { present: count(0)?, inactive: count(1)?, deleted: count(2)? })
-    }
-
-    /// Manages the accounts of a tenant again that are not managed, and those whose deletion the app
-    /// was not told of. All of them are in doubt: the app may have changed them in between.
-    pub async fn manage_released(&self, tenant: &str) -> Result<()> {
-        let tenant = tenant.to_owned();
-        self.writer
-            .run(|connection| {
-                Box::pin(async move {
-                    let sql = "UPDATE account SET connected = 1, doubt = 1, stay = stay + 1
-                               WHERE tenant = $1 AND (
-                                   (former = 0 AND connected = 0) OR (former = 1 AND told IS NOT NULL)
-                               )";
-                    sqlx::query(sql).bind(tenant).execute(connection).await?;
-                    Ok(())
-                })
-            })
-            .await
     }
 
     /// The ids of users of whom nothing was carried out yet, so that they have no account row, in the

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Jobs;
+use crate::decision::EventKind;
 use crate::lifecycle::config::snapshot::TenantState;
 use crate::lifecycle::error::Error;
 use crate::scim;
-use crate::store::JobState;
+use crate::store::{JobState, ReleasedPerson};
 
 /// What becomes of the people whose deactivation or deletion is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -55,7 +56,24 @@ pub struct ConnectPreview {
     /// How many people were deleted without the app being told: their accounts are taken away if they
     /// are managed again.
     pub released_deleted: u64,
+    /// The first people who would lose access: those whose leaving is held, and then those who were
+    /// released or deleted.
+    pub named: Vec<LeavingPerson>,
 }
+
+/// One person who would lose access when a tenant is connected, unless the operator decides otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeavingPerson {
+    /// The SCIM id.
+    pub id: String,
+    /// The `userName`.
+    pub user_name: String,
+    /// Why.
+    pub why: String,
+}
+
+/// How many people the preview names, of those whose leaving is held and of the others; it counts all.
+const NAMED: u32 = 100;
 
 impl Jobs {
     /// What connecting a tenant would do.
@@ -64,6 +82,24 @@ impl Jobs {
         let released = self.store.released(id).await?;
         let held = self.operations.count_held(id) as u64;
         let state = tenant.state;
+        let mut named = Vec::new();
+        for row in self.store.held(id, None, NAMED).await? {
+            let why = match row.kind {
+                EventKind::Delete => "the deletion is held",
+                _ => "the deactivation is held",
+            };
+            let (id, user_name) = (row.resource, row.subject);
+            named.push(LeavingPerson { id, user_name, why: why.to_owned() });
+        }
+        for ReleasedPerson { id, user_name, deleted } in
+            self.store.released_people(id, NAMED).await?
+        {
+            let why = match deleted {
+                true => "was deleted without the app being told",
+                false => "was released, and is inactive in the directory",
+            };
+            named.push(LeavingPerson { id, user_name, why: why.to_owned() });
+        }
         Ok(ConnectPreview {
             tenant: tenant.id,
             state,
@@ -71,6 +107,7 @@ impl Jobs {
             released: released.present,
             released_inactive: released.inactive,
             released_deleted: released.deleted,
+            named,
         })
     }
 
