@@ -118,6 +118,39 @@ async fn an_operation_shows_each_attempt_with_its_facts_and_its_exchanges() {
     assert_eq!(calls(&operation), ["GET", "PUT"]);
     let said = explain(&muster, &operation).await;
     assert!(said.contains("attempt 1 until") && said.contains("attempt 2"), "{said}");
+    let last = &ended[0]["exchanges"][2];
+    assert_eq!(
+        (&last["response"], &last["earlier_response"]["Ok"]["status"]),
+        (&Value::Null, &json!(503))
+    );
+    assert!(said.lines().any(|line| line.contains("3. PUT") && line.ends_with("→  503")), "{said}");
+    assert!(operation["used"]["calls"].as_u64().unwrap() >= 5, "{operation}");
+}
+
+#[tokio::test]
+async fn the_answer_after_which_a_call_is_made_again_is_shown_before_and_after() {
+    let muster = Muster::start_answering_within(Duration::from_secs(1)).await;
+    let tenant = muster.tenant("three-state").await;
+    let id = muster.person(&tenant, "ada").await;
+    fail(&muster, &tenant);
+    muster.set_active(&tenant, &id, false).await.expect(429);
+    let open = operations(&muster, &tenant, "open").await.remove(0);
+    let of_call = |operation: &Value| {
+        let call = &operation["exchanges"][0];
+        (call["response"]["Ok"]["status"].clone(), call["earlier_response"]["Ok"]["status"].clone())
+    };
+    assert_eq!(of_call(&open), (Value::Null, json!(503)));
+    assert!(open["used"]["calls"].as_u64().unwrap() >= 1, "{open}");
+    let said = explain(&muster, &open).await;
+    assert!(said.contains("→  503, and is made again") && !said.contains(" 0 calls"), "{said}");
+
+    muster.stage.sample.heal();
+    muster.settled().await;
+    let done = operations(&muster, &tenant, "done").await.remove(0);
+    assert_eq!((&done["id"], of_call(&done)), (&open["id"], (json!(200), json!(503))));
+    assert!(done["used"]["calls"].as_u64() > open["used"]["calls"].as_u64(), "{done}");
+    let said = explain(&muster, &done).await;
+    assert!(said.contains("→  200; before that: 503"), "{said}");
 }
 
 async fn decide(muster: &Muster, operation: &Value, what: &str) -> Value {

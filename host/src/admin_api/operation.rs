@@ -93,7 +93,7 @@ pub struct OperationUsage {
     pub micros: u64,
     /// The most memory that it held, in bytes.
     pub memory: u64,
-    /// Calls that the app answered.
+    /// How many calls were made to the app, in all attempts; a call that is made again counts again.
     #[serde(default)]
     pub calls: u64,
 }
@@ -180,4 +180,7 @@ pub struct ExchangeView {
     /// The response: `{"Ok": …}`, or `{"Err": …}` with the reason why there is none; `null` while
     /// it is awaited.
     pub response: Option<Value>,
+    /// The response to an earlier try, after which the request is made again, or was: that of the last
+    /// such try. `null` if there was none.
+    pub earlier_response: Option<Value>,
 }

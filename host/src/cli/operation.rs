@@ -209,12 +209,12 @@ fn explain(operation: &OperationDetail) {
     for AttemptView { attempt, note, exchanges, ended, .. } in ended_attempts {
         let note = output::optional(note);
         terminal::println!("  attempt {attempt} {FAINT}until {ended}{FAINT:#}: {note}");
-        explain_exchanges(exchanges);
+        explain_exchanges(exchanges, false);
     }
     if !ended_attempts.is_empty() {
         terminal::println!("  attempt {}", summary.attempt);
     }
-    explain_exchanges(exchanges);
+    explain_exchanges(exchanges, summary.finished.is_none());
     for line in log.iter().flatten() {
         terminal::println!("  {FAINT}log: {}{FAINT:#}", terminal::shown(line));
     }
@@ -236,10 +236,22 @@ fn explain(operation: &OperationDetail) {
     explain_doubt(operation);
 }
 
-fn explain_exchanges(exchanges: &[ExchangeView]) {
-    for ExchangeView { n, request, response, .. } in exchanges {
+/// The calls of an attempt, and whether it goes on.
+fn explain_exchanges(exchanges: &[ExchangeView], goes_on: bool) {
+    for ExchangeView { n, request, response, earlier_response, .. } in exchanges {
         let (method, path) = (output::text(&request["method"]), output::text(&request["path"]));
-        terminal::println!("  {}. {method} {path}  →  {}", n + 1, answer_of(response.as_ref()));
+        let answer = match (response, earlier_response) {
+            (Some(response), None) => answer_of(response),
+            (Some(response), Some(earlier)) => {
+                format!("{}; before that: {}", answer_of(response), answer_of(earlier))
+            }
+            (None, Some(earlier)) if goes_on => {
+                format!("{}, and is made again", answer_of(earlier))
+            }
+            (None, Some(earlier)) => answer_of(earlier),
+            (None, None) => NO_ANSWER.to_owned(),
+        };
+        terminal::println!("  {}. {method} {path}  →  {answer}", n + 1);
     }
 }
 
@@ -258,7 +270,9 @@ fn explain_doubt(operation: &OperationDetail) {
 
 fn explain_usage(operation: &OperationDetail) {
     let Some(used) = operation.summary.used else { return };
-    if used.calls > 0 && operation.exchanges.is_empty() {
+    let ended = operation.ended_attempts.iter();
+    let mut kept = operation.exchanges.iter().chain(ended.flat_map(|attempt| &attempt.exchanges));
+    if used.calls > 0 && kept.next().is_none() {
         terminal::println!("  {FAINT}its calls are no longer kept{FAINT:#}");
     }
     terminal::println!(
@@ -270,8 +284,7 @@ fn explain_usage(operation: &OperationDetail) {
     );
 }
 
-fn answer_of(response: Option<&Value>) -> String {
-    let Some(response) = response else { return NO_ANSWER.to_owned() };
+fn answer_of(response: &Value) -> String {
     match (&response["Ok"]["status"], &response["Err"]) {
         (Value::Number(status), _) => status.to_string(),
         (_, Value::String(why)) => format!("unreachable: {}", terminal::shown(why)),
@@ -279,5 +292,5 @@ fn answer_of(response: Option<&Value>) -> String {
     }
 }
 
-/// A call that is under way, or whose answer did not count, so that it is made again.
-const NO_ANSWER: &str = "not answered, or to be asked again (the note says why)";
+/// A call that is under way, or was when the host stopped or an operator decided.
+const NO_ANSWER: &str = "not answered";

@@ -148,6 +148,9 @@ pub struct ExchangeRow {
     pub request: String,
     /// The response, JSON; none while it is awaited.
     pub response: Option<String>,
+    /// The response to an earlier try, after which the request is made again, JSON. If it is none, what
+    /// the row has stays.
+    pub earlier_response: Option<String>,
     /// When it was written.
     pub at: String,
 }
@@ -295,6 +298,7 @@ fn exchange(row: &SqliteRow) -> Result<ExchangeRow> {
         n: row.try_get("n")?,
         request: row.try_get("request")?,
         response: row.try_get("response")?,
+        earlier_response: row.try_get("earlier_response")?,
         at: row.try_get("at")?,
     })
 }

@@ -232,5 +232,6 @@ fn exchange(row: &ExchangeRow) -> anyhow::Result<ExchangeView> {
         at: row.at.clone(),
         request: serde_json::from_str(&row.request)?,
         response: row.response.as_deref().map(serde_json::from_str).transpose()?,
+        earlier_response: row.earlier_response.as_deref().map(serde_json::from_str).transpose()?,
     })
 }

@@ -221,6 +221,7 @@ impl Operations {
             after: Arc::new(change.after),
             exchanges: Vec::new(),
             pending: None,
+            earlier_response: None,
             sealed: password.sealed,
             attempt: 1,
             ended_attempt: None,

@@ -21,7 +21,7 @@ use super::names;
 use crate::clock::{later_by, rfc3339};
 use crate::connector::Question;
 use crate::decision::{
-    EventKind, Exchange, Outcome, Refusal, Request, ResourceKind, Step, Visibility,
+    EventKind, Exchange, Outcome, Refusal, Request, ResourceKind, Step, Unreachable, Visibility,
 };
 use crate::delivery::{Placeholder, Secret};
 use crate::lifecycle::config::snapshot::ReplyMode;
@@ -323,6 +323,9 @@ impl Operations {
         match performed {
             Ok(report) => {
                 operation.pending = None;
+                operation.earlier_response = None;
+                let left = !matches!(report.response, Err(Unreachable::CircuitOpen));
+                operation.used.calls += usize::from(left);
                 if effects::may_have_changed(&request, &report) && !operation.progress.dirty {
                     (operation.progress.dirty, operation.progress_changed) = (true, true);
                     self.note_join(operation)?;

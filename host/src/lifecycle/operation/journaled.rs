@@ -13,8 +13,8 @@ use super::typed_view;
 use crate::clock::rfc3339;
 use crate::connector::{Connector, Decided};
 use crate::decision::{
-    Context, Event, EventKind, Exchange, Member, Outcome, Request, ResourceKind, Subject,
-    Visibility,
+    Context, Event, EventKind, Exchange, Member, Outcome, Request, ResourceKind, Response, Subject,
+    Unreachable, Visibility,
 };
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::scim::Resource;
@@ -40,6 +40,8 @@ pub(in crate::lifecycle) struct Operation {
     pub(in crate::lifecycle) exchanges: Vec<Exchange>,
     /// A request that is in the journal and has no response yet.
     pub(in crate::lifecycle) pending: Option<Request>,
+    /// The response to an earlier try of the pending request.
+    pub(in crate::lifecycle) earlier_response: Option<Result<Response, Unreachable>>,
     pub(in crate::lifecycle) progress: Progress,
     /// How many members had left the group by being deleted when the resource was read.
     pub(in crate::lifecycle) departures: i64,
@@ -110,9 +112,13 @@ pub(in crate::lifecycle) struct Used {
     micros: u64,
     /// The largest memory of a decision, in bytes.
     memory: u64,
-    /// The number of calls that were answered.
+    /// The number of calls that were made, in all attempts.
     #[serde(default)]
     pub(in crate::lifecycle) calls: usize,
+    /// The number of calls of the last attempt that the journal has an answer to, until retention deletes
+    /// them.
+    #[serde(default)]
+    pub(in crate::lifecycle) answered: usize,
 }
 
 impl Used {
@@ -189,10 +195,12 @@ impl Operation {
     }
 
     /// Removes the last answer, which was missing, an error or unreadable, so that its request is made
-    /// again, with the same key.
+    /// again, with the same key. The journal keeps it beside the request.
     pub(in crate::lifecycle) fn ask_again(&mut self) {
-        if self.pending.is_none() {
-            self.pending = self.exchanges.pop().map(|exchange| exchange.request);
+        if self.pending.is_none()
+            && let Some(Exchange { request, response }) = self.exchanges.pop()
+        {
+            (self.pending, self.earlier_response) = (Some(request), Some(response));
         }
     }
 
@@ -238,7 +246,9 @@ impl Operation {
             connector: self.connector.as_ref().map(|connector| connector.digest.clone()),
             log: (!self.log.is_empty()).then(|| serde_json::to_string(&self.log)).transpose()?,
             used: (self.used.decisions > 0)
-                .then(|| serde_json::to_string(&Used { calls: self.exchanges.len(), ..self.used }))
+                .then(|| {
+                    serde_json::to_string(&Used { answered: self.exchanges.len(), ..self.used })
+                })
                 .transpose()?,
             attempt: self.attempt,
             tries: self.tries,
@@ -267,6 +277,10 @@ impl Operation {
             n: u32::try_from(n)?,
             request: serde_json::to_string(request)?,
             response: exchange.map(|e| serde_json::to_string(&e.response)).transpose()?,
+            earlier_response: match (exchange, &self.earlier_response) {
+                (None, Some(earlier)) => Some(serde_json::to_string(earlier)?),
+                _ => None,
+            },
             at: rfc3339(at),
         })
     }

@@ -179,6 +179,7 @@ impl Operations {
             operation.attempt += 1;
             let pending = operation.pending.take().is_some();
             operation.progress.dirty |= pending;
+            operation.earlier_response = None;
             operation.exchanges.clear();
             let latest = pending.then(|| self.latest_arrival());
             self.note_late(operation, latest);

@@ -286,6 +286,7 @@ CREATE TABLE exchange (
     n INTEGER NOT NULL, -- counts from 0
     request TEXT NOT NULL, -- JSON
     response TEXT, -- JSON; none while it is awaited
+    earlier_response TEXT, -- JSON: the answer to a try before, after which the request is made again
     at TEXT NOT NULL,
     PRIMARY KEY (operation, attempt, n)
 );

@@ -17,6 +17,7 @@ fn exchange(operation: &str, n: u32, response: Option<&str>) -> ExchangeRow {
         n,
         request: format!("{{\"n\":{n}}}"),
         response: response.map(str::to_owned),
+        earlier_response: None,
         at: "2026-11-22T08:00:00.000Z".to_owned(),
     }
 }
@@ -347,4 +348,24 @@ async fn the_unfinished_states_are_the_same_in_code_and_in_sql() {
     found.sort_by_key(|state| OperationState::ALL.iter().position(|it| it == state));
     let expected = OperationState::ALL.into_iter().filter(|state| state.is_unfinished());
     assert_eq!(found, expected.collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_answer_to_an_earlier_try_stays_beside_a_request_that_is_made_again() {
+    let bench = Bench::new().await;
+    let write = async |response: Option<&str>, earlier: Option<&str>| {
+        let earlier_response = earlier.map(str::to_owned);
+        let row = ExchangeRow { earlier_response, ..exchange("o1", 0, response) };
+        let commit = Commit { exchanges: vec![row], ..journaled(operation("o1", "acme", "u1")) };
+        bench.store.commit(commit).await.unwrap();
+        let (_, exchanges) = bench.store.operation("o1").await.unwrap().unwrap();
+        let ExchangeRow { response, earlier_response, .. } = exchanges[0].clone();
+        (response, earlier_response)
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(write(None, None).await, (None, None));
+    assert_eq!(write(None, Some("503")).await, (None, text("503")));
+    assert_eq!(write(None, None).await, (None, text("503")));
+    assert_eq!(write(None, Some("429")).await, (None, text("429")));
+    assert_eq!(write(Some("200"), None).await, (text("200"), text("429")));
 }

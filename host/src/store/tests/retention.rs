@@ -13,6 +13,7 @@ async fn note(bench: &Bench, id: &str, tenant: &str, state: OperationState, fini
         n: 0,
         request: "{}".to_owned(),
         response: Some("{}".to_owned()),
+        earlier_response: None,
         at: operation.created.clone(),
     };
     let mut commit = Commit { operation: Some(operation), ..Commit::default() };

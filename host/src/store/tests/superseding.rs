@@ -109,6 +109,7 @@ fn exchange(operation: &str, attempt: u32, n: u32) -> ExchangeRow {
         n,
         request: format!("[{attempt},{n}]"),
         response: Some("{}".to_owned()),
+        earlier_response: None,
         at: "2026-11-22T08:00:00.000Z".to_owned(),
     }
 }

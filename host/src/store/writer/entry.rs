@@ -68,7 +68,8 @@ impl Entries {
             None => self.nothing(OPERATION),
         }
         self.list(&commit.exchanges, |it: &ExchangeRow| {
-            (&it.operation, it.attempt, it.n, &it.request, &it.response, &it.at)
+            let (request, response) = (&it.request, &it.response);
+            (&it.operation, it.attempt, it.n, request, response, &it.earlier_response, &it.at)
         });
         self.maybe(commit.tenant());
         match &commit.resource {

@@ -35,7 +35,8 @@ CREATE TEMP VIEW entry AS SELECT
     NULL AS operation_created,
     NULL AS finished,
     NULL AS successor,
-    NULL AS exchanges, -- JSON array of arrays: operation, attempt, n, request, response, at
+    -- JSON array of arrays: operation, attempt, n, request, response, earlier_response, at
+    NULL AS exchanges,
     -- The resource, or the tenant alone.
     NULL AS tenant,
     NULL AS change, -- insert, update, delete, or delete-kept: with what is known of its groups kept
@@ -102,12 +103,14 @@ END;
 
 CREATE TEMP TRIGGER entry_exchanges INSTEAD OF INSERT ON entry
 WHEN NEW.exchanges IS NOT NULL AND NEW.ordered IS NULL BEGIN
-    INSERT INTO exchange (operation, attempt, n, request, response, at)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+    INSERT INTO exchange (operation, attempt, n, request, response, earlier_response, at)
+    SELECT
+        value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
     FROM json_each(NEW.exchanges)
     WHERE true -- or ON CONFLICT would be read as that of a join
     ON CONFLICT (operation, attempt, n) DO UPDATE SET
-        request = excluded.request, response = excluded.response, at = excluded.at;
+        request = excluded.request, response = excluded.response,
+        earlier_response = coalesce(excluded.earlier_response, earlier_response), at = excluded.at;
 END;
 
 CREATE TEMP TRIGGER entry_insert INSTEAD OF INSERT ON entry

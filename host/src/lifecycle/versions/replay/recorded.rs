@@ -58,7 +58,7 @@ impl RecordedDecision {
         }
         if exchanges.is_empty() && awaited.is_none() && !recorded.used.is_empty() {
             let used: Used = serde_json::from_str(recorded.used).with_context(read)?;
-            if used.calls > 0 {
+            if used.answered > 0 {
                 return Ok(None);
             }
         }
