@@ -19,7 +19,7 @@ pub struct JobPath {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct JobQuery {
-    /// Only the jobs of this tenant.
+    /// Only the jobs of this tenant, which may have been removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
     /// Only the jobs of this kind.
@@ -38,7 +38,7 @@ pub struct JobView {
     pub id: String,
     /// What the job does.
     pub kind: JobKind,
-    /// The tenant; `null` if the job is about more than one.
+    /// The tenant, which may have been removed since; `null` if the job is about more than one.
     pub tenant: Option<String>,
     /// The app; `null` if the job is about more than one.
     pub app: Option<String>,
@@ -54,10 +54,14 @@ pub struct JobView {
     pub total: u64,
     /// How many of them are done.
     pub done: u64,
-    /// How many of them could not be done so far. A job that runs tries them again.
+    /// How many of them could not be done yet, and are tried again by a job that is running.
+    pub waiting: u64,
+    /// How many of them a job that is blocked has given up.
     pub failed: u64,
     /// Why the job is blocked, or its result in a sentence.
     pub note: Option<String>,
+    /// Why the last try that failed did; `null` if none has failed, or all are done.
+    pub last_error: Option<String>,
     /// Its result.
     pub result: Option<Value>,
     /// The id of the admin token of the request.

@@ -21,7 +21,7 @@ pub struct OperationPath {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct OperationQuery {
-    /// Only the operations of this tenant.
+    /// Only the operations of this tenant, which may have been removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
     /// Only the operations on the resource with this SCIM id.

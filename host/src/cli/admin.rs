@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
-use crate::admin_api::{ErrorBody, MAX_LIMIT, Page, PageQuery};
+use crate::admin_api::{ErrorBody, MAX_LIMIT, OperationQuery, Page, PageQuery};
 
 /// Where the host is if it is not said.
 const DEFAULT_HOST: &str = "http://127.0.0.1:8080";
@@ -56,6 +56,8 @@ pub(super) struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
+    const TENANT: &'static str = "tenant";
+
     pub(super) fn app(name: Option<&'a str>) -> Self {
         Self { what: "app", name, path: "/apps", member: "name" }
     }
@@ -65,7 +67,7 @@ impl<'a> Named<'a> {
     }
 
     pub(super) fn tenant(name: Option<&'a str>) -> Self {
-        Self { what: "tenant", name, path: "/tenants", member: "id" }
+        Self { what: Self::TENANT, name, path: "/tenants", member: "id" }
     }
 }
 
@@ -125,6 +127,15 @@ impl Admin {
         let Named { what, name: Some(name), path, member } = *named else { return Ok(()) };
         if self.get::<Value>(&format!("{path}/{}", segment(name))).await.is_ok() {
             return Ok(());
+        }
+        if what == Named::TENANT {
+            // The operations of a tenant outlive it.
+            let tenant = Some(name.to_owned());
+            let of_tenant = OperationQuery { tenant, ..OperationQuery::default() };
+            let any: Page<Value> = self.list("/operations", &of_tenant, Some(1)).await?;
+            if !any.items.is_empty() {
+                return Ok(());
+            }
         }
         let all: Page<Value> = self.list(path, &(), Some(MAX_LIMIT)).await?;
         let mut known: Vec<&str> = all.items.iter().filter_map(|it| it[member].as_str()).collect();

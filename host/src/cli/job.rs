@@ -39,7 +39,7 @@ enum Command {
 
 #[derive(Args, Debug)]
 struct List {
-    /// Only the jobs of this tenant.
+    /// Only the jobs of this tenant, which may have been removed.
     #[arg(long)]
     tenant: Option<String>,
     /// Only the jobs of this kind.
@@ -64,7 +64,7 @@ pub(super) async fn run(args: JobArgs) -> anyhow::Result<()> {
         Command::List(args) => list(&admin, format, args).await?,
         Command::Show { id } => {
             let job: JobView = admin.get(&format!("/jobs/{}", segment(&id))).await?;
-            format.print(&job, print_job);
+            format.print(&job, |job| output::members(&serde_json::json!(job)));
         }
         Command::Cancel { id } => {
             let job: JobView = admin.act(&format!("/jobs/{}/cancel", segment(&id))).await?;
@@ -77,14 +77,9 @@ pub(super) async fn run(args: JobArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A job. One that runs tries the people again who are counted as failed.
-fn print_job(job: &JobView) {
-    let mut facts = serde_json::json!(job);
-    if job.failed > 0 && job.state == JobState::Running {
-        let failed = format!("{} (so far; they are tried again)", job.failed);
-        facts["failed"] = Value::from(failed);
-    }
-    output::members(&facts);
+/// The note of a job; until it has one, why its last try that failed did.
+fn note(job: &JobView) -> String {
+    output::optional(if job.note.is_some() { &job.note } else { &job.last_error })
 }
 
 async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
@@ -103,8 +98,9 @@ async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
             ("tenant", |job| output::optional(&job.tenant)),
             ("state", |job| job.state.name().to_owned()),
             ("done", |job| format!("{} of {}", job.done, job.total)),
+            ("waiting", |job| job.waiting.to_string()),
             ("failed", |job| job.failed.to_string()),
-            ("note", |job| output::optional(&job.note)),
+            ("note", note),
         ],
     );
     Ok(())

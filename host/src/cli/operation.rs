@@ -98,7 +98,7 @@ Example:
 
 #[derive(Args, Debug)]
 struct List {
-    /// Only the operations of this tenant.
+    /// Only the operations of this tenant, which may have been removed.
     #[arg(long)]
     tenant: Option<String>,
     /// Only the operations on the resource with this SCIM id.

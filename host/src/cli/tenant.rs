@@ -376,7 +376,9 @@ async fn disconnect(admin: &Admin, format: Format, args: &Disconnect) -> anyhow:
     while !args.no_wait && job.state == JobState::Running {
         if shows_progress {
             let left = output::count(job.total.saturating_sub(job.done), "person", "people");
-            terminal::eprint!("\r\x1b[K{FAINT}{left} still connected …{FAINT:#}");
+            let why = job.last_error.iter().map(|why| format!(" ({})", terminal::shown(why)));
+            let why = why.collect::<String>();
+            terminal::eprint!("\r\x1b[K{FAINT}{left} still connected{why} …{FAINT:#}");
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
         job = admin.get(&at).await?;

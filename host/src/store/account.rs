@@ -61,6 +61,12 @@ impl AccountRow {
     }
 }
 
+/// The number of users of tenant `$1` whom a disconnect has to reach.
+pub(super) const USERS_TO_DISCONNECT: &str = "
+    SELECT count(*) FROM resource r
+    LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
+    WHERE r.tenant = $1 AND r.kind = 'User' AND coalesce(a.connected, 1) = 1";
+
 /// A row `a` as JSON, in the order of [`Columns`].
 pub(super) const RECORD: &str =
     "json_array(a.tenant, a.resource, a.kind, a.user_name, a.external_id,
@@ -217,14 +223,8 @@ impl Store {
     /// How many users a disconnect has to reach: those whose accounts are managed, and those without
     /// an account row.
     pub async fn users_to_disconnect(&self, tenant: &str) -> Result<u64> {
-        let row: SqliteRow = sqlx::query(
-            "SELECT count(*) FROM resource r
-             LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
-             WHERE r.tenant = $1 AND r.kind = 'User' AND coalesce(a.connected, 1) = 1",
-        )
-        .bind(tenant)
-        .fetch_one(&mut *self.pool.take().await?)
-        .await?;
+        let found = sqlx::query(USERS_TO_DISCONNECT).bind(tenant);
+        let row: SqliteRow = found.fetch_one(&mut *self.pool.take().await?).await?;
         Ok(u64::try_from(row.try_get::<i64, _>(0)?)?)
     }
 

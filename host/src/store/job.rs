@@ -13,6 +13,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 use utoipa::ToSchema;
 
+use super::account::USERS_TO_DISCONNECT;
 use super::tenant::{self, TenantRow};
 use super::{Store, name};
 use crate::clock::rfc3339;
@@ -38,6 +39,8 @@ pub struct JobRow {
     pub progress: JobProgress,
     /// Why it is blocked, or its result in a sentence.
     pub note: Option<String>,
+    /// Why the last try that failed did.
+    pub last_error: Option<String>,
     /// Its result, JSON.
     pub result: Option<String>,
     /// The operator who requested it.
@@ -55,9 +58,12 @@ pub struct JobRow {
 pub struct JobProgress {
     /// The number of resources that the job is about.
     pub total: u64,
-    /// How many of them are done.
+    /// How many of them are done. Operations of the job count themselves when they are committed; a job
+    /// never writes this.
     pub done: u64,
-    /// How many of them could not be done.
+    /// How many of them could not be done yet, and are tried again.
+    pub waiting: u64,
+    /// How many of them it gave up.
     pub failed: u64,
     /// Where the job goes on after a restart; its meaning depends on the kind of job.
     pub cursor: Option<String>,
@@ -238,7 +244,7 @@ impl Store {
     }
 
     /// Changes an unfinished job and writes this tenant as [`Store::put_tenant`] does, both or
-    /// neither. Kind, tenant, app, `requested_by` and `created` stay as they are.
+    /// neither. Kind, tenant, app, `done`, `requested_by` and `created` stay as they are.
     ///
     /// False, with nothing written, if there is no such job or it is finished already.
     pub async fn update_job(&self, job: &JobRow, tenant: Option<&TenantRow>) -> Result<bool> {
@@ -246,11 +252,30 @@ impl Store {
         self.writer.run(|connection| Box::pin(update(connection, job, tenant))).await
     }
 
-    /// Writes the progress of an unfinished job; false if there is no such job or it is finished
-    /// already.
-    pub async fn advance_job(&self, id: &str, progress: &JobProgress) -> Result<bool> {
+    /// Writes the progress of an unfinished job, but for `done`, and why its last try that failed did;
+    /// false if there is no such job or it is finished already.
+    pub async fn advance_job(
+        &self,
+        id: &str,
+        progress: &JobProgress,
+        last_error: Option<&str>,
+    ) -> Result<bool> {
         let (id, progress, now) = (id.to_owned(), progress.clone(), rfc3339(self.clock.now()));
-        self.writer.run(|connection| Box::pin(advance(connection, id, progress, now))).await
+        let last_error = last_error.map(str::to_owned);
+        self.writer
+            .run(|connection| Box::pin(advance(connection, id, progress, last_error, now)))
+            .await
+    }
+
+    /// How many people of a tenant its disconnect has done, and how many are left, at one moment.
+    pub async fn disconnect_counts(&self, job: &str, tenant: &str) -> Result<(u64, u64)> {
+        let sql = format!(
+            "SELECT (SELECT done FROM job WHERE id = $2) AS done, ({USERS_TO_DISCONNECT}) AS left"
+        );
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(job);
+        let row = found.fetch_one(&mut *self.pool.take().await?).await?;
+        let done = row.try_get::<Option<i64>, _>("done")?.unwrap_or_default();
+        Ok((u64::try_from(done)?, u64::try_from(row.try_get::<i64, _>("left")?)?))
     }
 }
 
@@ -261,9 +286,10 @@ async fn insert(
     tenant: Option<TenantRow>,
 ) -> Result<Option<String>> {
     let inserted = sqlx::query(
-        "INSERT INTO job (id, kind, tenant, app, state, parameters, preview, total, done, failed,
-                          cursor, note, result, requested_by, created, updated, finished)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+        "INSERT INTO job (id, kind, tenant, app, state, parameters, preview, total, done, waiting,
+                          failed, cursor, note, last_error, result, requested_by, created, updated,
+                          finished)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
          ON CONFLICT (kind, tenant) WHERE finished IS NULL DO NOTHING",
     )
     .bind(job.id)
@@ -274,10 +300,11 @@ async fn insert(
     .bind(job.parameters)
     .bind(job.preview)
     .bind(count(job.progress.total))
-    .bind(count(job.progress.done))
+    .bind(count(job.progress.waiting))
     .bind(count(job.progress.failed))
     .bind(job.progress.cursor)
     .bind(job.note)
+    .bind(job.last_error)
     .bind(job.result)
     .bind(job.requested_by)
     .bind(job.created)
@@ -303,8 +330,9 @@ async fn update(
     tenant: Option<TenantRow>,
 ) -> Result<bool> {
     let updated = sqlx::query(
-        "UPDATE job SET state = $2, parameters = $3, preview = $4, total = $5, done = $6,
-             failed = $7, cursor = $8, note = $9, result = $10, updated = $11, finished = $12
+        "UPDATE job SET state = $2, parameters = $3, preview = $4, total = $5, waiting = $6,
+             failed = $7, cursor = $8, note = $9, last_error = $10, result = $11, updated = $12,
+             finished = $13
          WHERE id = $1 AND finished IS NULL",
     )
     .bind(job.id)
@@ -312,10 +340,11 @@ async fn update(
     .bind(job.parameters)
     .bind(job.preview)
     .bind(count(job.progress.total))
-    .bind(count(job.progress.done))
+    .bind(count(job.progress.waiting))
     .bind(count(job.progress.failed))
     .bind(job.progress.cursor)
     .bind(job.note)
+    .bind(job.last_error)
     .bind(job.result)
     .bind(job.updated)
     .bind(job.finished)
@@ -334,17 +363,20 @@ async fn advance(
     connection: &mut SqliteConnection,
     id: String,
     progress: JobProgress,
+    last_error: Option<String>,
     now: String,
 ) -> Result<bool> {
     let advanced = sqlx::query(
-        "UPDATE job SET total = $2, done = $3, failed = $4, cursor = $5, updated = $6
+        "UPDATE job SET total = $2, waiting = $3, failed = $4, cursor = $5, last_error = $6,
+             updated = $7
          WHERE id = $1 AND finished IS NULL",
     )
     .bind(id)
     .bind(count(progress.total))
-    .bind(count(progress.done))
+    .bind(count(progress.waiting))
     .bind(count(progress.failed))
     .bind(progress.cursor)
+    .bind(last_error)
     .bind(now)
     .execute(connection)
     .await?;
@@ -369,10 +401,12 @@ fn job(row: &SqliteRow) -> Result<JobRow> {
         progress: JobProgress {
             total: count("total")?,
             done: count("done")?,
+            waiting: count("waiting")?,
             failed: count("failed")?,
             cursor: row.try_get("cursor")?,
         },
         note: row.try_get("note")?,
+        last_error: row.try_get("last_error")?,
         result: row.try_get("result")?,
         requested_by: row.try_get("requested_by")?,
         created: row.try_get("created")?,

@@ -193,8 +193,9 @@ impl Store {
         Ok(found.fetch_optional(&mut *self.pool.take().await?).await?.is_some())
     }
 
-    /// Removes a tenant with its directory, accounts, credentials and jobs, and says whether there was
-    /// one. The journal stays; its open, held and failed operations are dropped.
+    /// Removes a tenant with its directory, accounts and credentials, and says whether there was one. The
+    /// journal and the jobs stay; open, held and failed operations are dropped, and a job that has not
+    /// ended is cancelled.
     pub async fn remove_tenant(&self, id: &str) -> Result<bool> {
         let (id, now) = (id.to_owned(), rfc3339(self.clock.now()));
         self.writer.run(|connection| Box::pin(remove(connection, id, now))).await
@@ -241,9 +242,18 @@ async fn remove(connection: &mut SqliteConnection, id: String, now: String) -> R
                               due = NULL, finished = $2
          WHERE tenant = $1 AND {IS_UNFINISHED}"
     );
-    let dropped = sqlx::query(AssertSqlSafe(dropped)).bind(&id).bind(now);
+    let dropped = sqlx::query(AssertSqlSafe(dropped)).bind(&id).bind(&now);
     dropped.execute(&mut *connection).await?;
-    // Members and addresses go with the resources, credentials and jobs with the tenant.
+    sqlx::query(
+        "UPDATE job SET state = 'cancelled', note = 'the tenant was removed', updated = $2,
+                        finished = $2
+         WHERE tenant = $1 AND finished IS NULL",
+    )
+    .bind(&id)
+    .bind(now)
+    .execute(&mut *connection)
+    .await?;
+    // Members and addresses go with the resources, credentials with the tenant.
     for table in [
         "DELETE FROM resource WHERE tenant = $1",
         "DELETE FROM account WHERE tenant = $1",

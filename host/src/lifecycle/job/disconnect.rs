@@ -112,6 +112,7 @@ impl Jobs {
             preview: None,
             progress: JobProgress { total, ..JobProgress::default() },
             note: None,
+            last_error: None,
             result: None,
             requested_by,
             created: now.clone(),
@@ -154,21 +155,25 @@ impl Jobs {
         }
         job.state = JobState::Running;
         job.parameters = serde_json::to_string(&DisconnectParameters { people })?;
-        (job.note, job.progress.cursor, job.progress.failed) = (None, None, 0);
+        (job.note, job.last_error) = (None, None);
+        (job.progress.cursor, job.progress.waiting, job.progress.failed) = (None, 0, 0);
         job.updated = rfc3339(self.clock.now());
         self.store.update_job(&job, Some(tenant)).await?;
         self.run_in_background(job.id.clone());
         Ok(job)
     }
 
-    /// The newest disconnect of a tenant, finished or not.
+    /// The newest disconnect of a tenant, finished or not. Those of a removed tenant of the same name
+    /// do not count.
     pub async fn newest_disconnect(&self, tenant: &str) -> anyhow::Result<Option<JobRow>> {
+        let Some(row) = self.store.tenant(tenant).await? else { return Ok(None) };
         let filter = JobFilter {
             tenant: Some(tenant.to_owned()),
             kind: Some(JobKind::Disconnect),
             ..JobFilter::default()
         };
-        Ok(self.store.job_page(&filter, None, 1).await?.pop())
+        let newest = self.store.job_page(&filter, None, 1).await?.pop();
+        Ok(newest.filter(|job| !job.state.is_final() || job.created >= row.created))
     }
 
     /// A tenant whose disconnect is not finished cannot be removed.
@@ -312,13 +317,13 @@ impl Jobs {
         self.operations.drop_held(&tenant, note, false).await?;
         let _changing = self.config.lock().await;
         let Some(mut job) = self.store.job(id).await? else { return Ok(true) };
-        job.progress = JobProgress {
-            done: job.progress.total,
-            failed: 0,
-            cursor: None,
-            total: job.progress.total,
-        };
-        job.note = Some(format!("{} people were disconnected", job.progress.total));
+        let done = job.progress.done;
+        job.progress = JobProgress { total: done, done, ..JobProgress::default() };
+        job.note = Some(match done {
+            1 => "1 person was disconnected".to_owned(),
+            _ => format!("{done} people were disconnected"),
+        });
+        job.last_error = None;
         self.end(&mut job, JobState::Succeeded, None).await?;
         Ok(true)
     }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -36,8 +36,33 @@ pub(super) const INTERNAL: &str = "internal error; see the server log";
 struct PassResult {
     /// How many are left.
     left: u64,
-    /// Why the step for one of them failed.
+    /// Why the last step that failed did.
     why: Option<String>,
+}
+
+/// One pass over the people, while it runs.
+struct Pass<'p> {
+    tenant: String,
+    stopped: &'p CancellationToken,
+    /// Where the page begins that the pass is at.
+    cursor: Option<String>,
+    /// How many people waited for another try when the pass began.
+    waited: u64,
+    /// How many steps of this pass have failed.
+    failed: u64,
+    /// Why the last of them did.
+    why: Option<String>,
+    /// When the progress was last written.
+    written: Instant,
+}
+
+impl Pass<'_> {
+    fn note(&mut self, step: Result<Option<String>, JoinError>) {
+        if let Ok(Some(why)) = step {
+            self.failed += 1;
+            self.why = Some(why);
+        }
+    }
 }
 
 impl Jobs {
@@ -68,9 +93,6 @@ impl Jobs {
         let tenant = match job.kind {
             JobKind::Disconnect => self.paused_row(&job).await?,
         };
-        let tenant_id = job.tenant.as_deref().unwrap_or_default();
-        let left = self.store.users_to_disconnect(tenant_id).await?;
-        job.progress.done = job.progress.total.saturating_sub(left);
         let mut note = "cancelled by an operator; completed steps are not undone".to_owned();
         if tenant.is_some() {
             note += ", all others are dropped; the tenant is paused, so that leavers of its identity \
@@ -82,10 +104,12 @@ impl Jobs {
             let detail = format!("job {id} is {state} and cannot be cancelled");
             return Err(scim::Error::new(409, detail).into());
         }
-        Ok(job)
+        self.job(id).await
     }
 
     /// Ends a job in a final state, together with its tenant's row. False if it has ended already.
+    ///
+    /// Steps of a cancelled job whose calls are under way are completed, and count when they are.
     pub(super) async fn end(
         &self,
         job: &mut JobRow,
@@ -94,6 +118,7 @@ impl Jobs {
     ) -> anyhow::Result<bool> {
         let now = rfc3339(self.clock.now());
         (job.state, job.finished, job.updated) = (state, Some(now.clone()), now);
+        job.progress.waiting = 0;
         let ended = self.store.update_job(job, tenant).await?;
         if ended {
             self.running.stop(&job.id);
@@ -125,6 +150,9 @@ impl Jobs {
                     Some(INTERNAL.to_owned())
                 }
             };
+            if let Some(why) = &why {
+                self.note_error(id, why).await;
+            }
             if futile >= MAX_FUTILE_PASSES && !self.is_interrupted(stopped) {
                 match self.block(id, fewest, why).await {
                     Ok(()) => return,
@@ -194,58 +222,54 @@ impl Jobs {
         job: &mut JobRow,
         stopped: &CancellationToken,
     ) -> anyhow::Result<PassResult> {
-        let tenant = job.tenant.clone().unwrap_or_default();
-        let (mut why, mut failed) = (None, 0);
-        let mut cursor = job.progress.cursor.take();
+        let mut pass = Pass {
+            tenant: job.tenant.clone().unwrap_or_default(),
+            stopped,
+            cursor: job.progress.cursor.take(),
+            waited: job.progress.waiting,
+            failed: 0,
+            why: None,
+            written: Instant::now(),
+        };
         loop {
-            let (page, next) = self.people(&tenant, cursor.as_deref()).await?;
+            let (page, next) = self.people(&pass.tenant, pass.cursor.as_deref()).await?;
             if next.is_none() {
                 break;
             }
-            for obstacle in self.steps(job, &tenant, page, failed, &cursor, stopped).await? {
-                failed += 1;
-                why = Some(obstacle);
-            }
+            self.steps(job, &mut pass, page).await?;
             if self.is_interrupted(stopped) {
                 break;
             }
-            cursor = next;
-            self.advance(job, &tenant, failed, cursor.clone()).await?;
+            pass.cursor = next;
+            self.advance(job, &mut pass).await?;
         }
-        let left = self.store.users_to_disconnect(&tenant).await?;
-        if cursor.is_some() && !self.is_interrupted(stopped) {
-            self.advance(job, &tenant, failed, None).await?;
+        let left = self.store.users_to_disconnect(&pass.tenant).await?;
+        if pass.cursor.is_some() && !self.is_interrupted(stopped) {
+            pass.cursor = None;
+            self.advance(job, &mut pass).await?;
         }
-        Ok(PassResult { left, why })
+        Ok(PassResult { left, why: pass.why })
     }
 
-    /// Takes the step for each person of a page, and writes the progress now and then. Returns the
-    /// reasons of steps that failed.
+    /// Takes the step for each person of a page, and writes the progress now and then.
     async fn steps(
         self: &Arc<Self>,
         job: &mut JobRow,
-        tenant: &str,
+        pass: &mut Pass<'_>,
         page: Vec<AccountRow>,
-        failed: u64,
-        cursor: &Option<String>,
-        stopped: &CancellationToken,
-    ) -> anyhow::Result<Vec<String>> {
-        let mut obstacles = Vec::new();
+    ) -> anyhow::Result<()> {
         let mut steps = JoinSet::new();
-        let mut written = Instant::now();
         for account in page {
-            if self.is_interrupted(stopped) {
+            if self.is_interrupted(pass.stopped) {
                 break;
             }
-            if steps.len() >= CONCURRENT_STEPS {
-                obstacles.extend(steps.join_next().await.and_then(Result::ok).flatten());
+            if steps.len() >= CONCURRENT_STEPS
+                && let Some(step) = steps.join_next().await
+            {
+                pass.note(step);
             }
-            if written.elapsed() >= PROGRESS_INTERVAL {
-                written = Instant::now();
-                let failed = failed + obstacles.len() as u64;
-                self.advance(job, tenant, failed, cursor.clone()).await?;
-            }
-            let (jobs, job, stopped) = (Arc::clone(self), job.clone(), stopped.clone());
+            self.advance_in_time(job, pass).await?;
+            let (jobs, job, stopped) = (Arc::clone(self), job.clone(), pass.stopped.clone());
             steps.spawn(async move {
                 match job.kind {
                     JobKind::Disconnect => {
@@ -254,23 +278,46 @@ impl Jobs {
                 }
             });
         }
-        obstacles.extend(steps.join_all().await.into_iter().flatten());
-        Ok(obstacles)
+        while let Some(step) = steps.join_next().await {
+            pass.note(step);
+            self.advance_in_time(job, pass).await?;
+        }
+        Ok(())
     }
 
-    /// Writes the progress of a job.
-    async fn advance(
-        &self,
-        job: &mut JobRow,
-        tenant: &str,
-        failed: u64,
-        cursor: Option<String>,
-    ) -> anyhow::Result<()> {
-        let left = self.store.users_to_disconnect(tenant).await?;
-        let total = job.progress.total.max(left);
-        job.progress = JobProgress { total, done: total - left, failed, cursor };
-        self.store.advance_job(&job.id, &job.progress).await?;
+    /// Writes the progress of a job if it was not written lately.
+    async fn advance_in_time(&self, job: &mut JobRow, pass: &mut Pass<'_>) -> anyhow::Result<()> {
+        match pass.written.elapsed() >= PROGRESS_INTERVAL {
+            true => self.advance(job, pass).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Writes the progress of a job, and why the last step that failed did.
+    async fn advance(&self, job: &mut JobRow, pass: &mut Pass<'_>) -> anyhow::Result<()> {
+        pass.written = Instant::now();
+        let (done, left) = self.store.disconnect_counts(&job.id, &pass.tenant).await?;
+        let waiting = pass.waited.max(pass.failed).min(left);
+        let cursor = pass.cursor.clone();
+        job.progress = JobProgress { total: done + left, done, waiting, failed: 0, cursor };
+        job.last_error = pass.why.clone().or_else(|| job.last_error.take()).filter(|_| left > 0);
+        self.store.advance_job(&job.id, &job.progress, job.last_error.as_deref()).await?;
         Ok(())
+    }
+
+    /// Writes why a pass did not finish the job.
+    async fn note_error(&self, id: &str, why: &str) {
+        let noted = async {
+            match self.store.job(id).await? {
+                Some(job) if job.last_error.as_deref() != Some(why) => {
+                    self.store.advance_job(id, &job.progress, Some(why)).await.map(drop)
+                }
+                _ => anyhow::Ok(()),
+            }
+        };
+        if let Err(error) = noted.await {
+            tracing::error!(job = id, error = format!("{error:#}"), "job: internal error");
+        }
     }
 
     /// Blocks a job that makes no progress, with the reason.
@@ -281,8 +328,10 @@ impl Jobs {
             return Ok(());
         }
         job.state = JobState::Blocked;
-        job.progress.failed = left.unwrap_or(job.progress.failed);
+        job.progress.failed = left.unwrap_or(job.progress.waiting);
+        job.progress.waiting = 0;
         job.note = Some(why.unwrap_or_else(|| "other changes interfered".to_owned()));
+        job.last_error.clone_from(&job.note);
         job.updated = rfc3339(self.clock.now());
         tracing::error!(job = id, left, "job: blocked, an operator must decide");
         self.store.update_job(&job, None).await?;

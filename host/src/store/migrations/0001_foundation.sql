@@ -49,20 +49,23 @@ CREATE TABLE credential (
 );
 CREATE INDEX credential_of_tenant ON credential (tenant);
 
--- A long piece of work over many resources of a tenant, such as the end of its integration.
+-- A long piece of work over many resources of a tenant, such as the end of its integration. It outlives
+-- the tenant, as the journal does.
 CREATE TABLE job (
     id TEXT NOT NULL PRIMARY KEY, -- in the order of time
     kind TEXT NOT NULL, -- disconnect
-    tenant TEXT REFERENCES tenant (id) ON DELETE CASCADE, -- NULL: about more than one tenant
+    tenant TEXT, -- NULL: about more than one tenant
     app TEXT, -- NULL: about more than one app
     state TEXT NOT NULL, -- running, blocked, succeeded, cancelled or failed
     parameters TEXT NOT NULL, -- JSON object: what was requested
     preview TEXT, -- JSON: what was shown to the operator before the job began
     total INTEGER NOT NULL, -- resources
-    done INTEGER NOT NULL, -- resources
-    failed INTEGER NOT NULL, -- resources
+    done INTEGER NOT NULL, -- resources: counted with the commit of each operation of the job
+    waiting INTEGER NOT NULL, -- resources whose last try failed, and that are tried again
+    failed INTEGER NOT NULL, -- resources that it gave up
     cursor TEXT, -- where it goes on after a restart
     note TEXT, -- why it is blocked, or its result in a sentence
+    last_error TEXT, -- why the last try that failed did
     result TEXT, -- JSON
     requested_by TEXT, -- the operator
     created TEXT NOT NULL,

@@ -14,6 +14,7 @@ fn job(id: &str, tenant: Option<&str>) -> JobRow {
         preview: Some(r#"{"total":2}"#.to_owned()),
         progress: JobProgress { total: 2, ..JobProgress::default() },
         note: None,
+        last_error: None,
         result: None,
         requested_by: Some("ann".to_owned()),
         created: "2026-11-22T08:00:00.000Z".to_owned(),
@@ -44,7 +45,13 @@ async fn a_job_and_its_tenant_are_written_together() {
 
     let done = finished(
         JobRow {
-            progress: JobProgress { total: 2, done: 1, failed: 1, cursor: Some("u2".to_owned()) },
+            progress: JobProgress {
+                total: 2,
+                failed: 1,
+                cursor: Some("u2".to_owned()),
+                ..JobProgress::default()
+            },
+            last_error: Some("no".to_owned()),
             note: Some("2 people".to_owned()),
             result: Some("{}".to_owned()),
             updated: "2026-11-23T08:00:00.000Z".to_owned(),
@@ -93,20 +100,22 @@ async fn a_finished_job_does_not_change() {
     apps_and_tenants(&bench.store).await;
     let row = job("j1", Some("acme"));
     bench.store.insert_job(&row, None).await.unwrap();
-    let progress = JobProgress { total: 2, done: 1, failed: 0, cursor: Some("u1".to_owned()) };
-    assert!(bench.store.advance_job("j1", &progress).await.unwrap());
-    let advanced = JobRow { progress: progress.clone(), ..row.clone() };
+    let cursor = Some("u1".to_owned());
+    let progress = JobProgress { total: 2, waiting: 1, cursor, ..JobProgress::default() };
+    assert!(bench.store.advance_job("j1", &progress, Some("no")).await.unwrap());
+    let last_error = Some("no".to_owned());
+    let advanced = JobRow { progress: progress.clone(), last_error, ..row.clone() };
     assert_eq!(bench.store.job("j1").await.unwrap(), Some(advanced.clone()));
 
     let cancelled = finished(advanced, JobState::Cancelled);
     assert!(bench.store.update_job(&cancelled, None).await.unwrap());
     let paused = TenantRow { state: TenantState::Paused, ..tenant("acme", "crm") };
     assert!(!bench.store.update_job(&row, Some(&paused)).await.unwrap());
-    assert!(!bench.store.advance_job("j1", &JobProgress::default()).await.unwrap());
+    assert!(!bench.store.advance_job("j1", &JobProgress::default(), None).await.unwrap());
     assert_eq!(bench.store.job("j1").await.unwrap(), Some(cancelled));
     assert_eq!(bench.store.tenants().await.unwrap()[0].state, TenantState::Connected);
     assert!(!bench.store.update_job(&job("unknown", None), None).await.unwrap());
-    assert!(!bench.store.advance_job("unknown", &progress).await.unwrap());
+    assert!(!bench.store.advance_job("unknown", &progress, None).await.unwrap());
 }
 
 #[tokio::test]
@@ -135,16 +144,47 @@ async fn jobs_are_listed_newest_first_page_by_page() {
 }
 
 #[tokio::test]
-async fn the_jobs_of_a_removed_tenant_are_removed() {
+async fn the_jobs_of_a_removed_tenant_stay_and_none_is_unfinished() {
     let bench = Bench::new().await;
     apps_and_tenants(&bench.store).await;
+    let done = finished(job("j0", Some("acme")), JobState::Succeeded);
+    bench.store.insert_job(&done, None).await.unwrap();
     for (id, tenant) in [("j1", "acme"), ("j2", "globex")] {
         bench.store.insert_job(&job(id, Some(tenant)), None).await.unwrap();
     }
     assert!(bench.store.remove_tenant("acme").await.unwrap());
     assert_eq!(ids(&bench.store.unfinished_jobs().await.unwrap()), ["j2"]);
-    let unknown = bench.store.insert_job(&job("j3", Some("acme")), None).await;
-    assert!(matches!(unknown, Err(InsertJobError::Internal(_))), "{unknown:?}");
+    assert_eq!(bench.store.job("j0").await.unwrap(), Some(done));
+    let cancelled = bench.store.job("j1").await.unwrap().unwrap();
+    assert_eq!(cancelled.state, JobState::Cancelled);
+    assert_eq!(cancelled.note.as_deref(), Some("the tenant was removed"));
+}
+
+#[tokio::test]
+async fn a_job_counts_a_person_when_the_operation_is_done_also_after_its_own_end() {
+    let bench = Bench::new().await;
+    apps_and_tenants(&bench.store).await;
+    let row = job("j1", Some("acme"));
+    bench.store.insert_job(&row, None).await.unwrap();
+    let count = async |id: &str, state, supersedes: &[&str]| {
+        let operation = OperationRow {
+            state,
+            batch: Some("j1".to_owned()),
+            finished: Some("2026-11-23T08:00:00.000Z".to_owned()),
+            ..operation(id, "acme", id)
+        };
+        let supersedes = supersedes.iter().map(|&it| it.to_owned()).collect();
+        let commit = Commit { operation: Some(operation), supersedes, ..Commit::default() };
+        bench.store.commit(commit).await.unwrap();
+        bench.store.job("j1").await.unwrap().unwrap().progress.done
+    };
+    assert_eq!(count("o1", OperationState::Done, &[]).await, 1);
+    assert_eq!(count("o2", OperationState::Open, &[]).await, 1);
+    assert!(bench.store.advance_job("j1", &row.progress, None).await.unwrap());
+    assert!(bench.store.update_job(&finished(row, JobState::Cancelled), None).await.unwrap());
+    assert_eq!(count("o2", OperationState::Done, &[]).await, 2);
+    assert_eq!(count("o3", OperationState::Done, &["o9"]).await, 3);
+    assert_eq!(count("o4", OperationState::Dropped, &[]).await, 3);
 }
 
 #[test]
