@@ -128,3 +128,26 @@ async fn what_was_done_in_a_removed_tenant_can_still_be_read() {
     let again = disconnect(&muster, &tenant, json!({})).await;
     assert_ne!(again["id"], begun["id"]);
 }
+
+#[tokio::test]
+async fn a_released_person_is_not_counted_among_the_accounts_in_doubt() {
+    let muster = Muster::start_with(impatient()).await;
+    let tenant = muster.tenant("three-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    let path = format!("/organizations/{}/accounts", tenant.organization);
+    for method in ["POST", "PATCH"] {
+        let fault = Fault::status(format!("{method} {path}"), 503, 1_000_000);
+        muster.stage.sample.fail(Fault { delay_ms: 1000, ..fault });
+    }
+    let title = json!([{ "op": "replace", "path": "title", "value": "Countess" }]);
+    muster.patch(&tenant, &format!("/Users/{ada}"), title).await.expect(429);
+    let begun = disconnect(&muster, &tenant, json!({ "people": "release" })).await;
+    until("the job should end", async || job(&muster, &begun).await["state"] == "succeeded").await;
+    let shown = muster.admin("GET", &format!("/tenants/{}", tenant.name), None).await.body;
+    let nothing = json!({ "open": 0, "held": 0, "failed": 0, "in_doubt": 0 });
+    assert_eq!(shown["backlog"], nothing, "{shown}");
+    let release = muster.admin("GET", "/operations?kind=release", None).await.body;
+    let path = format!("/operations/{}", release["items"][0]["id"].as_str().unwrap());
+    let account = &muster.admin("GET", &path, None).await.body["account"];
+    assert_eq!((&account["managed"], &account["in_doubt"]), (&json!(false), &json!(true)));
+}

@@ -136,7 +136,7 @@ pub struct AccountView {
     /// Whether it is protected from deactivation and deletion.
     pub protected: bool,
     /// Whether a call was made that may have had an effect, and no outcome was recorded since. The
-    /// host brings such an account to what the directory says.
+    /// host brings such an account to what the directory says if it manages it.
     pub in_doubt: bool,
     /// Until then a call that was cut off may still arrive at the app, RFC 3339.
     pub late_until: Option<String>,

@@ -97,8 +97,8 @@ pub struct BacklogView {
     pub held: u64,
     /// Operations that wait for an operator.
     pub failed: u64,
-    /// Accounts in doubt: a call may have had an effect, and its outcome is not known. The host
-    /// brings them to what the directory says.
+    /// Managed accounts in doubt: a call may have had an effect, and its outcome is not known. The host
+    /// brings them to what the directory says. Those of people who were released do not count.
     pub in_doubt: u64,
 }
 

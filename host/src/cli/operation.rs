@@ -9,7 +9,8 @@ use super::admin::{Admin, Named, segment};
 use super::connector::moment;
 use super::output::{self, BAD, FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use crate::admin_api::{
-    AttemptView, ExchangeView, OperationDetail, OperationQuery, OperationSummary, Page,
+    AccountView, AttemptView, ExchangeView, OperationDetail, OperationQuery, OperationSummary,
+    Page,
 };
 use crate::decision::EventKind;
 use crate::store::OperationState;
@@ -256,7 +257,8 @@ fn explain_exchanges(exchanges: &[ExchangeView], goes_on: bool) {
 }
 
 fn explain_doubt(operation: &OperationDetail) {
-    let Some(account) = operation.account.as_ref().filter(|account| account.in_doubt) else {
+    let doubted = |account: &&AccountView| account.in_doubt && account.managed;
+    let Some(account) = operation.account.as_ref().filter(doubted) else {
         return;
     };
     terminal::println!(

@@ -16,7 +16,7 @@ pub struct Backlog {
     pub held: u64,
     /// Operations that wait for an operator.
     pub failed: u64,
-    /// Accounts of which it is not known what the app has.
+    /// Managed accounts of which it is not known what the app has.
     pub in_doubt: u64,
 }
 
@@ -27,7 +27,8 @@ pub(super) const COUNT: &str = "
         (SELECT count(*) FROM operation WHERE tenant = it.value AND state = 'open') AS open,
         (SELECT count(*) FROM operation WHERE tenant = it.value AND state = 'held') AS held,
         (SELECT count(*) FROM operation WHERE tenant = it.value AND state = 'failed') AS failed,
-        (SELECT count(*) FROM account WHERE tenant = it.value AND doubt = 1) AS in_doubt
+        (SELECT count(*) FROM account
+         WHERE tenant = it.value AND doubt = 1 AND connected = 1) AS in_doubt
     FROM json_each($1) it";
 
 impl Store {
