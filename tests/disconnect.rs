@@ -168,8 +168,8 @@ async fn the_preview_of_a_connection_counts_whom_it_would_take_out() {
     muster.set_active(&tenant, &eve, false).await.expect(200);
     assert_eq!(preview().await, [0, 2, 1, 0], "Ada is out already, and Eve is not");
     let shown = said().await;
-    assert!(shown.contains("2 people were released, to be managed again"), "{shown}");
-    assert!(shown.contains("taken out: 1"), "{shown}");
+    assert!(shown.contains("2 people were released, and would be managed again"), "{shown}");
+    assert!(shown.contains("and 1 who are inactive"), "{shown}");
     let eve = shown.lines().find(|line| line.contains("eve@acme.example")).unwrap();
     assert!(eve.contains("inactive") && !shown.contains("ada@acme.example"), "{shown}");
 }

@@ -95,6 +95,28 @@ async fn people_who_wait_for_another_try_have_not_failed_and_the_job_says_why_th
 }
 
 #[tokio::test]
+async fn a_disconnect_that_is_asked_for_again_is_the_same_job_and_the_tenant_stays_disconnected() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("three-state").await;
+    muster.person(&tenant, "ada").await;
+    let first = disconnect(&muster, &tenant, json!({})).await;
+    let path = format!("/tenants/{}/disconnect", tenant.name);
+    let remove = json!({ "people": "remove" });
+    let (again, other) = tokio::join!(
+        disconnect(&muster, &tenant, json!({})),
+        muster.admin("POST", &path, Some(remove.clone())),
+    );
+    assert_eq!((&again["id"], other.status), (&first["id"], 409));
+    until("the job should end", async || job(&muster, &first).await["state"] == "succeeded").await;
+    let again = disconnect(&muster, &tenant, json!({})).await;
+    assert_eq!((&again["id"], &again["state"]), (&first["id"], &json!("succeeded")));
+    let other = muster.admin("POST", &path, Some(remove)).await.expect(409);
+    assert!(other.body["detail"].as_str().unwrap().contains("connect it first"), "{other:?}");
+    assert_eq!(muster.admin("GET", &path, None).await.body["state"], "disconnected");
+    muster.post(&tenant, "/Users", crate::support::user("eve")).await.expect(403);
+}
+
+#[tokio::test]
 async fn what_was_done_in_a_removed_tenant_can_still_be_read() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("three-state").await;

@@ -23,6 +23,9 @@ use crate::terminal;
 
 mod connect;
 
+/// Begins the line of a terminal again.
+const CLEARED: &str = "\r\u{1b}[2K";
+
 /// Options of `muster tenant`.
 #[derive(Args, Debug)]
 pub(super) struct TenantArgs {
@@ -373,18 +376,23 @@ async fn disconnect(admin: &Admin, format: Format, args: &Disconnect) -> anyhow:
     let mut job: JobView = admin.post(&path, &request).await?;
     let at = format!("/jobs/{}", segment(&job.id));
     let shows_progress = !format.json && stderr().is_terminal();
+    let mut told = false;
     while !args.no_wait && job.state == JobState::Running {
+        // Once: the reasons of others differ in names only, and `muster job show` has the last one.
+        if let Some(why) = job.last_error.as_ref().filter(|_| !told && !format.json) {
+            let (waiting, why) = (job.waiting, terminal::shown(why));
+            terminal::eprintln!("{NOTE}{waiting} wait for another try: {why}{NOTE:#}");
+            told = true;
+        }
         if shows_progress {
             let left = output::count(job.total.saturating_sub(job.done), "person", "people");
-            let why = job.last_error.iter().map(|why| format!(" ({})", terminal::shown(why)));
-            let why = why.collect::<String>();
-            terminal::eprint!("\r\x1b[K{FAINT}{left} still connected{why} …{FAINT:#}");
+            terminal::eprint!("{CLEARED}{FAINT}{left} still connected …{FAINT:#}");
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
         job = admin.get(&at).await?;
-    }
-    if shows_progress {
-        terminal::eprint!("\r\x1b[K");
+        if shows_progress {
+            terminal::eprint!("{CLEARED}");
+        }
     }
     let name = &args.name;
     match job.state {

@@ -32,9 +32,12 @@ pub(super) async fn run(admin: &Admin, format: Format, args: Connect) -> anyhow:
             None => {}
         }
         let manages = state == TenantState::Disconnected && !choices.leave_released;
+        if released == 0 {
+            return;
+        }
         if manages || choices.manage_released {
             terminal::println!("released people, managed again: {released}");
-        } else if released > 0 {
+        } else {
             terminal::println!("released people, left so: {released}");
         }
     });
@@ -60,15 +63,20 @@ fn print_connect_preview(preview: &ConnectPreview) {
         );
     }
     if *released > 0 {
-        let unless = match state {
-            TenantState::Disconnected => "managed again, unless you give --leave-released",
-            _ => "left unmanaged, unless you give --manage-released",
-        };
-        terminal::println!(
-            "{} released, to be {unless}: managed again, the app is told of each; inactive in the \
-             directory, and then taken out: {released_inactive}",
-            people_were(*released),
+        let again = format!(
+            "the app is told of each, and {released_inactive} who are inactive in the directory are taken \
+             out of it"
         );
+        let released = people_were(*released);
+        match state {
+            TenantState::Disconnected => terminal::println!(
+                "{released} released, and would be managed again: {again}; --leave-released leaves all \
+                 unmanaged"
+            ),
+            _ => terminal::println!(
+                "{released} released, and would stay unmanaged; with --manage-released, {again}"
+            ),
+        }
     }
     if *released_deleted > 0 {
         terminal::println!(
@@ -83,7 +91,7 @@ fn print_connect_preview(preview: &ConnectPreview) {
     if !named.is_empty() {
         terminal::println!();
         let columns: [output::Column<_>; 2] = [
-            ("would lose access", |it: &LeavingPerson| it.user_name.clone()),
+            ("may lose access", |it: &LeavingPerson| it.user_name.clone()),
             ("why", |it| it.why.clone()),
         ];
         output::list(named, &columns);

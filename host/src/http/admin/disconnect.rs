@@ -15,7 +15,7 @@ use crate::lifecycle::{Host, Preview};
 ///
 /// With `preview`, the answer is what would happen, and nothing is changed. Otherwise a job begins.
 /// From that moment deprovisioning is held. A disconnect that is blocked begins again with the
-/// people who are left, also with another `people`.
+/// people who are left, also with another `people`. The same request again is answered with the same job.
 #[utoipa::path(
     post,
     path = "/tenants/{tenant}/disconnect",
@@ -32,7 +32,8 @@ use crate::lifecycle::{Host, Preview};
             headers(("location" = String, description = "The path of the job."))
         ),
         (status = 404, description = "There is no tenant of this name."),
-        (status = 409, description = "Another disconnect of the tenant is running."),
+        (status = 409, description = "A disconnect of the tenant with another action is running, or has \
+            ended."),
     )
 )]
 pub(super) async fn begin(

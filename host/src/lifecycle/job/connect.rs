@@ -56,12 +56,12 @@ pub struct ConnectPreview {
     /// How many people were deleted without the app being told: their accounts are taken away if they
     /// are managed again.
     pub released_deleted: u64,
-    /// The first people who would lose access: those whose leaving is held, and then those who were
+    /// The first people who may lose access: those whose leaving is held, and then those who were
     /// released or deleted.
     pub named: Vec<LeavingPerson>,
 }
 
-/// One person who would lose access when a tenant is connected, unless the operator decides otherwise.
+/// One person who may lose access when a tenant is connected, as the operator decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LeavingPerson {
     /// The SCIM id.

@@ -85,13 +85,32 @@ impl Jobs {
     ) -> Result<JobRow, Error> {
         let _changing = self.config.lock().await;
         let mut tenant = self.config.tenant_row(id).await?;
+        let ended = tenant.state == TenantState::Disconnected;
         tenant.state = TenantState::Disconnecting;
         let job = match self.unfinished_disconnect(id).await? {
             Some(job) => self.disconnect_again(job, people, &tenant).await?,
+            // Disconnecting, it would take people in again.
+            None if ended => return self.disconnected(id, people).await,
             None => self.begin_disconnect(people, &tenant, requested_by).await?,
         };
         self.config.reload_tenant(id).await?;
         Ok(job)
+    }
+
+    /// The job that has disconnected a tenant: the same request again changes nothing. Another action
+    /// would reach no person, since none is managed any more.
+    async fn disconnected(&self, tenant: &str, people: PeopleAction) -> Result<JobRow, Error> {
+        if let Some(job) = self.newest_disconnect(tenant).await?
+            && DisconnectParameters::of(&job)?.people == people
+        {
+            return Ok(job);
+        }
+        let why = format!(
+            "tenant {tenant} is disconnected, and its people are not managed any more; to {} them, \
+             connect it first",
+            people.name()
+        );
+        Err(scim::Error::new(409, why).into())
     }
 
     async fn begin_disconnect(
