@@ -9,8 +9,7 @@ use super::admin::{Admin, Named, segment};
 use super::connector::moment;
 use super::output::{self, BAD, FAINT, Format, GOOD, NAME, NOTE, STRONG};
 use crate::admin_api::{
-    AccountView, AttemptView, ExchangeView, OperationDetail, OperationQuery, OperationSummary,
-    Page,
+    AccountView, AttemptView, ExchangeView, OperationDetail, OperationQuery, OperationSummary, Page,
 };
 use crate::decision::EventKind;
 use crate::store::OperationState;

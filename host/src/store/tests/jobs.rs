@@ -169,7 +169,7 @@ async fn a_job_counts_a_person_when_the_operation_is_done_also_after_its_own_end
     let count = async |id: &str, state, supersedes: &[&str]| {
         let operation = OperationRow {
             state,
-            batch: Some("j1".to_owned()),
+            job: Some("j1".to_owned()),
             finished: Some("2026-11-23T08:00:00.000Z".to_owned()),
             ..operation(id, "acme", id)
         };
