@@ -72,7 +72,7 @@ async fn the_directory_follows_the_settings() {
     app(&muster, json!({})).await.expect(200);
     muster.get(&tenant, "/Roles").await.expect(404);
     let types = muster.get(&tenant, "/ResourceTypes").await.expect(200).body;
-    assert_eq!(names(&types), ["User", "Group", "Device"]);
+    assert_eq!(names(&types), ["User", "Group"]);
 }
 
 #[tokio::test]

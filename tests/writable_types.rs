@@ -12,9 +12,9 @@ const UNTIL: &str = "2027-01-31T00:00:00Z";
 
 async fn office() -> (Muster, Tenant) {
     let muster = Muster::start().await;
-    muster.push(guest("entitled")).await.expect(201);
+    muster.push(guest("agentic")).await.expect(201);
     let roles = json!({ "roles": [{ "id": "role-1", "displayName": "First" }] });
-    let app = json!({ "name": "office", "connector": "entitled", "settings": roles });
+    let app = json!({ "name": "office", "connector": "agentic", "settings": roles });
     muster.admin("POST", "/apps", Some(app)).await.expect(201);
     let tenant = muster.plain_tenant("acme", "office").await;
     (muster, tenant)

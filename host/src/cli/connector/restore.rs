@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::admin::{Admin, segment};
 use crate::cli::output::{Format, GOOD, NAME};
 use crate::lifecycle::ConnectorDetail;
+use crate::terminal;
 
 /// Take a retired version back that comes with muster. It decides nothing until it is promoted. Any
 /// other version is taken back by pushing its file again.
@@ -23,7 +24,7 @@ pub(super) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let restored: ConnectorDetail = args.admin.act(&path).await?;
     args.format.print(&restored, |restored| {
         let ConnectorDetail { name, version, .. } = restored;
-        anstream::println!("{GOOD}restored{GOOD:#} {NAME}{name}@{version}{NAME:#}");
+        terminal::println!("{GOOD}restored{GOOD:#} {NAME}{name}@{version}{NAME:#}");
     });
     Ok(())
 }

@@ -147,10 +147,12 @@ pub(super) async fn retire(
     )
 )]
 pub(super) async fn restore(
-    _: AdminCaller,
+    operator: AdminCaller,
     State(host): State<Arc<Host>>,
     Path(ConnectorPath { reference }): Path<ConnectorPath>,
+    _: EmptyBody,
 ) -> Answered {
     host.versions.restore(&reference).await?;
+    tracing::info!(by = operator.token, connector = reference, "admin: version restored");
     ok(&host.versions.connector_detail(&reference).await?)
 }

@@ -103,8 +103,8 @@ END;
 
 -- A resource counts when the operation of the job is done: also if the job was cancelled during its calls.
 CREATE TEMP TRIGGER entry_of_job INSTEAD OF INSERT ON entry
-WHEN NEW.batch IS NOT NULL AND NEW.state = 'done' AND NEW.ordered IS NULL BEGIN
-    UPDATE job SET done = done + 1 WHERE id = NEW.batch;
+WHEN NEW.job IS NOT NULL AND NEW.state = 'done' AND NEW.ordered IS NULL BEGIN
+    UPDATE job SET done = done + 1 WHERE id = NEW.job;
 END;
 
 CREATE TEMP TRIGGER entry_exchanges INSTEAD OF INSERT ON entry

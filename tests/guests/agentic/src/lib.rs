@@ -1,5 +1,6 @@
-//! A connector whose manifest adds agents and agentic applications as types that identity providers
-//! write. `tests/clients/with_scim_sanity.py` probes them.
+//! A connector whose manifest adds agents, agentic applications and devices as types that identity
+//! providers write, and roles as a type that operators list. `tests/clients/with_scim_sanity.py` probes
+//! the agents.
 
 use muster_connector::{
     Account, App, Connector, Context, Decision, Membership, NoSettings, Outcome, UserEvent,

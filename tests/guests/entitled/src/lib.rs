@@ -1,5 +1,4 @@
-//! A connector whose manifest adds badges, roles, entitlements, profiles and devices to SCIM's own
-//! schemas.
+//! A connector whose manifest adds badges, roles, entitlements and profiles to SCIM's own schemas.
 
 use muster_connector::{
     Account, App, Connector, Context, Decision, Membership, Outcome, UserEvent,
