@@ -1,7 +1,8 @@
 //! The directory: users, groups and their members, as identity providers write them.
 //!
 //! Each write becomes operations, which are carried out or recorded before the write is
-//! acknowledged; resources of types that are not provisioned are only kept (`unprovisioned`). A write completes even if its caller hangs up.
+//! acknowledged; resources of types that are not provisioned are only kept (`unprovisioned`). A write
+//! completes even if its caller hangs up.
 
 mod bulk;
 mod cursor;
