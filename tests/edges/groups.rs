@@ -113,6 +113,74 @@ async fn an_operator_chooses_whether_group_names_are_unique() {
 }
 
 #[tokio::test]
+async fn a_group_is_not_emptied_by_members_of_whom_none_is_known() {
+    let muster = Muster::start().await;
+    for connector in ["roster", "three-state"] {
+        let tenant = muster.tenant_with(connector, "okta").await;
+        let ids = [
+            create(&muster, &tenant, "ada", true).await,
+            create(&muster, &tenant, "bob", true).await,
+        ];
+        let group = group(&muster, &tenant, "Sales").await;
+        let path = format!("/Groups/{group}");
+        let all = json!({
+            "displayName": "Sales",
+            "members": [{ "value": ids[0] }, { "value": ids[1] }],
+        });
+        muster.scim(&tenant, "PUT", &path, Some(all)).await.expect(200);
+        let text = format!("[{{\"value\":\"{}\"}}]", ids[0]);
+        let upper = ids[0].to_uppercase();
+        let garbage = [
+            json!(text),
+            json!("one,two"),
+            json!(["garbage"]),
+            json!([{ "value": 5 }]),
+            json!([{ "value": upper }]),
+        ];
+        for members in garbage {
+            let body = json!({ "displayName": "Sales", "members": members });
+            muster.scim(&tenant, "PUT", &path, Some(body)).await.expect(400);
+            let replace = json!([{ "op": "replace", "path": "members", "value": members }]);
+            muster.patch(&tenant, &path, replace).await.expect(400);
+            let v1 = version_one(&tenant);
+            let body = json!({ "schemas": ["urn:scim:schemas:core:1.0"], "displayName": "Sales", "members": members });
+            muster.scim(&v1, "PUT", &path, Some(body)).await.expect(400);
+            let bulk = json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+                "Operations": [{
+                    "method": "PUT", "path": path,
+                    "data": { "displayName": "Sales", "members": members },
+                }],
+            });
+            let answer = muster.post(&tenant, "/Bulk", bulk).await.expect(200).body;
+            assert_eq!(answer["Operations"][0]["status"], "400", "{answer}");
+            let now = muster.get(&tenant, &path).await.expect(200).body;
+            assert_eq!(now["members"].as_array().map(Vec::len), Some(2), "{members}: {now}");
+        }
+        // One who is known stays, and an empty list empties the group.
+        let one = json!({ "displayName": "Sales", "members": [{ "value": "gone" }, { "value": ids[0] }] });
+        muster.scim(&tenant, "PUT", &path, Some(one)).await.expect(200);
+        assert_eq!(self::members(&muster, &tenant, &group).await, [ids[0].clone()]);
+        let none = json!({ "displayName": "Sales", "members": [] });
+        muster.scim(&tenant, "PUT", &path, Some(none)).await.expect(200);
+        assert!(self::members(&muster, &tenant, &group).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_recognised_does_not_change_the_rules_for_groups() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant_with("roster", "generic").await;
+    group(&muster, &tenant, "Sales").await;
+    let okta = [("user-agent", "Okta SCIM Client 1.0.0")];
+    muster.scim_with(&tenant, "GET", "/ServiceProviderConfig", &okta, None).await.expect(200);
+    let body = json!({ "displayName": "Sales" });
+    muster.post(&tenant, "/Groups", body).await.expect(409);
+    let body = json!({ "displayName": "Other", "members": [{ "value": "gone" }] });
+    muster.post(&tenant, "/Groups", body).await.expect(400);
+}
+
+#[tokio::test]
 async fn an_unknown_member_is_refused_or_skipped_as_the_tenant_has_it() {
     let muster = Muster::start().await;
     for (n, connector) in ["roster", "three-state"].into_iter().enumerate() {

@@ -101,6 +101,23 @@ async fn each_answer_with_one_resource_has_its_address() {
 }
 
 #[tokio::test]
+async fn a_plus_is_a_plus_in_a_query_whose_spaces_are_encoded_otherwise() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant_with("roster", "strict").await;
+    muster.post(&tenant, "/Users", user("ada+1")).await.expect(201);
+    for query in [
+        "userName%20eq%20%22ada+1@acme.example%22",
+        "userName%20eq%20%22ada%2B1@acme.example%22",
+        "userName+eq+%22ada%2B1%40acme.example%22",
+    ] {
+        let found = muster.get(&tenant, &format!("/Users?filter={query}")).await.expect(200);
+        assert_eq!(found.body["totalResults"], 1, "{query}");
+        let found = muster.get(&version_one(&tenant), &format!("/Users?filter={query}")).await;
+        assert_eq!(found.expect(200).body["totalResults"], 1, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn the_media_type_has_parameters_only_in_scim_1_1() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;

@@ -3,6 +3,7 @@
 //! A page is found by index or by cursor (RFC 9865). A list of all types is the lists of the types, one
 //! after another.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
@@ -88,9 +89,15 @@ fn check_supported(version: Version) -> Result<(), scim::Error> {
     }
 }
 
-/// The request in a query string, in which both `%20` and `+` are spaces.
+/// The request in a query string, in which both `%20` and `+` are spaces. Where `%20` is used, `+` stands
+/// for itself (RFC 3986): JavaScript's `encodeURI` writes addresses such as `ada+1@acme.example` so.
 fn search_request(query: Option<&str>, r: &mut Reading) -> Result<SearchRequest, scim::Error> {
-    SearchRequest::of_parameters(form_urlencoded::parse(query.unwrap_or_default().as_bytes()), r)
+    let query = query.unwrap_or_default();
+    let query = match query.contains("%20") {
+        true => Cow::Owned(query.replace('+', "%2B")),
+        false => Cow::Borrowed(query),
+    };
+    SearchRequest::of_parameters(form_urlencoded::parse(query.as_bytes()), r)
 }
 
 fn all_types(tenant: &Tenant) -> Vec<Arc<ResourceType>> {

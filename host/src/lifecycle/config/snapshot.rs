@@ -72,14 +72,15 @@ impl Tenant {
         }
     }
 
-    /// Whether two of its groups may have one name.
+    /// Whether two of its groups may have one name. Without a choice, the configured dialect decides and
+    /// not the recognised one: a client must not change by its name what holds for all others.
     pub fn group_names(&self) -> GroupNames {
-        self.chosen_group_names.unwrap_or_else(|| GroupNames::of(self.dialect()))
+        self.chosen_group_names.unwrap_or_else(|| GroupNames::of(self.configured_dialect))
     }
 
-    /// What becomes of unknown members of its groups.
+    /// What becomes of unknown members of its groups, decided in the same way.
     pub fn unknown_members(&self) -> UnknownMembers {
-        self.chosen_unknown_members.unwrap_or_else(|| UnknownMembers::of(self.dialect()))
+        self.chosen_unknown_members.unwrap_or_else(|| UnknownMembers::of(self.configured_dialect))
     }
 
     /// The token of this id.

@@ -43,11 +43,19 @@ impl Directory {
         let (takes_groups, arrivals) = (takes_groups(&target.tenant), self.operations.arrivals());
         if needs_all_members(changes) {
             let rows = self.store.members(tenant, group).await?;
-            let before = rows.iter().map(|row| row.member.clone()).collect();
+            let before: BTreeSet<_> = rows.iter().map(|row| row.member.clone()).collect();
             let (joined, left) = apply_changes(changes, &rows, target, &before)?;
             let ids: Vec<String> = joined.iter().chain(&left).cloned().collect();
             let people = self.people(target, group, &ids).await?;
             let notice = unknown_members(target, group, &people, &joined)?;
+            let replaces = changes.iter().any(|change| matches!(change, MemberChange::Replace(_)));
+            let empties = !left.is_empty() && left.len() == before.len();
+            if notice.is_some() && replaces && empties && people.len() == left.len() {
+                // Nothing that the request names was understood, and the group would lose everyone.
+                let why = "members: none of them is a user or group of this directory, and all present \
+                           members would leave the group; an empty list says that";
+                return Err(scim::Error::invalid_value(why).into());
+            }
             let found =
                 MemberChanges::of(&people, &joined, &left, takes_groups).found_after(arrivals);
             return Ok(MemberChanges { notice, ..found.displayed(displays(changes)) });
