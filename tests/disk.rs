@@ -1,13 +1,18 @@
 //! A full disk: every write is answered with an error that names the disk, no change is half done,
 //! and the host continues without a restart when there is space again.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::command_line::{KilledOnDrop, muster};
 use crate::support::guests::guest;
 use crate::support::test_host::{HostProcess, StatusAndBody, TestHost};
-use crate::support::user;
+use crate::support::{client, user};
 
 /// Limits the size of the host's files, so that the kernel refuses writes as on a full disk.
 fn fill(test_host: &TestHost, host: &HostProcess) {
@@ -106,4 +111,42 @@ async fn a_compiled_connector_that_cannot_be_cached_is_used_nevertheless() {
     let host = test_host.spawn(None);
     assert_eq!(test_host.deciding_version(&host, "bob").await, "roster@0.2.0");
     assert!(test_host.compiled().len() > 3);
+}
+
+/// A host of its own, with an empty data directory in the folder, and its base URL.
+fn serve(folder: &Path, log: Stdio) -> (KilledOnDrop, String) {
+    let mut command = muster(&["serve", "--listen", "127.0.0.1:0", "--data"]);
+    command.arg(folder.join("data")).stdout(Stdio::piped()).stderr(log);
+    let mut host = KilledOnDrop(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(host.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+    (host, url.to_owned())
+}
+
+#[tokio::test]
+async fn requests_are_answered_while_the_log_cannot_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let (mut host, url) = serve(folder.path(), full.into());
+    for path in ["/health/live", "/nothing", "/health/live"] {
+        let answer = client().get(format!("{url}{path}")).send().await.unwrap();
+        assert!(answer.status().as_u16() < 500, "{path}");
+    }
+    assert!(host.0.try_wait().unwrap().is_none());
+    let process = rustix::process::Pid::from_child(&host.0);
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(host.0.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_new_data_directory_is_for_the_user_of_the_host_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_host, _) = serve(folder.path(), Stdio::null());
+    let data = folder.path().join("data");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o077;
+    assert_eq!(mode(&data), 0);
+    for name in ["muster.db", "muster.db-wal", "muster.db-shm", "host.key", "admin.token"] {
+        assert_eq!(mode(&data.join(name)), 0, "{name}");
+    }
 }

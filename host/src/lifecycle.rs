@@ -13,6 +13,8 @@ mod options;
 mod tasks;
 mod versions;
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -67,7 +69,10 @@ pub struct Host {
 impl Host {
     /// Opens the data directory, and resumes pending operations and jobs.
     pub async fn open(options: HostOptions, clock: Clock) -> anyhow::Result<Arc<Self>> {
-        std::fs::create_dir_all(&options.data)
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&options.data)
             .with_context(|| format!("making the data directory {}", options.data.display()))?;
         let options = Arc::new(options);
         let key = HostKey::open(&options.data.join("host.key"))?;

@@ -67,6 +67,23 @@ async fn a_second_group_of_a_name_is_a_conflict_at_every_door_where_the_dialect_
 }
 
 #[tokio::test]
+async fn a_conflict_and_the_journal_show_a_name_as_it_was_sent() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant_with("roster", "entra").await;
+    group(&muster, &tenant, "Team").await;
+    let refused = muster.post(&tenant, "/Groups", json!({ "displayName": "TEAM" })).await;
+    let detail = refused.expect(409).body["detail"].as_str().unwrap().to_owned();
+    assert_eq!(detail, "a group with the displayName TEAM exists already");
+    let user = json!({ "userName": "Ada" });
+    muster.post(&tenant, "/Users", user.clone()).await.expect(201);
+    muster.post(&tenant, "/Users", user).await.expect(409);
+    let listed = muster.admin("GET", "/operations", None).await.expect(200).body;
+    let names: Vec<_> =
+        listed["items"].as_array().unwrap().iter().map(|it| &it["subject"]).collect();
+    assert_eq!(names, ["Ada", "Team"]);
+}
+
+#[tokio::test]
 async fn of_two_groups_that_are_named_alike_at_once_one_gets_the_name() {
     let muster = Muster::start().await;
     for connector in ["roster", "three-state"] {

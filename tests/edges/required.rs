@@ -59,6 +59,39 @@ async fn a_person_without_access_may_lack_what_the_app_needs() {
 }
 
 #[tokio::test]
+async fn a_person_who_is_let_in_has_what_the_app_needs() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("two-state").await;
+    let body = without_emails("ada", false);
+    let ada = muster.post(&tenant, "/Users", body).await.expect(201).id();
+    let path = format!("/Users/{ada}");
+    let activate = json!({ "op": "replace", "path": "active", "value": true });
+    let without_value = json!({ "op": "add", "path": "emails", "value": [{ "type": "work" }] });
+    for operations in [json!([activate]), json!([activate, without_value])] {
+        let refused = muster.patch(&tenant, &path, operations.clone()).await.expect(400).body;
+        assert_eq!(refused["detail"], "emails is required", "{operations}");
+        let bulk = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+            "Operations": [{ "method": "PATCH", "path": path, "data": operations }],
+        });
+        let answer = muster.post(&tenant, "/Bulk", bulk).await.expect(200).body;
+        assert_eq!(answer["Operations"][0]["status"], "400", "{answer}");
+    }
+    let put = without_emails("ada", true);
+    muster.scim(&tenant, "PUT", &path, Some(put)).await.expect(400);
+    assert_eq!(muster.get(&tenant, &path).await.expect(200).body["active"], false);
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 0);
+
+    let mut named = without_emails("bob", true);
+    named["userName"] = "bob@acme.example".into();
+    let bob = muster.post(&tenant, "/Users", named).await.expect(201).id();
+    let path = format!("/Users/{bob}");
+    let rename = json!([{ "op": "replace", "path": "userName", "value": "bob" }]);
+    muster.patch(&tenant, &path, rename).await.expect(400);
+    assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 1);
+}
+
+#[tokio::test]
 async fn what_the_app_needs_keeps_no_leaver_in() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("two-state").await;

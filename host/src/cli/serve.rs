@@ -238,6 +238,8 @@ pub(super) fn log_to_stderr(json: bool, default: &str) -> anyhow::Result<()> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
+        // A line that cannot be written is lost: its report would panic in the middle of a request.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     // It fails only if the process has a subscriber already, which serves as well.
     drop(if json { log.json().try_init() } else { log.try_init() });

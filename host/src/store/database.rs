@@ -1,6 +1,7 @@
 //! The database file: its lock, its connections, and its migrations.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,8 +61,8 @@ fn beside(database: &Path) -> PathBuf {
 /// The connection that writes, at the present schema.
 pub(super) async fn writer(path: &Path) -> Result<SqliteConnection> {
     let opening = || format!("cannot open the database {}", path.display());
+    create_private(path).with_context(opening)?;
     let mut connection = options(path)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         // A 2xx answer means that the change is durable.
         .synchronous(SqliteSynchronous::Full)
@@ -76,6 +77,12 @@ pub(super) async fn writer(path: &Path) -> Result<SqliteConnection> {
     migrate(&mut connection).await.with_context(opening)?;
     keep_memory(&mut connection).await.with_context(opening)?;
     Ok(connection)
+}
+
+/// Creates the database, if it is missing, for the user of this process alone: it holds the secrets of
+/// apps. SQLite gives its log the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
 }
 
 /// Has the C library keep memory that is freed, up to some megabytes.

@@ -31,6 +31,7 @@ use crate::lifecycle::operation::journaled::{Mode, Operation};
 use crate::lifecycle::operation::names;
 use crate::lifecycle::operation::resource_lock::{self, LockGuard};
 use crate::lifecycle::operation::uncommitted_group::UncommittedGroup;
+use crate::scim::name::comparable;
 use crate::scim::{self, Draft, MemberChange, Patched, Resource};
 use crate::store::{
     AccountRow, CommitError, OperationFilter, OperationState, Receipt, Related, StoredResource,
@@ -161,9 +162,10 @@ impl Directory {
             ..OperationFilter::default()
         };
         let subject = change.subject();
+        let name = comparable(&subject);
         let mut found = Vec::new();
         for row in self.store.operations(&filter).await? {
-            if row.subject == subject {
+            if comparable(&row.subject) == name {
                 let id = &row.resource;
                 found.extend(
                     self.store

@@ -10,7 +10,6 @@ use super::typed_view;
 use crate::decision::{EventKind, Member, Membership, ResourceKind};
 use crate::delivery::Secret;
 use crate::scim::Resource;
-use crate::scim::name::comparable;
 use crate::store::{AccountRow, Person, ResourceRow, StoredResource, UnsettledMember};
 
 /// The result of a write for the identity provider.
@@ -343,8 +342,9 @@ impl Change {
         fingerprint(self.event, &self.after, mark, joined, left)
     }
 
+    /// The name of the user or group, as it was sent.
     pub(in crate::lifecycle) fn subject(&self) -> String {
-        comparable(typed_view::name(&self.after)).into_owned()
+        typed_view::name(&self.after).to_owned()
     }
 }
 

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedMutexGuard};
 
 use crate::decision::ResourceKind;
+use crate::scim::name::comparable;
 
 /// The locks that are in use. `S` is the uncommitted state of a resource.
 #[derive(Debug)]
@@ -122,9 +123,9 @@ pub(in crate::lifecycle) fn of_resource(tenant: &str, id: &str) -> String {
     format!("{tenant}/{id}")
 }
 
-/// The lock of a resource that is about to be created, by its name.
+/// The lock of a resource that is about to be created, by its name as names are compared.
 pub(in crate::lifecycle) fn of_subject(tenant: &str, kind: ResourceKind, subject: &str) -> String {
-    format!("{tenant}/{}/{subject}", kind.name())
+    format!("{tenant}/{}/{}", kind.name(), comparable(subject))
 }
 
 impl<S> ResourceLocks<S> {

@@ -9,21 +9,20 @@ use crate::scim::schema::{Attribute, Mutability, ResourceType, Schema};
 
 /// Checks that every required attribute has a value (RFC 7643 §7) that is not only spaces.
 ///
-/// What the app needs may be missing in a person who has no access, and in one who lacked it before:
-/// it must not keep a leaver in.
+/// What the app needs may be missing in a person who is not active, and in one who was active without it
+/// before: it must not keep a leaver in.
 pub(super) fn check_required(
     t: &ResourceType,
     before: Option<&Map<String, Value>>,
     document: &Map<String, Value>,
 ) -> Result<(), Error> {
-    let inactive = document.get("active") == Some(&Value::Bool(false));
-    let lacked = |name: &str| before.is_some_and(|before| !before.contains_key(name));
-    // The user name may be the address.
-    let user_name = document.get("userName").and_then(Value::as_str).unwrap_or_default();
-    let addressed = |name: &str| name == "emails" && user_name.contains('@');
-    let exempt = |name: &str| {
-        t.needed.iter().any(|it| it == name) && (inactive || lacked(name) || addressed(name))
-    };
+    for name in &t.needed {
+        let lacked = before.is_some_and(|before| is_active(before) && !has_needed(before, name));
+        if is_active(document) && !lacked && !has_needed(document, name) {
+            return Err(Error::invalid_value(format!("{name} is required")));
+        }
+    }
+    let exempt = |name: &str| t.needed.iter().any(|it| it == name);
     check_schema(&t.schema, None, document, &exempt)?;
     for extension in &t.extensions {
         let schema = &*extension.schema;
@@ -36,6 +35,30 @@ pub(super) fn check_required(
         }
     }
     Ok(())
+}
+
+fn is_active(document: &Map<String, Value>) -> bool {
+    document.get("active") != Some(&Value::Bool(false))
+}
+
+/// Whether a person has a value of an attribute that the app needs. A user name may be the address.
+fn has_needed(document: &Map<String, Value>, name: &str) -> bool {
+    let text = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
+    name == "emails" && text("userName").contains('@') || document.get(name).is_some_and(has_value)
+}
+
+/// Whether this is a value that is not only spaces. A complex one is its `value`, if it has any.
+fn has_value(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(values) => values.iter().any(has_value),
+        Value::Object(object) if object.contains_key("type") || object.contains_key("value") => {
+            object.get("value").is_some_and(has_value)
+        }
+        Value::Object(object) => object.values().any(has_value),
+        Value::Bool(_) | Value::Number(_) => true,
+    }
 }
 
 fn check_schema(
