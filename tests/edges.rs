@@ -10,6 +10,7 @@ mod groups;
 mod names;
 mod required;
 mod state;
+mod strays;
 mod transport;
 mod user_names;
 

@@ -155,6 +155,21 @@ async fn found_person(muster: &Muster, tenant: &Tenant) -> Value {
 }
 
 #[tokio::test]
+async fn a_device_is_no_member_of_a_group() {
+    let (muster, tenant) = office().await;
+    muster.admin("PATCH", "/tenants/acme", Some(json!({ "dialect": "generic" }))).await.expect(200);
+    let members = json!([{ "value": created(&muster, &tenant, "lamp").await.id() }]);
+    let group = json!({ "displayName": "Lamps", "members": members });
+    muster.post(&tenant, "/Groups", group).await.expect(400);
+    let group = muster.post(&tenant, "/Groups", json!({ "displayName": "Lamps" })).await;
+    let path = format!("/Groups/{}", group.expect(201).id());
+    let add = json!([{ "op": "add", "path": "members", "value": members }]);
+    muster.patch(&tenant, &path, add).await.expect(400);
+    let role = json!([{ "op": "add", "path": "members", "value": [{ "value": "role-1" }] }]);
+    muster.patch(&tenant, &path, role).await.expect(400);
+}
+
+#[tokio::test]
 async fn concurrent_writes_of_a_device_are_all_kept() {
     let (muster, tenant) = office().await;
     let path = format!("/Devices/{}", created(&muster, &tenant, "lamp").await.id());

@@ -139,7 +139,11 @@ impl Additions {
             self.require(user)?;
         }
         for added in &self.resource_types {
-            if types.iter().any(|it| it.name == added.name || it.endpoint == added.endpoint) {
+            let alike = |it: &ResourceType| {
+                it.name.eq_ignore_ascii_case(&added.name)
+                    || it.endpoint.eq_ignore_ascii_case(&added.endpoint)
+            };
+            if types.iter().any(alike) {
                 return Err(format!("the resource type {} exists already", added.name));
             }
             let schema = self.schema(&added.schema)?;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Error;
 use super::reading::Reading;
-use super::resource::check_message_schema;
+use super::resource::{check_message_schema, refuse_stray};
 
 mod reference;
 #[cfg(test)]
@@ -125,6 +125,7 @@ impl BulkOperation {
         let object = raw.as_object().ok_or_else(|| {
             Error::invalid_syntax("each of the Operations must be an object with method and path")
         })?;
+        refuse_stray(object, &["method", "bulkId", "version", "path", "data"])?;
         let text = |name: &str| match member(object, name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),

@@ -28,7 +28,7 @@ pub use replace::replace;
 
 pub(in crate::scim) use assign::WriteMode;
 pub(in crate::scim) use edit::{Edit, Understanding};
-pub(in crate::scim) use resemblance::{resembled, within as resembled_within};
+pub(in crate::scim) use resemblance::{refuse_stray, resembled, within as resembled_within};
 pub(in crate::scim) use schemas::check_message_schema;
 
 /// A resource as a canonical document, with the spelling and types of the schema, without

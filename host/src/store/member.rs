@@ -134,7 +134,7 @@ static FIND_PEOPLE: LazyLock<Statement> = LazyLock::new(|| {
              LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
              LEFT JOIN unsettled_member u ON u.tenant = r.tenant AND u.group_id = new.group_id
                  AND u.member_id = r.id
-             WHERE r.tenant = new.tenant AND r.id = wanted.value",
+             WHERE r.tenant = new.tenant AND r.id = wanted.value AND r.kind IN ('User', 'Group')",
             frame::records(&record)
         )
         .into(),

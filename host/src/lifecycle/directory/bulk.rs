@@ -206,7 +206,8 @@ impl BulkRun {
 
     /// `/Users` or `/Users/{id}`.
     fn address(&self, path: &str) -> Result<ResourceAddress, scim::Error> {
-        let mut parts = path.strip_prefix('/').unwrap_or_default().splitn(2, '/');
+        let whole = path.strip_prefix('/').unwrap_or_default();
+        let mut parts = whole.strip_suffix('/').unwrap_or(whole).splitn(2, '/');
         let endpoint = parts.next().unwrap_or_default();
         let resource_type =
             self.tenant.schemas.by_endpoint(endpoint).cloned().ok_or_else(|| {

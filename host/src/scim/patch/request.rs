@@ -6,7 +6,7 @@ use crate::scim::Error;
 use crate::scim::dialect::Leniency;
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
-use crate::scim::resource::{Understanding, check_message_schema, resembled};
+use crate::scim::resource::{Understanding, check_message_schema, refuse_stray, resembled};
 use crate::scim::schema::ResourceType;
 
 /// The schema of a PATCH.
@@ -45,6 +45,10 @@ impl PatchRequest {
             .as_object()
             .ok_or_else(|| Error::invalid_syntax("The body must be a JSON object: a PatchOp"))?;
         check_message_schema(body, PATCH_SCHEMA, r)?;
+        refuse_stray(body, &["schemas", "Operations"])?;
+        if body.contains_key("operation") {
+            return Err(Error::invalid_syntax("the operations are a list named Operations"));
+        }
         let Some(Value::Array(list)) = member(body, "Operations") else {
             return Err(Error::invalid_syntax("Operations must be a list of operations"));
         };
@@ -75,6 +79,7 @@ impl PatchOperation {
         let object = raw.as_object().ok_or_else(|| {
             Error::invalid_syntax("each of the Operations must be an object with op and path")
         })?;
+        refuse_stray(object, &["op", "path", "value"])?;
         let op = Op::parse(member(object, "op"), r)?;
         let path = match member(object, "path") {
             None | Some(Value::Null) => None,

@@ -6,6 +6,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::scim::Error;
+use crate::scim::resource::target::excerpt;
 use crate::scim::schema::ResourceType;
 
 /// The attributes that decide who has access.
@@ -30,7 +32,10 @@ const STATES: [&str; 14] = [
 ];
 
 /// Other words for `members`, squashed.
-const MEMBERS: [&str; 4] = ["groupmembers", "memberid", "memberids", "memberlist"];
+const MEMBERS: [&str; 5] = ["groupmembers", "memberid", "memberids", "memberlist", "users"];
+
+/// How deep an unknown value is looked at.
+const DEPTH: usize = 4;
 
 /// The attribute of this type that an unknown name seems to mean: `memebers`, `enabled`,
 /// `urn:…:User.active`. In a name of several parts, one of them must be the attribute's own name.
@@ -47,11 +52,42 @@ pub(in crate::scim) fn resembled(t: &ResourceType, name: &str) -> Option<&'stati
     })
 }
 
-/// The attribute of this type that the object under an unknown name has, as in
-/// `{"user":{"active":false}}`.
+/// The attribute of this type that an object under an unknown name has, as in
+/// `{"user":{"active":false}}` and `{"Resources":[{"active":false}]}`.
 pub(in crate::scim) fn within(t: &ResourceType, value: &Value) -> Option<&'static str> {
-    let object = value.as_object()?;
-    guarded(t).find(|attribute| has(object, attribute))
+    guarded(t).find(|attribute| has_within(value, attribute, DEPTH))
+}
+
+fn has_within(value: &Value, attribute: &str, depth: usize) -> bool {
+    let deeper = |it: &Value| depth > 0 && has_within(it, attribute, depth - 1);
+    match value {
+        Value::Object(object) => has(object, attribute) || object.values().any(deeper),
+        Value::Array(values) => values.iter().any(deeper),
+        _ => false,
+    }
+}
+
+/// Refuses a member of a message that seems to mean who has access and stands where it is not read, such
+/// as `active` beside `op` and `path`.
+pub(in crate::scim) fn refuse_stray(
+    message: &Map<String, Value>,
+    known: &[&str],
+) -> Result<(), Error> {
+    let is_known = |key: &str| known.iter().any(|name| name.eq_ignore_ascii_case(key));
+    let means = |key: &str| GUARDED.into_iter().any(|name| is_like(name, &squashed(key)));
+    match message.keys().find(|key| !is_known(key) && means(key)) {
+        Some(key) => Err(Error::invalid_syntax(format!(
+            "{} is not read beside {}",
+            excerpt(key),
+            known.join(", ")
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Whether a key inside a complex value means who has access.
+pub(in crate::scim) fn is_guarded(key: &str) -> bool {
+    GUARDED.into_iter().any(|name| name.eq_ignore_ascii_case(key))
 }
 
 /// Whether an object has an attribute, in any case.

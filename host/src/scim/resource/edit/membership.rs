@@ -53,6 +53,7 @@ impl Edit<'_> {
             Some(filter) => {
                 let filter = filter.clone().quoted_in(place.attribute, r);
                 check_selection(place.attribute, &filter)?;
+                refuse_vain(&filter)?;
                 let mut ids = Vec::new();
                 if names_ids(&filter, &mut ids) {
                     MemberChange::Remove(ids)
@@ -109,6 +110,36 @@ fn immutable(place: AttributePlace<'_>) -> Error {
     Error::mutability(format!(
         "{name} of a member cannot be changed: remove the member and add another"
     ))
+}
+
+/// Refuses a comparison that no member fulfils, since its sender would believe that a member has left:
+/// an id that is no text or empty, and an address that is not absolute, as `$ref` has it.
+fn refuse_vain(filter: &Filter) -> Result<(), Error> {
+    match filter {
+        Filter::Compare(path, Operator::Eq, literal) if path.sub_attribute.is_none() => {
+            let named = |name: &str| path.attribute.eq_ignore_ascii_case(name);
+            let text = match literal {
+                Literal::String(text) => text.as_str(),
+                _ => "",
+            };
+            if named("value") && text.is_empty() {
+                return Err(Error::invalid_filter(
+                    "the id of a member is a text that is not empty",
+                ));
+            }
+            if named("$ref") && !text.contains("://") {
+                let why = "$ref of a member is its whole address; give that, or the id as `value`";
+                return Err(Error::invalid_filter(why));
+            }
+            Ok(())
+        }
+        Filter::And(left, right) | Filter::Or(left, right) => {
+            refuse_vain(left)?;
+            refuse_vain(right)
+        }
+        Filter::Not(inner) | Filter::ValuePath(_, inner) => refuse_vain(inner),
+        Filter::Present(_) | Filter::Compare(..) => Ok(()),
+    }
 }
 
 /// Collects the ids of a filter that consists of `value eq "x"`, once or joined by `or`. Returns
