@@ -54,6 +54,12 @@ impl Attribute {
     pub fn is_complex(&self) -> bool {
         self.kind == AttributeType::Complex
     }
+
+    /// Whether this sub-attribute is false in values that do not have it: `primary` of a
+    /// multi-valued attribute (RFC 7643 §2.4).
+    pub fn assumes_false(&self, sub: &Self) -> bool {
+        self.multi_valued && sub.kind == AttributeType::Boolean && sub.name == "primary"
+    }
 }
 
 /// The data types of RFC 7643 §2.3, in its order.

@@ -170,7 +170,11 @@ impl<'s> FilterSubject<'s> {
             if self.names(path, &target) {
                 comparison = comparison.of_names();
             }
-            Some(comparison.matches(&target.scalars(elements)))
+            let values = match comparison.operand {
+                Operand::Boolean(_) => self.truths(&target, elements),
+                _ => target.scalars(elements),
+            };
+            Some(comparison.matches(&values))
         });
         comparison.unwrap_or_else(|| match (operator, literal) {
             // The type has no such attribute, or a complex one that can only be compared with null.
@@ -179,6 +183,25 @@ impl<'s> FilterSubject<'s> {
             (Operator::Ne, _) => true,
             _ => false,
         })
+    }
+
+    /// The booleans that are compared, with false for each absent `primary` (RFC 7643 §2.4).
+    fn truths(&self, target: &ResolvedPath<'_>, elements: Vec<&'s Value>) -> Vec<&'s Value> {
+        let of_one = |elements| match target.scalars(elements) {
+            absent if absent.is_empty() => vec![&Value::Bool(false)],
+            values => values,
+        };
+        match *self {
+            Self::Resource(..) if target.is_false_if_absent() => {
+                elements.into_iter().flat_map(|element| of_one(vec![element])).collect()
+            }
+            Self::Value(attribute, _)
+                if target.attribute.is_some_and(|sub| attribute.assumes_false(sub)) =>
+            {
+                of_one(elements)
+            }
+            Self::Resource(..) | Self::Value(..) => target.scalars(elements),
+        }
     }
 
     fn has_value(&self, path: &AttributePath, filter: &Filter) -> bool {

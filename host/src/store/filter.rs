@@ -26,7 +26,7 @@ pub(super) use condition::Condition;
 pub(super) use folding::{FOLDED, compare_folded};
 pub(super) use sorting::{SortKey, sort_key};
 
-use crate::scim::evaluate::ValueComparison;
+use crate::scim::evaluate::{Operand, ValueComparison};
 use condition::ConditionWriter;
 use narrow::address_in;
 use values::{Scope, ValueLocation};
@@ -93,12 +93,15 @@ impl<'t> ConditionWriter<'t> {
         scope: &Scope<'t>,
     ) -> Result<(), Error> {
         let compared = self.compared(path, scope)?;
-        let Some((values, attribute)) = compared else {
+        let Some((mut values, attribute)) = compared else {
             return self.compare_nothing(path, operator, literal, scope);
         };
         let mut comparison = ValueComparison::new(attribute, operator, literal)?;
         if values.are_names() {
             comparison = comparison.of_names();
+        }
+        if matches!(comparison.operand, Operand::Boolean(_)) && self.assumes_false(path, scope) {
+            values = values.or_false();
         }
         self.comparison(&values, &comparison)
     }

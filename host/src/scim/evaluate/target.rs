@@ -94,6 +94,12 @@ impl<'t> ResolvedPath<'t> {
         }
     }
 
+    /// Whether each value of the attribute that lacks the sub-attribute counts as false.
+    pub fn is_false_if_absent(&self) -> bool {
+        let pair = self.attribute.zip(self.sub_attribute);
+        pair.is_some_and(|(attribute, sub)| attribute.assumes_false(sub))
+    }
+
     /// The values of the attribute, one by one if it is multi-valued; never null.
     pub(super) fn elements<'d>(&self, document: &'d Map<String, Value>) -> Vec<&'d Value> {
         let object = match self.extension {

@@ -117,6 +117,26 @@ fn an_attribute_without_a_value_is_null_and_not_present() {
     check("title gt \"x\"", false);
 }
 
+/// RFC 7643 §2.4: "If not specified, the value of "primary" SHALL be assumed to be "false"".
+#[test]
+fn an_absent_primary_is_false_and_not_present() {
+    check("emails[primary eq false]", true);
+    check("emails[primary ne true]", true);
+    check("emails[primary eq \"False\"]", true);
+    check("emails[type eq \"home\" and primary eq false]", true);
+    check("emails[type eq \"work\" and primary eq false]", false);
+    check("emails[type eq \"home\" and primary ne false]", false);
+    check("emails[type eq \"home\" and primary pr]", false);
+    check("emails[type eq \"home\" and primary eq null]", true);
+    check("emails[not (primary eq false) and type eq \"home\"]", false);
+    check("emails.primary eq false", true);
+    check("emails.primary ne true", true);
+    check("emails.primary eq null", false);
+    check("phoneNumbers.primary eq false", false);
+    check("phoneNumbers.primary ne true", true);
+    check("active.primary eq false", false);
+}
+
 #[test]
 fn an_attribute_that_the_type_does_not_define_has_no_value() {
     for filter in ["shoeSize pr", "shoeSize eq 42", "name.shoeSize co \"x\"", "emails[size gt 1]"] {

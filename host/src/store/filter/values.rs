@@ -64,6 +64,8 @@ pub(super) enum ValueLocation {
     Column { sql: &'static str, folded: Option<&'static str> },
     /// At this path of a JSON text; the empty path is the value itself.
     Json { text: String, path: String },
+    /// The same, and false if there is nothing.
+    JsonOrFalse { text: String, path: String },
     /// Not in a column and known all the same: `meta.resourceType`.
     Kind,
     /// There, and not a single value.
@@ -140,13 +142,24 @@ impl<'t> Values<'t> {
     pub(super) fn are_column(&self, column: &str) -> bool {
         match &self.location {
             ValueLocation::Column { sql, folded } => folded.unwrap_or(sql) == column,
-            ValueLocation::Json { .. } | ValueLocation::Kind | ValueLocation::Whole => false,
+            ValueLocation::Json { .. }
+            | ValueLocation::JsonOrFalse { .. }
+            | ValueLocation::Kind
+            | ValueLocation::Whole => false,
         }
     }
 
     /// The lists that have to be gone through: JSON text, path, and the name of each value.
     pub(super) fn lists(&self) -> &[(String, String, String)] {
         &self.lists
+    }
+
+    /// The same values, with false in place of each that is absent.
+    pub(super) fn or_false(mut self) -> Self {
+        if let ValueLocation::Json { text, path } = self.location {
+            self.location = ValueLocation::JsonOrFalse { text, path };
+        }
+        self
     }
 
     /// What names mean between brackets after this attribute.
@@ -163,7 +176,7 @@ impl<'t> Values<'t> {
                 Scope::Element(attribute, format!("json_extract({text}, '{path}')"))
             }
             (ValueLocation::Column { sql, .. }, _) => Scope::Element(attribute, (*sql).to_owned()),
-            (ValueLocation::Kind, _) => return None,
+            (ValueLocation::JsonOrFalse { .. } | ValueLocation::Kind, _) => return None,
         })
     }
 }
@@ -194,6 +207,15 @@ impl<'t> ConditionWriter<'t> {
         let steps = [target.attribute, target.sub_attribute, value];
         let values = self.values(&target, scope, steps.into_iter().flatten())?;
         Ok(values.map(|values| (values, compared)))
+    }
+
+    /// Whether an absent value at this path counts as false: `primary` (RFC 7643 §2.4).
+    pub(super) fn assumes_false(&self, path: &AttributePath, scope: &Scope<'t>) -> bool {
+        let Some(target) = self.target(path, scope) else { return false };
+        match (scope, target.attribute) {
+            (Scope::Element(attribute, _), Some(sub)) => attribute.assumes_false(sub),
+            _ => target.is_false_if_absent(),
+        }
     }
 
     /// The values that brackets after this path look into; their filter knows no sub-attribute.
@@ -340,6 +362,13 @@ impl<'t> ConditionWriter<'t> {
                 self.sql(", ");
                 self.bind(path.as_str());
                 self.sql(")");
+            }
+            ValueLocation::JsonOrFalse { text, path } => {
+                self.sql("coalesce(json_extract(");
+                self.sql(text);
+                self.sql(", ");
+                self.bind(path.as_str());
+                self.sql("), FALSE)");
             }
             ValueLocation::Kind => self.bind(self.resource_type.name.as_str()),
             ValueLocation::Whole => self.sql("TRUE"),
