@@ -30,6 +30,10 @@ pub enum Leniency {
     /// `{"op":"replace","value":{"name.givenName":"Kkom","urn:…:User:employeeNumber":"Aklq"}}`
     /// with `aadOptscim062020` (`tests/fixtures/conversations/entra/update-flagged.json`).
     ExpandedKeys,
+    /// A value filter on a complex attribute with a single value, which chooses that value if it
+    /// matches: Entra's `{"op":"remove","path":"manager[value eq \"00aa00aa-…\"]"}`
+    /// (`tests/fixtures/conversations/entra/manager-removed-by-filter.json`).
+    FilterOnSingle,
     /// A list of one in place of a single value: Entra's
     /// `{"op":"Add","path":"manager","value":[{"value":"00aa00aa-…"}]}`
     /// (`tests/fixtures/conversations/entra/manager.json`).
@@ -91,12 +95,13 @@ pub enum Leniency {
 
 impl Leniency {
     /// Every leniency, in alphabetical order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::BareValue,
         Self::CreateByFilter,
         Self::EmptyForUnassigned,
         Self::EmptyOperations,
         Self::ExpandedKeys,
+        Self::FilterOnSingle,
         Self::ListForSingle,
         Self::LooseReference,
         Self::MissingSchemas,
@@ -122,6 +127,7 @@ impl Leniency {
             Self::EmptyForUnassigned => "an empty string for no value",
             Self::EmptyOperations => "a PATCH without operations",
             Self::ExpandedKeys => "dotted or URN-qualified names as keys",
+            Self::FilterOnSingle => "a filter on an attribute with a single value",
             Self::ListForSingle => "a list of one in place of a single value",
             Self::LooseReference => "a reference that is not a URI",
             Self::MissingSchemas => "a body that does not name its schema",

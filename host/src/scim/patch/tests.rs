@@ -285,3 +285,58 @@ fn a_manager_is_set_by_each_form_that_clients_send() {
         becomes(json!({ "value": "m2" })),
     );
 }
+
+#[test]
+fn a_filter_chooses_a_single_value_that_matches() {
+    let path = |filter: &str| format!("{ENTERPRISE}:manager[{filter}]");
+    let fired = &[Leniency::FilterOnSingle];
+    let gone = |it: &mut Value| it[ENTERPRISE] = json!({ "department": "Tours" });
+    check(&json!({"op":"remove","path":path("value eq \"m1\"")}), fired, gone);
+    check(
+        &json!({"op":"remove","path":"manager[value eq \"m1\"]"}),
+        &[Leniency::FilterOnSingle, Leniency::UnqualifiedExtension],
+        gone,
+    );
+    check(&json!({"op":"remove","path":path("value eq \"m2\"")}), fired, |_| {});
+    check(&json!({"op":"remove","path":"name[givenName sw \"b\"].givenName"}), fired, |it| {
+        it["name"] = json!({ "familyName": "Jensen" });
+    });
+    let m2 = json!({ "value": "m2" });
+    check(&json!({"op":"replace","path":path("value eq \"m1\""),"value":m2}), fired, |it| {
+        it[ENTERPRISE]["manager"] = m2.clone();
+    });
+    check(
+        &json!({"op":"add","path":path("value eq \"m1\"") + ".value","value":"m2"}),
+        fired,
+        |it| {
+            it[ENTERPRISE]["manager"] = m2.clone();
+        },
+    );
+    check(
+        &json!({"op":"replace","path":"name[familyName eq \"jensen\"].givenName","value":"B"}),
+        fired,
+        |it| it["name"]["givenName"] = "B".into(),
+    );
+}
+
+#[test]
+fn a_filter_without_a_single_value_creates_it_as_in_a_list() {
+    let before = resource("User", &json!({ "userName": "x" }));
+    let run = |operation: &Value| {
+        run("User", &before, &json!([operation]), &mut Reading::new(Dialect::Entra))
+    };
+    let add = |filter: &str, value: Value| {
+        let path = format!("{ENTERPRISE}:manager[{filter}]");
+        run(&json!({"op":"add","path":path,"value":value}))
+    };
+    let after = add("value eq \"m1\"", json!({ "$ref": "../Users/m1" })).unwrap().resource;
+    let manager = json!({ "value": "m1", "$ref": "../Users/m1" });
+    assert_eq!(after.document()[ENTERPRISE]["manager"], manager);
+    for (filter, value) in [("value eq \"m1\"", "m2"), ("value ne \"m1\"", "m2")] {
+        let detail = format!("no value of {ENTERPRISE}:manager matches {filter}");
+        let after = add(filter, json!({ "value": value }));
+        assert_eq!(after, Err(Error::no_target(detail)));
+    }
+    let remove = json!({"op":"remove","path":format!("{ENTERPRISE}:manager[value eq \"m1\"]")});
+    assert_eq!(run(&remove).unwrap().resource, before);
+}

@@ -16,7 +16,8 @@ pub(super) fn typed<'f>(
     filter: &'f Filter,
     r: &mut Reading,
 ) -> Result<Cow<'f, Filter>, Error> {
-    if !place.attribute.multi_valued {
+    let single = !place.attribute.multi_valued;
+    if single && !(place.attribute.is_complex() && r.allows(Leniency::FilterOnSingle)) {
         let name = place.attribute.name.as_str();
         return Err(Error::invalid_path(format!(
             "{name} has a single value, so a filter cannot choose one"

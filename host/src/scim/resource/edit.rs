@@ -184,7 +184,8 @@ impl<'t> Edit<'t> {
         }
         // RFC 7644 §3.5.2.2: a required attribute cannot be removed.
         let needed = self.resource_type.needed.contains(&place.attribute.name);
-        if place.leaf().required && !needed && (filter.is_none() || place.sub.is_some()) {
+        let whole = filter.is_none() || place.sub.is_some() || !place.attribute.multi_valued;
+        if place.leaf().required && !needed && whole {
             return Err(Error::mutability(format!("{place} is required and cannot be removed")));
         }
         let named = !raw.is_null() && place.leaf().multi_valued && filter.is_none();

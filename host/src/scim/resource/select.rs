@@ -1,8 +1,9 @@
-//! Selections: values of a list chosen by a filter, to be written or removed.
+//! Selections: values of a list, or a single complex value, chosen by a filter to be written or
+//! removed.
 
 use serde_json::{Map, Value};
 
-use super::assign::{WriteMode, sweep, write, write_into};
+use super::assign::{WriteMode, erase, sweep, write, write_into, write_sub};
 use super::condition::typed;
 use super::list;
 use super::target::AttributePlace;
@@ -22,6 +23,9 @@ pub(super) fn write_selected(
     r: &mut Reading,
 ) -> Result<(), Error> {
     let filter = typed(place, filter, r)?;
+    if !place.attribute.multi_valued {
+        return write_single(holder, place, &filter, mode, raw, r);
+    }
     let chosen = matching(holder, place, &filter)?;
     if chosen.is_empty() {
         return create(holder, place, &filter, raw, r);
@@ -47,6 +51,14 @@ pub(super) fn erase_selected(
     r: &mut Reading,
 ) -> Result<(), Error> {
     let filter = typed(place, filter, r)?;
+    if !place.attribute.multi_valued {
+        if let Some(value) = holder.get(&place.attribute.name)
+            && filter.matches_value(place.attribute, value)?
+        {
+            erase(holder, place);
+        }
+        return Ok(());
+    }
     let chosen = matching(holder, place, &filter)?;
     let name = &place.attribute.name;
     if let Some(Value::Array(values)) = holder.get_mut(name) {
@@ -140,6 +152,46 @@ fn replace(
     list::settle_primary(place, values, raised)
 }
 
+/// Writes into a single complex value that matches. If there is none, it is created as the filter
+/// describes it, as in a list.
+fn write_single(
+    holder: &mut Map<String, Value>,
+    place: AttributePlace<'_>,
+    filter: &Filter,
+    mode: WriteMode,
+    raw: &Value,
+    r: &mut Reading,
+) -> Result<(), Error> {
+    let name = &place.attribute.name;
+    if let Some(value) = holder.get(name) {
+        return if filter.matches_value(place.attribute, value)? {
+            write_whole_or_sub(holder, place, mode, raw, r)
+        } else {
+            Err(no_target(place, filter))
+        };
+    }
+    let seed = described(place, filter, r)?;
+    let mut created = Map::from_iter([(name.clone(), Value::Object(seed))]);
+    write_whole_or_sub(&mut created, place, mode, raw, r)?;
+    let Some(value) = created.remove(name) else { return Ok(()) };
+    if !filter.matches_value(place.attribute, &value)? {
+        return Err(no_target(place, filter));
+    }
+    holder.insert(name.clone(), value);
+    Ok(())
+}
+
+fn write_whole_or_sub(
+    holder: &mut Map<String, Value>,
+    place: AttributePlace<'_>,
+    mode: WriteMode,
+    raw: &Value,
+    r: &mut Reading,
+) -> Result<(), Error> {
+    let write = if place.sub.is_some() { write_sub } else { write };
+    write(holder, place, mode, raw, r)
+}
+
 /// Creates the value that the filter describes, as Entra expects
 /// (`tests/fixtures/conversations/entra/address-made-by-filter.json`).
 fn create(
@@ -150,12 +202,7 @@ fn create(
     r: &mut Reading,
 ) -> Result<(), Error> {
     let whole = AttributePlace { sub: None, ..place };
-    // RFC 7644 §3.5.2.3: a filter that matches nothing is noTarget.
-    let no_target = || Error::no_target(format!("no value of {whole} matches {filter}"));
-    let mut seed = Map::new();
-    if !write_conditions(whole, filter, &mut seed, r)? || !r.allows(Leniency::CreateByFilter) {
-        return Err(no_target());
-    }
+    let mut seed = described(whole, filter, r)?;
     let created = if place.sub.is_some() {
         let mut object = Map::new();
         write(&mut object, place, WriteMode::Add, raw, r)?;
@@ -172,13 +219,33 @@ fn create(
         None => return Ok(()),
     };
     if !filter.matches_value(place.attribute, &created)? {
-        return Err(no_target());
+        return Err(no_target(whole, filter));
     }
     let values = holder
         .entry(&place.attribute.name)
         .or_insert_with(|| Value::Array(Vec::new()))
         .as_array_mut();
     values.map_or(Ok(()), |values| list::merge(whole, values, vec![created]))
+}
+
+/// The value that the filter describes, if it describes one and the dialect allows to create it.
+fn described(
+    place: AttributePlace<'_>,
+    filter: &Filter,
+    r: &mut Reading,
+) -> Result<Map<String, Value>, Error> {
+    let whole = AttributePlace { sub: None, ..place };
+    let mut seed = Map::new();
+    if !write_conditions(whole, filter, &mut seed, r)? || !r.allows(Leniency::CreateByFilter) {
+        return Err(no_target(whole, filter));
+    }
+    Ok(seed)
+}
+
+/// RFC 7644 §3.5.2.3: a filter that matches nothing is noTarget.
+fn no_target(place: AttributePlace<'_>, filter: &Filter) -> Error {
+    let whole = AttributePlace { sub: None, ..place };
+    Error::no_target(format!("no value of {whole} matches {filter}"))
 }
 
 /// Writes the `eq` conditions of a filter into a new value. Returns whether the filter consists of

@@ -76,6 +76,22 @@ fn an_impossible_operation_is_refused() {
         ScimType::InvalidPath,
         "title has a single value, so a filter cannot choose one",
     );
+    let manager = format!("{ENTERPRISE}:manager[value eq \"m2\"]");
+    refuse(
+        &json!({"op":"replace","path":manager,"value":{"value":"m3"}}),
+        ScimType::NoTarget,
+        &format!("no value of {ENTERPRISE}:manager matches value eq \"m2\""),
+    );
+    refuse(
+        &json!({"op":"remove","path":"name[shoeSize eq 1]"}),
+        ScimType::InvalidFilter,
+        "shoeSize is not a sub-attribute of name",
+    );
+    for dialect in [Dialect::Strict, Dialect::Interop] {
+        let operations = json!([{"op":"remove","path":manager}]);
+        let detail = "manager has a single value, so a filter cannot choose one";
+        refuse_in(dialect, &operations, ScimType::InvalidPath, detail);
+    }
     refuse(
         &json!({"op":"add","value":"x"}),
         ScimType::InvalidValue,
