@@ -267,4 +267,51 @@ async fn a_disconnect_is_a_job_that_names_the_token_of_its_request() {
     muster.admin("GET", "/jobs/none", None).await.expect(404);
     let (status, said) = muster.command(&["job", "list", "--tenant", "acme"]).await;
     assert!(status == Some(0) && said.contains(&id), "{said}");
+
+    // A tenant that is gone and had jobs but no operations.
+    muster.admin("DELETE", "/tenants/acme", None).await.expect(204);
+    let (status, said) = muster.command(&["job", "list", "--tenant", "acme"]).await;
+    assert!(status == Some(0) && said.contains(&id), "{said}");
+    let (status, said) = muster.command(&["operation", "list", "--tenant", "acme"]).await;
+    assert_eq!((status, said.trim()), (Some(0), "none"));
+    let (status, said) = muster.command(&["operation", "list", "--tenant", "acne"]).await;
+    assert!(status == Some(1) && said.contains("no tenant acne"), "{said}");
+}
+
+#[tokio::test]
+async fn another_media_type_is_refused_with_that_of_the_admin_api() {
+    let muster = Muster::start().await;
+    let headers = [("content-type", "application/xml")];
+    for path in ["/apps", "/tenants/acme/disconnect"] {
+        let url = format!("{}/admin/v1{path}", muster.stage.url);
+        let refused =
+            muster.send_with("POST", &url, &muster.admin, &headers, Some(json!({}))).await;
+        assert!(detail(&refused.expect(415)).ends_with("send application/json"));
+    }
+}
+
+#[tokio::test]
+async fn a_command_whose_admin_token_is_refused_says_where_the_token_is_from() {
+    let muster = Muster::start().await;
+    let (status, said) = muster.command(&["app", "list", "--admin-token", "secret-one"]).await;
+    assert!(status == Some(1) && said.contains("the admin token is from --admin-token"), "{said}");
+    assert!(!said.contains("secret-one"), "{said}");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("admin.token"), "secret-two").unwrap();
+    let refused = |variable: Option<&str>| {
+        let mut command = crate::command_line::muster(&["app", "list", "--url", &muster.stage.url]);
+        command.arg("--data").arg(folder.path());
+        if let Some(token) = variable {
+            command.env("MUSTER_ADMIN_TOKEN", token);
+        }
+        command
+    };
+    for (variable, origin) in
+        [(None, "admin.token"), (Some("secret-three"), "is from MUSTER_ADMIN_TOKEN")]
+    {
+        let mut command = refused(variable);
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(origin) && !said.contains("secret-t"), "{said}");
+    }
 }

@@ -14,6 +14,7 @@ mod http;
 pub mod kit;
 pub mod lifecycle;
 pub mod limits;
+mod member_error;
 mod partial;
 mod request_id;
 pub mod sample;

@@ -7,14 +7,14 @@ use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
-use crate::admin_api::{ErrorBody, MAX_LIMIT, OperationQuery, Page, PageQuery};
+use crate::admin_api::{ErrorBody, JobQuery, MAX_LIMIT, OperationQuery, Page, PageQuery};
 
 /// Where the host is if it is not said.
 const DEFAULT_HOST: &str = "http://127.0.0.1:8080";
@@ -129,11 +129,13 @@ impl Admin {
             return Ok(());
         }
         if what == Named::TENANT {
-            // The operations of a tenant outlive it.
+            // The operations and jobs of a tenant outlive it.
             let tenant = Some(name.to_owned());
-            let of_tenant = OperationQuery { tenant, ..OperationQuery::default() };
-            let any: Page<Value> = self.list("/operations", &of_tenant, Some(1)).await?;
-            if !any.items.is_empty() {
+            let operations = OperationQuery { tenant: tenant.clone(), ..OperationQuery::default() };
+            let jobs = JobQuery { tenant, ..JobQuery::default() };
+            if self.has_any("/operations", &operations).await?
+                || self.has_any("/jobs", &jobs).await?
+            {
                 return Ok(());
             }
         }
@@ -148,6 +150,11 @@ impl Admin {
             [] => bail!("no {what} {name}; there is none"),
             known => bail!("no {what} {name}; there are: {}{more}", known.join(", ")),
         }
+    }
+
+    async fn has_any(&self, path: &str, filter: &impl Serialize) -> anyhow::Result<bool> {
+        let first: Page<Value> = self.list(path, filter, Some(1)).await?;
+        Ok(!first.items.is_empty())
     }
 
     pub(super) async fn post<T: DeserializeOwned>(
@@ -240,6 +247,9 @@ impl Admin {
             return Ok(response);
         }
         match serde_json::from_str::<ErrorBody>(&response.text().await?) {
+            Ok(error) if status == StatusCode::UNAUTHORIZED => {
+                bail!("{}; the admin token is {}", error.detail, self.token_origin())
+            }
             Ok(error) => bail!("{}", error.detail),
             Err(_) => bail!("{} answered {status}; is it a muster host?", self.host()),
         }
@@ -274,8 +284,7 @@ impl Admin {
         if let Some(token) = &self.admin_token {
             return Ok(token.clone());
         }
-        let data = self.data.as_deref().unwrap_or_else(|| Path::new("muster-data"));
-        let path = data.join(TOKEN_FILE);
+        let path = self.token_file();
         read_token(&path).with_context(|| {
             let given = self.data.as_ref().and_then(|data| data.to_str());
             format!(
@@ -286,6 +295,18 @@ impl Admin {
                 origin("--data", "MUSTER_DATA", given),
             )
         })
+    }
+
+    fn token_file(&self) -> PathBuf {
+        self.data.as_deref().unwrap_or_else(|| Path::new("muster-data")).join(TOKEN_FILE)
+    }
+
+    /// Where the admin token came from.
+    fn token_origin(&self) -> String {
+        match self.admin_token.as_deref() {
+            None => format!("the one in {}", self.token_file().display()),
+            token => origin("--admin-token", "MUSTER_ADMIN_TOKEN", token),
+        }
     }
 }
 

@@ -23,6 +23,11 @@ pub(super) const LARGEST_BODY: usize = 1 << 20;
 /// Bytes of a connector.
 const LARGEST_CONNECTOR: usize = 32 << 20;
 
+/// The media type of a SCIM message (RFC 7644 §8.1).
+const SCIM_JSON: &str = "application/scim+json";
+/// The media type of the admin API.
+pub(super) const PLAIN_JSON: &str = "application/json";
+
 /// A SCIM message.
 pub(super) struct ScimBody(pub(super) Value);
 
@@ -39,7 +44,7 @@ impl FromRequest<Arc<Host>> for ScimBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &Arc<Host>) -> Result<Self, ApiError> {
-        Ok(Self(scim::parse_json(&read_json(request).await?)?))
+        Ok(Self(scim::parse_json(&read_json(request, SCIM_JSON).await?)?))
     }
 }
 
@@ -47,7 +52,7 @@ impl FromRequest<Arc<Host>> for PlainBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &Arc<Host>) -> Result<Self, ApiError> {
-        Ok(Self(scim::parse_plain_json(&read_json(request).await?)?))
+        Ok(Self(scim::parse_plain_json(&read_json(request, PLAIN_JSON).await?)?))
     }
 }
 
@@ -79,9 +84,12 @@ impl FromRequest<Arc<Host>> for WasmBody {
     }
 }
 
-/// The text of a JSON body.
-pub(super) async fn read_json(request: Request) -> Result<bytes::Bytes, ApiError> {
-    check_media_type(request.headers())?;
+/// The text of a JSON body, for which a refusal recommends this media type.
+pub(super) async fn read_json(
+    request: Request,
+    recommended: &str,
+) -> Result<bytes::Bytes, ApiError> {
+    check_media_type(request.headers(), recommended)?;
     let coding = Coding::of(request.headers())?;
     Ok(coding.decode(read_body(request, LARGEST_BODY).await?, LARGEST_BODY)?)
 }
@@ -107,13 +115,13 @@ fn too_large(limit: usize) -> scim::Error {
 
 /// Accepts `application/scim+json` and `application/json`, with any parameter. Okta's test suite posts
 /// the latter (`tests/fixtures/conversations/okta-suite/transport.json`).
-fn check_media_type(headers: &HeaderMap) -> Result<(), scim::Error> {
+fn check_media_type(headers: &HeaderMap, recommended: &str) -> Result<(), scim::Error> {
     let Some(given) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let given = given.to_str().unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
-    let json = ["application/scim+json", "application/json"];
+    let json = [SCIM_JSON, PLAIN_JSON];
     if json.iter().any(|known| essence.eq_ignore_ascii_case(known)) {
         return Ok(());
     }
-    Err(scim::Error::new(415, format!("{essence:?} is not supported; send application/scim+json")))
+    Err(scim::Error::new(415, format!("{essence:?} is not supported; send {recommended}")))
 }

@@ -16,10 +16,11 @@ use url::form_urlencoded;
 use utoipa::IntoParams;
 use utoipa::openapi::path::ParameterIn;
 
-use super::super::body::{LARGEST_BODY, PlainBody, read_body, read_json};
+use super::super::body::{LARGEST_BODY, PLAIN_JSON, PlainBody, read_body, read_json};
 use super::super::response::ApiError;
 use crate::admin_api::{DEFAULT_LIMIT, MAX_LIMIT, PageQuery};
 use crate::lifecycle::Host;
+use crate::member_error::with_member;
 use crate::scim::{self, ScimType};
 
 /// A body in JSON, and no parameters in the address.
@@ -46,7 +47,7 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<Host>> for OptionalBody<T> {
         if request.body().size_hint().exact() == Some(0) {
             return Ok(Self(T::default()));
         }
-        let text = read_json(request).await?;
+        let text = read_json(request, PLAIN_JSON).await?;
         if text.trim_ascii().is_empty() {
             return Ok(Self(T::default()));
         }
@@ -109,19 +110,7 @@ fn read_object<T: DeserializeOwned>(value: Value) -> Result<T, scim::Error> {
         return Err(scim::Error::invalid_syntax("the body must be a JSON object"));
     }
     serde_path_to_error::deserialize(whole_numbers(value))
-        .map_err(|error| scim::Error::invalid_syntax(with_place(&error)))
-}
-
-/// The reason why a body cannot be read, after the path of the member that it is about.
-fn with_place(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
-    let (path, why) = (error.path().to_string(), error.inner().to_string());
-    // This reason names the member itself.
-    let unknown = why.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-    let path = path.strip_suffix(unknown.unwrap_or_default()).unwrap_or(&path);
-    match path.trim_end_matches('.') {
-        "" => why,
-        path => format!("{path}: {why}"),
-    }
+        .map_err(|error| scim::Error::invalid_syntax(with_member(&error)))
 }
 
 /// A number such as `5.0` as the integer that it is in JSON Schema.
