@@ -51,6 +51,9 @@ async fn an_invalid_manifest_is_refused_with_the_reason() {
     let deep = (0..110).fold(json!({}), |inner, _| json!({ "not": inner }));
     let group = json!({ "group-create": { "membership": "unchanged", "text": "Is noted." } });
     let cases = [
+        ("version", json!("1.0"), "manifest is invalid: version: unexpected end of input"),
+        ("version", json!("1.0"), " of the manifest"),
+        ("membership", json!("four-state"), "membership: unknown variant `four-state`"),
         ("endpoints", json!([twice, twice]), "endpoint `app` is listed twice"),
         ("lifecycle", group, "`features.groups` is not true"),
         ("settings", object(json!({ "properties": 5 })), "`settings` is not a JSON Schema"),

@@ -102,8 +102,17 @@ async fn limits_are_shown_and_invalid_limits_are_refused() {
     assert_eq!(shown["limits"], limits);
     for (limit, reason) in [
         ("time=1h", "the limit `time` must be 10ms to 5s"),
-        ("calls=many", "invalid type: string \"many\""),
-        ("patience=1s", "unknown field `patience`"),
+        (
+            "time=250",
+            "--limit time: invalid type: integer `250`, expected a duration such as 250ms",
+        ),
+        ("exchanges=90", "expected a duration such as 90d"),
+        (
+            "memory=much",
+            "--limit memory: invalid value: string \"much\", expected a number of bytes",
+        ),
+        ("calls=many", "calls: invalid type: string \"many\", expected a number of calls"),
+        ("patience=1s", "--limit unknown field `patience`"),
         ("time", "a name and a value, such as time=250ms"),
     ] {
         let args = ["app", "set", "people", "--limit", limit];

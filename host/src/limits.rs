@@ -10,6 +10,7 @@ use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use crate::connector::Budget;
 use crate::partial::stated;
 
+mod notation;
 mod size;
 
 pub use size::Size;
@@ -20,7 +21,7 @@ pub use size::Size;
 #[schema(example = json!({ "time": "250ms", "memory": "48MiB", "calls": 20 }))]
 pub struct LimitsSpec {
     /// How long a decision may compute: 10ms to 5s, by default 100ms.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "notation::time")]
     #[schema(example = "250ms")]
     pub time: Option<String>,
     /// Memory of a decision, bytes or a size: 1MiB to 64MiB, by default 32MiB.
@@ -28,7 +29,11 @@ pub struct LimitsSpec {
     #[schema(schema_with = memory_schema, required = false)]
     pub memory: Option<Size>,
     /// HTTP calls of one operation: 1 to 1024, by default 256.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "notation::calls"
+    )]
     #[schema(minimum = 1, maximum = 1024)]
     pub calls: Option<usize>,
     /// The body of a response of the app, bytes or a size: 1KiB to 8MiB, by default 1MiB.
@@ -36,7 +41,11 @@ pub struct LimitsSpec {
     #[schema(schema_with = response_schema, required = false)]
     pub response: Option<Size>,
     /// How long the exchanges of a finished operation are kept: 1d to 3653d, by default 400d.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "notation::retention"
+    )]
     #[schema(example = "90d")]
     pub exchanges: Option<String>,
 }
@@ -47,15 +56,18 @@ pub struct LimitsSpec {
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "each is documented in `LimitsSpec`")]
 pub struct LimitsChange {
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "notation::stated_time")]
     pub time: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     pub memory: Option<Option<Size>>,
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "notation::stated_calls")]
     pub calls: Option<Option<usize>>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     pub response: Option<Option<Size>>,
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "notation::stated_retention"
+    )]
     pub exchanges: Option<Option<String>>,
 }
 
@@ -296,6 +308,11 @@ mod tests {
         refused(json!({"time": "soon"}), "`time` must be a time such as 250ms, not \"soon\"");
         refused(json!({"time": "1ms"}), "`time` must be 10ms to 5s");
         refused(json!({"time": "-1s"}), "`time` must be");
+        refused(json!({"time": 250}), "integer `250`, expected a duration such as 250ms");
+        refused(json!({"exchanges": 90}), "integer `90`, expected a duration such as 90d");
+        refused(json!({"calls": "many"}), "string \"many\", expected a number of calls such as 20");
+        refused(json!({"calls": -1}), "expected a number of calls such as 20");
+        refused(json!({"response": true}), "expected a number of bytes or a size such as 48MiB");
         refused(json!({"memory": "65MiB"}), "`memory` must be 1MiB to 64MiB");
         refused(json!({"memory": "much"}), "bytes or a size such as 48MiB");
         refused(json!({"calls": 0}), "`calls` must be 1 to 1024");

@@ -1,11 +1,12 @@
 //! The option `--limit NAME=VALUE`: what a connector may use for a decision and an operation. Shared by
 //! `app create` and `app set`, and by the commands that run a connector without a host.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
 use serde_json::{Map, Value};
 
 use crate::limits::{AppLimits, LimitsChange, LimitsSpec};
+use crate::member_error::with_member;
 
 /// Limits of a connector.
 #[derive(Args, Clone, Debug)]
@@ -44,8 +45,8 @@ impl LimitArgs {
         if limits.is_empty() {
             return Ok(None);
         }
-        let change: LimitsChange =
-            serde_json::from_value(Value::Object(limits)).context("--limit")?;
+        let change: LimitsChange = serde_path_to_error::deserialize(Value::Object(limits))
+            .map_err(|error| anyhow::anyhow!("--limit {}", with_member(&error)))?;
         let alone = change.clone().apply(LimitsSpec::default());
         alone.limits().map_err(anyhow::Error::msg)?;
         Ok(Some(change))

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::decision::{EventKind, Membership};
+use crate::member_error::with_member;
 use crate::scim::Additions;
 
 mod changes;
@@ -171,7 +172,14 @@ impl Manifest {
         if text.len() > MANIFEST_BYTES {
             return Err(format!("it has {} bytes; the limit is {MANIFEST_BYTES}", text.len()));
         }
-        let manifest: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let mut json = serde_json::Deserializer::from_str(text);
+        let read = serde_path_to_error::deserialize(&mut json).map_err(|error| match error {
+            // The place is a line of the manifest, and a message begins with the component's path.
+            error if error.inner().line() > 0 => format!("{} of the manifest", with_member(&error)),
+            error => with_member(&error),
+        });
+        let manifest: Self = read?;
+        json.end().map_err(|error| format!("{error} of the manifest"))?;
         manifest.check()?;
         Ok(manifest)
     }
