@@ -43,6 +43,22 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn a_version_is_shown_with_what_it_adds_to_scim() {
+    let (muster, _) = office(settings()).await;
+    let (status, shown) = muster.command(&["connector", "show", "entitled"]).await;
+    assert_eq!(status, Some(0), "{shown}");
+    let line = |with: &str| {
+        let found = shown.lines().find(|line| line.contains(with));
+        let words: Vec<&str> = found.unwrap_or_default().split_whitespace().collect();
+        words.join(" ")
+    };
+    assert_eq!(line("badge:1.0"), "User urn:example:scim:schemas:extension:badge:1.0:User no");
+    assert_eq!(line("app:1.0"), format!("Profile {PROFILE} yes"));
+    let role = line("/Roles");
+    assert!(role.starts_with("Role /Roles listed in the setting roles"), "{shown}");
+}
+
+#[tokio::test]
 async fn the_directory_follows_the_settings() {
     let (muster, tenant) = office(settings()).await;
     let before = muster.get(&tenant, "/Roles").await.expect(200).body["Resources"].clone();

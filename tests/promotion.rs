@@ -149,6 +149,8 @@ async fn a_version_in_use_cannot_be_retired_and_a_retired_one_keeps_its_manifest
     let detail = muster.admin("GET", "/connectors/roster@0.1.0", None).await.body;
     assert!(detail["retired"].is_string() && detail["size"] == 0, "{detail}");
     assert_eq!(detail["manifest"]["membership"], "three-state");
+    let (_, shown) = muster.command(&["connector", "show", "roster@0.1.0"]).await;
+    assert!(shown.contains("retired at") && !shown.contains("bytes"), "{shown}");
     let held = muster.admin("GET", &format!("/operations/{held}"), None).await.body;
     assert_eq!(held["version"], "roster@0.1.0");
     let (status, why) =

@@ -38,7 +38,10 @@ fn origin(detail: &Value) {
         }
     };
     line("digest", &output::text(&detail["digest"]));
-    line("bytes", &output::text(&detail["size"]));
+    // The file of a retired version is not kept.
+    if detail["retired"].is_null() {
+        line("bytes", &output::text(&detail["size"]));
+    }
     line("pushed", &output::text(&detail["created"]));
     line("signed by", detail["signer"].as_str().unwrap_or_default());
     let used = &detail["used"];
@@ -83,9 +86,49 @@ fn manifest(manifest: &Value, version: &str) {
             "something other than a name: what takes an account away is done alone in the app";
         terminal::println!("{FAINT}accounts are found by{FAINT:#}  {why}\n");
     }
+    scim(&manifest["scim"]);
     settings(&manifest["settings"]);
     let endpoints = [("endpoint", "name"), ("description", "description")];
     output::table(&manifest["endpoints"], &endpoints);
+}
+
+/// Prints the additions to the standard schemas of SCIM.
+fn scim(additions: &Value) {
+    if additions["required"].as_array().is_some_and(|names| !names.is_empty()) {
+        let names = output::text(&additions["required"]);
+        terminal::println!("{FAINT}required of each user{FAINT:#}  {names}\n");
+    }
+    let extensions = rows_of(&additions["extensions"], |extension| {
+        let required = if extension["required"] == true { "yes" } else { "no" };
+        json!({ "of": extension["resource_type"], "schema": extension["schema"], "required": required })
+    });
+    if extensions != json!([]) {
+        let columns = [("extension of", "of"), ("schema", "schema"), ("required", "required")];
+        output::table(&extensions, &columns);
+    }
+    let types = rows_of(&additions["resource_types"], |added| {
+        let resources = match added["setting"].as_str() {
+            Some(setting) => format!("listed in the setting {setting}"),
+            None => "written by identity providers".to_owned(),
+        };
+        json!({
+            "name": added["name"], "endpoint": added["endpoint"], "resources": resources,
+            "description": added["description"],
+        })
+    });
+    if types != json!([]) {
+        let columns = [
+            ("resource type", "name"),
+            ("path", "endpoint"),
+            ("resources", "resources"),
+            ("description", "description"),
+        ];
+        output::table(&types, &columns);
+    }
+}
+
+fn rows_of(list: &Value, row: impl Fn(&Value) -> Value) -> Value {
+    list.as_array().into_iter().flatten().map(row).collect()
 }
 
 /// Prints the settings that a JSON Schema describes.

@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 
 use super::{Manifest, Transition};
 use crate::decision::EventKind;
+use crate::scim::Additions;
+use crate::scim::additions::{AddedExtension, AddedType};
 
 /// The changes that an operator reads before replacing one version by another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -51,9 +53,7 @@ impl Manifest {
         for setting in properties(&self.settings).difference(&known) {
             asks.push(format!("the setting {setting}"));
         }
-        if self.scim != before.scim {
-            asks.push("other additions to SCIM's schemas".to_owned());
-        }
+        asks.extend(asks_of_scim(&self.scim, &before.scim));
         asks
     }
 
@@ -67,6 +67,43 @@ impl Manifest {
         };
         events.into_iter().map(change).filter(|change| change.before != change.after).collect()
     }
+}
+
+/// The additions to SCIM's schemas that only the later version has, or has otherwise. To take a type
+/// or an extension away asks for something too: identity providers do not find its values any more.
+fn asks_of_scim(after: &Additions, before: &Additions) -> Vec<String> {
+    let mut asks = Vec::new();
+    for name in after.required.iter().filter(|it| !before.required.contains(it)) {
+        asks.push(format!("the attribute {name}, required of each user"));
+    }
+    for new in after.extensions.iter().filter(|it| !before.extensions.contains(it)) {
+        let required = if new.required { ", required" } else { "" };
+        asks.push(format!("the extension {} of {}{required}", new.schema, new.resource_type));
+    }
+    for new in after.resource_types.iter().filter(|it| !before.resource_types.contains(it)) {
+        let known = before.resource_types.iter().any(|it| it.name == new.name);
+        let changed = if known { ", changed" } else { "" };
+        asks.push(format!("the resource type {} ({}){changed}", new.name, new.endpoint));
+    }
+    for schema in after.schemas.iter().filter(|it| !before.schemas.contains(it)) {
+        if before.schemas.iter().any(|it| it.id == schema.id) {
+            asks.push(format!("other attributes in the schema {}", schema.id));
+        }
+    }
+    let extends = |it: &&AddedExtension| {
+        let same = |new: &AddedExtension| {
+            (&new.schema, &new.resource_type) == (&it.schema, &it.resource_type)
+        };
+        after.extensions.iter().any(same)
+    };
+    for old in before.extensions.iter().filter(|it| !extends(it)) {
+        asks.push(format!("the end of the extension {} of {}", old.schema, old.resource_type));
+    }
+    let kept = |it: &&AddedType| after.resource_types.iter().any(|new| new.name == it.name);
+    for old in before.resource_types.iter().filter(|it| !kept(it)) {
+        asks.push(format!("the end of the resource type {}", old.name));
+    }
+    asks
 }
 
 /// The names of the settings in a schema.
@@ -122,6 +159,42 @@ mod tests {
         );
         let region = json!({ "type": "object", "properties": { "region": {} } });
         check(|it| it["settings"] = region, &["the setting region"], &[]);
+        let scim = json!({
+            "required": ["emails"],
+            "schemas": [
+                { "id": "urn:example:role", "attributes": [{ "name": "label", "type": "string" }] },
+                { "id": "urn:example:desk", "attributes": [{ "name": "floor", "type": "string" }] },
+            ],
+            "resource_types": [{
+                "name": "Role", "endpoint": "/Roles", "description": "A role.",
+                "schema": "urn:example:role", "writable": true,
+            }],
+            "extensions": [{ "resource_type": "User", "schema": "urn:example:desk" }],
+        });
+        let named = [
+            "the attribute emails, required of each user",
+            "the extension urn:example:desk of User",
+            "the resource type Role (/Roles)",
+        ];
+        check(|it| it["scim"] = scim.clone(), &named, &[]);
+        let (with, without) = (manifest(|it| it["scim"] = scim.clone()), manifest(|_| {}));
+        let ends = [
+            "the end of the extension urn:example:desk of User",
+            "the end of the resource type Role",
+        ];
+        assert_eq!(without.changes_since(&with).asks, ends);
+        let more = manifest(|it| {
+            it["scim"] = scim;
+            it["scim"]["extensions"][0]["required"] = json!(true);
+            it["scim"]["schemas"][0]["attributes"][0]["required"] = json!(true);
+            it["scim"]["resource_types"][0]["endpoint"] = json!("/Functions");
+        });
+        let changed = [
+            "the extension urn:example:desk of User, required",
+            "the resource type Role (/Functions), changed",
+            "other attributes in the schema urn:example:role",
+        ];
+        assert_eq!(more.changes_since(&with).asks, changed);
         let suspends = json!({ "membership": "suspended", "text": "Suspended." });
         check(|it| it["lifecycle"]["deactivate"] = suspends, &[], &[Deactivate]);
         check(|it| it["lifecycle"]["create"]["text"] = json!("Invited."), &[], &[Create]);
