@@ -20,6 +20,7 @@ mod serve;
 mod settings;
 mod tenant;
 mod token;
+mod variable;
 mod version_change;
 mod watch;
 
@@ -27,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::conformance::{self, ConformanceArgs};
 use crate::terminal;
@@ -77,7 +78,10 @@ enum MusterCommand {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let muster = Muster::parse();
+    let muster = match Muster::try_parse() {
+        Ok(muster) => muster,
+        Err(error) => variable::naming_variable(error, Muster::command()).exit(),
+    };
     if let MusterCommand::CompileConnector = muster.command {
         return connector_compiler();
     }

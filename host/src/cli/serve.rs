@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -82,7 +83,7 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "MUSTER_WATCH", value_name = "DIR")]
     watch: Option<PathBuf>,
     /// Write the log to standard error as JSON, one line for each event.
-    #[arg(long, env = "MUSTER_LOG_JSON")]
+    #[arg(long, env = "MUSTER_LOG_JSON", value_parser = BoolishValueParser::new())]
     log_json: bool,
 }
 
@@ -259,7 +260,7 @@ fn log_filter(given: Option<OsString>, default: &str) -> anyhow::Result<EnvFilte
         let given = given.display();
         format!(
             "{LOG_FILTER} is {given}, which is no filter: give a level (error, warn, info, debug, trace \
-             or off), or levels by module, such as info,muster::request=off"
+             or off), or levels by module, such as info,muster::request_log=off"
         )
     };
     anyhow::ensure!(!text.is_empty() && text.split(',').all(is_no_misspelt_level), "{}", wrong());
