@@ -125,6 +125,25 @@ async fn an_expired_token_is_rejected() {
 }
 
 #[tokio::test]
+async fn an_expired_token_is_listed_as_such() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let path = format!("/tenants/{}/tokens", tenant.name);
+    let soon = Clock::system().now() + jiff::SignedDuration::from_millis(1500);
+    let spec = json!({ "expires": soon.to_string() });
+    muster.admin("POST", &path, Some(spec)).await.expect(201);
+    let list = async || muster.command(&["token", "list", &tenant.name]).await.1;
+    let mut listed = list().await;
+    while !listed.contains("(expired)") && Clock::system().now() < soon {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        listed = list().await;
+    }
+    let listed = list().await;
+    assert_eq!(listed.matches("(expired)").count(), 1, "{listed}");
+    assert!(listed.lines().all(|line| line.trim_end() == line), "{listed:?}");
+}
+
+#[tokio::test]
 async fn a_token_that_would_end_before_now_is_not_created() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;

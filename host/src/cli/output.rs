@@ -76,7 +76,10 @@ fn print_table<'a>(headings: impl Iterator<Item = &'a str>, rows: Vec<Vec<String
     for row in rows {
         table.add_row(row.iter().map(|cell| terminal::shown(cell).into_owned()));
     }
-    terminal::println!("{table}");
+    // A cell is padded to the width of its column, also the last one of a row.
+    for line in table.to_string().lines() {
+        terminal::println!("{}", line.trim_end());
+    }
 }
 
 /// Each member of an object on its own line.

@@ -1,10 +1,12 @@
 //! `muster token`: creates, lists and revokes the tokens that a tenant's identity provider presents.
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 
 use super::admin::{Admin, segment};
 use super::output::{self, FAINT, Format, NAME};
 use crate::admin_api::{Page, TokenView};
+use crate::clock::Clock;
 use crate::lifecycle::{NewTenantToken, TokenSpec};
 use crate::terminal;
 
@@ -72,7 +74,7 @@ pub(super) async fn run(args: TokenArgs) -> anyhow::Result<()> {
                     ("user", |token| output::optional(&token.user)),
                     ("owner", |token| output::optional(&token.owner)),
                     ("created", |token| token.created.clone()),
-                    ("ends", |token| output::optional(&token.expires)),
+                    ("ends", ends),
                     ("last used", |token| output::optional(&token.last_used)),
                 ],
             );
@@ -83,6 +85,13 @@ pub(super) async fn run(args: TokenArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// When a token ends or ended.
+fn ends(token: &TokenView) -> String {
+    let end = token.expires.as_deref().and_then(|it| it.parse::<Timestamp>().ok());
+    let expired = end.is_some_and(|end| end <= Clock::system().now());
+    format!("{}{}", output::optional(&token.expires), if expired { " (expired)" } else { "" })
 }
 
 fn print_new(token: &NewTenantToken) {
