@@ -143,6 +143,8 @@ fn an_operator_sets_up_a_tenant_on_a_new_host() {
     let shown = run(&url, &data, &["connector", "show", "two-state"]);
     let setting = shown.lines().find(|line| line.contains("update_profile")).unwrap();
     assert!(setting.contains("unless-shared, always, never"), "{setting}");
+    assert!(shown.contains("required of each user  emails\n"), "{shown}");
+    assert!(shown.lines().all(|line| line.trim_end() == line), "{shown:?}");
     let operations = run(&url, &data, &["operation", "list", "--tenant", "acme", "--json"]);
     let operations: Value = serde_json::from_str(&operations).unwrap();
     let id = operations["items"][0]["id"].as_str().unwrap();
@@ -154,10 +156,11 @@ fn an_operator_sets_up_a_tenant_on_a_new_host() {
 }
 
 /// Starts a host on an empty data directory. Returns the first line of its output, and its log.
-fn first_start(options: &[&str]) -> (String, Vec<String>) {
+fn first_start(options: &[&str], variables: &[(&str, &str)]) -> (String, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let mut command = muster(&["serve", "--listen", "127.0.0.1:0"]);
     command.args(options).arg("--data").arg(folder.path()).env_remove("MUSTER_LOG");
+    command.envs(variables.iter().copied());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut serve = KilledOnDrop(command.spawn().unwrap());
     let mut line = String::new();
@@ -169,11 +172,11 @@ fn first_start(options: &[&str]) -> (String, Vec<String>) {
 
 #[test]
 fn the_first_start_logs_each_connector_that_it_compiles() {
-    let (line, log) = first_start(&[]);
+    let (line, log) = first_start(&[], &[]);
     assert!(line.contains("muster serves http://"), "{line}");
     assert!(log[0].contains("starting") && log[0].contains("127.0.0.1:"), "{log:?}");
     for name in ["roster", "two-state", "three-state"] {
-        let of = |it: &&String| it.contains(&format!("connector=\"{name}\""));
+        let of = |it: &&String| it.contains(&format!("embedded=\"{name}\""));
         let lines: Vec<&String> = log.iter().filter(of).collect();
         assert!(lines[0].contains("compiling") && lines[1].contains("millis="), "{log:?}");
     }
@@ -181,11 +184,13 @@ fn the_first_start_logs_each_connector_that_it_compiles() {
 
 #[test]
 fn a_log_in_json_is_json_from_its_first_line() {
-    let (_, log) = first_start(&["--log-json"]);
+    let (_, log) = first_start(&[], &[("MUSTER_LOG_JSON", "1")]);
+    assert!(log[0].starts_with("{\"timestamp\""), "{log:?}");
+    let (_, log) = first_start(&["--log-json"], &[]);
     let log: Vec<Value> = log.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(log[0]["fields"]["message"], "serve: starting");
     let compiled = log.iter().filter(|line| line["fields"]["message"] == "connector: compiled");
-    let names = compiled.map(|line| line["span"]["connector"].as_str().unwrap());
+    let names = compiled.map(|line| line["span"]["embedded"].as_str().unwrap());
     assert!(names.eq(["roster", "two-state", "three-state"]));
 }
 
@@ -206,6 +211,14 @@ fn error_messages_say_what_to_do() {
     assert!(said.contains("MUSTER_ADMIN_TOKEN") && said.contains("from --data"), "{said}");
     let no_token = muster(&["app", "list"]).current_dir(empty.path()).output().unwrap();
     assert!(text(&no_token).contains("is the default"), "{}", text(&no_token));
+    let address = |variable: &str, args: &[&str]| {
+        let mut command = muster(&["serve"]);
+        text(&command.args(args).env("MUSTER_LISTEN", variable).output().unwrap())
+    };
+    let said = address("foo", &[]);
+    assert!(said.contains("--listen") && said.contains("variable MUSTER_LISTEN"), "{said}");
+    let said = address("foo", &["--listen", "foo"]);
+    assert!(said.contains("--listen") && !said.contains("MUSTER_LISTEN"), "{said}");
     let help = muster(&["tenant", "disconnect", "--help"]).output().unwrap();
     assert!(text(&help).contains("release"));
 }
@@ -261,6 +274,7 @@ fn a_filter_of_the_log_that_cannot_be_read_is_refused_at_the_start() {
         let mut said = String::new();
         BufReader::new(serve.0.stderr.take().unwrap()).read_line(&mut said).unwrap();
         assert!(said.contains("error: MUSTER_LOG is ") && said.contains(wrong), "{said}");
+        assert!(said.contains("such as info,muster::request_log=off"), "{said}");
         assert_eq!(serve.0.wait().unwrap().code(), Some(1));
     }
 }

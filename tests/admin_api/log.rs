@@ -25,6 +25,11 @@ fn each_change_is_logged_with_its_operator_and_without_secrets() {
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
     };
     run(&["app", "create", "people", "--connector", "roster"]);
+    // The second one changes nothing, and no version is retired that is in use.
+    run(&["connector", "retire", "two-state"]);
+    run(&["connector", "retire", "two-state"]);
+    run(&["connector", "restore", "two-state@0.1.0"]);
+    run(&["connector", "restore", "two-state@0.1.0"]);
     run(&["app", "set", "people", "--reply", "when-recorded"]);
     run(&["tenant", "create", "acme", "--app", "people"]);
     run(&["tenant", "set", "acme", "--dialect", "okta"]);
@@ -52,6 +57,8 @@ fn each_change_is_logged_with_its_operator_and_without_secrets() {
         said,
         [
             "app created",
+            "version retired",
+            "version restored",
             "app changed",
             "tenant created",
             "tenant changed",
@@ -67,8 +74,11 @@ fn each_change_is_logged_with_its_operator_and_without_secrets() {
     let operator = std::fs::read_to_string(data.join("admin.token")).unwrap();
     let operator = operator.split('-').nth(1).unwrap();
     assert!(changes.iter().all(|it| it["by"] == operator), "{changes:?}");
-    assert_eq!((&changes[0]["app"], &changes[2]["tenant"]), (&"people".into(), &"acme".into()));
-    assert_eq!((&changes[4]["token"], &changes[5]["token"]), (&id.into(), &id.into()));
+    assert_eq!((&changes[0]["app"], &changes[4]["tenant"]), (&"people".into(), &"acme".into()));
+    assert_eq!((&changes[6]["token"], &changes[7]["token"]), (&id.into(), &id.into()));
+    let connectors: Vec<&Value> =
+        fields.clone().map(|it| &it["connector"]).filter(|it| !it.is_null()).collect();
+    assert_eq!(connectors, ["two-state@0.1.0"; 4]);
     // The line of a request names the tenant if it has one.
     let of = |route: &str| fields.clone().find(|it| it["route"] == route).unwrap();
     assert_eq!(of("/admin/v1/tenants/{tenant}/pause")["tenant"], "acme");

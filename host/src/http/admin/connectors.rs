@@ -124,8 +124,9 @@ pub(super) async fn retire(
     Path(ConnectorPath { reference }): Path<ConnectorPath>,
     _: EmptyBody,
 ) -> Answered {
-    host.versions.retire(&reference).await?;
-    tracing::info!(by = operator.token, connector = reference, "admin: version retired");
+    if let Some(connector) = host.versions.retire(&reference).await? {
+        tracing::info!(by = operator.token, %connector, "admin: version retired");
+    }
     ok(&host.versions.connector_detail(&reference).await?)
 }
 
@@ -152,7 +153,8 @@ pub(super) async fn restore(
     Path(ConnectorPath { reference }): Path<ConnectorPath>,
     _: EmptyBody,
 ) -> Answered {
-    host.versions.restore(&reference).await?;
-    tracing::info!(by = operator.token, connector = reference, "admin: version restored");
+    if let Some(connector) = host.versions.restore(&reference).await? {
+        tracing::info!(by = operator.token, %connector, "admin: version restored");
+    }
     ok(&host.versions.connector_detail(&reference).await?)
 }

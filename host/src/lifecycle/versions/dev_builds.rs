@@ -56,7 +56,7 @@ impl Versions {
                 continue;
             }
             match self.retire(&row.digest).await {
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(Error::Client(error)) => {
                     let (version, reason) = (row.version, error.detail);
                     tracing::debug!(version, reason, "versions: a dev build is still in use");

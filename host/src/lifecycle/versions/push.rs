@@ -178,13 +178,13 @@ impl Versions {
             if retired.contains(&&crate::connector::digest(embedded.wasm)) {
                 continue; // An operator's decision outlasts a restart.
             }
-            let span = tracing::info_span!("embedded", connector = embedded.name);
+            let span = tracing::info_span!("push", embedded = embedded.name);
             match self.push(embedded.wasm.to_vec()).instrument(span).await {
                 Ok(_) => {}
                 // Another build of the same version was pushed before; it stays.
                 Err(Error::Client(error)) if error.status == 409 => {
-                    let (connector, reason) = (embedded.name, error.detail);
-                    tracing::warn!(connector, reason, "versions: an embedded connector was kept");
+                    let (embedded, reason) = (embedded.name, error.detail);
+                    tracing::warn!(embedded, reason, "versions: an embedded connector was kept");
                 }
                 Err(Error::Client(error)) => anyhow::bail!("{}: {}", embedded.name, error.detail),
                 Err(Error::Internal(error)) => return Err(error.context(embedded.name)),

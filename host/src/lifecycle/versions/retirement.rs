@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::Versions;
 use crate::clock::rfc3339;
-use crate::lifecycle::config::{embedded_of, retired};
+use crate::lifecycle::config::{ConnectorVersion, embedded_of, retired};
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::ConnectorUsers;
@@ -65,13 +65,13 @@ impl Versions {
         Ok(Usage { apps, tenants, previous_of_apps, previous_of_tenants, operations })
     }
 
-    /// Retires a version that is not in use, and removes its component.
-    pub async fn retire(&self, reference: &str) -> Result<(), Error> {
+    /// Retires a version that is not in use, and removes its component. None if it is retired already.
+    pub async fn retire(&self, reference: &str) -> Result<Option<ConnectorVersion>, Error> {
         let _one_at_a_time = self.config.lock().await;
         let row = self.config.connectors().exact(reference).await?;
         let name = format!("{} {}", row.name, row.version);
         if row.retired.is_some() {
-            return Ok(());
+            return Ok(None);
         }
         let refused = |why: String| scim::Error::new(409, format!("{name} is in use: {why}"));
         if let Some(why) = self.usage(&row.digest).await?.sentence() {
@@ -83,20 +83,22 @@ impl Versions {
         }
         self.store.retire_connector(&row.digest, &rfc3339(self.clock.now())).await?;
         self.config.connectors().runtime().forget(&row.digest);
-        tracing::info!(connector = name, digest = row.digest, "versions: retired");
-        Ok(())
+        let connector = ConnectorVersion::from(row);
+        tracing::info!(%connector, digest = connector.digest, "versions: retired");
+        Ok(Some(connector))
     }
 
     /// Takes a retired version back that comes with the host. It decides nothing until it is promoted.
-    pub async fn restore(&self, reference: &str) -> Result<(), Error> {
+    /// None if it is not retired.
+    pub async fn restore(&self, reference: &str) -> Result<Option<ConnectorVersion>, Error> {
         let row = self.config.connectors().exact(reference).await?;
-        let Some(since) = &row.retired else { return Ok(()) };
+        let Some(since) = &row.retired else { return Ok(None) };
         let Some(wasm) = embedded_of(&row.digest) else {
             return Err(retired(&row, since).into());
         };
         self.push(wasm.to_vec()).await?;
-        let name = format!("{} {}", row.name, row.version);
-        tracing::info!(connector = name, digest = row.digest, "versions: restored");
-        Ok(())
+        let connector = ConnectorVersion::from(row);
+        tracing::info!(%connector, digest = connector.digest, "versions: restored");
+        Ok(Some(connector))
     }
 }
