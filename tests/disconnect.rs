@@ -97,6 +97,8 @@ async fn a_paused_tenant_holds_deactivations_until_an_operator_decides() {
 
     let held = muster.admin("GET", "/operations?state=held", None).await.body;
     let id = |n: usize| held["items"][n]["id"].as_str().unwrap().to_owned();
+    let (_, explained) = muster.command(&["operation", "explain", &id(0)]).await;
+    assert!(explained.contains("  held: the tenant is paused or disconnecting"), "{explained}");
     muster.admin("POST", &format!("/operations/{}/retry", id(0)), None).await.expect(200);
     assert_eq!(muster.stage.sample.members(&tenant.organization).len(), 1);
     let dropped =
@@ -116,6 +118,8 @@ async fn a_held_deactivation_is_superseded_when_the_user_is_activated_again() {
     let superseded = subjects(muster.operations(OperationState::Superseded).await);
     assert_eq!((held.len(), superseded.len()), (1, 1));
     assert!(superseded[0].starts_with("ada") && held[0].starts_with("bob"), "{superseded:?}");
+    let (_, list) = muster.command(&["operation", "list", "--state", "superseded"]).await;
+    assert!(list.contains("was held: the tenant is paused or disconnecting"), "{list}");
 }
 
 #[tokio::test]

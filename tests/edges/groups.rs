@@ -232,7 +232,7 @@ async fn an_unknown_member_is_refused_or_skipped_as_the_tenant_has_it() {
         let skipped: Vec<_> = told.iter().filter(|(.., note)| note.contains("skipped")).collect();
         // The Bulk request, of which nothing is left, makes no operation.
         assert_eq!(skipped.len(), 3 * (n + 1), "{told:?}");
-        let why = "skipped 1 members that are no users or groups of this directory: gone";
+        let why = "skipped 1 member that is no user or group of this directory: gone";
         assert!(skipped.iter().all(|(.., note)| note.ends_with(why)), "{skipped:?}");
         let shown = muster.admin("GET", &format!("/tenants/{}", tenant.name), None).await.body;
         let rules = shown["deviations"].as_array().unwrap();

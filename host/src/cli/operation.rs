@@ -176,10 +176,20 @@ async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
             ("decided by", |it| output::optional(&it.version)),
             ("begun", |it| second(&it.created)),
             ("next try", |it| output::optional(&it.due.as_deref().map(second))),
-            ("note", |it| output::optional(&it.note)),
+            ("note", |it| note(it, false)),
         ],
     );
     Ok(())
+}
+
+/// The note of an operation, perhaps after its state. That of a superseded one is from before.
+fn note(operation: &OperationSummary, after_state: bool) -> String {
+    let held = operation.note.as_deref().and_then(|note| note.strip_prefix("held: "));
+    match (operation.state, held) {
+        (OperationState::Held, Some(why)) if after_state => terminal::shown(why).into_owned(),
+        (OperationState::Superseded, Some(why)) => format!("was held: {}", terminal::shown(why)),
+        _ => output::optional(&operation.note),
+    }
 }
 
 /// A moment to the second.
@@ -224,8 +234,7 @@ fn explain(operation: &OperationDetail) {
         OperationState::Open | OperationState::Held | OperationState::Superseded => NOTE,
         _ => BAD,
     };
-    let (state, note) = (summary.state.name(), output::optional(&summary.note));
-    terminal::println!("  {style}{state}{style:#}: {note}");
+    terminal::println!("  {style}{}{style:#}: {}", summary.state.name(), note(summary, true));
     if let Some(due) = &summary.due {
         let times = output::count(summary.tries.into(), "time", "times");
         terminal::println!("  tried {times}; next try at {due}");

@@ -122,10 +122,12 @@ fn unknown_members(
     let mut named = unknown;
     named.truncate(MAX_NAMED);
     let more = if skipped > MAX_NAMED { ", …" } else { "" };
-    Ok(Some(format!(
-        "skipped {skipped} members that are no users or groups of this directory: {}{more}",
-        named.join(", ")
-    )))
+    let members = if skipped == 1 {
+        "1 member that is no user or group".to_owned()
+    } else {
+        format!("{skipped} members that are no users or groups")
+    };
+    Ok(Some(format!("skipped {members} of this directory: {}{more}", named.join(", "))))
 }
 
 /// `display` of the members that the changes add, by id, as the client sent it.

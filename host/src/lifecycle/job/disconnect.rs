@@ -339,6 +339,7 @@ impl Jobs {
         let done = job.progress.done;
         job.progress = JobProgress { total: done, done, ..JobProgress::default() };
         job.note = Some(match done {
+            0 => "there were no people to disconnect".to_owned(),
             1 => "1 person was disconnected".to_owned(),
             _ => format!("{done} people were disconnected"),
         });

@@ -101,7 +101,7 @@ impl Jobs {
         job.note = Some(note);
         if !self.end(&mut job, JobState::Cancelled, tenant.as_ref()).await? {
             let state = self.job(id).await?.state.name();
-            let detail = format!("job {id} is {state} and cannot be cancelled");
+            let detail = format!("job {id} has ended already: it is {state}");
             return Err(scim::Error::new(409, detail).into());
         }
         self.job(id).await
