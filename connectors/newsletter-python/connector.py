@@ -1,4 +1,4 @@
-"""A connector for a newsletter: a user is on the app's list of readers, or not."""
+"""The connector newsletter: a user is on the app's list of readers, or not."""
 
 from dataclasses import replace
 

@@ -125,7 +125,30 @@ fn embedded<T: Embed>(path: &str) -> anyhow::Result<String> {
 /// A file of the example, with the project's name and the SDK's path in a project.
 fn named(text: &str, name: &str) -> String {
     let text = text.replace("../sdk-js", SDK).replace("../sdk-python", SDK);
-    text.replace("newsletter", name).replace("Newsletter", &camel_case(name))
+    aligned(&text.replace("newsletter", name).replace("Newsletter", &camel_case(name)))
+}
+
+/// The same text with the comments of neighbouring commands below each other.
+fn aligned(text: &str) -> String {
+    let commented = |line: &&str| line.starts_with("$ ") && line.contains("  # ");
+    let lines: Vec<&str> = text.split('\n').collect();
+    let mut aligned = Vec::new();
+    let mut rest = lines.as_slice();
+    while let Some(line) = rest.first() {
+        let run = rest.iter().take_while(|line| commented(line)).count();
+        if run == 0 {
+            aligned.push((*line).to_owned());
+            rest = &rest[1..];
+            continue;
+        }
+        let (commands, after) = rest.split_at(run);
+        let parts = commands.iter().filter_map(|line| line.split_once("  # "));
+        let parts: Vec<_> = parts.map(|(command, why)| (command.trim_end(), why)).collect();
+        let width = parts.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+        aligned.extend(parts.iter().map(|(command, why)| format!("{command:width$}  # {why}")));
+        rest = after;
+    }
+    aligned.join("\n")
 }
 
 fn camel_case(name: &str) -> String {
@@ -209,6 +232,22 @@ mod tests {
         assert!(text(&files, "Cargo.toml").contains("name = \"acme-people\""));
         assert!(text(&files, "wit/world.wit").contains("package muster:connector@"));
         assert!(text(&files, "README.md").starts_with("# acme-people\n"));
+        assert!(text(&files, "src/lib.rs").starts_with("//! The connector acme-people: a user is"));
+    }
+
+    #[test]
+    fn the_comments_of_commands_stay_below_each_other() {
+        for name in ["a", "letters", "a-name-that-is-longer-than-the-one-of-the-example"] {
+            for files in [rust(name), javascript(name), python(name)] {
+                let readme = text(&files.unwrap(), "README.md");
+                let mut columns = Vec::new();
+                for line in readme.lines().filter(|line| line.contains("muster connector ")) {
+                    columns.extend(line.find("  # "));
+                }
+                assert!(columns.len() > 1, "{readme}");
+                assert!(columns.iter().all(|it| *it == columns[0]), "{readme}");
+            }
+        }
     }
 
     #[test]
