@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::guests::guest;
-use crate::support::{Answer, Muster};
+use crate::support::{Answer, Muster, client};
 
 mod lists;
 mod log;
@@ -281,12 +281,14 @@ async fn a_disconnect_is_a_job_that_names_the_token_of_its_request() {
 #[tokio::test]
 async fn another_media_type_is_refused_with_that_of_the_admin_api() {
     let muster = Muster::start().await;
-    let headers = [("content-type", "application/xml")];
+    let token = muster.stage.admin_token().await.unwrap().token;
     for path in ["/apps", "/tenants/acme/disconnect"] {
-        let url = format!("{}/admin/v1{path}", muster.stage.url);
-        let refused =
-            muster.send_with("POST", &url, &muster.admin, &headers, Some(json!({}))).await;
-        assert!(detail(&refused.expect(415)).ends_with("send application/json"));
+        let request = client().post(format!("{}/admin/v1{path}", muster.stage.url));
+        let request = request.header("content-type", "application/xml").bearer_auth(&token);
+        let refused = request.body("{}").send().await.unwrap();
+        assert_eq!(refused.status(), 415);
+        let said = refused.text().await.unwrap();
+        assert!(said.contains("is not supported; send application/json\""), "{said}");
     }
 }
 

@@ -177,10 +177,10 @@ async fn a_group_is_not_emptied_by_members_of_whom_none_is_known() {
         // One who is known stays, and an empty list empties the group.
         let one = json!({ "displayName": "Sales", "members": [{ "value": "gone" }, { "value": ids[0] }] });
         muster.scim(&tenant, "PUT", &path, Some(one)).await.expect(200);
-        assert_eq!(self::members(&muster, &tenant, &group).await, [ids[0].clone()]);
+        assert_eq!(members(&muster, &tenant, &group).await, [ids[0].clone()]);
         let none = json!({ "displayName": "Sales", "members": [] });
         muster.scim(&tenant, "PUT", &path, Some(none)).await.expect(200);
-        assert!(self::members(&muster, &tenant, &group).await.is_empty());
+        assert!(members(&muster, &tenant, &group).await.is_empty());
     }
 }
 

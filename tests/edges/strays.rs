@@ -9,7 +9,7 @@ use crate::support::Muster;
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-fn title(more: Value) -> Value {
+fn title(more: &Value) -> Value {
     let mut operation = json!({ "op": "replace", "path": "title", "value": "z" });
     operation.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     operation
@@ -26,10 +26,10 @@ async fn the_state_beside_op_path_and_value_is_refused() {
         let admin = format!("/tenants/{}", tenant.name);
         muster.admin("PATCH", &admin, Some(change)).await.expect(200);
         let leave = json!({ "op": "replace", "path": "active", "value": false });
-        let plain = title(json!({}));
+        let plain = title(&json!({}));
         for body in [
-            json!({ "schemas": [PATCH], "Operations": [title(json!({ "active": false }))] }),
-            json!({ "schemas": [PATCH], "Operations": [title(json!({ "enabled": false }))] }),
+            json!({ "schemas": [PATCH], "Operations": [title(&json!({ "active": false }))] }),
+            json!({ "schemas": [PATCH], "Operations": [title(&json!({ "enabled": false }))] }),
             json!({ "schemas": [PATCH], "Operations": [plain], "active": false }),
             json!({ "schemas": [PATCH], "Operations": [plain], "operation": [leave] }),
             json!({ "schemas": [PATCH], "Operations": [], "active": false }),
