@@ -206,6 +206,11 @@ async fn each_leniency_is_needed_by_the_conversations_that_it_names() {
 }
 
 #[tokio::test]
+async fn scimple() {
+    check("scimple").await;
+}
+
+#[tokio::test]
 async fn scimmy() {
     check("scimmy").await;
 }

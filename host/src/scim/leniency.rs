@@ -20,6 +20,10 @@ pub enum Leniency {
     /// filter: Entra's `{"op":"Add","path":"emails[type eq \"work\"].value",…}` for a user
     /// without a work e-mail (`tests/fixtures/conversations/entra/address-made-by-filter.json`).
     CreateByFilter,
+    /// A dot in place of the colon after the URN of a schema, but not before `active` or `members`:
+    /// `{"op":"replace","path":"urn:…:enterprise:2.0:User.employeeNumber","value":"56789"}`
+    /// (`tests/fixtures/conversations/scimple/dot-after-urn.json`).
+    DotAfterUrn,
     /// An empty string in place of another type, or of a required value, means unassigned: Entra
     /// clears a manager with `"value":""` (`tests/fixtures/conversations/entra/manager.json`).
     EmptyForUnassigned,
@@ -95,9 +99,10 @@ pub enum Leniency {
 
 impl Leniency {
     /// Every leniency, in alphabetical order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::BareValue,
         Self::CreateByFilter,
+        Self::DotAfterUrn,
         Self::EmptyForUnassigned,
         Self::EmptyOperations,
         Self::ExpandedKeys,
@@ -124,6 +129,7 @@ impl Leniency {
         match self {
             Self::BareValue => "a bare value in place of an object",
             Self::CreateByFilter => "a PATCH that creates a value through a filter without a match",
+            Self::DotAfterUrn => "a dot in place of the colon after the URN of a schema",
             Self::EmptyForUnassigned => "an empty string for no value",
             Self::EmptyOperations => "a PATCH without operations",
             Self::ExpandedKeys => "dotted or URN-qualified names as keys",

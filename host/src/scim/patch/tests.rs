@@ -340,3 +340,35 @@ fn a_filter_without_a_single_value_creates_it_as_in_a_list() {
     let remove = json!({"op":"remove","path":format!("{ENTERPRISE}:manager[value eq \"m1\"]")});
     assert_eq!(run(&remove).unwrap().resource, before);
 }
+
+#[test]
+fn a_dot_after_the_urn_of_a_schema_stands_for_the_colon() {
+    let core = "urn:ietf:params:scim:schemas:core:2.0:User";
+    let fired = &[Leniency::DotAfterUrn];
+    let number = format!("{ENTERPRISE}.employeeNumber");
+    check(&json!({"op":"replace","path":number,"value":"7"}), fired, |it| {
+        it[ENTERPRISE]["employeeNumber"] = "7".into();
+    });
+    check(
+        &json!({"op":"add","value":{number.as_str():"7","title":"T"}}),
+        &[Leniency::DotAfterUrn, Leniency::ExpandedKeys],
+        |it| {
+            it[ENTERPRISE]["employeeNumber"] = "7".into();
+            it["title"] = "T".into();
+        },
+    );
+    check(&json!({"op":"remove","path":format!("{ENTERPRISE}.MANAGER")}), fired, |it| {
+        it[ENTERPRISE] = json!({ "department": "Tours" });
+    });
+    check(&json!({"op":"replace","path":format!("{core}.title"),"value":"T"}), fired, |it| {
+        it["title"] = "T".into();
+    });
+    // Of other schemas, and other names, nothing is known.
+    for name in [format!("{ENTERPRISE}.title"), format!("{core}.employeeNumber")] {
+        check(
+            &json!({"op":"add","value":{name:"7","title":"T"}}),
+            &[Leniency::UnknownAttribute],
+            |it| it["title"] = "T".into(),
+        );
+    }
+}

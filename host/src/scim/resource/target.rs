@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::resemblance::resembled;
 use crate::scim::dialect::Leniency;
 use crate::scim::path::AttributePath;
 use crate::scim::reading::Reading;
@@ -77,7 +78,7 @@ impl<'t> PathTarget<'t> {
             Some(sub) => place.and_then(|it| it.within(sub)),
             None => place,
         };
-        place.map_or(Self::Unknown, Self::Attribute)
+        place.or_else(|| dotted(t, path, r)).map_or(Self::Unknown, Self::Attribute)
     }
 
     /// What a key without colon, dot and bracket names.
@@ -113,6 +114,19 @@ fn qualified<'t>(t: &'t ResourceType, urn: &str, name: &str) -> Option<Attribute
         return Some(AttributePlace { extension: None, attribute, sub: None });
     }
     extended(t.extension(urn)?, name)
+}
+
+/// The attribute that a dot and no colon separates from the URN of its schema. Names that resemble
+/// those that decide who has access are not guessed.
+fn dotted<'t>(
+    t: &'t ResourceType,
+    path: &AttributePath,
+    r: &mut Reading,
+) -> Option<AttributePlace<'t>> {
+    let urn = format!("{}:{}", path.schema.as_ref()?, path.attribute);
+    let found = qualified(t, &urn, path.sub_attribute.as_ref()?)?;
+    let free = resembled(t, &path.to_string()).is_none();
+    (free && r.allows(Leniency::DotAfterUrn)).then_some(found)
 }
 
 fn core<'t>(t: &'t ResourceType, name: &str) -> Option<&'t Attribute> {
