@@ -110,7 +110,7 @@ async fn control_characters_of_a_name_are_shown_as_escapes_and_kept_in_json() {
     let id = operations["items"][0]["id"].as_str().unwrap();
     for args in [vec!["operation", "list"], vec!["operation", "explain", id]] {
         let (status, said) = muster.command(&args).await;
-        let clean = !said.contains(['\r', '\u{1b}']) && said.contains("\\u001b[2jall");
+        let clean = !said.contains(['\r', '\u{1b}']) && said.contains("\\u001b[2Jall");
         assert!(status == Some(0) && clean, "{said:?}");
     }
 }

@@ -78,12 +78,13 @@ fn a_writable_type_needs_no_setting() {
 
 #[test]
 fn two_types_differ_by_more_than_case() {
-    let mut additions = good();
+    let additions = good();
     let mut other = additions["resource_types"][0].clone();
     for (name, endpoint) in [("ROLE", "/Others"), ("Other", "/roles"), ("user", "/Persons")] {
         (other["name"], other["endpoint"]) = (name.into(), endpoint.into());
-        additions["resource_types"][1] = other.clone();
-        let error = read(additions.clone()).check().unwrap_err();
+        let mut both = additions.clone();
+        both["resource_types"].as_array_mut().unwrap().push(other.clone());
+        let error = read(both).check().unwrap_err();
         assert!(error.ends_with("exists already"), "{error}");
     }
 }

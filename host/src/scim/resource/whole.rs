@@ -16,14 +16,14 @@ pub(super) fn check_required(
     before: Option<&Map<String, Value>>,
     document: &Map<String, Value>,
 ) -> Result<(), Error> {
+    let exempt = |name: &str| t.needed.iter().any(|it| it == name);
+    check_schema(&t.schema, None, document, &exempt)?;
     for name in &t.needed {
         let lacked = before.is_some_and(|before| is_active(before) && !has_needed(before, name));
         if is_active(document) && !lacked && !has_needed(document, name) {
             return Err(Error::invalid_value(format!("{name} is required")));
         }
     }
-    let exempt = |name: &str| t.needed.iter().any(|it| it == name);
-    check_schema(&t.schema, None, document, &exempt)?;
     for extension in &t.extensions {
         let schema = &*extension.schema;
         match document.get(&schema.id).and_then(Value::as_object) {
