@@ -1,4 +1,4 @@
-//! Locks on accounts of an app, and what is known of accounts that no row says yet.
+//! Locks on accounts of an app, and joins and deletions of accounts that are not in the database yet.
 //!
 //! In an app of several tenants, a decision that takes an account away or rewrites it depends on the
 //! number of the other tenants that have the account. So it excludes every operation of another tenant
