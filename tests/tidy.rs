@@ -10,10 +10,11 @@ pub(crate) use citations::leniencies;
 use imports::ImportGraph;
 
 /// What may be named only in certain parts of the host, and in which.
-const KEPT_TO: [(&str, &[&str]); 8] = [
+const KEPT_TO: [(&str, &[&str]); 9] = [
     ("axum", &["http.rs", "http", "sample.rs", "sample"]),
     ("hyper", &["http"]),
     ("hyper_util", &["http"]),
+    ("rusqlite", &["store.rs", "store"]),
     ("sqlx", &["store.rs", "store"]),
     ("utoipa_axum", &["http"]),
     ("wasmtime", &["connector.rs", "connector"]),

@@ -1,8 +1,8 @@
 //! The database: resources, accounts, the journal, jobs and the configuration. All SQL of the host
 //! is in this module.
 //!
-//! One connection writes, and commits that wait at the same time share a transaction; other
-//! connections read at the same time. An acknowledged commit is durable.
+//! One thread writes, and commits that wait at the same time share a transaction; others read at the same
+//! time. An acknowledged commit is durable.
 
 mod account;
 mod app;
@@ -16,7 +16,6 @@ mod database;
 mod disk;
 mod due;
 mod filter;
-mod frame;
 mod job;
 mod key;
 mod member;
@@ -26,12 +25,13 @@ mod page;
 mod pool;
 mod reader;
 mod recorded;
+mod related;
 mod released;
 mod resource;
 mod retention;
-mod statement;
 mod tenant;
 mod unsettled;
+mod value;
 mod walk;
 mod writer;
 
@@ -42,6 +42,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
+use rusqlite::Connection;
 
 pub use account::AccountRow;
 pub use app::{AppRow, ReplyMode};
@@ -56,7 +57,7 @@ pub use job::{InsertJobError, JobFilter, JobKind, JobProgress, JobRow, JobState}
 pub use member::{MemberRow, Person};
 pub use operation::{ExchangeRow, OperationFilter, OperationRow, OperationState};
 pub use page::{Bookmark, Page, Query, QueryError, Start};
-pub use recorded::{Recorded, RecordedFilter, RecordedPage};
+pub use recorded::{Recorded, RecordedFilter};
 pub use released::{ReleasedCounts, ReleasedPerson};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use retention::Forgettable;
@@ -91,25 +92,28 @@ impl Store {
     pub async fn open(path: &Path, clock: Clock) -> Result<Self> {
         let lock = Lock::take(path).await?;
         let simulation = || clock.simulation().cloned();
-        let connection = at_once(simulation().is_some(), database::writer(path)).await?;
+        let configuration = at_once(simulation().is_some(), database::migrated(path)).await?;
         let walks = Arc::new(Walks::default());
-        let pool = Pool::open(path, simulation()).await?;
+        let reader = Reader::start(path, simulation())?;
+        let connection = database::writer(path)?;
+        let writer =
+            Writer::start(connection, configuration, lock, Arc::clone(&walks), simulation())?;
         Ok(Self {
-            unsettled_tenants: Arc::new(UnsettledTenants::load(&pool).await?),
-            pool,
-            reader: Reader::start(path, simulation()).await?,
-            walks: Arc::clone(&walks),
-            writer: Writer::start(connection, lock, walks, simulation()).await?,
+            unsettled_tenants: Arc::new(UnsettledTenants::load(&reader).await?),
+            pool: Pool::open(path, simulation()).await?,
+            reader,
+            walks,
+            writer,
             clock,
         })
     }
 
     /// Reads one row of the schema: an error if the database does not answer.
     pub async fn check(&self) -> Result<()> {
-        sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1")
-            .fetch_one(&mut *self.pool.take().await?)
-            .await?;
-        Ok(())
+        let read = |connection: &Connection| {
+            connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(()))
+        };
+        self.reader.point(read).await
     }
 
     /// Writes the waiting commits, moves the write-ahead log into the database file, and releases the

@@ -69,7 +69,7 @@ impl Store {
     pub async fn put_app(&self, app: &AppRow) -> Result<()> {
         let app = app.clone();
         self.writer
-            .run(move |connection| {
+            .configure(move |connection| {
                 Box::pin(async move {
                     sqlx::query(
                         "UPDATE tenant SET connector = NULL, previous = NULL WHERE app = (
@@ -134,7 +134,7 @@ impl Store {
     pub async fn remove_app(&self, name: &str) -> Result<bool> {
         let name = name.to_owned();
         self.writer
-            .run(|connection| {
+            .configure(|connection| {
                 Box::pin(async move {
                     let gone = sqlx::query("DELETE FROM app WHERE name = $1").bind(name);
                     Ok(gone.execute(connection).await?.rows_affected() > 0)

@@ -5,7 +5,7 @@
 //! blocking.
 
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -22,11 +22,13 @@ use sqlx::{Either, Execute, Executor, SqlStr, Sqlite};
 pub(super) async fn at_once<F: Future>(blocks: bool, call: F) -> F::Output {
     match blocks {
         false => call.await,
-        true => block_on(pin!(call)),
+        true => block_on(call),
     }
 }
 
-fn block_on<F: Future>(mut call: Pin<&mut F>) -> F::Output {
+/// Waits for a call of the database on this thread.
+pub(super) fn block_on<F: Future>(call: F) -> F::Output {
+    let mut call = pin!(call);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
     loop {

@@ -2,8 +2,7 @@
 //! given then. The facts of the last attempt are in the operation's row.
 
 use anyhow::Result;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use rusqlite::{Connection, Row};
 
 use super::Store;
 
@@ -29,22 +28,23 @@ pub struct AttemptRow {
 impl Store {
     /// The attempts of an operation before its last one, in their order.
     pub async fn attempts(&self, operation: &str) -> Result<Vec<AttemptRow>> {
-        let rows = sqlx::query("SELECT * FROM attempt WHERE operation = $1 ORDER BY attempt")
-            .bind(operation)
-            .fetch_all(&mut *self.pool.take().await?)
-            .await?;
-        rows.iter().map(attempt).collect()
+        let operation = operation.to_owned();
+        let list = move |connection: &Connection| {
+            let sql = "SELECT * FROM attempt WHERE operation = ? ORDER BY attempt";
+            connection.prepare_cached(sql)?.query_map([operation], attempt)?.collect()
+        };
+        self.reader.host(list).await
     }
 }
 
-fn attempt(row: &SqliteRow) -> Result<AttemptRow> {
+fn attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRow> {
     Ok(AttemptRow {
-        operation: row.try_get("operation")?,
-        attempt: row.try_get("attempt")?,
-        context: row.try_get("context")?,
-        event: row.try_get("event")?,
-        connector: row.try_get("connector")?,
-        note: row.try_get("note")?,
-        ended: row.try_get("ended")?,
+        operation: row.get("operation")?,
+        attempt: row.get("attempt")?,
+        context: row.get("context")?,
+        event: row.get("event")?,
+        connector: row.get("connector")?,
+        note: row.get("note")?,
+        ended: row.get("ended")?,
     })
 }

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use sqlx::Row;
+use rusqlite::{Connection, Row};
 
 use super::Store;
+use super::value::count_of;
 
 /// How much is unfinished in a tenant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,23 +30,24 @@ pub(super) const COUNT: &str = "
         (SELECT count(*) FROM operation WHERE tenant = it.value AND state = 'failed') AS failed,
         (SELECT count(*) FROM account
          WHERE tenant = it.value AND doubt = 1 AND connected = 1) AS in_doubt
-    FROM json_each($1) it";
+    FROM json_each(?) it";
 
 impl Store {
     /// What is unfinished in each of these tenants, by tenant.
     pub async fn backlogs(&self, tenants: &[&str]) -> Result<HashMap<String, Backlog>> {
-        let query = sqlx::query(COUNT).bind(serde_json::to_string(tenants)?);
-        let rows = query.fetch_all(&mut *self.pool.take().await?).await?;
-        let backlog = |row: &sqlx::sqlite::SqliteRow| {
-            let count = |column| anyhow::Ok(u64::try_from(row.try_get::<i64, _>(column)?)?);
-            let backlog = Backlog {
-                open: count("open")?,
-                held: count("held")?,
-                failed: count("failed")?,
-                in_doubt: count("in_doubt")?,
+        let tenants = serde_json::to_string(tenants)?;
+        let count = move |connection: &Connection| {
+            let backlog = |row: &Row<'_>| {
+                let backlog = Backlog {
+                    open: count_of(row, 1)?,
+                    held: count_of(row, 2)?,
+                    failed: count_of(row, 3)?,
+                    in_doubt: count_of(row, 4)?,
+                };
+                Ok((row.get(0)?, backlog))
             };
-            Ok((row.try_get("tenant")?, backlog))
+            connection.prepare_cached(COUNT)?.query_map([tenants], backlog)?.collect()
         };
-        rows.iter().map(backlog).collect()
+        self.reader.host(count).await
     }
 }

@@ -54,7 +54,7 @@ impl Store {
     pub async fn put_connector(&self, connector: &ConnectorRow) -> Result<()> {
         let it = connector.clone();
         self.writer
-            .run(|connection| {
+            .configure(|connection| {
                 Box::pin(async move {
                     sqlx::query(
                         "INSERT INTO connector (
@@ -184,7 +184,7 @@ impl Store {
     pub async fn retire_connector(&self, digest: &str, at: &str) -> Result<bool> {
         let (digest, at) = (digest.to_owned(), at.to_owned());
         self.writer
-            .run(|connection| {
+            .configure(|connection| {
                 Box::pin(async move {
                     let gone = sqlx::query(
                         "UPDATE connector SET retired = $2, component = $3

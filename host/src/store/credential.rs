@@ -69,7 +69,7 @@ impl Store {
     pub async fn add_credential(&self, credential: &CredentialRow) -> Result<()> {
         let it = credential.clone();
         self.writer
-            .run(move |connection| {
+            .configure(move |connection| {
                 Box::pin(async move {
                     sqlx::query(
                         "INSERT INTO credential (id, tenant, kind, user_name, owner, hash,
@@ -131,7 +131,7 @@ impl Store {
     pub async fn revoke_credential(&self, id: &str) -> Result<bool> {
         let id = id.to_owned();
         self.writer
-            .run(|connection| {
+            .configure(|connection| {
                 Box::pin(async move {
                     let gone = sqlx::query("DELETE FROM credential WHERE id = $1").bind(id);
                     Ok(gone.execute(connection).await?.rows_affected() > 0)
@@ -143,7 +143,7 @@ impl Store {
     /// Notes when credentials were presented, by id.
     pub async fn credentials_used(&self, uses: HashMap<String, String>) -> Result<()> {
         self.writer
-            .run(|connection| {
+            .configure(|connection| {
                 Box::pin(async move {
                     for (id, at) in uses {
                         sqlx::query("UPDATE credential SET last_used = $2 WHERE id = $1")

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rusqlite::{Connection, OpenFlags};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlSafeStr};
@@ -14,6 +15,9 @@ use super::filter;
 
 /// How long the lock is waited for, in case another muster is shutting down.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a statement waits for a lock of SQLite.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The lock on a database, held until it is dropped.
 #[derive(Debug)]
@@ -58,24 +62,22 @@ fn beside(database: &Path) -> PathBuf {
     name.into()
 }
 
-/// The connection that writes, at the present schema.
-pub(super) async fn writer(path: &Path) -> Result<SqliteConnection> {
+/// Creates the database if it is missing, brings it to the present schema, and returns the connection on
+/// which the configuration is written.
+pub(super) async fn migrated(path: &Path) -> Result<SqliteConnection> {
     let opening = || format!("cannot open the database {}", path.display());
     create_private(path).with_context(opening)?;
-    let mut connection = options(path)
+    let mut connection = configuration_options(path)
         .journal_mode(SqliteJournalMode::Wal)
         // A 2xx answer means that the change is durable.
         .synchronous(SqliteSynchronous::Full)
-        // A page is seldom written again soon, so checkpoints are fewer and larger.
-        .pragma("wal_autocheckpoint", "10000")
-        // Writes touch pages all over the indexes, which are read again if they are not in the cache.
-        .pragma("cache_size", "-16384")
+        // The other connection that writes moves the log into the database.
+        .pragma("wal_autocheckpoint", "0")
         .pragma("temp_store", "MEMORY")
         .connect()
         .await
         .with_context(opening)?;
     migrate(&mut connection).await.with_context(opening)?;
-    keep_memory(&mut connection).await.with_context(opening)?;
     Ok(connection)
 }
 
@@ -85,30 +87,65 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
 }
 
+/// Another connection, on which the configuration is read.
+pub(super) async fn configuration_reader(path: &Path) -> Result<SqliteConnection> {
+    let opening = || format!("cannot open the database {} for reading", path.display());
+    configuration_options(path).read_only(true).connect().await.with_context(opening)
+}
+
+fn configuration_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .row_buffer_size(256)
+        .disable_statement_logging()
+}
+
+/// The connection that writes the directory and the journal.
+pub(super) fn writer(path: &Path) -> Result<Connection> {
+    let opening = || format!("cannot open the database {}", path.display());
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = opened(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // A 2xx answer means that the change is durable.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        // A page is seldom written again soon, so checkpoints are fewer and larger.
+        connection.pragma_update(None, "wal_autocheckpoint", 10_000)?;
+        // Writes touch pages all over the indexes, which are read again if they are not in the cache.
+        connection.pragma_update(None, "cache_size", -16_384)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        keep_memory(&connection)?;
+        Ok(connection)
+    };
+    open().with_context(opening)
+}
+
+/// Another connection, on which the directory and the journal are read.
+pub(super) fn reader(path: &Path) -> Result<Connection> {
+    let opening = || format!("cannot open the database {} for reading", path.display());
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = opened(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.create_collation(filter::FOLDED, filter::compare_folded)?;
+        Ok(connection)
+    };
+    open().with_context(opening)
+}
+
+fn opened(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(256);
+    Ok(connection)
+}
+
 /// Has the C library keep memory that is freed, up to some megabytes.
 ///
 /// Left alone, glibc returns what is above 128 KiB to the kernel, which for a page of a hundred
 /// users is each time, and each time every thread is stopped for it. It learns to keep twice the
 /// size of the largest block that was ever freed.
-async fn keep_memory(connection: &mut SqliteConnection) -> sqlx::Result<()> {
-    sqlx::query("SELECT length(hex(zeroblob(2097152)))").execute(connection).await.map(drop)
-}
-
-/// Another connection, for reading.
-pub(super) async fn reader(path: &Path) -> Result<SqliteConnection> {
-    let opening = || format!("cannot open the database {} for reading", path.display());
-    options(path).read_only(true).connect().await.with_context(opening)
-}
-
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(10))
-        .statement_cache_capacity(256)
-        .row_buffer_size(256)
-        .collation(filter::FOLDED, filter::compare_folded)
-        .disable_statement_logging()
+fn keep_memory(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("SELECT length(hex(zeroblob(2097152)))", [], |_| Ok(()))
 }
 
 fn migrations() -> Vec<Migration> {

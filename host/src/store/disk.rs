@@ -17,22 +17,24 @@ pub enum DiskError {
 }
 
 impl DiskError {
-    /// The error of the disk that caused this error, if one did.
-    pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
-        let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
-        match code & 0xff {
-            FULL => Some(Self::Full),
-            IO => Some(Self::Refusing),
-            _ => None,
-        }
-    }
-
     /// Adds the error of the disk to an error that it caused.
     pub(super) fn told(error: anyhow::Error) -> anyhow::Error {
-        match error.downcast_ref().and_then(Self::of) {
-            Some(disk) => error.context(disk),
-            None => error,
+        let code = error.downcast_ref().and_then(code).or_else(|| {
+            let error: &sqlx::Error = error.downcast_ref()?;
+            error.as_database_error()?.code()?.parse().ok()
+        });
+        match code.map(|code| code & 0xff) {
+            Some(FULL) => error.context(Self::Full),
+            Some(IO) => error.context(Self::Refusing),
+            _ => error,
         }
+    }
+}
+
+fn code(error: &rusqlite::Error) -> Option<i32> {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, _) => Some(failure.extended_code),
+        _ => None,
     }
 }
 

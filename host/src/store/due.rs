@@ -1,19 +1,18 @@
 //! Open operations, and those of them that are due: ids alone, since the journal is searched each
 //! second and its documents are large.
 
-use anyhow::{Context, Result};
-use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row};
+use anyhow::Result;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::Store;
 use super::operation::{IS_UNFINISHED, OperationRow, OperationState, operation};
+use super::value::count_of;
 use crate::decision::{EventKind, ResourceKind};
 
 /// Which operations are due. One that is due beyond the horizon was postponed before the clock was
 /// set back. Operations without a date are being attempted: one that stays so for long was abandoned
 /// by an internal error.
-const CONDITIONS: [&str; 3] = ["due <= $2", "due > $3", "due IS NULL AND created < $4"];
+const CONDITIONS: [&str; 3] = ["due <= ?2", "due > ?3", "due IS NULL AND created < ?4"];
 
 /// 0 for an event that takes away and 1 for every other, as in the index `operation_due`.
 const RANK: &str = "CASE kind WHEN 'deactivate' THEN 0 WHEN 'delete' THEN 0
@@ -28,8 +27,8 @@ pub(super) fn parts() -> String {
             format!(
                 "SELECT * FROM (
                      SELECT {part} AS part, id FROM operation
-                     WHERE tenant = $1 AND state = 'open' AND {RANK} = {rank} AND {condition}
-                     ORDER BY due, id LIMIT $5 + 0
+                     WHERE tenant = ?1 AND state = 'open' AND {RANK} = {rank} AND {condition}
+                     ORDER BY due, id LIMIT ?5 + 0
                  )"
             )
         })
@@ -56,30 +55,29 @@ pub struct UnfinishedOperation {
     pub state: OperationState,
 }
 
-fn unfinished(row: &SqliteRow) -> Result<UnfinishedOperation> {
-    let word = |column| row.try_get::<String, _>(column);
-    let (kind, resource_kind, state) = (word("kind")?, word("resource_kind")?, word("state")?);
+fn unfinished(row: &Row<'_>) -> rusqlite::Result<UnfinishedOperation> {
     Ok(UnfinishedOperation {
-        id: row.try_get("id")?,
-        tenant: row.try_get("tenant")?,
-        resource: row.try_get("resource")?,
-        resource_kind: ResourceKind::named(&resource_kind).context("an operation's resource")?,
-        kind: serde_json::from_value(Value::from(kind)).context("an operation's event")?,
-        subject: row.try_get("subject")?,
-        state: OperationState::named(&state).context("an operation's state")?,
+        id: row.get(0)?,
+        tenant: row.get(1)?,
+        resource: row.get(2)?,
+        resource_kind: row.get(3)?,
+        kind: row.get(4)?,
+        subject: row.get(5)?,
+        state: row.get(6)?,
     })
 }
 
 impl Store {
     /// The open, failed and held operations of all tenants, oldest first.
     pub async fn unfinished(&self) -> Result<Vec<UnfinishedOperation>> {
-        let sql = format!(
-            "SELECT id, tenant, resource, resource_kind, kind, subject, state FROM operation
-             WHERE {IS_UNFINISHED} ORDER BY id"
-        );
-        let found = sqlx::query(AssertSqlSafe(sql));
-        let rows = found.fetch_all(&mut *self.pool.take().await?).await?;
-        rows.iter().map(unfinished).collect()
+        let list = |connection: &Connection| {
+            let mut list = connection.prepare_cached(&format!(
+                "SELECT id, tenant, resource, resource_kind, kind, subject, state FROM operation
+                 WHERE {IS_UNFINISHED} ORDER BY id"
+            ))?;
+            list.query_map([], unfinished)?.collect()
+        };
+        self.reader.host(list).await
     }
 
     /// The operations of a tenant that are due at `now`: events that take away first, and then the
@@ -93,13 +91,14 @@ impl Store {
         abandoned: &str,
         limit: u32,
     ) -> Result<Vec<String>> {
-        let query = sqlx::query(AssertSqlSafe(parts())).bind(tenant).bind(now).bind(horizon);
-        let query = query.bind(abandoned).bind(limit);
-        let rows = query.fetch_all(&mut *self.pool.take().await?).await?;
-        let mut found: Vec<(i64, String)> = Vec::with_capacity(rows.len());
-        for row in rows {
-            found.push((row.try_get("part")?, row.try_get("id")?));
-        }
+        let tenant = tenant.to_owned();
+        let [now, horizon, abandoned] = [now, horizon, abandoned].map(str::to_owned);
+        let list = move |connection: &Connection| {
+            let mut list = connection.prepare_cached(&parts())?;
+            let values = params![tenant, now, horizon, abandoned, limit];
+            list.query_map(values, |row| row.try_into())?.collect()
+        };
+        let mut found: Vec<(i64, String)> = self.reader.host(list).await?;
         found.sort_by_key(|(part, _)| *part);
         found.truncate(usize::try_from(limit)?);
         Ok(found.into_iter().map(|(_, id)| id).collect())
@@ -107,10 +106,12 @@ impl Store {
 
     /// How many operations of a tenant are open.
     pub async fn count_open(&self, tenant: &str) -> Result<u64> {
-        let sql = "SELECT count(*) FROM operation WHERE tenant = $1 AND state = 'open'";
-        let query = sqlx::query(sql).bind(tenant);
-        let row = query.fetch_one(&mut *self.pool.take().await?).await?;
-        Ok(u64::try_from(row.try_get::<i64, _>(0)?)?)
+        let tenant = tenant.to_owned();
+        let count = move |connection: &Connection| {
+            let sql = "SELECT count(*) FROM operation WHERE tenant = ? AND state = 'open'";
+            connection.prepare_cached(sql)?.query_row([tenant], |row| count_of(row, 0))
+        };
+        self.reader.host(count).await
     }
 
     /// The operations of a tenant that are held, in the order of their resources and then of their
@@ -121,62 +122,57 @@ impl Store {
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<OperationRow>> {
+        let tenant = tenant.to_owned();
         let (resource, id) = after.unwrap_or_default();
-        let rows = sqlx::query(
-            "SELECT * FROM operation
-             WHERE tenant = $1 AND state = 'held' AND (resource, id) > ($2, $3)
-             ORDER BY resource, id LIMIT $4 + 0",
-        )
-        .bind(tenant)
-        .bind(resource)
-        .bind(id)
-        .bind(limit)
-        .fetch_all(&mut *self.pool.take().await?)
-        .await?;
-        rows.iter().map(operation).collect()
+        let (resource, id) = (resource.to_owned(), id.to_owned());
+        let list = move |connection: &Connection| {
+            let mut list = connection.prepare_cached(
+                "SELECT * FROM operation
+                 WHERE tenant = ? AND state = 'held' AND (resource, id) > (?, ?)
+                 ORDER BY resource, id LIMIT ? + 0",
+            )?;
+            list.query_map(params![tenant, resource, id, limit], operation)?.collect()
+        };
+        self.reader.host(list).await
     }
 
     /// Makes all open operations due: after a restart none waits for a date that was set before.
     pub async fn make_all_due(&self, now: &str) -> Result<()> {
         let now = now.to_owned();
-        self.writer
-            .run(|connection| {
-                Box::pin(async move {
-                    let sql =
-                        "UPDATE operation SET due = $1 WHERE state = 'open' AND state <> 'done'";
-                    sqlx::query(sql).bind(now).execute(connection).await?;
-                    Ok(())
-                })
-            })
-            .await
+        let update = move |connection: &Connection| {
+            let sql = "UPDATE operation SET due = ? WHERE state = 'open' AND state <> 'done'";
+            connection.execute(sql, [now])?;
+            Ok(())
+        };
+        self.writer.run(update).await
     }
 
     /// The first of an app's open operations that wait for a later date, with its tenant: what takes
     /// away before the rest.
     pub async fn first_waiting(&self, app: &str, now: &str) -> Result<Option<(String, String)>> {
-        // As below.
-        let sql = "SELECT tenant, id FROM operation
-                   WHERE state = 'open' AND state <> 'done' AND app = $1 AND due > $2
-                   ORDER BY kind NOT IN ('deactivate', 'delete', 'group-delete'), due, id LIMIT 1";
-        let query = sqlx::query(sql).bind(app).bind(now);
-        let row = query.fetch_optional(&mut *self.pool.take().await?).await?;
-        row.map(|row| Ok((row.try_get("tenant")?, row.try_get("id")?))).transpose()
+        let values = [app, now].map(str::to_owned);
+        let find = move |connection: &Connection| {
+            // As below.
+            let mut find = connection.prepare_cached(
+                "SELECT tenant, id FROM operation
+                 WHERE state = 'open' AND state <> 'done' AND app = ? AND due > ?
+                 ORDER BY kind NOT IN ('deactivate', 'delete', 'group-delete'), due, id LIMIT 1",
+            )?;
+            find.query_row(values, |row| row.try_into()).optional()
+        };
+        self.reader.host(find).await
     }
 
     /// Makes the open operations of an app due at this time that wait for a later one: the app answers
     /// again. Returns how many these were.
     pub async fn make_app_due(&self, app: &str, at: &str) -> Result<u64> {
-        let (app, now) = (app.to_owned(), at.to_owned());
-        self.writer
-            .run(|connection| {
-                Box::pin(async move {
-                    // Open operations of all apps are few, and are found by state.
-                    let sql = "UPDATE operation SET due = $2
-                               WHERE state = 'open' AND state <> 'done' AND app = $1 AND due > $2";
-                    let made = sqlx::query(sql).bind(app).bind(now).execute(connection).await?;
-                    Ok(made.rows_affected())
-                })
-            })
-            .await
+        let values = [app, at].map(str::to_owned);
+        let update = move |connection: &Connection| {
+            // Open operations of all apps are few, and are found by state.
+            let sql = "UPDATE operation SET due = ?2
+                       WHERE state = 'open' AND state <> 'done' AND app = ?1 AND due > ?2";
+            Ok(u64::try_from(connection.execute(sql, values)?)?)
+        };
+        self.writer.run(update).await
     }
 }

@@ -236,7 +236,7 @@ impl Store {
     ) -> Result<(), InsertJobError> {
         let (job, tenant) = (job.clone(), tenant.cloned());
         let unfinished =
-            self.writer.run(|connection| Box::pin(insert(connection, job, tenant))).await?;
+            self.writer.configure(|connection| Box::pin(insert(connection, job, tenant))).await?;
         match unfinished {
             None => Ok(()),
             Some(job) => Err(InsertJobError::Unfinished { job }),
@@ -249,7 +249,7 @@ impl Store {
     /// False, with nothing written, if there is no such job or it is finished already.
     pub async fn update_job(&self, job: &JobRow, tenant: Option<&TenantRow>) -> Result<bool> {
         let (job, tenant) = (job.clone(), tenant.cloned());
-        self.writer.run(|connection| Box::pin(update(connection, job, tenant))).await
+        self.writer.configure(|connection| Box::pin(update(connection, job, tenant))).await
     }
 
     /// Writes the progress of an unfinished job, but for `done`, and why its last try that failed did;
@@ -263,7 +263,7 @@ impl Store {
         let (id, progress, now) = (id.to_owned(), progress.clone(), rfc3339(self.clock.now()));
         let last_error = last_error.map(str::to_owned);
         self.writer
-            .run(|connection| Box::pin(advance(connection, id, progress, last_error, now)))
+            .configure(|connection| Box::pin(advance(connection, id, progress, last_error, now)))
             .await
     }
 

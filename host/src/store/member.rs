@@ -1,13 +1,9 @@
 //! The members of groups, one row each, so that adding a member costs the same in a group of any size.
 
-use std::sync::LazyLock;
+use anyhow::Result;
+use rusqlite::{Connection, Row, params};
 
-use anyhow::{Context, Result};
-use sqlx::Row;
-
-use super::account::AccountColumns;
-use super::statement::{Bound, Statement};
-use super::{Store, frame};
+use super::{Store, account};
 use crate::decision::{Account, ResourceKind};
 
 /// A member of a group.
@@ -54,25 +50,24 @@ pub struct Person {
 impl Store {
     /// The members of the group, in the order of their ids.
     pub async fn members(&self, tenant: &str, group: &str) -> Result<Vec<MemberRow>> {
-        let text: Option<String> = sqlx::query(
-            "SELECT json_group_array(json_array(m.member_id, m.display, m.kind))
-             FROM member m WHERE m.tenant = $1 AND m.group_id = $2",
-        )
-        .bind(tenant)
-        .bind(group)
-        .fetch_one(&mut *self.pool.take().await?)
-        .await?
-        .try_get(0)?;
-        let rows: Vec<(String, Option<String>, ResourceKind)> =
-            serde_json::from_str(&text.unwrap_or_default()).context("the members of a group")?;
-        let member = |(member, display, kind)| MemberRow {
-            tenant: tenant.to_owned(),
-            group: group.to_owned(),
-            member,
-            display,
-            kind,
+        let (lane, tenant, group) = (tenant, tenant.to_owned(), group.to_owned());
+        let list = move |connection: &Connection| {
+            let mut list = connection.prepare_cached(
+                "SELECT m.member_id, m.display, m.kind FROM member m
+                 WHERE m.tenant = ? AND m.group_id = ?",
+            )?;
+            let member = |row: &Row<'_>| {
+                Ok(MemberRow {
+                    tenant: tenant.clone(),
+                    group: group.clone(),
+                    member: row.get(0)?,
+                    display: row.get(1)?,
+                    kind: row.get(2)?,
+                })
+            };
+            list.query_map([&tenant, &group], member)?.collect()
         };
-        Ok(rows.into_iter().map(member).collect())
+        self.reader.list(lane, list).await
     }
 
     /// The users and groups of these ids that exist, in no particular order, and whether each is a
@@ -83,60 +78,51 @@ impl Store {
         group: Option<&str>,
         ids: &[String],
     ) -> Result<Vec<Person>> {
-        let values = vec![tenant.into(), group.map_or(Bound::Null, Bound::from), list(ids)?];
-        let found = self.reader.read(&FIND_PEOPLE, values).await?;
-        found.iter().map(|record| person(record)).collect()
+        let (lane, tenant) = (tenant, tenant.to_owned());
+        let (group, wanted) = (group.map(str::to_owned), serde_json::to_string(ids)?);
+        let find = move |connection: &Connection| {
+            let mut find = connection.prepare_cached(FIND_PEOPLE)?;
+            find.query_map(params![tenant, group, wanted], person)?.collect()
+        };
+        match ids.len() <= FEW {
+            true => self.reader.point(find).await,
+            false => self.reader.list(lane, find).await,
+        }
     }
 }
 
-fn list(ids: &[String]) -> Result<Bound> {
-    Ok(serde_json::to_string(ids)?.into())
-}
+/// So many people are found by a point read.
+const FEW: usize = 16;
 
-fn person(record: &str) -> Result<Person> {
-    type Names = (String, String, Option<String>);
-    type App = (Option<String>, Option<String>, Option<String>, Option<i64>, i64);
-    type Group = (i64, Option<i64>, Option<i64>);
-    let (names, active, app, group): (Names, i64, App, Group) =
-        serde_json::from_str(record).context("a person's record")?;
-    let (id, kind, name) = names;
-    let (account_id, membership, data, doubt, stay) = app;
-    let (member, carried, doubted) = group;
+/// The people of tenant `?1` whose ids are in the JSON array `?3`, and how they stand with group `?2`.
+const FIND_PEOPLE: &str = "
+    SELECT
+        r.id, r.kind, coalesce(r.user_name, r.display_name, ''),
+        r.active AND coalesce(json_extract(a.told, '$.active'), 1),
+        a.account_id, a.membership, a.data, a.doubt, coalesce(a.stay, 0),
+        EXISTS (
+            SELECT 1 FROM member m
+            WHERE m.tenant = r.tenant AND m.group_id = ?2 AND m.member_id = r.id
+        ), u.carried, u.doubt
+    FROM json_each(?3) AS wanted CROSS JOIN resource r
+    LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
+    LEFT JOIN unsettled_member u ON u.tenant = r.tenant AND u.group_id = ?2 AND u.member_id = r.id
+    WHERE r.tenant = ?1 AND r.id = wanted.value AND r.kind IN ('User', 'Group')";
+
+fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
+    let kind: String = row.get(1)?;
+    let doubt: Option<bool> = row.get(7)?;
+    let (carried, doubted): (Option<bool>, Option<bool>) = (row.get(10)?, row.get(11)?);
     Ok(Person {
-        id,
-        name: name.unwrap_or_default(),
+        id: row.get(0)?,
         kind: ResourceKind::named(&kind),
-        account: AccountColumns { account_id, membership, data }.account()?,
-        active: active != 0,
+        name: row.get(2)?,
+        active: row.get(3)?,
+        account: account::in_app(row, 4)?,
         has_account_row: doubt.is_some(),
-        in_doubt: doubt.is_some_and(|doubt| doubt != 0),
-        stay,
-        member: member != 0,
-        unsettled: carried.zip(doubted).map(|(carried, doubt)| (carried != 0, doubt != 0)),
+        in_doubt: doubt.unwrap_or_default(),
+        stay: row.get(8)?,
+        member: row.get(9)?,
+        unsettled: carried.zip(doubted),
     })
 }
-
-static FIND_PEOPLE: LazyLock<Statement> = LazyLock::new(|| {
-    let record = frame::record(
-        "new.n, json_array(
-             json_array(r.id, r.kind, coalesce(r.user_name, r.display_name)),
-             r.active AND coalesce(json_extract(a.told, '$.active'), 1),
-             json_array(a.account_id, a.membership, a.data, a.doubt, coalesce(a.stay, 0)),
-             json_array(EXISTS (
-                 SELECT 1 FROM member m
-                 WHERE m.tenant = r.tenant AND m.group_id = new.group_id AND m.member_id = r.id
-             ), u.carried, u.doubt))",
-    );
-    Statement {
-        columns: &["n", "tenant", "group_id", "ids"],
-        body: format!(
-            "SELECT {} FROM new CROSS JOIN json_each(new.ids) AS wanted CROSS JOIN resource r
-             LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
-             LEFT JOIN unsettled_member u ON u.tenant = r.tenant AND u.group_id = new.group_id
-                 AND u.member_id = r.id
-             WHERE r.tenant = new.tenant AND r.id = wanted.value AND r.kind IN ('User', 'Group')",
-            frame::records(&record)
-        )
-        .into(),
-    }
-});

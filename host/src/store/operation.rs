@@ -1,13 +1,12 @@
 //! The journal: operations, each one event from request to outcome, and their exchanges with the app.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row};
 use utoipa::ToSchema;
 
 use super::Store;
+use super::value::Bound;
 use crate::decision::{EventKind, ResourceKind};
 
 /// An operation.
@@ -194,28 +193,31 @@ impl Default for OperationFilter {
 impl Store {
     /// An operation with the exchanges of all its attempts, in their order.
     pub async fn operation(&self, id: &str) -> Result<Option<(OperationRow, Vec<ExchangeRow>)>> {
-        let found = sqlx::query("SELECT * FROM operation WHERE id = $1").bind(id);
-        let Some(row) = found.fetch_optional(&mut *self.pool.take().await?).await? else {
-            return Ok(None);
+        let id = id.to_owned();
+        let find = move |connection: &Connection| {
+            let mut find = connection.prepare_cached("SELECT * FROM operation WHERE id = ?")?;
+            let Some(found) = find.query_row([&id], operation).optional()? else { return Ok(None) };
+            let mut list = connection
+                .prepare_cached("SELECT * FROM exchange WHERE operation = ? ORDER BY attempt, n")?;
+            let exchanges = list.query_map([&id], exchange)?.collect::<rusqlite::Result<_>>()?;
+            Ok(Some((found, exchanges)))
         };
-        let exchanges =
-            sqlx::query("SELECT * FROM exchange WHERE operation = $1 ORDER BY attempt, n");
-        let exchanges = exchanges.bind(id).fetch_all(&mut *self.pool.take().await?).await?;
-        let exchanges = exchanges.iter().map(exchange).collect::<Result<_>>()?;
-        Ok(Some((operation(&row)?, exchanges)))
+        self.reader.point(find).await
     }
 
     /// The leaving that an identity provider asked for, and that an operation superseded.
     pub async fn superseded_leaving(&self, successor: &str) -> Result<Option<EventKind>> {
-        let found = sqlx::query(
-            "SELECT s.kind FROM operation o
-             JOIN operation s ON s.tenant = o.tenant AND s.resource = o.resource
-             WHERE o.id = $1 AND s.successor = o.id AND s.job IS NULL
-                 AND s.kind IN ('deactivate', 'delete', 'group-delete')",
-        );
-        let row = found.bind(successor).fetch_optional(&mut *self.pool.take().await?).await?;
-        let kind: Option<String> = row.map(|row| row.try_get("kind")).transpose()?;
-        Ok(kind.map(|kind| serde_json::from_value(Value::from(kind))).transpose()?)
+        let successor = successor.to_owned();
+        let find = move |connection: &Connection| {
+            let mut find = connection.prepare_cached(
+                "SELECT s.kind FROM operation o
+                 JOIN operation s ON s.tenant = o.tenant AND s.resource = o.resource
+                 WHERE o.id = ? AND s.successor = o.id AND s.job IS NULL
+                     AND s.kind IN ('deactivate', 'delete', 'group-delete')",
+            )?;
+            find.query_row([successor], |row| row.get(0)).optional()
+        };
+        self.reader.point(find).await
     }
 
     /// The operations that are asked for.
@@ -233,8 +235,8 @@ impl Store {
         let mut values = Vec::new();
         for (condition, value) in conditions {
             if let Some(value) = value {
-                values.push(value);
-                sql += &format!(" AND {condition}${}", values.len());
+                values.push(Bound::from(value));
+                sql += &format!(" AND {condition}?");
             }
         }
         // SQLite only sees in the text that a partial index has all that is asked for.
@@ -245,60 +247,55 @@ impl Store {
             sql += " AND kind = 'group-create'";
         }
         let order = if filter.oldest_first { "ASC" } else { "DESC" };
-        sql += &format!(" ORDER BY id {order} LIMIT ${} + 0", values.len() + 1);
-        let query = values
-            .into_iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), |query, value| query.bind(value.to_owned()));
-        let rows = query.bind(filter.limit).fetch_all(&mut *self.pool.take().await?).await?;
-        rows.iter().map(operation).collect()
+        sql += &format!(" ORDER BY id {order} LIMIT ? + 0");
+        values.push(filter.limit.into());
+        let list = move |connection: &Connection| {
+            let mut list = connection.prepare_cached(&sql)?;
+            list.query_map(params_from_iter(values), operation)?.collect()
+        };
+        self.reader.host(list).await
     }
 }
 
-pub(super) fn operation(row: &SqliteRow) -> Result<OperationRow> {
-    let id: String = row.try_get("id")?;
-    let kind: String = row.try_get("kind")?;
-    let state: String = row.try_get("state")?;
-    let resource_kind: String = row.try_get("resource_kind")?;
+/// The operation in a row of all columns.
+pub(super) fn operation(row: &Row<'_>) -> rusqlite::Result<OperationRow> {
     Ok(OperationRow {
-        tenant: row.try_get("tenant")?,
-        app: row.try_get("app")?,
-        resource: row.try_get("resource")?,
-        resource_kind: ResourceKind::named(&resource_kind)
-            .with_context(|| format!("the kind {resource_kind:?} of the resource of {id}"))?,
-        kind: serde_json::from_value(Value::from(kind))
-            .with_context(|| format!("the kind of operation {id}"))?,
-        state: OperationState::named(&state)
-            .with_context(|| format!("the state {state:?} of operation {id}"))?,
-        subject: row.try_get("subject")?,
-        fingerprint: row.try_get("fingerprint")?,
-        context: row.try_get("context")?,
-        event: row.try_get("event")?,
-        answer: row.try_get("answer")?,
-        note: row.try_get("note")?,
-        connector: row.try_get("connector")?,
-        log: row.try_get("log")?,
-        used: row.try_get("used")?,
-        attempt: row.try_get("attempt")?,
-        tries: row.try_get("tries")?,
-        due: row.try_get("due")?,
-        sealed: row.try_get("sealed")?,
-        progress: row.try_get("progress")?,
-        job: row.try_get("job")?,
-        created: row.try_get("created")?,
-        finished: row.try_get("finished")?,
-        successor: row.try_get("successor")?,
-        id,
+        id: row.get("id")?,
+        tenant: row.get("tenant")?,
+        app: row.get("app")?,
+        resource: row.get("resource")?,
+        resource_kind: row.get("resource_kind")?,
+        kind: row.get("kind")?,
+        state: row.get("state")?,
+        subject: row.get("subject")?,
+        fingerprint: row.get("fingerprint")?,
+        context: row.get("context")?,
+        event: row.get("event")?,
+        answer: row.get("answer")?,
+        note: row.get("note")?,
+        connector: row.get("connector")?,
+        log: row.get("log")?,
+        used: row.get("used")?,
+        attempt: row.get("attempt")?,
+        tries: row.get("tries")?,
+        due: row.get("due")?,
+        sealed: row.get("sealed")?,
+        progress: row.get("progress")?,
+        job: row.get("job")?,
+        created: row.get("created")?,
+        finished: row.get("finished")?,
+        successor: row.get("successor")?,
     })
 }
 
-fn exchange(row: &SqliteRow) -> Result<ExchangeRow> {
+fn exchange(row: &Row<'_>) -> rusqlite::Result<ExchangeRow> {
     Ok(ExchangeRow {
-        operation: row.try_get("operation")?,
-        attempt: row.try_get("attempt")?,
-        n: row.try_get("n")?,
-        request: row.try_get("request")?,
-        response: row.try_get("response")?,
-        earlier_response: row.try_get("earlier_response")?,
-        at: row.try_get("at")?,
+        operation: row.get("operation")?,
+        attempt: row.get("attempt")?,
+        n: row.get("n")?,
+        request: row.get("request")?,
+        response: row.get("response")?,
+        earlier_response: row.get("earlier_response")?,
+        at: row.get("at")?,
     })
 }

@@ -1,6 +1,6 @@
 //! Lists: one page of a kind of resource, filtered, with the exact total.
 
-mod documents;
+mod found;
 mod order;
 mod select;
 
@@ -8,21 +8,20 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row};
 
+use super::Store;
 use super::filter::{self, Condition};
+use super::reader::{ReadConnection, ReadKind};
 use super::resource::{Related, StoredResource};
 use super::walk::{List, Moment, Place};
-use super::{Store, frame, pool};
 use crate::scim::{self, Filter, Literal, Operator, ResourceType, ScimType, Sort};
-use documents::Documents;
+use found::FoundPage;
 pub(super) use order::Order;
 use order::SORTED_AT_MOST;
-pub(super) use select::{Select, Window};
+pub(super) use select::{Plan, Window};
 
 /// Which page of which list.
 #[derive(Clone, Debug)]
@@ -182,8 +181,8 @@ impl Store {
         };
         let skip = if after.is_some() { 0 } else { start - 1 };
         let window = Window { after: after.as_ref(), skip, limit: query.count };
-        let FoundPage { page, last, .. } =
-            self.select(query, condition.as_ref(), order, window).await?;
+        let found = self.select(query, condition.as_ref(), order, window).await?;
+        let (last, page) = (found.last(), found.page);
         let next = start.saturating_add(page.rows.len() as u64);
         if let (Some(after), Some((list, moment))) = (last, moment)
             && next <= page.total
@@ -211,19 +210,20 @@ impl Store {
         order: &Order,
         window: Window<'_>,
     ) -> Result<FoundPage, QueryError> {
-        let select = Select::of(query, condition, order, window);
-        let mut connection = match condition.is_some() || order.key.is_some() {
-            true => self.pool.take_bounded().await?,
-            false => self.pool.take().await?,
+        let plan = Plan::of(query, condition, order, window);
+        let kind = match order.is_indexed() && condition.is_none_or(|it| it.is_narrow) {
+            true => ReadKind::List,
+            false => ReadKind::Scan,
         };
-        let row = sqlx::query_with(AssertSqlSafe(select.sql), select.arguments)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(|error| match pool::is_too_much(&error) {
-                true => QueryError::Unsupported(too_much_to_look_at()),
-                false => anyhow::Error::new(error).context("reading a page").into(),
-            })?;
-        let found = read(&row, query.related, order.key.is_some())?;
+        let asked = query.clone();
+        let read = move |connection: &ReadConnection| match connection
+            .at_once(|it| FoundPage::read(it, &asked, &plan))
+        {
+            Err(_) if connection.reached_a_limit() => Ok(Err(too_much_to_look_at())),
+            read => read.map(Ok),
+        };
+        let read = self.reader.read(kind, &query.tenant, read).await?;
+        let found = read.map_err(QueryError::Unsupported)?;
         let is_put_in_order = order.key.is_some() && (condition.is_some() || !order.is_indexed());
         if is_put_in_order && found.page.total > SORTED_AT_MOST {
             return Err(QueryError::Unsupported(too_many_to_sort()));
@@ -250,68 +250,6 @@ fn too_many_to_sort() -> scim::Error {
              that matches fewer, or sort all of them by userName or meta.lastModified"
         ),
     )
-}
-
-/// A page as it was read, with the places of its resources.
-#[derive(Debug, Default)]
-struct FoundPage {
-    page: Page,
-    /// The place of the last one in age.
-    last: Option<i64>,
-    /// The places of all in age.
-    seqs: Vec<i64>,
-    /// What each is sorted by, where it is not age.
-    keys: Option<Vec<Value>>,
-}
-
-impl FoundPage {
-    /// The page of at most so many, and where the next one begins.
-    fn page_of(mut self, count: u64, after: Option<&Bookmark>) -> Page {
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        if count == 0 || self.page.rows.len() <= count {
-            return self.page;
-        }
-        self.page.rows.truncate(count);
-        self.page.next = self.seqs.get(count - 1).map(|seq| Bookmark {
-            total: after.map_or(self.page.total, |after| after.total),
-            seq: *seq,
-            key: self.keys.and_then(|keys| keys.into_iter().nth(count - 1)),
-        });
-        self.page
-    }
-}
-
-/// The page in a row, and the places of its resources.
-fn read(row: &SqliteRow, related: Related, is_sorted: bool) -> Result<FoundPage> {
-    let total = u64::try_from(row.try_get::<i64, _>(0)?).context("a count")?;
-    let Some(heads) = row.try_get::<Option<&str>, _>(1)? else {
-        return Ok(FoundPage { page: Page { total, ..Page::default() }, ..FoundPage::default() });
-    };
-    let documents = std::str::from_utf8(row.try_get(2)?)?;
-    let beside: &str = if related == Related::None { "" } else { row.try_get(3)? };
-    let keys = match is_sorted {
-        true => Some(serde_json::from_str(row.try_get(4)?).context("what a page is sorted by")?),
-        false => None,
-    };
-    let text = [documents, heads, beside].concat();
-    let (documents, rest) = text.split_at(documents.len());
-    let (heads, beside) = rest.split_at(heads.len());
-    let mut documents =
-        Documents::new(documents, Some(beside).filter(|_| related != Related::None));
-    let (mut rows, mut seqs) = (Vec::new(), Vec::new());
-    for head in frame::split(heads) {
-        let (seq, resource) = documents.next(head)?;
-        seqs.push(seq);
-        rows.push(resource.map(|part| range(&text, part)));
-    }
-    let page = Page { total, next: None, text, rows };
-    Ok(FoundPage { page, last: seqs.last().copied(), seqs, keys })
-}
-
-/// Where a part of the text is in it.
-fn range(text: &str, part: &str) -> Range<usize> {
-    let start = part.as_ptr().addr() - text.as_ptr().addr();
-    start..start + part.len()
 }
 
 /// The name, where the filter is nothing but `userName eq`.

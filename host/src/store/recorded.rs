@@ -1,14 +1,10 @@
 //! The journal as a replay reads it: decisions that were made, page by page, newest first.
 
-use anyhow::{Context, Result};
-use sqlx::{AssertSqlSafe, Row};
+use anyhow::Result;
+use rusqlite::{Connection, Row, params_from_iter};
 
-use super::{Store, frame};
-
-/// Between the exchanges of a decision.
-const EXCHANGE: char = '\u{1c}';
-/// Between a request and its response.
-const RESPONSE: char = '\u{1d}';
+use super::Store;
+use super::value::{Bound, count_of};
 
 /// Which decisions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,123 +17,84 @@ pub struct RecordedFilter {
     pub since: Option<String>,
 }
 
-/// Some decisions that follow on one another.
-#[derive(Debug)]
-pub struct RecordedPage(String);
-
 /// A decision that a connector made, in the words of the journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recorded<'t> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
     /// The operation.
-    pub operation: &'t str,
+    pub operation: String,
     /// The context, JSON.
-    pub context: &'t str,
+    pub context: String,
     /// The event, JSON.
-    pub event: &'t str,
+    pub event: String,
     /// The outcome as a JSON object, or why there is none as a JSON string.
-    pub answer: &'t str,
-    /// What its decisions took, JSON; empty if it is unknown.
-    pub used: &'t str,
-    exchanges: &'t str,
-}
-
-impl RecordedPage {
-    /// The decisions, newest first.
-    pub fn decisions(&self) -> impl Iterator<Item = Result<Recorded<'_>>> {
-        frame::split(&self.0).map(Recorded::read)
-    }
-
-    /// The operation of the last of them.
-    pub fn last(&self) -> Result<&str> {
-        let last = frame::split(&self.0).next_back().context("an empty page of the journal")?;
-        Ok(frame::first(last)?.0)
-    }
-}
-
-impl<'t> Recorded<'t> {
-    fn read(record: &'t str) -> Result<Self> {
-        let (operation, rest) = frame::first(record)?;
-        let (context, rest) = frame::first(rest)?;
-        let (event, rest) = frame::first(rest)?;
-        let (answer, rest) = frame::first(rest)?;
-        let (used, exchanges) = frame::first(rest)?;
-        Ok(Self { operation, context, event, answer, used, exchanges })
-    }
-
+    pub answer: String,
+    /// What its decisions took, JSON; none if it is unknown.
+    pub used: Option<String>,
     /// Each request with its response, JSON both; none for one that was never answered.
-    pub fn exchanges(&self) -> impl Iterator<Item = (&'t str, Option<&'t str>)> {
-        self.exchanges.split(EXCHANGE).filter(|it| !it.is_empty()).map(|exchange| {
-            match exchange.split_once(RESPONSE) {
-                Some((request, response)) => {
-                    (request, Some(response).filter(|response| !response.is_empty()))
-                }
-                None => (exchange, None),
-            }
-        })
-    }
+    pub exchanges: Vec<(String, Option<String>)>,
 }
 
 impl Store {
-    /// Some decisions before the operation of this id, the newest first; none where there are no
-    /// more.
+    /// Some decisions before the operation of this id, the newest first; empty if there are no more.
     pub async fn recorded(
         &self,
         filter: &RecordedFilter,
         before: Option<&str>,
         limit: u32,
-    ) -> Result<Option<RecordedPage>> {
-        let tenant = if filter.tenant.is_some() { "AND tenant = $5" } else { "" };
-        // Texts that are JSON have none of the characters that set fields apart.
-        let fields = frame::record(
-            "o.id, o.context, o.event, o.answer, coalesce(o.used, ''),
-             coalesce((
-                 SELECT group_concat(
-                     e.request || char(29) || coalesce(e.response, ''), char(28) ORDER BY e.n
-                 )
-                 FROM exchange e WHERE e.operation = o.id AND e.attempt = o.attempt
-             ), '')",
-        );
-        let page = frame::records("record");
-        let sql = format!(
-            "SELECT {page} FROM (
-                 SELECT {fields} AS record FROM operation o
-                 WHERE o.app = $1 AND o.id < $2 AND o.id >= $3
-                     AND o.state IN ('done', 'refused', 'failed')
-                     AND o.connector IS NOT NULL AND o.answer IS NOT NULL {tenant}
-                 ORDER BY o.id DESC LIMIT $4 + 0
-             )"
-        );
+    ) -> Result<Vec<Recorded>> {
         // Identifiers are hexadecimal: nothing of theirs comes after a tilde.
-        let query = sqlx::query(AssertSqlSafe(sql))
-            .bind(filter.app.clone())
-            .bind(before.unwrap_or("~").to_owned())
-            .bind(filter.since.clone().unwrap_or_default())
-            .bind(limit);
-        let query = match &filter.tenant {
-            Some(tenant) => query.bind(tenant.clone()),
-            None => query,
+        let mut values: Vec<Bound> = vec![
+            filter.app.as_str().into(),
+            before.unwrap_or("~").into(),
+            filter.since.as_deref().unwrap_or_default().into(),
+        ];
+        let of = if filter.tenant.is_some() { "AND o.tenant = ?" } else { "" };
+        values.extend(filter.tenant.as_deref().map(Bound::from));
+        values.push(limit.into());
+        let list = move |connection: &Connection| {
+            let mut list = connection.prepare_cached(&format!(
+                "SELECT o.id, o.attempt, o.context, o.event, o.answer, o.used FROM operation o
+                 WHERE o.app = ? AND o.id < ? AND o.id >= ?
+                     AND o.state IN ('done', 'refused', 'failed')
+                     AND o.connector IS NOT NULL AND o.answer IS NOT NULL {of}
+                 ORDER BY o.id DESC LIMIT ? + 0"
+            ))?;
+            let mut exchanges = connection.prepare_cached(
+                "SELECT request, response FROM exchange
+                 WHERE operation = ? AND attempt = ? ORDER BY n",
+            )?;
+            let decision = |row: &Row<'_>| {
+                let (operation, attempt): (String, u32) = (row.get(0)?, row.get(1)?);
+                let exchanged = exchanges
+                    .query_map((&operation, attempt), |row| row.try_into())?
+                    .collect::<rusqlite::Result<_>>()?;
+                Ok(Recorded {
+                    operation,
+                    context: row.get(2)?,
+                    event: row.get(3)?,
+                    answer: row.get(4)?,
+                    used: row.get(5)?,
+                    exchanges: exchanged,
+                })
+            };
+            list.query_map(params_from_iter(values), decision)?.collect()
         };
-        let row = query.fetch_one(&mut *self.pool.take().await?).await?;
-        Ok(row.try_get::<Option<String>, _>(0)?.map(RecordedPage))
+        self.reader.host(list).await
     }
 
     /// About how many operations match the filter: operations without a decision are counted, and
     /// operations of removed tenants are not.
     pub async fn recorded_about(&self, filter: &RecordedFilter) -> Result<u64> {
         let of = match &filter.tenant {
-            Some(_) => "= $3",
-            None => "IN (SELECT id FROM tenant WHERE app = $1)",
+            Some(_) => "= ?",
+            None => "IN (SELECT id FROM tenant WHERE app = ?)",
         };
-        let sql =
-            format!("SELECT count(*) FROM operation WHERE $1 <> '' AND id >= $2 AND tenant {of}");
-        let query = sqlx::query(AssertSqlSafe(sql))
-            .bind(filter.app.clone())
-            .bind(filter.since.clone().unwrap_or_default());
-        let query = match &filter.tenant {
-            Some(tenant) => query.bind(tenant.clone()),
-            None => query,
+        let of_what = filter.tenant.as_ref().unwrap_or(&filter.app).clone();
+        let since = filter.since.clone().unwrap_or_default();
+        let count = move |connection: &Connection| {
+            let sql = format!("SELECT count(*) FROM operation WHERE id >= ? AND tenant {of}");
+            connection.prepare_cached(&sql)?.query_row([since, of_what], |row| count_of(row, 0))
         };
-        let row = query.fetch_one(&mut *self.pool.take().await?).await?;
-        Ok(u64::try_from(row.try_get::<i64, _>(0)?)?)
+        self.reader.host(count).await
     }
 }

@@ -1,16 +1,16 @@
 //! Released people: the users of a tenant whose accounts stay in the app, unmanaged.
 
-use anyhow::{Context, Result};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row};
+use anyhow::Result;
+use rusqlite::{Connection, Row, params};
 
 use super::Store;
+use super::value::count_of;
 
-/// The users `a` of tenant `$1` whose accounts are not managed, each with its resource `r`: those who were
+/// The users `a` of tenant `?1` whose accounts are not managed, each with its resource `r`: those who were
 /// released, and those who were deleted without the app being told, unless that is held.
 const RELEASED: &str = "
     account a LEFT JOIN resource r ON r.tenant = a.tenant AND r.id = a.resource
-    WHERE a.tenant = $1 AND a.kind = 'User' AND (
+    WHERE a.tenant = ?1 AND a.kind = 'User' AND (
         (a.former = 0 AND a.connected = 0)
         OR (a.former = 1 AND a.told IS NOT NULL AND a.account_id IS NOT NULL
             AND NOT EXISTS (
@@ -47,50 +47,55 @@ pub struct ReleasedPerson {
 impl Store {
     /// How many users of a tenant have accounts that are not managed.
     pub async fn released(&self, tenant: &str) -> Result<ReleasedCounts> {
-        let sql = format!(
-            "SELECT count(*) FILTER (WHERE a.former = 0), count(*) FILTER (WHERE {INACTIVE}),
-                 count(*) FILTER (WHERE a.former = 1)
-             FROM {RELEASED}"
-        );
-        let found = sqlx::query(AssertSqlSafe(sql)).bind(tenant);
-        let row: SqliteRow = found.fetch_one(&mut *self.pool.take().await?).await?;
-        let count = |n: usize| anyhow::Ok(u64::try_from(row.try_get::<i64, _>(n)?)?);
-        Ok(ReleasedCounts { present: count(0)?, inactive: count(1)?, deleted: count(2)? })
+        let tenant = tenant.to_owned();
+        let count = move |connection: &Connection| {
+            let sql = format!(
+                "SELECT count(*) FILTER (WHERE a.former = 0), count(*) FILTER (WHERE {INACTIVE}),
+                     count(*) FILTER (WHERE a.former = 1)
+                 FROM {RELEASED}"
+            );
+            let counts = |row: &Row<'_>| {
+                Ok(ReleasedCounts {
+                    present: count_of(row, 0)?,
+                    inactive: count_of(row, 1)?,
+                    deleted: count_of(row, 2)?,
+                })
+            };
+            connection.prepare_cached(&sql)?.query_row([tenant], counts)
+        };
+        self.reader.host(count).await
     }
 
     /// The first people, by SCIM id, who lose access if the released people of a tenant are managed again.
     pub async fn released_people(&self, tenant: &str, limit: u32) -> Result<Vec<ReleasedPerson>> {
-        let sql = format!(
-            "SELECT a.resource, a.user_name, a.former FROM {RELEASED} AND (a.former = 1 OR {INACTIVE})
-             ORDER BY a.resource LIMIT $2 + 0"
-        );
-        let found = sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(limit);
-        let rows = found.fetch_all(&mut *self.pool.take().await?).await?;
-        let person = |row: &SqliteRow| {
-            Ok(ReleasedPerson {
-                id: row.try_get(0)?,
-                user_name: row.try_get(1)?,
-                deleted: row.try_get::<i64, _>(2).context("whether a person was deleted")? != 0,
-            })
+        let tenant = tenant.to_owned();
+        let list = move |connection: &Connection| {
+            let sql = format!(
+                "SELECT a.resource, a.user_name, a.former FROM {RELEASED}
+                     AND (a.former = 1 OR {INACTIVE})
+                 ORDER BY a.resource LIMIT ?2 + 0"
+            );
+            let person = |row: &Row<'_>| {
+                Ok(ReleasedPerson { id: row.get(0)?, user_name: row.get(1)?, deleted: row.get(2)? })
+            };
+            let mut list = connection.prepare_cached(&sql)?;
+            list.query_map(params![tenant, limit], person)?.collect()
         };
-        rows.iter().map(person).collect()
+        self.reader.host(list).await
     }
 
     /// Manages the accounts of a tenant again that are not managed, and those whose deletion the app
     /// was not told of. All of them are in doubt: the app may have changed them in between.
     pub async fn manage_released(&self, tenant: &str) -> Result<()> {
         let tenant = tenant.to_owned();
-        self.writer
-            .run(|connection| {
-                Box::pin(async move {
-                    let sql = "UPDATE account SET connected = 1, doubt = 1, stay = stay + 1
-                               WHERE tenant = $1 AND (
-                                   (former = 0 AND connected = 0) OR (former = 1 AND told IS NOT NULL)
-                               )";
-                    sqlx::query(sql).bind(tenant).execute(connection).await?;
-                    Ok(())
-                })
-            })
-            .await
+        let manage = move |connection: &Connection| {
+            let sql = "UPDATE account SET connected = 1, doubt = 1, stay = stay + 1
+                       WHERE tenant = ? AND (
+                           (former = 0 AND connected = 0) OR (former = 1 AND told IS NOT NULL)
+                       )";
+            connection.execute(sql, [tenant])?;
+            Ok(())
+        };
+        self.writer.run(manage).await
     }
 }

@@ -1,15 +1,11 @@
 //! Resources: documents as they are served, with searched and unique attributes in columns.
 
-use std::sync::LazyLock;
-
-use anyhow::{Context, Result};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use anyhow::Result;
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::account::{self, AccountRow};
 use super::key::key;
-use super::statement::{Bound, Statement};
-use super::{Store, frame};
+use super::{Store, related};
 use crate::decision::ResourceKind;
 use crate::scim::Resource;
 
@@ -134,18 +130,6 @@ pub enum Related {
     NamedMembers,
 }
 
-impl Related {
-    /// As the statements know it.
-    pub(super) fn number(self) -> i64 {
-        match self {
-            Self::None => 0,
-            Self::Groups => 1,
-            Self::Members => 2,
-            Self::NamedMembers => 3,
-        }
-    }
-}
-
 impl Store {
     /// The resource of this id, with related resources.
     pub async fn resource(
@@ -155,8 +139,12 @@ impl Store {
         id: &str,
         related: Related,
     ) -> Result<Option<StoredResource>> {
-        let record = self.one(&FIND_BY_ID, tenant, kind, id.to_owned(), related).await?;
-        record.map(|record| read(&record)).transpose()
+        let (tenant, kind, id) = (tenant.to_owned(), kind.to_owned(), id.to_owned());
+        let find = move |connection: &Connection| {
+            let mut find = connection.prepare_cached(&find(related, "r.id = ?3"))?;
+            find.query_row([tenant, kind, id], read).optional()
+        };
+        self.reader.point(find).await
     }
 
     /// The resource of this id with its account and with related resources.
@@ -167,8 +155,18 @@ impl Store {
         id: &str,
         related: Related,
     ) -> Result<Option<Standing>> {
-        let record = self.one(&FIND_STANDING, tenant, kind, id.to_owned(), related).await?;
-        record.map(|record| stands(&record)).transpose()
+        let (tenant, kind, id) = (tenant.to_owned(), kind.to_owned(), id.to_owned());
+        let find = move |connection: &Connection| {
+            let mut find = connection.prepare_cached(&format!(
+                "SELECT {}, {} FROM resource r
+                 LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
+                 WHERE r.tenant = ? AND r.kind = ? AND r.id = ?",
+                columns(related),
+                account::COLUMNS
+            ))?;
+            find.query_row([tenant, kind, id], standing).optional()
+        };
+        self.reader.point(find).await
     }
 
     /// The user of this `userName`, whatever its case.
@@ -182,29 +180,28 @@ impl Store {
 
     /// Whether another group than this one has the `displayName`, as names are compared.
     pub async fn has_other_group(&self, tenant: &str, name: &str, id: &str) -> Result<bool> {
-        let found = sqlx::query(
-            "SELECT 1 FROM resource
-             WHERE tenant = $1 AND kind = 'Group' AND display_name_key = $2 AND id <> $3 LIMIT 1",
-        )
-        .bind(tenant)
-        .bind(key(name))
-        .bind(id)
-        .fetch_optional(&mut *self.pool.take().await?)
-        .await?;
-        Ok(found.is_some())
+        let (tenant, name, id) = (tenant.to_owned(), key(name), id.to_owned());
+        let find = move |connection: &Connection| {
+            let mut find = connection.prepare_cached(
+                "SELECT 1 FROM resource
+                 WHERE tenant = ? AND kind = 'Group' AND display_name_key = ? AND id <> ? LIMIT 1",
+            )?;
+            find.exists([tenant, name, id])
+        };
+        self.reader.point(find).await
     }
 
     /// Every resource of a kind of which there are few.
     pub async fn all_of(&self, tenant: &str, kind: &str) -> Result<Vec<StoredResource>> {
-        let rows = sqlx::query(
-            "SELECT id, document, version, departures, created, last_modified FROM resource
-             WHERE tenant = $1 AND kind = $2 ORDER BY seq",
-        )
-        .bind(tenant)
-        .bind(kind)
-        .fetch_all(&mut *self.pool.take().await?)
-        .await?;
-        rows.iter().map(of_row).collect()
+        let (lane, tenant, kind) = (tenant, tenant.to_owned(), kind.to_owned());
+        let list = move |connection: &Connection| {
+            let mut list = connection.prepare_cached(&format!(
+                "SELECT {} FROM resource r WHERE r.tenant = ? AND r.kind = ? ORDER BY r.seq",
+                columns(Related::None)
+            ))?;
+            list.query_map([tenant, kind], read)?.collect()
+        };
+        self.reader.list(lane, list).await
     }
 
     pub(super) async fn of_user_name(
@@ -214,95 +211,46 @@ impl Store {
         user_name: &str,
         related: Related,
     ) -> Result<Option<StoredResource>> {
-        let record = self.one(&FIND_BY_USER_NAME, tenant, kind, key(user_name), related).await?;
-        record.map(|record| read(&record)).transpose()
-    }
-
-    async fn one(
-        &self,
-        statement: &'static Statement,
-        tenant: &str,
-        kind: &str,
-        wanted: String,
-        related: Related,
-    ) -> Result<Option<String>> {
-        let values =
-            vec![tenant.into(), kind.into(), wanted.into(), Bound::Integer(related.number())];
-        Ok(self.reader.read(statement, values).await?.pop())
+        let (tenant, kind, name) = (tenant.to_owned(), kind.to_owned(), key(user_name));
+        let find = move |connection: &Connection| {
+            let mut find = connection.prepare_cached(&find(related, "r.user_name_key = ?3"))?;
+            find.query_row([tenant, kind, name], read).optional()
+        };
+        self.reader.point(find).await
     }
 }
 
-/// A resource, its fields in the order of [`find`].
-fn read(record: &str) -> Result<StoredResource> {
-    let (id, rest) = frame::first(record)?;
-    let (version, rest) = frame::first(rest)?;
-    let (departures, rest) = frame::first(rest)?;
-    let (created, rest) = frame::first(rest)?;
-    let (last_modified, rest) = frame::first(rest)?;
-    let (related, document) = frame::first(rest)?;
+/// The columns of a row `r`, as [`read`] reads them.
+pub(super) fn columns(related: Related) -> String {
+    format!(
+        "r.seq, r.id, r.version, r.departures, r.created, r.last_modified, r.document, {}",
+        related::array(related)
+    )
+}
+
+/// How many they are.
+pub(super) const COLUMN_COUNT: usize = 8;
+
+/// The statement that finds a resource of tenant `?1` and kind `?2`.
+fn find(related: Related, condition: &str) -> String {
+    let columns = columns(related);
+    format!("SELECT {columns} FROM resource r WHERE r.tenant = ?1 AND r.kind = ?2 AND {condition}")
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<StoredResource> {
     Ok(StoredResource {
-        id: id.to_owned(),
-        document: document.to_owned(),
-        version: version.parse().context("a resource's version")?,
-        departures: departures.parse().context("a resource's departures")?,
-        created: created.to_owned(),
-        last_modified: last_modified.to_owned(),
-        related: Some(related).filter(|it| !it.is_empty()).map(str::to_owned),
+        id: row.get(1)?,
+        version: row.get(2)?,
+        departures: row.get(3)?,
+        created: row.get(4)?,
+        last_modified: row.get(5)?,
+        document: row.get(6)?,
+        related: row.get(7)?,
     })
 }
 
-fn of_row(row: &SqliteRow) -> Result<StoredResource> {
-    Ok(StoredResource {
-        id: row.try_get("id")?,
-        document: row.try_get("document")?,
-        version: row.try_get("version")?,
-        departures: row.try_get("departures")?,
-        created: row.try_get("created")?,
-        last_modified: row.try_get("last_modified")?,
-        related: None,
-    })
-}
-
-fn stands(record: &str) -> Result<Standing> {
-    let (account, resource) = frame::first(record)?;
-    let account = Some(account).filter(|it| !it.is_empty()).map(account::read).transpose()?;
-    Ok(Standing { resource: read(resource)?, account })
-}
-
-static FIND_BY_ID: LazyLock<Statement> =
-    LazyLock::new(|| find("", "r.id = new.wanted AND r.kind = new.kind"));
-
-static FIND_BY_USER_NAME: LazyLock<Statement> =
-    LazyLock::new(|| find("", "r.kind = new.kind AND r.user_name_key = new.wanted"));
-
-static FIND_STANDING: LazyLock<Statement> = LazyLock::new(|| {
-    let account = format!(
-        "coalesce((
-             SELECT {} FROM account a WHERE a.tenant = r.tenant AND a.resource = r.id
-         ), ''),",
-        account::RECORD
-    );
-    find(&account, "r.id = new.wanted AND r.kind = new.kind")
-});
-
-fn find(before: &str, condition: &str) -> Statement {
-    let related = format!(
-        "CASE new.related WHEN 1 THEN {} WHEN 2 THEN {} WHEN 3 THEN {} ELSE '' END",
-        frame::GROUPS,
-        frame::members(false),
-        frame::members(true)
-    );
-    // The document is long and stands last, so that it is not searched for fields.
-    let record = frame::record(&format!(
-        "new.n, {before} r.id, r.version, r.departures, r.created, r.last_modified, {related}, \
-         r.document"
-    ));
-    Statement {
-        columns: &["n", "tenant", "kind", "wanted", "related"],
-        body: format!(
-            "SELECT {} FROM new CROSS JOIN resource r WHERE r.tenant = new.tenant AND {condition}",
-            frame::records(&record)
-        )
-        .into(),
-    }
+fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
+    let has_account: Option<String> = row.get(COLUMN_COUNT)?;
+    let account = has_account.map(|_| account::read(row, COLUMN_COUNT)).transpose()?;
+    Ok(Standing { resource: read(row)?, account })
 }

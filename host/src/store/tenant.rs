@@ -97,13 +97,13 @@ impl Store {
     /// Makes or changes a tenant; its app stays, and who decides for it.
     pub async fn put_tenant(&self, tenant: &TenantRow) -> Result<()> {
         let tenant = tenant.clone();
-        self.writer.run(|connection| Box::pin(put(connection, tenant))).await
+        self.writer.configure(|connection| Box::pin(put(connection, tenant))).await
     }
 
     /// Says who decides for tenants, by their `connector` and `previous`; for all of them, or none.
     pub async fn assign(&self, tenants: &[TenantRow]) -> Result<()> {
         let tenants = tenants.to_vec();
-        self.writer.run(|connection| Box::pin(assign(connection, tenants))).await
+        self.writer.configure(|connection| Box::pin(assign(connection, tenants))).await
     }
 
     /// Every tenant, by id.
@@ -198,7 +198,7 @@ impl Store {
     /// ended is cancelled.
     pub async fn remove_tenant(&self, id: &str) -> Result<bool> {
         let (id, now) = (id.to_owned(), rfc3339(self.clock.now()));
-        self.writer.run(|connection| Box::pin(remove(connection, id, now))).await
+        self.writer.configure(|connection| Box::pin(remove(connection, id, now))).await
     }
 }
 
@@ -253,9 +253,10 @@ async fn remove(connection: &mut SqliteConnection, id: String, now: String) -> R
     .bind(now)
     .execute(&mut *connection)
     .await?;
-    // Members and addresses go with the resources, credentials with the tenant.
+    // Members go with the resources, credentials with the tenant.
     for table in [
         "DELETE FROM resource WHERE tenant = $1",
+        "DELETE FROM email WHERE tenant = $1",
         "DELETE FROM account WHERE tenant = $1",
         "DELETE FROM unsettled_member WHERE tenant = $1",
         "DELETE FROM tally WHERE tenant = $1",

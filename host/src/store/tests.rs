@@ -65,6 +65,18 @@ impl Bench {
     }
 }
 
+/// The plan of a statement, a line for each step.
+async fn plan(bench: &Bench, sql: &str, values: Vec<value::Bound>) -> String {
+    let sql = format!("EXPLAIN QUERY PLAN {sql}");
+    let read = move |connection: &Connection| {
+        let mut explain = connection.prepare(&sql)?;
+        let steps = explain
+            .query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>("detail"))?;
+        steps.map(|step| Ok(step? + "\n")).collect::<rusqlite::Result<String>>()
+    };
+    bench.store.reader.host(read).await.unwrap()
+}
+
 fn clock() -> Clock {
     Clock::held_at("2026-11-22T08:00:00Z".parse().unwrap())
 }

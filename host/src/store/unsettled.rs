@@ -2,17 +2,14 @@
 //! Without a row, the app has a membership exactly if the directory has it.
 
 use std::collections::HashSet;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use anyhow::Result;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row};
+use rusqlite::{Connection, Row, params, params_from_iter};
 
-use super::account::AccountColumns;
 use super::commit::Commit;
-use super::pool::Pool;
-use super::statement::Statement;
-use super::{Store, frame};
+use super::reader::Reader;
+use super::{Store, account};
 use crate::decision::{Account, ResourceKind};
 
 /// A membership that the app has unlike the directory.
@@ -71,18 +68,6 @@ pub enum PersonGroups {
     GroupGone,
 }
 
-impl PersonGroups {
-    /// The word for it in the database.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Lost => "lost",
-            Self::Kept => "kept",
-            Self::GroupLost => "group-lost",
-            Self::GroupGone => "group-gone",
-        }
-    }
-}
-
 /// A member of a group whose membership the app has unlike the directory, or may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnsettledPerson {
@@ -127,12 +112,12 @@ const JOINS: &str = "LEFT JOIN resource r ON r.tenant = u.tenant AND r.id = u.me
 pub(super) struct UnsettledTenants(RwLock<HashSet<String>>);
 
 impl UnsettledTenants {
-    pub(super) async fn load(pool: &Pool) -> Result<Self> {
-        let rows = sqlx::query("SELECT DISTINCT tenant FROM unsettled_member")
-            .fetch_all(&mut *pool.take().await?)
-            .await?;
-        let tenants = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<_>>()?;
-        Ok(Self(RwLock::new(tenants)))
+    pub(super) async fn load(reader: &Reader) -> Result<Self> {
+        let list = |connection: &Connection| {
+            let mut list = connection.prepare("SELECT DISTINCT tenant FROM unsettled_member")?;
+            list.query_map([], |row| row.get(0))?.collect()
+        };
+        Ok(Self(RwLock::new(reader.host(list).await?)))
     }
 
     /// Notes that a commit is about to be written which may leave such a membership.
@@ -170,77 +155,66 @@ impl Store {
         group: &str,
         limit: u32,
     ) -> Result<Vec<UnsettledPerson>> {
-        let sql = format!(
-            "SELECT u.member_id AS id,
-                 coalesce(r.user_name, r.display_name, a.user_name, '') AS name,
-                 coalesce(r.kind, a.kind) AS kind, a.account_id, a.membership, a.data,
-                 coalesce(a.stay, 0) AS stay,
-                 EXISTS (
-                     SELECT 1 FROM member m WHERE m.tenant = u.tenant AND m.group_id = u.group_id
-                         AND m.member_id = u.member_id
-                 ) AS listed,
-                 u.carried, u.doubt, u.late_until
-             FROM unsettled_member u {JOINS}
-             WHERE u.tenant = $1 AND u.group_id = $2 AND {MATTERS}
-             ORDER BY u.member_id LIMIT $3 + 0"
-        );
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(group).bind(limit);
-        let rows = query.fetch_all(&mut *self.pool.take().await?).await?;
-        rows.iter().map(person).collect()
+        let (tenant, group) = (tenant.to_owned(), group.to_owned());
+        let list = move |connection: &Connection| {
+            let mut list = connection.prepare_cached(&format!(
+                "SELECT u.member_id, coalesce(r.user_name, r.display_name, a.user_name, ''),
+                     coalesce(r.kind, a.kind), a.account_id, a.membership, a.data,
+                     coalesce(a.stay, 0),
+                     EXISTS (
+                         SELECT 1 FROM member m WHERE m.tenant = u.tenant
+                             AND m.group_id = u.group_id AND m.member_id = u.member_id
+                     ),
+                     u.carried, u.doubt, u.late_until
+                 FROM unsettled_member u {JOINS}
+                 WHERE u.tenant = ? AND u.group_id = ? AND {MATTERS}
+                 ORDER BY u.member_id LIMIT ? + 0"
+            ))?;
+            list.query_map(params![tenant, group, limit], person)?.collect()
+        };
+        self.reader.host(list).await
     }
 
     /// The tenants and groups that have members as [`Store::unsettled`] finds them, in their order.
     pub async fn unsettled_groups(&self, tenant: Option<&str>) -> Result<Vec<(String, String)>> {
-        let of = if tenant.is_some() { "AND u.tenant = $1" } else { "" };
-        let sql = format!(
-            "SELECT DISTINCT u.tenant, u.group_id FROM unsettled_member u
-             {JOINS} WHERE {MATTERS} {of} ORDER BY u.tenant, u.group_id"
-        );
-        let query = tenant
-            .into_iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), |query, it| query.bind(it.to_owned()));
-        let rows = query.fetch_all(&mut *self.pool.take().await?).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        let tenant = tenant.map(str::to_owned);
+        let list = move |connection: &Connection| {
+            let of = if tenant.is_some() { "AND u.tenant = ?" } else { "" };
+            let mut list = connection.prepare_cached(&format!(
+                "SELECT DISTINCT u.tenant, u.group_id FROM unsettled_member u
+                 {JOINS} WHERE {MATTERS} {of} ORDER BY u.tenant, u.group_id"
+            ))?;
+            list.query_map(params_from_iter(tenant), |row| row.try_into())?.collect()
+        };
+        self.reader.host(list).await
     }
 
     /// The groups whose membership of this member the app has unlike the directory, or may have,
     /// whether the person is active or not; in their order.
     pub async fn groups_unsettled_of(&self, tenant: &str, member: &str) -> Result<Vec<String>> {
-        let mut found = self.reader.read(&GROUPS_OF, vec![tenant.into(), member.into()]).await?;
-        found.sort_unstable();
-        Ok(found)
+        let values = [tenant, member].map(str::to_owned);
+        let list = move |connection: &Connection| {
+            let mut list = connection.prepare_cached(
+                "SELECT group_id FROM unsettled_member WHERE tenant = ? AND member_id = ?
+                 ORDER BY group_id",
+            )?;
+            list.query_map(values, |row| row.get(0))?.collect()
+        };
+        self.reader.point(list).await
     }
 }
 
-static GROUPS_OF: LazyLock<Statement> = LazyLock::new(|| {
-    let record = frame::record("new.n, u.group_id");
-    Statement {
-        columns: &["n", "tenant", "member"],
-        body: format!(
-            "SELECT {} FROM new CROSS JOIN unsettled_member u
-             WHERE u.tenant = new.tenant AND u.member_id = new.member",
-            frame::records(&record)
-        )
-        .into(),
-    }
-});
-
-fn person(row: &SqliteRow) -> Result<UnsettledPerson> {
-    let kind: Option<String> = row.try_get("kind")?;
-    let account = AccountColumns {
-        account_id: row.try_get("account_id")?,
-        membership: row.try_get("membership")?,
-        data: row.try_get("data")?,
-    };
+fn person(row: &Row<'_>) -> rusqlite::Result<UnsettledPerson> {
+    let kind: Option<String> = row.get(2)?;
     Ok(UnsettledPerson {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
+        id: row.get(0)?,
+        name: row.get(1)?,
         kind: kind.as_deref().and_then(ResourceKind::named),
-        account: account.account()?,
-        stay: row.try_get("stay")?,
-        listed: row.try_get("listed")?,
-        carried: row.try_get("carried")?,
-        doubt: row.try_get("doubt")?,
-        late_until: row.try_get("late_until")?,
+        account: account::in_app(row, 3)?,
+        stay: row.get(6)?,
+        listed: row.get(7)?,
+        carried: row.get(8)?,
+        doubt: row.get(9)?,
+        late_until: row.get(10)?,
     })
 }

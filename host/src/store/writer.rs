@@ -1,46 +1,62 @@
-//! The one connection that writes: everything that waits goes into one transaction.
+//! The one thread that writes: everything that waits goes into one transaction.
 //!
-//! A commit is a row of a temporary view, and triggers on the view (`entry.sql`) carry it out. Each
-//! statement that ends costs a message between threads, so a batch of commits is one `INSERT`: one
-//! round trip, one transaction, rows taking effect one after the other. If the batch fails, each
-//! commit is inserted by itself and fails by itself.
+//! Commits that wait at the same time share a transaction, which is what makes durable writes cheap: one
+//! sync of the log for all of them. If one of them fails, the transaction is rolled back, and the commits
+//! are written again with a savepoint each, so that each fails by itself.
+//!
+//! The thread owns two connections to the one database, and uses one at a time. The directory and the
+//! journal are written through SQLite's own interface (`rusqlite`), with statements that stay prepared:
+//! through `sqlx`, each statement is a message to another thread and back, which costs more than the
+//! statement. The configuration is written through `sqlx`, whose migrations and drivers will serve
+//! PostgreSQL too.
 
 use std::sync::Arc;
+use std::thread;
 
 use anyhow::{Context, Result, anyhow};
 use futures_util::future::BoxFuture;
-use sqlx::Connection;
+use rusqlite::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::at_once::at_once;
 use super::commit::{Commit, CommitError, Receipt};
 use super::database::Lock;
 use super::disk::DiskError;
 use super::walk::Walks;
 use crate::clock::Simulation;
+use crate::store::at_once::block_on;
 
-mod entry;
+mod account;
 mod failure;
+mod journal;
+mod membership;
+mod resource;
 
-use entry::MOST;
 use failure::WriteError;
 
 /// The longest queue; beyond it, `enqueue` waits.
 const QUEUE: usize = 1024;
 
+/// No more commits share a transaction.
+const MOST: usize = 256;
+
 type CommitReply = oneshot::Sender<Result<(), CommitError>>;
 
 /// Something rare that is written in a transaction of its own.
-type Errand = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<()>> + Send>;
+type WriteTask = Box<dyn FnOnce(&Connection) -> Result<()> + Send>;
+
+/// The same for the configuration.
+type ConfigurationTask =
+    Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<()>> + Send>;
 
 enum WriteRequest {
     Commit(Box<Commit>, CommitReply),
-    Errand(Errand, oneshot::Sender<Result<()>>),
+    Task(WriteTask, oneshot::Sender<Result<()>>),
+    Configuration(ConfigurationTask, oneshot::Sender<Result<()>>),
     Close(oneshot::Sender<Result<()>>),
 }
 
-/// Takes work to the writing connection.
+/// Sends work to the writing thread.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     requests: mpsc::Sender<WriteRequest>,
@@ -48,145 +64,185 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) async fn start(
-        mut connection: SqliteConnection,
+    pub(super) fn start(
+        connection: Connection,
+        configuration: SqliteConnection,
         lock: Lock,
         walks: Arc<Walks>,
         simulation: Option<Arc<Simulation>>,
     ) -> Result<Self> {
-        let blocks = simulation.is_some();
-        let prepared = at_once(blocks, entry::prepare(&mut connection)).await;
-        prepared.context("preparing to write")?;
         let (requests, waiting) = mpsc::channel(QUEUE);
-        let desk = Desk { connection, walks, blocks };
-        tokio::spawn(desk.serve(waiting, lock));
+        let connections = WriteConnections { connection, configuration, walks };
+        if simulation.is_some() {
+            tokio::spawn(serve_in_turn(connections, waiting, lock));
+        } else {
+            let serve = move || serve(connections, waiting, lock);
+            let thread = thread::Builder::new().name("muster-writer".to_owned());
+            thread.spawn(serve).context("starting the thread that writes")?;
+        }
         Ok(Self { requests, simulation })
     }
 
-    async fn delay(&self) {
+    async fn send(&self, request: WriteRequest) -> Result<()> {
         if let Some(simulation) = &self.simulation {
             simulation.delay().await;
         }
+        self.requests.send(request).await.ok().context("the store is closed")
     }
 
     pub(super) async fn enqueue(&self, commit: Commit) -> Result<Receipt, CommitError> {
-        self.delay().await;
-        let (answer, answered) = oneshot::channel();
-        let sent = self.requests.send(WriteRequest::Commit(Box::new(commit), answer)).await;
-        sent.map_err(|_| CommitError::Internal(anyhow!("the store is closed")))?;
-        Ok(Receipt(answered))
+        let (reply, replied) = oneshot::channel();
+        let sent = self.send(WriteRequest::Commit(Box::new(commit), reply)).await;
+        sent.map_err(CommitError::Internal)?;
+        Ok(Receipt(replied))
     }
 
-    /// Runs something in a transaction of its own, in its turn. All of it is on disk afterwards, or
-    /// nothing.
+    /// Runs a task on the directory or the journal in a transaction of its own, in its turn. All of it is
+    /// on disk afterwards, or nothing.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        errand: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>>
-        + Send
-        + 'static,
+        task: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.delay().await;
         let (found, result) = oneshot::channel();
-        let errand: Errand = Box::new(move |connection| {
+        let task: WriteTask = Box::new(move |connection| {
+            found.send(task(connection)?).ok();
+            Ok(())
+        });
+        let (reply, replied) = oneshot::channel();
+        self.send(WriteRequest::Task(task, reply)).await?;
+        replied.await.context("the store is closed")??;
+        result.await.context("the store is closed")
+    }
+
+    /// The same for a task on the configuration.
+    pub(super) async fn configure<T: Send + 'static>(
+        &self,
+        task: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let (found, result) = oneshot::channel();
+        let task: ConfigurationTask = Box::new(move |connection| {
             Box::pin(async move {
-                found.send(errand(connection).await?).ok();
+                found.send(task(connection).await?).ok();
                 Ok(())
             })
         });
-        let (answer, answered) = oneshot::channel();
-        self.requests
-            .send(WriteRequest::Errand(errand, answer))
-            .await
-            .ok()
-            .context("the store is closed")?;
-        answered.await.context("the store is closed")??;
+        let (reply, replied) = oneshot::channel();
+        self.send(WriteRequest::Configuration(task, reply)).await?;
+        replied.await.context("the store is closed")??;
         result.await.context("the store is closed")
     }
 
     /// Writes what waits, moves everything into the database file, and ends.
     pub(super) async fn close(&self) -> Result<()> {
-        let (answer, answered) = oneshot::channel();
-        if self.requests.send(WriteRequest::Close(answer)).await.is_err() {
+        let (reply, replied) = oneshot::channel();
+        if self.requests.send(WriteRequest::Close(reply)).await.is_err() {
             return Ok(());
         }
-        answered.await.context("the store is closed")?
+        replied.await.context("the store is closed")?
     }
 }
 
-/// The writing connection and what it remembers.
-struct Desk {
-    connection: SqliteConnection,
-    walks: Arc<Walks>,
-    blocks: bool,
+/// Writes until the store is closed or dropped.
+fn serve(mut connections: WriteConnections, mut waiting: mpsc::Receiver<WriteRequest>, lock: Lock) {
+    let mut requests = Vec::with_capacity(MOST);
+    let mut closing = None;
+    while closing.is_none() && waiting.blocking_recv_many(&mut requests, MOST) > 0 {
+        closing = connections.serve(requests.drain(..));
+    }
+    connections.end(waiting, lock, closing);
 }
 
-impl Desk {
-    async fn serve(mut self, mut waiting: mpsc::Receiver<WriteRequest>, lock: Lock) {
-        let mut requests = Vec::with_capacity(MOST);
-        while waiting.recv_many(&mut requests, MOST).await > 0 {
-            let (mut commits, blocks) = (Vec::new(), self.blocks);
-            for request in requests.drain(..) {
-                match request {
-                    WriteRequest::Commit(commit, answer) => commits.push((commit, answer)),
-                    WriteRequest::Errand(errand, answer) => {
-                        at_once(blocks, self.write(std::mem::take(&mut commits))).await;
-                        answer.send(at_once(blocks, self.errand(errand)).await).ok();
-                    }
-                    WriteRequest::Close(answer) => {
-                        at_once(blocks, self.write(std::mem::take(&mut commits))).await;
-                        waiting.close();
-                        let closed = at_once(blocks, self.close()).await;
-                        drop(lock);
-                        answer.send(closed).ok();
-                        return;
-                    }
+/// The same as a task, for a simulation: a thread would answer at a moment that no simulation can repeat.
+async fn serve_in_turn(
+    mut connections: WriteConnections,
+    mut waiting: mpsc::Receiver<WriteRequest>,
+    lock: Lock,
+) {
+    let mut requests = Vec::with_capacity(MOST);
+    let mut closing = None;
+    while closing.is_none() && waiting.recv_many(&mut requests, MOST).await > 0 {
+        closing = connections.serve(requests.drain(..));
+    }
+    connections.end(waiting, lock, closing);
+}
+
+/// The writing connections. Only one of them is ever in a transaction.
+struct WriteConnections {
+    connection: Connection,
+    configuration: SqliteConnection,
+    walks: Arc<Walks>,
+}
+
+impl WriteConnections {
+    /// Serves requests in their order. Returns the reply to a request to close, after which nothing is
+    /// served.
+    fn serve(
+        &mut self,
+        requests: impl Iterator<Item = WriteRequest>,
+    ) -> Option<oneshot::Sender<Result<()>>> {
+        let mut commits = Vec::new();
+        for request in requests {
+            match request {
+                WriteRequest::Commit(commit, reply) => commits.push((commit, reply)),
+                WriteRequest::Task(task, reply) => {
+                    self.write(std::mem::take(&mut commits));
+                    reply.send(self.run(task)).ok();
+                }
+                WriteRequest::Configuration(task, reply) => {
+                    self.write(std::mem::take(&mut commits));
+                    reply.send(block_on(self.configure(task))).ok();
+                }
+                WriteRequest::Close(reply) => {
+                    self.write(commits);
+                    return Some(reply);
                 }
             }
-            at_once(blocks, self.write(commits)).await;
         }
-        if let Err(error) = at_once(self.blocks, self.close()).await {
-            tracing::warn!(error = format!("{error:#}"), "store: closing the database failed");
-        }
+        self.write(commits);
+        None
     }
 
-    /// Writes commits and answers each.
-    async fn write(&mut self, waiting: Vec<(Box<Commit>, CommitReply)>) {
+    /// Writes commits and replies to each.
+    fn write(&mut self, waiting: Vec<(Box<Commit>, CommitReply)>) {
         if waiting.is_empty() {
             return;
         }
-        let (commits, answers): (Vec<Box<Commit>>, Vec<CommitReply>) = waiting.into_iter().unzip();
-        let results = match self.together(&commits).await {
+        let (commits, replies): (Vec<Box<Commit>>, Vec<CommitReply>) = waiting.into_iter().unzip();
+        let results = match self.together(&commits) {
             Ok(()) => commits.iter().map(|_| Ok(())).collect(),
             Err(failure) if commits.len() == 1 => vec![Err(failure.into())],
-            Err(_) => self.one_by_one(&commits).await,
+            Err(_) => self.one_by_one(&commits),
         };
         // Before the replies, so that no page begins at a place whose row is gone.
         self.walks.changed(commits.iter().map(|commit| &**commit));
-        for (answer, result) in answers.into_iter().zip(results) {
-            answer.send(result).ok();
+        for (reply, result) in replies.into_iter().zip(results) {
+            reply.send(result).ok();
         }
     }
 
-    /// One statement, for when nothing goes wrong. It is a transaction by itself.
-    async fn together(&mut self, commits: &[Box<Commit>]) -> Result<(), WriteError> {
-        fail::fail_point!("journal");
-        entry::write(&mut self.connection, commits).await?;
-        fail::fail_point!("journal-done");
-        Ok(())
+    /// All of them, or none.
+    fn together(&self, commits: &[Box<Commit>]) -> Result<(), WriteError> {
+        let written = self.begin().and_then(|()| {
+            commits.iter().try_for_each(|commit| write(&self.connection, commit))?;
+            self.conclude()
+        });
+        if written.is_err() {
+            self.undo();
+        }
+        written
     }
 
     /// One transaction in which each commit can fail by itself, in the order of arrival.
-    async fn one_by_one(&mut self, commits: &[Box<Commit>]) -> Vec<Result<(), CommitError>> {
+    fn one_by_one(&self, commits: &[Box<Commit>]) -> Vec<Result<(), CommitError>> {
         let mut results = Vec::with_capacity(commits.len());
-        let written = async {
-            self.execute("BEGIN IMMEDIATE").await?;
-            for commit in commits.chunks(1) {
-                results.push(self.alone(commit).await?);
+        let written = self.begin().and_then(|()| {
+            for commit in commits {
+                results.push(self.alone(commit)?);
             }
-            self.conclude().await
-        };
-        let Err(failure) = written.await else { return results };
-        self.undo().await;
+            self.conclude()
+        });
+        let Err(failure) = written else { return results };
+        self.undo();
         let reason = CommitError::from(failure).into_internal();
         let disk: Option<DiskError> = reason.downcast_ref().copied();
         let again = || match disk {
@@ -197,50 +253,123 @@ impl Desk {
     }
 
     /// One commit of several; the error is one that all of them share.
-    async fn alone(
-        &mut self,
-        commit: &[Box<Commit>],
-    ) -> Result<Result<(), CommitError>, WriteError> {
-        match entry::write(&mut self.connection, commit).await.map_err(WriteError::from) {
+    fn alone(&self, commit: &Commit) -> Result<Result<(), CommitError>, WriteError> {
+        self.execute("SAVEPOINT one")?;
+        match write(&self.connection, commit) {
+            Ok(()) => {
+                self.execute("RELEASE one")?;
+                Ok(Ok(()))
+            }
             Err(failure) if failure.is_shared() => Err(failure),
-            written => Ok(written.map_err(CommitError::from)),
+            Err(failure) => {
+                self.execute("ROLLBACK TO one")?;
+                self.execute("RELEASE one")?;
+                Ok(Err(failure.into()))
+            }
         }
     }
 
-    async fn conclude(&mut self) -> Result<(), WriteError> {
+    fn begin(&self) -> Result<(), WriteError> {
+        self.execute("BEGIN IMMEDIATE")
+    }
+
+    fn conclude(&self) -> Result<(), WriteError> {
         fail::fail_point!("journal");
-        self.execute("COMMIT").await?;
+        self.execute("COMMIT")?;
         fail::fail_point!("journal-done");
         Ok(())
     }
 
-    /// Runs a statement without values, prepared once.
-    async fn execute(&mut self, sql: &'static str) -> sqlx::Result<()> {
-        sqlx::query(sql).execute(&mut self.connection).await.map(drop)
-    }
-
-    async fn undo(&mut self) {
+    fn undo(&self) {
         // An error may have ended the transaction already, and then there is nothing to undo.
-        self.execute("ROLLBACK").await.ok();
+        self.execute("ROLLBACK").ok();
     }
 
-    async fn errand(&mut self, errand: Errand) -> Result<()> {
-        let begun = self.execute("BEGIN IMMEDIATE").await.context("beginning to write");
-        begun.map_err(DiskError::told)?;
-        let done = match errand(&mut self.connection).await {
-            Ok(()) => self.conclude().await.map_err(|it| CommitError::from(it).into_internal()),
-            Err(error) => Err(error),
-        };
+    /// Runs a statement without values, prepared once.
+    fn execute(&self, sql: &'static str) -> Result<(), WriteError> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    fn run(&self, task: WriteTask) -> Result<()> {
+        let internal = |it| CommitError::from(it).into_internal();
+        self.begin().map_err(internal)?;
+        let done = task(&self.connection).and_then(|()| self.conclude().map_err(internal));
         if done.is_err() {
-            self.undo().await;
+            self.undo();
         }
         self.walks.changed_everywhere();
         done.map_err(DiskError::told)
     }
 
-    async fn close(mut self) -> Result<()> {
-        let moved = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
-        self.connection.close().await.context("closing the database")?;
+    async fn configure(&mut self, task: ConfigurationTask) -> Result<()> {
+        let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut self.configuration).await;
+        begun.context("beginning to write").map_err(DiskError::told)?;
+        let done = match task(&mut self.configuration).await {
+            Ok(()) => self.conclude_configuration().await,
+            Err(error) => Err(error),
+        };
+        if done.is_err() {
+            // As in `undo`.
+            sqlx::query("ROLLBACK").execute(&mut self.configuration).await.ok();
+        }
+        self.walks.changed_everywhere();
+        done.map_err(DiskError::told)
+    }
+
+    async fn conclude_configuration(&mut self) -> Result<()> {
+        fail::fail_point!("journal");
+        let committed = sqlx::query("COMMIT").execute(&mut self.configuration).await;
+        committed.context("writing to the database")?;
+        fail::fail_point!("journal-done");
+        Ok(())
+    }
+
+    fn end(
+        self,
+        mut waiting: mpsc::Receiver<WriteRequest>,
+        lock: Lock,
+        closing: Option<oneshot::Sender<Result<()>>>,
+    ) {
+        waiting.close();
+        let closed = self.close();
+        drop(lock);
+        match closing {
+            Some(reply) => {
+                reply.send(closed).ok();
+            }
+            None => {
+                if let Err(error) = closed {
+                    let error = format!("{error:#}");
+                    tracing::warn!(error, "store: closing the database failed");
+                }
+            }
+        }
+    }
+
+    fn close(self) -> Result<()> {
+        let closed = block_on(sqlx::Connection::close(self.configuration));
+        let moved = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.connection.close().map_err(|(_, error)| error).context("closing the database")?;
+        closed.context("closing the database")?;
         moved.context("moving the log into the database")
     }
+}
+
+/// Writes a commit in the caller's transaction. The order matters where a step says so.
+fn write(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+    // Before the operation, because the unique index allows one unfinished operation of a resource.
+    journal::supersede(connection, commit)?;
+    resource::check_display_name(connection, commit)?;
+    // Before the account, because an account of the app is in one row.
+    account::move_away(connection, commit)?;
+    // Before the resource goes, and its memberships with it.
+    membership::keep(connection, commit)?;
+    journal::operation(connection, commit)?;
+    journal::exchanges(connection, commit)?;
+    resource::change(connection, commit)?;
+    membership::members(connection, commit)?;
+    account::account(connection, commit)?;
+    journal::ended_attempt(connection, commit)?;
+    membership::unsettled(connection, commit)
 }

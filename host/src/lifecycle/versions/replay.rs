@@ -35,7 +35,7 @@ use crate::clock::first_id_of;
 use crate::connector::{BackgroundDecider, Budget, Connector, Failure};
 use crate::lifecycle::error::Error;
 use crate::scim;
-use crate::store::{RecordedFilter, RecordedPage};
+use crate::store::{Recorded, RecordedFilter};
 use difference::DecisionComparison;
 use recorded::RecordedDecision;
 use report::ReplayTotals;
@@ -179,7 +179,7 @@ impl Versions {
     fn recorded_pages(
         &self,
         plan: &Arc<ReplayPlan>,
-    ) -> impl Stream<Item = anyhow::Result<RecordedPage>> + use<> {
+    ) -> impl Stream<Item = anyhow::Result<Vec<Recorded>>> + use<> {
         let beginning = (self.store.clone(), Arc::clone(plan), None::<String>, plan.last);
         stream::try_unfold(beginning, |(store, plan, before, left)| async move {
             let limit = u32::try_from(left).unwrap_or(u32::MAX).min(PAGE);
@@ -187,8 +187,7 @@ impl Versions {
                 return Ok(None);
             }
             let page = store.recorded(&plan.filter, before.as_deref(), limit).await?;
-            let Some(page) = page else { return Ok(None) };
-            let last = page.last()?.to_owned();
+            let Some(last) = page.last().map(|it| it.operation.clone()) else { return Ok(None) };
             Ok(Some((page, (store, plan, Some(last), left - u64::from(limit)))))
         })
     }
@@ -198,11 +197,11 @@ impl Versions {
     async fn try_page(
         &self,
         plan: Arc<ReplayPlan>,
-        page: RecordedPage,
+        page: Vec<Recorded>,
     ) -> anyhow::Result<ReplayTotals> {
         let read = tokio::task::spawn_blocking(
             move || -> anyhow::Result<Vec<Option<RecordedDecision>>> {
-                page.decisions().map(|recorded| RecordedDecision::read(recorded?)).collect()
+                page.into_iter().map(RecordedDecision::read).collect()
             },
         );
         let past = read.await??;

@@ -9,7 +9,7 @@ use super::values::{ValueLocation, Values};
 use crate::clock::rfc3339;
 use crate::scim::evaluate::{Operand, ValueComparison};
 use crate::scim::{Error, Operator};
-use crate::store::statement::Bound;
+use crate::store::value::Bound;
 
 impl<'t> ConditionWriter<'t> {
     /// Writes that one of the values compares so (RFC 7644 §3.4.2.2).

@@ -1,7 +1,7 @@
 //! A condition while it is written, from left to right, so that values are bound in their order.
 
 use crate::scim::ResourceType;
-use crate::store::statement::Bound;
+use crate::store::value::Bound;
 
 /// A condition, and the values for its question marks.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -10,7 +10,7 @@ use super::folding::FOLDED;
 use super::values::{Scope, ValueLocation, Values};
 use crate::scim::path::AttributePath;
 use crate::scim::{Attribute, AttributeType, Error, ResourceType};
-use crate::store::statement::Bound;
+use crate::store::value::Bound;
 
 /// What resources are sorted by: an expression over a row `r` that is never NULL.
 ///

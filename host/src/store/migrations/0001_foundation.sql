@@ -198,32 +198,6 @@ CREATE TABLE unsettled_member (
 ) WITHOUT ROWID;
 CREATE INDEX unsettled_of ON unsettled_member (tenant, member_id, group_id);
 
-CREATE TRIGGER resource_comes AFTER INSERT ON resource BEGIN
-    INSERT INTO tally (tenant, kind, total) VALUES (new.tenant, new.kind, 1)
-        ON CONFLICT (tenant, kind) DO UPDATE SET total = total + 1;
-    INSERT INTO email (tenant, address_key, resource)
-        SELECT new.tenant, value, new.id FROM json_each(new.addresses) WHERE true
-        ON CONFLICT DO NOTHING;
-    UPDATE account SET former = 0
-        WHERE tenant = new.tenant AND resource = new.id AND former = 1;
-END;
-
-CREATE TRIGGER resource_is_readdressed AFTER UPDATE OF addresses ON resource
-WHEN old.addresses <> new.addresses BEGIN
-    DELETE FROM email WHERE tenant = old.tenant AND resource = old.id
-        AND address_key IN (SELECT value FROM json_each(old.addresses));
-    INSERT INTO email (tenant, address_key, resource)
-        SELECT new.tenant, value, new.id FROM json_each(new.addresses) WHERE true
-        ON CONFLICT DO NOTHING;
-END;
-
-CREATE TRIGGER resource_leaves AFTER DELETE ON resource BEGIN
-    UPDATE tally SET total = total - 1 WHERE tenant = old.tenant AND kind = old.kind;
-    UPDATE account SET former = 1 WHERE tenant = old.tenant AND resource = old.id;
-    DELETE FROM email WHERE tenant = old.tenant AND resource = old.id
-        AND address_key IN (SELECT value FROM json_each(old.addresses));
-END;
-
 -- One event on its way from request to outcome: the journal.
 CREATE TABLE operation (
     id TEXT NOT NULL PRIMARY KEY, -- in the order of time

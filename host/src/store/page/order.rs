@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::scim::{Error, ResourceType, Sort};
 use crate::store::filter::{self, SortKey};
-use crate::store::statement::Bound;
+use crate::store::value::Bound;
 
 /// No more resources than these are put in an order that no index has.
 pub(in crate::store) const SORTED_AT_MOST: u64 = 20_000;

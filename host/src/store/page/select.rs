@@ -1,21 +1,29 @@
 //! The SQL of a page.
 
-use std::borrow::Cow;
-
-use sqlx::sqlite::SqliteArguments;
-
 use super::order::{Order, SORTED_AT_MOST};
 use super::{Bookmark, Query};
 use crate::store::filter::Condition;
-use crate::store::frame;
-use crate::store::resource::Related;
-use crate::store::statement::Bound;
+use crate::store::resource;
+use crate::store::value::Bound;
 
-/// A statement that gives one row: the total, the records of the page, and what each is sorted by.
-#[derive(Default)]
+/// A statement and its values.
+#[derive(Debug, Default)]
 pub(in crate::store) struct Select {
     pub(in crate::store) sql: String,
-    pub(in crate::store) arguments: SqliteArguments,
+    pub(in crate::store) values: Vec<Bound>,
+}
+
+impl Select {
+    fn add(mut self, sql: &str, values: impl IntoIterator<Item = Bound>) -> Self {
+        self.sql += sql;
+        self.values.extend(values);
+        self
+    }
+
+    fn and(self, condition: Option<&Condition>) -> Self {
+        let Some(condition) = condition else { return self };
+        self.add(" AND (", []).add(&condition.sql, condition.values.iter().cloned()).add(")", [])
+    }
 }
 
 /// Which rows of a list.
@@ -29,14 +37,28 @@ pub(in crate::store) struct Window<'b> {
     pub(in crate::store) limit: u64,
 }
 
-impl Window<'_> {
-    /// For `LIMIT ? + 0`: SQLite plans a statement again whenever a bare `LIMIT ?` is bound.
-    fn bounds(self) -> [Bound; 2] {
-        [self.limit, self.skip].map(|it| Bound::Integer(i64::try_from(it).unwrap_or(i64::MAX)))
-    }
+/// How a page is found.
+#[derive(Debug)]
+pub(in crate::store) enum Plan {
+    /// The statement finds the rows of the page in their order: [`resource::columns`], and then what each
+    /// is sorted by.
+    InOrder {
+        rows: Select,
+        /// How many there are in the list, if that is known from the beginning of the walk.
+        total: Option<u64>,
+    },
+    /// The statement finds the numbers `seq` of all that match. So many of them are passed over.
+    Counted { matches: Select, skip: u64, limit: u64, descending: bool },
+    /// The statement finds for all that match, in the order of the list: `seq`, the key, and whether it
+    /// comes after the place where the page begins. There is one row more than may be sorted, if there
+    /// are too many. So many of them are passed over.
+    Sorted { matches: Select, skip: u64, limit: u64 },
 }
 
-impl Select {
+/// With more matches than this, finding all of them again for each page costs too much.
+const LONG: u64 = 10_000;
+
+impl Plan {
     /// For this window of a list.
     pub(in crate::store) fn of(
         query: &Query,
@@ -44,124 +66,63 @@ impl Select {
         order: &Order,
         window: Window<'_>,
     ) -> Self {
+        let Window { skip, limit, .. } = window;
         match (condition, window.after) {
-            _ if !order.is_indexed() => sorted(query, condition, order, window),
-            (None, _) => in_order(query, None, order, window),
-            (Some(condition), None) if order.key.is_none() => {
-                counted(query, condition, order, window)
+            (None, _) if order.is_indexed() => in_order(query, None, order, window),
+            (Some(_), Some(_)) if order.key.is_none() => in_order(query, condition, order, window),
+            (Some(_), None) if order.key.is_none() => {
+                let matches = Select::default()
+                    .add("SELECT r.seq FROM resource r", [])
+                    .add(" WHERE r.tenant = ? AND r.kind = ?", of_kind(query))
+                    .and(condition);
+                Self::Counted { matches, skip, limit, descending: order.descending }
             }
-            (Some(condition), Some(_)) if order.key.is_none() => {
-                in_order(query, Some(condition), order, window)
-            }
-            (Some(_), _) => sorted(query, condition, order, window),
+            _ => Self::Sorted { matches: sorted(query, condition, order, window), skip, limit },
         }
-    }
-
-    fn add(mut self, sql: &str, values: impl IntoIterator<Item = Bound>) -> Self {
-        self.sql += sql;
-        values.into_iter().for_each(|value| value.bind(&mut self.arguments));
-        self
-    }
-
-    /// Adds the columns of the rows `r`, whose condition is added after this; `total` comes first.
-    fn shown(
-        self,
-        total: &str,
-        values: impl IntoIterator<Item = Bound>,
-        query: &Query,
-        key: Option<(&str, &[Bound])>,
-    ) -> Self {
-        let related = match query.related {
-            Related::None => "NULL".into(),
-            Related::Groups => Cow::Borrowed(frame::GROUPS),
-            Related::Members => frame::members(false).into(),
-            Related::NamedMembers => frame::members(true).into(),
-        };
-        let (heads, documents) = (frame::records("head"), frame::documents("document"));
-        let related_records = frame::records("related");
-        let head = frame::record(frame::HEAD);
-        let mut select = self
-            .add(&format!("SELECT {total}, {heads}, {documents}, {related_records}"), values)
-            .add(if key.is_some() { KEYS } else { "" }, [])
-            .add(" FROM (SELECT ", [])
-            .add(&format!("{head} AS head, r.document AS document, {related} AS related"), []);
-        if let Some((key, values)) = key {
-            select = select.add(&format!(", {key} AS key"), values.iter().cloned());
-        }
-        select
     }
 }
-
-/// With more matches than this, finding all of them again for each page costs too much.
-const LONG: u64 = 10_000;
-
-/// The keys of a page as a JSON array, in which no value is null.
-const KEYS: &str = ", json_group_array(CASE typeof(key) WHEN 'blob' THEN NULL ELSE key END)";
 
 fn of_kind(query: &Query) -> [Bound; 2] {
     [query.tenant.as_str().into(), query.resource_type.name.as_str().into()]
 }
 
-/// In the order of an index: as many are looked at as are shown, but for those who do not match.
-///
-/// The total is kept; where there is a condition, it is what it was when the walk began.
+/// In the order of an index: as many rows are looked at as are shown, besides those that do not match.
 fn in_order(
     query: &Query,
     condition: Option<&Condition>,
     order: &Order,
     window: Window<'_>,
-) -> Select {
-    let select = Select::default();
+) -> Plan {
     let key = order.key.as_ref().map_or("", |key| key.sql.as_str());
-    let shown = order.key.as_ref().map(|key| (key.sql.as_str(), key.values.as_slice()));
-    let select = match (condition, window.after) {
-        (Some(_), Some(after)) => {
-            let total = Bound::Integer(i64::try_from(after.total).unwrap_or(i64::MAX));
-            select.shown("?", [total], query, shown)
-        }
-        _ => {
-            let total = "coalesce((SELECT total FROM tally WHERE tenant = ? AND kind = ?), 0)";
-            select.shown(total, of_kind(query), query, shown)
-        }
-    };
+    let mut rows =
+        Select::default().add(&format!("SELECT {}", resource::columns(query.related)), []);
+    if let Some(key) = &order.key {
+        rows = rows.add(&format!(", {}", key.sql), key.values.iter().cloned());
+    }
     // Few matches are found again by the index of the condition: the plus keeps SQLite from going
     // through all resources in order of age. With many matches, the next one is close in that order.
     let is_short = window.after.is_some_and(|it| it.total <= LONG);
     let seq = if is_short && condition.is_some_and(|it| it.is_narrow) { "+r.seq" } else { "r.seq" };
-    let mut select =
-        select.add(" FROM resource r WHERE r.tenant = ? AND r.kind = ?", of_kind(query));
+    rows = rows.add(" FROM resource r WHERE r.tenant = ? AND r.kind = ?", of_kind(query));
     if !key.is_empty() {
         // SQLite uses the partial index only if the condition says this.
-        select = select.add(&format!(" AND {key} IS NOT NULL"), []);
+        rows = rows.add(&format!(" AND {key} IS NOT NULL"), []);
     }
     if let Some(after) = window.after {
         let (sql, values) = order.after(key, seq, after.place());
-        select = select.add(&format!(" AND {sql}"), values);
+        rows = rows.add(&format!(" AND {sql}"), values);
     }
-    if let Some(condition) = condition {
-        select = select.add(" AND (", []).add(&condition.sql, condition.values.iter().cloned());
-        select = select.add(")", []);
-    }
-    select.add(&order.by(key, seq), []).add(" LIMIT ? + 0 OFFSET ?)", window.bounds())
+    // SQLite plans a statement again whenever a bare `LIMIT ?` is bound.
+    let bounds = [window.limit, window.skip].map(integer);
+    let rows =
+        rows.and(condition).add(&order.by(key, seq), []).add(" LIMIT ? + 0 OFFSET ?", bounds);
+    Plan::InOrder { rows, total: condition.and(window.after).map(|after| after.total) }
 }
 
-/// With a filter: all that match are found, counted, and those of the page looked up.
-fn counted(query: &Query, condition: &Condition, order: &Order, window: Window<'_>) -> Select {
-    Select::default()
-        .add("WITH hit AS MATERIALIZED (SELECT r.seq AS seq FROM resource r", [])
-        .add(" WHERE r.tenant = ? AND r.kind = ? AND (", of_kind(query))
-        .add(&condition.sql, condition.values.iter().cloned())
-        .add(")) ", [])
-        .shown("(SELECT count(*) FROM hit)", [], query, None)
-        .add(" FROM resource r WHERE r.seq IN (SELECT seq FROM hit", [])
-        .add(&order.by("", "seq"), [])
-        .add(" LIMIT ? + 0 OFFSET ?)", window.bounds())
-        .add(&order.by("", "r.seq"), [])
-        .add(")", [])
+fn integer(number: u64) -> Bound {
+    Bound::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-/// All that match are put in an order, if they are not too many: then there is one row more than
-/// may be.
 fn sorted(
     query: &Query,
     condition: Option<&Condition>,
@@ -172,27 +133,15 @@ fn sorted(
         Some(key) => (key.sql.as_str(), key.values.as_slice()),
         None => ("0", [].as_slice()),
     };
-    let mut select = Select::default()
-        .add("WITH hit AS MATERIALIZED (SELECT r.seq AS seq, ", [])
+    let (is_after, place) = match window.after {
+        Some(after) => order.after("key", "seq", after.place()),
+        None => ("TRUE".to_owned(), Vec::new()),
+    };
+    Select::default()
+        .add(&format!("SELECT seq, key, {is_after} FROM (SELECT r.seq AS seq, "), place)
         .add(&format!("{key} AS key FROM resource r"), values.iter().cloned())
-        .add(" WHERE r.tenant = ? AND r.kind = ?", of_kind(query));
-    if let Some(condition) = condition {
-        select = select.add(" AND (", []).add(&condition.sql, condition.values.iter().cloned());
-        select = select.add(")", []);
-    }
-    let most = i64::try_from(SORTED_AT_MOST + 1).unwrap_or(i64::MAX);
-    select = select
-        .add(" LIMIT ? + 0) ", [Bound::Integer(most)])
-        .shown("(SELECT count(*) FROM hit)", [], query, Some(("page.key", [].as_slice())))
-        .add(" FROM (SELECT seq, key FROM hit", []);
-    if let Some(after) = window.after {
-        let (sql, values) = order.after("key", "seq", after.place());
-        select = select.add(&format!(" WHERE {sql}"), values);
-    }
-    select
+        .add(" WHERE r.tenant = ? AND r.kind = ?", of_kind(query))
+        .and(condition)
+        .add(" LIMIT ? + 0)", [integer(SORTED_AT_MOST + 1)])
         .add(&order.by("key", "seq"), [])
-        .add(" LIMIT ? + 0 OFFSET ?) AS page CROSS JOIN resource r", window.bounds())
-        .add(" ON r.seq = page.seq", [])
-        .add(&order.by("page.key", "page.seq"), [])
-        .add(")", [])
 }

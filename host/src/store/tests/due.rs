@@ -1,7 +1,5 @@
 //! Operations that are due, and others that are not done.
 
-use sqlx::Row;
-
 use super::*;
 
 fn at(minute: u32) -> String {
@@ -97,10 +95,7 @@ async fn open_operations_are_counted_and_held_ones_listed_page_by_page() {
 
 /// The plan of a statement.
 async fn plan(bench: &Bench, sql: &str, values: usize) -> String {
-    let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-    let query = (0..values).fold(sqlx::query(explained), |query, _| query.bind("a"));
-    let rows = query.fetch_all(&mut *bench.store.pool.take().await.unwrap()).await.unwrap();
-    rows.iter().map(|row| row.get::<String, _>("detail") + "\n").collect()
+    super::plan(bench, sql, vec![value::Bound::from("a"); values]).await
 }
 
 #[tokio::test]

@@ -66,9 +66,7 @@ async fn change_schema(bench: Bench, sql: &'static str) -> String {
     store.close().await.unwrap();
     drop(store);
     let path = directory.path().join("muster.db");
-    let mut connection = database::writer(&path).await.unwrap();
-    sqlx::query(sql).execute(&mut connection).await.unwrap();
-    sqlx::Connection::close(connection).await.unwrap();
+    database::writer(&path).unwrap().execute_batch(sql).unwrap();
     refused(&path).await
 }
 
@@ -96,10 +94,8 @@ async fn a_full_disk_fails_every_commit_and_writes_none() {
     bench.users("acme", 1).await;
     let limit = |pages: &'static str| {
         bench.store.writer.run(move |connection| {
-            Box::pin(async move {
-                sqlx::Executor::execute(connection, pages).await?;
-                Ok(())
-            })
+            connection.query_row(pages, [], |_| Ok(()))?;
+            Ok(())
         })
     };
     // The file may not grow any more, as on a disk that is full.

@@ -1,10 +1,8 @@
 //! Lists page by page.
 
-use serde_json::Value;
-use sqlx::Row;
-
 use super::*;
 use crate::scim::{Filter, ResourceType, Schemas, Sort};
+use serde_json::Value;
 
 pub(super) fn resource_type(name: &str) -> Arc<ResourceType> {
     Arc::clone(Schemas::standard().by_name(name).unwrap())
@@ -154,12 +152,11 @@ async fn plan_after(bench: &Bench, query: &Query, after: Option<&Bookmark>) -> S
         .map(|filter| filter::condition(filter, &query.resource_type, &query.tenant).unwrap());
     let order = page::Order::of(query.sort.as_ref(), &query.resource_type, "acme").unwrap();
     let window = page::Window { after, skip: 0, limit: 10 };
-    let select = page::Select::of(query, condition.as_ref(), &order, window);
-    let sql = format!("EXPLAIN QUERY PLAN {}", select.sql);
-    let mut connection = bench.store.pool.take().await.unwrap();
-    let rows = sqlx::query_with(sqlx::AssertSqlSafe(sql), select.arguments);
-    let rows = rows.fetch_all(&mut *connection).await.unwrap();
-    rows.iter().map(|row| row.get::<String, _>("detail") + "\n").collect()
+    let select = match page::Plan::of(query, condition.as_ref(), &order, window) {
+        page::Plan::InOrder { rows, .. } => rows,
+        page::Plan::Counted { matches, .. } | page::Plan::Sorted { matches, .. } => matches,
+    };
+    super::plan(bench, &select.sql, select.values).await
 }
 
 /// What clients filter by is found by an index, never by going through all resources.

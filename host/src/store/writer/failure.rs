@@ -1,13 +1,10 @@
 //! Why writing failed: an error of one commit, or an internal error of the database.
 
 use anyhow::anyhow;
-use sqlx::error::ErrorKind;
+use rusqlite::ffi;
 
 use crate::store::commit::CommitError;
 use crate::store::disk::DiskError;
-
-/// What a trigger raises: `SQLITE_CONSTRAINT_TRIGGER`.
-const RAISED: &str = "1811";
 
 /// Why commits were not written.
 #[derive(Debug)]
@@ -19,10 +16,10 @@ pub(super) enum WriteError {
     /// A resource does not have the expected version or has another unfinished operation, or a
     /// member or group is gone.
     Stale,
-    /// A commit violates a constraint of the schema.
+    /// A commit violates a constraint of the schema, or its parts contradict each other.
     Invalid(String),
     /// The database cannot write at all.
-    Internal(sqlx::Error),
+    Internal(rusqlite::Error),
 }
 
 impl WriteError {
@@ -32,30 +29,24 @@ impl WriteError {
     }
 }
 
-impl From<sqlx::Error> for WriteError {
-    fn from(error: sqlx::Error) -> Self {
-        let Some(database) = error.as_database_error() else { return Self::Internal(error) };
-        match database.kind() {
+impl From<rusqlite::Error> for WriteError {
+    fn from(error: rusqlite::Error) -> Self {
+        let rusqlite::Error::SqliteFailure(failure, Some(message)) = &error else {
+            return Self::Internal(error);
+        };
+        match failure.extended_code {
             // SQLite names the columns of the index, not the index.
-            ErrorKind::UniqueViolation if database.message().contains("user_name_key") => {
-                Self::NameTaken
-            }
-            ErrorKind::UniqueViolation if database.message().contains("account.account_id") => {
+            ffi::SQLITE_CONSTRAINT_UNIQUE if message.contains("user_name_key") => Self::NameTaken,
+            ffi::SQLITE_CONSTRAINT_UNIQUE if message.contains("account.account_id") => {
                 Self::AccountTaken
             }
-            ErrorKind::UniqueViolation if database.message().contains("operation.resource") => {
-                Self::Stale
-            }
+            ffi::SQLITE_CONSTRAINT_UNIQUE if message.contains("operation.resource") => Self::Stale,
             // The member or the group is gone.
-            ErrorKind::ForeignKeyViolation => Self::Stale,
-            _ if database.message() == "stale" => Self::Stale,
-            _ if database.message() == "name taken" => Self::NameTaken,
-            ErrorKind::UniqueViolation
-            | ErrorKind::NotNullViolation
-            | ErrorKind::CheckViolation => Self::Invalid(database.message().to_owned()),
-            _ if database.code().as_deref() == Some(RAISED) => {
-                Self::Invalid(database.message().to_owned())
-            }
+            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::Stale,
+            ffi::SQLITE_CONSTRAINT_UNIQUE
+            | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+            | ffi::SQLITE_CONSTRAINT_NOTNULL
+            | ffi::SQLITE_CONSTRAINT_CHECK => Self::Invalid(message.clone()),
             _ => Self::Internal(error),
         }
     }

@@ -42,36 +42,36 @@ pub(super) enum ExpectedStep<'p> {
 
 impl RecordedDecision {
     /// Reads a decision; none if the app's answers are no longer kept.
-    pub(super) fn read(recorded: Recorded<'_>) -> anyhow::Result<Option<Self>> {
-        let operation = recorded.operation.to_owned();
+    pub(super) fn read(recorded: Recorded) -> anyhow::Result<Option<Self>> {
+        let Recorded { operation, context, event, answer, used, .. } = recorded;
         let read = || format!("operation {operation}");
         let (mut exchanges, mut awaited) = (Vec::new(), None);
-        for (request, response) in recorded.exchanges() {
-            let request = serde_json::from_str(request).with_context(read)?;
+        for (request, response) in recorded.exchanges {
+            let request = serde_json::from_str(&request).with_context(read)?;
             match response {
                 Some(response) => {
-                    let response = serde_json::from_str(response).with_context(read)?;
+                    let response = serde_json::from_str(&response).with_context(read)?;
                     exchanges.push(Exchange { request, response });
                 }
                 None => awaited = Some(request),
             }
         }
-        if exchanges.is_empty() && awaited.is_none() && !recorded.used.is_empty() {
-            let used: Used = serde_json::from_str(recorded.used).with_context(read)?;
+        if let (true, None, Some(used)) = (exchanges.is_empty(), &awaited, used) {
+            let used: Used = serde_json::from_str(&used).with_context(read)?;
             if used.answered > 0 {
                 return Ok(None);
             }
         }
         let end = match awaited {
             Some(request) => RecordedEnd::Called(request),
-            None if recorded.answer.starts_with('{') => {
-                RecordedEnd::Done(serde_json::from_str(recorded.answer).with_context(read)?)
+            None if answer.starts_with('{') => {
+                RecordedEnd::Done(serde_json::from_str(&answer).with_context(read)?)
             }
-            None => RecordedEnd::Stopped(serde_json::from_str(recorded.answer).with_context(read)?),
+            None => RecordedEnd::Stopped(serde_json::from_str(&answer).with_context(read)?),
         };
         Ok(Some(Self {
-            context: Arc::new(serde_json::from_str(recorded.context).with_context(read)?),
-            event: Arc::new(serde_json::from_str(recorded.event).with_context(read)?),
+            context: Arc::new(serde_json::from_str(&context).with_context(read)?),
+            event: Arc::new(serde_json::from_str(&event).with_context(read)?),
             operation,
             exchanges,
             end,

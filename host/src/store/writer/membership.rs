@@ -1,0 +1,169 @@
+//! Memberships: those of the directory, and what is known of those that the app has.
+
+use rusqlite::{Connection, params};
+
+use super::failure::WriteError;
+use crate::store::commit::Commit;
+use crate::store::unsettled::PersonGroups;
+
+/// Remembers the memberships of a person whom the commit deletes, and whose groups the app keeps.
+pub(super) fn keep(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+    let (Some(PersonGroups::Kept), Some(change)) = (commit.person_groups, &commit.resource) else {
+        return Ok(());
+    };
+    let (tenant, id) = change.key();
+    let mut remember = connection.prepare_cached(
+        "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
+         SELECT tenant, group_id, member_id, 1, 1, NULL FROM member
+         WHERE tenant = ? AND member_id = ?
+         ON CONFLICT DO NOTHING",
+    )?;
+    remember.execute([tenant, id])?;
+    let mut forget = connection.prepare_cached(
+        "DELETE FROM unsettled_member
+         WHERE tenant = ? AND member_id = ? AND carried = 0 AND doubt = 0
+             AND (late_until IS NULL OR late_until <= ?)",
+    )?;
+    forget.execute(params![tenant, id, commit.now()])?;
+    Ok(())
+}
+
+/// Removes and adds members of groups in the directory.
+pub(super) fn members(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+    if !commit.left.is_empty() {
+        let tenant = tenant(commit)?;
+        let sql = "DELETE FROM member WHERE tenant = ? AND group_id = ? AND member_id = ?";
+        let mut delete = connection.prepare_cached(sql)?;
+        for (group, member) in &commit.left {
+            delete.execute([tenant, group, member])?;
+        }
+    }
+    if !commit.joined.is_empty() {
+        let mut put = connection.prepare_cached(
+            "INSERT INTO member (tenant, group_id, member_id, display, kind)
+             VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (tenant, group_id, member_id) DO UPDATE SET
+                 display = excluded.display, kind = excluded.kind",
+        )?;
+        for it in &commit.joined {
+            put.execute(params![it.tenant, it.group, it.member, it.display, it.kind.name()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes what is known of memberships in the app from now on.
+pub(super) fn unsettled(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+    account_groups(connection, commit)?;
+    if commit.unsettled.is_empty() && commit.doubted.is_empty() && commit.settled.is_empty() {
+        return Ok(());
+    }
+    let tenant = tenant(commit)?;
+    for it in &commit.unsettled {
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
+             VALUES (?, ?, ?, ?, 0, NULL)
+             ON CONFLICT DO NOTHING",
+        )?;
+        insert.execute(params![tenant, it.group, it.member, it.carried])?;
+    }
+    for it in &commit.doubted {
+        let mut doubt = connection.prepare_cached(
+            "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
+             VALUES (?1, ?2, ?3, EXISTS (
+                 SELECT 1 FROM member m
+                 WHERE m.tenant = ?1 AND m.group_id = ?2 AND m.member_id = ?3
+             ), 1, ?4)
+             ON CONFLICT DO UPDATE SET
+                 doubt = 1,
+                 late_until =
+                     coalesce(max(late_until, excluded.late_until), late_until, excluded.late_until)",
+        )?;
+        doubt.execute(params![tenant, it.group, it.member, it.late_until])?;
+    }
+    settle(connection, commit, tenant)?;
+    // What is known of the members of the lists and is as the directory has it.
+    let unsettled = commit.unsettled.iter().map(|it| (&it.group, &it.member));
+    let settled = commit.settled.iter().map(|it| (&it.group, &it.member));
+    for (group, member) in unsettled.chain(settled) {
+        let mut delete = connection.prepare_cached(
+            "DELETE FROM unsettled_member
+             WHERE tenant = ?1 AND group_id = ?2 AND member_id = ?3 AND doubt = 0
+                 AND carried = EXISTS (
+                     SELECT 1 FROM member m
+                     WHERE m.tenant = ?1 AND m.group_id = ?2 AND m.member_id = ?3
+                 )",
+        )?;
+        delete.execute([tenant, group, member])?;
+    }
+    Ok(())
+}
+
+/// What becomes of the memberships of the person, or of the group, whose account changes.
+fn account_groups(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+    let (Some(groups), Some(account)) = (commit.person_groups, &commit.account) else {
+        return Ok(());
+    };
+    let statements: &[&'static str] = match groups {
+        PersonGroups::Kept => &[],
+        // In doubt, since some apps only hide the groups of an account that is not a member, and show
+        // them when it is one again.
+        PersonGroups::Lost => &[
+            "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
+             SELECT tenant, group_id, member_id, 0, 1, NULL FROM member
+             WHERE tenant = ?1 AND member_id = ?2
+             ON CONFLICT DO NOTHING",
+            "UPDATE unsettled_member SET carried = 0, doubt = 1
+             WHERE tenant = ?1 AND member_id = ?2",
+        ],
+        PersonGroups::GroupLost => &[
+            "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
+             SELECT tenant, group_id, member_id, 0, 0, NULL FROM member
+             WHERE tenant = ?1 AND group_id = ?2
+             ON CONFLICT DO UPDATE SET carried = 0",
+        ],
+        PersonGroups::GroupGone => {
+            &["DELETE FROM unsettled_member WHERE tenant = ?1 AND group_id = ?2"]
+        }
+    };
+    for sql in statements {
+        connection.prepare_cached(sql)?.execute([&account.tenant, &account.resource])?;
+    }
+    Ok(())
+}
+
+/// Writes the memberships that the app was told of. Members that agree with the directory are skipped if
+/// nothing is known of them.
+fn settle(connection: &Connection, commit: &Commit, tenant: &str) -> Result<(), WriteError> {
+    let mut settle = connection.prepare_cached(
+        "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
+         SELECT ?1, ?2, ?3, ?4, NOT it.stays, NULL
+         FROM (
+             SELECT
+                 -- What an account in doubt was told may be lost.
+                 ?5 IS NULL OR ?5 = coalesce((
+                     SELECT iif(a.doubt, -1, a.stay) FROM account a
+                     WHERE a.tenant = ?1 AND a.resource = ?3
+                 ), 0) AS stays
+         ) it
+         WHERE NOT it.stays OR ?4 IS NOT EXISTS (
+             SELECT 1 FROM member m WHERE m.tenant = ?1 AND m.group_id = ?2 AND m.member_id = ?3
+         ) OR EXISTS (
+             SELECT 1 FROM unsettled_member u
+             WHERE u.tenant = ?1 AND u.group_id = ?2 AND u.member_id = ?3
+         )
+         ON CONFLICT DO UPDATE SET
+             carried = excluded.carried,
+             doubt = excluded.doubt OR late_until IS NOT NULL AND coalesce(late_until > ?6, 1),
+             late_until = CASE WHEN coalesce(late_until > ?6, 1) THEN late_until END",
+    )?;
+    for it in &commit.settled {
+        settle.execute(params![tenant, it.group, it.member, it.carried, it.stay, commit.now()])?;
+    }
+    Ok(())
+}
+
+fn tenant(commit: &Commit) -> Result<&str, WriteError> {
+    let missing = || WriteError::Invalid("a change of members names no tenant".to_owned());
+    commit.tenant().ok_or_else(missing)
+}

@@ -1,0 +1,236 @@
+//! Resources, with their addresses and how many there are.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::failure::WriteError;
+use crate::store::commit::{Commit, ResourceChange};
+use crate::store::key::{address_key, key};
+use crate::store::resource::ResourceRow;
+use crate::store::unsettled::PersonGroups;
+
+/// Fails if the resource comes to have a `displayName` that another one has.
+pub(super) fn check_display_name(
+    connection: &Connection,
+    commit: &Commit,
+) -> Result<(), WriteError> {
+    let row = match &commit.resource {
+        Some(ResourceChange::Insert(row) | ResourceChange::Update { row, .. }) => row,
+        Some(ResourceChange::Delete { .. }) | None => return Ok(()),
+    };
+    let Some(name) = row.display_name.as_deref().filter(|_| commit.unique_display_name) else {
+        return Ok(());
+    };
+    // A name that the resource has already is not looked at: others may have it from before.
+    let mut find = connection.prepare_cached(
+        "SELECT 1 FROM resource r
+         WHERE r.tenant = ?1 AND r.kind = ?2 AND r.display_name_key = ?3 AND r.id <> ?4
+             AND NOT EXISTS (
+                 SELECT 1 FROM resource it
+                 WHERE it.tenant = ?1 AND it.id = ?4 AND it.display_name_key = ?3
+             )
+         LIMIT 1",
+    )?;
+    match find.exists(params![row.tenant, row.kind, key(name), row.id])? {
+        true => Err(WriteError::NameTaken),
+        false => Ok(()),
+    }
+}
+
+/// Inserts, updates or deletes the resource; fails if it does not have the expected version.
+pub(super) fn change(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+    match &commit.resource {
+        None => Ok(()),
+        Some(ResourceChange::Insert(row)) => insert(connection, row),
+        Some(ResourceChange::Update { row, expected }) => update(connection, row, *expected),
+        Some(ResourceChange::Delete { tenant, kind, id, expected }) => {
+            leave_groups(connection, commit, tenant, id)?;
+            delete(connection, tenant, kind, id, *expected)?;
+            forget_memberships(connection, commit, tenant, id)
+        }
+    }
+}
+
+fn insert(connection: &Connection, row: &ResourceRow) -> Result<(), WriteError> {
+    let addresses = addresses(row);
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO resource (
+             tenant, kind, id, user_name, user_name_key, external_id, display_name, display_name_key,
+             addresses, active, version, created, last_modified, document
+         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    insert.execute(params![
+        row.tenant,
+        row.kind,
+        row.id,
+        row.user_name,
+        row.user_name.as_deref().map(key),
+        row.external_id,
+        row.display_name,
+        row.display_name.as_deref().map(key),
+        json(&addresses),
+        row.active,
+        row.version,
+        row.created,
+        row.last_modified,
+        row.document,
+    ])?;
+    let mut count = connection.prepare_cached(
+        "INSERT INTO tally (tenant, kind, total) VALUES (?, ?, 1)
+         ON CONFLICT (tenant, kind) DO UPDATE SET total = total + 1",
+    )?;
+    count.execute(params![row.tenant, row.kind])?;
+    insert_addresses(connection, row, &addresses)?;
+    let mut reclaim = connection.prepare_cached(
+        "UPDATE account SET former = 0 WHERE tenant = ? AND resource = ? AND former = 1",
+    )?;
+    reclaim.execute(params![row.tenant, row.id])?;
+    Ok(())
+}
+
+fn update(connection: &Connection, row: &ResourceRow, expected: i64) -> Result<(), WriteError> {
+    type Before = (i64, Option<String>, Option<String>, Option<String>, String);
+    let mut find = connection.prepare_cached(
+        "SELECT seq, user_name, external_id, display_name, addresses FROM resource
+         WHERE tenant = ? AND id = ? AND kind = ? AND version = ?",
+    )?;
+    let before: Option<Before> = find
+        .query_row(params![row.tenant, row.id, row.kind, expected], |row| row.try_into())
+        .optional()?;
+    let Some((seq, user_name, external_id, display_name, addresses_before)) = before else {
+        return Err(WriteError::Stale);
+    };
+    let mut update = connection.prepare_cached(
+        "UPDATE resource SET active = ?, version = ?, last_modified = ?, document = ?
+         WHERE seq = ?",
+    )?;
+    let values = params![row.active, row.version, row.last_modified, row.document, seq];
+    update.execute(values)?;
+    let addresses = addresses(row);
+    let addresses_json = json(&addresses);
+    let has_names = (&user_name, &external_id, &display_name)
+        == (&row.user_name, &row.external_id, &row.display_name);
+    if has_names && addresses_before == addresses_json {
+        return Ok(());
+    }
+    // A statement of its own, since SQLite rewrites each index whose columns are named, even if they
+    // do not change.
+    let mut rename = connection.prepare_cached(
+        "UPDATE resource SET
+             user_name = ?, user_name_key = ?, external_id = ?, display_name = ?,
+             display_name_key = ?, addresses = ?
+         WHERE seq = ?",
+    )?;
+    rename.execute(params![
+        row.user_name,
+        row.user_name.as_deref().map(key),
+        row.external_id,
+        row.display_name,
+        row.display_name.as_deref().map(key),
+        addresses_json,
+        seq,
+    ])?;
+    if addresses_before != addresses_json {
+        delete_addresses(connection, &row.tenant, &row.id, &addresses_before)?;
+        insert_addresses(connection, row, &addresses)?;
+    }
+    Ok(())
+}
+
+/// Counts a member that ceases to exist in its groups. A group changes when one of its members is
+/// deleted, but the deletion does not hold the group's lock. So it is counted in departures, and the
+/// group's version stays.
+fn leave_groups(
+    connection: &Connection,
+    commit: &Commit,
+    tenant: &str,
+    id: &str,
+) -> Result<(), WriteError> {
+    let operation = commit.operation.as_ref();
+    let now = operation.map(|it| it.finished.as_ref().unwrap_or(&it.created));
+    let mut depart = connection.prepare_cached(
+        "UPDATE resource SET
+             departures = departures + 1, last_modified = max(last_modified, coalesce(?3, last_modified))
+         WHERE tenant = ?1 AND id IN (
+             SELECT group_id FROM member WHERE tenant = ?1 AND member_id = ?2
+         )",
+    )?;
+    depart.execute(params![tenant, id, now])?;
+    Ok(())
+}
+
+fn delete(
+    connection: &Connection,
+    tenant: &str,
+    kind: &str,
+    id: &str,
+    expected: i64,
+) -> Result<(), WriteError> {
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM resource WHERE tenant = ? AND id = ? AND kind = ? AND version = ?
+         RETURNING addresses",
+    )?;
+    let gone: Option<String> =
+        delete.query_row(params![tenant, id, kind, expected], |row| row.get(0)).optional()?;
+    let addresses = gone.ok_or(WriteError::Stale)?;
+    delete_addresses(connection, tenant, id, &addresses)?;
+    let sql = "UPDATE tally SET total = total - 1 WHERE tenant = ? AND kind = ?";
+    connection.prepare_cached(sql)?.execute([tenant, kind])?;
+    let sql = "UPDATE account SET former = 1 WHERE tenant = ? AND resource = ?";
+    connection.prepare_cached(sql)?.execute([tenant, id])?;
+    Ok(())
+}
+
+/// Forgets what is known of the memberships in the app of a resource that is deleted, unless the app
+/// keeps them.
+fn forget_memberships(
+    connection: &Connection,
+    commit: &Commit,
+    tenant: &str,
+    id: &str,
+) -> Result<(), WriteError> {
+    let sql = "DELETE FROM unsettled_member WHERE tenant = ? AND group_id = ?";
+    connection.prepare_cached(sql)?.execute([tenant, id])?;
+    if commit.person_groups != Some(PersonGroups::Kept) {
+        let sql = "DELETE FROM unsettled_member WHERE tenant = ? AND member_id = ?";
+        connection.prepare_cached(sql)?.execute([tenant, id])?;
+    }
+    Ok(())
+}
+
+/// The e-mail addresses in the form in which they are compared.
+fn addresses(row: &ResourceRow) -> Vec<String> {
+    row.emails.iter().map(|it| address_key(it)).collect()
+}
+
+fn json(addresses: &[String]) -> String {
+    serde_json::to_string(addresses).expect("texts always serialise")
+}
+
+fn insert_addresses(
+    connection: &Connection,
+    row: &ResourceRow,
+    addresses: &[String],
+) -> Result<(), WriteError> {
+    for address in addresses {
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO email (tenant, address_key, resource) VALUES (?, ?, ?)
+             ON CONFLICT DO NOTHING",
+        )?;
+        insert.execute(params![row.tenant, address, row.id])?;
+    }
+    Ok(())
+}
+
+fn delete_addresses(
+    connection: &Connection,
+    tenant: &str,
+    id: &str,
+    addresses: &str,
+) -> Result<(), WriteError> {
+    let addresses: Vec<String> = serde_json::from_str(addresses).unwrap_or_default();
+    for address in addresses {
+        let sql = "DELETE FROM email WHERE tenant = ? AND address_key = ? AND resource = ?";
+        connection.prepare_cached(sql)?.execute(params![tenant, address, id])?;
+    }
+    Ok(())
+}
