@@ -73,7 +73,7 @@ impl Directory {
                 first
             }
         };
-        let written = self.create_or_find_group(target, change, caller, deadline).await?;
+        let (written, noted) = self.create_or_find_group(target, change, caller, deadline).await?;
         let WriteResult::Created(stored) = &written else { return Ok(written) };
         if whole {
             return Ok(written);
@@ -85,7 +85,13 @@ impl Directory {
         };
         let id = stored.id.clone();
         match self.modify_group(&target.unconditional(), &id, addition, deadline).await {
-            Ok(WriteResult::Kept(stored)) => Ok(WriteResult::Created(stored)),
+            Ok(WriteResult::Kept(stored)) => {
+                let written = WriteResult::Created(stored);
+                if !noted {
+                    self.note_hang_up(target, caller, &written).await?;
+                }
+                Ok(written)
+            }
             Ok(other) => Ok(other),
             Err(error) => {
                 // The group exists, and a repetition of the request adds the others to it.
@@ -95,14 +101,15 @@ impl Directory {
         }
     }
 
-    /// Creates the group, or finds the one that the same request has created before.
+    /// Creates the group, or finds the one that the same request has created before. Also says whether
+    /// it was noted that the caller has hung up.
     async fn create_or_find_group(
         self: &Arc<Self>,
         target: &WriteTarget,
         change: Change,
         caller: Option<&HangUpSignal>,
         deadline: Instant,
-    ) -> Result<WriteResult, Error> {
+    ) -> Result<(WriteResult, bool), Error> {
         let tenant = target.tenant.id.clone();
         let key = resource_lock::of_subject(&tenant, ResourceKind::Group, &change.subject());
         let fingerprint = change.fingerprint();
@@ -111,21 +118,23 @@ impl Directory {
         let change = match self.before_a_creation(target, &key, change, deadline).await? {
             BeforeCreation::Join(older) => {
                 let written = self.operations.join(*older, deadline, true).await?;
-                self.note_hang_up(target, caller, &written).await?;
-                return Ok(written);
+                let noted = self.note_hang_up(target, caller, &written).await?;
+                return Ok((written, noted));
             }
             BeforeCreation::Proceed(change) => *change,
         };
         for stored in self.created_with_this_name(&target.tenant, &change).await? {
             if self.operations.take_unanswered(&tenant, &stored.id, &fingerprint).await? {
-                return Ok(WriteResult::Created(stored));
+                let written = WriteResult::Created(stored);
+                let noted = self.note_hang_up(target, caller, &written).await?;
+                return Ok((written, noted));
             }
         }
         self.finish_deletion(&target.tenant, &change, deadline).await?;
         let (change, _former) = self.operations.take_over(&tenant, change).await?;
         let written = self.operations.carry_out(&target.tenant, change, deadline).await?;
-        self.note_hang_up(target, caller, &written).await?;
-        Ok(written)
+        let noted = self.note_hang_up(target, caller, &written).await?;
+        Ok((written, noted))
     }
 
     /// Finishes the deletion of a group of this name that was acknowledged: its team has members of whom

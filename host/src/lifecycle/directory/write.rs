@@ -60,17 +60,15 @@ impl Directory {
         let written = self.answer_in_time(dialect, |directory| async move {
             let mut reading = target.reading();
             let draft = scim::create(&target.resource_type, &body, &mut reading)?;
-            let created = match target.kind() {
+            match target.kind() {
                 Some(ResourceKind::User) => {
-                    directory.create_user(&target, draft, Some(&caller)).await?
+                    directory.create_user(&target, draft, Some(&caller)).await
                 }
                 Some(ResourceKind::Group) => {
-                    directory.create_group(&target, draft, Some(&caller)).await?
+                    directory.create_group(&target, draft, Some(&caller)).await
                 }
-                None => return directory.create_unprovisioned(&target, draft.resource).await,
-            };
-            directory.note_hang_up(&target, Some(&caller), &created).await?;
-            Ok(created)
+                None => directory.create_unprovisioned(&target, draft.resource).await,
+            }
         });
         let written = written.await;
         drop(waiting);
@@ -163,18 +161,20 @@ impl Directory {
     }
 
     /// Notes that the caller of a creation has hung up, so that a repetition is answered with the
-    /// resource. A creation does so under its lock, for which the repetition waits.
+    /// resource; says whether it was so. A creation does this once, under its lock, for which the
+    /// repetition waits: noted later, another repetition would be answered with the resource again.
     pub(super) async fn note_hang_up(
         &self,
         target: &WriteTarget,
         caller: Option<&HangUpSignal>,
         written: &WriteResult,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let hung_up = caller.is_some_and(HangUpSignal::is_closed);
         if let (true, WriteResult::Created(stored)) = (hung_up, written) {
             self.operations.mark_unanswered(&target.tenant.id, &stored.id).await?;
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 
     pub(super) async fn create_user(
@@ -210,7 +210,9 @@ impl Directory {
         {
             let tenant = &target.tenant.id;
             if self.operations.take_unanswered(tenant, &existing.id, &fingerprint).await? {
-                return Ok(WriteResult::Created(existing));
+                let written = WriteResult::Created(existing);
+                self.note_hang_up(target, caller, &written).await?;
+                return Ok(written);
             }
         }
         if let Ok(written) = &carried_out {
