@@ -9,6 +9,7 @@ mod app;
 mod at_once;
 mod attempt;
 mod backlog;
+mod body;
 mod commit;
 mod connector;
 mod credential;

@@ -78,7 +78,7 @@ async fn operations_of_a_tenant_that_was_removed_are_still_listed() {
     muster.person(&tenant, "ada").await;
     let path = format!("/tenants/{}", tenant.name);
     muster.admin("POST", &format!("{path}/disconnect"), Some(json!({}))).await.expect(202);
-    for _ in 0..200 {
+    for _ in 0..1500 {
         if muster.admin("GET", &path, None).await.body["state"] == "disconnected" {
             break;
         }

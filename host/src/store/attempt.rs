@@ -4,7 +4,9 @@
 use anyhow::Result;
 use rusqlite::{Connection, Row};
 
-use super::Store;
+use super::operation::decoded;
+use super::value::{self, StoredTime};
+use super::{Store, body};
 
 /// An attempt that ended without being the last of its operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,21 +32,40 @@ impl Store {
     pub async fn attempts(&self, operation: &str) -> Result<Vec<AttemptRow>> {
         let operation = operation.to_owned();
         let list = move |connection: &Connection| {
-            let sql = "SELECT * FROM attempt WHERE operation = ? ORDER BY attempt";
-            connection.prepare_cached(sql)?.query_map([operation], attempt)?.collect()
+            let mut list = connection.prepare_cached(
+                "SELECT attempt, ended, body FROM attempt WHERE operation = ? ORDER BY attempt",
+            )?;
+            let attempt = |row: &Row<'_>| attempt(row, &operation);
+            list.query_map([value::id(&operation)], attempt)?.collect()
         };
         self.reader.host(list).await
     }
 }
 
-fn attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRow> {
+impl AttemptRow {
+    /// The body of its row.
+    pub(super) fn body(&self) -> Vec<u8> {
+        let texts = [
+            Some(self.context.as_str()),
+            Some(self.event.as_str()),
+            self.connector.as_deref(),
+            self.note.as_deref(),
+        ];
+        body::encode(&texts, &[&self.operation])
+    }
+}
+
+fn attempt(row: &Row<'_>, operation: &str) -> rusqlite::Result<AttemptRow> {
+    let StoredTime(ended) = row.get(1)?;
+    let body = row.get_ref(2)?.as_blob()?;
+    let [context, event, connector, note] = decoded(body, &[operation], 2)?;
     Ok(AttemptRow {
-        operation: row.get("operation")?,
-        attempt: row.get("attempt")?,
-        context: row.get("context")?,
-        event: row.get("event")?,
-        connector: row.get("connector")?,
-        note: row.get("note")?,
-        ended: row.get("ended")?,
+        operation: operation.to_owned(),
+        attempt: row.get(0)?,
+        context: context.unwrap_or_default(),
+        event: event.unwrap_or_default(),
+        connector,
+        note,
+        ended,
     })
 }

@@ -1,11 +1,12 @@
 //! Connectors: every version that was pushed, by digest.
 
 use anyhow::Result;
+use rusqlite::Connection;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Store;
-use super::operation::IS_UNFINISHED;
+use super::value::{StoredId, count_of};
 
 /// A version of a connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,13 +200,16 @@ impl Store {
 
     /// Some operation that this version began and that is not over, and how many there are.
     pub async fn undone_of(&self, digest: &str) -> Result<Option<(String, u64)>> {
-        let sql = format!(
-            "SELECT min(id), count(*) FROM operation WHERE {IS_UNFINISHED} AND connector = $1"
-        );
-        let found = sqlx::query(AssertSqlSafe(sql)).bind(digest);
-        let row = found.fetch_one(&mut *self.pool.take().await?).await?;
-        let count = u64::try_from(row.try_get::<i64, _>(1)?)?;
-        Ok(row.try_get::<Option<String>, _>(0)?.map(|id| (id, count)))
+        let digest = digest.to_owned();
+        let find = move |connection: &Connection| {
+            let sql = "SELECT min(id), count(*) FROM unfinished_operation WHERE connector = ?";
+            connection.query_row(sql, [digest], |row| {
+                let id: Option<StoredId> = row.get(0)?;
+                let count = count_of(row, 1)?;
+                Ok(id.map(|id| (id.0, count)))
+            })
+        };
+        self.reader.host(find).await
     }
 
     /// The component of this digest, and its signer; none if it is retired.

@@ -5,8 +5,8 @@ use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::Store;
-use super::operation::{IS_UNFINISHED, OperationRow, OperationState, operation};
-use super::value::count_of;
+use super::operation::{OperationRow, OperationState, UNFINISHED, read_unfinished};
+use super::value::{StoredId, count_of, id, millis};
 use crate::decision::{EventKind, ResourceKind};
 
 /// Which operations are due. One that is due beyond the horizon was postponed before the clock was
@@ -14,7 +14,7 @@ use crate::decision::{EventKind, ResourceKind};
 /// by an internal error.
 const CONDITIONS: [&str; 3] = ["due <= ?2", "due > ?3", "due IS NULL AND created < ?4"];
 
-/// 0 for an event that takes away and 1 for every other, as in the index `operation_due`.
+/// 0 for an event that takes away and 1 for every other, as in the index `unfinished_due`.
 const RANK: &str = "CASE kind WHEN 'deactivate' THEN 0 WHEN 'delete' THEN 0
                              WHEN 'group-delete' THEN 0 ELSE 1 END";
 
@@ -26,7 +26,7 @@ pub(super) fn parts() -> String {
         .map(|(part, (rank, condition))| {
             format!(
                 "SELECT * FROM (
-                     SELECT {part} AS part, id FROM operation
+                     SELECT {part} AS part, id FROM unfinished_operation
                      WHERE tenant = ?1 AND state = 'open' AND {RANK} = {rank} AND {condition}
                      ORDER BY due, id LIMIT ?5 + 0
                  )"
@@ -56,8 +56,9 @@ pub struct UnfinishedOperation {
 }
 
 fn unfinished(row: &Row<'_>) -> rusqlite::Result<UnfinishedOperation> {
+    let StoredId(id) = row.get(0)?;
     Ok(UnfinishedOperation {
-        id: row.get(0)?,
+        id,
         tenant: row.get(1)?,
         resource: row.get(2)?,
         resource_kind: row.get(3)?,
@@ -71,10 +72,10 @@ impl Store {
     /// The open, failed and held operations of all tenants, oldest first.
     pub async fn unfinished(&self) -> Result<Vec<UnfinishedOperation>> {
         let list = |connection: &Connection| {
-            let mut list = connection.prepare_cached(&format!(
-                "SELECT id, tenant, resource, resource_kind, kind, subject, state FROM operation
-                 WHERE {IS_UNFINISHED} ORDER BY id"
-            ))?;
+            let mut list = connection.prepare_cached(
+                "SELECT id, tenant, resource, resource_kind, kind, subject, state
+                 FROM unfinished_operation ORDER BY id",
+            )?;
             list.query_map([], unfinished)?.collect()
         };
         self.reader.host(list).await
@@ -92,11 +93,12 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<String>> {
         let tenant = tenant.to_owned();
-        let [now, horizon, abandoned] = [now, horizon, abandoned].map(str::to_owned);
+        let [now, horizon] = [now, horizon].map(str::to_owned);
+        let abandoned = millis(abandoned)?;
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(&parts())?;
             let values = params![tenant, now, horizon, abandoned, limit];
-            list.query_map(values, |row| row.try_into())?.collect()
+            list.query_map(values, |row| Ok((row.get(0)?, row.get::<_, StoredId>(1)?.0)))?.collect()
         };
         let mut found: Vec<(i64, String)> = self.reader.host(list).await?;
         found.sort_by_key(|(part, _)| *part);
@@ -108,7 +110,8 @@ impl Store {
     pub async fn count_open(&self, tenant: &str) -> Result<u64> {
         let tenant = tenant.to_owned();
         let count = move |connection: &Connection| {
-            let sql = "SELECT count(*) FROM operation WHERE tenant = ? AND state = 'open'";
+            let sql =
+                "SELECT count(*) FROM unfinished_operation WHERE tenant = ? AND state = 'open'";
             connection.prepare_cached(sql)?.query_row([tenant], |row| count_of(row, 0))
         };
         self.reader.host(count).await
@@ -123,15 +126,15 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<OperationRow>> {
         let tenant = tenant.to_owned();
-        let (resource, id) = after.unwrap_or_default();
-        let (resource, id) = (resource.to_owned(), id.to_owned());
+        let (resource, after) = after.unwrap_or_default();
+        let (resource, after) = (resource.to_owned(), id(after));
         let list = move |connection: &Connection| {
-            let mut list = connection.prepare_cached(
-                "SELECT * FROM operation
-                 WHERE tenant = ? AND state = 'held' AND (resource, id) > (?, ?)
-                 ORDER BY resource, id LIMIT ? + 0",
-            )?;
-            list.query_map(params![tenant, resource, id, limit], operation)?.collect()
+            let mut list = connection.prepare_cached(&format!(
+                "SELECT {UNFINISHED}
+                 WHERE o.tenant = ? AND o.state = 'held' AND (o.resource, o.id) > (?, ?)
+                 ORDER BY o.resource, o.id LIMIT ? + 0"
+            ))?;
+            list.query_map(params![tenant, resource, after, limit], read_unfinished)?.collect()
         };
         self.reader.host(list).await
     }
@@ -140,7 +143,7 @@ impl Store {
     pub async fn make_all_due(&self, now: &str) -> Result<()> {
         let now = now.to_owned();
         let update = move |connection: &Connection| {
-            let sql = "UPDATE operation SET due = ? WHERE state = 'open' AND state <> 'done'";
+            let sql = "UPDATE unfinished_operation SET due = ? WHERE state = 'open'";
             connection.execute(sql, [now])?;
             Ok(())
         };
@@ -152,13 +155,12 @@ impl Store {
     pub async fn first_waiting(&self, app: &str, now: &str) -> Result<Option<(String, String)>> {
         let values = [app, now].map(str::to_owned);
         let find = move |connection: &Connection| {
-            // As below.
             let mut find = connection.prepare_cached(
-                "SELECT tenant, id FROM operation
-                 WHERE state = 'open' AND state <> 'done' AND app = ? AND due > ?
+                "SELECT tenant, id FROM unfinished_operation
+                 WHERE state = 'open' AND app = ? AND due > ?
                  ORDER BY kind NOT IN ('deactivate', 'delete', 'group-delete'), due, id LIMIT 1",
             )?;
-            find.query_row(values, |row| row.try_into()).optional()
+            find.query_row(values, |row| Ok((row.get(0)?, row.get::<_, StoredId>(1)?.0))).optional()
         };
         self.reader.host(find).await
     }
@@ -168,9 +170,9 @@ impl Store {
     pub async fn make_app_due(&self, app: &str, at: &str) -> Result<u64> {
         let values = [app, at].map(str::to_owned);
         let update = move |connection: &Connection| {
-            // Open operations of all apps are few, and are found by state.
-            let sql = "UPDATE operation SET due = ?2
-                       WHERE state = 'open' AND state <> 'done' AND app = ?1 AND due > ?2";
+            // Open operations of all apps are few.
+            let sql = "UPDATE unfinished_operation SET due = ?2
+                       WHERE state = 'open' AND app = ?1 AND due > ?2";
             Ok(u64::try_from(connection.execute(sql, values)?)?)
         };
         self.writer.run(update).await

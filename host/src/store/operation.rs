@@ -1,13 +1,20 @@
 //! The journal: operations, each one event from request to outcome, and their exchanges with the app.
 
+use std::sync::LazyLock;
+
 use anyhow::Result;
-use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Store;
-use super::value::Bound;
+use super::value::{self, Bound, StoredId, number, numbered};
 use crate::decision::{EventKind, ResourceKind};
+
+mod rows;
+
+use rows::exchange;
+pub(super) use rows::{ENDED, UNFINISHED, decoded, exchanged, read_ended, read_unfinished};
 
 /// An operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +36,7 @@ pub struct OperationRow {
     /// `userName` or `displayName` in the form in which names are compared (`scim/name.rs`), to join a create
     /// that is repeated.
     pub subject: String,
-    /// What makes two requests the same.
+    /// What makes two requests the same. Empty if the operation has ended, unless it is a creation.
     pub fingerprint: String,
     /// The context as the connector is given it, JSON.
     pub context: String,
@@ -53,7 +60,7 @@ pub struct OperationRow {
     pub due: Option<String>,
     /// The password, encrypted, until it is delivered.
     pub sealed: Option<Vec<u8>>,
-    /// What a restart must know beside the event, JSON.
+    /// What a restart must know beside the event, JSON. Empty if the operation has ended.
     pub progress: String,
     /// The job that it is part of.
     pub job: Option<String>,
@@ -63,11 +70,9 @@ pub struct OperationRow {
     pub finished: Option<String>,
     /// The id of the operation that superseded it.
     pub successor: Option<String>,
+    /// Whether it created a resource, and its answer did not reach its sender.
+    pub unanswered: bool,
 }
-
-/// The condition in SQL that an operation has not ended. That it is not done says nothing more, but lets
-/// SQLite use the index `operation_undone`.
-pub(super) const IS_UNFINISHED: &str = "state IN ('open', 'held', 'failed') AND state <> 'done'";
 
 /// How far an operation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -193,12 +198,21 @@ impl Default for OperationFilter {
 impl Store {
     /// An operation with the exchanges of all its attempts, in their order.
     pub async fn operation(&self, id: &str) -> Result<Option<(OperationRow, Vec<ExchangeRow>)>> {
-        let id = id.to_owned();
+        let id = value::id(id);
         let find = move |connection: &Connection| {
-            let mut find = connection.prepare_cached("SELECT * FROM operation WHERE id = ?")?;
-            let Some(found) = find.query_row([&id], operation).optional()? else { return Ok(None) };
-            let mut list = connection
-                .prepare_cached("SELECT * FROM exchange WHERE operation = ? ORDER BY attempt, n")?;
+            let mut unfinished = connection.prepare_cached(&UNFINISHED_BY_ID)?;
+            let mut ended = connection.prepare_cached(&ENDED_BY_ID)?;
+            // An operation ends in one transaction. So if it is in neither table, it ended in between.
+            let mut found = unfinished.query_row([&id], read_unfinished).optional()?;
+            if found.is_none() {
+                found = ended.query_row([&id], read_ended).optional()?;
+            }
+            let Some(found) = found else { return Ok(None) };
+            let mut list = connection.prepare_cached(
+                "SELECT attempt, n, at, body, earlier_response FROM exchange
+                 WHERE operation = ? ORDER BY attempt, n",
+            )?;
+            let exchange = |row: &Row<'_>| exchange(row, &found.id);
             let exchanges = list.query_map([&id], exchange)?.collect::<rusqlite::Result<_>>()?;
             Ok(Some((found, exchanges)))
         };
@@ -207,95 +221,143 @@ impl Store {
 
     /// The leaving that an identity provider asked for, and that an operation superseded.
     pub async fn superseded_leaving(&self, successor: &str) -> Result<Option<EventKind>> {
-        let successor = successor.to_owned();
+        let successor = value::id(successor);
         let find = move |connection: &Connection| {
-            let mut find = connection.prepare_cached(
-                "SELECT s.kind FROM operation o
-                 JOIN operation s ON s.tenant = o.tenant AND s.resource = o.resource
-                 WHERE o.id = ? AND s.successor = o.id AND s.job IS NULL
-                     AND s.kind IN ('deactivate', 'delete', 'group-delete')",
+            let about = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, StoredId>(1)?.0));
+            let mut unfinished = connection
+                .prepare_cached("SELECT tenant, resource FROM unfinished_operation WHERE id = ?")?;
+            let mut ended = connection.prepare_cached(
+                "SELECT t.name, o.resource FROM operation o JOIN term t ON t.number = o.tenant
+                 WHERE o.id = ?",
             )?;
-            find.query_row([successor], |row| row.get(0)).optional()
+            let mut found: Option<(String, String)> =
+                unfinished.query_row([&successor], about).optional()?;
+            if found.is_none() {
+                found = ended.query_row([&successor], about).optional()?;
+            }
+            let Some((tenant, resource)) = found else { return Ok(None) };
+            let mut find = connection.prepare_cached(&format!(
+                "SELECT o.kind FROM operation o
+                 WHERE o.tenant = (SELECT number FROM term WHERE name = ?) AND o.resource = ?
+                     AND o.successor = ? AND o.job IS NULL AND o.kind IN ({LEAVING})"
+            ))?;
+            let values = params![tenant, value::id(&resource), successor];
+            find.query_row(values, |row| numbered(&EventKind::ALL, row, 0)).optional()
         };
         self.reader.point(find).await
     }
 
     /// The operations that are asked for.
     pub async fn operations(&self, filter: &OperationFilter) -> Result<Vec<OperationRow>> {
-        let beyond = if filter.oldest_first { "id > " } else { "id < " };
-        let conditions = [
-            ("tenant = ", filter.tenant.as_deref()),
-            ("resource = ", filter.resource.as_deref()),
-            ("state = ", filter.state.map(OperationState::name)),
-            ("kind = ", filter.kind.map(EventKind::name)),
-            ("job = ", filter.job.as_deref()),
-            (beyond, filter.before.as_deref()),
-        ];
-        let mut sql = "SELECT * FROM operation WHERE true".to_owned();
-        let mut values = Vec::new();
-        for (condition, value) in conditions {
-            if let Some(value) = value {
-                values.push(Bound::from(value));
-                sql += &format!(" AND {condition}?");
-            }
-        }
-        // SQLite only sees in the text that a partial index has all that is asked for.
-        if filter.state.is_some_and(|state| state != OperationState::Done) {
-            sql += " AND state <> 'done'";
-        }
-        if filter.kind == Some(EventKind::GroupCreate) {
-            sql += " AND kind = 'group-create'";
-        }
-        let order = if filter.oldest_first { "ASC" } else { "DESC" };
-        sql += &format!(" ORDER BY id {order} LIMIT ? + 0");
-        values.push(filter.limit.into());
+        let filter = filter.clone();
         let list = move |connection: &Connection| {
-            let mut list = connection.prepare_cached(&sql)?;
-            list.query_map(params_from_iter(values), operation)?.collect()
+            let is_unfinished = filter.state.map(OperationState::is_unfinished);
+            let mut found = Vec::new();
+            if is_unfinished != Some(false) {
+                found.extend(list_unfinished(connection, &filter)?);
+            }
+            if is_unfinished != Some(true) {
+                found.extend(list_ended(connection, &filter)?);
+            }
+            found.sort_by(|one, other| match filter.oldest_first {
+                true => one.id.cmp(&other.id),
+                false => other.id.cmp(&one.id),
+            });
+            // Of an operation that ended between the two reads.
+            found.dedup_by(|one, other| one.id == other.id);
+            found.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
+            Ok(found)
         };
         self.reader.host(list).await
     }
+
+    /// Remembers whether the answer of a creation did not reach its sender.
+    pub async fn set_unanswered(&self, operation: &str, unanswered: bool) -> Result<()> {
+        let id = value::id(operation);
+        let set = move |connection: &Connection| {
+            let sql = match unanswered {
+                true => {
+                    "INSERT INTO unanswered_creation (operation) VALUES (?) ON CONFLICT DO NOTHING"
+                }
+                false => "DELETE FROM unanswered_creation WHERE operation = ?",
+            };
+            connection.prepare_cached(sql)?.execute([id])?;
+            Ok(())
+        };
+        self.writer.run(set).await
+    }
 }
 
-/// The operation in a row of all columns.
-pub(super) fn operation(row: &Row<'_>) -> rusqlite::Result<OperationRow> {
-    Ok(OperationRow {
-        id: row.get("id")?,
-        tenant: row.get("tenant")?,
-        app: row.get("app")?,
-        resource: row.get("resource")?,
-        resource_kind: row.get("resource_kind")?,
-        kind: row.get("kind")?,
-        state: row.get("state")?,
-        subject: row.get("subject")?,
-        fingerprint: row.get("fingerprint")?,
-        context: row.get("context")?,
-        event: row.get("event")?,
-        answer: row.get("answer")?,
-        note: row.get("note")?,
-        connector: row.get("connector")?,
-        log: row.get("log")?,
-        used: row.get("used")?,
-        attempt: row.get("attempt")?,
-        tries: row.get("tries")?,
-        due: row.get("due")?,
-        sealed: row.get("sealed")?,
-        progress: row.get("progress")?,
-        job: row.get("job")?,
-        created: row.get("created")?,
-        finished: row.get("finished")?,
-        successor: row.get("successor")?,
-    })
+/// The numbers of `deactivate`, `delete` and `group-delete`.
+const LEAVING: &str = "3, 4, 9";
+
+/// A condition of a list, and its value.
+type Listed = (&'static str, Option<Bound>);
+
+fn list_unfinished(
+    connection: &Connection,
+    filter: &OperationFilter,
+) -> rusqlite::Result<Vec<OperationRow>> {
+    let text = |text: &Option<String>| text.as_deref().map(Bound::from);
+    let conditions = [
+        ("o.tenant = ?", text(&filter.tenant)),
+        ("o.resource = ?", text(&filter.resource)),
+        ("o.state = ?", filter.state.map(|it| it.name().into())),
+        ("o.kind = ?", filter.kind.map(|it| it.name().into())),
+        ("o.job = ?", text(&filter.job)),
+    ];
+    let sql = format!("SELECT {UNFINISHED} WHERE true");
+    listed(connection, filter, sql, conditions, read_unfinished)
 }
 
-fn exchange(row: &Row<'_>) -> rusqlite::Result<ExchangeRow> {
-    Ok(ExchangeRow {
-        operation: row.get("operation")?,
-        attempt: row.get("attempt")?,
-        n: row.get("n")?,
-        request: row.get("request")?,
-        response: row.get("response")?,
-        earlier_response: row.get("earlier_response")?,
-        at: row.get("at")?,
-    })
+fn list_ended(
+    connection: &Connection,
+    filter: &OperationFilter,
+) -> rusqlite::Result<Vec<OperationRow>> {
+    let conditions = [
+        (
+            "o.tenant = (SELECT number FROM term WHERE name = ?)",
+            filter.tenant.as_deref().map(Bound::from),
+        ),
+        ("o.resource = ?", filter.resource.as_deref().map(value::id)),
+        ("o.state = ?", filter.state.map(|it| Bound::Integer(number(&OperationState::ALL, &it)))),
+        ("o.kind = ?", filter.kind.map(|it| Bound::Integer(number(&EventKind::ALL, &it)))),
+        ("o.job = ?", filter.job.as_deref().map(value::id)),
+    ];
+    let mut sql = format!("SELECT {ENDED} WHERE true");
+    // SQLite only sees in the text that a partial index has all that is asked for.
+    if filter.state.is_some_and(|state| state != OperationState::Done) {
+        sql += " AND o.state <> 2";
+    }
+    if filter.kind == Some(EventKind::GroupCreate) {
+        sql += " AND o.kind = 7";
+    }
+    listed(connection, filter, sql, conditions, read_ended)
 }
+
+fn listed(
+    connection: &Connection,
+    filter: &OperationFilter,
+    mut sql: String,
+    conditions: [Listed; 5],
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<OperationRow>,
+) -> rusqlite::Result<Vec<OperationRow>> {
+    let beyond = if filter.oldest_first { "o.id > ?" } else { "o.id < ?" };
+    let before = (beyond, filter.before.as_deref().map(value::id));
+    let mut values = Vec::new();
+    for (condition, value) in conditions.into_iter().chain([before]) {
+        if let Some(value) = value {
+            values.push(value);
+            sql += &format!(" AND {condition}");
+        }
+    }
+    let order = if filter.oldest_first { "ASC" } else { "DESC" };
+    sql += &format!(" ORDER BY o.id {order} LIMIT ? + 0");
+    values.push(filter.limit.into());
+    let mut list = connection.prepare_cached(&sql)?;
+    list.query_map(params_from_iter(values), read)?.collect()
+}
+
+static UNFINISHED_BY_ID: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {UNFINISHED} WHERE o.id = ?"));
+static ENDED_BY_ID: LazyLock<String> = LazyLock::new(|| format!("SELECT {ENDED} WHERE o.id = ?"));

@@ -217,7 +217,7 @@ impl Store {
         };
         let asked = query.clone();
         let read = move |connection: &ReadConnection| match connection
-            .at_once(|it| FoundPage::read(it, &asked, &plan))
+            .in_transaction(|it| FoundPage::read(it, &asked, &plan))
         {
             Err(_) if connection.reached_a_limit() => Ok(Err(too_much_to_look_at())),
             read => read.map(Ok),

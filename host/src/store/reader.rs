@@ -305,7 +305,7 @@ impl ReadConnection {
     }
 
     /// Makes reads of one moment: of the directory and the journal as they are when the first begins.
-    pub(super) fn at_once<T, E: From<rusqlite::Error>>(
+    pub(super) fn in_transaction<T, E: From<rusqlite::Error>>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {

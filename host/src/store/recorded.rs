@@ -1,10 +1,11 @@
 //! The journal as a replay reads it: decisions that were made, page by page, newest first.
 
 use anyhow::Result;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::Store;
-use super::value::{Bound, count_of};
+use super::operation::{ENDED, OperationRow, UNFINISHED, exchanged, read_ended, read_unfinished};
+use super::value::{Bound, count_of, id, id_bound};
 
 /// Which decisions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,42 +43,29 @@ impl Store {
         before: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Recorded>> {
-        // Identifiers are hexadecimal: nothing of theirs comes after a tilde.
-        let mut values: Vec<Bound> = vec![
-            filter.app.as_str().into(),
-            before.unwrap_or("~").into(),
-            filter.since.as_deref().unwrap_or_default().into(),
-        ];
-        let of = if filter.tenant.is_some() { "AND o.tenant = ?" } else { "" };
-        values.extend(filter.tenant.as_deref().map(Bound::from));
-        values.push(limit.into());
+        let (filter, before) = (filter.clone(), before.map(id));
         let list = move |connection: &Connection| {
-            let mut list = connection.prepare_cached(&format!(
-                "SELECT o.id, o.attempt, o.context, o.event, o.answer, o.used FROM operation o
-                 WHERE o.app = ? AND o.id < ? AND o.id >= ?
-                     AND o.state IN ('done', 'refused', 'failed')
-                     AND o.connector IS NOT NULL AND o.answer IS NOT NULL {of}
-                 ORDER BY o.id DESC LIMIT ? + 0"
-            ))?;
+            let mut found = failed(connection, &filter, before.as_ref(), limit)?;
+            found.extend(ended(connection, &filter, before.as_ref(), limit)?);
+            found.sort_by(|one, other| other.id.cmp(&one.id));
+            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             let mut exchanges = connection.prepare_cached(
-                "SELECT request, response FROM exchange
-                 WHERE operation = ? AND attempt = ? ORDER BY n",
+                "SELECT body FROM exchange WHERE operation = ? AND attempt = ? ORDER BY n",
             )?;
-            let decision = |row: &Row<'_>| {
-                let (operation, attempt): (String, u32) = (row.get(0)?, row.get(1)?);
-                let exchanged = exchanges
-                    .query_map((&operation, attempt), |row| row.try_into())?
+            let decision = |row: OperationRow| {
+                let exchanges = exchanges
+                    .query_map(params![id(&row.id), row.attempt], |it| exchanged(it, 0, &row.id))?
                     .collect::<rusqlite::Result<_>>()?;
                 Ok(Recorded {
-                    operation,
-                    context: row.get(2)?,
-                    event: row.get(3)?,
-                    answer: row.get(4)?,
-                    used: row.get(5)?,
-                    exchanges: exchanged,
+                    operation: row.id,
+                    context: row.context,
+                    event: row.event,
+                    answer: row.answer.unwrap_or_default(),
+                    used: row.used,
+                    exchanges,
                 })
             };
-            list.query_map(params_from_iter(values), decision)?.collect()
+            found.into_iter().map(decision).collect()
         };
         self.reader.host(list).await
     }
@@ -85,16 +73,80 @@ impl Store {
     /// About how many operations match the filter: operations without a decision are counted, and
     /// operations of removed tenants are not.
     pub async fn recorded_about(&self, filter: &RecordedFilter) -> Result<u64> {
-        let of = match &filter.tenant {
-            Some(_) => "= ?",
-            None => "IN (SELECT id FROM tenant WHERE app = ?)",
+        let (of, of_what) = match &filter.tenant {
+            Some(tenant) => ("= ?", tenant.clone()),
+            None => ("IN (SELECT id FROM tenant WHERE app = ?)", filter.app.clone()),
         };
-        let of_what = filter.tenant.as_ref().unwrap_or(&filter.app).clone();
-        let since = filter.since.clone().unwrap_or_default();
+        let since = id_bound(filter.since.as_deref().unwrap_or_default());
         let count = move |connection: &Connection| {
-            let sql = format!("SELECT count(*) FROM operation WHERE id >= ? AND tenant {of}");
-            connection.prepare_cached(&sql)?.query_row([since, of_what], |row| count_of(row, 0))
+            let sql = format!(
+                "SELECT count(*) FROM operation
+                 WHERE id >= ? AND tenant IN (SELECT number FROM term WHERE name {of})"
+            );
+            connection
+                .prepare_cached(&sql)?
+                .query_row(params![since, of_what], |it| count_of(it, 0))
         };
         self.reader.host(count).await
     }
+}
+
+/// The failed operations among the recorded decisions. They are few.
+fn failed(
+    connection: &Connection,
+    filter: &RecordedFilter,
+    before: Option<&Bound>,
+    limit: u32,
+) -> rusqlite::Result<Vec<OperationRow>> {
+    let conditions = "o.app = ? AND o.state = 'failed' AND o.connector IS NOT NULL".to_owned();
+    let of_tenant = "o.tenant = ?";
+    let sql = format!("SELECT {UNFINISHED} WHERE {conditions}");
+    let found = decided(connection, sql, of_tenant, filter, before, limit, read_unfinished)?;
+    Ok(found.into_iter().filter(|row| row.answer.is_some()).collect())
+}
+
+fn ended(
+    connection: &Connection,
+    filter: &RecordedFilter,
+    before: Option<&Bound>,
+    limit: u32,
+) -> rusqlite::Result<Vec<OperationRow>> {
+    let sql = format!(
+        "SELECT {ENDED}
+         WHERE o.app = (SELECT number FROM term WHERE name = ?) AND o.state IN ({DECIDED})
+             AND o.connector IS NOT NULL AND o.answered = 1"
+    );
+    let of_tenant = "o.tenant = (SELECT number FROM term WHERE name = ?)";
+    decided(connection, sql, of_tenant, filter, before, limit, read_ended)
+}
+
+/// The numbers of `done` and `refused`.
+const DECIDED: &str = "2, 3";
+
+fn decided(
+    connection: &Connection,
+    mut sql: String,
+    of_tenant: &str,
+    filter: &RecordedFilter,
+    before: Option<&Bound>,
+    limit: u32,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<OperationRow>,
+) -> rusqlite::Result<Vec<OperationRow>> {
+    let mut values = vec![Bound::from(filter.app.as_str())];
+    if let Some(tenant) = &filter.tenant {
+        sql += &format!(" AND {of_tenant}");
+        values.push(tenant.as_str().into());
+    }
+    if let Some(before) = before {
+        sql += " AND o.id < ?";
+        values.push(before.clone());
+    }
+    if let Some(since) = &filter.since {
+        sql += " AND o.id >= ?";
+        values.push(id_bound(since));
+    }
+    sql += " ORDER BY o.id DESC LIMIT ? + 0";
+    values.push(limit.into());
+    let mut list = connection.prepare_cached(&sql)?;
+    list.query_map(params_from_iter(values), read)?.collect()
 }

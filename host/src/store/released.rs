@@ -14,7 +14,7 @@ const RELEASED: &str = "
         (a.former = 0 AND a.connected = 0)
         OR (a.former = 1 AND a.told IS NOT NULL AND a.account_id IS NOT NULL
             AND NOT EXISTS (
-                SELECT 1 FROM operation o
+                SELECT 1 FROM unfinished_operation o
                 WHERE o.tenant = a.tenant AND o.resource = a.resource AND o.state = 'held'
             ))
     )";

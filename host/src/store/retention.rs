@@ -1,10 +1,10 @@
 //! Retention: exchanges that the journal does not keep for ever.
 
 use anyhow::Result;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::Store;
-use super::operation::IS_UNFINISHED;
+use super::value::{StoredId, id, id_bound, millis};
 
 /// Which operations' exchanges go.
 #[derive(Clone, Debug)]
@@ -32,11 +32,12 @@ impl Store {
                      SELECT (SELECT min(o.tenant) FROM operation o WHERE o.tenant > known.tenant)
                      FROM known WHERE known.tenant IS NOT NULL
                  )
-                 SELECT tenant, (
-                     SELECT o.app FROM operation o WHERE o.tenant = known.tenant
-                     ORDER BY o.id LIMIT 1
-                 ) AS app
-                 FROM known WHERE tenant IS NOT NULL",
+                 SELECT
+                     (SELECT name FROM term WHERE number = known.tenant),
+                     (SELECT t.name FROM operation o JOIN term t ON t.number = o.app
+                      WHERE o.tenant = known.tenant ORDER BY o.id LIMIT 1)
+                 FROM known WHERE tenant IS NOT NULL
+                 ORDER BY 1",
             )?;
             list.query_map([], |row| row.try_into())?.collect()
         };
@@ -53,14 +54,18 @@ impl Store {
     ) -> Result<(u64, Option<String>)> {
         let what = what.clone();
         let list = move |connection: &Connection| {
-            let mut list = connection.prepare_cached(&format!(
-                "SELECT o.id, coalesce(o.finished < ?, 0) AND NOT ({IS_UNFINISHED})
+            let mut list = connection.prepare_cached(
+                "SELECT o.id, coalesce(o.finished < ?, 0)
                      AND EXISTS (SELECT 1 FROM exchange e WHERE e.operation = o.id)
-                 FROM operation o WHERE o.tenant = ? AND o.id > ? AND o.id < ?
-                 ORDER BY o.id LIMIT ? + 0"
-            ))?;
-            let values = params![what.finished, what.tenant, what.after, what.before, operations];
-            list.query_map(values, |row| row.try_into())?.collect()
+                 FROM operation o
+                 WHERE o.tenant = (SELECT number FROM term WHERE name = ?) AND o.id > ? AND o.id < ?
+                 ORDER BY o.id LIMIT ? + 0",
+            )?;
+            let (after, before) = (id(&what.after), id_bound(&what.before));
+            let finished = millis(&what.finished)?;
+            let values = params![finished, what.tenant, after, before, operations];
+            let looked_at = |row: &Row<'_>| Ok((row.get::<_, StoredId>(0)?.0, row.get(1)?));
+            list.query_map(values, looked_at)?.collect()
         };
         let found: Vec<(String, bool)> = self.reader.host(list).await?;
         let last = found.last().map(|(id, _)| id.clone());
@@ -74,13 +79,12 @@ impl Store {
     }
 }
 
-/// Deletes exchanges. The operations cannot have been retried since they were read: their states are
-/// final.
+/// Deletes exchanges. The operations have ended, and so none of them is tried again.
 fn forget(connection: &Connection, operations: &[String]) -> Result<u64> {
     let mut delete = connection.prepare_cached("DELETE FROM exchange WHERE operation = ?")?;
     let mut gone = 0;
     for operation in operations {
-        gone += delete.execute([operation])?;
+        gone += delete.execute([id(operation)])?;
     }
     Ok(u64::try_from(gone)?)
 }

@@ -3,12 +3,14 @@
 use std::str::FromStr;
 
 use anyhow::Result;
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 use utoipa::ToSchema;
 
-use super::operation::IS_UNFINISHED;
+use super::commit::CommitError;
+use super::writer::journal;
 use super::{Store, name};
 use crate::clock::rfc3339;
 use crate::scim::{Dialect, GroupNames, UnknownMembers};
@@ -198,7 +200,7 @@ impl Store {
     /// ended is cancelled.
     pub async fn remove_tenant(&self, id: &str) -> Result<bool> {
         let (id, now) = (id.to_owned(), rfc3339(self.clock.now()));
-        self.writer.configure(|connection| Box::pin(remove(connection, id, now))).await
+        self.writer.run(move |connection| remove(connection, &id, &now)).await
     }
 }
 
@@ -236,35 +238,26 @@ async fn assign(connection: &mut SqliteConnection, tenants: Vec<TenantRow>) -> R
     Ok(())
 }
 
-async fn remove(connection: &mut SqliteConnection, id: String, now: String) -> Result<bool> {
-    let dropped = format!(
-        "UPDATE operation SET state = 'dropped', note = 'the tenant was removed', sealed = NULL,
-                              due = NULL, finished = $2
-         WHERE tenant = $1 AND {IS_UNFINISHED}"
-    );
-    let dropped = sqlx::query(AssertSqlSafe(dropped)).bind(&id).bind(&now);
-    dropped.execute(&mut *connection).await?;
-    sqlx::query(
-        "UPDATE job SET state = 'cancelled', note = 'the tenant was removed', updated = $2,
-                        finished = $2
-         WHERE tenant = $1 AND finished IS NULL",
-    )
-    .bind(&id)
-    .bind(now)
-    .execute(&mut *connection)
-    .await?;
+fn remove(connection: &Connection, id: &str, now: &str) -> Result<bool> {
+    const NOTE: &str = "the tenant was removed";
+    let dropped = journal::drop_all(connection, id, NOTE, now).map_err(CommitError::from);
+    dropped.map_err(CommitError::into_internal)?;
+    connection.execute(
+        "UPDATE job SET state = 'cancelled', note = ?2, updated = ?3, finished = ?3
+         WHERE tenant = ?1 AND finished IS NULL",
+        [id, NOTE, now],
+    )?;
     // Members go with the resources, credentials with the tenant.
     for table in [
-        "DELETE FROM resource WHERE tenant = $1",
-        "DELETE FROM email WHERE tenant = $1",
-        "DELETE FROM account WHERE tenant = $1",
-        "DELETE FROM unsettled_member WHERE tenant = $1",
-        "DELETE FROM tally WHERE tenant = $1",
+        "DELETE FROM resource WHERE tenant = ?",
+        "DELETE FROM email WHERE tenant = ?",
+        "DELETE FROM account WHERE tenant = ?",
+        "DELETE FROM unsettled_member WHERE tenant = ?",
+        "DELETE FROM tally WHERE tenant = ?",
     ] {
-        sqlx::query(table).bind(&id).execute(&mut *connection).await?;
+        connection.execute(table, [id])?;
     }
-    let gone = sqlx::query("DELETE FROM tenant WHERE id = $1").bind(&id);
-    Ok(gone.execute(connection).await?.rows_affected() > 0)
+    Ok(connection.execute("DELETE FROM tenant WHERE id = ?", [id])? > 0)
 }
 
 fn tenant(row: &SqliteRow) -> Result<TenantRow> {

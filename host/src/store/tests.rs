@@ -194,5 +194,6 @@ fn operation(id: &str, tenant: &str, resource: &str) -> OperationRow {
         created: "2026-11-22T08:00:00.000Z".to_owned(),
         finished: None,
         successor: None,
+        unanswered: false,
     }
 }

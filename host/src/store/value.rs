@@ -1,11 +1,14 @@
 //! Values of columns: what is bound to a statement, and words that are enums in muster.
 
 use anyhow::anyhow;
+use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::operation::OperationState;
+use crate::clock::rfc3339;
 use crate::decision::{EventKind, Membership, ResourceKind};
 
 /// A value of a statement that is put together at run time.
@@ -14,6 +17,7 @@ pub(super) enum Bound {
     Text(String),
     Integer(i64),
     Real(f64),
+    Blob(Vec<u8>),
 }
 
 impl From<&str> for Bound {
@@ -40,8 +44,86 @@ impl ToSql for Bound {
             Self::Text(text) => text.to_sql(),
             Self::Integer(number) => number.to_sql(),
             Self::Real(number) => number.to_sql(),
+            Self::Blob(bytes) => bytes.to_sql(),
         }
     }
+}
+
+/// An identifier as the journal has it: 16 bytes if it is a UUID in the form in which muster writes one, as
+/// all of muster's are; any other text as it is.
+pub(super) fn id(text: &str) -> Bound {
+    let is_written_so = |uuid: &Uuid| {
+        let mut buffer = Uuid::encode_buffer();
+        uuid.hyphenated().encode_lower(&mut buffer) == text
+    };
+    match Uuid::try_parse(text).ok().filter(is_written_so) {
+        Some(uuid) => Bound::Blob(uuid.as_bytes().to_vec()),
+        None => Bound::Text(text.to_owned()),
+    }
+}
+
+/// A bound of identifiers, which may be the beginning of one: see `clock::first_id_of`.
+pub(super) fn id_bound(text: &str) -> Bound {
+    const FIRST_ID: usize = "01a22c46-f921".len();
+    let digits = text.replace('-', "");
+    let bytes = data_encoding::HEXLOWER.decode(digits.as_bytes());
+    match bytes {
+        Ok(bytes) if text.len() == FIRST_ID => Bound::Blob(bytes),
+        _ => id(text),
+    }
+}
+
+/// An identifier that was read from the journal.
+pub(super) struct StoredId(pub(super) String);
+
+impl FromSql for StoredId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let text = match value {
+            ValueRef::Blob(bytes) => {
+                let uuid =
+                    Uuid::from_slice(bytes).map_err(|error| FromSqlError::Other(error.into()))?;
+                uuid.hyphenated().to_string()
+            }
+            text => text.as_str()?.to_owned(),
+        };
+        Ok(Self(text))
+    }
+}
+
+/// A time as the journal has it, in milliseconds; an error if the text is no time.
+pub(super) fn millis(time: &str) -> rusqlite::Result<i64> {
+    let time: Timestamp = time
+        .parse()
+        .map_err(|error: jiff::Error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    Ok(time.as_millisecond())
+}
+
+/// A time that was read from the journal.
+pub(super) struct StoredTime(pub(super) String);
+
+impl FromSql for StoredTime {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let time = Timestamp::from_millisecond(value.as_i64()?);
+        Ok(Self(rfc3339(time.map_err(|error| FromSqlError::Other(error.into()))?)))
+    }
+}
+
+/// The number that an ended operation's row has for this value: its place among all. New ones are added at
+/// the end.
+pub(super) fn number<T: PartialEq, const N: usize>(all: &[T; N], value: &T) -> i64 {
+    let place = all.iter().position(|it| it == value).expect("all are among all");
+    i64::try_from(place).expect("there are few")
+}
+
+/// The value of this number.
+pub(super) fn numbered<T: Copy, const N: usize>(
+    all: &[T; N],
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    let number: i64 = row.get(column)?;
+    let found = usize::try_from(number).ok().and_then(|place| all.get(place)).copied();
+    found.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, number))
 }
 
 /// The value of a column that has one of a few words.

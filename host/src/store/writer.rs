@@ -19,20 +19,23 @@ use rusqlite::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::attempt::AttemptRow;
 use super::commit::{Commit, CommitError, Receipt};
 use super::database::Lock;
 use super::disk::DiskError;
+use super::operation::{ExchangeRow, OperationRow};
 use super::walk::Walks;
 use crate::clock::Simulation;
 use crate::store::at_once::block_on;
 
 mod account;
 mod failure;
-mod journal;
+pub(super) mod journal;
 mod membership;
 mod resource;
 
-use failure::WriteError;
+pub(super) use failure::WriteError;
+use journal::Terms;
 
 /// The longest queue; beyond it, `enqueue` waits.
 const QUEUE: usize = 1024;
@@ -49,8 +52,32 @@ type WriteTask = Box<dyn FnOnce(&Connection) -> Result<()> + Send>;
 type ConfigurationTask =
     Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<()>> + Send>;
 
+/// A commit with the bodies of its journal rows, which are made before it waits.
+struct EncodedCommit {
+    commit: Commit,
+    bodies: Bodies,
+}
+
+/// The bodies of the journal rows of a commit.
+struct Bodies {
+    operation: Option<Vec<u8>>,
+    /// Of each exchange, and the response to an earlier try.
+    exchanges: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    ended_attempt: Option<Vec<u8>>,
+}
+
+impl Bodies {
+    fn of(commit: &Commit) -> Self {
+        Self {
+            operation: commit.operation.as_ref().map(OperationRow::body),
+            exchanges: commit.exchanges.iter().map(ExchangeRow::bodies).collect(),
+            ended_attempt: commit.ended_attempt.as_ref().map(AttemptRow::body),
+        }
+    }
+}
+
 enum WriteRequest {
-    Commit(Box<Commit>, CommitReply),
+    Commit(Box<EncodedCommit>, CommitReply),
     Task(WriteTask, oneshot::Sender<Result<()>>),
     Configuration(ConfigurationTask, oneshot::Sender<Result<()>>),
     Close(oneshot::Sender<Result<()>>),
@@ -72,7 +99,8 @@ impl Writer {
         simulation: Option<Arc<Simulation>>,
     ) -> Result<Self> {
         let (requests, waiting) = mpsc::channel(QUEUE);
-        let connections = WriteConnections { connection, configuration, walks };
+        let terms = Terms::default();
+        let connections = WriteConnections { connection, configuration, terms, walks };
         if simulation.is_some() {
             tokio::spawn(serve_in_turn(connections, waiting, lock));
         } else {
@@ -92,7 +120,9 @@ impl Writer {
 
     pub(super) async fn enqueue(&self, commit: Commit) -> Result<Receipt, CommitError> {
         let (reply, replied) = oneshot::channel();
-        let sent = self.send(WriteRequest::Commit(Box::new(commit), reply)).await;
+        let bodies = Bodies::of(&commit);
+        let commit = Box::new(EncodedCommit { commit, bodies });
+        let sent = self.send(WriteRequest::Commit(commit, reply)).await;
         sent.map_err(CommitError::Internal)?;
         Ok(Receipt(replied))
     }
@@ -170,6 +200,7 @@ async fn serve_in_turn(
 struct WriteConnections {
     connection: Connection,
     configuration: SqliteConnection,
+    terms: Terms,
     walks: Arc<Walks>,
 }
 
@@ -203,27 +234,28 @@ impl WriteConnections {
     }
 
     /// Writes commits and replies to each.
-    fn write(&mut self, waiting: Vec<(Box<Commit>, CommitReply)>) {
+    fn write(&mut self, waiting: Vec<(Box<EncodedCommit>, CommitReply)>) {
         if waiting.is_empty() {
             return;
         }
-        let (commits, replies): (Vec<Box<Commit>>, Vec<CommitReply>) = waiting.into_iter().unzip();
+        let (commits, replies): (Vec<Box<EncodedCommit>>, Vec<CommitReply>) =
+            waiting.into_iter().unzip();
         let results = match self.together(&commits) {
             Ok(()) => commits.iter().map(|_| Ok(())).collect(),
             Err(failure) if commits.len() == 1 => vec![Err(failure.into())],
             Err(_) => self.one_by_one(&commits),
         };
         // Before the replies, so that no page begins at a place whose row is gone.
-        self.walks.changed(commits.iter().map(|commit| &**commit));
+        self.walks.changed(commits.iter().map(|it| &it.commit));
         for (reply, result) in replies.into_iter().zip(results) {
             reply.send(result).ok();
         }
     }
 
     /// All of them, or none.
-    fn together(&self, commits: &[Box<Commit>]) -> Result<(), WriteError> {
+    fn together(&self, commits: &[Box<EncodedCommit>]) -> Result<(), WriteError> {
         let written = self.begin().and_then(|()| {
-            commits.iter().try_for_each(|commit| write(&self.connection, commit))?;
+            commits.iter().try_for_each(|commit| write(&self.connection, &self.terms, commit))?;
             self.conclude()
         });
         if written.is_err() {
@@ -233,7 +265,7 @@ impl WriteConnections {
     }
 
     /// One transaction in which each commit can fail by itself, in the order of arrival.
-    fn one_by_one(&self, commits: &[Box<Commit>]) -> Vec<Result<(), CommitError>> {
+    fn one_by_one(&self, commits: &[Box<EncodedCommit>]) -> Vec<Result<(), CommitError>> {
         let mut results = Vec::with_capacity(commits.len());
         let written = self.begin().and_then(|()| {
             for commit in commits {
@@ -253,15 +285,16 @@ impl WriteConnections {
     }
 
     /// One commit of several; the error is one that all of them share.
-    fn alone(&self, commit: &Commit) -> Result<Result<(), CommitError>, WriteError> {
+    fn alone(&self, commit: &EncodedCommit) -> Result<Result<(), CommitError>, WriteError> {
         self.execute("SAVEPOINT one")?;
-        match write(&self.connection, commit) {
+        match write(&self.connection, &self.terms, commit) {
             Ok(()) => {
                 self.execute("RELEASE one")?;
                 Ok(Ok(()))
             }
             Err(failure) if failure.is_shared() => Err(failure),
             Err(failure) => {
+                self.terms.forget();
                 self.execute("ROLLBACK TO one")?;
                 self.execute("RELEASE one")?;
                 Ok(Err(failure.into()))
@@ -281,6 +314,7 @@ impl WriteConnections {
     }
 
     fn undo(&self) {
+        self.terms.forget();
         // An error may have ended the transaction already, and then there is nothing to undo.
         self.execute("ROLLBACK").ok();
     }
@@ -357,19 +391,20 @@ impl WriteConnections {
 }
 
 /// Writes a commit in the caller's transaction. The order matters where a step says so.
-fn write(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+fn write(connection: &Connection, terms: &Terms, it: &EncodedCommit) -> Result<(), WriteError> {
+    let EncodedCommit { commit, bodies } = it;
     // Before the operation, because the unique index allows one unfinished operation of a resource.
-    journal::supersede(connection, commit)?;
+    journal::supersede(connection, terms, commit)?;
     resource::check_display_name(connection, commit)?;
     // Before the account, because an account of the app is in one row.
     account::move_away(connection, commit)?;
     // Before the resource goes, and its memberships with it.
     membership::keep(connection, commit)?;
-    journal::operation(connection, commit)?;
-    journal::exchanges(connection, commit)?;
+    journal::operation(connection, terms, commit, bodies)?;
+    journal::exchanges(connection, commit, bodies)?;
     resource::change(connection, commit)?;
     membership::members(connection, commit)?;
     account::account(connection, commit)?;
-    journal::ended_attempt(connection, commit)?;
+    journal::ended_attempt(connection, commit, bodies)?;
     membership::unsettled(connection, commit)
 }

@@ -259,6 +259,7 @@ impl Operation {
             job: self.job.clone(),
             created: self.context.now.clone(),
             finished: None,
+            unanswered: self.progress.owed,
         })
     }
 

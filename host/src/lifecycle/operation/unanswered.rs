@@ -7,9 +7,8 @@
 use std::time::Duration;
 
 use super::Operations;
-use super::journaled::Progress;
 use crate::clock::rfc3339;
-use crate::store::{Commit, CommitError, OperationFilter, OperationRow, OperationState};
+use crate::store::{OperationFilter, OperationRow, OperationState};
 
 /// A creation that was finished this long before a start of the host may not have been answered: no
 /// request takes longer.
@@ -28,9 +27,8 @@ impl Operations {
         if row.fingerprint != fingerprint {
             return Ok(false);
         }
-        let progress: Progress = serde_json::from_str(&row.progress)?;
-        if progress.owed {
-            self.write_owed(row, progress, false).await?;
+        if row.unanswered {
+            self.store.set_unanswered(&row.id, false).await?;
             return Ok(true);
         }
         Ok(self.may_have_been_killed(&row))
@@ -51,8 +49,7 @@ impl Operations {
         resource: &str,
     ) -> anyhow::Result<()> {
         let Some(row) = self.creation(tenant, resource).await? else { return Ok(()) };
-        let progress = serde_json::from_str(&row.progress)?;
-        self.write_owed(row, progress, true).await
+        self.store.set_unanswered(&row.id, true).await
     }
 
     async fn creation(&self, tenant: &str, resource: &str) -> anyhow::Result<Option<OperationRow>> {
@@ -68,17 +65,5 @@ impl Operations {
             })
             .await?;
         Ok(operations.into_iter().next())
-    }
-
-    async fn write_owed(
-        &self,
-        mut row: OperationRow,
-        mut progress: Progress,
-        owed: bool,
-    ) -> anyhow::Result<()> {
-        progress.owed = owed;
-        row.progress = serde_json::to_string(&progress)?;
-        let commit = Commit { operation: Some(row), ..Commit::default() };
-        self.store.commit(commit).await.map_err(CommitError::into_internal)
     }
 }

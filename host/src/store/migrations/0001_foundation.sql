@@ -198,39 +198,37 @@ CREATE TABLE unsettled_member (
 ) WITHOUT ROWID;
 CREATE INDEX unsettled_of ON unsettled_member (tenant, member_id, group_id);
 
--- One event on its way from request to outcome: the journal.
-CREATE TABLE operation (
-    id TEXT NOT NULL PRIMARY KEY, -- in the order of time
+-- The journal. Its bodies are in the compact form of body.rs. Identifiers are UUIDs in the order of time,
+-- as 16 bytes, and times are milliseconds since 1970.
+
+-- A name that repeats in the journal: of a tenant, of an app, or of a connector, which is its digest.
+CREATE TABLE term (
+    number INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+);
+
+-- An operation that has not ended: one event on its way from request to outcome.
+CREATE TABLE unfinished_operation (
+    id BLOB NOT NULL PRIMARY KEY,
     tenant TEXT NOT NULL,
     app TEXT NOT NULL,
     resource TEXT NOT NULL, -- SCIM id
     resource_kind TEXT NOT NULL, -- User or Group
     kind TEXT NOT NULL, -- of event, as in wit/types.wit
-    state TEXT NOT NULL, -- open, held, done, refused, failed, superseded or dropped
+    state TEXT NOT NULL, -- open, held or failed
     subject TEXT NOT NULL, -- userName or displayName as names are compared: scim/name.rs
-    fingerprint TEXT NOT NULL, -- what makes two requests the same
-    context TEXT NOT NULL, -- JSON, as the connector was given it
-    event TEXT NOT NULL, -- JSON, as the connector was given it
-    answer TEXT, -- JSON: what the connector decided in the end
-    note TEXT, -- for people
     connector TEXT, -- digest of the one that decides
-    log TEXT, -- JSON: what the connector logged
-    used TEXT, -- JSON: what its decisions took, where a connector was asked
     attempt INTEGER NOT NULL, -- counts from 1 its attempts with facts of their own
     tries INTEGER NOT NULL, -- how often the host tried it by itself and had to stop
     due TEXT, -- when it is tried again
     sealed BLOB, -- the password, encrypted, until it is delivered
-    progress TEXT NOT NULL, -- JSON: what a restart must know beside the event
     job TEXT, -- the job that it is a step of
-    created TEXT NOT NULL,
-    finished TEXT,
-    successor TEXT -- the operation that superseded it
+    created INTEGER NOT NULL,
+    finished INTEGER, -- when it was given up
+    body BLOB NOT NULL -- as that of operation, and what a restart must know
 );
-CREATE INDEX operation_of_tenant ON operation (tenant, id);
-CREATE INDEX operation_of_resource ON operation (tenant, resource, id);
-CREATE INDEX operation_undone ON operation (state, id) WHERE state <> 'done';
 -- Due operations are found by date, tenant by tenant, and those that take away before all others.
-CREATE INDEX operation_due ON operation (
+CREATE INDEX unfinished_due ON unfinished_operation (
     tenant,
     CASE kind WHEN 'deactivate' THEN 0 WHEN 'delete' THEN 0 WHEN 'group-delete' THEN 0 ELSE 1 END,
     due,
@@ -238,35 +236,66 @@ CREATE INDEX operation_due ON operation (
 ) WHERE state = 'open';
 -- At most one unfinished operation of a resource. SQLite sees that `state = 'open'` alone is enough
 -- because this is an OR.
-CREATE UNIQUE INDEX operation_unfinished ON operation (tenant, resource)
+CREATE UNIQUE INDEX unfinished_of_resource ON unfinished_operation (tenant, resource)
     WHERE state = 'open' OR state = 'failed';
-CREATE INDEX operation_held ON operation (tenant, resource, id) WHERE state = 'held';
+CREATE INDEX unfinished_held ON unfinished_operation (tenant, resource, id) WHERE state = 'held';
+
+-- An operation that has ended. Rows are appended, and never change.
+CREATE TABLE operation (
+    number INTEGER NOT NULL PRIMARY KEY, -- in the order in which they ended
+    id BLOB NOT NULL,
+    tenant INTEGER NOT NULL, -- term
+    app INTEGER NOT NULL, -- term
+    resource BLOB NOT NULL, -- SCIM id
+    resource_kind INTEGER NOT NULL, -- 0 User, 1 Group
+    kind INTEGER NOT NULL, -- of event: its place in wit/types.wit, from 0
+    state INTEGER NOT NULL, -- 2 done, 3 refused, 5 superseded, 6 dropped
+    connector INTEGER, -- term: the one that decided
+    answered INTEGER NOT NULL, -- whether the connector's last answer is in the body
+    attempt INTEGER NOT NULL, -- the number of its last attempt
+    tries INTEGER NOT NULL, -- how often the host tried it by itself and had to stop
+    job BLOB, -- the job that it was a step of
+    successor BLOB, -- the operation that superseded it
+    created INTEGER NOT NULL,
+    finished INTEGER,
+    -- subject, fingerprint (of a creation), context and event as the connector was given them, its answer,
+    -- note for people, log lines, what its decisions took
+    body BLOB NOT NULL
+);
+CREATE UNIQUE INDEX operation_id ON operation (id);
+CREATE INDEX operation_of_tenant ON operation (tenant, id);
+CREATE INDEX operation_of_resource ON operation (tenant, resource, id);
+CREATE INDEX operation_not_done ON operation (state, id) WHERE state <> 2;
+CREATE INDEX operation_of_job ON operation (job, id) WHERE job IS NOT NULL;
 -- Those of groups are few among those of people, and are looked through when a group is pushed.
-CREATE INDEX operation_of_group_create ON operation (tenant, id) WHERE kind = 'group-create';
+CREATE INDEX operation_of_group_create ON operation (tenant, id) WHERE kind = 7;
+
+-- A creation whose answer did not reach its sender, who will ask again.
+CREATE TABLE unanswered_creation (
+    operation BLOB NOT NULL PRIMARY KEY
+) WITHOUT ROWID;
 
 -- An attempt that ended without being the last of its operation, and what it went by.
 CREATE TABLE attempt (
-    operation TEXT NOT NULL REFERENCES operation (id) ON DELETE CASCADE,
+    operation BLOB NOT NULL,
     attempt INTEGER NOT NULL, -- counts from 1
-    context TEXT NOT NULL, -- JSON, as the connector was given it
-    event TEXT NOT NULL, -- JSON, as the connector was given it
-    connector TEXT, -- digest of the one that decided
-    note TEXT, -- why it ended, for people
-    ended TEXT NOT NULL,
+    ended INTEGER NOT NULL,
+    -- context and event as the connector was given them, its digest, why the attempt ended
+    body BLOB NOT NULL,
     PRIMARY KEY (operation, attempt)
 ) WITHOUT ROWID;
 
 -- One request to the app and its response, in the order of an attempt.
 CREATE TABLE exchange (
-    operation TEXT NOT NULL REFERENCES operation (id) ON DELETE CASCADE,
+    operation BLOB NOT NULL,
     attempt INTEGER NOT NULL, -- of the operation, counts from 1
     n INTEGER NOT NULL, -- counts from 0
-    request TEXT NOT NULL, -- JSON
-    response TEXT, -- JSON; none while it is awaited
-    earlier_response TEXT, -- JSON: the answer to a try before, after which the request is made again
-    at TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    body BLOB NOT NULL, -- the request, and its response unless it is awaited
+    -- The response to a try before, after which the request is made again.
+    earlier_response BLOB,
     PRIMARY KEY (operation, attempt, n)
-);
+) WITHOUT ROWID;
 
 -- How many rows share the first columns of an index, in a large directory. Without it SQLite
 -- guesses from the number of columns, and goes through all users of a tenant rather than through
@@ -294,11 +323,13 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('unsettled_member', 'unsettled_of', '1000 200 2 1'),
     ('account', 'account_former_external_id', '100000 20000 10000 1'),
     ('account', 'account_former_user_name', '100000 20000 10000 1'),
+    ('operation', 'operation_id', '10000000 1'),
     ('operation', 'operation_of_tenant', '10000000 2000000 1'),
     ('operation', 'operation_of_resource', '10000000 2000000 10 1'),
     ('operation', 'operation_of_group_create', '10000 2000 1'),
-    ('operation', 'operation_undone', '10000 2000 1'),
-    ('operation', 'operation_due', '1000 200 100 10 1'),
-    ('operation', 'operation_unfinished', '1000 200 1'),
-    ('operation', 'operation_held', '1000 200 1 1');
+    ('operation', 'operation_not_done', '10000 2000 1'),
+    ('operation', 'operation_of_job', '100000 1000 1'),
+    ('unfinished_operation', 'unfinished_due', '1000 200 100 10 1'),
+    ('unfinished_operation', 'unfinished_of_resource', '1000 200 1'),
+    ('unfinished_operation', 'unfinished_held', '1000 200 1 1');
 ANALYZE sqlite_schema;

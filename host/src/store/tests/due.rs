@@ -102,7 +102,7 @@ async fn plan(bench: &Bench, sql: &str, values: usize) -> String {
 async fn due_operations_are_found_by_index_and_never_sorted() {
     let bench = Bench::new().await;
     let plan = plan(&bench, &crate::store::due::parts(), 5).await;
-    let found = plan.matches("operation_due (tenant=? AND <expr>=? AND due").count();
+    let found = plan.matches("unfinished_due (tenant=? AND <expr>=? AND due").count();
     assert_eq!(found, 6, "{plan}");
     assert!(!plan.contains("B-TREE"), "{plan}");
 }
@@ -111,7 +111,8 @@ async fn due_operations_are_found_by_index_and_never_sorted() {
 async fn what_is_unfinished_is_counted_in_indexes_of_nothing_else() {
     let bench = Bench::new().await;
     let plan = plan(&bench, backlog::COUNT, 1).await;
-    for index in ["operation_due", "operation_held", "operation_unfinished", "account_in_doubt"] {
+    for index in ["unfinished_due", "unfinished_held", "unfinished_of_resource", "account_in_doubt"]
+    {
         assert_eq!(plan.matches(&format!("{index} (tenant=?")).count(), 1, "{plan}");
     }
 }
@@ -120,12 +121,13 @@ async fn what_is_unfinished_is_counted_in_indexes_of_nothing_else() {
 async fn the_unfinished_operation_of_a_resource_is_found_by_index() {
     let bench = Bench::new().await;
     for (state, index) in [
-        ("open", "operation_unfinished"),
-        ("failed", "operation_unfinished"),
-        ("held", "operation_held"),
+        ("open", "unfinished_of_resource"),
+        ("failed", "unfinished_of_resource"),
+        ("held", "unfinished_held"),
     ] {
         let sql = format!(
-            "SELECT id FROM operation WHERE tenant = $1 AND resource = $2 AND state = '{state}'"
+            "SELECT id FROM unfinished_operation
+             WHERE tenant = ? AND resource = ? AND state = '{state}'"
         );
         let plan = plan(&bench, &sql, 2).await;
         assert!(plan.contains(&format!("{index} (tenant=? AND resource=?)")), "{plan}");

@@ -287,6 +287,8 @@ async fn an_operation_is_replaced_and_its_exchanges_kept() {
     commit.exchanges = vec![exchange("o1", 0, Some("{}")), exchange("o1", 1, Some("{}"))];
     bench.store.commit(commit).await.unwrap();
     let (found, exchanges) = bench.store.operation("o1").await.unwrap().unwrap();
+    // What a restart must know goes with its end.
+    row.progress.clear();
     assert_eq!(found, row);
     assert_eq!(exchanges, [exchange("o1", 0, Some("{}")), exchange("o1", 1, Some("{}"))]);
     // A request that is made again has no answer any more.

@@ -1,5 +1,7 @@
 //! Memberships that the app has unlike the directory.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::*;
 
 const NOW: &str = "2026-11-22T08:30:00.000Z";
@@ -23,9 +25,11 @@ async fn groups() -> Bench {
     bench
 }
 
-/// A commit of an operation on `g1`.
+/// A commit of a new operation on `g1`.
 fn commit() -> Commit {
-    let row = OperationRow { state: OperationState::Done, ..operation("o1", "acme", "g1") };
+    static COMMITS: AtomicU32 = AtomicU32::new(0);
+    let id = format!("c{}", COMMITS.fetch_add(1, Ordering::Relaxed));
+    let row = OperationRow { state: OperationState::Done, ..operation(&id, "acme", "g1") };
     Commit { operation: Some(row), now: Some(NOW.to_owned()), ..Commit::default() }
 }
 
@@ -340,11 +344,11 @@ async fn what_is_known_of_memberships_goes_with_its_tenant() {
 #[tokio::test]
 async fn nothing_is_known_of_the_members_of_a_group_whose_creation_was_undone() {
     let bench = groups().await;
-    let row = |state| Some(OperationRow { state, ..operation("o1", "acme", "g9") });
+    let row = |id, state| Some(OperationRow { state, ..operation(id, "acme", "g9") });
     let doubt = Some(AccountRow { doubt: true, ..account("acme", "g9", None) });
     bench
         .write(Commit {
-            operation: row(OperationState::Refused),
+            operation: row("o1", OperationState::Refused),
             account: doubt,
             resource: None,
             ..Commit::default()
@@ -360,7 +364,7 @@ async fn nothing_is_known_of_the_members_of_a_group_whose_creation_was_undone() 
     assert_eq!(bench.store.unsettled_groups(Some("acme")).await.unwrap().len(), 2);
     bench
         .write(Commit {
-            operation: row(OperationState::Done),
+            operation: row("o2", OperationState::Done),
             account: Some(account("acme", "g9", None)),
             person_groups: Some(PersonGroups::GroupGone),
             ..Commit::default()

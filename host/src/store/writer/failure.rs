@@ -8,7 +8,7 @@ use crate::store::disk::DiskError;
 
 /// Why commits were not written.
 #[derive(Debug)]
-pub(super) enum WriteError {
+pub(in crate::store) enum WriteError {
     /// Another resource has the account of the app.
     AccountTaken,
     /// A `userName` or `displayName` is taken.
@@ -40,7 +40,9 @@ impl From<rusqlite::Error> for WriteError {
             ffi::SQLITE_CONSTRAINT_UNIQUE if message.contains("account.account_id") => {
                 Self::AccountTaken
             }
-            ffi::SQLITE_CONSTRAINT_UNIQUE if message.contains("operation.resource") => Self::Stale,
+            ffi::SQLITE_CONSTRAINT_UNIQUE if message.contains("unfinished_operation.resource") => {
+                Self::Stale
+            }
             // The member or the group is gone.
             ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::Stale,
             ffi::SQLITE_CONSTRAINT_UNIQUE

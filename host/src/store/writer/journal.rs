@@ -1,78 +1,115 @@
 //! Operations, attempts and exchanges.
 
-use rusqlite::{Connection, params};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::Bodies;
 use super::failure::WriteError;
+use crate::decision::{EventKind, ResourceKind};
 use crate::store::commit::Commit;
-use crate::store::operation::OperationState;
+use crate::store::operation::{OperationRow, OperationState, UNFINISHED, read_unfinished};
+use crate::store::value::{id, millis, number};
+
+/// The numbers of the names that repeat in the journal.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Terms(RefCell<HashMap<String, i64>>);
+
+impl Terms {
+    /// No more are remembered.
+    const MOST: usize = 10_000;
+
+    /// Forgets the numbers: the transaction that may have given some of them was rolled back.
+    pub(super) fn forget(&self) {
+        self.0.borrow_mut().clear();
+    }
+
+    fn number(&self, connection: &Connection, name: &str) -> Result<i64, WriteError> {
+        if let Some(number) = self.0.borrow().get(name) {
+            return Ok(*number);
+        }
+        let mut find = connection.prepare_cached("SELECT number FROM term WHERE name = ?")?;
+        let number = match find.query_row([name], |row| row.get(0)).optional()? {
+            Some(number) => number,
+            None => {
+                connection.prepare_cached("INSERT INTO term (name) VALUES (?)")?.execute([name])?;
+                connection.last_insert_rowid()
+            }
+        };
+        let mut known = self.0.borrow_mut();
+        if known.len() >= Self::MOST {
+            known.clear();
+        }
+        known.insert(name.to_owned(), number);
+        Ok(number)
+    }
+}
 
 /// Ends the operations that the commit's operation supersedes.
-pub(super) fn supersede(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+pub(super) fn supersede(
+    connection: &Connection,
+    terms: &Terms,
+    commit: &Commit,
+) -> Result<(), WriteError> {
     let Some(operation) = &commit.operation else { return Ok(()) };
     let finished = commit.now().unwrap_or(&operation.created);
     for resource in &commit.supersedes {
         // Two statements, so that each uses its partial index.
-        for sql in [
-            "UPDATE operation SET
-                 state = 'superseded', successor = ?1, due = NULL, sealed = NULL, finished = ?2
-             WHERE tenant = ?3 AND resource = ?4 AND (state = 'open' OR state = 'failed')
-                 AND id <> ?1",
-            "UPDATE operation SET
-                 state = 'superseded', successor = ?1, due = NULL, sealed = NULL, finished = ?2
-             WHERE tenant = ?3 AND resource = ?4 AND state = 'held' AND id <> ?1",
-        ] {
-            let values = params![operation.id, finished, operation.tenant, resource];
-            connection.prepare_cached(sql)?.execute(values)?;
+        for states in ["(o.state = 'open' OR o.state = 'failed')", "o.state = 'held'"] {
+            let mut find = connection.prepare_cached(&format!(
+                "SELECT {UNFINISHED} WHERE o.tenant = ? AND o.resource = ? AND {states} AND o.id <> ?"
+            ))?;
+            let values = params![operation.tenant, resource, id(&operation.id)];
+            let older = find.query_map(values, read_unfinished)?;
+            for older in older.collect::<rusqlite::Result<Vec<_>>>()? {
+                let ended = OperationRow {
+                    state: OperationState::Superseded,
+                    successor: Some(operation.id.clone()),
+                    finished: Some(finished.to_owned()),
+                    ..older
+                };
+                end(connection, terms, &ended, &ended.body())?;
+            }
         }
     }
     Ok(())
 }
 
-/// Inserts or replaces the operation, and counts it in its job if it is done.
-pub(super) fn operation(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
-    let Some(it) = &commit.operation else { return Ok(()) };
-    // What an operation is about never changes.
-    let mut put = connection.prepare_cached(
-        "INSERT INTO operation (
-             id, tenant, app, resource, resource_kind, kind, state, subject, fingerprint, context,
-             event, answer, note, connector, log, used, attempt, tries, due, sealed, progress,
-             job, created, finished, successor
-         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET
-             state = excluded.state, context = excluded.context, event = excluded.event,
-             answer = excluded.answer, note = excluded.note, connector = excluded.connector,
-             log = excluded.log, used = excluded.used, attempt = excluded.attempt,
-             tries = excluded.tries, due = excluded.due, sealed = excluded.sealed,
-             progress = excluded.progress, job = excluded.job, finished = excluded.finished,
-             successor = excluded.successor",
-    )?;
-    put.execute(params![
-        it.id,
-        it.tenant,
-        it.app,
-        it.resource,
-        it.resource_kind.name(),
-        it.kind.name(),
-        it.state.name(),
-        it.subject,
-        it.fingerprint,
-        it.context,
-        it.event,
-        it.answer,
-        it.note,
-        it.connector,
-        it.log,
-        it.used,
-        it.attempt,
-        it.tries,
-        it.due,
-        it.sealed,
-        it.progress,
-        it.job,
-        it.created,
-        it.finished,
-        it.successor,
-    ])?;
+/// Ends the unfinished operations of a tenant that is removed.
+pub(in crate::store) fn drop_all(
+    connection: &Connection,
+    tenant: &str,
+    note: &str,
+    now: &str,
+) -> Result<(), WriteError> {
+    let sql = format!("SELECT {UNFINISHED} WHERE o.tenant = ?");
+    let mut find = connection.prepare(&sql)?;
+    let unfinished = find.query_map([tenant], read_unfinished)?;
+    for row in unfinished.collect::<rusqlite::Result<Vec<_>>>()? {
+        let ended = OperationRow {
+            state: OperationState::Dropped,
+            note: Some(note.to_owned()),
+            finished: Some(now.to_owned()),
+            ..row
+        };
+        end(connection, &Terms::default(), &ended, &ended.body())?;
+    }
+    Ok(())
+}
+
+/// Writes the operation, and counts it in its job if it is done.
+pub(super) fn operation(
+    connection: &Connection,
+    terms: &Terms,
+    commit: &Commit,
+    bodies: &Bodies,
+) -> Result<(), WriteError> {
+    let (Some(it), Some(body)) = (&commit.operation, &bodies.operation) else { return Ok(()) };
+    match it.state.is_unfinished() {
+        true => put_unfinished(connection, it, body)?,
+        false => end(connection, terms, it, body)?,
+    }
     // A resource counts when the operation of the job is done: also if the job was cancelled during its
     // calls.
     if let (Some(job), OperationState::Done) = (&it.job, it.state) {
@@ -82,48 +119,122 @@ pub(super) fn operation(connection: &Connection, commit: &Commit) -> Result<(), 
     Ok(())
 }
 
+/// Inserts or replaces an operation that has not ended.
+fn put_unfinished(
+    connection: &Connection,
+    it: &OperationRow,
+    body: &[u8],
+) -> Result<(), WriteError> {
+    // What an operation is about never changes.
+    let mut put = connection.prepare_cached(
+        "INSERT INTO unfinished_operation (
+             id, tenant, app, resource, resource_kind, kind, state, subject, connector, attempt,
+             tries, due, sealed, job, created, finished, body
+         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET
+             state = excluded.state, connector = excluded.connector, attempt = excluded.attempt,
+             tries = excluded.tries, due = excluded.due, sealed = excluded.sealed,
+             job = excluded.job, finished = excluded.finished, body = excluded.body",
+    )?;
+    put.execute(params![
+        id(&it.id),
+        it.tenant,
+        it.app,
+        it.resource,
+        it.resource_kind.name(),
+        it.kind.name(),
+        it.state.name(),
+        it.subject,
+        it.connector,
+        it.attempt,
+        it.tries,
+        it.due,
+        it.sealed,
+        it.job,
+        millis(&it.created)?,
+        it.finished.as_deref().map(millis).transpose()?,
+        body,
+    ])?;
+    Ok(())
+}
+
+/// Appends an operation that has ended. It is not unfinished any more.
+fn end(
+    connection: &Connection,
+    terms: &Terms,
+    it: &OperationRow,
+    body: &[u8],
+) -> Result<(), WriteError> {
+    let operation = id(&it.id);
+    let sql = "DELETE FROM unfinished_operation WHERE id = ?";
+    connection.prepare_cached(sql)?.execute([&operation])?;
+    let connector = it.connector.as_deref().map(|it| terms.number(connection, it)).transpose()?;
+    let mut append = connection.prepare_cached(
+        "INSERT INTO operation (
+             id, tenant, app, resource, resource_kind, kind, state, connector, answered, attempt,
+             tries, job, successor, created, finished, body
+         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    append.execute(params![
+        operation,
+        terms.number(connection, &it.tenant)?,
+        terms.number(connection, &it.app)?,
+        id(&it.resource),
+        number(&ResourceKind::ALL, &it.resource_kind),
+        number(&EventKind::ALL, &it.kind),
+        number(&OperationState::ALL, &it.state),
+        connector,
+        it.answer.is_some(),
+        it.attempt,
+        it.tries,
+        it.job.as_deref().map(id),
+        it.successor.as_deref().map(id),
+        millis(&it.created)?,
+        it.finished.as_deref().map(millis).transpose()?,
+        body,
+    ])?;
+    let creates = matches!(it.kind, EventKind::Create | EventKind::GroupCreate);
+    if it.unanswered && creates && it.state == OperationState::Done {
+        let sql = "INSERT INTO unanswered_creation (operation) VALUES (?) ON CONFLICT DO NOTHING";
+        connection.prepare_cached(sql)?.execute([&operation])?;
+    }
+    Ok(())
+}
+
 /// Inserts or replaces the exchanges.
-pub(super) fn exchanges(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
-    for it in &commit.exchanges {
+pub(super) fn exchanges(
+    connection: &Connection,
+    commit: &Commit,
+    bodies: &Bodies,
+) -> Result<(), WriteError> {
+    for (it, (body, earlier_response)) in commit.exchanges.iter().zip(&bodies.exchanges) {
         let mut put = connection.prepare_cached(
-            "INSERT INTO exchange (operation, attempt, n, request, response, earlier_response, at)
-             VALUES (?, ?, ?, ?, ?, ?, ?)
+            "INSERT INTO exchange (operation, attempt, n, at, body, earlier_response)
+             VALUES (?, ?, ?, ?, ?, ?)
              ON CONFLICT (operation, attempt, n) DO UPDATE SET
-                 request = excluded.request, response = excluded.response,
-                 earlier_response = coalesce(excluded.earlier_response, earlier_response),
-                 at = excluded.at",
+                 at = excluded.at, body = excluded.body,
+                 earlier_response = coalesce(excluded.earlier_response, earlier_response)",
         )?;
-        put.execute(params![
-            it.operation,
-            it.attempt,
-            it.n,
-            it.request,
-            it.response,
-            it.earlier_response,
-            it.at,
-        ])?;
+        let at = millis(&it.at)?;
+        put.execute(params![id(&it.operation), it.attempt, it.n, at, body, earlier_response])?;
     }
     Ok(())
 }
 
 /// Inserts or replaces the attempt that ended before the last one of its operation.
-pub(super) fn ended_attempt(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
-    let Some(it) = &commit.ended_attempt else { return Ok(()) };
+pub(super) fn ended_attempt(
+    connection: &Connection,
+    commit: &Commit,
+    bodies: &Bodies,
+) -> Result<(), WriteError> {
+    let (Some(it), Some(body)) = (&commit.ended_attempt, &bodies.ended_attempt) else {
+        return Ok(());
+    };
     let mut put = connection.prepare_cached(
-        "INSERT INTO attempt (operation, attempt, context, event, connector, note, ended)
-         VALUES (?, ?, ?, ?, ?, ?, ?)
+        "INSERT INTO attempt (operation, attempt, ended, body) VALUES (?, ?, ?, ?)
          ON CONFLICT (operation, attempt) DO UPDATE SET
-             context = excluded.context, event = excluded.event,
-             connector = excluded.connector, note = excluded.note, ended = excluded.ended",
+             ended = excluded.ended, body = excluded.body",
     )?;
-    put.execute(params![
-        it.operation,
-        it.attempt,
-        it.context,
-        it.event,
-        it.connector,
-        it.note,
-        it.ended,
-    ])?;
+    put.execute(params![id(&it.operation), it.attempt, millis(&it.ended)?, body])?;
     Ok(())
 }
