@@ -24,6 +24,7 @@ mod name;
 mod operation;
 mod page;
 mod pool;
+mod range;
 mod reader;
 mod recorded;
 mod related;

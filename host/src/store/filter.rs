@@ -24,7 +24,7 @@ mod tests;
 
 pub(super) use condition::Condition;
 pub(super) use folding::{FOLDED, compare_folded};
-pub(super) use sorting::{SortKey, sort_key};
+pub(super) use sorting::{SortKey, USER_NAME, sort_key};
 
 use crate::scim::evaluate::{Operand, ValueComparison};
 use condition::ConditionWriter;

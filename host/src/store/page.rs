@@ -16,7 +16,8 @@ use super::Store;
 use super::filter::{self, Condition};
 use super::reader::{ReadConnection, ReadKind};
 use super::resource::{Related, StoredResource};
-use super::walk::{List, Moment, Place};
+use super::value::Bound;
+use super::walk::{List, Place};
 use crate::scim::{self, Filter, Literal, Operator, ResourceType, ScimType, Sort};
 use found::FoundPage;
 pub(super) use order::Order;
@@ -65,6 +66,15 @@ pub struct Bookmark {
 }
 
 impl Bookmark {
+    /// The place in a list without a filter after this key, or in a descending list before all that come after it.
+    fn at(key: Bound, descending: bool) -> Self {
+        match key {
+            Bound::Integer(seq) => Self { total: 0, seq: seq + i64::from(descending), key: None },
+            Bound::Text(key) => Self { total: 0, seq: i64::MAX, key: Some(key.into()) },
+            Bound::Real(key) => Self { total: 0, seq: i64::MAX, key: Some(key.into()) },
+        }
+    }
+
     fn place(&self) -> (Option<&Value>, i64) {
         (self.key.as_ref(), self.seq)
     }
@@ -144,7 +154,16 @@ impl Store {
         let order = Order::of(query.sort.as_ref(), &query.resource_type, &query.tenant)
             .map_err(QueryError::Unsupported)?;
         match &query.start {
-            Start::Index(start) => self.by_index(query, condition, &order, (*start).max(1)).await,
+            Start::Index(start) => {
+                let skip = start.saturating_sub(1);
+                let window = Window { after: None, skip, limit: query.count };
+                match &query.filter {
+                    Some(filter) if order.key.is_none() => {
+                        self.walked(query, filter, condition.as_ref(), &order, window).await
+                    }
+                    _ => Ok(self.select(query, condition.as_ref(), &order, window).await?.page),
+                }
+            }
             Start::After(after) => {
                 // One more tells whether there is a next page.
                 let limit = if query.count == 0 { 0 } else { query.count.saturating_add(1) };
@@ -167,40 +186,38 @@ impl Store {
         })
     }
 
-    /// A page that is counted to, unless it is remembered where the one before it ended.
-    async fn by_index(
+    /// A page of a list with a filter, by age. All that match are found, unless it is remembered where the
+    /// page before ended.
+    async fn walked(
         &self,
         query: &Query,
-        condition: Option<Condition>,
+        filter: &Filter,
+        condition: Option<&Condition>,
         order: &Order,
-        start: u64,
+        window: Window<'_>,
     ) -> Result<Page, QueryError> {
-        let (after, moment) = match order.key {
-            None => self.remembered(query, start),
-            Some(_) => (None, None),
+        let Some(moment) = self.walks.moment(&query.tenant) else {
+            return Ok(self.select(query, condition, order, window).await?.page);
         };
-        let skip = if after.is_some() { 0 } else { start - 1 };
-        let window = Window { after: after.as_ref(), skip, limit: query.count };
-        let found = self.select(query, condition.as_ref(), order, window).await?;
+        let is_quiet = || self.walks.moment(&query.tenant) == Some(moment);
+        let (tenant, kind) = (query.tenant.clone(), query.resource_type.name.clone());
+        let list = List { tenant, kind, filter: filter.to_string() };
+        let mut found = None;
+        if let Some(Place { after, total }) = self.walks.find(&list, window.skip, moment) {
+            let after = Bookmark { total, seq: after, key: None };
+            let window = Window { after: Some(&after), skip: 0, ..window };
+            found = Some(self.select(query, condition, order, window).await?);
+        }
+        let found = match found.filter(|_| is_quiet()) {
+            Some(found) => found,
+            None => self.select(query, condition, order, window).await?,
+        };
         let (last, page) = (found.last(), found.page);
-        let next = start.saturating_add(page.rows.len() as u64);
-        if let (Some(after), Some((list, moment))) = (last, moment)
-            && next <= page.total
-        {
-            self.walks.remember(list, next, moment, Place { after, total: page.total });
+        let skip = window.skip.saturating_add(page.rows.len() as u64);
+        if let Some(after) = last.filter(|_| skip < page.total && is_quiet()) {
+            self.walks.remember(list, skip, moment, Place { after, total: page.total });
         }
         Ok(page)
-    }
-
-    fn remembered(&self, query: &Query, start: u64) -> (Option<Bookmark>, Option<(List, Moment)>) {
-        let list = List {
-            tenant: query.tenant.clone(),
-            kind: query.resource_type.name.clone(),
-            filter: query.filter.as_ref().map(Filter::to_string),
-        };
-        let (moment, place) = self.walks.find(&list, start);
-        let mark = |Place { after, total }| Bookmark { total, seq: after, key: None };
-        (place.map(mark), Some((list, moment)))
     }
 
     async fn select(

@@ -254,6 +254,8 @@ fn remove(connection: &Connection, id: &str, now: &str) -> Result<bool> {
         "DELETE FROM account WHERE tenant = ?",
         "DELETE FROM unsettled_member WHERE tenant = ?",
         "DELETE FROM tally WHERE tenant = ?",
+        "DELETE FROM age_range WHERE tenant = ?",
+        "DELETE FROM name_range WHERE tenant = ?",
     ] {
         connection.execute(table, [id])?;
     }

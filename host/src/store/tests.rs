@@ -16,6 +16,7 @@ mod journal;
 mod lookups;
 mod members;
 mod pages;
+mod ranges;
 mod retention;
 mod superseding;
 mod unsettled;

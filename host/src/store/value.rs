@@ -11,7 +11,7 @@ use super::operation::OperationState;
 use crate::clock::rfc3339;
 use crate::decision::{EventKind, Membership, ResourceKind};
 
-/// A value of a statement that is put together at run time.
+/// A value of a statement that is put together at run time, or a key of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Bound {
     Text(String),
@@ -45,6 +45,17 @@ impl ToSql for Bound {
             Self::Integer(number) => number.to_sql(),
             Self::Real(number) => number.to_sql(),
             Self::Blob(bytes) => bytes.to_sql(),
+        }
+    }
+}
+
+impl FromSql for Bound {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value {
+            ValueRef::Text(_) => value.as_str().map(Self::from),
+            ValueRef::Integer(number) => Ok(Self::Integer(number)),
+            ValueRef::Real(number) => Ok(Self::Real(number)),
+            ValueRef::Null | ValueRef::Blob(_) => Err(FromSqlError::InvalidType),
         }
     }
 }

@@ -1,11 +1,13 @@
-//! Where pages ended, so that the next one begins there instead of counting from the first row.
+//! Where pages of filtered lists ended, so that the next one begins there instead of finding all that match
+//! again.
 //!
-//! Only a memory: what it does not know is counted, and what may have moved it forgets.
+//! Only a memory: what it does not know is counted. A place is used only if nothing that may have moved it was
+//! written from before the page that ended there was read until after the page that begins there was.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::commit::{Commit, ResourceChange};
+use super::commit::Commit;
 
 /// More places than this are not remembered.
 const MOST: usize = 4096;
@@ -16,7 +18,7 @@ pub(super) struct List {
     pub(super) tenant: String,
     pub(super) kind: String,
     /// In its canonical form.
-    pub(super) filter: Option<String>,
+    pub(super) filter: String,
 }
 
 /// Where a page begins.
@@ -28,24 +30,30 @@ pub(super) struct Place {
     pub(super) total: u64,
 }
 
-/// How often the lists of a tenant changed so that places in them may have moved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Changes {
-    /// In all lists: rows went.
-    deletes: u64,
-    /// In lists with a filter: rows may have come to match it, or not to.
-    writes: u64,
+/// The writes that may move places.
+#[derive(Clone, Copy, Debug, Default)]
+struct Writes {
+    /// How many began.
+    begun: u64,
+    /// How many of them have not ended.
+    unfinished: u64,
 }
 
-impl Changes {
-    fn that_matter(self, list: &List) -> (u64, u64) {
-        (self.deletes, if list.filter.is_some() { self.writes } else { 0 })
+impl Writes {
+    fn begin(&mut self) {
+        self.begun += 1;
+        self.unfinished += 1;
+    }
+
+    fn end(&mut self) {
+        self.unfinished -= 1;
     }
 }
 
-/// A moment in the life of a list, taken before its rows are read.
+/// A time in which nothing of a tenant is written, by the number of writes before it: of the tenant, and of
+/// any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment(u64, (u64, u64));
+pub(super) struct Moment(u64, u64);
 
 /// All walks that are remembered.
 #[derive(Debug, Default)]
@@ -53,66 +61,75 @@ pub(super) struct Walks(Mutex<Memory>);
 
 #[derive(Debug, Default)]
 struct Memory {
-    /// Counts what may have changed any tenant.
-    everywhere: u64,
-    changes: HashMap<String, Changes>,
+    /// Writes that may change any tenant.
+    everywhere: Writes,
+    of_tenant: HashMap<String, Writes>,
     places: HashMap<(List, u64), (Moment, Place)>,
 }
 
-impl Memory {
-    fn moment(&self, list: &List) -> Moment {
-        let changes = self.changes.get(&list.tenant).copied().unwrap_or_default();
-        Moment(self.everywhere, changes.that_matter(list))
-    }
-}
-
 impl Walks {
-    /// The moment, and where the page of this index begins if that is still known.
-    pub(super) fn find(&self, list: &List, index: u64) -> (Moment, Option<Place>) {
+    /// The present moment of a tenant; none if something of it is being written.
+    pub(super) fn moment(&self, tenant: &str) -> Option<Moment> {
         let memory = self.memory();
-        let now = memory.moment(list);
-        let place = memory.places.get(&(list.clone(), index));
-        (now, place.filter(|(then, _)| *then == now).map(|(_, place)| *place))
+        let of_tenant = memory.of_tenant.get(tenant).copied().unwrap_or_default();
+        let is_quiet = of_tenant.unfinished == 0 && memory.everywhere.unfinished == 0;
+        is_quiet.then_some(Moment(of_tenant.begun, memory.everywhere.begun))
     }
 
-    /// Remembers where the page of this index begins.
-    pub(super) fn remember(&self, list: List, index: u64, at: Moment, place: Place) {
+    /// Where the page after so many rows begins at this moment, if that is known.
+    pub(super) fn find(&self, list: &List, skip: u64, at: Moment) -> Option<Place> {
+        let memory = self.memory();
+        let place = memory.places.get(&(list.clone(), skip));
+        place.filter(|(then, _)| *then == at).map(|(_, place)| *place)
+    }
+
+    /// Remembers where the page after so many rows begins.
+    pub(super) fn remember(&self, list: List, skip: u64, at: Moment, place: Place) {
         let mut memory = self.memory();
         if memory.places.len() >= MOST {
             memory.places.clear();
         }
-        memory.places.insert((list, index), (at, place));
+        memory.places.insert((list, skip), (at, place));
     }
 
-    /// These were committed, or tried.
-    pub(super) fn changed<'c>(&self, commits: impl Iterator<Item = &'c Commit>) {
+    /// These are written from now on.
+    pub(super) fn begin<'c>(&self, commits: impl Iterator<Item = &'c Commit>) {
         let mut memory = self.memory();
-        for commit in commits {
-            let Some(tenant) = commit.tenant() else { continue };
-            if !memory.changes.contains_key(tenant) {
-                memory.changes.insert(tenant.to_owned(), Changes::default());
-            }
-            let Some(changes) = memory.changes.get_mut(tenant) else { continue };
-            match &commit.resource {
-                Some(ResourceChange::Delete { .. }) => {
-                    changes.deletes += 1;
-                    changes.writes += 1;
-                }
-                Some(_) => changes.writes += 1,
-                None if commit.joined.is_empty() && commit.left.is_empty() => {}
-                None => changes.writes += 1,
+        for tenant in commits.filter_map(tenant_of_moved) {
+            match memory.of_tenant.get_mut(tenant) {
+                Some(writes) => writes.begin(),
+                None => memory.of_tenant.entry(tenant.to_owned()).or_default().begin(),
             }
         }
     }
 
-    /// Anything may have changed.
-    pub(super) fn changed_everywhere(&self) {
+    /// These, which have begun, are committed or have failed.
+    pub(super) fn end<'c>(&self, commits: impl Iterator<Item = &'c Commit>) {
         let mut memory = self.memory();
-        memory.everywhere += 1;
-        memory.places.clear();
+        for tenant in commits.filter_map(tenant_of_moved) {
+            if let Some(writes) = memory.of_tenant.get_mut(tenant) {
+                writes.end();
+            }
+        }
+    }
+
+    /// Anything may be written from now on.
+    pub(super) fn begin_everywhere(&self) {
+        self.memory().everywhere.begin();
+    }
+
+    /// That has ended.
+    pub(super) fn end_everywhere(&self) {
+        self.memory().everywhere.end();
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The tenant in whose filtered lists the commit may move places.
+fn tenant_of_moved(commit: &Commit) -> Option<&str> {
+    let moves = commit.resource.is_some() || !commit.joined.is_empty() || !commit.left.is_empty();
+    commit.tenant().filter(|_| moves)
 }

@@ -32,7 +32,9 @@ mod account;
 mod failure;
 pub(super) mod journal;
 mod membership;
+mod range;
 mod resource;
+mod tally;
 
 pub(super) use failure::WriteError;
 use journal::Terms;
@@ -217,11 +219,17 @@ impl WriteConnections {
                 WriteRequest::Commit(commit, reply) => commits.push((commit, reply)),
                 WriteRequest::Task(task, reply) => {
                     self.write(std::mem::take(&mut commits));
-                    reply.send(self.run(task)).ok();
+                    self.walks.begin_everywhere();
+                    let done = self.run(task);
+                    self.walks.end_everywhere();
+                    reply.send(done).ok();
                 }
                 WriteRequest::Configuration(task, reply) => {
                     self.write(std::mem::take(&mut commits));
-                    reply.send(block_on(self.configure(task))).ok();
+                    self.walks.begin_everywhere();
+                    let done = block_on(self.configure(task));
+                    self.walks.end_everywhere();
+                    reply.send(done).ok();
                 }
                 WriteRequest::Close(reply) => {
                     self.write(commits);
@@ -240,13 +248,13 @@ impl WriteConnections {
         }
         let (commits, replies): (Vec<Box<EncodedCommit>>, Vec<CommitReply>) =
             waiting.into_iter().unzip();
+        self.walks.begin(commits.iter().map(|it| &it.commit));
         let results = match self.together(&commits) {
             Ok(()) => commits.iter().map(|_| Ok(())).collect(),
             Err(failure) if commits.len() == 1 => vec![Err(failure.into())],
             Err(_) => self.one_by_one(&commits),
         };
-        // Before the replies, so that no page begins at a place whose row is gone.
-        self.walks.changed(commits.iter().map(|it| &it.commit));
+        self.walks.end(commits.iter().map(|it| &it.commit));
         for (reply, result) in replies.into_iter().zip(results) {
             reply.send(result).ok();
         }
@@ -332,7 +340,6 @@ impl WriteConnections {
         if done.is_err() {
             self.undo();
         }
-        self.walks.changed_everywhere();
         done.map_err(DiskError::told)
     }
 
@@ -347,7 +354,6 @@ impl WriteConnections {
             // As in `undo`.
             sqlx::query("ROLLBACK").execute(&mut self.configuration).await.ok();
         }
-        self.walks.changed_everywhere();
         done.map_err(DiskError::told)
     }
 

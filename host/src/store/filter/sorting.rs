@@ -26,9 +26,11 @@ pub(in crate::store) struct SortKey {
     pub(in crate::store) is_indexed: bool,
 }
 
+/// The column of names as they are compared.
+pub(in crate::store) const USER_NAME: &str = "r.user_name_key";
+
 /// Columns that an index has in order, for every resource of a kind.
-const INDEXED: [(&str, &str); 2] =
-    [("userName", "r.user_name_key"), ("lastModified", "r.last_modified")];
+const INDEXED: [(&str, &str); 2] = [("userName", USER_NAME), ("lastModified", "r.last_modified")];
 
 /// What resources of this type are sorted by; `invalidPath` where there is no such attribute, or
 /// none that has an order.

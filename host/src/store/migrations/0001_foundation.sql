@@ -129,7 +129,31 @@ CREATE TABLE tally (
     tenant TEXT NOT NULL,
     kind TEXT NOT NULL,
     total INTEGER NOT NULL,
+    age_tail INTEGER NOT NULL, -- those of them after the last age_range
+    named INTEGER NOT NULL, -- those of them with a userName
+    name_tail INTEGER NOT NULL, -- those of them after the last name_range
     PRIMARY KEY (tenant, kind)
+) WITHOUT ROWID;
+
+-- A range of a list by age: neighbours in it. There may be others after the last range, and a short
+-- list has no range.
+CREATE TABLE age_range (
+    tenant TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    level INTEGER NOT NULL, -- 1, or 2: of ranges of level 1
+    last INTEGER NOT NULL, -- the seq up to which resources are in it, from that of the range before
+    count INTEGER NOT NULL, -- how many they are
+    PRIMARY KEY (tenant, kind, level, last)
+) WITHOUT ROWID;
+
+-- A range of a list by userName, in the same way.
+CREATE TABLE name_range (
+    tenant TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    level INTEGER NOT NULL,
+    last TEXT NOT NULL, -- the user_name_key up to which resources are in it
+    count INTEGER NOT NULL,
+    PRIMARY KEY (tenant, kind, level, last)
 ) WITHOUT ROWID;
 
 -- An e-mail address of a resource, which names all of its own in addresses.
@@ -313,6 +337,8 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('resource', 'resource_display_name', '1000000 200000 100000 5'),
     ('resource', 'resource_changed', '1000000 200000 100000 2'),
     ('resource', 'resource_inactive', '50000 10000 5000 2'),
+    ('age_range', 'age_range', '10000 2000 1000 900 1'),
+    ('name_range', 'name_range', '10000 2000 1000 900 1'),
     ('email', 'email', '1000000 200000 1 1'),
     ('member', 'member', '1000000 200000 1000 1'),
     ('member', 'member_of', '1000000 200000 10 1'),

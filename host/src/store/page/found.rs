@@ -4,8 +4,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
 use serde_json::Value;
 
-use super::select::{Plan, Select};
+use super::select::{Plan, Select, Window, in_order};
 use super::{Bookmark, Page, Query};
+use crate::store::range::Place;
 use crate::store::resource::{self, StoredResource};
 use crate::store::value::count_of;
 
@@ -34,6 +35,22 @@ impl FoundPage {
                     None => total_of_kind(connection, query)?,
                 };
                 found.rows(connection, rows)?;
+            }
+            Plan::Ranged { ranges, order, skip, limit } => {
+                let (tenant, kind) = (&query.tenant, &query.resource_type.name);
+                let descending = order.descending;
+                match ranges.place(connection, tenant, kind, *skip, descending)? {
+                    None => found.page.total = total_of_kind(connection, query)?,
+                    Some(Place { bound, skip }) => {
+                        let after = bound.map(|it| Bookmark::at(it, descending));
+                        let window = Window { after: after.as_ref(), skip, limit: *limit };
+                        return Self::read(
+                            connection,
+                            query,
+                            &in_order(query, None, order, window),
+                        );
+                    }
+                }
             }
             Plan::Counted { matches, skip, limit, descending } => {
                 let mut select = connection.prepare_cached(&matches.sql)?;

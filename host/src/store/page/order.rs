@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::scim::{Error, ResourceType, Sort};
-use crate::store::filter::{self, SortKey};
+use crate::store::filter::{self, SortKey, USER_NAME};
+use crate::store::range::{BY_AGE, BY_NAME, RangeTable};
 use crate::store::value::Bound;
 
 /// No more resources than these are put in an order that no index has.
@@ -33,6 +34,15 @@ impl Order {
     /// Whether lists of any length can be read in this order.
     pub(super) fn is_indexed(&self) -> bool {
         self.key.as_ref().is_none_or(|key| key.is_indexed)
+    }
+
+    /// The ranges of lists in this order, if they have any.
+    pub(super) fn ranges(&self) -> Option<&'static RangeTable> {
+        match &self.key {
+            None => Some(&BY_AGE),
+            Some(key) if key.is_indexed && key.sql == USER_NAME => Some(&BY_NAME),
+            Some(_) => None,
+        }
     }
 
     /// `ORDER BY`, of a key of this name and the place in age of this name.

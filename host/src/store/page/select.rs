@@ -3,6 +3,7 @@
 use super::order::{Order, SORTED_AT_MOST};
 use super::{Bookmark, Query};
 use crate::store::filter::Condition;
+use crate::store::range::RangeTable;
 use crate::store::resource;
 use crate::store::value::Bound;
 
@@ -47,6 +48,8 @@ pub(in crate::store) enum Plan {
         /// How many there are in the list, if that is known from the beginning of the walk.
         total: Option<u64>,
     },
+    /// So many of the list are passed over by its ranges. Then the page is found as with `InOrder`.
+    Ranged { ranges: &'static RangeTable, order: Order, skip: u64, limit: u64 },
     /// The statement finds the numbers `seq` of all that match. So many of them are passed over.
     Counted { matches: Select, skip: u64, limit: u64, descending: bool },
     /// The statement finds for all that match, in the order of the list: `seq`, the key, and whether it
@@ -67,6 +70,12 @@ impl Plan {
         window: Window<'_>,
     ) -> Self {
         let Window { skip, limit, .. } = window;
+        if condition.is_none()
+            && window.after.is_none()
+            && let Some(ranges) = order.ranges().filter(|it| !it.is_near(skip))
+        {
+            return Self::Ranged { ranges, order: order.clone(), skip, limit };
+        }
         match (condition, window.after) {
             (None, _) if order.is_indexed() => in_order(query, None, order, window),
             (Some(_), Some(_)) if order.key.is_none() => in_order(query, condition, order, window),
@@ -87,7 +96,7 @@ fn of_kind(query: &Query) -> [Bound; 2] {
 }
 
 /// In the order of an index: as many rows are looked at as are shown, besides those that do not match.
-fn in_order(
+pub(super) fn in_order(
     query: &Query,
     condition: Option<&Condition>,
     order: &Order,

@@ -154,6 +154,7 @@ async fn plan_after(bench: &Bench, query: &Query, after: Option<&Bookmark>) -> S
     let window = page::Window { after, skip: 0, limit: 10 };
     let select = match page::Plan::of(query, condition.as_ref(), &order, window) {
         page::Plan::InOrder { rows, .. } => rows,
+        page::Plan::Ranged { .. } => panic!("{query:?}"),
         page::Plan::Counted { matches, .. } | page::Plan::Sorted { matches, .. } => matches,
     };
     super::plan(bench, &select.sql, select.values).await

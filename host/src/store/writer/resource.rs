@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::failure::WriteError;
+use super::tally::Listed;
 use crate::store::commit::{Commit, ResourceChange};
 use crate::store::key::{address_key, key};
 use crate::store::resource::ResourceRow;
@@ -52,6 +53,7 @@ pub(super) fn change(connection: &Connection, commit: &Commit) -> Result<(), Wri
 
 fn insert(connection: &Connection, row: &ResourceRow) -> Result<(), WriteError> {
     let addresses = addresses(row);
+    let user_name_key = row.user_name.as_deref().map(key);
     let mut insert = connection.prepare_cached(
         "INSERT INTO resource (
              tenant, kind, id, user_name, user_name_key, external_id, display_name, display_name_key,
@@ -63,7 +65,7 @@ fn insert(connection: &Connection, row: &ResourceRow) -> Result<(), WriteError> 
         row.kind,
         row.id,
         row.user_name,
-        row.user_name.as_deref().map(key),
+        user_name_key,
         row.external_id,
         row.display_name,
         row.display_name.as_deref().map(key),
@@ -74,11 +76,8 @@ fn insert(connection: &Connection, row: &ResourceRow) -> Result<(), WriteError> 
         row.last_modified,
         row.document,
     ])?;
-    let mut count = connection.prepare_cached(
-        "INSERT INTO tally (tenant, kind, total) VALUES (?, ?, 1)
-         ON CONFLICT (tenant, kind) DO UPDATE SET total = total + 1",
-    )?;
-    count.execute(params![row.tenant, row.kind])?;
+    let seq = connection.last_insert_rowid();
+    listed(row, seq, user_name_key.as_deref()).inserted(connection)?;
     insert_addresses(connection, row, &addresses)?;
     let mut reclaim = connection.prepare_cached(
         "UPDATE account SET former = 0 WHERE tenant = ? AND resource = ? AND former = 1",
@@ -120,15 +119,19 @@ fn update(connection: &Connection, row: &ResourceRow, expected: i64) -> Result<(
              display_name_key = ?, addresses = ?
          WHERE seq = ?",
     )?;
+    let user_name_key = row.user_name.as_deref().map(key);
     rename.execute(params![
         row.user_name,
-        row.user_name.as_deref().map(key),
+        user_name_key,
         row.external_id,
         row.display_name,
         row.display_name.as_deref().map(key),
         addresses_json,
         seq,
     ])?;
+    let user_name_key_before = user_name.as_deref().map(key);
+    listed(row, seq, user_name_key.as_deref())
+        .renamed(connection, user_name_key_before.as_deref())?;
     if addresses_before != addresses_json {
         delete_addresses(connection, &row.tenant, &row.id, &addresses_before)?;
         insert_addresses(connection, row, &addresses)?;
@@ -167,14 +170,14 @@ fn delete(
 ) -> Result<(), WriteError> {
     let mut delete = connection.prepare_cached(
         "DELETE FROM resource WHERE tenant = ? AND id = ? AND kind = ? AND version = ?
-         RETURNING addresses",
+         RETURNING seq, user_name_key, addresses",
     )?;
-    let gone: Option<String> =
-        delete.query_row(params![tenant, id, kind, expected], |row| row.get(0)).optional()?;
-    let addresses = gone.ok_or(WriteError::Stale)?;
+    let gone: Option<(i64, Option<String>, String)> =
+        delete.query_row(params![tenant, id, kind, expected], |row| row.try_into()).optional()?;
+    let (seq, user_name_key, addresses) = gone.ok_or(WriteError::Stale)?;
     delete_addresses(connection, tenant, id, &addresses)?;
-    let sql = "UPDATE tally SET total = total - 1 WHERE tenant = ? AND kind = ?";
-    connection.prepare_cached(sql)?.execute([tenant, kind])?;
+    let user_name_key = user_name_key.as_deref();
+    Listed { tenant, kind, seq, user_name_key }.deleted(connection)?;
     let sql = "UPDATE account SET former = 1 WHERE tenant = ? AND resource = ?";
     connection.prepare_cached(sql)?.execute([tenant, id])?;
     Ok(())
@@ -195,6 +198,10 @@ fn forget_memberships(
         connection.prepare_cached(sql)?.execute([tenant, id])?;
     }
     Ok(())
+}
+
+fn listed<'r>(row: &'r ResourceRow, seq: i64, user_name_key: Option<&'r str>) -> Listed<'r> {
+    Listed { tenant: &row.tenant, kind: &row.kind, seq, user_name_key }
 }
 
 /// The e-mail addresses in the form in which they are compared.
