@@ -45,7 +45,7 @@ struct Args {
     /// Seconds for each measurement.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
-    /// Measure only these operations: get, filter, list, patch, post, group.
+    /// Measure only these operations: get, filter, list, random, patch, post, group.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Print the results as one JSON object.

@@ -19,6 +19,8 @@ pub(crate) enum Operation {
     Filter,
     /// Lists a page of 100 users; each connection goes from the first page to the last.
     List,
+    /// Lists a page of 100 users at a random `startIndex`.
+    Random,
     /// Sets `active` with Okta's `replace` without a path: false for each user, then true.
     Patch,
     /// Creates a user with Okta's request body.
@@ -43,8 +45,15 @@ pub(crate) struct PreparedRequest {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Get, Self::Filter, Self::List, Self::Patch, Self::Post, Self::Group];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Get,
+        Self::Filter,
+        Self::List,
+        Self::Random,
+        Self::Patch,
+        Self::Post,
+        Self::Group,
+    ];
 
     /// The operations with these names; all operations if there are no names.
     pub(crate) fn named(names: &[String]) -> anyhow::Result<Vec<Self>> {
@@ -60,6 +69,7 @@ impl Operation {
         match self {
             Self::Get | Self::Filter | Self::Group => 0.5,
             Self::List | Self::Patch | Self::Post => 0.6,
+            Self::Random => 0.3,
         }
     }
 
@@ -75,7 +85,7 @@ impl Operation {
 
     fn expected_status(self) -> u16 {
         match self {
-            Self::Get | Self::Filter | Self::List | Self::Patch => 200,
+            Self::Get | Self::Filter | Self::List | Self::Random | Self::Patch => 200,
             Self::Post => 201,
             Self::Group => 204,
         }
@@ -99,6 +109,10 @@ impl Operation {
             }
             Self::List => {
                 let start = client.page(directory.population());
+                Request::get(format!("/Users?startIndex={start}&count={PAGE}"))
+            }
+            Self::Random => {
+                let start = client.random_page(directory.population());
                 Request::get(format!("/Users?startIndex={start}&count={PAGE}"))
             }
             Self::Patch => {
@@ -149,9 +163,9 @@ impl Operation {
                 let user = response.json()?;
                 ensure!(user["active"].is_boolean() && user["userName"].is_string(), "{user}");
             }
-            Self::Filter | Self::List => {
+            Self::Filter | Self::List | Self::Random => {
                 let list = response.json()?;
-                let expected = if self == Self::List { directory.population() } else { 1 };
+                let expected = if self == Self::Filter { 1 } else { directory.population() };
                 let found = list["Resources"].as_array().map_or(0, Vec::len);
                 ensure!(
                     list["totalResults"] == expected,
@@ -172,6 +186,7 @@ impl fmt::Display for Operation {
             Self::Get => "get",
             Self::Filter => "filter",
             Self::List => "list",
+            Self::Random => "random",
             Self::Patch => "patch",
             Self::Post => "post",
             Self::Group => "group",
@@ -197,6 +212,12 @@ impl ClientState {
         let start = if self.next + PAGE > population + 1 { 1 } else { self.next };
         self.next = start + PAGE;
         start
+    }
+
+    /// The `startIndex` of any whole page.
+    fn random_page(&mut self, population: usize) -> usize {
+        let starts = population.saturating_sub(PAGE) + 1;
+        (self.random() % starts as u64) as usize + 1
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) struct Person {
 /// A position in a walk through all pages, with at least one whole page after it.
 pub(crate) struct PagePosition {
     pub(crate) cursor: String,
+    pub(crate) start: usize,
 }
 
 /// The times of a full import.
@@ -215,7 +216,7 @@ impl FilledHost {
             let Some(next) = list["nextCursor"].as_str() else { break };
             cursor = next.to_owned();
             if seen + PAGE <= self.people.len() {
-                self.positions.push(PagePosition { cursor: cursor.clone() });
+                self.positions.push(PagePosition { cursor: cursor.clone(), start: seen + 1 });
             }
         }
         ensure!(seen == self.people.len(), "the walk found {seen} of {} users", self.people.len());

@@ -20,18 +20,24 @@ pub(crate) enum Question {
     DeactivatedSince,
     /// Read a page of 100 users at a random cursor.
     Cursor,
+    /// Read a page of 100 users at a random `startIndex`.
+    StartIndex,
+    /// The same of the list by `userName`, from its end.
+    StartIndexByName,
     /// Change `active` of one user, durably.
     Patch,
 }
 
 impl Question {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Get,
         Self::UserName,
         Self::ExternalId,
         Self::Email,
         Self::DeactivatedSince,
         Self::Cursor,
+        Self::StartIndex,
+        Self::StartIndexByName,
         Self::Patch,
     ];
 
@@ -50,6 +56,14 @@ impl Question {
                 find(format!("active eq false and meta.lastModified gt \"{BASE_TIME}\""))
             }
             Self::Cursor => Request::get(format!("/Users?cursor={}&count={PAGE}", position.cursor)),
+            Self::StartIndex => {
+                Request::get(format!("/Users?startIndex={}&count={PAGE}", position.start))
+            }
+            Self::StartIndexByName => {
+                let start = position.start;
+                let order = "sortBy=userName&sortOrder=descending";
+                Request::get(format!("/Users?{order}&startIndex={start}&count={PAGE}"))
+            }
             Self::Patch => {
                 person.active = !person.active;
                 let body = format!(
@@ -67,7 +81,7 @@ impl Question {
             Self::Get | Self::Patch => None,
             Self::UserName | Self::ExternalId | Self::Email => Some(1),
             Self::DeactivatedSince => Some(50),
-            Self::Cursor => Some(PAGE),
+            Self::Cursor | Self::StartIndex | Self::StartIndexByName => Some(PAGE),
         }
     }
 }
@@ -81,6 +95,8 @@ impl fmt::Display for Question {
             Self::Email => "`emails.value eq`",
             Self::DeactivatedSince => "`active eq false and meta.lastModified gt …`, 50 found",
             Self::Cursor => "a page of 100 by cursor",
+            Self::StartIndex => "a page of 100 at a random startIndex",
+            Self::StartIndexByName => "the same, by userName descending",
             Self::Patch => "activate or deactivate",
         })
     }
