@@ -8,6 +8,7 @@ use crate::support::test_host::TestHost;
 #[cfg(target_os = "linux")]
 mod compiling;
 mod jobs;
+mod log;
 mod versions;
 
 async fn killed_at(point: &str) {

@@ -92,6 +92,44 @@ async fn writes_to_a_full_disk_fail_with_a_disk_error_and_change_nothing() {
     assert_eq!(test_host.versions(&host).await, versions);
 }
 
+/// Creates users with these numbers, each of which must be acknowledged.
+async fn create(test_host: &TestHost, host: &HostProcess, numbers: std::ops::Range<usize>) {
+    for n in numbers {
+        let user = user(&format!("user{n}"));
+        let (status, created) = test_host.scim(host, "POST", "/Users", user).await.unwrap();
+        assert_eq!(status, 201, "{created}");
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_while_the_log_is_moved_into_the_database_loses_nothing() {
+    for is_killed in [false, true] {
+        let test_host = TestHost::with_roster().await;
+        let host = test_host.spawn_with_short_log(None);
+        create(&test_host, &host, 0..20).await;
+        // The database cannot become longer; its log can, for a while.
+        let database = test_host.data.path().join("muster.db");
+        limit_file_size(&host, fs::metadata(&database).unwrap().len());
+        let log = || fs::read_to_string(test_host.data.path().join("host.log")).unwrap();
+        let mut created = 20;
+        while !log().contains("store: the log cannot be moved into the database") {
+            assert!(created < 200, "the database takes all pages");
+            create(&test_host, &host, created..created + 1).await;
+            created += 1;
+        }
+        if !is_killed {
+            free_space(&host);
+            create(&test_host, &host, created..created + 50).await;
+            created += 50;
+        }
+        drop(host);
+
+        let host = test_host.spawn(None);
+        assert_eq!(test_host.people(&host).await, created as u64, "killed: {is_killed}");
+        assert_eq!(test_host.deciding_version(&host, "later").await, "roster@0.1.0");
+    }
+}
+
 #[tokio::test]
 async fn a_compiled_connector_that_cannot_be_cached_is_used_nevertheless() {
     let test_host = TestHost::with_roster().await;

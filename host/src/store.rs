@@ -19,6 +19,7 @@ mod due;
 mod filter;
 mod job;
 mod key;
+mod log;
 mod member;
 mod name;
 mod operation;
@@ -59,6 +60,7 @@ pub use job::{InsertJobError, JobFilter, JobKind, JobProgress, JobRow, JobState}
 pub use member::{MemberRow, Person};
 pub use operation::{ExchangeRow, OperationFilter, OperationRow, OperationState};
 pub use page::{Bookmark, Page, Query, QueryError, Start};
+pub use reader::ReadError;
 pub use recorded::{Recorded, RecordedFilter};
 pub use released::{ReleasedCounts, ReleasedPerson};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
@@ -69,11 +71,12 @@ pub use unsettled::{DoubtedMember, PersonGroups, SettledMember, UnsettledMember,
 use crate::clock::Clock;
 use at_once::at_once;
 use database::Lock;
+use log::{Log, LogBounds};
 use pool::Pool;
 use reader::Reader;
 use unsettled::UnsettledTenants;
 use walk::Walks;
-use writer::Writer;
+use writer::{Terms, WriteConnections, Writer};
 
 /// The database. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -92,14 +95,25 @@ impl Store {
     /// Fails if another muster uses the database, if a newer muster wrote it, or if it cannot be
     /// written.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self> {
+        Self::with_log(path, clock, LogBounds::of_process()).await
+    }
+
+    async fn with_log(path: &Path, clock: Clock, bounds: LogBounds) -> Result<Self> {
         let lock = Lock::take(path).await?;
         let simulation = || clock.simulation().cloned();
-        let configuration = at_once(simulation().is_some(), database::migrated(path)).await?;
+        let kept = bounds.kept_bytes();
+        let configuration = at_once(simulation().is_some(), database::migrated(path, kept)).await?;
+        let log = Arc::new(Log::new(bounds));
         let walks = Arc::new(Walks::default());
-        let reader = Reader::start(path, simulation())?;
-        let connection = database::writer(path)?;
-        let writer =
-            Writer::start(connection, configuration, lock, Arc::clone(&walks), simulation())?;
+        let reader = Reader::start(path, &log, simulation())?;
+        let connections = WriteConnections {
+            connection: database::writer(path, kept)?,
+            configuration,
+            terms: Terms::default(),
+            walks: Arc::clone(&walks),
+            log,
+        };
+        let writer = Writer::start(connections, database::mover(path)?, lock, simulation())?;
         Ok(Self {
             unsettled_tenants: Arc::new(UnsettledTenants::load(&reader).await?),
             pool: Pool::open(path, simulation()).await?,

@@ -44,13 +44,13 @@ impl fmt::Display for Program {
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) program: Program,
-    pub(crate) process: Process,
+    pub(crate) process: Arc<Process>,
     /// The base path of SCIM, before `/Users`.
     pub(crate) prefix: String,
     pub(crate) token: String,
     pub(crate) directory: Arc<Directory>,
     /// Removed after the process has ended.
-    pub(crate) _folder: TempDir,
+    pub(crate) folder: Arc<TempDir>,
 }
 
 /// When the generator stops sending.
@@ -68,12 +68,18 @@ pub(crate) struct Throughput {
     requests: usize,
     elapsed: Duration,
     processor: Duration,
+    p99: Duration,
 }
 
 impl Throughput {
     /// Requests per second.
     pub(crate) fn rate(self) -> f64 {
         self.requests as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// The time that 99 of 100 requests took at most.
+    pub(crate) fn p99(self) -> Duration {
+        self.p99
     }
 
     /// Processor time of the server for each request, in microseconds.
@@ -151,10 +157,10 @@ impl Server {
             let left = Arc::clone(&left);
             tasks.spawn(repeat(connection, client, directory, operation, begun + slice, left));
         }
-        let mut requests = 0;
+        let mut times = Vec::new();
         let all = async {
             while let Some(done) = tasks.join_next().await {
-                requests += done??;
+                times.extend(done??);
             }
             anyhow::Ok(())
         };
@@ -162,12 +168,15 @@ impl Server {
         done.context("no response before the timeout").flatten().with_context(|| {
             format!("{}: {operation} over {connections} connections", self.program)
         })?;
+        let (elapsed, requests) = (begun.elapsed(), times.len());
         ensure!(requests > 0, "{}: no user is left for {operation}", self.program);
         let processor = self.process.processor_time()?.saturating_sub(before);
-        Ok(Throughput { requests, elapsed: begun.elapsed(), processor })
+        let (_, p99, _) = times.select_nth_unstable((requests - 1) * 99 / 100);
+        Ok(Throughput { requests, elapsed, processor, p99: *p99 })
     }
 }
 
+/// Sends requests one after another. How long each took.
 async fn repeat(
     mut connection: Connection,
     mut client: ClientState,
@@ -175,16 +184,17 @@ async fn repeat(
     operation: Operation,
     end: Instant,
     left: Arc<AtomicUsize>,
-) -> anyhow::Result<usize> {
-    let mut done = 0;
+) -> anyhow::Result<Vec<Duration>> {
+    let mut times = Vec::new();
     let one_less = |left: usize| left.checked_sub(1);
     while Instant::now() < end
         && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     {
         let Some(prepared) = operation.prepare(&directory, &mut client) else { break };
+        let begun = Instant::now();
         let response = connection.send(&prepared.request).await?;
         operation.record(&directory, &prepared, response)?;
-        done += 1;
+        times.push(begun.elapsed());
     }
-    Ok(done)
+    Ok(times)
 }

@@ -12,6 +12,7 @@ mod connection;
 mod directory;
 mod generator;
 mod measure;
+mod neighbour;
 mod operation;
 mod process;
 mod reference;
@@ -48,6 +49,10 @@ struct Args {
     /// Measure only these operations: get, filter, list, random, patch, post, group.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Measure instead how much of its rate a tenant keeps beside a tenant with slow queries, and how
+    /// long a change takes at most.
+    #[arg(long)]
+    neighbour: bool,
     /// Print the results as one JSON object.
     #[arg(long)]
     json: bool,
@@ -73,9 +78,15 @@ fn main() -> anyhow::Result<()> {
         return reference::serve(&folder, args.with_decisions);
     }
     let json = args.json;
+    let neighbour = args.neighbour;
     // One thread drives all servers: the load generator shares the processors with them, and
     // distorts the figures less if it is small.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if neighbour {
+        let users = args.users.iter().copied().max().unwrap_or(100_000);
+        let slice = Duration::from_secs_f64(args.seconds.clamp(0.1, 600.0));
+        return runtime.block_on(neighbour::run(users, args.connections, args.rounds, slice));
+    }
     let report = runtime.block_on(run_until_signal(args))?;
     if json {
         report.print_json();

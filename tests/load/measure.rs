@@ -90,9 +90,10 @@ async fn measure_population(
                 }
                 let throughput = measure_slice(plan, server, operation, users).await?;
                 let (rate, micros) = (throughput.rate(), throughput.micros());
-                let line =
-                    format!("{users} users: {operation} {program} {rate:.0}/s, {micros:.0} µs");
-                progress(&line);
+                progress(&format!(
+                    "{users} users: {operation} {program} {rate:.0}/s, {micros:.0} µs, p99 {:.1} ms",
+                    throughput.p99().as_secs_f64() * 1000.0,
+                ));
                 result.rounds_of(program).push(throughput);
             }
         }
@@ -152,6 +153,6 @@ async fn measure_group_growth(
     Ok(results)
 }
 
-fn progress(text: &str) {
+pub(crate) fn progress(text: &str) {
     anstream::eprintln!("load: {text}");
 }

@@ -71,22 +71,46 @@ fn server(
     prefix: String,
     token: String,
 ) -> Server {
-    Server { program, process, prefix, token, directory: Arc::default(), _folder: folder }
+    let (process, folder) = (Arc::new(process), Arc::new(folder));
+    Server { program, process, prefix, token, directory: Arc::default(), folder }
+}
+
+/// Another tenant of the same host, with a directory of its own.
+pub(crate) async fn another_tenant(server: &Server, name: &str) -> anyhow::Result<Server> {
+    let mut admin = admin(&server.process, server.folder.path()).await?;
+    let (prefix, token) = tenant(&mut admin, name).await?;
+    Ok(Server {
+        program: server.program,
+        process: Arc::clone(&server.process),
+        prefix,
+        token,
+        directory: Arc::default(),
+        folder: Arc::clone(&server.folder),
+    })
+}
+
+async fn admin(process: &Process, data: &Path) -> anyhow::Result<Connection> {
+    let token = std::fs::read_to_string(data.join("admin.token")).context("the admin token")?;
+    Connection::open(process.address, "/admin/v1", token.trim()).await
 }
 
 /// Creates the apps and the tenant. Returns the tenant's SCIM base path and its token.
 async fn configure(process: &Process, data: &Path) -> anyhow::Result<(String, String)> {
-    let admin = std::fs::read_to_string(data.join("admin.token")).context("the admin token")?;
-    let mut admin = Connection::open(process.address, "/admin/v1", admin.trim()).await?;
+    let mut admin = admin(process, data).await?;
     let unused = json!({ "app": { "base_url": "http://127.0.0.1:9", "private_addresses": true } });
     for app in ["roster", "two-state", "three-state"] {
         let endpoints = if app == "roster" { json!({}) } else { unused.clone() };
         let app = json!({ "name": app, "connector": app, "endpoints": endpoints });
         call(&mut admin, "POST", "/apps".to_owned(), &app).await?;
     }
-    let tenant = json!({ "id": "load", "app": "roster", "dialect": "okta" });
-    call(&mut admin, "POST", "/tenants".to_owned(), &tenant).await?;
-    let token = call(&mut admin, "POST", "/tenants/load/tokens".to_owned(), &json!({})).await?;
+    tenant(&mut admin, "load").await
+}
+
+/// Creates a tenant. Returns its SCIM base path and its token.
+async fn tenant(admin: &mut Connection, name: &str) -> anyhow::Result<(String, String)> {
+    let tenant = json!({ "id": name, "app": "roster", "dialect": "okta" });
+    call(admin, "POST", "/tenants".to_owned(), &tenant).await?;
+    let token = call(admin, "POST", format!("/tenants/{name}/tokens"), &json!({})).await?;
     let text = |name: &str| {
         token[name].as_str().context("a member is missing in the new token").map(str::to_owned)
     };

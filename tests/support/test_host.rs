@@ -45,6 +45,11 @@ impl Drop for HostProcess {
 
 impl HostProcess {
     pub(crate) fn start(data: &Path, die_at: Option<&str>) -> Self {
+        let die_at = die_at.map(|point| ("MUSTER_DIE_AT", point));
+        Self::with_environment(data, die_at.as_slice())
+    }
+
+    fn with_environment(data: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         let config = data.join("muster.toml");
@@ -54,9 +59,7 @@ impl HostProcess {
         command.env("MUSTER_LOG", "error").stdout(Stdio::piped());
         let log = File::create(data.join("host.log")).unwrap();
         command.stderr(log);
-        if let Some(die_at) = die_at {
-            command.env("MUSTER_DIE_AT", die_at);
-        }
+        command.envs(variables.iter().copied());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -148,6 +151,14 @@ impl TestHost {
     /// Starts the process. If a fail point is given, the process kills itself there.
     pub(crate) fn spawn(&self, die_at: Option<&str>) -> HostProcess {
         HostProcess::start(self.data.path(), die_at)
+    }
+
+    /// Starts the process with a write-ahead log of a few pages, so that it is moved into the database
+    /// all the time. If a fail point is given, the process kills itself there.
+    pub(crate) fn spawn_with_short_log(&self, die_at: Option<&str>) -> HostProcess {
+        let mut variables = vec![("MUSTER_LOG_BOUNDS", "8/24/1000")];
+        variables.extend(die_at.map(|point| ("MUSTER_DIE_AT", point)));
+        HostProcess::with_environment(self.data.path(), &variables)
     }
 
     pub(crate) fn admin_token(&self) -> String {

@@ -8,10 +8,17 @@ use anyhow::{Context, anyhow};
 /// The fail point, and at which passage of it the process ends, such as `journal:3`.
 const VARIABLE: &str = "MUSTER_DIE_AT";
 
+/// The bounds of the write-ahead log in pages, as `store::log` reads them, such as `16/64/256`.
+const LOG_BOUNDS: &str = "MUSTER_LOG_BOUNDS";
+
 /// Arms the fail point that the environment names, if fail points are compiled in.
 pub(super) fn arm() -> anyhow::Result<()> {
     if !fail::has_failpoints() {
         return Ok(());
+    }
+    if let Ok(bounds) = std::env::var(LOG_BOUNDS) {
+        fail::cfg("log-bounds", &format!("return({bounds})"))
+            .map_err(|error| anyhow!("{LOG_BOUNDS}: {error}"))?;
     }
     let Ok(spec) = std::env::var(VARIABLE) else { return Ok(()) };
     let (point, times) = spec.split_once(':').with_context(|| format!("{VARIABLE}={spec}"))?;

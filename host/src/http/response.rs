@@ -9,7 +9,7 @@ use crate::lifecycle::Error;
 use crate::request_id::{RequestId, internal_error};
 use crate::scim;
 use crate::scim::render::entity_tag;
-use crate::store::DiskError;
+use crate::store::{DiskError, ReadError};
 
 /// The media type of SCIM; it has no parameters (RFC 7644 §8.1).
 pub(super) const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
@@ -43,6 +43,11 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self.0 {
             Error::Client(error) => error_response(with_request_id(error)),
+            Error::Internal(error) if error.downcast_ref::<ReadError>().is_some() => {
+                let request = RequestId::logged();
+                tracing::warn!(request, error = format!("{error:#}"), "http: read refused");
+                error_response(internal_error_for(&error))
+            }
             Error::Internal(error) => {
                 let request = RequestId::logged();
                 tracing::error!(request, error = format!("{error:#}"), "http: internal error");
@@ -53,6 +58,9 @@ impl IntoResponse for ApiError {
 }
 
 fn internal_error_for(error: &anyhow::Error) -> scim::Error {
+    if let Some(read) = error.downcast_ref::<ReadError>() {
+        return read_refused(*read);
+    }
     match error.downcast_ref::<DiskError>() {
         // RFC 4918 §11.5: the condition is considered to be temporary.
         Some(disk) => scim::Error::new(
@@ -61,6 +69,11 @@ fn internal_error_for(error: &anyhow::Error) -> scim::Error {
         ),
         None => internal_error(),
     }
+}
+
+/// RFC 6585 §4: 429 and `Retry-After`, which Okta repeats too.
+fn read_refused(error: ReadError) -> scim::Error {
+    scim::Error::new(429, format!("{error}; try again")).retry_after(5)
 }
 
 /// Adds the request id to the detail of a 500 that does not have it yet.

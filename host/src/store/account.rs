@@ -80,12 +80,12 @@ impl Store {
         static SQL: LazyLock<String> = LazyLock::new(|| {
             format!("SELECT {COLUMNS} FROM account a WHERE a.tenant = ? AND a.resource = ?")
         });
-        let (tenant, resource) = (tenant.to_owned(), resource.to_owned());
+        let (lane, tenant, resource) = (tenant, tenant.to_owned(), resource.to_owned());
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&SQL)?;
             find.query_row([tenant, resource], |row| read(row, 0)).optional()
         };
-        self.reader.point(find).await
+        self.reader.point_of(lane, find).await
     }
 
     /// The account of a deleted resource, or of one that was never created: by `externalId` first,
@@ -113,7 +113,7 @@ impl Store {
                 "a.user_name_key = ?4 AND (?3 = '' OR coalesce(a.external_id, '') IN ('', ?3))",
             )
         });
-        let (tenant, name) = (tenant.to_owned(), key(user_name));
+        let (lane, tenant, name) = (tenant, tenant.to_owned(), key(user_name));
         let external_id = external_id.unwrap_or_default().to_owned();
         let find = move |connection: &Connection| {
             let mut by_external_id = connection.prepare_cached(&BY_EXTERNAL_ID)?;
@@ -126,7 +126,7 @@ impl Store {
             let values = params![tenant, kind.name(), external_id, name];
             by_user_name.query_row(values, |row| read(row, 0)).optional()
         };
-        self.reader.point(find).await
+        self.reader.point_of(lane, find).await
     }
 
     /// The account of this id in the app, and whether its resource exists.
@@ -142,13 +142,13 @@ impl Store {
                  WHERE a.account_id = ? AND a.tenant = ? AND a.kind = ?"
             )
         });
-        let (tenant, account_id) = (tenant.to_owned(), account_id.to_owned());
+        let (lane, tenant, account_id) = (tenant, tenant.to_owned(), account_id.to_owned());
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&SQL)?;
             let owner = |row: &Row<'_>| Ok((read(row, 0)?, row.get(COLUMN_COUNT)?));
             find.query_row(params![account_id, tenant, kind.name()], owner).optional()
         };
-        self.reader.point(find).await
+        self.reader.point_of(lane, find).await
     }
 
     /// Puts the account of a resource in doubt, if it still is this one and is not in doubt. True if it
@@ -193,7 +193,7 @@ impl Store {
             )?;
             count.query_row(values, |row| row.get(0))
         };
-        self.reader.point(count).await
+        self.reader.point_of(tenant, count).await
     }
 
     /// The accounts whose resource exists, in the order of their SCIM ids.

@@ -17,7 +17,7 @@ use super::filter;
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a statement waits for a lock of SQLite.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The lock on a database, held until it is dropped.
 #[derive(Debug)]
@@ -64,15 +64,16 @@ fn beside(database: &Path) -> PathBuf {
 
 /// Creates the database if it is missing, brings it to the present schema, and returns the connection on
 /// which the configuration is written.
-pub(super) async fn migrated(path: &Path) -> Result<SqliteConnection> {
+pub(super) async fn migrated(path: &Path, kept_log: u64) -> Result<SqliteConnection> {
     let opening = || format!("cannot open the database {}", path.display());
     create_private(path).with_context(opening)?;
     let mut connection = configuration_options(path)
         .journal_mode(SqliteJournalMode::Wal)
         // A 2xx answer means that the change is durable.
         .synchronous(SqliteSynchronous::Full)
-        // The other connection that writes moves the log into the database.
+        // A thread of its own moves the log into the database: see `log`.
         .pragma("wal_autocheckpoint", "0")
+        .pragma("journal_size_limit", kept_log.to_string())
         .pragma("temp_store", "MEMORY")
         .connect()
         .await
@@ -102,19 +103,31 @@ fn configuration_options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// The connection that writes the directory and the journal.
-pub(super) fn writer(path: &Path) -> Result<Connection> {
+/// The connection that writes the directory and the journal. `kept_log` is the size to which SQLite cuts
+/// the file of the log, in bytes.
+pub(super) fn writer(path: &Path, kept_log: u64) -> Result<Connection> {
     let opening = || format!("cannot open the database {}", path.display());
     let open = || -> rusqlite::Result<Connection> {
         let connection = opened(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // A 2xx answer means that the change is durable.
         connection.pragma_update(None, "synchronous", "FULL")?;
-        // A page is seldom written again soon, so checkpoints are fewer and larger.
-        connection.pragma_update(None, "wal_autocheckpoint", 10_000)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.query_row(&format!("PRAGMA journal_size_limit = {kept_log}"), [], |_| Ok(()))?;
         // Writes touch pages all over the indexes, which are read again if they are not in the cache.
         connection.pragma_update(None, "cache_size", -16_384)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         keep_memory(&connection)?;
+        Ok(connection)
+    };
+    open().with_context(opening)
+}
+
+/// The connection that moves the log into the database.
+pub(super) fn mover(path: &Path) -> Result<Connection> {
+    let opening = || format!("cannot open the database {}", path.display());
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = opened(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
         Ok(connection)
     };
     open().with_context(opening)

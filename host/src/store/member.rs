@@ -85,7 +85,7 @@ impl Store {
             find.query_map(params![tenant, group, wanted], person)?.collect()
         };
         match ids.len() <= FEW {
-            true => self.reader.point(find).await,
+            true => self.reader.point_of(lane, find).await,
             false => self.reader.list(lane, find).await,
         }
     }

@@ -227,14 +227,13 @@ impl Store {
         order: &Order,
         window: Window<'_>,
     ) -> Result<FoundPage, QueryError> {
-        let plan = Plan::of(query, condition, order, window);
+        let asked = Arc::new((query.clone(), Plan::of(query, condition, order, window)));
         let kind = match order.is_indexed() && condition.is_none_or(|it| it.is_narrow) {
             true => ReadKind::List,
             false => ReadKind::Scan,
         };
-        let asked = query.clone();
         let read = move |connection: &ReadConnection| match connection
-            .in_transaction(|it| FoundPage::read(it, &asked, &plan))
+            .in_transaction(|it| FoundPage::read(it, &asked.0, &asked.1))
         {
             Err(_) if connection.reached_a_limit() => Ok(Err(too_much_to_look_at())),
             read => read.map(Ok),

@@ -4,11 +4,13 @@
 //! thread costs more. Other reads wait for a thread of their kind, each tenant's in a queue of its own:
 //! see `queue`. Each thread has a connection, and so does each thread of the server.
 //!
-//! Every read has a deadline, and ends when its caller does not wait any more. So no read keeps the
-//! write-ahead log from being moved into the database for long.
+//! A read that turns out to look at more than its kind allows is interrupted and made again by a thread
+//! for longer ones, so that no tenant's long reads delay the short ones of others.
+//!
+//! Every read has a deadline, and ends when its caller does not wait any more. It also ends, and is made
+//! again, if the write-ahead log would become too long: see `log`.
 
 use std::fmt;
-use std::ops::Deref;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,22 +21,25 @@ use anyhow::{Context, Result};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::database;
+use super::log::Log;
 use crate::clock::Simulation;
 
+mod limits;
 mod queue;
 
+use limits::Interruption;
+pub(super) use limits::ReadConnection;
 use queue::Queue;
-
-/// The progress handler of a connection runs after this many instructions of SQLite's virtual machine.
-const STRETCH: i32 = 10_000;
 
 /// No query of a client takes more stretches: about as many as a condition on a million documents takes,
 /// or a hundred conditions on ten thousand.
 const MOST_STRETCHES: u32 = 2500;
 
-/// A read that takes longer is interrupted. It is far more than any takes, even on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// A page that is found by an index takes fewer: a page of a thousand users takes about 20.
+const LIST_STRETCHES: u32 = 50;
+
+/// And so does a point read.
+const POINT_STRETCHES: u32 = 10;
 
 /// A point read that takes longer waited for the disk.
 const SLOW: Duration = Duration::from_millis(2);
@@ -42,26 +47,56 @@ const SLOW: Duration = Duration::from_millis(2);
 /// After a point read that was slow, so many are made by other threads.
 const SLOW_READS: u32 = 64;
 
+/// A read is not made more often than this if it is interrupted for the log.
+const MOST_TRIES: u32 = 3;
+
+/// No more reads of a tenant wait for the threads of a kind.
+const MOST_WAITING: usize = 256;
+
+/// Why a read was not made. It may be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// Too many reads of the tenant wait already.
+    TooManyWait,
+    /// It was interrupted each time, since the log would have become too long.
+    Interrupted,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooManyWait => "too many queries of this tenant wait already",
+            Self::Interrupted => "the query took too long while much was written",
+        })
+    }
+}
+
+impl std::error::Error for ReadError {}
+
 /// The kinds of reads that wait for a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReadKind {
     /// A page that is found by an index.
     List,
-    /// A query with a filter or an order that no index has: it may look at every resource of a tenant. It
-    /// is interrupted if it looks at too much.
+    /// A query with a filter or an order that no index has, or one that turned out to be long: it may
+    /// look at every resource of a tenant. It is interrupted if it looks at too much.
     Scan,
     /// What the host asks for itself, or an operator.
     Host,
+    /// A point read that may have to wait for the disk.
+    Point,
 }
 
 impl ReadKind {
-    const ALL: [Self; 3] = [Self::List, Self::Scan, Self::Host];
+    const ALL: [Self; 4] = [Self::List, Self::Scan, Self::Host, Self::Point];
 
-    /// How many threads there are. One scan at a time leaves other processors to other requests.
-    fn threads(self) -> usize {
+    /// How many threads there are, on a machine of so many processors. Scans leave most processors to
+    /// other requests.
+    fn threads(self, processors: usize) -> usize {
         match self {
-            Self::List | Self::Host => 2,
-            Self::Scan => 1,
+            Self::List => processors.clamp(2, 8),
+            Self::Scan => (processors / 4).clamp(1, 4),
+            Self::Host | Self::Point => 2,
         }
     }
 
@@ -70,13 +105,26 @@ impl ReadKind {
             Self::List => "muster-list",
             Self::Scan => "muster-scan",
             Self::Host => "muster-read",
+            Self::Point => "muster-point",
         }
     }
 
+    /// How many stretches a read takes at most.
     fn stretches(self) -> u32 {
         match self {
-            Self::List | Self::Scan => MOST_STRETCHES,
+            Self::List => LIST_STRETCHES,
+            Self::Scan => MOST_STRETCHES,
             Self::Host => u32::MAX,
+            Self::Point => POINT_STRETCHES,
+        }
+    }
+
+    /// Which threads make a read that takes more; none if it fails.
+    fn longer(self) -> Option<Self> {
+        match self {
+            Self::List => Some(Self::Scan),
+            Self::Point => Some(Self::List),
+            Self::Scan | Self::Host => None,
         }
     }
 }
@@ -93,9 +141,7 @@ struct Shared {
     at_hand: Mutex<Vec<ReadConnection>>,
     /// How many point reads are still to be made by other threads.
     slow: AtomicU32,
-    list: Arc<Queue<Read>>,
-    scan: Arc<Queue<Read>>,
-    host: Arc<Queue<Read>>,
+    queues: [Arc<Queue<Read>>; ReadKind::ALL.len()],
     simulation: Option<Arc<Simulation>>,
 }
 
@@ -107,17 +153,13 @@ impl fmt::Debug for Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        ReadKind::ALL.into_iter().for_each(|kind| self.queue(kind).close());
+        self.queues.iter().for_each(|queue| queue.close());
     }
 }
 
 impl Shared {
     fn queue(&self, kind: ReadKind) -> &Arc<Queue<Read>> {
-        match kind {
-            ReadKind::List => &self.list,
-            ReadKind::Scan => &self.scan,
-            ReadKind::Host => &self.host,
-        }
+        &self.queues[kind as usize]
     }
 
     fn take(&self) -> Option<ReadConnection> {
@@ -139,56 +181,68 @@ impl Shared {
 }
 
 impl Reader {
-    pub(super) fn start(path: &Path, simulation: Option<Arc<Simulation>>) -> Result<Self> {
+    pub(super) fn start(
+        path: &Path,
+        log: &Arc<Log>,
+        simulation: Option<Arc<Simulation>>,
+    ) -> Result<Self> {
         let simulated = simulation.is_some();
         let count = thread::available_parallelism().map_or(2, usize::from);
-        let at_hand = (0..if simulated { 1 } else { count }).map(|_| ReadConnection::open(path));
+        let at_hand =
+            (0..if simulated { 1 } else { count }).map(|_| ReadConnection::open(path, log));
         let shared = Shared {
             at_hand: Mutex::new(at_hand.collect::<Result<_>>()?),
             slow: AtomicU32::new(0),
-            list: Arc::default(),
-            scan: Arc::default(),
-            host: Arc::default(),
+            queues: Default::default(),
             simulation,
         };
         for kind in ReadKind::ALL.into_iter().filter(|_| !simulated) {
-            for _ in 0..kind.threads() {
-                let (connection, queue) =
-                    (ReadConnection::open(path)?, Arc::clone(shared.queue(kind)));
-                let serve = move || {
-                    if kind == ReadKind::Scan {
-                        give_way();
-                    }
-                    while let Some(read) = queue.next() {
-                        read(&connection);
-                    }
-                };
+            for _ in 0..kind.threads(count) {
+                let connection = ReadConnection::open(path, log)?;
+                let (queue, log) = (Arc::clone(shared.queue(kind)), Arc::clone(log));
                 let thread = thread::Builder::new().name(kind.name().to_owned());
-                thread.spawn(serve).context("starting a thread that reads")?;
+                thread
+                    .spawn(move || serve(kind, &queue, &connection, &log))
+                    .context("starting a thread that reads")?;
             }
         }
         Ok(Self(Arc::new(shared)))
     }
 
-    /// Makes a point read: one that looks at a few rows.
+    /// Makes a point read for the host: one that looks at a few rows.
     pub(super) async fn point<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Clone + Send + 'static,
     ) -> Result<T> {
-        if self.0.simulation.is_none() && self.0.is_slow() {
-            return self.queued(ReadKind::List, "", move |it| read(it)).await;
+        self.point_of("", read).await
+    }
+
+    /// Makes a point read of a tenant. It is made by a thread for lists if it turns out to look at many
+    /// rows, such as the members of a large group.
+    pub(super) async fn point_of<T: Send + 'static>(
+        &self,
+        tenant: &str,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Clone + Send + 'static,
+    ) -> Result<T> {
+        if self.0.simulation.is_some() {
+            return self.simulated(u32::MAX, move |it| read(it)).await;
         }
-        self.delay().await;
-        let Some(connection) = self.0.take() else {
-            return self.queued(ReadKind::List, "", move |it| read(it)).await;
+        let again = read.clone();
+        let at_hand = if self.0.is_slow() { None } else { self.0.take() };
+        let Some(connection) = at_hand else {
+            return self.read(ReadKind::Point, tenant, move |it| again(it)).await;
         };
         let begun = Instant::now();
-        connection.limits.begin(u32::MAX, Arc::default());
+        connection.begin(POINT_STRETCHES, Arc::default());
         let result = read(&connection);
+        let interruption = connection.interruption();
+        self.0.put_back(connection);
+        if interruption.is_some() {
+            return self.read(ReadKind::List, tenant, move |it| again(it)).await;
+        }
         if begun.elapsed() > SLOW {
             self.0.slow.store(SLOW_READS, Ordering::Relaxed);
         }
-        self.0.put_back(connection);
         result.context("reading the database")
     }
 
@@ -196,7 +250,7 @@ impl Reader {
     pub(super) async fn list<T: Send + 'static>(
         &self,
         tenant: &str,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Clone + Send + 'static,
     ) -> Result<T> {
         self.read(ReadKind::List, tenant, move |it| read(it)).await
     }
@@ -204,7 +258,7 @@ impl Reader {
     /// Makes a read for the host itself, or for an operator.
     pub(super) async fn host<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Clone + Send + 'static,
     ) -> Result<T> {
         self.read(ReadKind::Host, "", move |it| read(it)).await
     }
@@ -212,22 +266,27 @@ impl Reader {
     /// Makes a read of this kind in its turn among those of the tenant.
     pub(super) async fn read<T: Send + 'static, E>(
         &self,
-        kind: ReadKind,
+        mut kind: ReadKind,
         tenant: &str,
-        read: impl FnOnce(&ReadConnection) -> Result<T, E> + Send + 'static,
+        read: impl FnOnce(&ReadConnection) -> Result<T, E> + Clone + Send + 'static,
     ) -> Result<T>
     where
         E: Into<anyhow::Error>,
     {
-        if self.0.simulation.is_none() {
-            return self.queued(kind, tenant, read).await;
+        if self.0.simulation.is_some() {
+            let stretches = kind.longer().unwrap_or(kind).stretches();
+            return self.simulated(stretches, read).await;
         }
-        self.delay().await;
-        let connection = self.0.take().context("a simulated read began during another one")?;
-        connection.limits.begin(kind.stretches(), Arc::default());
-        let result = read(&connection).map_err(Into::into);
-        self.0.put_back(connection);
-        result.context("reading the database")
+        let mut tries = 0;
+        loop {
+            let (result, interruption) = self.queued(kind, tenant, read.clone()).await?;
+            match (interruption, kind.longer()) {
+                (Some(Interruption::TooMuch), Some(longer)) => kind = longer,
+                (Some(Interruption::LongLog), _) if tries + 1 < MOST_TRIES => tries += 1,
+                (Some(Interruption::LongLog), _) => return Err(ReadError::Interrupted.into()),
+                _ => return result.context("reading the database"),
+            }
+        }
     }
 
     async fn queued<T: Send + 'static, E>(
@@ -235,7 +294,7 @@ impl Reader {
         kind: ReadKind,
         tenant: &str,
         read: impl FnOnce(&ReadConnection) -> Result<T, E> + Send + 'static,
-    ) -> Result<T>
+    ) -> Result<(Result<T>, Option<Interruption>)>
     where
         E: Into<anyhow::Error>,
     {
@@ -246,19 +305,50 @@ impl Reader {
             if gone.load(Ordering::Relaxed) {
                 return;
             }
-            connection.limits.begin(kind.stretches(), gone);
-            reply.send(read(connection).map_err(Into::into)).ok();
+            connection.begin(kind.stretches(), gone);
+            let result = read(connection).map_err(Into::into);
+            reply.send((result, connection.interruption())).ok();
         });
-        self.0.queue(kind).push(tenant, job);
-        let result = replied.await.context("the store is closed")?;
+        // What the host asks for itself is not refused.
+        let most = if tenant.is_empty() { usize::MAX } else { MOST_WAITING };
+        if !self.0.queue(kind).push(tenant, job, most) {
+            return Err(ReadError::TooManyWait.into());
+        }
+        let replied = replied.await.context("the store is closed");
         drop(waiting);
-        result.context("reading the database")
+        replied
     }
 
-    async fn delay(&self) {
+    async fn simulated<T: Send + 'static, E>(
+        &self,
+        stretches: u32,
+        read: impl FnOnce(&ReadConnection) -> Result<T, E>,
+    ) -> Result<T>
+    where
+        E: Into<anyhow::Error>,
+    {
         if let Some(simulation) = &self.0.simulation {
             simulation.delay().await;
         }
+        let connection = self.0.take().context("a simulated read began during another one")?;
+        connection.begin(stretches, Arc::default());
+        let result = read(&connection).map_err(Into::into);
+        self.0.put_back(connection);
+        result.context("reading the database")
+    }
+}
+
+/// Makes the reads of a queue until it is closed.
+fn serve(kind: ReadKind, queue: &Queue<Read>, connection: &ReadConnection, log: &Log) {
+    if kind == ReadKind::Scan {
+        give_way();
+    }
+    while let Some(read) = queue.next() {
+        let _running = match kind {
+            ReadKind::Point => None,
+            _ => Some(log.gate.enter(kind == ReadKind::Scan)),
+        };
+        read(connection);
     }
 }
 
@@ -279,79 +369,5 @@ struct CallerWaits {
 impl Drop for CallerWaits {
     fn drop(&mut self) {
         self.gone.store(true, Ordering::Relaxed);
-    }
-}
-
-/// A connection that interrupts a read at its limits.
-#[derive(Debug)]
-pub(super) struct ReadConnection {
-    connection: Connection,
-    limits: Arc<Limits>,
-}
-
-impl ReadConnection {
-    fn open(path: &Path) -> Result<Self> {
-        let connection = database::reader(path)?;
-        let limits = Arc::<Limits>::default();
-        let counted = Arc::clone(&limits);
-        connection.progress_handler(STRETCH, Some(move || counted.is_reached()))?;
-        Ok(Self { connection, limits })
-    }
-
-    /// Whether the read was interrupted because it looked at too much, or took too long.
-    pub(super) fn reached_a_limit(&self) -> bool {
-        let limits = self.limits.state();
-        limits.left == 0 || limits.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
-    /// Makes reads of one moment: of the directory and the journal as they are when the first begins.
-    pub(super) fn in_transaction<T, E: From<rusqlite::Error>>(
-        &self,
-        read: impl FnOnce(&Connection) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.connection.prepare_cached("BEGIN")?.execute([])?;
-        let result = read(&self.connection);
-        // An error may have ended the transaction already.
-        self.connection.prepare_cached("ROLLBACK")?.execute([]).ok();
-        result
-    }
-}
-
-impl Deref for ReadConnection {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        &self.connection
-    }
-}
-
-/// The limits of the read that a connection makes.
-#[derive(Debug, Default)]
-struct Limits(Mutex<ReadLimits>);
-
-#[derive(Debug, Default)]
-struct ReadLimits {
-    /// How many stretches are left.
-    left: u32,
-    deadline: Option<Instant>,
-    gone: Arc<AtomicBool>,
-}
-
-impl Limits {
-    fn begin(&self, stretches: u32, gone: Arc<AtomicBool>) {
-        let deadline = Some(Instant::now() + DEADLINE);
-        *self.state() = ReadLimits { left: stretches, deadline, gone };
-    }
-
-    fn is_reached(&self) -> bool {
-        let mut state = self.state();
-        state.left = state.left.saturating_sub(1);
-        state.left == 0
-            || state.gone.load(Ordering::Relaxed)
-            || state.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, ReadLimits> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -139,12 +139,12 @@ impl Store {
         id: &str,
         related: Related,
     ) -> Result<Option<StoredResource>> {
-        let (tenant, kind, id) = (tenant.to_owned(), kind.to_owned(), id.to_owned());
+        let (lane, tenant, kind, id) = (tenant, tenant.to_owned(), kind.to_owned(), id.to_owned());
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&find(related, "r.id = ?3"))?;
             find.query_row([tenant, kind, id], read).optional()
         };
-        self.reader.point(find).await
+        self.reader.point_of(lane, find).await
     }
 
     /// The resource of this id with its account and with related resources.
@@ -155,7 +155,7 @@ impl Store {
         id: &str,
         related: Related,
     ) -> Result<Option<Standing>> {
-        let (tenant, kind, id) = (tenant.to_owned(), kind.to_owned(), id.to_owned());
+        let (lane, tenant, kind, id) = (tenant, tenant.to_owned(), kind.to_owned(), id.to_owned());
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&format!(
                 "SELECT {}, {} FROM resource r
@@ -166,7 +166,7 @@ impl Store {
             ))?;
             find.query_row([tenant, kind, id], standing).optional()
         };
-        self.reader.point(find).await
+        self.reader.point_of(lane, find).await
     }
 
     /// The user of this `userName`, whatever its case.
@@ -180,7 +180,7 @@ impl Store {
 
     /// Whether another group than this one has the `displayName`, as names are compared.
     pub async fn has_other_group(&self, tenant: &str, name: &str, id: &str) -> Result<bool> {
-        let (tenant, name, id) = (tenant.to_owned(), key(name), id.to_owned());
+        let (lane, tenant, name, id) = (tenant, tenant.to_owned(), key(name), id.to_owned());
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(
                 "SELECT 1 FROM resource
@@ -188,7 +188,7 @@ impl Store {
             )?;
             find.exists([tenant, name, id])
         };
-        self.reader.point(find).await
+        self.reader.point_of(lane, find).await
     }
 
     /// Every resource of a kind of which there are few.
@@ -211,12 +211,13 @@ impl Store {
         user_name: &str,
         related: Related,
     ) -> Result<Option<StoredResource>> {
-        let (tenant, kind, name) = (tenant.to_owned(), kind.to_owned(), key(user_name));
+        let (lane, tenant, kind, name) =
+            (tenant, tenant.to_owned(), kind.to_owned(), key(user_name));
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&find(related, "r.user_name_key = ?3"))?;
             find.query_row([tenant, kind, name], read).optional()
         };
-        self.reader.point(find).await
+        self.reader.point_of(lane, find).await
     }
 }
 

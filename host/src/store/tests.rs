@@ -13,10 +13,12 @@ mod due;
 mod files;
 mod jobs;
 mod journal;
+mod log;
 mod lookups;
 mod members;
 mod pages;
 mod ranges;
+mod reads;
 mod retention;
 mod superseding;
 mod unsettled;
@@ -31,6 +33,14 @@ impl Bench {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(&directory.path().join("muster.db"), clock()).await.unwrap();
+        Self { store, directory }
+    }
+
+    /// With these bounds of the write-ahead log.
+    async fn with_log(bounds: LogBounds) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("muster.db");
+        let store = Store::with_log(&path, clock(), bounds).await.unwrap();
         Self { store, directory }
     }
 

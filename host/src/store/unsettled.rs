@@ -200,7 +200,7 @@ impl Store {
             )?;
             list.query_map(values, |row| row.get(0))?.collect()
         };
-        self.reader.point(list).await
+        self.reader.point_of(tenant, list).await
     }
 }
 

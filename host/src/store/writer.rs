@@ -9,6 +9,8 @@
 //! through `sqlx`, each statement is a message to another thread and back, which costs more than the
 //! statement. The configuration is written through `sqlx`, whose migrations and drivers will serve
 //! PostgreSQL too.
+//!
+//! Neither connection moves the log into the database by itself, so that no commit waits for that: see `log`.
 
 use std::sync::Arc;
 use std::thread;
@@ -23,6 +25,7 @@ use super::attempt::AttemptRow;
 use super::commit::{Commit, CommitError, Receipt};
 use super::database::Lock;
 use super::disk::DiskError;
+use super::log::{self, Log, LogLength};
 use super::operation::{ExchangeRow, OperationRow};
 use super::walk::Walks;
 use crate::clock::Simulation;
@@ -37,7 +40,7 @@ mod resource;
 mod tally;
 
 pub(super) use failure::WriteError;
-use journal::Terms;
+pub(super) use journal::Terms;
 
 /// The longest queue; beyond it, `enqueue` waits.
 const QUEUE: usize = 1024;
@@ -82,6 +85,7 @@ enum WriteRequest {
     Commit(Box<EncodedCommit>, CommitReply),
     Task(WriteTask, oneshot::Sender<Result<()>>),
     Configuration(ConfigurationTask, oneshot::Sender<Result<()>>),
+    RestartLog(oneshot::Sender<Result<LogLength>>),
     Close(oneshot::Sender<Result<()>>),
 }
 
@@ -94,19 +98,21 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(
-        connection: Connection,
-        configuration: SqliteConnection,
+        connections: WriteConnections,
+        log_connection: Connection,
         lock: Lock,
-        walks: Arc<Walks>,
         simulation: Option<Arc<Simulation>>,
     ) -> Result<Self> {
         let (requests, waiting) = mpsc::channel(QUEUE);
-        let terms = Terms::default();
-        let connections = WriteConnections { connection, configuration, terms, walks };
         if simulation.is_some() {
             tokio::spawn(serve_in_turn(connections, waiting, lock));
         } else {
-            let serve = move || serve(connections, waiting, lock);
+            let (log, writer) = (Arc::clone(&connections.log), requests.downgrade());
+            let keep_short =
+                move || log.keep_short(&log_connection, || restart_log(&writer.upgrade()?));
+            let thread = thread::Builder::new().name("muster-log".to_owned());
+            let thread = thread.spawn(keep_short).context("starting the thread of the log")?;
+            let serve = move || serve(connections, waiting, lock, thread);
             let thread = thread::Builder::new().name("muster-writer".to_owned());
             thread.spawn(serve).context("starting the thread that writes")?;
         }
@@ -174,14 +180,33 @@ impl Writer {
     }
 }
 
+/// Asks the writer to have the log begin again. None if the writer has ended.
+fn restart_log(writer: &mpsc::Sender<WriteRequest>) -> Option<Result<LogLength>> {
+    let (reply, replied) = oneshot::channel();
+    writer.blocking_send(WriteRequest::RestartLog(reply)).ok()?;
+    replied.blocking_recv().ok()
+}
+
 /// Writes until the store is closed or dropped.
-fn serve(mut connections: WriteConnections, mut waiting: mpsc::Receiver<WriteRequest>, lock: Lock) {
+fn serve(
+    mut connections: WriteConnections,
+    mut waiting: mpsc::Receiver<WriteRequest>,
+    lock: Lock,
+    log_thread: thread::JoinHandle<()>,
+) {
     let mut requests = Vec::with_capacity(MOST);
     let mut closing = None;
+    connections.tell_log();
     while closing.is_none() && waiting.blocking_recv_many(&mut requests, MOST) > 0 {
         closing = connections.serve(requests.drain(..));
+        connections.tell_log();
     }
-    connections.end(waiting, lock, closing);
+    waiting.close();
+    // The thread of the log may wait for an answer.
+    drop(waiting);
+    connections.log.close();
+    log_thread.join().ok();
+    connections.end(lock, closing);
 }
 
 /// The same as a task, for a simulation: a thread would answer at a moment that no simulation can repeat.
@@ -194,16 +219,19 @@ async fn serve_in_turn(
     let mut closing = None;
     while closing.is_none() && waiting.recv_many(&mut requests, MOST).await > 0 {
         closing = connections.serve(requests.drain(..));
+        connections.shorten_log();
     }
-    connections.end(waiting, lock, closing);
+    waiting.close();
+    connections.end(lock, closing);
 }
 
 /// The writing connections. Only one of them is ever in a transaction.
-struct WriteConnections {
-    connection: Connection,
-    configuration: SqliteConnection,
-    terms: Terms,
-    walks: Arc<Walks>,
+pub(super) struct WriteConnections {
+    pub(super) connection: Connection,
+    pub(super) configuration: SqliteConnection,
+    pub(super) terms: Terms,
+    pub(super) walks: Arc<Walks>,
+    pub(super) log: Arc<Log>,
 }
 
 impl WriteConnections {
@@ -230,6 +258,10 @@ impl WriteConnections {
                     let done = block_on(self.configure(task));
                     self.walks.end_everywhere();
                     reply.send(done).ok();
+                }
+                WriteRequest::RestartLog(reply) => {
+                    self.write(std::mem::take(&mut commits));
+                    reply.send(log::restart(&self.connection, self.log.bounds.kept_bytes())).ok();
                 }
                 WriteRequest::Close(reply) => {
                     self.write(commits);
@@ -365,13 +397,22 @@ impl WriteConnections {
         Ok(())
     }
 
-    fn end(
-        self,
-        mut waiting: mpsc::Receiver<WriteRequest>,
-        lock: Lock,
-        closing: Option<oneshot::Sender<Result<()>>>,
-    ) {
-        waiting.close();
+    /// Wakes the thread of the log if the log is long.
+    fn tell_log(&self) {
+        // Without an answer, the next batch asks again.
+        if let Ok(length) = log::length(&self.connection) {
+            self.log.written(length);
+        }
+    }
+
+    /// What that thread does, in a simulation.
+    fn shorten_log(&self) {
+        if log::length(&self.connection).is_ok_and(|it| it.pages >= self.log.bounds.restart) {
+            log::restart(&self.connection, self.log.bounds.kept_bytes()).ok();
+        }
+    }
+
+    fn end(self, lock: Lock, closing: Option<oneshot::Sender<Result<()>>>) {
         let closed = self.close();
         drop(lock);
         match closing {
@@ -389,10 +430,15 @@ impl WriteConnections {
 
     fn close(self) -> Result<()> {
         let closed = block_on(sqlx::Connection::close(self.configuration));
-        let moved = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.log.interrupt();
+        let moved = log::empty(&self.connection);
         self.connection.close().map_err(|(_, error)| error).context("closing the database")?;
         closed.context("closing the database")?;
-        moved.context("moving the log into the database")
+        if !moved?.begins_again {
+            let reason = "a backup, or another process, reads the database";
+            tracing::warn!(reason, "store: the log could not be moved into the database");
+        }
+        Ok(())
     }
 }
 

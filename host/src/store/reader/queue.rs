@@ -25,13 +25,15 @@ impl<J> Default for Queue<J> {
 }
 
 impl<J> Queue<J> {
-    /// Adds a job of a tenant, after those of the same tenant. It is dropped if the queue is closed.
-    pub(super) fn push(&self, tenant: &str, job: J) {
+    /// Adds a job of a tenant, after those of the same tenant. False if so many of the tenant wait
+    /// already. It is dropped if the queue is closed.
+    pub(super) fn push(&self, tenant: &str, job: J, most: usize) -> bool {
         let mut waiting = self.waiting();
         if waiting.is_closed {
-            return;
+            return true;
         }
         match waiting.jobs.get_mut(tenant) {
+            Some(jobs) if jobs.len() >= most => return false,
             Some(jobs) => jobs.push_back(job),
             None => {
                 waiting.turns.push_back(tenant.into());
@@ -40,6 +42,7 @@ impl<J> Queue<J> {
         }
         drop(waiting);
         self.arrived.notify_one();
+        true
     }
 
     /// Waits for the next job; none once the queue is closed.
@@ -94,7 +97,7 @@ mod tests {
     fn tenants_take_turns_and_keep_their_order() {
         let queue = Queue::default();
         for job in ["a1", "a2", "a3", "b1", "c1", "b2"] {
-            queue.push(&job[..1], job);
+            queue.push(&job[..1], job, 9);
         }
         let order: Vec<_> = (0..6).map(|_| queue.next().unwrap()).collect();
         assert_eq!(order, ["a1", "b1", "c1", "a2", "b2", "a3"]);
@@ -103,18 +106,28 @@ mod tests {
     #[test]
     fn a_tenant_that_comes_later_waits_for_one_job_of_each_other() {
         let queue = Queue::default();
-        (0..100).for_each(|n| queue.push("loud", n));
+        (0..100).for_each(|n| assert!(queue.push("loud", n, 100)));
         assert_eq!(queue.next(), Some(0));
-        queue.push("quiet", 1000);
+        queue.push("quiet", 1000, 100);
         assert_eq!([queue.next(), queue.next()], [Some(1), Some(1000)]);
+    }
+
+    #[test]
+    fn a_tenant_with_enough_waiting_jobs_is_refused_and_others_are_not() {
+        let queue = Queue::default();
+        assert!([1, 2].into_iter().all(|n| queue.push("loud", n, 2)));
+        assert!(!queue.push("loud", 3, 2));
+        assert!(queue.push("quiet", 4, 2));
+        assert_eq!(queue.next(), Some(1));
+        assert!(queue.push("loud", 5, 2));
     }
 
     #[test]
     fn a_closed_queue_has_no_jobs_and_takes_none() {
         let queue = Queue::default();
-        queue.push("acme", 1);
+        queue.push("acme", 1, 9);
         queue.close();
-        queue.push("acme", 2);
+        queue.push("acme", 2, 9);
         assert_eq!(queue.next(), None);
     }
 }

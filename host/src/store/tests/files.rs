@@ -66,7 +66,7 @@ async fn change_schema(bench: Bench, sql: &'static str) -> String {
     store.close().await.unwrap();
     drop(store);
     let path = directory.path().join("muster.db");
-    database::writer(&path).unwrap().execute_batch(sql).unwrap();
+    database::writer(&path, 0).unwrap().execute_batch(sql).unwrap();
     refused(&path).await
 }
 

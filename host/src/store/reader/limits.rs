@@ -1,0 +1,128 @@
+//! A connection that interrupts a read at its limits.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use rusqlite::Connection;
+
+use crate::store::database;
+use crate::store::log::Log;
+
+/// The progress handler of a connection runs after this many instructions of SQLite's virtual machine.
+const STRETCH: i32 = 10_000;
+
+/// A read that takes longer is interrupted. It is far more than any takes, even on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A connection that interrupts a read at its limits.
+#[derive(Debug)]
+pub(in crate::store) struct ReadConnection {
+    connection: Connection,
+    limits: Arc<Limits>,
+}
+
+/// Why a read was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interruption {
+    /// Its caller does not wait any more.
+    CallerGone,
+    /// The log cannot begin again while it runs.
+    LongLog,
+    /// It took too long.
+    TooLate,
+    /// It looked at too much.
+    TooMuch,
+}
+
+impl ReadConnection {
+    pub(super) fn open(path: &Path, log: &Arc<Log>) -> Result<Self> {
+        let connection = database::reader(path)?;
+        let limits = Arc::new(Limits { log: Arc::clone(log), state: Mutex::default() });
+        let counted = Arc::clone(&limits);
+        connection.progress_handler(STRETCH, Some(move || counted.are_reached()))?;
+        Ok(Self { connection, limits })
+    }
+
+    /// Begins a read of so many stretches at most.
+    pub(super) fn begin(&self, stretches: u32, gone: Arc<AtomicBool>) {
+        let deadline = Some(Instant::now() + DEADLINE);
+        let interruptions = self.limits.log.interruptions();
+        *self.limits.state() =
+            ReadLimits { left: stretches, deadline, gone, interruptions, reached: None };
+    }
+
+    /// Why the read was interrupted, if it was.
+    pub(super) fn interruption(&self) -> Option<Interruption> {
+        self.limits.state().reached
+    }
+
+    /// Whether the read was interrupted because it looked at too much, or took too long.
+    pub(in crate::store) fn reached_a_limit(&self) -> bool {
+        matches!(self.interruption(), Some(Interruption::TooLate | Interruption::TooMuch))
+    }
+
+    /// Makes reads of one moment: of the directory and the journal as they are when the first begins.
+    pub(in crate::store) fn in_transaction<T, E: From<rusqlite::Error>>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.connection.prepare_cached("BEGIN")?.execute([])?;
+        let result = read(&self.connection);
+        // An error may have ended the transaction already.
+        self.connection.prepare_cached("ROLLBACK")?.execute([]).ok();
+        result
+    }
+}
+
+impl Deref for ReadConnection {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// The limits of the read that a connection makes.
+#[derive(Debug)]
+struct Limits {
+    log: Arc<Log>,
+    state: Mutex<ReadLimits>,
+}
+
+#[derive(Debug, Default)]
+struct ReadLimits {
+    /// How many stretches are left.
+    left: u32,
+    deadline: Option<Instant>,
+    gone: Arc<AtomicBool>,
+    /// How often reads had been interrupted for the log when this one began.
+    interruptions: u64,
+    reached: Option<Interruption>,
+}
+
+impl Limits {
+    fn are_reached(&self) -> bool {
+        let mut state = self.state();
+        state.left = state.left.saturating_sub(1);
+        state.reached = if state.gone.load(Ordering::Relaxed) {
+            Some(Interruption::CallerGone)
+        } else if state.interruptions != self.log.interruptions() {
+            Some(Interruption::LongLog)
+        } else if state.left == 0 {
+            Some(Interruption::TooMuch)
+        } else if state.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            Some(Interruption::TooLate)
+        } else {
+            None
+        };
+        state.reached.is_some()
+    }
+
+    fn state(&self) -> MutexGuard<'_, ReadLimits> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
