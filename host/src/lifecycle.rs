@@ -41,7 +41,7 @@ pub use versions::{
 };
 
 use crate::clock::Clock;
-use crate::store::Store;
+use crate::store::{DATABASE, HOST_KEY, Store};
 use tasks::Tasks;
 
 /// A running host: a facade over its parts.
@@ -75,8 +75,15 @@ impl Host {
             .create(&options.data)
             .with_context(|| format!("making the data directory {}", options.data.display()))?;
         let options = Arc::new(options);
-        let key = HostKey::open(&options.data.join("host.key"))?;
-        let store = Store::open(&options.data.join("muster.db"), clock.clone()).await?;
+        let store = Store::open(&options.data.join(DATABASE), clock.clone()).await?;
+        let key = match HostKey::of(&store, &options.data.join(HOST_KEY)).await {
+            Ok(key) => key,
+            Err(error) => {
+                // The reason of the refusal says more than a failed close.
+                drop(store.close().await);
+                return Err(error);
+            }
+        };
         let tasks = Tasks::default();
         let parts = || (clock.clone(), store.clone(), tasks.clone());
         let (c, s, t) = parts();

@@ -10,6 +10,7 @@ mod at_once;
 mod attempt;
 mod backlog;
 mod body;
+mod bound_key;
 mod commit;
 mod connector;
 mod credential;
@@ -77,6 +78,12 @@ use reader::Reader;
 use unsettled::UnsettledTenants;
 use walk::Walks;
 use writer::{Terms, WriteConnections, Writer};
+
+/// The name of the database in the data directory.
+pub const DATABASE: &str = "muster.db";
+
+/// The name of the host key beside the database.
+pub const HOST_KEY: &str = "host.key";
 
 /// The database. Clones share its connections.
 #[derive(Clone, Debug)]

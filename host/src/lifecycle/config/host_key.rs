@@ -2,15 +2,22 @@
 //!
 //! The key is a file in the data directory, from which a key is derived for each purpose. Sealed
 //! secrets survive a crash, and cannot be read without the key.
+//!
+//! The database holds the fingerprint of its key. A host does not start if the key is missing, or is
+//! another one: it would lose what is sealed, and would say so much later. The key is therefore created
+//! for a new database alone.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+
+use crate::store::Store;
 
 /// 32 random bytes that never leave the data directory.
 #[derive(Clone)]
@@ -25,19 +32,57 @@ impl std::fmt::Debug for HostKey {
 impl HostKey {
     /// Reads the key, or creates it if the file does not exist.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
+        match Self::read(path)? {
+            Some(key) => Ok(key),
+            None => Self::create(path),
+        }
+    }
+
+    /// The key of the database. Creates it if the database is new, and else fails if it is missing or
+    /// is not the key that the database needs.
+    pub async fn of(store: &Store, path: &Path) -> anyhow::Result<Self> {
+        let needed = store.host_key_fingerprint().await?;
+        let key = match Self::read(path) {
+            Err(error) if needed.is_some() => bail!("{error:#}. {}", ways_out(path)),
+            key => key?,
+        };
+        match (key, needed) {
+            (Some(key), Some(needed)) if key.fingerprint() == *needed => Ok(key),
+            (Some(_), Some(_)) => bail!(
+                "{0} is not the key of the database beside it: one of them was replaced without the \
+                 other. {1}",
+                path.display(),
+                ways_out(path)
+            ),
+            (None, Some(_)) => bail!(
+                "{0} is missing, and the database beside it needs this key. {1}",
+                path.display(),
+                ways_out(path)
+            ),
+            (key, None) => {
+                let key = key.map_or_else(|| Self::create(path), Ok)?;
+                store.bind_host_key(key.fingerprint().to_vec()).await?;
+                Ok(key)
+            }
+        }
+    }
+
+    /// Reads the key; none if the file does not exist.
+    pub fn read(path: &Path) -> anyhow::Result<Option<Self>> {
         match std::fs::read(path) {
             Ok(bytes) => {
                 let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
                     anyhow!("{} is not a host key: it must hold 32 bytes", path.display())
                 })?;
-                Ok(Self(bytes))
+                Ok(Some(Self(bytes)))
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::create(path),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
         }
     }
 
-    fn create(path: &Path) -> anyhow::Result<Self> {
+    /// Creates the file with another key. Fails if the file exists.
+    pub fn create(path: &Path) -> anyhow::Result<Self> {
         let key = Self(random()?);
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         // Temporary files have the mode 0600.
@@ -46,7 +91,24 @@ impl HostKey {
         file.write_all(&key.0)?;
         file.as_file().sync_all()?;
         file.persist_noclobber(path).with_context(|| format!("keeping {}", path.display()))?;
+        // The database must not be bound to a key whose name can still be lost.
+        File::open(folder)?.sync_all()?;
         Ok(key)
+    }
+
+    /// The key of these bytes, such as those in a backup.
+    pub fn of_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the key, for a backup.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Distinguishes this key from others, and does not reveal it.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.derive("fingerprint")
     }
 
     /// Derives the key of a purpose.
@@ -89,6 +151,17 @@ impl HostKey {
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&Key::from(self.derive("seal")))
     }
+}
+
+/// What to do if the database has not the key that it needs.
+fn ways_out(path: &Path) -> String {
+    let data = path.parent().unwrap_or_else(|| Path::new(".")).display();
+    format!(
+        "The key is in the data directory that the database came from, and in every backup of it: \
+         copy it to {}, or restore both with `muster restore`. If it is lost for good, `muster \
+         host-key replace --data {data}` makes another one, and says what is lost with it",
+        path.display()
+    )
 }
 
 /// Random bytes of the operating system.

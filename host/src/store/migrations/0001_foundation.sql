@@ -321,6 +321,12 @@ CREATE TABLE exchange (
     PRIMARY KEY (operation, attempt, n)
 ) WITHOUT ROWID;
 
+-- The key that this database needs: one row, written at the first start.
+CREATE TABLE host_key (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    fingerprint BLOB NOT NULL -- of the file host.key, which is beside the database and not in it
+);
+
 -- How many rows share the first columns of an index, in a large directory. Without it SQLite
 -- guesses from the number of columns, and goes through all users of a tenant rather than through
 -- the few of one address. It is not measured, so that plans never change by themselves.
