@@ -11,6 +11,7 @@ mod accounts;
 mod admin_api;
 mod agreement;
 mod authorization;
+mod backup;
 mod bad_files;
 mod bad_input;
 mod bulk;

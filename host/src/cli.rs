@@ -1,21 +1,27 @@
 //! The `muster` command: parses its arguments and runs the subcommand, each in a module of its name.
 //!
 //! Commands about a running host are clients of its admin API (`admin`), whose types both sides share.
-//! `serve`, `dev` and `demo` start a host in this process. `connector new`, `build`, `test`, `check`,
-//! `key` and `sign` need no host.
+//! `serve`, `dev` and `demo` start a host in this process. `backup`, `restore` and `host-key` work on the
+//! files of a host. `connector new`, `build`, `test`, `check`, `key` and `sign` need no host.
 
 mod admin;
 mod app;
+mod backup;
+mod byte_progress;
 mod config;
 mod connector;
+mod data_directory;
 mod demo;
 mod dev;
 mod failpoint;
+mod host_key;
 mod job;
 mod limits;
 pub mod local_environment;
 mod operation;
 mod output;
+mod passphrase;
+mod restore;
 mod serve;
 mod settings;
 mod tenant;
@@ -67,6 +73,10 @@ enum MusterCommand {
     Operation(operation::OperationArgs),
     /// Jobs: long work over many people, such as a disconnect.
     Job(job::JobArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreBackupArgs),
+    /// Replace a host key that is lost.
+    HostKey(host_key::HostKeyArgs),
     Conformance(ConformanceArgs),
     /// Compile one connector from standard input. The host runs this as a child process.
     #[command(hide = true)]
@@ -127,6 +137,9 @@ async fn run(command: MusterCommand) -> anyhow::Result<ExitCode> {
         MusterCommand::Connector(args) => return connector::run(args).await,
         MusterCommand::Operation(args) => operation::run(args).await?,
         MusterCommand::Job(args) => job::run(args).await?,
+        MusterCommand::Backup(args) => backup::run(args).await?,
+        MusterCommand::Restore(args) => restore::run(args).await?,
+        MusterCommand::HostKey(args) => host_key::run(args).await?,
         MusterCommand::Conformance(args) => return conformance::main(args).await,
         MusterCommand::SampleApp(args) => dev::sample_app(args).await?,
         MusterCommand::CompileConnector => {}

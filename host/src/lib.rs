@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` describes the modules, and the dependencies allowed between them.
 
 pub mod admin_api;
+mod backup;
 pub mod cli;
 pub mod clock;
 pub mod conformance;

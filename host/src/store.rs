@@ -9,6 +9,7 @@ mod app;
 mod at_once;
 mod attempt;
 mod backlog;
+mod backup;
 mod body;
 mod bound_key;
 mod commit;
@@ -31,6 +32,7 @@ mod reader;
 mod recorded;
 mod related;
 mod released;
+mod replacement;
 mod resource;
 mod retention;
 mod tenant;
@@ -52,6 +54,7 @@ pub use account::AccountRow;
 pub use app::{AppRow, ReplyMode};
 pub use attempt::AttemptRow;
 pub use backlog::Backlog;
+pub use backup::{DatabaseCopy, DatabaseSummary, free_space};
 pub use commit::{Commit, CommitError, Receipt, ResourceChange};
 pub use connector::{ConnectorRow, ConnectorUsers};
 pub use credential::{CredentialKind, CredentialRow};
@@ -64,6 +67,7 @@ pub use page::{Bookmark, Page, Query, QueryError, Start};
 pub use reader::ReadError;
 pub use recorded::{Recorded, RecordedFilter};
 pub use released::{ReleasedCounts, ReleasedPerson};
+pub use replacement::{Replacement, is_interrupted, owned_like_its_folder};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use retention::Forgettable;
 pub use tenant::{TenantFilter, TenantRow, TenantState};
@@ -85,6 +89,11 @@ pub const DATABASE: &str = "muster.db";
 /// The name of the host key beside the database.
 pub const HOST_KEY: &str = "host.key";
 
+/// The newest schema that this muster knows.
+pub fn newest_schema() -> i64 {
+    database::newest_schema()
+}
+
 /// The database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -97,7 +106,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database at this path, creates it if there is none, and migrates it.
+    /// Opens the database at this path, creates it if there is none, and migrates it. A restore that
+    /// was interrupted is finished before.
     ///
     /// Fails if another muster uses the database, if a newer muster wrote it, or if it cannot be
     /// written.
@@ -107,6 +117,9 @@ impl Store {
 
     async fn with_log(path: &Path, clock: Clock, bounds: LogBounds) -> Result<Self> {
         let lock = Lock::take(path).await?;
+        if replacement::finish(path.parent().unwrap_or_else(|| Path::new(".")))? {
+            tracing::warn!("store: a restore that was interrupted is finished");
+        }
         let simulation = || clock.simulation().cloned();
         let kept = bounds.kept_bytes();
         let configuration = at_once(simulation().is_some(), database::migrated(path, kept)).await?;

@@ -73,7 +73,7 @@ impl TestHost {
     /// A host with an app on the four-calls connector, and a tenant of it.
     pub(crate) async fn start() -> Self {
         let mut test_host = Self::new("calls").await;
-        test_host.share_compiled();
+        share_compiled(test_host.data.path());
         let host = test_host.spawn(None);
         test_host.push(&host, guest("four-calls")).await.unwrap();
         let endpoint = json!({
@@ -92,7 +92,17 @@ impl TestHost {
     /// A host with an app on the embedded roster connector, and a tenant of it. It does not share
     /// its cache of compiled connectors with other tests.
     pub(crate) async fn with_roster() -> Self {
-        let mut test_host = Self::new("people").await;
+        Self::roster(Self::new("people").await).await
+    }
+
+    /// The same, with the cache of compiled connectors that tests share.
+    pub(crate) async fn with_roster_and_shared_cache() -> Self {
+        let test_host = Self::new("people").await;
+        share_compiled(test_host.data.path());
+        Self::roster(test_host).await
+    }
+
+    async fn roster(mut test_host: Self) -> Self {
         let host = test_host.spawn(None);
         let app = json!({ "name": "people", "connector": "roster@0.1.0" });
         test_host.admin(&host, "POST", "/apps", app).await;
@@ -109,7 +119,7 @@ impl TestHost {
     ) -> Self {
         let mut test_host = Self::new("people").await;
         test_host.configure(config);
-        test_host.share_compiled();
+        share_compiled(test_host.data.path());
         let host = test_host.spawn(None);
         let endpoint = json!({
             "base_url": url(&test_host.sample).await,
@@ -127,11 +137,6 @@ impl TestHost {
     /// Writes the `muster.toml` of the next start.
     pub(crate) fn configure(&self, config: &str) {
         std::fs::write(self.data.path().join("muster.toml"), config).unwrap();
-    }
-
-    fn share_compiled(&self) {
-        std::fs::create_dir_all(compiled()).unwrap();
-        std::os::unix::fs::symlink(compiled(), self.data.path().join("compiled")).unwrap();
     }
 
     async fn new(tenant: &'static str) -> Self {
@@ -299,6 +304,12 @@ impl TestHost {
         }
         effects
     }
+}
+
+/// Has the host with this data directory use the cache of compiled connectors that tests share.
+pub(crate) fn share_compiled(data: &Path) {
+    std::fs::create_dir_all(compiled()).unwrap();
+    std::os::unix::fs::symlink(compiled(), data.join("compiled")).unwrap();
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> Option<StatusAndBody> {

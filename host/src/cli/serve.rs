@@ -226,7 +226,7 @@ pub(super) async fn stop_signal() {
 
 /// Makes a write beyond the limit for file sizes (`ulimit -f`, `LimitFSIZE=`) fail as on a full disk,
 /// instead of ending the process. Child processes do not inherit it.
-fn survive_file_size_limit() -> anyhow::Result<()> {
+pub(super) fn survive_file_size_limit() -> anyhow::Result<()> {
     // SIGXFSZ: a handler replaces the default action, which ends the process.
     let signal = tokio::signal::unix::SignalKind::from_raw(25);
     tokio::signal::unix::signal(signal).map(drop).context("listening for signals")

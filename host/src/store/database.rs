@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, OpenFlags};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlSafeStr};
+use sqlx::{ConnectOptions, Connection as _, SqlSafeStr};
 
 use super::filter;
 
@@ -29,7 +29,7 @@ impl Lock {
     /// Takes the lock file beside the database; the error names the database if another process has
     /// the lock.
     pub(super) async fn take(database: &Path) -> Result<Self> {
-        let path = beside(database);
+        let path = lock_file(database);
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -56,7 +56,8 @@ impl Lock {
     }
 }
 
-fn beside(database: &Path) -> PathBuf {
+/// The lock file of a database.
+pub(super) fn lock_file(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".lock");
     name.into()
@@ -159,6 +160,18 @@ fn opened(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
 /// size of the largest block that was ever freed.
 fn keep_memory(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("SELECT length(hex(zeroblob(2097152)))", [], |_| Ok(()))
+}
+
+/// Opens a database once, brings its schema up to date, and closes it: one file is left.
+pub(super) async fn prepare(path: &Path) -> Result<()> {
+    let mut connection = migrated(path).await?;
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
+    connection.close().await.with_context(|| format!("closing {}", path.display()))
+}
+
+/// The newest schema that this muster knows.
+pub(super) fn newest_schema() -> i64 {
+    migrations().last().map_or(0, |migration| migration.version)
 }
 
 fn migrations() -> Vec<Migration> {

@@ -1,0 +1,147 @@
+//! Secrets in a backup: it is sealed by a passphrase if there is one, and what was sealed with the host
+//! key is opened by the restored host.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{StatusCode, Uri};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{backed_up, backup, failed, restore, run, start, succeeded};
+use crate::support::guests::guest;
+use crate::support::test_host::TestHost;
+use crate::support::{client, patch_op, user};
+
+const VARIABLE: &str = "MUSTER_BACKUP_PASSPHRASE";
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|it| it == text)
+}
+
+#[tokio::test]
+async fn a_sealed_backup_shows_nothing_and_opens_with_its_passphrase_alone() {
+    let (test_host, _host, folder, unsealed) = backed_up().await;
+    let data = test_host.data.path();
+    let [file, passphrase, wrong] =
+        ["sealed", "passphrase", "wrong"].map(|name| folder.path().join(name));
+    fs::write(&passphrase, "correct horse battery staple\n").unwrap();
+    fs::write(&wrong, "correct horse battery stable\n").unwrap();
+    let said = succeeded(&run(backup(data, &file).arg("--passphrase-file").arg(&passphrase)).await);
+    assert!(said.contains("sealed by a passphrase") && !said.contains("note:"), "{said}");
+    let (plain, sealed) = (fs::read(unsealed).unwrap(), fs::read(&file).unwrap());
+    for part in [&b"ada@acme.example"[..], &[7; 32], b"CREATE TABLE"] {
+        assert!(contains(&plain, part) && !contains(&sealed, part));
+    }
+
+    let restored = folder.path().join("restored");
+    let said = failed(&run(&mut restore(&restored, &file)).await);
+    assert!(said.contains("a passphrase is needed, and there is no terminal"), "{said}");
+    let mut command = restore(&restored, &file);
+    let said = failed(&run(command.arg("--passphrase-file").arg(&wrong)).await);
+    assert!(said.contains("the passphrase is wrong"), "{said}");
+    assert!(!restored.exists());
+    // The other way to give it.
+    let mut command = restore(&restored, &file);
+    let said = succeeded(&run(command.env(VARIABLE, "correct horse battery staple")).await);
+    assert!(said.contains("sealed by a passphrase"), "{said}");
+    assert_eq!(test_host.people(&start(&restored)).await, 1);
+}
+
+#[tokio::test]
+async fn a_passphrase_that_is_empty_or_missing_leads_to_no_backup() {
+    let (test_host, _host, folder, _) = backed_up().await;
+    let (data, file) = (test_host.data.path(), folder.path().join("sealed"));
+    let empty = folder.path().join("empty");
+    fs::write(&empty, "\n").unwrap();
+    let said = failed(&run(backup(data, &file).arg("--passphrase-file").arg(&empty)).await);
+    assert!(said.contains("the passphrase is empty"), "{said}");
+    let said = failed(&run(backup(data, &file).env(VARIABLE, "")).await);
+    assert!(said.contains(VARIABLE) && said.contains("the passphrase is empty"), "{said}");
+    let said = failed(&run(backup(data, &file).args(["--passphrase-file", "/nowhere"])).await);
+    assert!(said.contains("reading the passphrase in /nowhere"), "{said}");
+    let said = failed(&run(backup(data, &file).arg("--seal")).await);
+    assert!(said.contains("a passphrase is needed"), "{said}");
+    assert!(!file.exists());
+}
+
+/// An app that answers 503 until it is told to work, and keeps the bodies that it accepts.
+#[derive(Clone, Default)]
+struct App(Arc<Mutex<(bool, Vec<String>)>>);
+
+impl App {
+    async fn serve(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = self.clone();
+        let answer = move |uri: Uri, body: Bytes| async move {
+            let mut app = app.0.lock().unwrap();
+            if !app.0 {
+                return StatusCode::SERVICE_UNAVAILABLE;
+            }
+            app.1.push(format!("{uri} {}", String::from_utf8_lossy(&body)));
+            StatusCode::OK
+        };
+        tokio::spawn(async move {
+            axum::serve(listener, Router::new().fallback(answer)).await.unwrap();
+        });
+        url
+    }
+
+    fn works(&self, works: bool) {
+        self.0.lock().unwrap().0 = works;
+    }
+
+    fn was_told(&self, text: &str) -> bool {
+        self.0.lock().unwrap().1.iter().any(|it| it.contains(text))
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_waits_in_the_journal_reaches_the_app_from_the_restored_host() {
+    let test_host = TestHost::with_roster_and_shared_cache().await;
+    test_host.configure("answer_within_seconds = 1\nfirst_back_off_seconds = 1\n");
+    let host = test_host.spawn(None);
+    let app = App::default();
+    app.works(true);
+    assert_eq!(test_host.push(&host, guest("faulty")).await.unwrap().0, 201);
+    let endpoint = json!({ "base_url": app.serve().await, "private_addresses": true });
+    let spec = json!({
+        "name": "other", "connector": "faulty", "settings": { "fault": "none" },
+        "endpoints": { "app": endpoint },
+    });
+    test_host.admin(&host, "POST", "/apps", spec).await;
+    let tenant = json!({ "id": "other", "app": "other", "dialect": "okta" });
+    test_host.admin(&host, "POST", "/tenants", tenant).await;
+    let token = test_host.admin(&host, "POST", "/tenants/other/tokens", json!({})).await;
+    let token = token["token"].as_str().unwrap();
+    let users = format!("{}/t/other/scim/v2/Users", host.url);
+    let scim = async |request: reqwest::RequestBuilder, body: Value| {
+        let request = request.header("content-type", "application/scim+json");
+        request.bearer_auth(token).body(body.to_string()).send().await.unwrap()
+    };
+    let created = scim(client().post(&users), user("ada")).await;
+    assert_eq!(created.status(), 201);
+    let created: Value = serde_json::from_str(&created.text().await.unwrap()).unwrap();
+
+    app.works(false);
+    let secret = json!([{ "op": "replace", "path": "password", "value": "Secret-99" }]);
+    let ada = format!("{users}/{}", created["id"].as_str().unwrap());
+    assert_eq!(scim(client().patch(&ada), patch_op(secret)).await.status(), 429);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("muster.backup");
+    let said = succeeded(&run(&mut backup(test_host.data.path(), &file)).await);
+    assert!(said.contains("(1 open)"), "{said}");
+    assert!(!contains(&fs::read(&file).unwrap(), b"Secret-99"), "the password is sealed in there");
+    drop(host);
+
+    let restored = folder.path().join("restored");
+    succeeded(&run(&mut restore(&restored, &file)).await);
+    fs::copy(test_host.data.path().join("muster.toml"), restored.join("muster.toml")).unwrap();
+    let host = start(&restored);
+    app.works(true);
+    test_host.settled(&host).await;
+    assert!(app.was_told("Secret-99"));
+}
