@@ -45,15 +45,8 @@ pub(crate) struct PreparedRequest {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Get,
-        Self::Filter,
-        Self::List,
-        Self::Random,
-        Self::Patch,
-        Self::Post,
-        Self::Group,
-    ];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Get, Self::Filter, Self::List, Self::Random, Self::Patch, Self::Post, Self::Group];
 
     /// The operations with these names; all operations if there are no names.
     pub(crate) fn named(names: &[String]) -> anyhow::Result<Vec<Self>> {

@@ -137,8 +137,13 @@ impl DatabaseCopy {
             host_key: key_of(&self.connection)?,
             tenants: count("SELECT count(*) FROM tenant")?,
             resources: count("SELECT count(*) FROM resource")?,
-            operations: count("SELECT count(*) FROM operation")?,
-            open_operations: count("SELECT count(*) FROM operation WHERE state = 'open'")?,
+            operations: count(
+                "SELECT (SELECT count(*) FROM operation)
+                     + (SELECT count(*) FROM unfinished_operation)",
+            )?,
+            open_operations: count(
+                "SELECT count(*) FROM unfinished_operation WHERE state = 'open'",
+            )?,
         })
     }
 

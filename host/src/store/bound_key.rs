@@ -1,8 +1,10 @@
 //! The fingerprint of the host key that the database needs, and what is sealed with that key.
 
 use anyhow::Result;
+use rusqlite::Connection;
 
 use super::Store;
+use super::value::count_of;
 
 impl Store {
     /// The fingerprint of the host key of this database. None before the first start.
@@ -14,7 +16,7 @@ impl Store {
     /// Binds the database to the host key with this fingerprint, in place of the key before.
     pub async fn bind_host_key(&self, fingerprint: Vec<u8>) -> Result<()> {
         self.writer
-            .run(move |connection| {
+            .configure(move |connection| {
                 Box::pin(async move {
                     sqlx::query(
                         "INSERT OR REPLACE INTO host_key (one, fingerprint) VALUES (1, $1)",
@@ -30,11 +32,10 @@ impl Store {
 
     /// How many unfinished operations wait with a password that is sealed with the host key.
     pub async fn count_sealed(&self) -> Result<u64> {
-        // The first condition is that of an index.
-        let query = sqlx::query_scalar::<_, i64>(
-            "SELECT count(*) FROM operation WHERE state <> 'done' AND sealed IS NOT NULL",
-        );
-        let sealed = query.fetch_one(&mut *self.pool.take().await?).await?;
-        Ok(u64::try_from(sealed)?)
+        let count = |connection: &Connection| {
+            let sql = "SELECT count(*) FROM unfinished_operation WHERE sealed IS NOT NULL";
+            connection.query_row(sql, [], |row| count_of(row, 0))
+        };
+        self.reader.host(count).await
     }
 }

@@ -164,7 +164,7 @@ fn keep_memory(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Opens a database once, brings its schema up to date, and closes it: one file is left.
 pub(super) async fn prepare(path: &Path) -> Result<()> {
-    let mut connection = migrated(path).await?;
+    let mut connection = migrated(path, 0).await?;
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
     connection.close().await.with_context(|| format!("closing {}", path.display()))
 }

@@ -72,6 +72,7 @@ impl Bookmark {
             Bound::Integer(seq) => Self { total: 0, seq: seq + i64::from(descending), key: None },
             Bound::Text(key) => Self { total: 0, seq: i64::MAX, key: Some(key.into()) },
             Bound::Real(key) => Self { total: 0, seq: i64::MAX, key: Some(key.into()) },
+            Bound::Blob(_) => Self { total: 0, seq: i64::MAX, key: None },
         }
     }
 
