@@ -17,6 +17,12 @@ async fn create_until_death(test_host: &TestHost, host: &HostProcess, most: usiz
     most
 }
 
+/// Stops the host. True if it ended as it should.
+fn stop(mut host: HostProcess) -> bool {
+    kill_process(Pid::from_child(&host.child), Signal::TERM).unwrap();
+    host.child.wait().unwrap().success()
+}
+
 /// Asserts that the users are there, and that changes are accepted.
 async fn has_users(test_host: &TestHost, acknowledged: usize, point: &str) {
     let host = test_host.spawn_with_short_log(None);
@@ -40,6 +46,8 @@ async fn a_host_killed_while_its_log_is_moved_into_the_database_loses_nothing() 
         for passage in [1, 2] {
             let point = format!("{point}:{passage}");
             let test_host = TestHost::with_roster().await;
+            // The next start finds no log, so the host dies when it serves.
+            assert!(stop(test_host.spawn_with_short_log(None)));
             let mut dying = test_host.spawn_with_short_log(Some(&point));
             let acknowledged = create_until_death(&test_host, &dying, 200).await;
             assert!(acknowledged < 200, "{point}: the host should have died");
@@ -53,10 +61,9 @@ async fn a_host_killed_while_its_log_is_moved_into_the_database_loses_nothing() 
 async fn a_host_killed_while_it_closes_its_database_loses_nothing() {
     for point in ["log-empty:1", "log-emptied:1"] {
         let test_host = TestHost::with_roster().await;
-        let mut dying = test_host.spawn_with_short_log(Some(point));
+        let dying = test_host.spawn_with_short_log(Some(point));
         assert_eq!(create_until_death(&test_host, &dying, 20).await, 20);
-        kill_process(Pid::from_child(&dying.child), Signal::TERM).unwrap();
-        assert!(!dying.child.wait().unwrap().success(), "{point}");
+        assert!(!stop(dying), "{point}");
         has_users(&test_host, 20, point).await;
     }
 }
