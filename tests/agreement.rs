@@ -22,6 +22,7 @@ mod operators;
 mod patience;
 mod refusals;
 mod removals;
+mod repeated_calls;
 mod retry;
 mod slices;
 mod start;

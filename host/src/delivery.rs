@@ -54,15 +54,34 @@ pub struct Delivery {
 pub struct DeliveryReport {
     /// The response to the last attempt, or why there is none.
     pub response: Result<Response, Unreachable>,
-    /// How often the request was sent: 0 if the circuit was open, or the deadline had passed.
-    pub attempts: u32,
+    /// How each attempt ended: none if the circuit was open, or the deadline had passed.
+    pub attempts: Vec<AttemptEnd>,
     /// How long the attempts took, with the pauses between them.
     pub elapsed: Duration,
-    /// Whether an attempt may have reached the app.
-    pub may_have_arrived: bool,
-    /// Whether an attempt that may have reached the app got no response: the app may still act on it
-    /// after this report.
-    pub may_arrive_late: bool,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// There was no connection, so that nothing reached the app.
+    NotArrived,
+    /// It may have reached the app and got no response: the app may still act on it.
+    Unanswered,
+    /// It got a response that is too large to be read.
+    Unread,
+    /// It got a response of this status.
+    Answered(u16),
+}
+
+impl AttemptEnd {
+    fn of(sent: &Result<Response, Unanswered>) -> Self {
+        match sent {
+            Ok(response) => Self::Answered(response.status),
+            Err(Unanswered { why: Unreachable::TooLarge, .. }) => Self::Unread,
+            Err(Unanswered { may_have_arrived: false, .. }) => Self::NotArrived,
+            Err(_) => Self::Unanswered,
+        }
+    }
 }
 
 impl Delivery {
@@ -83,7 +102,7 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// A request that no connector may make; nothing was sent then.
+    /// A request that no connector may make. Nothing was sent then.
     pub async fn perform(
         &self,
         endpoint: &Endpoint,
@@ -95,8 +114,7 @@ impl Delivery {
         let message = Message::compose(endpoint, request, idempotency_key, placeholders)?;
         let client = self.clients.of(endpoint)?;
         let began = Instant::now();
-        let (mut attempts, mut pauses) = (0, retry::pauses());
-        let (mut may_have_arrived, mut may_arrive_late) = (false, false);
+        let (mut attempts, mut pauses) = (Vec::new(), retry::pauses());
         let mut response = loop {
             if Instant::now() >= deadline {
                 break Err(Unreachable::Timeout);
@@ -105,12 +123,13 @@ impl Delivery {
             else {
                 break Err(Unreachable::CircuitOpen);
             };
-            attempts += 1;
-            let sent = attempt(permit, client, endpoint, &message, deadline).await?;
-            let arrived = sent.as_ref().map_or_else(|it| it.may_have_arrived, |_| true);
-            may_have_arrived |= arrived;
-            may_arrive_late |=
-                arrived && matches!(&sent, Err(it) if it.why != Unreachable::TooLarge);
+            let sent = match attempt(permit, client, endpoint, &message, deadline).await {
+                Ok(sent) => sent,
+                Err(error) if attempts.is_empty() => return Err(error),
+                // The app has another address by now, and the report tells of the attempts before.
+                Err(_) => break Err(Unreachable::Connection),
+            };
+            attempts.push(AttemptEnd::of(&sent));
             let response = sent.map_err(|unanswered| unanswered.why);
             let left =
                 deadline.saturating_duration_since(Instant::now()).saturating_sub(LEAST_ATTEMPT);
@@ -122,13 +141,7 @@ impl Delivery {
         if let Ok(response) = &mut response {
             response::conceal(response, endpoint, placeholders);
         }
-        Ok(DeliveryReport {
-            response,
-            attempts,
-            elapsed: began.elapsed(),
-            may_have_arrived,
-            may_arrive_late,
-        })
+        Ok(DeliveryReport { response, attempts, elapsed: began.elapsed() })
     }
 }
 

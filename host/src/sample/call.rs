@@ -52,10 +52,11 @@ pub(super) async fn handle(State(app): State<SampleApp>, request: Request, next:
     let open = has_token(&app, &parts.headers);
     let call = format!("{} {path}", received.method);
     let fault = open.then(|| app.world().faults.take(&call, &body)).flatten();
-    let carried_out = open && fault.as_ref().is_none_or(|fault| fault.status.is_none());
+    let carried_out = open && fault.as_ref().is_none_or(|fault| fault.carries_out());
+    let mut in_its_place = fault.as_ref().and_then(|fault| fault.answer());
     let response = if !open {
         unauthorized()
-    } else if let Some(response) = fault.as_ref().and_then(|fault| fault.answer()) {
+    } else if let Some(response) = in_its_place.take_if(|_| !carried_out) {
         response
     } else if let Some(response) = repeated_response(&app, &received) {
         response
@@ -67,7 +68,11 @@ pub(super) async fn handle(State(app): State<SampleApp>, request: Request, next:
     drop(turn);
     let Some(fault) = fault else { return answer.into_response() };
     sleep(Duration::from_millis(fault.delay_ms)).await;
-    if fault.cut { broken_response() } else { answer.into_response() }
+    match in_its_place {
+        _ if fault.cut => broken_response(),
+        Some(response) => response,
+        None => answer.into_response(),
+    }
 }
 
 fn has_token(app: &SampleApp, headers: &HeaderMap) -> bool {

@@ -16,9 +16,9 @@ use super::{Problem, SampleApp};
 
 /// A failure of the next matching calls.
 ///
-/// With a status, the call is not carried out, and the fault is its response. Without a status, the
-/// call is carried out, and its own response is late or lost, so that the client cannot know its
-/// effect.
+/// With a status, the fault is the response to the call, which is not carried out unless the fault says
+/// so. Without a status, the call is carried out, and its own response is late or lost, so that the
+/// client cannot know its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
@@ -32,6 +32,10 @@ pub struct Fault {
     pub times: u32,
     /// The status of the response.
     pub status: Option<u16>,
+    /// Whether the call is carried out although the response has this status: the app fails after the
+    /// effect, or a gateway before it does.
+    #[serde(default)]
+    pub carried_out: bool,
     /// The headers of the response.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -90,6 +94,11 @@ impl Fault {
         Self { status: Some(status), times, ..Self::none(pattern.into()) }
     }
 
+    /// A fault that carries the next matching call out, and responds to it with this status.
+    pub fn status_after(pattern: impl Into<String>, status: u16) -> Self {
+        Self { carried_out: true, ..Self::status(pattern, status, 1) }
+    }
+
     /// No fault: the next matching calls succeed, before those that later faults match.
     pub fn pass(pattern: impl Into<String>, times: u32) -> Self {
         Self { times, ..Self::none(pattern.into()) }
@@ -97,8 +106,8 @@ impl Fault {
 
     fn none(pattern: String) -> Self {
         let (containing, headers) = (None, BTreeMap::new());
-        let (status, body, delay_ms, cut) = (None, None, 0, false);
-        Self { pattern, containing, times: 1, status, headers, body, delay_ms, cut }
+        let (status, carried_out, body, delay_ms, cut) = (None, false, None, 0, false);
+        Self { pattern, containing, times: 1, status, carried_out, headers, body, delay_ms, cut }
     }
 
     fn matches(&self, call: &str, body: &[u8]) -> bool {
@@ -106,7 +115,12 @@ impl Fault {
         call.starts_with(&self.pattern) && self.containing.as_ref().is_none_or(contains)
     }
 
-    /// The response in place of the call's own; none if the call is carried out.
+    /// Whether the call is carried out.
+    pub(super) fn carries_out(&self) -> bool {
+        self.status.is_none() || self.carried_out
+    }
+
+    /// The response in place of the call's own; none if that one is sent, or lost.
     pub(super) fn answer(&self) -> Option<Response> {
         let status = StatusCode::from_u16(self.status?).ok().filter(|it| it.as_u16() >= 200)?;
         let mut response = match &self.body {

@@ -34,7 +34,7 @@ async fn a_response_comes_back_without_headers_that_authenticate() {
     let own = json!({"auth": {"header": {"name": "x-api-key", "value": {"value": "hunter2"}}}});
     let performed = perform(&endpoint(&app.base_url, &own), &request("GET", "/")).await;
     let response = performed.response.unwrap();
-    assert_eq!((response.status, performed.attempts), (418, 1));
+    assert_eq!((response.status, performed.attempts.len()), (418, 1));
     assert_eq!(response.body, b"short and stout");
     let names: Vec<&str> = response.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["x-request-id", "x-a", "x-a", "location", "content-length"]);

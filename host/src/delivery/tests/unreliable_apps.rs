@@ -23,7 +23,7 @@ async fn a_request_to_a_busy_app_is_repeated_with_the_same_key() {
         let endpoint = endpoint(&app.base_url, &json!({}));
         let request = with_json(request("POST", "/users"), &json!({"name": "Ann"}));
         let performed = perform(&endpoint, &request).await;
-        assert_eq!(performed.attempts, 2, "{status}");
+        assert_eq!(performed.attempts.len(), 2, "{status}");
         assert_eq!(performed.response.unwrap().body, b"done");
         let sent = app.requests();
         assert!(sent[0].contains("idempotency-key: op-1\r\n"));
@@ -43,7 +43,7 @@ async fn a_final_response_is_not_retried() {
 async fn the_last_response_of_an_app_that_stays_busy_is_returned() {
     let (performed, seen) = ask([answer(503, "", "busy")]).await;
     assert_eq!(performed.response.unwrap().body, b"busy");
-    assert_eq!((performed.attempts, seen), (5, 5));
+    assert_eq!((performed.attempts.len(), seen), (5, 5));
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn a_response_with_retry_after_beyond_the_deadline_is_returned_at_once() {
 async fn a_slow_app_is_a_timeout_and_is_not_retried() {
     let (performed, seen) = ask([silence()]).await;
     assert_eq!(performed.response, Err(Unreachable::Timeout));
-    assert_eq!((performed.attempts, seen), (1, 1));
+    assert_eq!((performed.attempts.len(), seen), (1, 1));
     assert!(performed.elapsed < Duration::from_secs(5));
 }
 
@@ -86,9 +86,9 @@ async fn the_deadline_ends_an_attempt_before_its_own_timeout() {
     let deadline = Instant::now() + Duration::from_millis(100);
     let get = request("GET", "/");
     let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
-    assert_eq!((performed.response, performed.attempts), (Err(Unreachable::Timeout), 1));
+    assert_eq!((performed.response, performed.attempts.len()), (Err(Unreachable::Timeout), 1));
     let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
-    assert_eq!((performed.response, performed.attempts), (Err(Unreachable::Timeout), 0));
+    assert_eq!((performed.response, performed.attempts.len()), (Err(Unreachable::Timeout), 0));
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn the_last_response_before_the_deadline_is_returned() {
     let get = request("GET", "/");
     let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
     assert_eq!(performed.response.unwrap().body, b"busy");
-    assert!((2..5).contains(&performed.attempts), "{}", performed.attempts);
+    assert!((2..5).contains(&performed.attempts.len()), "{}", performed.attempts.len());
     assert!(Instant::now() < deadline);
 }
 
@@ -117,7 +117,7 @@ async fn a_broken_connection_is_retried() {
         let cut = ScriptedReply::Cut(broken.as_bytes().to_vec());
         let (performed, _) = ask([cut, answer(200, "", "whole")]).await;
         assert_eq!(performed.response.unwrap().body, b"whole", "{broken:?}");
-        assert_eq!(performed.attempts, 2, "{broken:?}");
+        assert_eq!(performed.attempts.len(), 2, "{broken:?}");
     }
 }
 
@@ -125,7 +125,7 @@ async fn a_broken_connection_is_retried() {
 async fn a_connection_that_always_breaks_is_tried_five_times() {
     let (performed, seen) = ask([ScriptedReply::Cut(Vec::new())]).await;
     assert_eq!(performed.response, Err(Unreachable::Connection));
-    assert_eq!((performed.attempts, seen), (5, 5));
+    assert_eq!((performed.attempts.len(), seen), (5, 5));
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn an_unreachable_app_is_a_connection_failure() {
         let deadline = Instant::now() + Duration::from_millis(500);
         let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
         assert_eq!(performed.response, Err(Unreachable::Connection), "{base_url}");
-        assert!(performed.attempts > 1, "{base_url}");
+        assert!(performed.attempts.len() > 1, "{base_url}");
     }
 }
 
@@ -180,7 +180,7 @@ async fn repeated_failures_open_the_circuit_of_that_app() {
     let mut results = Vec::new();
     for _ in 0..3 {
         let performed = delivery.perform(&endpoint, &get, "op-1", &[], soon(10)).await.unwrap();
-        results.push((performed.response.unwrap_err(), performed.attempts));
+        results.push((performed.response.unwrap_err(), performed.attempts.len()));
     }
     let connection = (Unreachable::Connection, 5);
     assert_eq!(results, [connection, connection, (Unreachable::CircuitOpen, 0)]);

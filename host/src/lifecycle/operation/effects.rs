@@ -1,31 +1,48 @@
 //! Effects of calls: whether the app may have changed. Pure.
 //!
 //! An attempt that ends without an outcome after a call that may have had an effect leaves the
-//! account in doubt.
+//! account in doubt. `delivery` may send a call several times, and each time counts: an app that
+//! answers 502 may have carried the call out, and reject its repetition.
 
 use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
 
 use crate::decision::{Exchange, Request};
-use crate::delivery::DeliveryReport;
+use crate::delivery::{AttemptEnd, DeliveryReport};
 
-/// Whether a call may have changed something in the app: it may have reached the app, which did not
-/// reject it.
+/// Whether a call may have changed something in the app: at least once it may have reached the app,
+/// which did not reject it.
 pub(in crate::lifecycle) fn may_have_changed(request: &Request, report: &DeliveryReport) -> bool {
-    let rejected = report
-        .response
-        .as_ref()
-        .is_ok_and(|response| (400..500).contains(&response.status) && !report.may_arrive_late);
-    report.may_have_arrived && !rejected && !only_reads(request)
+    let changes = |end: &AttemptEnd| match end {
+        AttemptEnd::NotArrived => false,
+        AttemptEnd::Unanswered | AttemptEnd::Unread => true,
+        AttemptEnd::Answered(status) => !rejects(*status),
+    };
+    !only_reads(request) && report.attempts.iter().any(changes)
 }
 
-/// Whether a call may still change something in the app: it got no response, or one of a gateway that
-/// has not waited for the app's.
+/// Whether a call may still change something in the app: at least once it got no response, or one of a
+/// gateway that has not waited for the app's.
 pub(in crate::lifecycle) fn may_arrive_late(request: &Request, report: &DeliveryReport) -> bool {
-    let of_gateway =
-        report.response.as_ref().is_ok_and(|response| matches!(response.status, 502 | 504));
-    (report.may_arrive_late || of_gateway) && !only_reads(request)
+    let is_late = |end: &AttemptEnd| match end {
+        AttemptEnd::NotArrived | AttemptEnd::Unread => false,
+        AttemptEnd::Unanswered => true,
+        AttemptEnd::Answered(status) => is_of_impatient_gateway(*status),
+    };
+    !only_reads(request) && report.attempts.iter().any(is_late)
+}
+
+/// Whether a response of this status says that its call was not carried out.
+fn rejects(status: u16) -> bool {
+    (400..500).contains(&status) && !is_of_impatient_gateway(status)
+}
+
+/// Whether a response may be that of a gateway which has not waited for the app's: the gateway's errors
+/// (RFC 9110 §15.6), 408 and 499, with which some tell that a time has passed, and 520 to 524, with
+/// which others do.
+fn is_of_impatient_gateway(status: u16) -> bool {
+    matches!(status, 408 | 499 | 502 | 504 | 520..=524)
 }
 
 /// Whether a request cannot change anything, by its method.
@@ -88,39 +105,52 @@ mod tests {
         Response { status, headers: Vec::new(), body: Vec::new() }
     }
 
+    /// Compares whether a call changes the app, and whether it may do so later.
     #[track_caller]
-    fn check(
-        method: &str,
-        response: Result<u16, Unreachable>,
-        arrived: bool,
-        expected: (bool, bool),
-    ) {
+    fn check(method: &str, attempts: &[AttemptEnd], expected: (bool, bool)) {
         let request = request(method, "/");
-        let report = DeliveryReport {
-            may_have_arrived: arrived,
-            may_arrive_late: arrived && response.is_err(),
-            response: response.map(answer),
-            attempts: 1,
-            elapsed: Duration::ZERO,
+        let response = match attempts.last() {
+            Some(AttemptEnd::Answered(status)) => Ok(answer(*status)),
+            _ => Err(Unreachable::Connection),
         };
+        let attempts = attempts.to_vec();
+        let report = DeliveryReport { response, attempts, elapsed: Duration::ZERO };
         let found = (may_have_changed(&request, &report), may_arrive_late(&request, &report));
         assert_eq!(found, expected, "{method} {report:?}");
     }
 
     #[test]
     fn a_write_may_have_changed_the_app_unless_it_was_rejected_or_never_arrived() {
-        check("GET", Ok(200), true, (false, false));
-        check("GET", Err(Unreachable::Timeout), true, (false, false));
-        check("PUT", Ok(204), true, (true, false));
-        check("PUT", Ok(409), true, (false, false));
-        check("POST", Ok(500), true, (true, false));
-        check("POST", Ok(502), true, (true, true));
-        check("POST", Ok(504), true, (true, true));
-        check("GET", Ok(504), true, (false, false));
-        check("POST", Err(Unreachable::Timeout), true, (true, true));
-        check("POST", Err(Unreachable::Connection), true, (true, true));
-        check("POST", Err(Unreachable::Connection), false, (false, false));
-        check("POST", Err(Unreachable::CircuitOpen), false, (false, false));
+        use AttemptEnd::{Answered, NotArrived, Unanswered, Unread};
+        check("GET", &[Answered(200)], (false, false));
+        check("GET", &[Unanswered, Answered(504)], (false, false));
+        check("PUT", &[Answered(204)], (true, false));
+        check("PUT", &[Answered(303)], (true, false));
+        check("PUT", &[Unread], (true, false));
+        for status in [400, 402, 403, 404, 409, 422, 425, 429] {
+            check("PUT", &[Answered(status)], (false, false));
+        }
+        for status in [500, 501, 503] {
+            check("POST", &[Answered(status)], (true, false));
+        }
+        for status in [408, 499, 502, 504, 524] {
+            check("POST", &[Answered(status)], (true, true));
+        }
+        check("POST", &[Unanswered], (true, true));
+        check("POST", &[NotArrived], (false, false));
+        check("POST", &[], (false, false));
+    }
+
+    #[test]
+    fn an_attempt_that_may_have_changed_the_app_counts_although_a_later_one_is_rejected() {
+        use AttemptEnd::{Answered, NotArrived, Unanswered};
+        check("PUT", &[Answered(500), Answered(422)], (true, false));
+        check("PUT", &[Answered(503), NotArrived, Answered(409)], (true, false));
+        check("PUT", &[Answered(502), Answered(422)], (true, true));
+        check("PUT", &[Answered(504), Answered(204)], (true, true));
+        check("PUT", &[Unanswered, Answered(429), Answered(402)], (true, true));
+        check("PUT", &[Answered(500), NotArrived], (true, false));
+        check("PUT", &[NotArrived, Answered(429), Answered(422)], (false, false));
     }
 
     #[test]
