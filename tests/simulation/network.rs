@@ -24,6 +24,10 @@ pub(crate) enum Failure {
     Slow,
     /// The app answers this status, without an effect.
     Status(u16),
+    /// There is an effect, and the app, or a gateway before it, answers this status.
+    StatusAfter(u16),
+    /// The same at first; when the call is repeated, the app refuses it with the second status.
+    RefusedAgain(u16, u16),
     /// There is an effect, and the answer cannot be read.
     Garbage,
 }
@@ -61,10 +65,20 @@ enum Due {
 struct Arrival {
     number: u64,
     call: Call,
-    /// The answer that it gets without being carried out.
-    refusal: Option<Answer>,
-    /// The answer cannot be read.
-    garbles: bool,
+    answered: Answered,
+}
+
+/// How a call is answered that arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answered {
+    /// As the app does.
+    Well,
+    /// With this status, and it is not carried out.
+    Instead(u16),
+    /// With this status, after it was carried out.
+    With(u16),
+    /// So that the answer cannot be read.
+    Garbled,
 }
 
 /// The app and the way to it.
@@ -83,6 +97,8 @@ pub(crate) struct Network {
     /// The keys whose answers the host has had since it started.
     answered: BTreeSet<String>,
     forgetting: bool,
+    /// The keys of calls that had an effect and were answered with a failure, to be refused next.
+    failed: BTreeSet<String>,
     first: BTreeMap<String, Call>,
     pub(crate) violations: Vec<String>,
 }
@@ -112,6 +128,7 @@ impl Network {
             sent: Vec::new(),
             answered: BTreeSet::new(),
             forgetting: false,
+            failed: BTreeSet::new(),
             first: BTreeMap::new(),
             violations: Vec::new(),
         }
@@ -133,26 +150,37 @@ impl Network {
             Some(Failure::Down) => return Ticket { refused: true, ..lost },
             Some(Failure::CutBefore) => return lost,
             Some(Failure::CutAfter) => {
-                self.arrive(now + there, number, call, None, false);
+                self.arrive(now + there, number, call, Answered::Well);
                 return lost;
             }
             Some(Failure::CutLate) => {
                 let late = 1000 + self.random.below(30_000);
-                self.arrive(now + late, number, call, None, false);
+                self.arrive(now + late, number, call, Answered::Well);
                 return lost;
             }
             Some(Failure::Slow) => {
                 let slow = 1000 + self.random.below(29_000);
-                self.arrive(now + slow, number, call, None, false);
+                self.arrive(now + slow, number, call, Answered::Well);
                 self.due.insert((now + slow + back, number), Due::Departure);
                 return Ticket { number: Some(number), millis: slow + back, ..lost };
             }
             Some(Failure::Status(status)) => {
-                let answer = Answer { status, body: "{\"error\":\"as ordered\"}".to_owned() };
-                self.arrive(now + there, number, call, Some(answer), false);
+                self.arrive(now + there, number, call, Answered::Instead(status));
             }
-            Some(Failure::Garbage) => self.arrive(now + there, number, call, None, true),
-            None => self.arrive(now + there, number, call, None, false),
+            Some(Failure::StatusAfter(status)) => {
+                self.arrive(now + there, number, call, Answered::With(status));
+            }
+            Some(Failure::RefusedAgain(status, refusal)) => {
+                let answered = match self.failed.insert(call.key.clone()) {
+                    true => Answered::With(status),
+                    false => Answered::Instead(refusal),
+                };
+                self.arrive(now + there, number, call, answered);
+            }
+            Some(Failure::Garbage) => {
+                self.arrive(now + there, number, call, Answered::Garbled);
+            }
+            None => self.arrive(now + there, number, call, Answered::Well),
         }
         self.due.insert((now + whole, number), Due::Departure);
         Ticket { number: Some(number), ..lost }
@@ -201,12 +229,23 @@ impl Network {
             }
             match entry.remove() {
                 Due::Arrival(arrival) => {
-                    let Arrival { number, call, refusal, garbles } = *arrival;
-                    let carried_out = || self.world.handle(&call, self.honours_keys);
-                    let mut answer = refusal.unwrap_or_else(carried_out);
-                    if garbles && answer.is_success() {
-                        answer.body = GARBAGE.to_owned();
-                    }
+                    let Arrival { number, call, answered } = *arrival;
+                    let ordered = |status| Answer { status, body: ORDERED.to_owned() };
+                    let mut carried_out = || self.world.handle(&call, self.honours_keys);
+                    let answer = match answered {
+                        Answered::Well => carried_out(),
+                        Answered::Instead(status) => ordered(status),
+                        Answered::With(status) => {
+                            carried_out();
+                            ordered(status)
+                        }
+                        Answered::Garbled => match carried_out() {
+                            answer if answer.is_success() => {
+                                Answer { body: GARBAGE.to_owned(), ..answer }
+                            }
+                            answer => answer,
+                        },
+                    };
                     self.answers.insert(number, answer);
                 }
                 Due::Departure => self.durable = self.world.clone(),
@@ -214,8 +253,8 @@ impl Network {
         }
     }
 
-    fn arrive(&mut self, at: u64, number: u64, call: Call, refusal: Option<Answer>, garbles: bool) {
-        let arrival = Arrival { number, call, refusal, garbles };
+    fn arrive(&mut self, at: u64, number: u64, call: Call, answered: Answered) {
+        let arrival = Arrival { number, call, answered };
         self.due.insert((at, number), Due::Arrival(Box::new(arrival)));
     }
 
@@ -245,6 +284,7 @@ impl Network {
     }
 }
 
+const ORDERED: &str = "{\"error\":\"as ordered\"}";
 const GARBAGE: &str = "<html>502 Bad Gateway</html>";
 
 impl Answer {

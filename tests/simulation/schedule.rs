@@ -348,8 +348,11 @@ fn operate(random: &mut Random, crowd: u64) -> (&'static str, Action) {
 
 fn fault(random: &mut Random) -> Fault {
     const STATUSES: [u16; 10] = [400, 401, 402, 403, 409, 422, 429, 500, 502, 503];
-    let failure = match random.below(9) {
+    const FAILURES: [u16; 4] = [500, 502, 503, 504];
+    let failure = match random.below(11) {
         8 => Failure::Down,
+        9 => Failure::StatusAfter(random.pick(&FAILURES)),
+        10 => Failure::RefusedAgain(random.pick(&FAILURES), random.pick(&[400, 402, 409, 422])),
         0 => Failure::CutBefore,
         1 => Failure::CutAfter,
         2 => Failure::CutLate,
