@@ -224,3 +224,30 @@ async fn a_refused_person_stays_in_the_other_organization_of_the_app() {
     muster.settled().await;
     assert_eq!(people_in(&muster, &beta), ["ada"]);
 }
+
+#[tokio::test]
+async fn a_leaver_whose_profile_the_app_refuses_has_left() {
+    let muster = start().await;
+    let tenant = muster.tenant("three-state").await;
+    let ada = muster.person(&tenant, "ada").await;
+    let profile = format!("PATCH {}", place(&tenant, "accounts"));
+    refuse(&muster, profile, 422, super::ALWAYS);
+    let value = json!({ "active": false, "title": "Countess" });
+    let both = json!([{ "op": "replace", "value": value }]);
+    muster.patch(&tenant, &format!("/Users/{ada}"), both).await.expect(200);
+    assert_out(&muster, &tenant, "a profile").await;
+    // The host tells the profile until it gives up; the identity provider is not told of that.
+    for _ in 0..20 {
+        muster.set_active(&tenant, &ada, false).await.expect(200);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    muster.settled().await;
+    let before = muster.app_calls(&tenant).await.len();
+    muster.set_active(&tenant, &ada, false).await.expect(200);
+    assert_eq!(muster.app_calls(&tenant).await.len(), before, "the person has left already");
+    // What the app refused is told again when the person returns, or changes.
+    muster.stage.sample.heal();
+    set_title(&muster, &tenant, &ada, "Lady").await.expect(200);
+    assert_eq!(title_in(&muster, &tenant, "ada").as_deref(), Some("Lady"));
+    muster.settled().await;
+}

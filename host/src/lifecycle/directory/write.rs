@@ -249,6 +249,9 @@ impl Directory {
         }
         let password = self.password(target, password);
         let stored = current.stored.clone();
+        // A request that changes nothing waits for no profile of a person who has left: the host tells it
+        // by itself, or when the person returns.
+        let left = current.has_left();
         if let Some(older) = older {
             let same = match older.has_own_goal() {
                 true => {
@@ -261,7 +264,11 @@ impl Directory {
                     password.is_none() && Resource::changes(&current.resource, &after).is_empty()
                 }
             };
-            if same && !older.has_own_goal() && target.tenant.app.reply == ReplyMode::WhenRecorded {
+            if same
+                && !older.has_own_goal()
+                && (target.tenant.app.reply == ReplyMode::WhenRecorded
+                    || left && older.event.kind == EventKind::Update)
+            {
                 return Ok(WriteResult::Kept(stored));
             }
             if same {
@@ -272,6 +279,9 @@ impl Directory {
         let Some(mut change) = user_change(current, after, password.is_some())? else {
             return Ok(WriteResult::Kept(stored));
         };
+        if left && change.applied && change.event == EventKind::Update {
+            return Ok(WriteResult::Kept(stored));
+        }
         change.password = password;
         if self.operations.has_unfinished(&target.tenant.id, id) {
             change.supersedes = vec![id.to_owned()];

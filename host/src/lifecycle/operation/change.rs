@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use super::comparison;
 use super::typed_view;
 use crate::decision::{EventKind, Member, Membership, ResourceKind};
 use crate::delivery::Secret;
@@ -42,6 +43,11 @@ impl Current {
         let resource = Resource::from_json(&stored.document)
             .with_context(|| format!("the stored document of {}", stored.id))?;
         Ok(Self { kind, stored, resource, account })
+    }
+
+    /// Whether a person shall be out, and is known to be.
+    pub(in crate::lifecycle) fn has_left(&self) -> bool {
+        !self.resource.active() && self.account.as_ref().is_some_and(comparison::is_out)
     }
 
     /// The document that the app was last told, if it is not the directory's.

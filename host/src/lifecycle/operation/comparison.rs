@@ -15,7 +15,7 @@
 //! treated as the worst case for what shall be: as if nothing were there for a person who shall be
 //! in, and as if the person were there for one who shall be out.
 
-use crate::decision::{EventKind, Membership};
+use crate::decision::{Account, EventKind, Membership};
 use crate::scim::Resource;
 use crate::store::AccountRow;
 
@@ -93,6 +93,12 @@ pub(in crate::lifecycle) fn is_absent(account: &AccountRow) -> bool {
     account.account.as_ref().is_none_or(|account| account.membership == Membership::Absent)
 }
 
+/// Whether the account is known to be without access.
+pub(in crate::lifecycle) fn is_out(account: &AccountRow) -> bool {
+    let active = |account: &Account| account.membership == Membership::Active;
+    !account.doubt && !account.account.as_ref().is_some_and(active)
+}
+
 /// All attributes that the resource shall have, and what else changes: attributes that the app was
 /// told and the resource shall not have, and the password or the members.
 fn everything(shall: &Resource, changes: Vec<String>) -> Vec<String> {
@@ -108,7 +114,7 @@ fn everything(shall: &Resource, changes: Vec<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::{Account, ResourceKind};
+    use crate::decision::ResourceKind;
 
     fn row(account: Option<Membership>, doubt: bool) -> AccountRow {
         AccountRow {
