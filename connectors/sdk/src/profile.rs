@@ -38,7 +38,8 @@ impl Profile {
     }
 
     /// All fields, for an account of a returning user. A field is null if the user has no value
-    /// for it.
+    /// for it; but the address that a user who is not active lacks is left out, as in
+    /// [`changed`](Self::changed).
     pub fn complete(&self, event: &UserEvent) -> Map<String, Value> {
         self.with_nulls(event, |_| true)
     }
@@ -46,12 +47,18 @@ impl Profile {
     /// The fields that changed with this event. A field is null if the user no longer has the
     /// attribute. With `activate` these are all fields, since muster lists all attributes as
     /// changed.
+    ///
+    /// The address of a user who is not active is left out if there is none any more, so that the
+    /// app keeps the one that it has. muster requires an address of active users only
+    /// (`scim.required` in the manifest), and an app that needs one would refuse the change.
     pub fn changed(&self, event: &UserEvent) -> Map<String, Value> {
         self.with_nulls(event, |path| changed(event, path))
     }
 
     fn with_nulls(&self, event: &UserEvent, included: impl Fn(&str) -> bool) -> Map<String, Value> {
-        let fields = self.0.iter().filter(|(_, path)| included(path));
+        let lacks_address = !event.user.active && event.address().is_none();
+        let stays = |path: &str| path == "email" && lacks_address;
+        let fields = self.0.iter().filter(|(_, path)| included(path) && !stays(path));
         fields
             .map(|(field, path)| (field.clone(), value(event, path).unwrap_or_default()))
             .collect()

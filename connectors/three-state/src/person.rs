@@ -19,7 +19,13 @@ pub(crate) struct Person<'a> {
 
 impl Person<'_> {
     /// Creates an account, active or suspended, or links the one with the same address.
+    ///
+    /// The account of a person who is not active and has no address is created when they return: the
+    /// app needs an address, and muster requires one of active people only.
     pub(crate) fn create_account(&mut self) -> Decision {
+        if !self.event.user.active && self.event.address().is_none() {
+            return Ok(Outcome::new(None, "Not active and without an address: kept in mind."));
+        }
         let Settings { fields, accounts, profile, .. } = &self.context.settings;
         let mut body = profile.all(self.event);
         body.insert(fields.status.clone(), self.status(self.membership()).into());

@@ -217,6 +217,34 @@ fn a_returning_user_is_resumed_and_the_whole_profile_is_sent() {
 }
 
 #[test]
+fn a_user_who_is_not_active_may_lack_an_address() {
+    let who = || person("ann").named("Ann").without_email().inactive();
+    let title = || who().with("title", "Lead").changed("title").changed("emails");
+    let none = "none: Not active and without an address: kept in mind.";
+    for kind in [Create, Update] {
+        check(&context(), &who(), kind, &[], none);
+    }
+    let calls = [(UPDATE_TITLE, ok())];
+    check(&suspended(), &title(), Update, &calls, "suspended: Updated the account.");
+    let same = "suspended: Nothing that the app keeps has changed.";
+    check(&suspended(), &who().changed("emails"), Update, &[], same);
+    check(
+        &suspended(),
+        &who(),
+        Deactivate,
+        &[(SUSPEND, ok())],
+        "suspended: Suspended the account.",
+    );
+    let all = UPDATE_ALL.replace(r#""email":"ann@example.com","#, "");
+    let calls = [(SUSPEND, ok()), (all.as_str(), ok())];
+    let kept = "suspended: Kept suspended and updated the account from before.";
+    check(&suspended(), &who(), Create, &calls, kept);
+    let gone = format!("none: The account was gone from the app. {}", &none[6..]);
+    check(&suspended(), &who(), Create, &[(SUSPEND, missing())], &gone);
+    check(&suspended(), &title(), Update, &[(UPDATE_TITLE, missing())], &gone);
+}
+
+#[test]
 fn a_user_who_is_created_again_gets_their_account_back() {
     for given in [active(), suspended()] {
         let back = "active: Resumed and updated the account from before.";

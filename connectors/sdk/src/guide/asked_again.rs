@@ -23,6 +23,9 @@
 //! - **Leaving first.** An event that takes away access makes no other change before: if the app
 //!   refused it, the user would stay. Attributes that changed with `deactivate` come again with
 //!   `activate`.
+//! - **Leavers may lack what the app needs.** muster requires what the manifest's `scim.required`
+//!   names of active users only. Do not remove it from the app for the others; [`Profile`] leaves
+//!   an address out that they lack.
 //!
 //! ```
 //! use muster_connector::testing::{context, person, reply, script};
@@ -80,4 +83,5 @@
 //! `muster connector check` asks every event twice, with the account of the first outcome and with
 //! the one from before it.
 //!
+//! [`Profile`]: crate::Profile
 //! [all addresses]: crate::UserEvent::addresses
