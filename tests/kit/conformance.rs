@@ -70,7 +70,8 @@ const BREACHES: [(&str, &str); 25] = [
 ];
 
 /// The faults that are reported and do not fail the check.
-const REMARKS: [&str; 5] = ["never-gone", "lost", "ignored", "unlisted", "no-way"];
+const REMARKS: [&str; 6] =
+    ["never-gone", "not-looked-for", "lost", "ignored", "unlisted", "no-way"];
 
 /// Checks the faulty connector with this fault.
 #[track_caller]

@@ -334,14 +334,22 @@ impl<'a> CaseWalk<'a> {
         }
     }
 
-    /// A breach, if a leaver without a known account cannot be taken out.
+    /// A breach, if a leaver without a known account cannot be taken out; a remark, if none is looked
+    /// for.
     fn check_without_account(&mut self, path: &CasePath, end: &PathEnd) {
         let leaves =
             self.case.event.kind.deprovisions() || self.case.event.kind == EventKind::GroupDelete;
-        if let Ok(Err(refusal)) = end
-            && leaves
-            && self.case.start == StartState::None
-        {
+        if !leaves || self.case.start != StartState::None {
+            return;
+        }
+        let calls_an_app = !self.explorer.connector.manifest.endpoints.is_empty();
+        if matches!(end, Ok(Ok(_))) && path.exchanges.is_empty() && calls_an_app {
+            let sentence = "without a known account it is done without a call. The host asks so if \
+                            the answer to an earlier request was lost: if the app has an account of \
+                            the person's addresses, or a team of the group's name, it stays";
+            self.observe(FindingKind::NotLookedFor, sentence.to_owned(), path, None);
+        }
+        if let Ok(Err(refusal)) = end {
             let kind = transcript::refusal(refusal).0;
             let sentence = format!(
                 "without a known account it refuses: {kind}. The host asks so if the answer to an \

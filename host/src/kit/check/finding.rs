@@ -65,6 +65,8 @@ pub enum FindingKind {
     Note,
     /// A leaver whom the app does not know is refused.
     NeverGone,
+    /// A leaver without a known account is reported as done, and was not looked for.
+    NotLookedFor,
     /// An event other than a leaver's is refused for good although a retry may succeed.
     Lost,
     /// A change is reported as done although the app refused a part of it.
@@ -102,6 +104,7 @@ impl FindingKind {
             Self::Forgotten => "forgotten",
             Self::Note => "note",
             Self::NeverGone => "never-gone",
+            Self::NotLookedFor => "not-looked-for",
             Self::Lost => "lost",
             Self::Ignored => "ignored",
             Self::Unlisted => "unlisted",

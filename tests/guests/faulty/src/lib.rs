@@ -170,9 +170,9 @@ fn decide(app: &mut App, context: &Context, event: &Event) -> Result<Outcome, St
                 let _ =
                     app.ask("PATCH", &format!("/accounts/{id}"), Some(event.resource.clone()))?;
             }
-            leave(app, known, "POST", "/suspend", Membership::Suspended)
+            leave(app, known, &id, "POST", "/suspend", Membership::Suspended)
         }
-        EventKind::Delete => leave(app, known, "DELETE", "", Membership::Absent),
+        EventKind::Delete => leave(app, known, &id, "DELETE", "", Membership::Absent),
         EventKind::Password => password(app, context, event, &id),
         _ => Ok(Outcome { account: context.account.clone(), ..outcome(app, &id, state) }),
     }
@@ -231,6 +231,7 @@ fn create(
 fn leave(
     app: &mut App,
     known: Option<String>,
+    id: &str,
     method: &str,
     rest: &str,
     to: Membership,
@@ -238,18 +239,20 @@ fn leave(
     if app.has("no-account") && known.is_none() {
         return Err(Stop::Refused(Refusal::Rejected("There is no account.".to_owned())));
     }
-    let Some(id) = known else { return Ok(Outcome { account: None, ..outcome(app, "", to) }) };
+    if app.has("not-looked-for") && known.is_none() {
+        return Ok(Outcome { account: None, ..outcome(app, "", to) });
+    }
     let answer = app.ask(method, &format!("/accounts/{id}{rest}"), None)?;
     let status = answer.as_ref().map_or(0, |it| it.status);
     let to = if app.has("table") { Membership::Active } else { to };
     match (app.fault.as_str(), status) {
-        ("leaver-stays", _) => Ok(outcome(app, &id, to)),
+        ("leaver-stays", _) => Ok(outcome(app, id, to)),
         ("given-up", 500) => {
             Err(Stop::Refused(Refusal::Rejected("It does not want to.".to_owned())))
         }
         ("never-gone", 404) => Err(Stop::Refused(refusal(&answer))),
-        (_, 200..300) => Ok(outcome(app, &id, to)),
-        (_, 404) => Ok(Outcome { account: None, ..outcome(app, &id, to) }),
+        (_, 200..300) => Ok(outcome(app, id, to)),
+        (_, 404) => Ok(Outcome { account: None, ..outcome(app, id, to) }),
         _ => Err(Stop::Refused(refusal(&answer))),
     }
 }
