@@ -30,6 +30,11 @@ pub(super) fn check_required(
             Some(object) => check_schema(schema, Some(schema), object, &|_| false)?,
             None if extension.required => {
                 check_schema(schema, Some(schema), &Map::new(), &|_| false)?;
+                // RFC 7643 §6: every resource has it, unless it was made before the connector said so.
+                let lacked = before.is_some_and(|before| !before.contains_key(&schema.id));
+                if is_active(document) && !lacked {
+                    return Err(Error::invalid_value(format!("{} is required", schema.id)));
+                }
             }
             None => {}
         }

@@ -95,6 +95,50 @@ fn a_required_extension_is_required() {
     refuses(json!({ EXTENSION: { "extString": "x" } }), &missing);
 }
 
+/// The same types with an extension that is required and has no required attribute.
+fn with_optional_attributes() -> Schemas {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/scim");
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let mut schemas = read("testresource-schemas.json");
+    let extension = schemas.as_array_mut().unwrap().iter_mut().find(|it| it["id"] == EXTENSION);
+    for attribute in extension.unwrap()["attributes"].as_array_mut().unwrap() {
+        attribute["required"] = false.into();
+    }
+    let types = read("testresource-resource-types.json").to_string();
+    Schemas::read(&types, &[&schemas.to_string()]).unwrap()
+}
+
+#[test]
+fn a_required_extension_without_required_attributes_is_required() {
+    let schemas = with_optional_attributes();
+    let t = schemas.by_name("TestResource").unwrap();
+    let mut strict = Reading::new(Dialect::Strict);
+    let missing = Error::invalid_value(format!("{EXTENSION} is required"));
+    for gone in [json!({ EXTENSION: null }), json!({ EXTENSION: {} })] {
+        assert_eq!(create(t, &body(gone), &mut strict), Err(missing.clone()));
+    }
+    let before = create(t, &body(json!({})), &mut strict).unwrap().resource.with_id("42");
+    let put = body(json!({ EXTENSION: {} }));
+    assert_eq!(replace(t, &before, &put, &mut strict), Err(missing.clone()));
+    let removal = |path: &str| {
+        let operations = json!([{ "op": "remove", "path": path }]);
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations,
+        });
+        let mut strict = Reading::new(Dialect::Strict);
+        patch(t, &before, &PatchRequest::parse(&body, &mut strict).unwrap(), &mut strict)
+    };
+    assert_eq!(removal(&format!("{EXTENSION}:extRequired")), Err(missing));
+    assert!(removal(EXTENSION).is_err());
+    // One that was made before the extension was required may lack it.
+    let old = json!({ "schemas": [CORE], "id": "42", "identifier": "i" }).to_string();
+    let old = Resource::from_json(&old).unwrap();
+    assert!(replace(t, &old, &put, &mut strict).is_ok());
+}
+
 #[test]
 fn immutable_and_write_only_attributes_keep_their_rules() {
     let made = make(&body(json!({ "readOnlyAttr": "x", "writeOnlyAttr": "y" }))).unwrap();
