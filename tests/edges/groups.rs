@@ -277,3 +277,78 @@ async fn a_members_display_is_returned_as_it_was_sent_with_the_write_and_on_requ
         assert_eq!(display(&without, &eve), Value::Null);
     }
 }
+
+#[tokio::test]
+async fn a_group_is_not_filled_again_by_members_of_whom_none_is_known() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant_with("roster", "okta").await;
+    let ada = create(&muster, &tenant, "ada", true).await;
+    let bob = create(&muster, &tenant, "bob", true).await;
+    let sales = group(&muster, &tenant, "Sales").await;
+    let path = format!("/Groups/{sales}");
+    let list =
+        |ids: &[&str]| -> Vec<Value> { ids.iter().map(|id| json!({ "value": id })).collect() };
+    let put = |ids: &[&str]| json!({ "op": "replace", "path": "members", "value": list(ids) });
+    let more = |ids: &[&str]| json!({ "op": "add", "path": "members", "value": list(ids) });
+    let none = json!({ "op": "remove", "path": "members" });
+    // An empty group may be given members of whom none is known.
+    muster.patch(&tenant, &path, json!([put(&["gone"])])).await.expect(204);
+    muster.patch(&tenant, &path, json!([none, more(&["gone"])])).await.expect(204);
+    for operations in [
+        json!([put(&["gone"])]),
+        json!([put(&["gone"]), more(&[&bob])]),
+        json!([put(&["gone"]), more(&[&ada])]),
+        json!([more(&[&bob]), put(&["gone"])]),
+        json!([none, more(&["gone"])]),
+        json!([none, more(&["gone"]), more(&["lost"])]),
+        json!([put(&[]), more(&["gone"])]),
+        json!([put(&[]), put(&["gone"])]),
+    ] {
+        muster.patch(&tenant, &path, json!([put(&[&ada])])).await.expect(204);
+        let answer = muster.patch(&tenant, &path, operations.clone()).await;
+        assert_eq!(answer.status, 400, "{operations}");
+        assert_eq!(members(&muster, &tenant, &sales).await, [ada.as_str()]);
+    }
+    for (operations, left) in [
+        (json!([put(&["gone", &bob])]), vec![&bob]),
+        (json!([none, more(&["gone", &bob])]), vec![&bob]),
+        (json!([more(&["gone"])]), vec![&ada]),
+        (json!([put(&["gone"]), put(&[])]), vec![]),
+        (json!([none]), vec![]),
+    ] {
+        muster.patch(&tenant, &path, json!([put(&[&ada])])).await.expect(204);
+        muster.patch(&tenant, &path, operations.clone()).await.expect(204);
+        let shown = muster.get(&tenant, &path).await.expect(200).body;
+        let present = shown["members"].as_array().cloned().unwrap_or_default();
+        let present: Vec<_> = present.iter().map(|it| it["value"].as_str().unwrap()).collect();
+        assert_eq!(present, left, "{operations}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_is_removed_by_its_id_in_any_case_as_filters_find_it() {
+    let muster = Muster::start().await;
+    for connector in ["roster", "three-state"] {
+        let tenant = muster.tenant_with(connector, "entra").await;
+        let ada = create(&muster, &tenant, "ada", true).await;
+        let sales = group(&muster, &tenant, "Sales").await;
+        let path = format!("/Groups/{sales}");
+        let upper = ada.to_uppercase();
+        for removal in [
+            json!([{ "op": "remove", "path": format!("members[value eq \"{upper}\"]") }]),
+            json!([{ "op": "remove", "path": "members", "value": [{ "value": upper }] }]),
+            json!([
+                { "op": "remove", "path": "members[type eq \"Group\"]" },
+                { "op": "remove", "path": format!("members[value eq \"{upper}\"]") },
+            ]),
+        ] {
+            muster.patch(&tenant, &path, add(&[&ada])).await.expect(204);
+            let query = format!("/Groups?filter=members.value+eq+%22{upper}%22");
+            let found = muster.get(&tenant, &query).await.expect(200).body;
+            assert_eq!(found["totalResults"], 1);
+            muster.patch(&tenant, &path, removal).await.expect(204);
+            let shown = muster.get(&tenant, &path).await.expect(200).body;
+            assert!(shown["members"].as_array().is_none_or(Vec::is_empty), "{shown}");
+        }
+    }
+}

@@ -48,11 +48,10 @@ impl Directory {
             let ids: Vec<String> = joined.iter().chain(&left).cloned().collect();
             let people = self.people(target, group, &ids).await?;
             let notice = unknown_members(target, group, &people, &joined)?;
-            let replaces = changes.iter().any(|change| matches!(change, MemberChange::Replace(_)));
-            let empties = !left.is_empty() && left.len() == before.len();
-            if notice.is_some() && replaces && empties && people.len() == left.len() {
-                // Nothing that the request names was understood, and the group would lose everyone.
-                let why = "members: none of them is a user or group of this directory, and all present \
+            let is_known =
+                |id: &str| before.contains(id) || people.iter().any(|person| person.id == id);
+            if notice.is_some() && !left.is_empty() && replaces_by_unknown(changes, is_known) {
+                let why = "members: none of them is a user or group of this directory, and the present \
                            members would leave the group; an empty list says that";
                 return Err(scim::Error::invalid_value(why).into());
             }
@@ -130,6 +129,35 @@ fn unknown_members(
     Ok(Some(format!("skipped {members} of this directory: {}{more}", named.join(", "))))
 }
 
+/// Whether one of the changes is a new list of members of whom none is known: a replacement, or the
+/// additions after a removal of all. The group would lose its members for what was not understood.
+fn replaces_by_unknown(changes: &[MemberChange], is_known: impl Fn(&str) -> bool) -> bool {
+    let none_is_known = |members: &[&MemberRef]| {
+        !members.is_empty() && !members.iter().any(|member| is_known(&member.value))
+    };
+    changes.iter().enumerate().any(|(at, change)| match change {
+        MemberChange::Replace(members) => none_is_known(&members.iter().collect::<Vec<_>>()),
+        MemberChange::Clear => {
+            let later = changes[at + 1..].iter().take_while(|change| {
+                !matches!(change, MemberChange::Replace(_) | MemberChange::Clear)
+            });
+            let added = later.flat_map(|change| match change {
+                MemberChange::Add(members) => members.as_slice(),
+                _ => &[],
+            });
+            none_is_known(&added.collect::<Vec<_>>())
+        }
+        _ => false,
+    })
+}
+
+/// The ids of a removal, and their lower case, since the id of a member is compared in any case (RFC 7643
+/// §8.7.1, `members.value`) and those that the host gives are in lower case.
+fn removed_ids(ids: &[String]) -> impl Iterator<Item = String> {
+    let lower = |id: &String| Some(id.to_lowercase()).filter(|lower| lower != id);
+    ids.iter().flat_map(move |id| std::iter::once(id.clone()).chain(lower(id)))
+}
+
 /// `display` of the members that the changes add, by id, as the client sent it.
 fn displays(changes: &[MemberChange]) -> BTreeMap<String, String> {
     let added = changes.iter().flat_map(|change| match change {
@@ -155,7 +183,7 @@ pub(super) fn needs_all_members(changes: &[MemberChange]) -> bool {
 fn named_members(changes: &[MemberChange]) -> Vec<String> {
     let ids = changes.iter().flat_map(|change| match change {
         MemberChange::Add(members) => members.iter().map(|m| m.value.clone()).collect(),
-        MemberChange::Remove(ids) => ids.clone(),
+        MemberChange::Remove(ids) => removed_ids(ids).collect(),
         _ => Vec::new(),
     });
     ids.collect()
@@ -187,8 +215,8 @@ fn apply_change(
         MemberChange::Add(members) => now.extend(values(members)),
         // RFC 7644 §3.5.2.2, and as every client expects: to remove a non-member changes nothing.
         MemberChange::Remove(ids) => {
-            for id in ids {
-                now.remove(id);
+            for id in removed_ids(ids) {
+                now.remove(&id);
             }
         }
         MemberChange::Replace(members) => *now = values(members).into_iter().collect(),
