@@ -8,6 +8,7 @@ use crate::support::{Answer, Muster, Tenant, user};
 mod filters;
 mod groups;
 mod names;
+mod numbers;
 mod primary;
 mod required;
 mod state;

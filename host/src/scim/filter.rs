@@ -68,9 +68,37 @@ pub enum Operator {
 #[expect(missing_docs, reason = "JSON's own words")]
 pub enum Literal {
     String(String),
-    Number(serde_json::Number),
+    Number(WrittenNumber),
     Boolean(bool),
     Null,
+}
+
+/// A number, and the text that a filter writes it as: `12.50` without its quotes is a string of five
+/// characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenNumber {
+    /// The number.
+    pub value: serde_json::Number,
+    text: String,
+}
+
+impl WrittenNumber {
+    /// Parses a number of JSON.
+    pub(in crate::scim) fn parse(text: &str) -> serde_json::Result<Self> {
+        Ok(Self { value: serde_json::from_str(text)?, text: text.to_owned() })
+    }
+}
+
+impl From<serde_json::Number> for WrittenNumber {
+    fn from(value: serde_json::Number) -> Self {
+        Self { text: value.to_string(), value }
+    }
+}
+
+impl fmt::Display for WrittenNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 impl Filter {

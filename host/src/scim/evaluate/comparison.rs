@@ -146,7 +146,7 @@ fn operand(attribute: &Attribute, operator: Operator, literal: &Literal) -> Resu
         }
         (String | Reference | Binary, Literal::String(text)) => Some(Operand::Exact(text.clone())),
         (Boolean, literal) => truth(literal).map(Operand::Boolean),
-        (Integer | Decimal, Literal::Number(number)) => Some(Operand::Number(number.clone())),
+        (Integer | Decimal, Literal::Number(number)) => Some(Operand::Number(number.value.clone())),
         // Part of a date is compared as text.
         (DateTime, Literal::String(text)) => match operator {
             Operator::Co | Operator::Sw | Operator::Ew => {

@@ -52,9 +52,9 @@ fn literals(
 ) -> impl Strategy<Value = Literal> + 'static {
     prop_oneof![
         6 => texts.prop_map(Literal::String),
-        1 => any::<i64>().prop_map(|number| Literal::Number(number.into())),
+        1 => any::<i64>().prop_map(|number| Literal::Number(serde_json::Number::from(number).into())),
         1 => any::<i32>().prop_map(|halves| {
-            Literal::Number(serde_json::Number::from_f64(f64::from(halves) / 2.0).unwrap())
+            Literal::Number(serde_json::Number::from_f64(f64::from(halves) / 2.0).unwrap().into())
         }),
         2 => any::<bool>().prop_map(Literal::Boolean),
         1 => Just(Literal::Null),

@@ -1,6 +1,6 @@
 //! The tokens of filters and PATCH paths, and the errors when they are missing.
 
-use super::Literal;
+use super::{Literal, WrittenNumber};
 use crate::scim::path::{is_name_char, is_path_char};
 
 const VALUE: &str = "a value: a string in double quotes, a number, true, false or null";
@@ -122,7 +122,7 @@ impl<'t> Scanner<'t> {
             "true" => Literal::Boolean(true),
             "false" => Literal::Boolean(false),
             "null" => Literal::Null,
-            _ => match serde_json::from_str(word) {
+            _ => match WrittenNumber::parse(word) {
                 Ok(number) => Literal::Number(number),
                 Err(_) => return self.broken(VALUE),
             },

@@ -138,10 +138,14 @@ impl Dice {
         match self.roll(6) {
             0 => Literal::Null,
             1 => Literal::Boolean(self.roll(2) == 0),
-            2 => Literal::Number(self.pick(&[(-7).into(), 0.into(), u64::MAX.into()])),
-            3 => Literal::Number(self.pick(
-                &[0.1, -1.5e300, 2e2, -0.0].map(|it| serde_json::Number::from_f64(it).unwrap()),
-            )),
+            2 => Literal::Number(
+                self.pick(&[(-7).into(), 0.into(), serde_json::Number::from(u64::MAX)]).into(),
+            ),
+            3 => {
+                let numbers = [0.1, -1.5e300, 2e2, -0.0];
+                let numbers = numbers.map(|it| serde_json::Number::from_f64(it).unwrap());
+                Literal::Number(self.pick(&numbers).into())
+            }
             _ => {
                 let parts = ["", "a", "\"", "\\", "\n", "\u{1}", "]) or ", "ä", "😀"];
                 let (one, two) = (self.pick(&parts), self.pick(&parts));

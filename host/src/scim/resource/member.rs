@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use super::value::digits;
 use crate::scim::dialect::Leniency;
 use crate::scim::reading::Reading;
 use crate::scim::{Error, Filter};
@@ -77,15 +78,13 @@ fn from_object(object: &Map<String, Value>, r: &mut Reading) -> Result<MemberRef
             "a member has no operation: remove it by a PATCH operation, with a filter in the path",
         ));
     }
-    let value = match find("value").map(|(_, value)| value) {
-        Some(Value::String(id)) if !id.is_empty() => id.clone(),
-        Some(Value::Number(id)) if r.allows(Leniency::NumberForString) => id.to_string(),
-        _ => {
-            return Err(Error::invalid_value(
-                "members.value is missing: each member is named by the id of a resource",
-            ));
-        }
+    let id = match find("value").map(|(_, value)| value) {
+        Some(Value::String(id)) if !id.is_empty() => Some(id.clone()),
+        Some(Value::Number(id)) => digits(id, r),
+        _ => None,
     };
+    let missing = "members.value is missing: each member is named by the id of a resource";
+    let value = id.ok_or_else(|| Error::invalid_value(missing))?;
     Ok(MemberRef { value, display: text("display"), kind: text("type").map(canonical_kind) })
 }
 

@@ -292,7 +292,7 @@ fn matching(
 fn json(literal: &Literal) -> Value {
     match literal {
         Literal::String(text) => Value::from(text.as_str()),
-        Literal::Number(number) => Value::Number(number.clone()),
+        Literal::Number(number) => Value::Number(number.value.clone()),
         Literal::Boolean(value) => Value::Bool(*value),
         Literal::Null => Value::Null,
     }

@@ -1,6 +1,6 @@
 //! Values: checked against the type of their attribute and converted into canonical form.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::list;
 use super::resemblance::is_guarded;
@@ -175,11 +175,16 @@ fn bare(place: AttributePlace<'_>, raw: &Value, r: &mut Reading) -> Result<Optio
 fn string(raw: &Value, r: &mut Reading) -> Option<Value> {
     match raw {
         Value::String(_) => Some(raw.clone()),
-        Value::Number(number) if r.allows(Leniency::NumberForString) => {
-            Some(number.to_string().into())
-        }
+        Value::Number(number) => Some(digits(number, r)?.into()),
         _ => None,
     }
+}
+
+/// The digits of a number in place of a string, as they were sent. Of one with a fraction, with an exponent
+/// or beyond 64 bits they are not known any more, so that two numbers might become one text.
+pub(super) fn digits(number: &Number, r: &mut Reading) -> Option<String> {
+    let whole = number.is_i64() || number.is_u64();
+    (whole && r.allows(Leniency::NumberForString)).then(|| number.to_string())
 }
 
 fn boolean(raw: &Value, r: &mut Reading) -> Option<Value> {

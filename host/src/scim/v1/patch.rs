@@ -234,7 +234,7 @@ fn same(attribute: &Attribute, given: &Map<String, Value>) -> Result<Filter, Err
 fn literal(value: &Value) -> Option<Literal> {
     match value {
         Value::String(text) => Some(Literal::String(text.clone())),
-        Value::Number(number) => Some(Literal::Number(number.clone())),
+        Value::Number(number) => Some(Literal::Number(number.clone().into())),
         Value::Bool(true) => Some(Literal::Boolean(true)),
         _ => None,
     }
