@@ -15,6 +15,7 @@ mod state;
 mod strays;
 mod transport;
 mod user_names;
+mod version_one;
 
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 

@@ -53,6 +53,7 @@ impl BulkRequest {
             Error::invalid_syntax("The body must be a JSON object: a BulkRequest")
         })?;
         check_message_schema(body, BULK_REQUEST_SCHEMA, r)?;
+        refuse_stray(body, &["schemas", "failOnErrors", "Operations"])?;
         let Some(Value::Array(list)) = member(body, "Operations") else {
             return Err(Error::invalid_syntax("Operations must be a list of operations"));
         };

@@ -46,7 +46,7 @@ pub fn patch(
             understood = true;
             continue;
         }
-        let (error, ignored) = operation.unknown(t, understanding, request.is_resource);
+        let (error, ignored) = request.unknown(t, operation, understanding);
         let error = numbered(error);
         if !ignored || !r.allows(Leniency::UnknownAttribute) {
             return Err(error);

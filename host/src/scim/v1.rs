@@ -34,18 +34,26 @@ pub const MEDIA_TYPE: &str = "application/json; charset=utf-8";
 /// The name of a manager's id in the enterprise extension (Core §7).
 const MANAGER_ID: &str = "managerId";
 
-/// The body of a POST or PUT, in the form of SCIM 2.0.
+/// The body of a POST or PUT, in the form of SCIM 2.0. The attributes of the core schema may stand under
+/// its URN, as in the body of a PATCH.
 ///
 /// An extension of neither version is kept as it is; the dialect decides whether it is ignored.
 /// Okta sends a group's description under `urn:okta:custom:group:1.0`.
 pub fn request(t: &ResourceType, body: Value) -> Value {
     let Value::Object(object) = body else { return body };
-    let modern = object.into_iter().map(|(key, value)| match schema_of(t, &key) {
-        _ if key.eq_ignore_ascii_case("schemas") => (key, schemas(t, value)),
-        Some(urn) => (urn.to_owned(), extension(value)),
-        None => (key, value),
-    });
-    Value::Object(modern.collect())
+    let mut modern = Map::with_capacity(object.len());
+    for (key, value) in object {
+        let (name, value) = match schema_of(t, &key) {
+            _ if key.eq_ignore_ascii_case("schemas") => (key.clone(), schemas(t, value)),
+            Some(urn) if urn == t.schema.id => (urn.to_owned(), value),
+            Some(urn) => (urn.to_owned(), extension(value)),
+            None => (qualified(t, &key).unwrap_or_else(|| key.clone()), value),
+        };
+        // A schema that is given under both of its URNs stays there once as an unknown one.
+        let name = if modern.contains_key(&name) { key } else { name };
+        modern.insert(name, value);
+    }
+    Value::Object(modern)
 }
 
 /// A filter with the attribute names of SCIM 2.0.
@@ -115,10 +123,21 @@ pub fn error(error: &Error) -> String {
     serde_json::to_string(&body).expect("strings always serialise")
 }
 
-/// The URN in SCIM 2.0 of the extension that a key names.
+/// The URN in SCIM 2.0 of the schema that a key names.
 fn schema_of<'t>(t: &'t ResourceType, key: &str) -> Option<&'t str> {
+    if [CORE_SCHEMA, &t.schema.id].iter().any(|core| core.eq_ignore_ascii_case(key)) {
+        return Some(&t.schema.id);
+    }
     let urn = if key.eq_ignore_ascii_case(ENTERPRISE_SCHEMA_V1) { ENTERPRISE_SCHEMA } else { key };
     t.extension(urn).map(|it| it.schema.id.as_str())
+}
+
+/// A key that is an attribute after the URN of a schema, in the form of SCIM 2.0.
+fn qualified(t: &ResourceType, key: &str) -> Option<String> {
+    let AttributePath { schema, .. } = AttributePath::split(key)?;
+    let core = schema?.eq_ignore_ascii_case(CORE_SCHEMA);
+    let modern = path(AttributePath::split(key)?);
+    Some(if core { format!("{}:{modern}", t.schema.id) } else { modern.to_string() })
 }
 
 fn schemas(t: &ResourceType, said: Value) -> Value {

@@ -6,7 +6,9 @@ use crate::scim::Error;
 use crate::scim::dialect::Leniency;
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
-use crate::scim::resource::{Understanding, check_message_schema, refuse_stray, resembled};
+use crate::scim::resource::{
+    Understanding, check_message_schema, has, meant, refuse_more, refuse_stray,
+};
 use crate::scim::schema::ResourceType;
 
 /// The schema of a PATCH.
@@ -46,9 +48,6 @@ impl PatchRequest {
             .ok_or_else(|| Error::invalid_syntax("The body must be a JSON object: a PatchOp"))?;
         check_message_schema(body, PATCH_SCHEMA, r)?;
         refuse_stray(body, &["schemas", "Operations"])?;
-        if body.contains_key("operation") {
-            return Err(Error::invalid_syntax("the operations are a list named Operations"));
-        }
         let Some(Value::Array(list)) = member(body, "Operations") else {
             return Err(Error::invalid_syntax("Operations must be a list of operations"));
         };
@@ -72,6 +71,29 @@ impl PatchRequest {
         let operations = vec![PatchOperation { op: Op::Add, path: None, value: attributes }];
         Self { operations, is_resource: false }
     }
+
+    /// The error for an operation that was not understood, and whether it may be ignored beside
+    /// others: what is about an unknown attribute may, unless it seems to mean who has access and no
+    /// other operation says that. An operation that has nothing but unknown names in its value may not.
+    pub(super) fn unknown(
+        &self,
+        t: &ResourceType,
+        operation: &PatchOperation,
+        understanding: Understanding,
+    ) -> (Error, bool) {
+        let name = &t.name;
+        let path = operation.path.as_ref().map(PatchPath::to_string).unwrap_or_default();
+        if understanding == Understanding::UnknownPath {
+            let says = |it: &&str| self.operations.iter().any(|operation| operation.says(t, it));
+            let meant = meant(t, &path, &operation.value).filter(|it| !says(it));
+            let hint = meant.map(|it| format!("; is {it} meant?")).unwrap_or_default();
+            let error = Error::invalid_path(format!("{path} names no attribute of {name}{hint}"));
+            return (error, meant.is_none());
+        }
+        let of = if operation.path.is_some() { &path } else { name };
+        let error = Error::invalid_value(format!("the value names no attribute of {of}"));
+        (error, self.is_resource)
+    }
 }
 
 impl PatchOperation {
@@ -86,7 +108,14 @@ impl PatchOperation {
             Some(Value::String(text)) => Some(PatchPath::parse_in(text, r)?),
             Some(_) => return Err(Error::invalid_path("path must be a string")),
         };
-        let value = member(object, "value");
+        let value = member(object, "value").filter(|it| op != Op::Remove || !it.is_null());
+        if op == Op::Remove
+            && value.is_none()
+            && path.as_ref().is_some_and(|it| it.filter.is_none())
+        {
+            // RFC 7644 §3.5.2.2: it removes all values, which a client that names some cannot mean.
+            refuse_more(object, &["op", "path", "value"])?;
+        }
         if op != Op::Remove {
             if value.is_none() {
                 return Err(Error::invalid_syntax(format!("{} needs a value", op.name())));
@@ -98,25 +127,16 @@ impl PatchOperation {
         Ok(Self { op, path, value: value.cloned().unwrap_or_default() })
     }
 
-    /// The error for an operation that was not understood, and whether it may be ignored beside
-    /// others: what is about an unknown attribute may, unless its path seems to mean another.
-    /// An operation that has nothing but unknown names in its value may not.
-    pub(super) fn unknown(
-        &self,
-        t: &ResourceType,
-        understanding: Understanding,
-        is_part: bool,
-    ) -> (Error, bool) {
-        let name = &t.name;
-        let path = self.path.as_ref().map(PatchPath::to_string).unwrap_or_default();
-        if understanding == Understanding::UnknownPath {
-            let meant = resembled(t, &path);
-            let hint = meant.map(|it| format!("; is {it} meant?")).unwrap_or_default();
-            let error = Error::invalid_path(format!("{path} names no attribute of {name}{hint}"));
-            return (error, meant.is_none());
-        }
-        let of = if self.path.is_some() { &path } else { name };
-        (Error::invalid_value(format!("the value names no attribute of {of}")), is_part)
+    /// Whether it gives an attribute of the type's own schema a value.
+    fn says(&self, t: &ResourceType, attribute: &str) -> bool {
+        let within = || self.value.as_object().is_some_and(|object| has(object, attribute));
+        let Some(PatchPath { attribute: path, .. }) = &self.path else { return within() };
+        let own = path.schema.as_ref().is_none_or(|urn| t.schema.id.eq_ignore_ascii_case(urn));
+        let named = own
+            && path.sub_attribute.is_none()
+            && path.attribute.eq_ignore_ascii_case(attribute)
+            && !self.value.is_null();
+        named || (path.is_urn(&t.schema.id) && within())
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::assign::{WriteMode, erase, write, write_sub};
 use super::member::{MEMBERS, MemberChange};
+use super::resemblance::{is_within, refuse_within};
 use super::select::{erase_listed, erase_selected, write_selected};
 use super::target::{AttributePlace, PathTarget};
 use super::value::{canonical, is_foreign};
@@ -123,6 +124,9 @@ impl<'t> Edit<'t> {
             Some(PathTarget::Core) => {
                 return Err(Error::invalid_path(format!("{path} names a whole schema")));
             }
+            Some(PathTarget::Extension(_)) if is_within(self.resource_type, raw) => {
+                return Err(Error::invalid_value("remove takes no value"));
+            }
             Some(PathTarget::Extension(extension)) => self.remove_extension(extension)?,
             Some(PathTarget::Attribute(place)) => {
                 self.remove(place, path.filter.as_ref(), raw, r)?;
@@ -146,7 +150,10 @@ impl<'t> Edit<'t> {
         }
         if is_members(place) {
             self.write_members(place, filter, mode, raw, r)?;
-        } else if place.attribute.returned == Returned::Never {
+            return Ok(true);
+        }
+        refuse_within(self.resource_type, place, raw)?;
+        if place.attribute.returned == Returned::Never {
             self.withhold(place, raw, r)?;
         } else if is_schemas(place) {
             // `schemas` is computed from the document.
@@ -175,6 +182,7 @@ impl<'t> Edit<'t> {
         if is_members(place) {
             return self.remove_members(place, filter, raw, r);
         }
+        refuse_within(self.resource_type, place, raw)?;
         if is_active(place) && filter.is_none() {
             return keep_active(r);
         }

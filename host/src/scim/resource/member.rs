@@ -72,8 +72,12 @@ fn reference(raw: &Value, r: &mut Reading) -> Result<MemberRef, Error> {
 fn from_object(object: &Map<String, Value>, r: &mut Reading) -> Result<MemberRef, Error> {
     let find = |name: &str| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
     let text = |name| Some(find(name)?.1.as_str()?.to_owned());
+    let known = ["value", "display", "type", "$ref", "op", "operation"];
+    let unknown =
+        object.iter().filter(|(key, _)| !known.iter().any(|known| known.eq_ignore_ascii_case(key)));
     // SCIM 1.1 removes a member so. Taken for a member, it would be added.
-    if find("operation").or_else(|| find("op")).is_some_and(|(_, it)| it != "add") {
+    let operation = find("operation").or_else(|| find("op")).filter(|(_, it)| *it != "add");
+    if operation.is_some() || asks_for_removal(unknown).is_some() {
         return Err(Error::invalid_value(
             "a member has no operation: remove it by a PATCH operation, with a filter in the path",
         ));
@@ -86,6 +90,20 @@ fn from_object(object: &Map<String, Value>, r: &mut Reading) -> Result<MemberRef
     let missing = "members.value is missing: each member is named by the id of a resource";
     let value = id.ok_or_else(|| Error::invalid_value(missing))?;
     Ok(MemberRef { value, display: text("display"), kind: text("type").map(canonical_kind) })
+}
+
+/// The key among these by which a value of a list asks to be taken off it, such as
+/// `"operations":"delete"`.
+pub(in crate::scim) fn asks_for_removal<'v>(
+    unknown: impl IntoIterator<Item = (&'v String, &'v Value)>,
+) -> Option<&'v str> {
+    let removes = |value: &Value| {
+        let word = value.as_str().map(str::trim);
+        word.is_some_and(|it| ["delete", "remove"].iter().any(|word| it.eq_ignore_ascii_case(word)))
+    };
+    let misnamed = |key: &str, value: &Value| key.eq_ignore_ascii_case("op") || removes(value);
+    let found = unknown.into_iter().find(|(key, value)| misnamed(key, value));
+    found.map(|(key, _)| key.as_str())
 }
 
 /// Whether a request names a member of a group with its `display`: a whole group, or a PATCH.

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::resemblance::resembled;
+use serde_json::Value;
+
+use super::resemblance::meant;
 use crate::scim::dialect::Leniency;
 use crate::scim::path::AttributePath;
 use crate::scim::reading::Reading;
@@ -96,7 +98,7 @@ impl<'t> PathTarget<'t> {
 }
 
 /// The first 100 characters of a client's name, for error details.
-pub(super) fn excerpt(word: &str) -> &str {
+pub(in crate::scim) fn excerpt(word: &str) -> &str {
     word.char_indices().nth(100).map_or(word, |(end, _)| &word[..end])
 }
 
@@ -125,7 +127,7 @@ fn dotted<'t>(
 ) -> Option<AttributePlace<'t>> {
     let urn = format!("{}:{}", path.schema.as_ref()?, path.attribute);
     let found = qualified(t, &urn, path.sub_attribute.as_ref()?)?;
-    let free = resembled(t, &path.to_string()).is_none();
+    let free = meant(t, &path.to_string(), &Value::Null).is_none();
     (free && r.allows(Leniency::DotAfterUrn)).then_some(found)
 }
 

@@ -3,7 +3,6 @@
 use serde_json::{Map, Number, Value};
 
 use super::list;
-use super::resemblance::is_guarded;
 use super::target::{AttributePlace, excerpt};
 use crate::scim::Error;
 use crate::scim::dialect::Leniency;
@@ -121,10 +120,6 @@ pub(super) fn sub_place<'t>(
         // RFC 7644 §3.3 and §3.5.1: readOnly values are ignored.
         Some(sub) if sub.leaf().mutability == Mutability::ReadOnly => Ok(None),
         Some(sub) => Ok(Some(sub)),
-        // `{"name":{"active":false}}` means the state. A value of a list may have one that means itself.
-        None if !place.attribute.multi_valued && is_guarded(key) => {
-            Err(Error::invalid_syntax(format!("{place} has no sub-attribute {}", excerpt(key))))
-        }
         None if r.allows(Leniency::UnknownAttribute) => Ok(None),
         None => {
             Err(Error::invalid_syntax(format!("{place} has no sub-attribute {}", excerpt(key))))

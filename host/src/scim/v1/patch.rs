@@ -1,13 +1,15 @@
 //! PATCH by a partial resource (API §3.3.2), translated into operations of SCIM 2.0.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
-use super::{CORE_SCHEMA, extension, names, schema_of};
+use super::{CORE_SCHEMA, names, request};
 use crate::scim::leniency::Leniency;
 use crate::scim::patch::{Op, PatchOperation, PatchRequest};
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
-use crate::scim::resource::{resembled, resembled_within};
+use crate::scim::resource::{asks_for_removal, excerpt, is_within, meant};
 use crate::scim::schema::{Attribute, Mutability, ResourceType};
 use crate::scim::{AttributePath, Error, Filter, Literal, Operator};
 
@@ -28,18 +30,17 @@ pub fn patch(t: &ResourceType, body: &Value, r: &mut Reading) -> Result<PatchReq
     check_schema(body, r)?;
     let mut merge = Merge { cleared: cleared(body)?, operations: Vec::new() };
     let mut unknown = None;
-    let core =
-        |key: &String| [CORE_SCHEMA, &t.schema.id].iter().any(|it| it.eq_ignore_ascii_case(key));
-    // The attributes of the core schema may stand under its URN.
-    let within = body.iter().filter(|(key, _)| core(key)).filter_map(|(_, raw)| raw.as_object());
-    let attributes = within.flatten().chain(body.iter().filter(|(key, _)| !core(key)));
-    for (key, raw) in attributes {
-        if let Err(error) = merge.key(t, key, raw)? {
+    let modern = request(t, Value::Object(body.clone()));
+    let attributes = attributes(t, &modern)?;
+    for (key, raw) in &attributes {
+        if let Err(error) = merge.key(t, key, raw, r)? {
             if !r.allows(Leniency::UnknownAttribute) {
                 return Err(error);
             }
-            let meant = resembled(t, key).or_else(|| resembled_within(t, raw));
-            if let Some(meant) = meant.filter(|meant| member(body, meant).is_none()) {
+            let said = |it: &&str| {
+                attributes.iter().any(|(key, raw)| key.eq_ignore_ascii_case(it) && !raw.is_null())
+            };
+            if let Some(meant) = meant(t, key, raw).filter(|it| !said(it)) {
                 let detail = format!("{}; is {meant} meant?", error.detail);
                 return Err(Error { detail, ..error });
             }
@@ -52,6 +53,32 @@ pub fn patch(t: &ResourceType, body: &Value, r: &mut Reading) -> Result<PatchReq
     match unknown.filter(|_| operations.is_empty()) {
         Some(error) => Err(error),
         None => Ok(PatchRequest { operations, is_resource: true }),
+    }
+}
+
+/// The members of a body in the form of SCIM 2.0. Those of the core schema may stand under its URN.
+fn attributes<'b>(
+    t: &ResourceType,
+    body: &'b Value,
+) -> Result<Vec<(&'b String, &'b Value)>, Error> {
+    let (mut attributes, mut names) = (Vec::new(), HashSet::new());
+    for (key, raw) in body.as_object().into_iter().flatten() {
+        if !key.eq_ignore_ascii_case(&t.schema.id) {
+            attributes.push((key, raw));
+            continue;
+        }
+        let within = raw.as_object();
+        let wrong = || Error::invalid_value(format!("{CORE_SCHEMA} must be an object"));
+        attributes.extend(within.ok_or_else(wrong)?);
+    }
+    let plain = |key: &str| match key.rsplit_once(':') {
+        Some((urn, name)) if urn.eq_ignore_ascii_case(&t.schema.id) => name.to_lowercase(),
+        _ => key.to_lowercase(),
+    };
+    match attributes.iter().find(|(key, _)| !names.insert(plain(key))) {
+        // RFC 7643 §2.1: it is not defined which of both counts.
+        Some((key, _)) => Err(Error::invalid_syntax(format!("{key} is given twice"))),
+        None => Ok(attributes),
     }
 }
 
@@ -98,10 +125,21 @@ impl Merge {
         t: &ResourceType,
         key: &str,
         raw: &Value,
+        r: &mut Reading,
     ) -> Result<Result<(), Error>, Error> {
-        if let Some(urn) = schema_of(t, key) {
-            let path = AttributePath::parse(urn)?;
-            self.push(Op::Replace, path, None, extension(raw.clone()));
+        if t.extension(key).is_some() {
+            self.push(Op::Replace, AttributePath::parse(key)?, None, raw.clone());
+            return Ok(Ok(()));
+        }
+        if let Some(path) = AttributePath::split(key)
+            && let Some(urn) = path.schema.as_deref()
+            && t.attribute(Some(urn), &path.attribute).is_some()
+            && r.allows(Leniency::ExpandedKeys)
+        {
+            if path.sub_attribute.is_none() && urn.eq_ignore_ascii_case(&t.schema.id) {
+                return self.key(t, &path.attribute, raw, r);
+            }
+            self.push(Op::Replace, path, None, raw.clone());
             return Ok(Ok(()));
         }
         let Some(attribute) = t.attribute(None, key) else {
@@ -112,7 +150,10 @@ impl Merge {
             return Ok(Err(Error::invalid_syntax(detail)));
         };
         if attribute.mutability == Mutability::ReadOnly || attribute.name == "schemas" {
-            return Ok(Ok(()));
+            let stray = is_within(t, raw).then(|| {
+                Error::invalid_syntax(format!("{key} is not read here; it says who has access"))
+            });
+            return stray.map_or(Ok(Ok(())), Err);
         }
         let path = AttributePath::new(&attribute.name);
         if attribute.multi_valued {
@@ -189,10 +230,14 @@ enum ListedValue {
 
 fn listed_value(attribute: &Attribute, item: &Value) -> Result<ListedValue, Error> {
     let Some(object) = item.as_object() else { return Ok(ListedValue::Add(item.clone())) };
-    if member(object, "op").is_some() {
+    let unknown = object.iter().filter(|(key, _)| {
+        attribute.sub_attribute(key).is_none() && !key.eq_ignore_ascii_case(OPERATION)
+    });
+    if let Some(key) = asks_for_removal(unknown) {
         return Err(Error::invalid_value(format!(
-            "{}: op is named operation here",
-            attribute.name
+            "{}: {} is named operation here",
+            attribute.name,
+            excerpt(key)
         )));
     }
     let Some(operation) = member(object, OPERATION) else {
@@ -214,12 +259,12 @@ fn listed_value(attribute: &Attribute, item: &Value) -> Result<ListedValue, Erro
 
 /// A filter for the value to delete: the one with the same `value`, and the same `type` if one is
 /// given, because the same address may be there for work and for home. Without `value` all given
-/// sub-attributes count.
+/// sub-attributes count, except that members are named by their ids alone.
 fn same(attribute: &Attribute, given: &Map<String, Value>) -> Result<Filter, Error> {
     let counts = |name: &str| match name {
         "value" => true,
         "type" => attribute.name != "members",
-        _ => member(given, "value").is_none(),
+        _ => attribute.name != "members" && member(given, "value").is_none(),
     };
     let subs = attribute.sub_attributes.iter().filter(|sub| counts(&sub.name));
     let conditions = subs.filter_map(|sub| {

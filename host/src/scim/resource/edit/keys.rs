@@ -8,7 +8,7 @@ use crate::scim::dialect::Leniency;
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
 use crate::scim::resource::assign::WriteMode;
-use crate::scim::resource::resemblance::{has, resembled, within};
+use crate::scim::resource::resemblance::{has, meant, refuse_within};
 use crate::scim::resource::target::{AttributePlace, PathTarget, excerpt};
 use crate::scim::schema::Extension;
 
@@ -47,10 +47,7 @@ impl<'t> Edit<'t> {
         raw: &Value,
     ) -> Result<(), Error> {
         let t = self.resource_type;
-        // An extension that the app lacks may have an attribute of this name.
-        let own = self.origin == Origin::Part || !key.contains(':');
-        let nested = || if own { within(t, raw) } else { None };
-        match resembled(t, key).or_else(nested).filter(|meant| !has(object, meant)) {
+        match meant(t, key, raw).filter(|meant| !has(object, meant)) {
             Some(meant) => Err(Error::invalid_syntax(format!(
                 "{} is not an attribute of {}; is {meant} meant?",
                 excerpt(key),
@@ -79,7 +76,7 @@ impl<'t> Edit<'t> {
                 for (key, raw) in object.iter().filter(named) {
                     let named = self.key(key, Some(extension), r);
                     let known = self.write_key(key, named, mode, raw, r)?;
-                    if !known && resembled(self.resource_type, key).is_some() {
+                    if !known && meant(self.resource_type, key, raw).is_some() {
                         return Err(Error::invalid_syntax(format!(
                             "{} is not an attribute of {id}",
                             excerpt(key)
@@ -119,7 +116,7 @@ impl<'t> Edit<'t> {
             {
                 match &path.filter {
                     None if place.sub.is_none() => self.write_named(place, mode, raw, r),
-                    _ if is_read_only(place) => self.pass_over(place, r).map(|()| true),
+                    _ if is_read_only(place) => self.pass_over(place, raw, r).map(|()| true),
                     filter => self.write(place, filter.as_ref(), mode, raw, r),
                 }
             }
@@ -142,7 +139,7 @@ impl<'t> Edit<'t> {
         r: &mut Reading,
     ) -> Result<bool, Error> {
         if is_read_only(place) {
-            return self.pass_over(place, r).map(|()| true);
+            return self.pass_over(place, raw, r).map(|()| true);
         }
         let twice = match self.origin {
             Origin::Whole => self.is_assigned(place),
@@ -175,7 +172,13 @@ impl<'t> Edit<'t> {
 
     /// RFC 7644 §3.3 and §3.5.1: readOnly attributes of a whole resource are ignored. In a PATCH
     /// they are an error, unless the dialect allows them.
-    fn pass_over(&self, place: AttributePlace<'_>, r: &mut Reading) -> Result<(), Error> {
+    fn pass_over(
+        &self,
+        place: AttributePlace<'_>,
+        raw: &Value,
+        r: &mut Reading,
+    ) -> Result<(), Error> {
+        refuse_within(self.resource_type, place, raw)?;
         if self.origin == Origin::Whole || r.allows(Leniency::ReadOnlyInValue) {
             return Ok(());
         }
