@@ -168,7 +168,7 @@ fn is_like(attribute: &str, name: &str) -> bool {
 fn is_foreign(name: &str) -> bool {
     let begins =
         |with: &&str| name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
-    name.contains(':') && !STANDARD.iter().any(|with| begins(with))
+    name.contains(':') && !STANDARD.iter().any(begins)
 }
 
 fn is_misspelt(key: &str, known: &[&str]) -> bool {
