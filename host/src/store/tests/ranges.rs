@@ -143,6 +143,24 @@ async fn check_pages(bench: &Bench, model: &mut Model) {
     }
 }
 
+/// Compares the pages of a walk through a list with a filter, some of which begin at a place that is remembered.
+async fn check_walk(bench: &Bench, model: &mut Model) {
+    let matches = |it: &&ResourceRow| it.user_name.as_ref().is_some_and(|it| it.contains('1'));
+    let all: Vec<_> = model.all.iter().filter(matches).map(|it| it.id.clone()).collect();
+    let step = model.rng.u64(1..9);
+    for expected in all.chunks(step as usize).enumerate() {
+        let start = 1 + expected.0 as u64 * step;
+        let page = query(Some("userName co \"1\""), start, step);
+        let page = bench.store.page(&page).await.unwrap();
+        let found: Vec<_> = page.resources().map(|it| it.id).collect();
+        assert_eq!((page.total, found.as_slice()), (all.len() as u64, &as_texts(expected.1)[..]));
+    }
+}
+
+fn as_texts(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
 /// Compares the ranges of a list with its resources.
 fn check_ranges<K: FromSql + Clone + Ord + std::fmt::Debug>(bench: &Bench, of: &RangeTable) {
     let connection = Connection::open(bench.path()).unwrap();
@@ -211,6 +229,7 @@ fn check_ranges<K: FromSql + Clone + Ord + std::fmt::Debug>(bench: &Bench, of: &
 
 async fn check(bench: &Bench, model: &mut Model) {
     check_pages(bench, model).await;
+    check_walk(bench, model).await;
     check_ranges::<i64>(bench, &BY_AGE);
     check_ranges::<String>(bench, &BY_NAME);
 }
@@ -261,7 +280,13 @@ async fn pages_are_whole_while_others_write() {
     });
     let mut rng = Rng::with_seed(7);
     let orders = [None, Some(sorted("userName", false)), Some(sorted("userName", true))];
+    let mut walked = 1;
     while !writing.is_finished() {
+        let step = query(Some("userName co \"1\""), walked, 10);
+        let page = bench.store.page(&step).await.unwrap();
+        let expected = (page.total + 1).saturating_sub(walked).min(10);
+        assert_eq!(page.resources().len() as u64, expected, "{walked}");
+        walked = if walked + 10 > page.total { 1 } else { walked + 10 };
         for sort in orders.clone() {
             let (start, count) = (rng.u64(1..220), rng.u64(1..20));
             let page = Query { sort, ..query(None, start, count) };
