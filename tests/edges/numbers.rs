@@ -16,7 +16,7 @@ async fn send(tenant: &Tenant, method: &str, path: &str, body: &str) -> u16 {
 #[tokio::test]
 async fn a_number_in_place_of_a_string_keeps_its_digits_or_is_refused() {
     let muster = Muster::start().await;
-    let tenant = muster.tenant("roster").await;
+    let tenant = muster.tenant_with("roster", "generic").await;
     let ada = create(&muster, &tenant, "ada", true).await;
     let path = format!("/Users/{ada}");
     for (number, kept) in [
