@@ -132,7 +132,7 @@ fn a_finding_is_written_as_a_scenario_that_fails_until_the_fault_is_repaired() {
     assert!(!test(&file).status.success());
     let scenario = std::fs::read_to_string(&file).unwrap();
     let repaired =
-        files.write("repaired.yaml", &scenario.replace("leaver-stays\nacc", "none\nacc"));
+        files.write("repaired.yaml", &scenario.replace("fault: leaver-stays", "fault: none"));
     assert!(test(&repaired).status.success(), "{}\n{scenario}", text(&test(&repaired)));
 }
 
