@@ -5,7 +5,8 @@
 //! see `queue`. Each thread has a connection, and so does each thread of the server.
 //!
 //! A read that turns out to look at more than its kind allows is interrupted and made again by a thread
-//! for longer ones, so that no tenant's long reads delay the short ones of others.
+//! for longer ones, so that no tenant's long reads delay the short ones of others. A list is interrupted
+//! earlier if another tenant waits.
 //!
 //! Every read has a deadline, and ends when its caller does not wait any more. It also ends, and is made
 //! again, if the write-ahead log would become too long: see `log`.
@@ -27,8 +28,8 @@ use crate::clock::Simulation;
 mod limits;
 mod queue;
 
-use limits::Interruption;
 pub(super) use limits::ReadConnection;
+use limits::{Interruption, OthersWait};
 use queue::Queue;
 
 /// No query of a client takes more stretches: about as many as a condition on a million documents takes,
@@ -233,7 +234,7 @@ impl Reader {
             return self.read(ReadKind::Point, tenant, move |it| again(it)).await;
         };
         let begun = Instant::now();
-        connection.begin(POINT_STRETCHES, Arc::default());
+        connection.begin(POINT_STRETCHES, Arc::default(), None);
         let result = read(&connection);
         let interruption = connection.interruption();
         self.0.put_back(connection);
@@ -301,11 +302,15 @@ impl Reader {
         let (reply, replied) = oneshot::channel();
         let waiting = CallerWaits::default();
         let gone = Arc::clone(&waiting.gone);
+        let others_wait = (kind == ReadKind::List).then(|| -> OthersWait {
+            let (queue, tenant) = (Arc::clone(self.0.queue(kind)), tenant.to_owned());
+            Box::new(move || queue.others_wait(&tenant))
+        });
         let job: Read = Box::new(move |connection: &ReadConnection| {
             if gone.load(Ordering::Relaxed) {
                 return;
             }
-            connection.begin(kind.stretches(), gone);
+            connection.begin(kind.stretches(), gone, others_wait);
             let result = read(connection).map_err(Into::into);
             reply.send((result, connection.interruption())).ok();
         });
@@ -331,7 +336,7 @@ impl Reader {
             simulation.delay().await;
         }
         let connection = self.0.take().context("a simulated read began during another one")?;
-        connection.begin(stretches, Arc::default());
+        connection.begin(stretches, Arc::default(), None);
         let result = read(&connection).map_err(Into::into);
         self.0.put_back(connection);
         result.context("reading the database")

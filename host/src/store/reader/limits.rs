@@ -18,8 +18,13 @@ const STRETCH: i32 = 10_000;
 /// A read that takes longer is interrupted. It is far more than any takes, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// A read that others wait for ends after so many stretches: several times those of a page of a hundred.
+const STRETCHES_BEFORE_OTHERS: u32 = 5;
+
+/// Whether a read makes others wait that come before it.
+pub(super) type OthersWait = Box<dyn Fn() -> bool + Send>;
+
 /// A connection that interrupts a read at its limits.
-#[derive(Debug)]
 pub(in crate::store) struct ReadConnection {
     connection: Connection,
     limits: Arc<Limits>,
@@ -34,25 +39,32 @@ pub(super) enum Interruption {
     LongLog,
     /// It took too long.
     TooLate,
-    /// It looked at too much.
+    /// It looked at too much, or at much while others wait.
     TooMuch,
 }
 
 impl ReadConnection {
     pub(super) fn open(path: &Path, log: &Arc<Log>) -> Result<Self> {
         let connection = database::reader(path)?;
-        let limits = Arc::new(Limits { log: Arc::clone(log), state: Mutex::default() });
+        let limits = Arc::new(Limits {
+            log: Arc::clone(log),
+            state: Mutex::new(ReadLimits::new(0, Arc::default(), None)),
+        });
         let counted = Arc::clone(&limits);
         connection.progress_handler(STRETCH, Some(move || counted.are_reached()))?;
         Ok(Self { connection, limits })
     }
 
-    /// Begins a read of so many stretches at most.
-    pub(super) fn begin(&self, stretches: u32, gone: Arc<AtomicBool>) {
-        let deadline = Some(Instant::now() + DEADLINE);
+    /// Begins a read of so many stretches at most, and fewer if others wait.
+    pub(super) fn begin(
+        &self,
+        stretches: u32,
+        gone: Arc<AtomicBool>,
+        others_wait: Option<OthersWait>,
+    ) {
         let interruptions = self.limits.log.interruptions();
-        *self.limits.state() =
-            ReadLimits { left: stretches, deadline, gone, interruptions, reached: None };
+        let begun = ReadLimits::new(stretches, gone, others_wait);
+        *self.limits.state() = ReadLimits { interruptions, ..begun };
     }
 
     /// Why the read was interrupted, if it was.
@@ -87,34 +99,48 @@ impl Deref for ReadConnection {
 }
 
 /// The limits of the read that a connection makes.
-#[derive(Debug)]
 struct Limits {
     log: Arc<Log>,
     state: Mutex<ReadLimits>,
 }
 
-#[derive(Debug, Default)]
 struct ReadLimits {
-    /// How many stretches are left.
-    left: u32,
-    deadline: Option<Instant>,
+    /// How many stretches it took.
+    taken: u32,
+    /// How many it takes at most.
+    most: u32,
+    deadline: Instant,
     gone: Arc<AtomicBool>,
+    others_wait: Option<OthersWait>,
     /// How often reads had been interrupted for the log when this one began.
     interruptions: u64,
     reached: Option<Interruption>,
 }
 
+impl ReadLimits {
+    fn new(most: u32, gone: Arc<AtomicBool>, others_wait: Option<OthersWait>) -> Self {
+        let deadline = Instant::now() + DEADLINE;
+        Self { taken: 0, most, deadline, gone, others_wait, interruptions: 0, reached: None }
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.taken >= self.most
+            || self.taken >= STRETCHES_BEFORE_OTHERS
+                && self.others_wait.as_ref().is_some_and(|others_wait| others_wait())
+    }
+}
+
 impl Limits {
     fn are_reached(&self) -> bool {
         let mut state = self.state();
-        state.left = state.left.saturating_sub(1);
+        state.taken = state.taken.saturating_add(1);
         state.reached = if state.gone.load(Ordering::Relaxed) {
             Some(Interruption::CallerGone)
         } else if state.interruptions != self.log.interruptions() {
             Some(Interruption::LongLog)
-        } else if state.left == 0 {
+        } else if state.is_too_much() {
             Some(Interruption::TooMuch)
-        } else if state.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        } else if Instant::now() >= state.deadline {
             Some(Interruption::TooLate)
         } else {
             None

@@ -59,6 +59,12 @@ impl<J> Queue<J> {
         }
     }
 
+    /// Whether a job of another tenant waits.
+    pub(super) fn others_wait(&self, tenant: &str) -> bool {
+        // Each tenant is in it once.
+        self.waiting().turns.iter().take(2).any(|it| **it != *tenant)
+    }
+
     /// Drops all jobs, and ends the threads that wait.
     pub(super) fn close(&self) {
         let mut waiting = self.waiting();
@@ -110,6 +116,15 @@ mod tests {
         assert_eq!(queue.next(), Some(0));
         queue.push("quiet", 1000, 100);
         assert_eq!([queue.next(), queue.next()], [Some(1), Some(1000)]);
+    }
+
+    #[test]
+    fn a_tenant_waits_for_others_and_not_for_itself() {
+        let queue = Queue::default();
+        assert!([1, 2].into_iter().all(|n| queue.push("loud", n, 9)));
+        assert!(!queue.others_wait("loud"));
+        assert!(queue.push("quiet", 3, 9));
+        assert!(queue.others_wait("loud") && queue.others_wait("quiet"));
     }
 
     #[test]
