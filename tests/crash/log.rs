@@ -47,7 +47,9 @@ async fn a_host_killed_while_its_log_is_moved_into_the_database_loses_nothing() 
             let point = format!("{point}:{passage}");
             let test_host = TestHost::with_roster().await;
             // The next start finds no log, so the host dies when it serves.
-            assert!(stop(test_host.spawn_with_short_log(None)));
+            let host = test_host.spawn_with_short_log(None);
+            assert_eq!(test_host.people(&host).await, 0);
+            assert!(stop(host));
             let mut dying = test_host.spawn_with_short_log(Some(&point));
             let acknowledged = create_until_death(&test_host, &dying, 200).await;
             assert!(acknowledged < 200, "{point}: the host should have died");
