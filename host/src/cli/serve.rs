@@ -126,8 +126,10 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     .await?;
     host.versions.push_embedded().await?;
     let token = admin_token(&host, &data).await?;
+    // Before the host says that it serves: a script that waits for this line may stop it at once.
+    let stop = stop_signal();
     announce(&host, address, &token).await?;
-    let serving = http::serve(Arc::clone(&host), listener, config.timeouts(), stop_signal());
+    let serving = http::serve(Arc::clone(&host), listener, config.timeouts(), stop);
     match watch {
         None => serving.await,
         Some(watch) => tokio::select! {
@@ -209,18 +211,21 @@ async fn announce(host: &Host, address: SocketAddr, token: &Path) -> anyhow::Res
     Ok(())
 }
 
-/// Ready when the process receives SIGINT or SIGTERM.
-pub(super) async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    let Ok(mut terminate) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    else {
-        drop(interrupt.await);
-        return;
-    };
-    tokio::select! {
-        _ = interrupt => {}
-        _ = terminate.recv() => {}
+/// Ready when the process receives SIGINT or SIGTERM. From this call on, neither ends the process by itself.
+pub(super) fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async move {
+        let received = signals.map(|signal| {
+            Box::pin(async {
+                match signal {
+                    Ok(mut signal) => drop(signal.recv().await),
+                    // The process ends by the signal, as if nothing listened.
+                    Err(_) => std::future::pending().await,
+                }
+            })
+        });
+        futures_util::future::select_all(received).await;
     }
 }
 

@@ -43,7 +43,7 @@ const LIST_STRETCHES: u32 = 50;
 const POINT_STRETCHES: u32 = 10;
 
 /// A point read that takes longer waited for the disk.
-const SLOW: Duration = Duration::from_millis(2);
+const SLOW: Duration = Duration::from_millis(8);
 
 /// After a point read that was slow, so many are made by other threads.
 const SLOW_READS: u32 = 64;
