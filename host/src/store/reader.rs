@@ -200,6 +200,8 @@ impl Reader {
         for kind in ReadKind::ALL.into_iter().filter(|_| !simulated) {
             for _ in 0..kind.threads(count) {
                 let connection = ReadConnection::open(path, log)?;
+                // There are many of them, and each forgets its cache when another connection has written.
+                connection.pragma_update(None, "cache_size", -512)?;
                 let (queue, log) = (Arc::clone(shared.queue(kind)), Arc::clone(log));
                 let thread = thread::Builder::new().name(kind.name().to_owned());
                 thread

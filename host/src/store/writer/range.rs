@@ -46,12 +46,20 @@ impl Ranges<'_> {
     /// Counts a resource less at this key. Returns whether it was in a range, and not in the tail.
     pub(super) fn remove(&self, key: &Bound) -> Result<bool, WriteError> {
         // The upper level first: the end of a range that it has no more can go from the lower one too.
+        let mut has_merged = false;
         for level in [2, 1] {
             match self.count(level, key, -1)? {
-                Some(range) if range.1 <= self.table.size(level) / 2 => self.merge(level, range)?,
+                Some(range) if range.1 <= self.table.size(level) / 2 => {
+                    self.merge(level, range)?;
+                    has_merged = true;
+                }
                 None if level == 1 => return Ok(false),
                 Some(_) | None => {}
             }
+        }
+        // The last range of the upper level may have gone, and left its resources to the tail.
+        if has_merged {
+            self.divide_upper_tail()?;
         }
         Ok(true)
     }
