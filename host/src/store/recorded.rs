@@ -48,6 +48,8 @@ impl Store {
             let mut found = failed(connection, &filter, before.as_ref(), limit)?;
             found.extend(ended(connection, &filter, before.as_ref(), limit)?);
             found.sort_by(|one, other| other.id.cmp(&one.id));
+            // Of a failed operation that was done between the two reads.
+            found.dedup_by(|one, other| one.id == other.id);
             found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             let mut exchanges = connection.prepare_cached(
                 "SELECT body FROM exchange WHERE operation = ? AND attempt = ? ORDER BY n",
@@ -98,9 +100,10 @@ fn failed(
     before: Option<&Bound>,
     limit: u32,
 ) -> rusqlite::Result<Vec<OperationRow>> {
-    let conditions = "o.app = ? AND o.state = 'failed' AND o.connector IS NOT NULL".to_owned();
     let of_tenant = "o.tenant = ?";
-    let sql = format!("SELECT {UNFINISHED} WHERE {conditions}");
+    let sql = format!(
+        "SELECT {UNFINISHED} WHERE o.app = ? AND o.state = 'failed' AND o.connector IS NOT NULL"
+    );
     let found = decided(connection, sql, of_tenant, filter, before, limit, read_unfinished)?;
     Ok(found.into_iter().filter(|row| row.answer.is_some()).collect())
 }

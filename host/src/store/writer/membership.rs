@@ -1,4 +1,4 @@
-//! Memberships: those of the directory, and what is known of those that the app has.
+//! Memberships in groups: rows of the directory, and the exceptions in which the app may differ from it.
 
 use rusqlite::{Connection, params};
 
@@ -52,7 +52,7 @@ pub(super) fn members(connection: &Connection, commit: &Commit) -> Result<(), Wr
     Ok(())
 }
 
-/// Writes what is known of memberships in the app from now on.
+/// Writes the memberships that the app has unlike the directory, or that are in doubt.
 pub(super) fn unsettled(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
     account_groups(connection, commit)?;
     if commit.unsettled.is_empty() && commit.doubted.is_empty() && commit.settled.is_empty() {
@@ -82,7 +82,7 @@ pub(super) fn unsettled(connection: &Connection, commit: &Commit) -> Result<(), 
         doubt.execute(params![tenant, it.group, it.member, it.late_until])?;
     }
     settle(connection, commit, tenant)?;
-    // What is known of the members of the lists and is as the directory has it.
+    // A membership of the lists that the app has like the directory, and that is not in doubt, needs no row.
     let unsettled = commit.unsettled.iter().map(|it| (&it.group, &it.member));
     let settled = commit.settled.iter().map(|it| (&it.group, &it.member));
     for (group, member) in unsettled.chain(settled) {

@@ -264,7 +264,7 @@ impl Ranges<'_> {
         Ok(self.connection.prepare_cached(sql)?)
     }
 
-    /// The tenant, the kind, and then what is there of a level and a key.
+    /// The tenant and the kind, then the level and the key if they are given.
     fn values(&self, level: Option<i64>, key: Option<&Bound>) -> Vec<Bound> {
         let mut values = vec![self.tenant.into(), self.kind.into()];
         values.extend(level.map(Bound::Integer));

@@ -183,8 +183,8 @@ fn delete(
     Ok(())
 }
 
-/// Forgets what is known of the memberships in the app of a resource that is deleted, unless the app
-/// keeps them.
+/// Deletes the unsettled memberships of a resource that is deleted, except a person's whose groups the app
+/// keeps.
 fn forget_memberships(
     connection: &Connection,
     commit: &Commit,
