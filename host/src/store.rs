@@ -71,7 +71,9 @@ pub use replacement::{Replacement, is_interrupted, owned_like_its_folder};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use retention::Forgettable;
 pub use tenant::{TenantFilter, TenantRow, TenantState};
-pub use unsettled::{DoubtedMember, PersonGroups, SettledMember, UnsettledMember, UnsettledPerson};
+pub use unsettled::{
+    DoubtedMember, PersonGroups, SettledMember, ToldMember, UnsettledMember, UnsettledPerson,
+};
 
 use crate::clock::Clock;
 use at_once::at_once;

@@ -143,6 +143,8 @@ impl Network {
         self.count += 1;
         let number = self.count;
         let failure = self.failure(now, &call);
+        let Call { method, path, query, body, key } = &call;
+        tracing::debug!(now, number, method, path, query, %body, key, ?failure, "app: call sent");
         let (there, back) = (1 + self.random.below(20), 1 + self.random.below(20));
         let whole = there + back;
         let lost = Ticket { number: None, millis: whole, refused: false };
@@ -224,7 +226,8 @@ impl Network {
     /// Does what was due until now.
     pub(crate) fn catch_up(&mut self, now: u64) {
         while let Some(entry) = self.due.first_entry() {
-            if entry.key().0 > now {
+            let at = entry.key().0;
+            if at > now {
                 return;
             }
             match entry.remove() {
@@ -246,6 +249,8 @@ impl Network {
                             answer => answer,
                         },
                     };
+                    let Answer { status, body } = &answer;
+                    tracing::debug!(at, number, status, body, "app: call arrived");
                     self.answers.insert(number, answer);
                 }
                 Due::Departure => self.durable = self.world.clone(),

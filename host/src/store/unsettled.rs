@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 use super::commit::Commit;
 use super::reader::Reader;
 use super::{Store, account};
-use crate::decision::{Account, ResourceKind};
+use crate::decision::{Account, Member, ResourceKind};
 
 /// A membership that the app has unlike the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +23,33 @@ pub struct UnsettledMember {
     pub carried: bool,
 }
 
+/// A member as the app was told of it.
+///
+/// The account may belong to another resource by now: the person was deleted and created again in the
+/// meantime. The membership is that resource's then, in doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldMember {
+    /// The member's id.
+    pub id: String,
+    /// The id of the account in the app; none if the app was told of a member without one.
+    pub account: Option<String>,
+}
+
+impl From<&Member> for ToldMember {
+    fn from(member: &Member) -> Self {
+        let account = member.account.as_ref().map(|account| account.id.clone());
+        Self { id: member.id.clone(), account }
+    }
+}
+
 /// A membership of which it is not known whether the app has it. As far as known, it has it as the
 /// directory has it, unless something else was known before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DoubtedMember {
     /// The group's id.
     pub group: String,
-    /// The member's id.
-    pub member: String,
+    /// The member, as the app may have been told of it.
+    pub member: ToldMember,
     /// Until when a call may still arrive that no attempt waits for; the later moment counts.
     pub late_until: Option<String>,
 }
@@ -44,8 +63,8 @@ pub struct DoubtedMember {
 pub struct SettledMember {
     /// The group's id.
     pub group: String,
-    /// The member's id.
-    pub member: String,
+    /// The member, as the app was told of it.
+    pub member: ToldMember,
     /// The counter `stay` that the member's account had when the app was told, 0 without an account;
     /// none if it does not matter.
     pub stay: Option<i64>,

@@ -5,8 +5,6 @@
 //! keeps the document that the app was last told, and the memberships that the app was not told of
 //! are noted, so that a later comparison finds them.
 
-use std::collections::BTreeMap;
-
 use anyhow::Context as _;
 use jiff::Timestamp;
 
@@ -182,25 +180,14 @@ impl Operation {
     }
 
     /// Adds to the commit of an outcome which memberships of groups the app has from now on.
-    /// `moved` has the members whose account belongs to another resource by now, with that.
-    fn settle_members(
-        &self,
-        commit: &mut Commit,
-        outcome: &Outcome,
-        moved: &BTreeMap<String, String>,
-    ) {
+    fn settle_members(&self, commit: &mut Commit, outcome: &Outcome) {
         match self.kind {
-            ResourceKind::Group => self.settle_group(commit, outcome, moved),
+            ResourceKind::Group => self.settle_group(commit, outcome),
             ResourceKind::User => commit.person_groups = self.person_groups(outcome),
         }
     }
 
-    fn settle_group(
-        &self,
-        commit: &mut Commit,
-        outcome: &Outcome,
-        moved: &BTreeMap<String, String>,
-    ) {
+    fn settle_group(&self, commit: &mut Commit, outcome: &Outcome) {
         let known = self.account.as_ref().and_then(|account| account.account.as_ref());
         let is_new = known.map(|it| &it.id) != outcome.account.as_ref().map(|it| &it.id);
         // The app has a new team instead of the one that it was told about.
@@ -222,19 +209,15 @@ impl Operation {
             let members = self.event.joined.iter().chain(&self.event.left);
             commit.doubted.extend(members.map(|member| DoubtedMember {
                 group: group.clone(),
-                member: member.id.clone(),
+                member: member.into(),
                 late_until: Some(late_until.clone()),
             }));
         }
-        let row = |member: &Member, carried| {
-            let owner = moved.get(&member.id);
-            SettledMember {
-                group: group.clone(),
-                member: owner.unwrap_or(&member.id).clone(),
-                // That of the other resource has another count.
-                stay: self.members.stays.get(&member.id).copied().filter(|_| owner.is_none()),
-                carried,
-            }
+        let row = |member: &Member, carried| SettledMember {
+            group: group.clone(),
+            member: member.into(),
+            stay: self.members.stays.get(&member.id).copied(),
+            carried,
         };
         // Those that the app was told of, also if they have been deleted since.
         let joined = self.event.joined.iter().map(|member| row(member, true));
@@ -287,8 +270,7 @@ impl Operations {
         outcome: &Outcome,
     ) -> anyhow::Result<()> {
         self.doubt_missing_members(operation).await?;
-        let moved = self.moved_members(operation).await?;
-        operation.settle_members(commit, outcome, &moved);
+        operation.settle_members(commit, outcome);
         Ok(())
     }
 
@@ -309,34 +291,6 @@ impl Operations {
             }
         }
         Ok(())
-    }
-
-    /// The members that a group's calls told the app of, and whose account belongs to another resource by
-    /// now: the person was deleted and created again in the meantime.
-    async fn moved_members(
-        &self,
-        operation: &Operation,
-    ) -> anyhow::Result<BTreeMap<String, String>> {
-        let mut moved = BTreeMap::new();
-        if operation.kind != ResourceKind::Group || !operation.journaled {
-            return Ok(moved);
-        }
-        let (tenant, event) = (&operation.tenant.id, &operation.event);
-        let told: Vec<&Member> = event.joined.iter().chain(&event.left).collect();
-        let ids: Vec<String> = told.iter().map(|member| member.id.clone()).collect();
-        let stored = self.store.people(tenant, None, &ids).await?;
-        let exists = |member: &Member| stored.iter().any(|person| person.id == member.id);
-        for member in told.into_iter().filter(|member| !exists(member)) {
-            let Some(account) = &member.account else { continue };
-            if self.store.account(tenant, &member.id).await?.is_some() {
-                continue;
-            }
-            let owner = self.store.account_owner(tenant, ResourceKind::User, &account.id).await?;
-            if let Some((owner, _)) = owner {
-                moved.insert(member.id.clone(), owner.resource);
-            }
-        }
-        Ok(moved)
     }
 
     /// The account in doubt after an attempt that may have had an effect; a new row if there was no

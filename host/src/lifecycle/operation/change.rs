@@ -11,7 +11,7 @@ use super::typed_view;
 use crate::decision::{EventKind, Member, Membership, ResourceKind};
 use crate::delivery::Secret;
 use crate::scim::Resource;
-use crate::store::{AccountRow, Person, ResourceRow, StoredResource, UnsettledMember};
+use crate::store::{AccountRow, Person, ResourceRow, StoredResource, ToldMember, UnsettledMember};
 
 /// The result of a write for the identity provider.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ pub(in crate::lifecycle) struct Change {
     /// Whether a superseded operation has left the account in doubt.
     pub(in crate::lifecycle) account_changed: bool,
     /// The members whose membership a superseded operation has left in doubt.
-    pub(in crate::lifecycle) doubted: Vec<String>,
+    pub(in crate::lifecycle) doubted: Vec<ToldMember>,
     /// Until when a call of a superseded operation may still arrive.
     pub(in crate::lifecycle) late_until: Option<String>,
 }
@@ -386,7 +386,7 @@ pub(in crate::lifecycle) struct Superseded {
     /// Whether the account is in doubt because of it.
     pub(in crate::lifecycle) in_doubt: bool,
     /// The members whose membership is in doubt because of it.
-    pub(in crate::lifecycle) doubted: Vec<String>,
+    pub(in crate::lifecycle) doubted: Vec<ToldMember>,
     /// Until when one of its calls may still arrive.
     pub(in crate::lifecycle) late_until: Option<String>,
     /// Its password, if it was acknowledged and the app was not told of it.

@@ -25,7 +25,7 @@ use crate::decision::{Event, EventKind, ResourceKind};
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::scim::Resource;
-use crate::store::{AccountRow, ExchangeRow, OperationRow, OperationState, Related};
+use crate::store::{AccountRow, ExchangeRow, OperationRow, OperationState, Related, ToldMember};
 
 /// An operation that is open or failed, as a newer request meets it.
 #[derive(Debug)]
@@ -168,7 +168,7 @@ impl Operations {
             && older.row.connector.is_some()
         {
             let members = older.event.joined.iter().chain(&older.event.left);
-            doubted = members.map(|member| member.id.clone()).collect();
+            doubted = members.map(ToldMember::from).collect();
         }
         let late_until = late_until.map(str::to_owned).max(older.progress.late_until.clone());
         let said = older.row.note.clone().filter(|_| older.row.tries > 0);

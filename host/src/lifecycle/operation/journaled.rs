@@ -20,7 +20,7 @@ use crate::lifecycle::config::snapshot::Tenant;
 use crate::scim::Resource;
 use crate::store::{
     AccountRow, AttemptRow, Commit, DoubtedMember, ExchangeRow, OperationRow, OperationState,
-    ResourceRow,
+    ResourceRow, ToldMember,
 };
 
 /// One operation, in memory.
@@ -67,7 +67,7 @@ pub(in crate::lifecycle) struct Operation {
     pub(in crate::lifecycle) account_changed: bool,
     pub(in crate::lifecycle) members: MemberChanges,
     /// The memberships that a superseded operation left in doubt, as member ids.
-    pub(in crate::lifecycle) doubted: Vec<String>,
+    pub(in crate::lifecycle) doubted: Vec<ToldMember>,
     /// The note of the outcome if no connector is asked.
     pub(in crate::lifecycle) directory_only: Option<&'static str>,
     /// The resources whose unfinished operations end with the first commit of this one.

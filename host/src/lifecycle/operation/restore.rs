@@ -123,18 +123,12 @@ impl Operations {
             return Ok(());
         }
         // The ended attempt may have told the app of members whom this attempt leaves out. Their
-        // memberships are in doubt, under the resource that has the account by now.
+        // memberships are in doubt.
         let told = operation.event.joined.iter().chain(&operation.event.left);
         let told: BTreeSet<String> = told.map(|member| member.id.clone()).collect();
         let before = older.event.joined.iter().chain(&older.event.left);
         for member in before.filter(|member| !told.contains(&member.id)) {
-            let (tenant, account) = (&operation.tenant.id, member.account.as_ref());
-            let owner = match account {
-                Some(it) => self.store.account_owner(tenant, ResourceKind::User, &it.id).await?,
-                None => None,
-            };
-            let id = owner.map_or_else(|| member.id.clone(), |(owner, _)| owner.resource);
-            operation.doubted.push(id);
+            operation.doubted.push(member.into());
         }
         operation.ended_attempt = Some(AttemptRow {
             operation: older.row.id,

@@ -16,7 +16,7 @@ use crate::clock::{later_by, rfc3339};
 use crate::decision::{
     Account, Exchange, Membership, Outcome, Refusal, Request, ResourceKind, Unreachable, Visibility,
 };
-use crate::store::{AccountRow, Commit, CommitError, DoubtedMember, OperationState};
+use crate::store::{AccountRow, Commit, CommitError, DoubtedMember, OperationState, ToldMember};
 
 impl Operation {
     /// The end of an operation that is not in the journal, when what it was decided from has changed:
@@ -143,7 +143,7 @@ impl Operations {
         operation.progress.late_until.clone_from(&late_until);
         if operation.tells_members() {
             let members = operation.event.joined.iter().chain(&operation.event.left);
-            operation.doubted.extend(members.map(|member| member.id.clone()));
+            operation.doubted.extend(members.map(ToldMember::from));
         }
         if let Some(account) = self.account_in_doubt(operation, late_until) {
             operation.account = Some(account);
@@ -298,7 +298,7 @@ impl Operations {
             let members = operation.event.joined.iter().chain(&operation.event.left);
             let doubted = members.map(|member| DoubtedMember {
                 group: resource.clone(),
-                member: member.id.clone(),
+                member: member.into(),
                 late_until: None,
             });
             let commit = Commit {

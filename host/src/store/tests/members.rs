@@ -171,8 +171,8 @@ async fn people_are_users_and_groups_with_their_accounts() {
     assert_eq!(people(Some("g1")).await, expected);
     let mut account = account("acme", "u00001", Some("a1"));
     (account.doubt, account.stay) = (true, 3);
-    let doubted =
-        DoubtedMember { group: "g1".to_owned(), member: "u00001".to_owned(), late_until: None };
+    let member = ToldMember { id: "u00001".to_owned(), account: None };
+    let doubted = DoubtedMember { group: "g1".to_owned(), member, late_until: None };
     let mut left = user("acme", "u00000", "user0@example.com");
     left.active = false;
     let resource = Some(next(left));

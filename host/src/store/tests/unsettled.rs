@@ -37,13 +37,17 @@ fn unsettled(group: &str, member: &str, carried: bool) -> UnsettledMember {
     UnsettledMember { group: group.to_owned(), member: member.to_owned(), carried }
 }
 
+fn told(member: &str, account: Option<&str>) -> ToldMember {
+    ToldMember { id: member.to_owned(), account: account.map(str::to_owned) }
+}
+
 fn doubted(group: &str, member: &str, late_until: Option<&str>) -> DoubtedMember {
     let late_until = late_until.map(str::to_owned);
-    DoubtedMember { group: group.to_owned(), member: member.to_owned(), late_until }
+    DoubtedMember { group: group.to_owned(), member: told(member, None), late_until }
 }
 
 fn settled(group: &str, member: &str, stay: Option<i64>, carried: bool) -> SettledMember {
-    SettledMember { group: group.to_owned(), member: member.to_owned(), stay, carried }
+    SettledMember { group: group.to_owned(), member: told(member, None), stay, carried }
 }
 
 /// A member, whether it is carried, whether that is in doubt, and until when it is late.
@@ -278,6 +282,42 @@ async fn an_account_moves_to_another_resource_with_what_is_known_of_its_membersh
         bench.store.account_owner("acme", ResourceKind::User, "a0").await.unwrap().unwrap();
     assert_eq!((&*row.resource, exists), ("u9", false));
     assert_eq!(bench.known("g1").await, [known("u9", true, true, None)]);
+}
+
+#[tokio::test]
+async fn a_membership_that_the_app_was_told_of_is_the_accounts_and_moves_with_it() {
+    let bench = groups().await;
+    let gone = user("acme", "u00000", "user0@example.com");
+    bench.write(Commit { resource: Some(delete(&gone)), ..of_person(PersonGroups::Kept) }).await;
+    let member = || told("u00000", Some("a0"));
+    let doubt =
+        |group: &str| DoubtedMember { group: group.to_owned(), member: member(), late_until: None };
+    let settle = |group: &str, carried| SettledMember {
+        group: group.to_owned(),
+        member: member(),
+        stay: Some(0),
+        carried,
+    };
+    // While the account has no other resource, the membership is the former one's.
+    bench.write(Commit { doubted: vec![doubt("g2")], ..commit() }).await;
+    let of_former = bench.store.groups_unsettled_of("acme", "u00000").await.unwrap();
+    assert_eq!(of_former, ["g1", "g2"]);
+    let moved = Commit {
+        account: Some(account("acme", "u9", Some("a0"))),
+        moved_from: Some("u00000".to_owned()),
+        ..Commit::default()
+    };
+    bench.write(moved).await;
+    assert_eq!(bench.known("g2").await, [known("u9", false, true, None)]);
+    // A call that was under way during the move: in doubt, since it may have come before or after it.
+    bench.write(Commit { settled: vec![settle("g2", true)], ..commit() }).await;
+    assert_eq!(bench.known("g2").await, [known("u9", true, true, None)]);
+    bench.write(Commit { settled: vec![settle("g3", true)], ..commit() }).await;
+    assert_eq!(bench.known("g3").await, [known("u9", true, true, None)]);
+    bench.write(Commit { doubted: vec![doubt("g4")], ..commit() }).await;
+    assert_eq!(bench.known("g4").await, [known("u9", false, true, None)]);
+    let left = bench.store.groups_unsettled_of("acme", "u00000").await.unwrap();
+    assert_eq!(left, [] as [String; 0]);
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! Memberships in groups: rows of the directory, and the exceptions in which the app may differ from it.
 
-use rusqlite::{Connection, params};
+use std::borrow::Cow;
+
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure::WriteError;
 use crate::store::commit::Commit;
-use crate::store::unsettled::PersonGroups;
+use crate::store::unsettled::{PersonGroups, SettledMember, ToldMember};
 
 /// Remembers the memberships of a person whom the commit deletes, and whose groups the app keeps.
 pub(super) fn keep(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
@@ -35,7 +37,7 @@ pub(super) fn members(connection: &Connection, commit: &Commit) -> Result<(), Wr
         let sql = "DELETE FROM member WHERE tenant = ? AND group_id = ? AND member_id = ?";
         let mut delete = connection.prepare_cached(sql)?;
         for (group, member) in &commit.left {
-            delete.execute([tenant, group, member])?;
+            delete.execute([tenant, group, member.as_ref()])?;
         }
     }
     if !commit.joined.is_empty() {
@@ -68,6 +70,7 @@ pub(super) fn unsettled(connection: &Connection, commit: &Commit) -> Result<(), 
         insert.execute(params![tenant, it.group, it.member, it.carried])?;
     }
     for it in &commit.doubted {
+        let member = owner(connection, tenant, &it.member)?;
         let mut doubt = connection.prepare_cached(
             "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
              VALUES (?1, ?2, ?3, EXISTS (
@@ -79,13 +82,15 @@ pub(super) fn unsettled(connection: &Connection, commit: &Commit) -> Result<(), 
                  late_until =
                      coalesce(max(late_until, excluded.late_until), late_until, excluded.late_until)",
         )?;
-        doubt.execute(params![tenant, it.group, it.member, it.late_until])?;
+        doubt.execute(params![tenant, it.group, member.id, it.late_until])?;
     }
-    settle(connection, commit, tenant)?;
-    // A membership of the lists that the app has like the directory, and that is not in doubt, needs no row.
-    let unsettled = commit.unsettled.iter().map(|it| (&it.group, &it.member));
-    let settled = commit.settled.iter().map(|it| (&it.group, &it.member));
-    for (group, member) in unsettled.chain(settled) {
+    let mut written: Vec<(&str, Cow<'_, str>)> = Vec::new();
+    written.extend(commit.unsettled.iter().map(|it| (&*it.group, Cow::Borrowed(&*it.member))));
+    for it in &commit.settled {
+        written.push((&it.group, settle(connection, commit, tenant, it)?));
+    }
+    // A membership that the app has like the directory, and that is not in doubt, needs no row.
+    for (group, member) in written {
         let mut delete = connection.prepare_cached(
             "DELETE FROM unsettled_member
              WHERE tenant = ?1 AND group_id = ?2 AND member_id = ?3 AND doubt = 0
@@ -94,7 +99,7 @@ pub(super) fn unsettled(connection: &Connection, commit: &Commit) -> Result<(), 
                      WHERE m.tenant = ?1 AND m.group_id = ?2 AND m.member_id = ?3
                  )",
         )?;
-        delete.execute([tenant, group, member])?;
+        delete.execute([tenant, group, member.as_ref()])?;
     }
     Ok(())
 }
@@ -132,19 +137,53 @@ fn account_groups(connection: &Connection, commit: &Commit) -> Result<(), WriteE
     Ok(())
 }
 
-/// Writes the memberships that the app was told of. Members that agree with the directory are skipped if
-/// nothing is known of them.
-fn settle(connection: &Connection, commit: &Commit, tenant: &str) -> Result<(), WriteError> {
+/// The resource that a membership is of.
+struct Owner<'m> {
+    id: Cow<'m, str>,
+    /// Whether it is another than the app was told of.
+    has_moved: bool,
+}
+
+/// The resource that has the account of a member by now.
+fn owner<'m>(
+    connection: &Connection,
+    tenant: &str,
+    member: &'m ToldMember,
+) -> Result<Owner<'m>, WriteError> {
+    let same = Owner { id: Cow::Borrowed(&*member.id), has_moved: false };
+    let Some(account) = &member.account else { return Ok(same) };
+    let mut exists = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM account WHERE tenant = ? AND resource = ?)",
+    )?;
+    if exists.query_row([tenant, &member.id], |row| row.get(0))? {
+        return Ok(same);
+    }
+    let mut find = connection.prepare_cached(
+        "SELECT resource FROM account WHERE account_id = ? AND tenant = ? AND kind = 'User'",
+    )?;
+    let owner: Option<String> = find.query_row([account, tenant], |row| row.get(0)).optional()?;
+    Ok(owner.map_or(same, |id| Owner { id: Cow::Owned(id), has_moved: true }))
+}
+
+/// Writes a membership that the app was told of, and returns whose it is. One that agrees with the
+/// directory is skipped if nothing is known of it.
+fn settle<'m>(
+    connection: &Connection,
+    commit: &Commit,
+    tenant: &str,
+    it: &'m SettledMember,
+) -> Result<Cow<'m, str>, WriteError> {
+    let Owner { id, has_moved } = owner(connection, tenant, &it.member)?;
     let mut settle = connection.prepare_cached(
         "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
          SELECT ?1, ?2, ?3, ?4, NOT it.stays, NULL
          FROM (
              SELECT
                  -- What an account in doubt was told may be lost.
-                 ?5 IS NULL OR ?5 = coalesce((
+                 NOT ?7 AND (?5 IS NULL OR ?5 = coalesce((
                      SELECT iif(a.doubt, -1, a.stay) FROM account a
                      WHERE a.tenant = ?1 AND a.resource = ?3
-                 ), 0) AS stays
+                 ), 0)) AS stays
          ) it
          WHERE NOT it.stays OR ?4 IS NOT EXISTS (
              SELECT 1 FROM member m WHERE m.tenant = ?1 AND m.group_id = ?2 AND m.member_id = ?3
@@ -157,10 +196,9 @@ fn settle(connection: &Connection, commit: &Commit, tenant: &str) -> Result<(), 
              doubt = excluded.doubt OR late_until IS NOT NULL AND coalesce(late_until > ?6, 1),
              late_until = CASE WHEN coalesce(late_until > ?6, 1) THEN late_until END",
     )?;
-    for it in &commit.settled {
-        settle.execute(params![tenant, it.group, it.member, it.carried, it.stay, commit.now()])?;
-    }
-    Ok(())
+    let now = commit.now();
+    settle.execute(params![tenant, it.group, id, it.carried, it.stay, now, has_moved])?;
+    Ok(id)
 }
 
 fn tenant(commit: &Commit) -> Result<&str, WriteError> {
