@@ -51,14 +51,12 @@ impl Operations {
         let _lock = self.acquire(tenant, resource).await;
         let Some(tenant) = self.config.tenant(tenant).await? else { return Ok(None) };
         if let Some(older) = self.older(&tenant.id, resource).await? {
-            // It compares again when that operation ends. But a removal from a group does not wait for
-            // what the app has refused for good.
-            return match (kind, older.row.state) {
-                (ResourceKind::Group, OperationState::Failed) => {
-                    self.remove_first(&tenant, older, deadline).await
-                }
-                _ => Ok(None),
-            };
+            // A removal from a group does not wait for what the app has refused for good.
+            if kind == ResourceKind::Group && older.row.state == OperationState::Failed {
+                return self.remove_first(&tenant, older, deadline).await;
+            }
+            self.queue.add_after_operation(&tenant.id, kind, resource);
+            return Ok(None);
         }
         let Some(mut change) = self.change_to_agree(&tenant, kind, resource).await? else {
             let why = "the app has what the directory says";

@@ -423,7 +423,7 @@ impl Operations {
             Err(CommitError::Stale) => return Ok(operation.outdated()),
             Err(error @ CommitError::Internal(_)) => return Err(error.into_internal()),
         }
-        self.unfinished.remove(operation.id());
+        self.ended(operation);
         self.forget_refusal(operation);
         self.begun_joins.end(&operation.tenant.id, &operation.resource_id());
         self.note_deletion(operation, &outcome);

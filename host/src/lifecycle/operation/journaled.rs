@@ -156,6 +156,10 @@ pub(in crate::lifecycle) struct Progress {
     /// Until then a call without a response may still arrive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::lifecycle) late_until: Option<String>,
+    /// [`AccountRow::stay`] of the resource's account and of the accounts of the members that the app is
+    /// told of, by resource, as they were when the attempt began; those that are 0 are left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(in crate::lifecycle) stays: BTreeMap<String, i64>,
     /// When an identity provider asked for it the last time, if it was told to retry later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::lifecycle) last_asked: Option<String>,
@@ -255,12 +259,35 @@ impl Operation {
             successor: None,
             due: None,
             sealed: self.sealed.clone(),
-            progress: serde_json::to_string(&self.progress)?,
+            progress: serde_json::to_string(&Progress {
+                stays: self.stays(),
+                ..self.progress.clone()
+            })?,
             job: self.job.clone(),
             created: self.context.now.clone(),
             finished: None,
             unanswered: self.progress.owed,
         })
+    }
+
+    fn stays(&self) -> BTreeMap<String, i64> {
+        let own = self.account.iter().map(|account| (&account.resource, account.stay));
+        let members = self.members.stays.iter().map(|(member, stay)| (member, *stay));
+        let counted = own.chain(members).filter(|(_, stay)| *stay != 0);
+        counted.map(|(resource, stay)| (resource.clone(), stay)).collect()
+    }
+
+    /// Takes the counts of accounts from when the attempt began, which goes on with the calls that it
+    /// has made: an account that has lost its groups or came in doubt since is in doubt after the
+    /// outcome.
+    pub(in crate::lifecycle) fn began_with(&mut self, stays: &BTreeMap<String, i64>) {
+        let then = |resource: &str, now: i64| stays.get(resource).map_or(0, |then| now.min(*then));
+        if let Some(account) = &mut self.account {
+            account.stay = then(&account.resource, account.stay);
+        }
+        for (member, stay) in &mut self.members.stays {
+            *stay = then(member, *stay);
+        }
     }
 
     /// The journal row of exchange `n`, with or without its answer.

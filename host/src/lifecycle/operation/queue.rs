@@ -16,6 +16,9 @@ pub(in crate::lifecycle) struct Comparable {
     pub(in crate::lifecycle) resource: String,
 }
 
+/// The time of a comparison that waits until the operation on its resource has ended: after any date.
+const AFTER_THE_OPERATION: &str = "~";
+
 /// The resources to be compared, each not before a time, RFC 3339; an empty time is now.
 #[derive(Debug, Default)]
 pub(in crate::lifecycle) struct ComparisonQueue {
@@ -57,6 +60,37 @@ impl ComparisonQueue {
         }
         drop(waiting);
         self.added.notify_one();
+    }
+
+    /// Adds a resource that can be compared when the operation that is open on it has ended.
+    pub(in crate::lifecycle) fn add_after_operation(
+        &self,
+        tenant: &str,
+        kind: ResourceKind,
+        resource: &str,
+    ) {
+        self.add_late(tenant, kind, resource, AFTER_THE_OPERATION);
+    }
+
+    /// Makes the comparison due that waits for the end of an operation, if there is one.
+    pub(in crate::lifecycle) fn operation_ended(
+        &self,
+        tenant: &str,
+        kind: ResourceKind,
+        resource: &str,
+    ) {
+        let mut waiting = self.locked();
+        if waiting.is_empty() {
+            return;
+        }
+        let (tenant, resource) = (tenant.to_owned(), resource.to_owned());
+        if let Some(at) = waiting.get_mut(&Comparable { tenant, kind, resource })
+            && at == AFTER_THE_OPERATION
+        {
+            at.clear();
+            drop(waiting);
+            self.added.notify_one();
+        }
     }
 
     /// Takes what a tenant has to compare at this time. Each counts as running until its guard is

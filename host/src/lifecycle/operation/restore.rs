@@ -111,6 +111,7 @@ impl Operations {
                 let connector = self.config.connectors().connector(digest).await?;
                 operation.connector = Some(connector);
             }
+            operation.began_with(&older.progress.stays);
             operation.context = Arc::new(journaled);
             (operation.exchanges, operation.pending) = (exchanges, request);
             if pending {

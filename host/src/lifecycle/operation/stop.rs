@@ -117,7 +117,7 @@ impl Operations {
                 }
             }
             Disposition::Refused => {
-                self.unfinished.remove(operation.id());
+                self.ended(operation);
                 // It may have superseded a leave that was acknowledged and is held.
                 let differs = |account: &AccountRow| account.doubt || account.told.is_some();
                 if in_doubt
@@ -180,7 +180,7 @@ impl Operations {
         }
         match state {
             OperationState::Held => self.unfinished.insert(operation, state),
-            _ => self.unfinished.remove(operation.id()),
+            _ => self.ended(operation),
         }
         Ok(AttemptResult::Withheld)
     }
@@ -201,7 +201,7 @@ impl Operations {
         commit.operation = Some(row);
         operation.add_unwritten(&mut commit);
         self.write(operation, commit).await.map_err(CommitError::into_internal)?;
-        self.unfinished.remove(operation.id());
+        self.ended(operation);
         // The directory has an acknowledged change, and another operation carries it out.
         self.wake_resource(operation);
         Ok(())

@@ -36,6 +36,13 @@ impl Operations {
         self.queue.add(&operation.tenant.id, operation.kind, &operation.resource_id());
     }
 
+    /// Notes that an operation has ended: what could not be compared while it was open is compared.
+    pub(in crate::lifecycle) fn ended(&self, operation: &Operation) {
+        self.unfinished.remove(operation.id());
+        let (tenant, resource) = (&operation.tenant.id, operation.resource_id());
+        self.queue.operation_ended(tenant, operation.kind, &resource);
+    }
+
     /// What is to be compared once the outcome of an operation is durable: the groups of a person who is
     /// in the app again, the other members of a group, and an account whose outcome a late call may
     /// overtake. To be asked before the commit is written, after which the operation has the account
