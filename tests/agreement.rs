@@ -17,6 +17,7 @@ use crate::support::{Answer, Muster, Tenant};
 mod backoff;
 mod groups;
 mod late_calls;
+mod memberships;
 mod newer_requests;
 mod operators;
 mod patience;

@@ -152,3 +152,36 @@ impl ComparisonQueue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-11-30T08:00:00.000Z";
+
+    #[test]
+    fn a_comparison_waits_for_the_end_of_the_operation_on_its_resource() {
+        let queue = ComparisonQueue::default();
+        let due = || queue.take("acme", NOW).len();
+        queue.operation_ended("acme", ResourceKind::User, "u1");
+        assert_eq!(due(), 0, "nothing waits");
+        queue.add_after_operation("acme", ResourceKind::User, "u1");
+        queue.operation_ended("acme", ResourceKind::User, "u2");
+        assert_eq!((due(), queue.tenants(NOW)), (0, Vec::new()));
+        queue.operation_ended("acme", ResourceKind::User, "u1");
+        assert_eq!(queue.tenants(NOW), ["acme"]);
+        assert_eq!((due(), due()), (1, 0));
+    }
+
+    #[test]
+    fn a_comparison_that_waits_for_a_time_or_an_operation_is_made_at_the_earlier() {
+        let queue = ComparisonQueue::default();
+        queue.add_after_operation("acme", ResourceKind::User, "u1");
+        queue.add_late("acme", ResourceKind::User, "u1", "2026-11-30T08:00:01.000Z");
+        assert_eq!(queue.take("acme", NOW).len(), 0);
+        queue.add_after_operation("acme", ResourceKind::User, "u1");
+        queue.operation_ended("acme", ResourceKind::User, "u1");
+        assert_eq!(queue.take("acme", NOW).len(), 0, "a late call may still arrive");
+        assert_eq!(queue.take("acme", "2026-11-30T08:00:01.000Z").len(), 1);
+    }
+}
