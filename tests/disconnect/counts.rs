@@ -7,7 +7,8 @@ use muster::store::OperationState;
 use serde_json::{Value, json};
 
 use super::{cancel, disconnect, disconnected, impatient, until, waiting};
-use crate::support::{Muster, Tenant};
+use crate::support::meddler::Meddler;
+use crate::support::{Muster, Tenant, user};
 
 async fn job(muster: &Muster, job: &Value) -> Value {
     let path = format!("/jobs/{}", job["id"].as_str().unwrap());
@@ -172,4 +173,37 @@ async fn a_released_person_is_not_counted_among_the_accounts_in_doubt() {
     let path = format!("/operations/{}", release["items"][0]["id"].as_str().unwrap());
     let account = &muster.admin("GET", &path, None).await.body["account"];
     assert_eq!((&account["managed"], &account["in_doubt"]), (&json!(false), &json!(true)));
+}
+
+#[tokio::test]
+async fn a_cancelled_step_makes_the_call_that_is_under_way_and_no_other() {
+    for by in ["cancel", "pause", "connect"] {
+        let mut muster = Muster::start().await;
+        let meddler = Meddler::before(&mut muster).await;
+        muster.stage.app("meddled", "two-state").await.unwrap();
+        let tenant = muster.tenant_named("acme", "meddled", "okta", "acme").await;
+        let other = muster.tenant_named("other", "meddled", "okta", "other").await;
+        // The step for Ada looks her up first, and then takes her out.
+        let mut ada = user("ada");
+        ada["active"] = json!(false);
+        muster.post(&tenant, "/Users", ada).await.expect(201);
+        muster.person(&other, "ada").await;
+        let mut look_up = meddler.hold_before("GET /users");
+        let begun = disconnect(&muster, &tenant, json!({ "people": "remove" })).await;
+        look_up.arrived().await;
+        match by {
+            "cancel" => cancel(&muster, &tenant, &begun).await,
+            by => {
+                let path = format!("/tenants/{}/{by}", tenant.name);
+                muster.admin("POST", &path, Some(json!({}))).await.expect(200);
+            }
+        }
+        look_up.release().await;
+        muster.settled().await;
+        let calls = meddler.seen();
+        let after = calls.iter().filter(|call| call.starts_with("DELETE"));
+        assert_eq!(after.count(), 0, "{by}: {calls:?}");
+        assert_eq!(muster.operations(OperationState::Dropped).await.len(), 1, "{by}");
+        assert_eq!(counts(&job(&muster, &begun).await)[1], 0, "{by}");
+    }
 }

@@ -178,6 +178,9 @@ impl Operations {
             let gone = scim::Error::new(404, "this integration does not exist any more");
             return Ok(Some(AttemptResult::Answered(gone)));
         };
+        if self.is_of_a_cancelled_job(operation.job.as_deref()).await? {
+            return self.leave_to_cancellation(operation).await.map(Some);
+        }
         let kind = operation.event.kind;
         let kind =
             admission::effective_event(kind, operation.after.active(), operation.account.as_ref());

@@ -287,7 +287,7 @@ impl Operations {
         older: Older,
         deadline: Instant,
     ) -> Result<Option<crate::scim::Error>, Error> {
-        if self.is_of_a_cancelled_job(&older).await? {
+        if self.is_of_a_cancelled_job(older.row.job.as_deref()).await? {
             self.end_with_job(older).await?;
             return Ok(None);
         }

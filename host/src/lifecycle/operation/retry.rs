@@ -160,7 +160,7 @@ impl Operations {
         if older.row.state != OperationState::Open {
             return Ok(());
         }
-        if !forced && self.is_of_a_cancelled_job(&older).await? {
+        if !forced && self.is_of_a_cancelled_job(older.row.job.as_deref()).await? {
             return self.end_with_job(older).await;
         }
         let expired = !forced && self.has_expired(&older);
@@ -194,8 +194,9 @@ impl Operations {
         later_by(last_asked, self.config.options().grant_patience) < self.clock.now()
     }
 
-    pub(super) async fn is_of_a_cancelled_job(&self, older: &Older) -> anyhow::Result<bool> {
-        let Some(job) = &older.row.job else { return Ok(false) };
+    /// Whether an operation of this job, if it is of one, is a step of a cancelled job.
+    pub(super) async fn is_of_a_cancelled_job(&self, job: Option<&str>) -> anyhow::Result<bool> {
+        let Some(job) = job else { return Ok(false) };
         let job = self.store.job(job).await?;
         Ok(job.is_some_and(|job| job.state == JobState::Cancelled))
     }

@@ -131,6 +131,19 @@ impl Operations {
         Ok(AttemptResult::Stopped(cause, disposition))
     }
 
+    /// Stops a step of a job that was cancelled, before its next call. The next try ends it, and undoes
+    /// what its calls have done.
+    pub(in crate::lifecycle) async fn leave_to_cancellation(
+        self: &Arc<Self>,
+        operation: &mut Operation,
+    ) -> anyhow::Result<AttemptResult> {
+        if !operation.journaled {
+            return Ok(AttemptResult::Answered(disposition::busy(operation.tenant.dialect())));
+        }
+        (operation.tries, operation.due) = (0, Some(rfc3339(self.clock.now())));
+        self.stop(operation, FailureCause::OutOfTime).await
+    }
+
     /// Puts into the commit that ends an operation what its calls leave in doubt.
     pub(in crate::lifecycle) fn leave_doubt(&self, operation: &mut Operation, commit: &mut Commit) {
         let pending =
