@@ -1,6 +1,7 @@
 //! Memberships that the app may have, because the host does not know what its calls have done: they
 //! follow the person's account, and are made up for when it was out in the meantime.
 
+use muster::cli::local_environment::LocalEnvironmentConfig;
 use tokio::time::sleep;
 
 use super::groups::APPS;
@@ -9,9 +10,7 @@ use crate::support::Muster;
 use crate::support::meddler::{Meddler, Rule};
 
 /// A host whose apps are behind a proxy.
-async fn behind_a_meddler(
-    config: muster::cli::local_environment::LocalEnvironmentConfig,
-) -> (Muster, Meddler) {
+async fn behind_a_meddler(config: LocalEnvironmentConfig) -> (Muster, Meddler) {
     let mut muster = Muster::start_with(config).await;
     let meddler = Meddler::before(&mut muster).await;
     for app in APPS {

@@ -114,7 +114,7 @@ async fn a_disconnect_that_is_asked_for_again_is_the_same_job_and_the_tenant_sta
     let other = muster.admin("POST", &path, Some(remove)).await.expect(409);
     assert!(other.body["detail"].as_str().unwrap().contains("connect it first"), "{other:?}");
     assert_eq!(muster.admin("GET", &path, None).await.body["state"], "disconnected");
-    muster.post(&tenant, "/Users", crate::support::user("eve")).await.expect(403);
+    muster.post(&tenant, "/Users", user("eve")).await.expect(403);
 }
 
 #[tokio::test]
