@@ -66,6 +66,15 @@ pub(super) fn lock_file(database: &Path) -> PathBuf {
 /// Creates the database if it is missing, brings it to the present schema, and returns the connection on
 /// which the configuration is written.
 pub(super) async fn migrated(path: &Path, kept_log: u64) -> Result<SqliteConnection> {
+    migrated_to(path, kept_log, migrations()).await
+}
+
+/// The same with the schema that these migrations make.
+pub(super) async fn migrated_to(
+    path: &Path,
+    kept_log: u64,
+    migrations: Vec<Migration>,
+) -> Result<SqliteConnection> {
     let opening = || format!("cannot open the database {}", path.display());
     create_private(path).with_context(opening)?;
     let mut connection = configuration_options(path)
@@ -79,7 +88,7 @@ pub(super) async fn migrated(path: &Path, kept_log: u64) -> Result<SqliteConnect
         .connect()
         .await
         .with_context(opening)?;
-    migrate(&mut connection).await.with_context(opening)?;
+    migrate(&mut connection, migrations).await.with_context(opening)?;
     Ok(connection)
 }
 
@@ -174,18 +183,19 @@ pub(super) fn newest_schema() -> i64 {
     migrations().last().map_or(0, |migration| migration.version)
 }
 
-fn migrations() -> Vec<Migration> {
+/// The migrations of this muster, in their order.
+pub(super) fn migrations() -> Vec<Migration> {
     let all = [("foundation", include_str!("migrations/0001_foundation.sql"))];
     let numbered = (1..).zip(all);
-    numbered
-        .map(|(n, (name, sql))| {
-            Migration::new(n, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-        })
-        .collect()
+    numbered.map(|(n, (name, sql))| migration(n, name, sql)).collect()
 }
 
-async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
-    let migrations = migrations();
+/// A migration, which SQLite carries out in one transaction.
+pub(super) fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {
+    Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+}
+
+async fn migrate(connection: &mut SqliteConnection, migrations: Vec<Migration>) -> Result<()> {
     let newest = migrations.last().map_or(0, |migration| migration.version);
     let migrator = Migrator::with_migrations(migrations);
     match migrator.run(&mut *connection).await {

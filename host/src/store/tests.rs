@@ -16,6 +16,7 @@ mod journal;
 mod log;
 mod lookups;
 mod members;
+mod migrations;
 mod pages;
 mod ranges;
 mod reads;

@@ -1,0 +1,146 @@
+//! Migrations that are interrupted, tried with a second one that is made up: a killed or a full host has
+//! the schema from before or the one after, and nothing in between.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use sqlx::migrate::Migration;
+
+use super::*;
+
+/// Names the database for the process that migrates it.
+const DATABASE: &str = "MUSTER_TEST_MIGRATES";
+const USERS: usize = 200;
+/// The rows of the new table: several megabytes, more than SQLite keeps in memory.
+const ROWS: i64 = 100_000;
+
+/// A table with many rows, a column, and a change of each row that is there.
+const SECOND: &str = "
+    CREATE TABLE made_up (n INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL);
+    CREATE INDEX made_up_name ON made_up (name);
+    WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 100000)
+        INSERT INTO made_up SELECT n, 'made up, number ' || n FROM counted;
+    ALTER TABLE resource ADD COLUMN made_up INTEGER;
+    UPDATE resource SET made_up = seq;";
+
+fn second(sql: &'static str) -> Vec<Migration> {
+    let mut all = database::migrations();
+    all.push(database::migration(2, "made up", sql));
+    all
+}
+
+/// What is tested, in a process that can be killed.
+#[tokio::test]
+#[ignore = "the other tests run it as a process"]
+async fn a_process_that_migrates() {
+    let path = PathBuf::from(std::env::var_os(DATABASE).expect("a database is named"));
+    database::migrated_to(&path, 0, second(SECOND)).await.unwrap();
+}
+
+/// The process, with so many blocks of 512 bytes for each file that it writes.
+fn process(path: &Path, blocks: &str) -> Command {
+    // Without the signal, a write beyond the limit fails as on a full disk.
+    let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    let mut process = Command::new("sh");
+    process.args(["-c", &limited]).arg(std::env::current_exe().unwrap());
+    process.args(["--exact", "store::tests::migrations::a_process_that_migrates", "--ignored"]);
+    process.env(DATABASE, path).stdout(Stdio::null()).stderr(Stdio::null());
+    process
+}
+
+/// A database of the first schema, closed.
+async fn first() -> TempDir {
+    let bench = Bench::new().await;
+    bench.users("acme", USERS).await;
+    bench.store.close().await.unwrap();
+    bench.directory
+}
+
+/// A copy of a closed database.
+fn copied(from: &TempDir) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("muster.db");
+    std::fs::copy(from.path().join("muster.db"), &path).unwrap();
+    (directory, path)
+}
+
+/// The schema of a database, all of which is there.
+fn schema(path: &Path) -> i64 {
+    let connection = Connection::open(path).unwrap();
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    let check: String =
+        connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok");
+    assert_eq!(number("SELECT count(*) FROM resource"), i64::try_from(USERS).unwrap());
+    let schema = number("SELECT max(version) FROM _sqlx_migrations WHERE success");
+    let table = number("SELECT count(*) FROM sqlite_schema WHERE tbl_name = 'made_up'");
+    let column = "SELECT count(*) FROM pragma_table_info('resource') WHERE name = 'made_up'";
+    match schema {
+        1 => assert_eq!((table, number(column)), (0, 0), "half a migration"),
+        _ => {
+            assert_eq!((schema, table, number(column)), (2, 2, 1), "half a migration");
+            assert_eq!(number("SELECT count(*) FROM made_up"), ROWS);
+            assert_eq!(number("SELECT count(*) FROM resource WHERE made_up IS NOT seq"), 0);
+        }
+    }
+    schema
+}
+
+#[tokio::test]
+async fn a_migration_that_is_killed_has_happened_or_not_and_is_made_again() {
+    let first = first().await;
+    let mut left = Vec::new();
+    for bytes in [0, 1, 500_000, 2_000_000, 5_000_000] {
+        let (_directory, path) = copied(&first);
+        let log = path.with_file_name("muster.db-wal");
+        let mut process = process(&path, "unlimited").spawn().unwrap();
+        // Until the log has so much of the migration.
+        let begun = Instant::now();
+        while std::fs::metadata(&log).map_or(0, |it| it.len()) < bytes {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the migration does not begin");
+            if process.try_wait().unwrap().is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        process.kill().unwrap();
+        process.wait().unwrap();
+        left.push(schema(&path));
+        // The version before goes on if its schema is there.
+        if left.last() == Some(&1) {
+            let store = Store::open(&path, clock()).await.unwrap();
+            store.close().await.unwrap();
+        }
+        drop(database::migrated_to(&path, 0, second(SECOND)).await.unwrap());
+        assert_eq!(schema(&path), 2);
+    }
+    assert!(left[..3].contains(&1), "no kill met a migration: {left:?}");
+}
+
+#[tokio::test]
+async fn a_migration_on_a_full_disk_leaves_the_schema_of_before_and_is_made_again() {
+    let first = first().await;
+    let size = std::fs::metadata(first.path().join("muster.db")).unwrap().len();
+    for blocks in [size / 512 + 8, size / 512 + 2_000, 8_000] {
+        let (_directory, path) = copied(&first);
+        assert!(!process(&path, &blocks.to_string()).status().unwrap().success(), "{blocks}");
+        assert_eq!(schema(&path), 1, "{blocks}");
+        Store::open(&path, clock()).await.unwrap().close().await.unwrap();
+        assert!(process(&path, "unlimited").status().unwrap().success());
+        assert_eq!(schema(&path), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_leaves_the_schema_of_before_and_says_which_it_was() {
+    const FAILS: &str = "
+        CREATE TABLE made_up (n INTEGER NOT NULL PRIMARY KEY);
+        INSERT INTO made_up VALUES (1), (2), (1);";
+    let (_directory, path) = copied(&first().await);
+    let error = database::migrated_to(&path, 0, second(FAILS)).await.expect_err("it succeeded");
+    let error = format!("{error:#}");
+    for said in ["muster.db", "schema", "UNIQUE"] {
+        assert!(error.contains(said), "{said}: {error}");
+    }
+    assert_eq!(schema(&path), 1);
+}
