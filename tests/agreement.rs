@@ -21,6 +21,7 @@ mod memberships;
 mod newer_requests;
 mod operators;
 mod patience;
+mod profiles;
 mod refusals;
 mod removals;
 mod repeated_calls;

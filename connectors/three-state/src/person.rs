@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{Settings, organization};
 
+const KEPT: &str = "The app has the account all the same: it has the state and the profile.";
 const LINKED: &str = "The profile stays: the account was there before.";
 
 /// A user, with the event about them and the app.
@@ -34,9 +35,15 @@ impl Person<'_> {
         if response.status == 409
             && let Some(address) = self.event.address()
             && let Some(found) = self.find(address)?
-            && (self.context.settings.link_existing || self.is_own(&found))
         {
-            return self.link(&found);
+            let id = id_in(&found, &fields.id)?;
+            // The app has the known account all the same.
+            if let Some(known) = self.context.account.as_ref().filter(|known| known.id == id) {
+                return self.keep(known);
+            }
+            if self.context.settings.link_existing || self.is_own(&found) {
+                return self.link(&found);
+            }
         }
         let id = id_in(&response.success()?.json()?, &fields.id)?;
         Ok(Outcome::new(Account::new(id, self.membership()), self.made()))
@@ -45,7 +52,9 @@ impl Person<'_> {
     /// Creates another account, because the app no longer has the known one.
     pub(crate) fn recreate_account(&mut self) -> Decision {
         let mut outcome = self.create_account()?;
-        outcome.note.insert_str(0, "The account was gone from the app. ");
+        if outcome.note != KEPT {
+            outcome.note.insert_str(0, "The account was gone from the app. ");
+        }
         Ok(outcome)
     }
 
@@ -115,6 +124,18 @@ impl Person<'_> {
             }
         }
         Ok(response.found()?.is_some())
+    }
+
+    /// Gives the known account its state and profile, after the app has said once that it does not have it:
+    /// a proxy may have answered.
+    fn keep(&mut self, known: &Account) -> Decision {
+        let all = self.context.settings.profile.complete(self.event);
+        if !self.set_state(&known.id, self.membership())?
+            || !known.is_linked() && !self.patch(known, &all)?
+        {
+            return Err(Refusal::RetryLater(None).into());
+        }
+        Ok(Outcome::new(known.clone().with_membership(self.membership()), KEPT))
     }
 
     fn link(&mut self, found: &Value) -> Decision {

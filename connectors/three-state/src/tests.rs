@@ -159,6 +159,26 @@ fn an_account_that_an_earlier_request_created_is_not_linked() {
 }
 
 #[test]
+fn a_known_account_that_the_app_has_all_the_same_is_not_linked() {
+    let other = json!({ "id": 7, "email": "ann@example.com", "name": "Ann", "status": "active" });
+    let found = reply(200, json!({ "accounts": [other] }).to_string());
+    let all = r#"PATCH /organizations/acme/accounts/7 {"email":"ann@example.com","name":"Ann","title":"Lead"}"#;
+    let make = MAKE.replace('}', r#","title":"Lead"}"#);
+    let calls = [
+        (UPDATE_TITLE, missing()),
+        (make.as_str(), taken()),
+        (FIND, found),
+        (RESUME, ok()),
+        (all, ok()),
+    ];
+    let note = "active: The app has the account all the same: it has the state and the profile.";
+    check(&active(), &promoted().changed("title"), Update, &calls, note);
+    let event = promoted().changed("title").event(Update);
+    let outcome = script(&ThreeState, &active(), &event, &calls).unwrap();
+    assert!(!outcome.account.unwrap().is_linked());
+}
+
+#[test]
 fn a_taken_address_is_a_conflict_if_no_account_can_be_linked() {
     let text = "The app sees a conflict in POST /organizations/acme/accounts (409): taken";
     let conflict = Refusal::Conflict(text.into());

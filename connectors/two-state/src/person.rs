@@ -45,13 +45,31 @@ impl Person<'_> {
 
     /// Adds the user with the account of their address, which is created if there is none.
     pub(crate) fn join_with_new_account(&mut self, before: &str) -> Decision {
-        let (account, how) = match self.find(self.event.required_address()?)? {
+        let found = self.find(self.event.required_address()?)?;
+        // The app has the known account all the same.
+        if let (Some(known), Some(found)) = (&self.context.account, &found)
+            && known.id == found.id
+        {
+            return self.join_again(known);
+        }
+        let (account, how) = match found {
             Some(found) => (found.linked(), "linked the account of the same address"),
             None => self.create_account()?,
         };
         self.put_member(&account.id)?.success()?;
         let note = format!("{before}{how}, and added it to {}.", organization(self.context));
         Ok(Outcome::new(account, capitalized(&note)))
+    }
+
+    /// Adds the user with the known account, of which the app has said once that it does not have it: a
+    /// proxy may have answered.
+    fn join_again(&mut self, known: &Account) -> Decision {
+        self.put_member(&known.id)?.success()?;
+        if let Pushed::Vanished = self.push(known)? {
+            return Err(Refusal::RetryLater(None).into());
+        }
+        let note = format!("Added to {} again.", organization(self.context));
+        Ok(Outcome::new(active(known), note))
     }
 
     /// Removes the user from the organisation. The account stays.

@@ -130,6 +130,22 @@ fn an_account_of_exactly_the_same_address_is_linked_and_not_changed() {
 }
 
 #[test]
+fn a_known_account_that_the_app_has_all_the_same_is_not_linked() {
+    let update = r#"PATCH /users/7 {"title":"Lead"}"#;
+    let calls = [
+        (LOOK, reply(200, HERE)),
+        (update, missing()),
+        (FIND, reply(200, FOUND)),
+        (ADD, ok()),
+        (LOOK, reply(200, HERE)),
+        (update, ok()),
+    ];
+    check(&member(), &promoted(), Update, &calls, "active: Added to acme again.");
+    let outcome = script(&TwoState, &member(), &promoted().event(Update), &calls).unwrap();
+    assert!(!outcome.account.unwrap().is_linked());
+}
+
+#[test]
 fn an_account_that_an_earlier_request_created_is_not_linked() {
     let attempt = [
         (FIND, reply(200, NONE)),

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 
 use super::Operations;
+use super::comparison;
 use super::effects;
 use super::journaled::{Operation, gone};
 use super::typed_view;
@@ -149,6 +150,7 @@ impl Operation {
         let may_be_in = self.event.kind == EventKind::Create
             && !resource.active()
             && known.is_some_and(|account| account.doubt);
+        let may_be_late = late_until.is_some();
         Ok(AccountRow {
             tenant: self.tenant.id.clone(),
             resource: self.resource_id(),
@@ -159,10 +161,14 @@ impl Operation {
             // A person who is disconnected by a job is no longer managed, whatever the outcome is.
             connected: self.event.kind != EventKind::Release && self.job.is_none(),
             protected: known.is_some_and(|account| account.protected),
-            doubt: late_until.is_some() || may_be_in,
+            doubt: may_be_late || may_be_in,
             late_until,
             stay: known.map_or(0, |account| account.stay),
-            told: self.told_after()?,
+            // A late call may still tell the app what it was told before.
+            told: match known.and_then(|account| account.told.clone()) {
+                Some(told) if may_be_late => Some(told),
+                _ => self.told_after()?,
+            },
         })
     }
 
@@ -299,15 +305,17 @@ impl Operations {
         &self,
         operation: &Operation,
         late_until: Option<String>,
-    ) -> Option<AccountRow> {
+    ) -> anyhow::Result<Option<AccountRow>> {
         if operation.connector.is_none() || tells_members_only(operation) {
-            return None;
+            return Ok(None);
         }
         let mut account = operation.account.clone().unwrap_or_else(|| operation.no_account());
+        let (goal, told) = (&operation.event.resource, account.told.as_deref());
+        account.told = Some(comparison::may_have_been_told(goal, told)?);
         account.doubt = true;
         account.stay += 1;
         account.late_until = account.late_until.max(late_until);
-        Some(account)
+        Ok(Some(account))
     }
 }
 

@@ -15,6 +15,8 @@
 //! treated as the worst case for what shall be: as if nothing were there for a person who shall be
 //! in, and as if the person were there for one who shall be out.
 
+use serde_json::{Map, Value};
+
 use crate::decision::{Account, EventKind, Membership};
 use crate::scim::Resource;
 use crate::store::AccountRow;
@@ -99,6 +101,32 @@ pub(in crate::lifecycle) fn is_out(account: &AccountRow) -> bool {
     !account.doubt && !account.account.as_ref().is_some_and(active)
 }
 
+/// What the app may have been told once a call about a goal may have had its effect: the goal, and each
+/// attribute of what it was told before that the goal does not have. So a comparison finds all that is
+/// to be told again, attributes that the directory does not have among them.
+pub(in crate::lifecycle) fn may_have_been_told(
+    goal: &str,
+    told: Option<&str>,
+) -> serde_json::Result<String> {
+    let Some(told) = told else { return Ok(goal.to_owned()) };
+    let mut all: Map<String, Value> = serde_json::from_str(goal)?;
+    for (name, value) in serde_json::from_str::<Map<String, Value>>(told)? {
+        match (all.get_mut(&name), value) {
+            // An extension, by its URN.
+            (Some(Value::Object(all)), Value::Object(told)) if name.contains(':') => {
+                told.into_iter().for_each(|(name, value)| {
+                    all.entry(name).or_insert(value);
+                });
+            }
+            (Some(_), _) => {}
+            (None, value) => {
+                all.insert(name, value);
+            }
+        }
+    }
+    serde_json::to_string(&all)
+}
+
 /// All attributes that the resource shall have, and what else changes: attributes that the app was
 /// told and the resource shall not have, and the password or the members.
 fn everything(shall: &Resource, changes: Vec<String>) -> Vec<String> {
@@ -115,6 +143,21 @@ fn everything(shall: &Resource, changes: Vec<String>) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::decision::ResourceKind;
+
+    #[test]
+    fn an_app_may_have_been_told_the_goal_and_what_it_was_told_before() {
+        let told = |goal: &str, told: Option<&str>| may_have_been_told(goal, told).unwrap();
+        assert_eq!(told(r#"{"id":"1","title":"T"}"#, None), r#"{"id":"1","title":"T"}"#);
+        let merged = told(
+            r#"{"id":"1","title":"T","urn:x":{"cost":1}}"#,
+            Some(r#"{"id":"1","title":"S","nickName":"N","urn:x":{"cost":2,"site":"Bern"}}"#),
+        );
+        let merged: Value = serde_json::from_str(&merged).unwrap();
+        let expected = serde_json::json!({
+            "id": "1", "title": "T", "nickName": "N", "urn:x": { "cost": 1, "site": "Bern" }
+        });
+        assert_eq!(merged, expected);
+    }
 
     fn row(account: Option<Membership>, doubt: bool) -> AccountRow {
         AccountRow {

@@ -22,15 +22,20 @@ pub(in crate::lifecycle) fn may_have_changed(request: &Request, report: &Deliver
     !only_reads(request) && report.attempts.iter().any(changes)
 }
 
-/// Whether a call may still change something in the app: at least once it got no response, or one of a
-/// gateway that has not waited for the app's.
+/// Whether it is not known for some time what a call has changed in the app. It may still arrive: at least
+/// once it got no response, or one of a gateway that has not waited for the app's. Or the app failed, and
+/// then answered that it does not have what the call is about: it may have carried the call out, or the
+/// last response is not the app's.
 pub(in crate::lifecycle) fn may_arrive_late(request: &Request, report: &DeliveryReport) -> bool {
     let is_late = |end: &AttemptEnd| match end {
         AttemptEnd::NotArrived | AttemptEnd::Unread => false,
         AttemptEnd::Unanswered => true,
         AttemptEnd::Answered(status) => is_of_impatient_gateway(*status),
     };
-    !only_reads(request) && report.attempts.iter().any(is_late)
+    let failed = |end: &AttemptEnd| matches!(end, AttemptEnd::Answered(500..));
+    let is_contradicted = matches!(report.attempts.last(), Some(AttemptEnd::Answered(404 | 410)))
+        && report.attempts.iter().any(failed);
+    !only_reads(request) && (is_contradicted || report.attempts.iter().any(is_late))
 }
 
 /// Whether a response of this status says that its call was not carried out.
@@ -136,6 +141,13 @@ mod tests {
         for status in [408, 499, 502, 504, 524] {
             check("POST", &[Answered(status)], (true, true));
         }
+        for status in [500, 503] {
+            check("DELETE", &[Answered(status), Answered(404)], (true, true));
+            check("DELETE", &[Answered(status), Answered(410)], (true, true));
+            check("DELETE", &[Answered(status), Answered(204)], (true, false));
+            check("GET", &[Answered(status), Answered(404)], (false, false));
+        }
+        check("DELETE", &[Answered(404)], (false, false));
         check("POST", &[Unanswered], (true, true));
         check("POST", &[NotArrived], (false, false));
         check("POST", &[], (false, false));

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::Operations;
 use super::change::{Change, SealedPassword, Superseded, WriteResult};
+use super::comparison;
 use super::disposition::{self, Disposition};
 use super::execute::AttemptResult;
 use super::journaled::{Progress, creates, lock_key};
@@ -106,6 +107,8 @@ impl Older {
                 }
             }
         };
+        let told = account.told.as_deref();
+        account.told = Some(comparison::may_have_been_told(&self.event.resource, told)?);
         account.doubt = true;
         account.stay += 1;
         let late_until = late_until.map(str::to_owned).max(self.progress.late_until.clone());

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::Operations;
+use super::comparison;
 use super::disposition::{self, Attempted, Disposition, FailureCause};
 use super::effects;
 use super::execute::AttemptResult;
@@ -16,7 +17,9 @@ use crate::clock::{later_by, rfc3339};
 use crate::decision::{
     Account, Exchange, Membership, Outcome, Refusal, Request, ResourceKind, Unreachable, Visibility,
 };
-use crate::store::{AccountRow, Commit, CommitError, DoubtedMember, OperationState, ToldMember};
+use crate::store::{
+    AccountRow, Commit, CommitError, DoubtedMember, OperationState, Related, ToldMember,
+};
 
 impl Operation {
     /// The end of an operation that is not in the journal, when what it was decided from has changed:
@@ -70,7 +73,7 @@ impl Operations {
                 OperationState::Open
             }
             Disposition::Refused => {
-                self.leave_doubt(operation, &mut commit);
+                self.leave_doubt(operation, &mut commit)?;
                 OperationState::Refused
             }
             Disposition::Failed => OperationState::Failed,
@@ -145,11 +148,15 @@ impl Operations {
     }
 
     /// Puts into the commit that ends an operation what its calls leave in doubt.
-    pub(in crate::lifecycle) fn leave_doubt(&self, operation: &mut Operation, commit: &mut Commit) {
+    pub(in crate::lifecycle) fn leave_doubt(
+        &self,
+        operation: &mut Operation,
+        commit: &mut Commit,
+    ) -> anyhow::Result<()> {
         let pending =
             operation.pending.is_some() && operation.journaled && !operation.progress.idle;
         if !operation.progress.dirty && !pending {
-            return;
+            return Ok(());
         }
         let late_until = pending.then(|| self.latest_arrival());
         let late_until = operation.progress.late_until.take().max(late_until);
@@ -158,11 +165,12 @@ impl Operations {
             let members = operation.event.joined.iter().chain(&operation.event.left);
             operation.doubted.extend(members.map(ToldMember::from));
         }
-        if let Some(account) = self.account_in_doubt(operation, late_until) {
+        if let Some(account) = self.account_in_doubt(operation, late_until)? {
             operation.account = Some(account);
             operation.account_changed = true;
         }
         commit.now.get_or_insert_with(|| rfc3339(self.clock.now()));
+        Ok(())
     }
 
     /// Ends an operation whose event is kept from the app. The directory changes.
@@ -176,7 +184,7 @@ impl Operations {
         let mut commit = Commit { now: Some(rfc3339(now)), ..Commit::default() };
         operation.apply_untold(&mut commit, now);
         operation.take_account_over();
-        self.leave_doubt(operation, &mut commit);
+        self.leave_doubt(operation, &mut commit)?;
         let mut row = operation.row(state)?;
         row.note = Some(note.to_owned());
         row.sealed = None;
@@ -206,7 +214,7 @@ impl Operations {
     ) -> anyhow::Result<()> {
         let now = self.clock.now();
         let mut commit = Commit { now: Some(rfc3339(now)), ..Commit::default() };
-        self.leave_doubt(operation, &mut commit);
+        self.leave_doubt(operation, &mut commit)?;
         let mut row = operation.row(OperationState::Dropped)?;
         row.note = Some(note.to_owned());
         row.finished = Some(rfc3339(now));
@@ -280,6 +288,26 @@ impl Operations {
         Ok(())
     }
 
+    /// What the app may have been told of the account of another resource: what it was told before, and
+    /// the attributes of this operation's goal that the owner does not have.
+    async fn told_by(
+        &self,
+        operation: &Operation,
+        owner: &AccountRow,
+    ) -> anyhow::Result<Option<String>> {
+        let (tenant, kind) = (&owner.tenant, owner.kind.name());
+        let before = match &owner.told {
+            Some(told) => Some(told.clone()),
+            None => {
+                let stored = self.store.resource(tenant, kind, &owner.resource, Related::None);
+                stored.await?.map(|stored| stored.document)
+            }
+        };
+        let goal = Some(operation.event.resource.as_str());
+        let told = before.map(|before| comparison::may_have_been_told(&before, goal));
+        Ok(told.transpose()?)
+    }
+
     /// Decides about an outcome whose account in the app belongs to another resource of the tenant.
     ///
     /// An account that a deleted person left is taken over. An account of a resource that exists stays
@@ -304,6 +332,7 @@ impl Operations {
         }
         let owner_name = owner.user_name.clone();
         if operation.progress.dirty {
+            owner.told = self.told_by(operation, &owner).await?;
             owner.doubt = true;
             owner.stay += 1;
             let (kind, resource) = (owner.kind, owner.resource.clone());

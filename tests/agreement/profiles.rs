@@ -1,0 +1,126 @@
+//! Profiles in doubt: the app has the attributes that the directory has, and none that only a call told
+//! it which was refused, superseded or dropped; and one stray answer does not make an account another's.
+
+use muster::sample::Fault;
+use serde_json::json;
+
+use super::groups::APPS;
+use super::{
+    ALWAYS, assert_refused, eventually, operations_on, people_in, place, refuse, set_title, shown,
+    start, title_in,
+};
+use crate::support::{Muster, Tenant};
+
+/// The calls that change a profile.
+fn update(tenant: &Tenant, app: &str) -> String {
+    match app {
+        "two-state" => "PATCH /users".to_owned(),
+        _ => format!("PATCH {}", place(tenant, "accounts")),
+    }
+}
+
+async fn has_no_title(muster: &Muster, tenant: &Tenant, name: &str) {
+    let failure = format!("{name}: the app has a title that the directory does not have");
+    eventually(&failure, async || title_in(muster, tenant, name).is_none()).await;
+    muster.settled().await;
+    assert_eq!(title_in(muster, tenant, name), None);
+}
+
+#[tokio::test]
+async fn an_attribute_that_a_refused_change_added_is_taken_back() {
+    let muster = start().await;
+    for app in APPS {
+        let tenant = muster.tenant(app).await;
+        for refusal in [400, 404, 409, 422] {
+            let name = format!("ada{refusal}-{app}");
+            let ada = muster.person(&tenant, &name).await;
+            muster.stage.sample.fail(Fault::status_after(update(&tenant, app), 500));
+            refuse(&muster, update(&tenant, app), refusal, 1);
+            let answer = set_title(&muster, &tenant, &ada, "Countess").await;
+            // After a 404 the connector looks for the account, and finds it.
+            if refusal == 404 {
+                eventually("the title is told", async || {
+                    set_title(&muster, &tenant, &ada, "Countess").await.status == 200
+                })
+                .await;
+                muster.settled().await;
+                assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Countess"));
+                continue;
+            }
+            assert_refused(&answer);
+            assert_eq!(shown(&muster, &tenant, &ada).await.get("title"), None);
+            has_no_title(&muster, &tenant, &name).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_attribute_that_a_newer_request_removed_is_taken_back() {
+    let muster = start().await;
+    for app in APPS {
+        let tenant = muster.tenant(app).await;
+        let name = format!("ada-{app}");
+        let ada = muster.person(&tenant, &name).await;
+        let fault = Fault { times: ALWAYS, ..Fault::status_after(update(&tenant, app), 503) };
+        muster.stage.sample.fail(fault);
+        set_title(&muster, &tenant, &ada, "Countess").await.expect(429);
+        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Countess"));
+        muster.stage.sample.heal();
+        let remove = json!([{ "op": "remove", "path": "title" }]);
+        muster.patch(&tenant, &format!("/Users/{ada}"), remove).await.expect(200);
+        has_no_title(&muster, &tenant, &name).await;
+    }
+}
+
+#[tokio::test]
+async fn an_attribute_of_a_dropped_operation_is_taken_back() {
+    let muster = start().await;
+    for app in APPS {
+        let tenant = muster.tenant(app).await;
+        let name = format!("ada-{app}");
+        let ada = muster.person(&tenant, &name).await;
+        let fault = Fault { times: ALWAYS, ..Fault::status_after(update(&tenant, app), 503) };
+        muster.stage.sample.fail(fault);
+        set_title(&muster, &tenant, &ada, "Countess").await.expect(429);
+        let open = operations_on(&muster, &ada).await.pop().unwrap();
+        let path = format!("/operations/{}/drop", open["id"].as_str().unwrap());
+        muster.admin("POST", &path, None).await.expect(200);
+        muster.stage.sample.heal();
+        has_no_title(&muster, &tenant, &name).await;
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_the_app_denies_once_stays_the_persons_own() {
+    let muster = start().await;
+    for app in APPS {
+        let tenant = muster.tenant(app).await;
+        let name = format!("ada-{app}");
+        let ada = muster.person(&tenant, &name).await;
+        muster.stage.sample.fail(Fault::status(update(&tenant, app), 404, 1));
+        set_title(&muster, &tenant, &ada, "Lady").await.expect(200);
+        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Lady"), "{app}");
+        set_title(&muster, &tenant, &ada, "Countess").await.expect(200);
+        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Countess"), "{app}");
+        muster.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn a_leaver_is_out_although_an_app_that_failed_denied_once_to_have_them() {
+    let muster = start().await;
+    for app in APPS {
+        let tenant = muster.tenant(app).await;
+        let ada = muster.person(&tenant, &format!("ada-{app}")).await;
+        let leave = match app {
+            "two-state" => format!("DELETE {}", place(&tenant, "members")),
+            _ => format!("POST {}", place(&tenant, "accounts")),
+        };
+        muster.stage.sample.fail(Fault::status(&leave, 503, 1));
+        muster.stage.sample.fail(Fault::status(&leave, 404, 1));
+        muster.set_active(&tenant, &ada, false).await.expect(200);
+        let failure = format!("{app}: a leaver is in the app");
+        eventually(&failure, async || people_in(&muster, &tenant).is_empty()).await;
+        muster.settled().await;
+    }
+}
