@@ -9,7 +9,7 @@ use super::{
     ALWAYS, assert_refused, eventually, operations_on, people_in, place, refuse, set_title, shown,
     start, title_in,
 };
-use crate::support::{Muster, Tenant};
+use crate::support::{Answer, Muster, Tenant, user};
 
 /// The calls that change a profile.
 fn update(tenant: &Tenant, app: &str) -> String {
@@ -121,6 +121,82 @@ async fn a_leaver_is_out_although_an_app_that_failed_denied_once_to_have_them() 
         muster.set_active(&tenant, &ada, false).await.expect(200);
         let failure = format!("{app}: a leaver is in the app");
         eventually(&failure, async || people_in(&muster, &tenant).is_empty()).await;
+        muster.settled().await;
+    }
+}
+
+/// Creates Ada with this title.
+async fn create(muster: &Muster, tenant: &Tenant, name: &str, title: &str, active: bool) -> Answer {
+    let mut ada = user(name);
+    (ada["title"], ada["active"]) = (json!(title), json!(active));
+    muster.post(tenant, "/Users", ada).await
+}
+
+/// The last call of a creation.
+fn last_call(tenant: &Tenant, app: &str) -> String {
+    match app {
+        "two-state" => format!("PUT {}", place(tenant, "members")),
+        _ => format!("POST {}", place(tenant, "accounts")),
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_an_unanswered_creation_made_is_the_persons_own_whatever_is_sent_next() {
+    let muster = start().await;
+    for app in APPS {
+        let tenant = muster.tenant(app).await;
+        let name = format!("ada-{app}");
+        let fault = Fault { times: ALWAYS, ..Fault::status_after(last_call(&tenant, app), 503) };
+        muster.stage.sample.fail(fault);
+        create(&muster, &tenant, &name, "Lady", true).await.expect(429);
+        muster.stage.sample.heal();
+        let created = create(&muster, &tenant, &name, "Dame", true).await.expect(201);
+        assert_eq!(created.body["title"], "Dame");
+        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Dame"), "{app}");
+        set_title(&muster, &tenant, &created.id(), "Countess").await.expect(200);
+        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Countess"), "{app}");
+        let all = muster.get(&tenant, "/Users").await.expect(200);
+        assert_eq!(all.body["totalResults"], 1);
+        assert_eq!(people_in(&muster, &tenant), [name]);
+        muster.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn an_unanswered_creation_is_not_carried_on_for_a_person_who_shall_be_out() {
+    let muster = start().await;
+    for app in APPS {
+        let tenant = muster.tenant(app).await;
+        let name = format!("ada-{app}");
+        super::stop_answering(&muster, last_call(&tenant, app));
+        create(&muster, &tenant, &name, "Lady", true).await.expect(429);
+        let calls = muster.app_calls(&tenant).await.len();
+        muster.stage.sample.heal();
+        create(&muster, &tenant, &name, "Lady", false).await.expect(201);
+        muster.settled().await;
+        assert_eq!(people_in(&muster, &tenant), [""; 0], "{app}");
+        let calls = muster.app_calls(&tenant).await.split_off(calls);
+        let joins = calls.iter().filter(|call| call.method == "PUT").count();
+        assert_eq!(joins, 0, "{app}: {calls:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_creation_that_the_app_does_not_accept_is_replaced_by_one_that_it_does() {
+    let muster = start().await;
+    for app in APPS {
+        let tenant = muster.tenant(app).await;
+        let name = format!("ada-{app}");
+        let pattern = if app == "two-state" { "POST /users" } else { "POST /organizations" };
+        muster.stage.sample.fail(Fault {
+            containing: Some("Lady".to_owned()),
+            ..Fault::status(pattern, 500, ALWAYS)
+        });
+        create(&muster, &tenant, &name, "Lady", true).await.expect(429);
+        let again = async || create(&muster, &tenant, &name, "Dame", true).await.status == 201;
+        eventually("a creation waits for one that is never accepted", again).await;
+        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Dame"), "{app}");
+        muster.stage.sample.heal();
         muster.settled().await;
     }
 }

@@ -25,6 +25,7 @@ mod applying;
 pub(in crate::lifecycle) mod begin;
 pub(in crate::lifecycle) mod change;
 mod comparison;
+pub(in crate::lifecycle) mod creation;
 pub(in crate::lifecycle) mod disposition;
 mod effects;
 mod elsewhere;

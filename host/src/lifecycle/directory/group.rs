@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::Directory;
 use super::membership::{MEMBERS_PER_EVENT, needs_all_members};
 use super::target::WriteTarget;
-use super::write::{BeforeCreation, HangUpSignal, nothing_to_carry_out};
+use super::write::{HangUpSignal, nothing_to_carry_out};
 use crate::decision::{EventKind, ResourceKind};
 use crate::lifecycle::config::snapshot::{ReplyMode, Tenant};
 use crate::lifecycle::error::Error;
@@ -25,6 +25,7 @@ use crate::lifecycle::operation::admission::{self, Admission};
 use crate::lifecycle::operation::agree::{group_change, takes_groups};
 use crate::lifecycle::operation::begin::Prepared;
 use crate::lifecycle::operation::change::{Change, Current, MemberChanges, WriteResult};
+use crate::lifecycle::operation::creation::BeforeCreation;
 use crate::lifecycle::operation::execute::AttemptResult;
 use crate::lifecycle::operation::goal::Older;
 use crate::lifecycle::operation::journaled::{Mode, Operation};
@@ -115,7 +116,8 @@ impl Directory {
         let fingerprint = change.fingerprint();
         let _lock = self.operations.locks().acquire(key.clone()).await;
         let target = &self.with_current_tenant(target).await?;
-        let change = match self.before_a_creation(target, &key, change, deadline).await? {
+        let before = self.operations.before_a_creation(&target.tenant, &key, change, deadline);
+        let change = match before.await? {
             BeforeCreation::Join(older) => {
                 let written = self.operations.join(*older, deadline, true).await?;
                 let noted = self.note_hang_up(target, caller, &written).await?;

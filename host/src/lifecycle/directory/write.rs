@@ -28,24 +28,16 @@ use crate::lifecycle::config::snapshot::ReplyMode;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::agree::{NOTHING_TO_CARRY_OUT, user_change};
 use crate::lifecycle::operation::change::{Change, Current, Password, WriteResult, deletion};
+use crate::lifecycle::operation::creation::BeforeCreation;
 use crate::lifecycle::operation::disposition;
 use crate::lifecycle::operation::goal::Older;
-use crate::lifecycle::operation::names;
 use crate::lifecycle::operation::resource_lock::{self, LockGuard};
 use crate::lifecycle::operation::uncommitted_group::UncommittedGroup;
 use crate::scim::{self, Dialect, Draft, PatchRequest, Patched, Resource};
-use crate::store::{DiskError, OperationState, Related};
+use crate::store::{DiskError, Related};
 
 /// Tells whether the caller of a creation has hung up: it is closed then.
 pub(super) type HangUpSignal = tokio::sync::oneshot::Sender<()>;
-
-/// What a creation meets under its name.
-pub(super) enum BeforeCreation {
-    /// The same creation came before.
-    Join(Box<Older>),
-    /// The change goes on, in place of an older creation if there was one.
-    Proceed(Box<Change>),
-}
 
 impl Directory {
     /// POST.
@@ -188,13 +180,28 @@ impl Directory {
         // RFC 7643 §4.1.1: the server defines what `active` means; without it, it is true.
         after.set_active(after.active());
         let mut change = Change::new(EventKind::Create, None, after);
-        change.password = self.password(target, draft.password);
+        change.password = self.password(target, draft.password.clone());
         let subject = change.subject();
         let key = resource_lock::of_subject(&target.tenant.id, ResourceKind::User, &subject);
         let _lock = self.operations.locks().acquire(key.clone()).await;
         let target = &self.with_current_tenant(target).await?;
         let fingerprint = change.fingerprint();
-        let change = match self.before_a_creation(target, &key, change, deadline).await? {
+        let begun = self.operations.finish_begun_creation(&target.tenant, &key, &change, deadline);
+        if let Some(id) = Box::pin(begun).await? {
+            let modification = |_: &Resource| {
+                let resource = change.after.clone().with_id(&id);
+                let password = draft.password.clone();
+                Ok(Patched { resource, password, members: Vec::new() })
+            };
+            let written = match Box::pin(self.modify(target, &id, modification)).await? {
+                WriteResult::Kept(stored) => WriteResult::Created(stored),
+                other => other,
+            };
+            self.note_hang_up(target, caller, &written).await?;
+            return Ok(written);
+        }
+        let before = self.operations.before_a_creation(&target.tenant, &key, change, deadline);
+        let change = match before.await? {
             BeforeCreation::Join(older) => {
                 let written = self.operations.join(*older, deadline, true).await?;
                 self.note_hang_up(target, caller, &written).await?;
@@ -345,51 +352,6 @@ impl Directory {
             Some(error) => Err(error.into()),
             None => Ok(None),
         }
-    }
-
-    /// What a creation meets under its name. The caller holds the lock of the name.
-    pub(super) async fn before_a_creation(
-        self: &Arc<Self>,
-        target: &WriteTarget,
-        key: &str,
-        mut change: Change,
-        deadline: Instant,
-    ) -> Result<BeforeCreation, Error> {
-        let tenant = &target.tenant.id;
-        for found in self.operations.unfinished().on(key) {
-            if found.state == OperationState::Held {
-                continue;
-            }
-            let Some(older) = self.operations.older_operation(&found.operation).await? else {
-                continue;
-            };
-            if older.creates() {
-                if older.is_same(&change) {
-                    return Ok(BeforeCreation::Join(Box::new(older)));
-                }
-                let id = older.row.resource.clone();
-                let account = self.store.account(tenant, &id).await?;
-                let superseded = self.operations.supersede(Some(&older), account, &id)?;
-                change.account.clone_from(&superseded.account);
-                change = change.superseding(vec![id], &superseded);
-                // The account moves with the first commit, so that a still newer creation finds it.
-                change.account_changed |= change.account.is_some();
-            } else if older.deletes() {
-                // The name is free once that resource is gone.
-                let _lock = self.operations.acquire(tenant, &found.resource).await;
-                let older = self.operations.older_operation(&found.operation).await?;
-                let Some(older) = older.filter(Older::deletes) else { continue };
-                if let Some(error) =
-                    self.operations.finish_older(&target.tenant, older, deadline).await?
-                {
-                    return Err(error.into());
-                }
-            } else if older.has_own_goal() && names::are_unique(&target.tenant, change.kind) {
-                // The operation will give the name to its resource, which may have it already.
-                return Err(names::taken(change.kind, &change.subject()).into());
-            }
-        }
-        Ok(BeforeCreation::Proceed(Box::new(change)))
     }
 
     /// The same target with the tenant as it is now.
