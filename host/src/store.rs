@@ -36,6 +36,7 @@ mod replacement;
 mod resource;
 mod retention;
 mod tenant;
+mod term;
 mod unsettled;
 mod value;
 mod walk;
@@ -81,9 +82,10 @@ use database::Lock;
 use log::{Log, LogBounds};
 use pool::Pool;
 use reader::Reader;
+use term::WriterTerms;
 use unsettled::UnsettledTenants;
 use walk::Walks;
-use writer::{Terms, WriteConnections, Writer};
+use writer::{WriteConnections, Writer};
 
 /// The name of the database in the data directory.
 pub const DATABASE: &str = "muster.db";
@@ -131,7 +133,7 @@ impl Store {
         let connections = WriteConnections {
             connection: database::writer(path, kept)?,
             configuration,
-            terms: Terms::default(),
+            terms: WriterTerms::default(),
             walks: Arc::clone(&walks),
             log,
         };

@@ -273,9 +273,10 @@ fn members(group: &Value) -> Vec<String> {
 pub(crate) fn two_owners(database: &Path) -> anyhow::Result<Vec<String>> {
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut twice = connection.prepare(
-        "SELECT tenant || '/' || account_id FROM account
-         WHERE former = 0 AND account_id IS NOT NULL
-         GROUP BY tenant, account_id HAVING count(*) > 1",
+        "SELECT t.name || '/' || a.account_id
+         FROM account a JOIN term t ON t.number = a.tenant
+         WHERE a.former = 0 AND a.account_id IS NOT NULL
+         GROUP BY a.tenant, a.account_id HAVING count(*) > 1",
     )?;
     let names = twice.query_map([], |row| row.get::<_, String>(0))?;
     names.map(|name| Ok(format!("two owners: {}", name?))).collect()
@@ -284,8 +285,10 @@ pub(crate) fn two_owners(database: &Path) -> anyhow::Result<Vec<String>> {
 /// The tenants and names of the accounts that a connector found, and did not make.
 pub(crate) fn linked(database: &Path) -> anyhow::Result<BTreeSet<(String, String)>> {
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let mut linked = connection
-        .prepare("SELECT tenant, user_name FROM account WHERE data LIKE '%\"linked\":true%'")?;
+    let mut linked = connection.prepare(
+        "SELECT t.name, a.user_name FROM account a JOIN term t ON t.number = a.tenant
+         WHERE a.data LIKE '%\"linked\":true%'",
+    )?;
     let rows = linked.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
-use super::Store;
 use super::key::key;
 use super::value::count_of;
+use super::{Store, term};
 use crate::decision::{Account, ResourceKind};
 
 /// The account of a resource.
@@ -60,19 +60,19 @@ impl AccountRow {
     }
 }
 
-/// The number of users of tenant `$1` whom a disconnect has to reach.
+/// The number of users of the tenant of number `$1` whom a disconnect has to reach.
 pub(super) const USERS_TO_DISCONNECT: &str = "
     SELECT count(*) FROM resource r
     LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
-    WHERE r.tenant = $1 AND r.kind = 'User' AND coalesce(a.connected, 1) = 1";
+    WHERE r.tenant = $1 AND r.kind = 0 AND coalesce(a.connected, 1) = 1";
 
 /// The columns of a row `a`, as [`read`] reads them.
-pub(super) const COLUMNS: &str = "a.tenant, a.resource, a.kind, a.user_name, a.external_id,
+pub(super) const COLUMNS: &str = "a.resource, a.kind, a.user_name, a.external_id,
     a.connected, a.protected, a.doubt, a.late_until, a.stay, a.told, a.account_id, a.membership,
     a.data";
 
 /// How many they are.
-pub(super) const COLUMN_COUNT: usize = 14;
+pub(super) const COLUMN_COUNT: usize = 13;
 
 impl Store {
     /// The account of a resource.
@@ -80,10 +80,11 @@ impl Store {
         static SQL: LazyLock<String> = LazyLock::new(|| {
             format!("SELECT {COLUMNS} FROM account a WHERE a.tenant = ? AND a.resource = ?")
         });
-        let (lane, tenant, resource) = (tenant, tenant.to_owned(), resource.to_owned());
+        let (lane, number) = (tenant, self.reader.number(tenant).await?);
+        let (tenant, resource) = (tenant.to_owned(), resource.to_owned());
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&SQL)?;
-            find.query_row([tenant, resource], |row| read(row, 0)).optional()
+            find.query_row(params![number, resource], |row| read(row, 0, &tenant)).optional()
         };
         self.reader.point_of(lane, find).await
     }
@@ -113,18 +114,19 @@ impl Store {
                 "a.user_name_key = ?4 AND (?3 = '' OR coalesce(a.external_id, '') IN ('', ?3))",
             )
         });
-        let (lane, tenant, name) = (tenant, tenant.to_owned(), key(user_name));
+        let (lane, number) = (tenant, self.reader.number(tenant).await?);
+        let (tenant, name) = (tenant.to_owned(), key(user_name));
         let external_id = external_id.unwrap_or_default().to_owned();
         let find = move |connection: &Connection| {
             let mut by_external_id = connection.prepare_cached(&BY_EXTERNAL_ID)?;
-            let values = params![tenant, kind.name(), external_id];
-            let found = by_external_id.query_row(values, |row| read(row, 0)).optional()?;
+            let values = params![number, kind, external_id];
+            let found = by_external_id.query_row(values, |row| read(row, 0, &tenant)).optional()?;
             if found.is_some() {
                 return Ok(found);
             }
             let mut by_user_name = connection.prepare_cached(&BY_USER_NAME)?;
-            let values = params![tenant, kind.name(), external_id, name];
-            by_user_name.query_row(values, |row| read(row, 0)).optional()
+            let values = params![number, kind, external_id, name];
+            by_user_name.query_row(values, |row| read(row, 0, &tenant)).optional()
         };
         self.reader.point_of(lane, find).await
     }
@@ -142,11 +144,12 @@ impl Store {
                  WHERE a.account_id = ? AND a.tenant = ? AND a.kind = ?"
             )
         });
-        let (lane, tenant, account_id) = (tenant, tenant.to_owned(), account_id.to_owned());
+        let (lane, number) = (tenant, self.reader.number(tenant).await?);
+        let (tenant, account_id) = (tenant.to_owned(), account_id.to_owned());
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&SQL)?;
-            let owner = |row: &Row<'_>| Ok((read(row, 0)?, row.get(COLUMN_COUNT)?));
-            find.query_row(params![account_id, tenant, kind.name()], owner).optional()
+            let owner = |row: &Row<'_>| Ok((read(row, 0, &tenant)?, row.get(COLUMN_COUNT)?));
+            find.query_row(params![account_id, number, kind], owner).optional()
         };
         self.reader.point_of(lane, find).await
     }
@@ -154,10 +157,11 @@ impl Store {
     /// Puts the account of a resource in doubt, if it still is this one and is not in doubt. True if it
     /// was so.
     pub async fn doubt_account(&self, tenant: &str, resource: &str, account: &str) -> Result<bool> {
-        let values = [tenant, resource, account].map(str::to_owned);
+        let [tenant, resource, account] = [tenant, resource, account].map(str::to_owned);
         let doubt = move |connection: &Connection| {
             let sql = "UPDATE account SET doubt = 1, stay = stay + 1
                        WHERE tenant = ? AND resource = ? AND account_id = ? AND doubt = 0";
+            let values = params![term::number(connection, &tenant)?, resource, account];
             Ok(connection.prepare_cached(sql)?.execute(values)? > 0)
         };
         self.writer.run(doubt).await
@@ -170,10 +174,12 @@ impl Store {
     ) -> Result<Vec<(String, ResourceKind, String)>> {
         let tenant = tenant.map(str::to_owned);
         let list = move |connection: &Connection| {
-            let of = if tenant.is_some() { "AND tenant = ?" } else { "" };
+            let of = if tenant.is_some() { "AND t.name = ?" } else { "" };
             let mut list = connection.prepare_cached(&format!(
-                "SELECT tenant, kind, resource FROM account WHERE doubt = 1 {of}
-                 ORDER BY tenant, resource"
+                "SELECT t.name, a.kind, a.resource
+                 FROM account a JOIN term t ON t.number = a.tenant
+                 WHERE a.doubt = 1 {of}
+                 ORDER BY t.name, a.resource"
             ))?;
             list.query_map(params_from_iter(tenant), |row| row.try_into())?.collect()
         };
@@ -182,18 +188,19 @@ impl Store {
 
     /// In how many other tenants of the app this account is not absent, or in doubt.
     pub async fn elsewhere(&self, app: &str, tenant: &str, account_id: &str) -> Result<u32> {
-        let values = [account_id, tenant, app].map(str::to_owned);
+        let (lane, tenant) = (tenant, self.reader.number(tenant).await?);
+        let [account_id, app] = [account_id, app].map(str::to_owned);
         let count = move |connection: &Connection| {
             let mut count = connection.prepare_cached(
                 "SELECT count(DISTINCT a.tenant)
-                 FROM account a CROSS JOIN tenant t
+                 FROM account a CROSS JOIN term n CROSS JOIN tenant t
                  WHERE a.account_id = ? AND a.tenant <> ?
                      AND (a.membership <> 'absent' OR a.doubt = 1)
-                     AND t.id = a.tenant AND t.app = ?",
+                     AND n.number = a.tenant AND t.id = n.name AND t.app = ?",
             )?;
-            count.query_row(values, |row| row.get(0))
+            count.query_row(params![account_id, tenant, app], |row| row.get(0))
         };
-        self.reader.point_of(tenant, count).await
+        self.reader.point_of(lane, count).await
     }
 
     /// The accounts whose resource exists, in the order of their SCIM ids.
@@ -203,6 +210,7 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<AccountRow>> {
+        let number = self.reader.number(tenant).await?;
         let (tenant, after) = (tenant.to_owned(), after.unwrap_or_default().to_owned());
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(&format!(
@@ -210,7 +218,8 @@ impl Store {
                  WHERE a.tenant = ? AND a.resource > ? AND a.former = 0
                  ORDER BY a.resource LIMIT ? + 0"
             ))?;
-            list.query_map(params![tenant, after, limit], |row| read(row, 0))?.collect()
+            let values = params![number, after, limit];
+            list.query_map(values, |row| read(row, 0, &tenant))?.collect()
         };
         self.reader.host(list).await
     }
@@ -223,11 +232,12 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<String>> {
-        let (tenant, after) = (tenant.to_owned(), after.unwrap_or_default().to_owned());
+        let tenant = self.reader.number(tenant).await?;
+        let after = after.unwrap_or_default().to_owned();
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(
                 "SELECT r.id FROM resource r
-                 WHERE r.tenant = ? AND r.kind = 'User' AND r.id > ? AND NOT EXISTS (
+                 WHERE r.tenant = ? AND r.kind = 0 AND r.id > ? AND NOT EXISTS (
                      SELECT 1 FROM account a WHERE a.tenant = r.tenant AND a.resource = r.id
                  )
                  ORDER BY r.id LIMIT ? + 0",
@@ -240,7 +250,7 @@ impl Store {
     /// How many users a disconnect has to reach: those whose accounts are managed, and those without
     /// an account row.
     pub async fn users_to_disconnect(&self, tenant: &str) -> Result<u64> {
-        let tenant = tenant.to_owned();
+        let tenant = self.reader.number(tenant).await?;
         let count = move |connection: &Connection| {
             connection.query_row(USERS_TO_DISCONNECT, [tenant], |row| count_of(row, 0))
         };
@@ -250,10 +260,10 @@ impl Store {
     /// How many users are connected, and how many have an account at all; users whose resource is
     /// gone do not count.
     pub async fn connected(&self, tenant: &str) -> Result<(u64, u64)> {
-        let tenant = tenant.to_owned();
+        let tenant = self.reader.number(tenant).await?;
         let count = move |connection: &Connection| {
             let sql = "SELECT coalesce(sum(connected), 0), count(*) FROM account
-                       WHERE tenant = ? AND kind = 'User' AND former = 0";
+                       WHERE tenant = ? AND kind = 0 AND former = 0";
             let counts = |row: &Row<'_>| Ok((count_of(row, 0)?, count_of(row, 1)?));
             connection.query_row(sql, [tenant], counts)
         };
@@ -261,21 +271,21 @@ impl Store {
     }
 }
 
-/// The account in a row, of the columns [`COLUMNS`] from this one.
-pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<AccountRow> {
+/// The account of this tenant in a row, of the columns [`COLUMNS`] from this one.
+pub(super) fn read(row: &Row<'_>, first: usize, tenant: &str) -> rusqlite::Result<AccountRow> {
     Ok(AccountRow {
-        tenant: row.get(first)?,
-        resource: row.get(first + 1)?,
-        kind: row.get(first + 2)?,
-        user_name: row.get(first + 3)?,
-        external_id: row.get(first + 4)?,
-        connected: row.get(first + 5)?,
-        protected: row.get(first + 6)?,
-        doubt: row.get(first + 7)?,
-        late_until: row.get(first + 8)?,
-        stay: row.get(first + 9)?,
-        told: row.get(first + 10)?,
-        account: in_app(row, first + 11)?,
+        tenant: tenant.to_owned(),
+        resource: row.get(first)?,
+        kind: row.get(first + 1)?,
+        user_name: row.get(first + 2)?,
+        external_id: row.get(first + 3)?,
+        connected: row.get(first + 4)?,
+        protected: row.get(first + 5)?,
+        doubt: row.get(first + 6)?,
+        late_until: row.get(first + 7)?,
+        stay: row.get(first + 8)?,
+        told: row.get(first + 9)?,
+        account: in_app(row, first + 10)?,
     })
 }
 

@@ -25,12 +25,12 @@ pub struct Backlog {
 /// is counted in an index that has nothing else.
 pub(super) const COUNT: &str = "
     SELECT it.value AS tenant,
-        (SELECT count(*) FROM unfinished_operation WHERE tenant = it.value AND state = 'open') AS open,
-        (SELECT count(*) FROM unfinished_operation WHERE tenant = it.value AND state = 'held') AS held,
-        (SELECT count(*) FROM unfinished_operation WHERE tenant = it.value AND state = 'failed') AS failed,
+        (SELECT count(*) FROM unfinished_operation WHERE tenant = t.number AND state = 'open') AS open,
+        (SELECT count(*) FROM unfinished_operation WHERE tenant = t.number AND state = 'held') AS held,
+        (SELECT count(*) FROM unfinished_operation WHERE tenant = t.number AND state = 'failed') AS failed,
         (SELECT count(*) FROM account
-         WHERE tenant = it.value AND doubt = 1 AND connected = 1) AS in_doubt
-    FROM json_each(?) it";
+         WHERE tenant = t.number AND doubt = 1 AND connected = 1) AS in_doubt
+    FROM json_each(?) it LEFT JOIN term t ON t.name = it.value";
 
 impl Store {
     /// What is unfinished in each of these tenants, by tenant.

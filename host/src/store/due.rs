@@ -73,8 +73,9 @@ impl Store {
     pub async fn unfinished(&self) -> Result<Vec<UnfinishedOperation>> {
         let list = |connection: &Connection| {
             let mut list = connection.prepare_cached(
-                "SELECT id, tenant, resource, resource_kind, kind, subject, state
-                 FROM unfinished_operation ORDER BY id",
+                "SELECT o.id, t.name, o.resource, o.resource_kind, o.kind, o.subject, o.state
+                 FROM unfinished_operation o LEFT JOIN term t ON t.number = o.tenant
+                 ORDER BY o.id",
             )?;
             list.query_map([], unfinished)?.collect()
         };
@@ -92,7 +93,7 @@ impl Store {
         abandoned: &str,
         limit: u32,
     ) -> Result<Vec<String>> {
-        let tenant = tenant.to_owned();
+        let tenant = self.reader.number(tenant).await?;
         let [now, horizon] = [now, horizon].map(str::to_owned);
         let abandoned = millis(abandoned)?;
         let list = move |connection: &Connection| {
@@ -108,7 +109,7 @@ impl Store {
 
     /// How many operations of a tenant are open.
     pub async fn count_open(&self, tenant: &str) -> Result<u64> {
-        let tenant = tenant.to_owned();
+        let tenant = self.reader.number(tenant).await?;
         let count = move |connection: &Connection| {
             let sql =
                 "SELECT count(*) FROM unfinished_operation WHERE tenant = ? AND state = 'open'";
@@ -125,7 +126,7 @@ impl Store {
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<OperationRow>> {
-        let tenant = tenant.to_owned();
+        let tenant = self.reader.number(tenant).await?;
         let (resource, after) = after.unwrap_or_default();
         let (resource, after) = (resource.to_owned(), id(after));
         let list = move |connection: &Connection| {
@@ -156,9 +157,11 @@ impl Store {
         let values = [app, now].map(str::to_owned);
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(
-                "SELECT tenant, id FROM unfinished_operation
-                 WHERE state = 'open' AND app = ? AND due > ?
-                 ORDER BY kind NOT IN ('deactivate', 'delete', 'group-delete'), due, id LIMIT 1",
+                "SELECT t.name, o.id
+                 FROM unfinished_operation o LEFT JOIN term t ON t.number = o.tenant
+                 WHERE o.state = 'open' AND o.app = ? AND o.due > ?
+                 ORDER BY o.kind NOT IN ('deactivate', 'delete', 'group-delete'), o.due, o.id
+                 LIMIT 1",
             )?;
             find.query_row(values, |row| Ok((row.get(0)?, row.get::<_, StoredId>(1)?.0))).optional()
         };

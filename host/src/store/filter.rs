@@ -31,11 +31,11 @@ use condition::ConditionWriter;
 use narrow::address_in;
 use values::{Scope, ValueLocation};
 
-/// The condition that a resource of this type and tenant matches; `invalidFilter` if there is none.
+/// The condition that a resource of this type matches, in the tenant of this number; `invalidFilter` if there is none.
 pub(super) fn condition(
     filter: &Filter,
     resource_type: &ResourceType,
-    tenant: &str,
+    tenant: i64,
 ) -> Result<Condition, Error> {
     filter.check(resource_type)?;
     let mut writer = ConditionWriter::new(resource_type, tenant);

@@ -272,6 +272,7 @@ impl Store {
         let sql = format!(
             "SELECT (SELECT done FROM job WHERE id = $2) AS done, ({USERS_TO_DISCONNECT}) AS left"
         );
+        let tenant = self.reader.number(tenant).await?;
         let found = sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(job);
         let row = found.fetch_one(&mut *self.pool.take().await?).await?;
         let done = row.try_get::<Option<i64>, _>("done")?.unwrap_or_default();

@@ -50,7 +50,8 @@ pub struct Person {
 impl Store {
     /// The members of the group, in the order of their ids.
     pub async fn members(&self, tenant: &str, group: &str) -> Result<Vec<MemberRow>> {
-        let (lane, tenant, group) = (tenant, tenant.to_owned(), group.to_owned());
+        let (lane, number) = (tenant, self.reader.number(tenant).await?);
+        let (tenant, group) = (tenant.to_owned(), group.to_owned());
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(
                 "SELECT m.member_id, m.display, m.kind FROM member m
@@ -65,7 +66,7 @@ impl Store {
                     kind: row.get(2)?,
                 })
             };
-            list.query_map([&tenant, &group], member)?.collect()
+            list.query_map(params![number, group], member)?.collect()
         };
         self.reader.list(lane, list).await
     }
@@ -78,7 +79,7 @@ impl Store {
         group: Option<&str>,
         ids: &[String],
     ) -> Result<Vec<Person>> {
-        let (lane, tenant) = (tenant, tenant.to_owned());
+        let (lane, tenant) = (tenant, self.reader.number(tenant).await?);
         let (group, wanted) = (group.map(str::to_owned), serde_json::to_string(ids)?);
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(FIND_PEOPLE)?;
@@ -107,15 +108,14 @@ const FIND_PEOPLE: &str = "
     FROM json_each(?3) AS wanted CROSS JOIN resource r
     LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
     LEFT JOIN unsettled_member u ON u.tenant = r.tenant AND u.group_id = ?2 AND u.member_id = r.id
-    WHERE r.tenant = ?1 AND r.id = wanted.value AND r.kind IN ('User', 'Group')";
+    WHERE r.tenant = ?1 AND r.id = wanted.value AND r.kind IN (0, 1)";
 
 fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
-    let kind: String = row.get(1)?;
     let doubt: Option<bool> = row.get(7)?;
     let (carried, doubted): (Option<bool>, Option<bool>) = (row.get(10)?, row.get(11)?);
     Ok(Person {
         id: row.get(0)?,
-        kind: ResourceKind::named(&kind),
+        kind: Some(row.get(1)?),
         name: row.get(2)?,
         active: row.get(3)?,
         account: account::in_app(row, 4)?,

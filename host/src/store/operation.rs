@@ -226,11 +226,9 @@ impl Store {
             let about = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, StoredId>(1)?.0));
             let mut unfinished = connection
                 .prepare_cached("SELECT tenant, resource FROM unfinished_operation WHERE id = ?")?;
-            let mut ended = connection.prepare_cached(
-                "SELECT t.name, o.resource FROM operation o JOIN term t ON t.number = o.tenant
-                 WHERE o.id = ?",
-            )?;
-            let mut found: Option<(String, String)> =
+            let mut ended =
+                connection.prepare_cached("SELECT tenant, resource FROM operation WHERE id = ?")?;
+            let mut found: Option<(i64, String)> =
                 unfinished.query_row([&successor], about).optional()?;
             if found.is_none() {
                 found = ended.query_row([&successor], about).optional()?;
@@ -238,7 +236,7 @@ impl Store {
             let Some((tenant, resource)) = found else { return Ok(None) };
             let mut find = connection.prepare_cached(&format!(
                 "SELECT o.kind FROM operation o
-                 WHERE o.tenant = (SELECT number FROM term WHERE name = ?) AND o.resource = ?
+                 WHERE o.tenant = ? AND o.resource = ?
                      AND o.successor = ? AND o.job IS NULL AND o.kind IN ({LEAVING})"
             ))?;
             let values = params![tenant, value::id(&resource), successor];
@@ -291,6 +289,9 @@ impl Store {
 /// The numbers of `deactivate`, `delete` and `group-delete`.
 const LEAVING: &str = "3, 4, 9";
 
+/// The condition on the tenant of a row `o`, by its name.
+pub(super) const OF_TENANT: &str = "o.tenant = (SELECT number FROM term WHERE name = ?)";
+
 /// A condition of a list, and its value.
 type Listed = (&'static str, Option<Bound>);
 
@@ -300,7 +301,7 @@ fn list_unfinished(
 ) -> rusqlite::Result<Vec<OperationRow>> {
     let text = |text: &Option<String>| text.as_deref().map(Bound::from);
     let conditions = [
-        ("o.tenant = ?", text(&filter.tenant)),
+        (OF_TENANT, text(&filter.tenant)),
         ("o.resource = ?", text(&filter.resource)),
         ("o.state = ?", filter.state.map(|it| it.name().into())),
         ("o.kind = ?", filter.kind.map(|it| it.name().into())),
@@ -315,10 +316,7 @@ fn list_ended(
     filter: &OperationFilter,
 ) -> rusqlite::Result<Vec<OperationRow>> {
     let conditions = [
-        (
-            "o.tenant = (SELECT number FROM term WHERE name = ?)",
-            filter.tenant.as_deref().map(Bound::from),
-        ),
+        (OF_TENANT, filter.tenant.as_deref().map(Bound::from)),
         ("o.resource = ?", filter.resource.as_deref().map(value::id)),
         ("o.state = ?", filter.state.map(|it| Bound::Integer(number(&OperationState::ALL, &it)))),
         ("o.kind = ?", filter.kind.map(|it| Bound::Integer(number(&EventKind::ALL, &it)))),

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::Store;
 use super::filter::{self, Condition};
+use super::range::ListKey;
 use super::reader::{ReadConnection, ReadKind};
 use super::resource::{Related, StoredResource};
 use super::value::Bound;
@@ -22,7 +23,7 @@ use crate::scim::{self, Filter, Literal, Operator, ResourceType, ScimType, Sort}
 use found::FoundPage;
 pub(super) use order::Order;
 use order::SORTED_AT_MOST;
-pub(super) use select::{Plan, Window};
+pub(super) use select::{Listed, Plan, Window};
 
 /// Which page of which list.
 #[derive(Clone, Debug)]
@@ -146,13 +147,16 @@ impl Store {
                 return Ok(self.page_of_one(query, user_name).await?);
             }
         }
+        let names = [query.tenant.as_str(), query.resource_type.name.as_str()];
+        let [tenant, kind] = self.reader.numbers(names).await?;
+        let listed = Listed { list: ListKey { tenant, kind }, related: query.related };
         let condition = query
             .filter
             .as_ref()
-            .map(|it| filter::condition(it, &query.resource_type, &query.tenant))
+            .map(|it| filter::condition(it, &query.resource_type, tenant))
             .transpose()
             .map_err(QueryError::Unsupported)?;
-        let order = Order::of(query.sort.as_ref(), &query.resource_type, &query.tenant)
+        let order = Order::of(query.sort.as_ref(), &query.resource_type, tenant)
             .map_err(QueryError::Unsupported)?;
         match &query.start {
             Start::Index(start) => {
@@ -160,16 +164,19 @@ impl Store {
                 let window = Window { after: None, skip, limit: query.count };
                 match &query.filter {
                     Some(filter) if order.key.is_none() => {
-                        self.walked(query, filter, condition.as_ref(), &order, window).await
+                        self.walked(query, listed, filter, condition.as_ref(), &order, window).await
                     }
-                    _ => Ok(self.select(query, condition.as_ref(), &order, window).await?.page),
+                    _ => Ok(self
+                        .select(query, listed, condition.as_ref(), &order, window)
+                        .await?
+                        .page),
                 }
             }
             Start::After(after) => {
                 // One more tells whether there is a next page.
                 let limit = if query.count == 0 { 0 } else { query.count.saturating_add(1) };
                 let window = Window { after: after.as_ref(), skip: 0, limit };
-                let found = self.select(query, condition.as_ref(), &order, window).await?;
+                let found = self.select(query, listed, condition.as_ref(), &order, window).await?;
                 Ok(found.page_of(query.count, after.as_ref()))
             }
         }
@@ -192,13 +199,14 @@ impl Store {
     async fn walked(
         &self,
         query: &Query,
+        listed: Listed,
         filter: &Filter,
         condition: Option<&Condition>,
         order: &Order,
         window: Window<'_>,
     ) -> Result<Page, QueryError> {
         let Some(moment) = self.walks.moment(&query.tenant) else {
-            return Ok(self.select(query, condition, order, window).await?.page);
+            return Ok(self.select(query, listed, condition, order, window).await?.page);
         };
         let is_quiet = || self.walks.moment(&query.tenant) == Some(moment);
         let (tenant, kind) = (query.tenant.clone(), query.resource_type.name.clone());
@@ -207,11 +215,11 @@ impl Store {
         if let Some(Place { after, total }) = self.walks.find(&list, window.skip, moment) {
             let after = Bookmark { total, seq: after, key: None };
             let window = Window { after: Some(&after), skip: 0, ..window };
-            found = Some(self.select(query, condition, order, window).await?);
+            found = Some(self.select(query, listed, condition, order, window).await?);
         }
         let found = match found.filter(|_| is_quiet()) {
             Some(found) => found,
-            None => self.select(query, condition, order, window).await?,
+            None => self.select(query, listed, condition, order, window).await?,
         };
         let (last, page) = (found.last(), found.page);
         let skip = window.skip.saturating_add(page.rows.len() as u64);
@@ -224,17 +232,18 @@ impl Store {
     async fn select(
         &self,
         query: &Query,
+        listed: Listed,
         condition: Option<&Condition>,
         order: &Order,
         window: Window<'_>,
     ) -> Result<FoundPage, QueryError> {
-        let asked = Arc::new((query.clone(), Plan::of(query, condition, order, window)));
+        let plan = Arc::new(Plan::of(listed, condition, order, window));
         let kind = match order.is_indexed() && condition.is_none_or(|it| it.is_narrow) {
             true => ReadKind::List,
             false => ReadKind::Scan,
         };
         let read = move |connection: &ReadConnection| match connection
-            .in_transaction(|it| FoundPage::read(it, &asked.0, &asked.1))
+            .in_transaction(|it| FoundPage::read(it, listed, &plan))
         {
             Err(_) if connection.reached_a_limit() => Ok(Err(too_much_to_look_at())),
             read => read.map(Ok),

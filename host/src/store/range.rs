@@ -13,6 +13,19 @@ use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
 use super::value::{Bound, count_of};
 
+/// All resources of a kind of a tenant, by the numbers of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ListKey {
+    pub(super) tenant: i64,
+    pub(super) kind: i64,
+}
+
+impl ListKey {
+    pub(super) fn values(self) -> [Bound; 2] {
+        [Bound::Integer(self.tenant), Bound::Integer(self.kind)]
+    }
+}
+
 /// The lists of one order, and where their ranges are.
 #[derive(Debug)]
 pub(super) struct RangeTable {
@@ -75,12 +88,11 @@ impl RangeTable {
     pub(super) fn place(
         &self,
         connection: &Connection,
-        tenant: &str,
-        kind: &str,
+        list: ListKey,
         skip: u64,
         descending: bool,
     ) -> rusqlite::Result<Option<Place>> {
-        let total = self.total(connection, tenant, kind)?;
+        let total = self.total(connection, list)?;
         if skip >= total {
             return Ok(None);
         }
@@ -89,10 +101,11 @@ impl RangeTable {
         // The end of the range that has the place, and how many it has; at first, of the list.
         let (mut last, mut count) = (None, total);
         for level in LEVELS {
-            let mut list = connection.prepare_cached(&self.ranges(after.is_some()))?;
-            let mut values = vec![tenant.into(), kind.into(), Bound::Integer(level)];
+            let mut find = connection.prepare_cached(&self.ranges(after.is_some()))?;
+            let mut values = list.values().to_vec();
+            values.push(Bound::Integer(level));
             values.extend(after.clone());
-            let mut ranges = list.query(params_from_iter(values))?;
+            let mut ranges = find.query(params_from_iter(values))?;
             while let Some(range) = ranges.next()? {
                 let (end, of_range) = (range.get(0)?, count_of(range, 1)?);
                 if before < of_range {
@@ -110,11 +123,11 @@ impl RangeTable {
         }))
     }
 
-    fn total(&self, connection: &Connection, tenant: &str, kind: &str) -> rusqlite::Result<u64> {
+    fn total(&self, connection: &Connection, list: ListKey) -> rusqlite::Result<u64> {
         let total = self.total;
         let sql = format!("SELECT {total} FROM tally WHERE tenant = ? AND kind = ?");
         let mut find = connection.prepare_cached(&sql)?;
-        let found = find.query_row([tenant, kind], |row| count_of(row, 0)).optional()?;
+        let found = find.query_row([list.tenant, list.kind], |row| count_of(row, 0)).optional()?;
         Ok(found.unwrap_or_default())
     }
 

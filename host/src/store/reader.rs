@@ -23,6 +23,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::log::Log;
+use super::term::{self, ReaderTerms};
 use crate::clock::Simulation;
 
 mod limits;
@@ -142,6 +143,7 @@ struct Shared {
     at_hand: Mutex<Vec<ReadConnection>>,
     /// How many point reads are still to be made by other threads.
     slow: AtomicU32,
+    terms: ReaderTerms,
     queues: [Arc<Queue<Read>>; ReadKind::ALL.len()],
     simulation: Option<Arc<Simulation>>,
 }
@@ -194,6 +196,7 @@ impl Reader {
         let shared = Shared {
             at_hand: Mutex::new(at_hand.collect::<Result<_>>()?),
             slow: AtomicU32::new(0),
+            terms: ReaderTerms::default(),
             queues: Default::default(),
             simulation,
         };
@@ -210,6 +213,37 @@ impl Reader {
             }
         }
         Ok(Self(Arc::new(shared)))
+    }
+
+    /// The numbers of these names. A name that no committed row has is [`term::UNKNOWN`].
+    pub(super) async fn numbers<const N: usize>(&self, names: [&str; N]) -> Result<[i64; N]> {
+        match self.0.terms.numbers(names) {
+            Some(numbers) => Ok(numbers),
+            // Rare, and not to be in the way of every read.
+            None => Box::pin(self.find_numbers(names)).await,
+        }
+    }
+
+    /// The number of this name.
+    pub(super) async fn number(&self, name: &str) -> Result<i64> {
+        let [number] = self.numbers([name]).await?;
+        Ok(number)
+    }
+
+    async fn find_numbers<const N: usize>(&self, names: [&str; N]) -> Result<[i64; N]> {
+        let wanted = names.map(str::to_owned);
+        let find = move |connection: &Connection| {
+            let mut numbers = [term::UNKNOWN; N];
+            for (number, name) in numbers.iter_mut().zip(&wanted) {
+                *number = term::number(connection, name)?;
+            }
+            Ok(numbers)
+        };
+        let numbers = self.point(find).await?;
+        for (number, name) in numbers.iter().zip(names) {
+            self.0.terms.remember(name, *number);
+        }
+        Ok(numbers)
     }
 
     /// Makes a point read for the host: one that looks at a few rows.

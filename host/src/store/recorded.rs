@@ -4,7 +4,9 @@ use anyhow::Result;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::Store;
-use super::operation::{ENDED, OperationRow, UNFINISHED, exchanged, read_ended, read_unfinished};
+use super::operation::{
+    ENDED, OF_TENANT, OperationRow, UNFINISHED, exchanged, read_ended, read_unfinished,
+};
 use super::value::{Bound, count_of, id, id_bound};
 
 /// Which decisions.
@@ -100,11 +102,10 @@ fn failed(
     before: Option<&Bound>,
     limit: u32,
 ) -> rusqlite::Result<Vec<OperationRow>> {
-    let of_tenant = "o.tenant = ?";
     let sql = format!(
         "SELECT {UNFINISHED} WHERE o.app = ? AND o.state = 'failed' AND o.connector IS NOT NULL"
     );
-    let found = decided(connection, sql, of_tenant, filter, before, limit, read_unfinished)?;
+    let found = decided(connection, sql, filter, before, limit, read_unfinished)?;
     Ok(found.into_iter().filter(|row| row.answer.is_some()).collect())
 }
 
@@ -119,8 +120,7 @@ fn ended(
          WHERE o.app = (SELECT number FROM term WHERE name = ?) AND o.state IN ({DECIDED})
              AND o.connector IS NOT NULL AND o.answered = 1"
     );
-    let of_tenant = "o.tenant = (SELECT number FROM term WHERE name = ?)";
-    decided(connection, sql, of_tenant, filter, before, limit, read_ended)
+    decided(connection, sql, filter, before, limit, read_ended)
 }
 
 /// The numbers of `done` and `refused`.
@@ -129,7 +129,6 @@ const DECIDED: &str = "2, 3";
 fn decided(
     connection: &Connection,
     mut sql: String,
-    of_tenant: &str,
     filter: &RecordedFilter,
     before: Option<&Bound>,
     limit: u32,
@@ -137,7 +136,7 @@ fn decided(
 ) -> rusqlite::Result<Vec<OperationRow>> {
     let mut values = vec![Bound::from(filter.app.as_str())];
     if let Some(tenant) = &filter.tenant {
-        sql += &format!(" AND {of_tenant}");
+        sql += &format!(" AND {OF_TENANT}");
         values.push(tenant.as_str().into());
     }
     if let Some(before) = before {

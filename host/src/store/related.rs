@@ -31,8 +31,8 @@ const GROUPS: &str = r#"CASE WHEN NOT EXISTS (
 const MEMBERS: &str = r#"(
     SELECT '[' || coalesce(group_concat(
         '{"value":' || json_quote(m.member_id)
-        || ',"$ref":' || json_quote('/' || m.kind || 's/' || m.member_id)
-        || ',"type":' || json_quote(m.kind) || '}'
+        || ',"$ref":' || json_quote(iif(m.kind, '/Groups/', '/Users/') || m.member_id)
+        || iif(m.kind, ',"type":"Group"}', ',"type":"User"}')
     ), '') || ']'
     FROM member m WHERE m.tenant = r.tenant AND m.group_id = r.id
 )"#;
@@ -41,9 +41,9 @@ const MEMBERS: &str = r#"(
 const NAMED_MEMBERS: &str = r#"(
     SELECT '[' || coalesce(group_concat(
         '{"value":' || json_quote(m.member_id)
-        || ',"$ref":' || json_quote('/' || m.kind || 's/' || m.member_id)
+        || ',"$ref":' || json_quote(iif(m.kind, '/Groups/', '/Users/') || m.member_id)
         || CASE WHEN m.display IS NULL THEN '' ELSE ',"display":' || json_quote(m.display) END
-        || ',"type":' || json_quote(m.kind) || '}'
+        || iif(m.kind, ',"type":"Group"}', ',"type":"User"}')
     ), '') || ']'
     FROM member m WHERE m.tenant = r.tenant AND m.group_id = r.id
 )"#;

@@ -3,14 +3,14 @@
 use anyhow::Result;
 use rusqlite::{Connection, Row, params};
 
-use super::Store;
 use super::value::count_of;
+use super::{Store, term};
 
 /// The users `a` of tenant `?1` whose accounts are not managed, each with its resource `r`: those who were
 /// released, and those who were deleted without the app being told, unless that is held.
 const RELEASED: &str = "
     account a LEFT JOIN resource r ON r.tenant = a.tenant AND r.id = a.resource
-    WHERE a.tenant = ?1 AND a.kind = 'User' AND (
+    WHERE a.tenant = ?1 AND a.kind = 0 AND (
         (a.former = 0 AND a.connected = 0)
         OR (a.former = 1 AND a.told IS NOT NULL AND a.account_id IS NOT NULL
             AND NOT EXISTS (
@@ -47,7 +47,7 @@ pub struct ReleasedPerson {
 impl Store {
     /// How many users of a tenant have accounts that are not managed.
     pub async fn released(&self, tenant: &str) -> Result<ReleasedCounts> {
-        let tenant = tenant.to_owned();
+        let tenant = self.reader.number(tenant).await?;
         let count = move |connection: &Connection| {
             let sql = format!(
                 "SELECT count(*) FILTER (WHERE a.former = 0), count(*) FILTER (WHERE {INACTIVE}),
@@ -68,7 +68,7 @@ impl Store {
 
     /// The first people, by SCIM id, who lose access if the released people of a tenant are managed again.
     pub async fn released_people(&self, tenant: &str, limit: u32) -> Result<Vec<ReleasedPerson>> {
-        let tenant = tenant.to_owned();
+        let tenant = self.reader.number(tenant).await?;
         let list = move |connection: &Connection| {
             let sql = format!(
                 "SELECT a.resource, a.user_name, a.former FROM {RELEASED}
@@ -93,7 +93,7 @@ impl Store {
                        WHERE tenant = ? AND (
                            (former = 0 AND connected = 0) OR (former = 1 AND told IS NOT NULL)
                        )";
-            connection.execute(sql, [tenant])?;
+            connection.execute(sql, [term::number(connection, &tenant)?])?;
             Ok(())
         };
         self.writer.run(manage).await

@@ -1,7 +1,7 @@
 //! Resources: documents as they are served, with searched and unique attributes in columns.
 
 use anyhow::Result;
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::account::{self, AccountRow};
 use super::key::key;
@@ -139,10 +139,11 @@ impl Store {
         id: &str,
         related: Related,
     ) -> Result<Option<StoredResource>> {
-        let (lane, tenant, kind, id) = (tenant, tenant.to_owned(), kind.to_owned(), id.to_owned());
+        let (lane, [tenant, kind]) = (tenant, self.reader.numbers([tenant, kind]).await?);
+        let id = id.to_owned();
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&find(related, "r.id = ?3"))?;
-            find.query_row([tenant, kind, id], read).optional()
+            find.query_row(params![tenant, kind, id], read).optional()
         };
         self.reader.point_of(lane, find).await
     }
@@ -155,7 +156,8 @@ impl Store {
         id: &str,
         related: Related,
     ) -> Result<Option<Standing>> {
-        let (lane, tenant, kind, id) = (tenant, tenant.to_owned(), kind.to_owned(), id.to_owned());
+        let (lane, [tenant, kind]) = (tenant, self.reader.numbers([tenant, kind]).await?);
+        let (name, id) = (lane.to_owned(), id.to_owned());
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&format!(
                 "SELECT {}, {} FROM resource r
@@ -164,7 +166,7 @@ impl Store {
                 columns(related),
                 account::COLUMNS
             ))?;
-            find.query_row([tenant, kind, id], standing).optional()
+            find.query_row(params![tenant, kind, id], |row| standing(row, &name)).optional()
         };
         self.reader.point_of(lane, find).await
     }
@@ -180,20 +182,21 @@ impl Store {
 
     /// Whether another group than this one has the `displayName`, as names are compared.
     pub async fn has_other_group(&self, tenant: &str, name: &str, id: &str) -> Result<bool> {
-        let (lane, tenant, name, id) = (tenant, tenant.to_owned(), key(name), id.to_owned());
+        let (lane, tenant) = (tenant, self.reader.number(tenant).await?);
+        let (name, id) = (key(name), id.to_owned());
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(
                 "SELECT 1 FROM resource
-                 WHERE tenant = ? AND kind = 'Group' AND display_name_key = ? AND id <> ? LIMIT 1",
+                 WHERE tenant = ? AND kind = 1 AND display_name_key = ? AND id <> ? LIMIT 1",
             )?;
-            find.exists([tenant, name, id])
+            find.exists(params![tenant, name, id])
         };
         self.reader.point_of(lane, find).await
     }
 
     /// Every resource of a kind of which there are few.
     pub async fn all_of(&self, tenant: &str, kind: &str) -> Result<Vec<StoredResource>> {
-        let (lane, tenant, kind) = (tenant, tenant.to_owned(), kind.to_owned());
+        let (lane, [tenant, kind]) = (tenant, self.reader.numbers([tenant, kind]).await?);
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(&format!(
                 "SELECT {} FROM resource r WHERE r.tenant = ? AND r.kind = ? ORDER BY r.seq",
@@ -211,11 +214,11 @@ impl Store {
         user_name: &str,
         related: Related,
     ) -> Result<Option<StoredResource>> {
-        let (lane, tenant, kind, name) =
-            (tenant, tenant.to_owned(), kind.to_owned(), key(user_name));
+        let (lane, [tenant, kind]) = (tenant, self.reader.numbers([tenant, kind]).await?);
+        let name = key(user_name);
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&find(related, "r.user_name_key = ?3"))?;
-            find.query_row([tenant, kind, name], read).optional()
+            find.query_row(params![tenant, kind, name], read).optional()
         };
         self.reader.point_of(lane, find).await
     }
@@ -250,8 +253,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<StoredResource> {
     })
 }
 
-fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
+fn standing(row: &Row<'_>, tenant: &str) -> rusqlite::Result<Standing> {
     let has_account: Option<String> = row.get(COLUMN_COUNT)?;
-    let account = has_account.map(|_| account::read(row, COLUMN_COUNT)).transpose()?;
+    let account = has_account.map(|_| account::read(row, COLUMN_COUNT, tenant)).transpose()?;
     Ok(Standing { resource: read(row)?, account })
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::commit::CommitError;
 use super::writer::journal;
-use super::{Store, name};
+use super::{Store, name, term};
 use crate::clock::rfc3339;
 use crate::scim::{Dialect, GroupNames, UnknownMembers};
 
@@ -247,6 +247,7 @@ fn remove(connection: &Connection, id: &str, now: &str) -> Result<bool> {
          WHERE tenant = ?1 AND finished IS NULL",
         [id, NOTE, now],
     )?;
+    let number = term::number(connection, id)?;
     // Members go with the resources, credentials with the tenant.
     for table in [
         "DELETE FROM resource WHERE tenant = ?",
@@ -257,7 +258,7 @@ fn remove(connection: &Connection, id: &str, now: &str) -> Result<bool> {
         "DELETE FROM age_range WHERE tenant = ?",
         "DELETE FROM name_range WHERE tenant = ?",
     ] {
-        connection.execute(table, [id])?;
+        connection.execute(table, [number])?;
     }
     Ok(connection.execute("DELETE FROM tenant WHERE id = ?", [id])? > 0)
 }

@@ -22,6 +22,7 @@ mod ranges;
 mod reads;
 mod retention;
 mod superseding;
+mod terms;
 mod unsettled;
 
 /// A store in a temporary directory.

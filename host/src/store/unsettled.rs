@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::commit::Commit;
 use super::reader::Reader;
-use super::{Store, account};
+use super::{Store, account, value};
 use crate::decision::{Account, Member, ResourceKind};
 
 /// A membership that the app has unlike the directory.
@@ -113,7 +113,7 @@ pub struct UnsettledPerson {
 
 /// Whether the app is to be told of a row `u` with the resource `r` and the account `a`: it differs or
 /// is in doubt, and the member is a group, or a person who is in the app.
-const MATTERS: &str = "a.doubt = 0 AND (r.kind IS NOT 'User'
+const MATTERS: &str = "a.doubt = 0 AND (r.kind IS NOT 0
         OR r.active = 1 AND coalesce(json_extract(a.told, '$.active'), 1) = 1)
     AND coalesce(a.membership, '') <> 'absent'
     AND (u.doubt = 1 OR u.carried <> EXISTS (
@@ -133,7 +133,9 @@ pub(super) struct UnsettledTenants(RwLock<HashSet<String>>);
 impl UnsettledTenants {
     pub(super) async fn load(reader: &Reader) -> Result<Self> {
         let list = |connection: &Connection| {
-            let mut list = connection.prepare("SELECT DISTINCT tenant FROM unsettled_member")?;
+            let mut list = connection.prepare(
+                "SELECT name FROM term WHERE number IN (SELECT tenant FROM unsettled_member)",
+            )?;
             list.query_map([], |row| row.get(0))?.collect()
         };
         Ok(Self(RwLock::new(reader.host(list).await?)))
@@ -174,7 +176,7 @@ impl Store {
         group: &str,
         limit: u32,
     ) -> Result<Vec<UnsettledPerson>> {
-        let (tenant, group) = (tenant.to_owned(), group.to_owned());
+        let (tenant, group) = (self.reader.number(tenant).await?, group.to_owned());
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(&format!(
                 "SELECT u.member_id, coalesce(r.user_name, r.display_name, a.user_name, ''),
@@ -198,10 +200,11 @@ impl Store {
     pub async fn unsettled_groups(&self, tenant: Option<&str>) -> Result<Vec<(String, String)>> {
         let tenant = tenant.map(str::to_owned);
         let list = move |connection: &Connection| {
-            let of = if tenant.is_some() { "AND u.tenant = ?" } else { "" };
+            let of = if tenant.is_some() { "AND t.name = ?" } else { "" };
             let mut list = connection.prepare_cached(&format!(
-                "SELECT DISTINCT u.tenant, u.group_id FROM unsettled_member u
-                 {JOINS} WHERE {MATTERS} {of} ORDER BY u.tenant, u.group_id"
+                "SELECT DISTINCT t.name, u.group_id
+                 FROM unsettled_member u JOIN term t ON t.number = u.tenant
+                 {JOINS} WHERE {MATTERS} {of} ORDER BY t.name, u.group_id"
             ))?;
             list.query_map(params_from_iter(tenant), |row| row.try_into())?.collect()
         };
@@ -211,24 +214,25 @@ impl Store {
     /// The groups whose membership of this member the app has unlike the directory, or may have,
     /// whether the person is active or not; in their order.
     pub async fn groups_unsettled_of(&self, tenant: &str, member: &str) -> Result<Vec<String>> {
-        let values = [tenant, member].map(str::to_owned);
+        let (lane, tenant) = (tenant, self.reader.number(tenant).await?);
+        let member = member.to_owned();
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(
                 "SELECT group_id FROM unsettled_member WHERE tenant = ? AND member_id = ?
                  ORDER BY group_id",
             )?;
-            list.query_map(values, |row| row.get(0))?.collect()
+            list.query_map(params![tenant, member], |row| row.get(0))?.collect()
         };
-        self.reader.point_of(tenant, list).await
+        self.reader.point_of(lane, list).await
     }
 }
 
 fn person(row: &Row<'_>) -> rusqlite::Result<UnsettledPerson> {
-    let kind: Option<String> = row.get(2)?;
+    let kind: Option<i64> = row.get(2)?;
     Ok(UnsettledPerson {
         id: row.get(0)?,
         name: row.get(1)?,
-        kind: kind.as_deref().and_then(ResourceKind::named),
+        kind: kind.and_then(value::resource_kind),
         account: account::in_app(row, 3)?,
         stay: row.get(6)?,
         listed: row.get(7)?,

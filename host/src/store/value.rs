@@ -145,8 +145,20 @@ fn word<T>(value: ValueRef<'_>, named: impl Fn(&str) -> Option<T>) -> FromSqlRes
 
 impl FromSql for ResourceKind {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        word(value, Self::named)
+        let number = value.as_i64()?;
+        resource_kind(number).ok_or(FromSqlError::OutOfRange(number))
     }
+}
+
+impl ToSql for ResourceKind {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(number(&Self::ALL, self).into())
+    }
+}
+
+/// The kind of this number; none for a type that is listed in settings.
+pub(super) fn resource_kind(number: i64) -> Option<ResourceKind> {
+    usize::try_from(number).ok().and_then(|place| ResourceKind::ALL.get(place)).copied()
 }
 
 impl FromSql for EventKind {

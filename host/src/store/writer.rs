@@ -27,6 +27,7 @@ use super::database::Lock;
 use super::disk::DiskError;
 use super::log::{self, Log, LogLength};
 use super::operation::{ExchangeRow, OperationRow};
+use super::term::WriterTerms;
 use super::walk::Walks;
 use crate::clock::Simulation;
 use crate::store::at_once::block_on;
@@ -40,7 +41,6 @@ mod resource;
 mod tally;
 
 pub(super) use failure::WriteError;
-pub(super) use journal::Terms;
 
 /// The longest queue; beyond it, `enqueue` waits.
 const QUEUE: usize = 1024;
@@ -229,7 +229,7 @@ async fn serve_in_turn(
 pub(super) struct WriteConnections {
     pub(super) connection: Connection,
     pub(super) configuration: SqliteConnection,
-    pub(super) terms: Terms,
+    pub(super) terms: WriterTerms,
     pub(super) walks: Arc<Walks>,
     pub(super) log: Arc<Log>,
 }
@@ -443,20 +443,24 @@ impl WriteConnections {
 }
 
 /// Writes a commit in the caller's transaction. The order matters where a step says so.
-fn write(connection: &Connection, terms: &Terms, it: &EncodedCommit) -> Result<(), WriteError> {
+fn write(
+    connection: &Connection,
+    terms: &WriterTerms,
+    it: &EncodedCommit,
+) -> Result<(), WriteError> {
     let EncodedCommit { commit, bodies } = it;
     // Before the operation, because the unique index allows one unfinished operation of a resource.
     journal::supersede(connection, terms, commit)?;
-    resource::check_display_name(connection, commit)?;
+    resource::check_display_name(connection, terms, commit)?;
     // Before the account, because an account of the app is in one row.
-    account::move_away(connection, commit)?;
+    account::move_away(connection, terms, commit)?;
     // Before the resource goes, and its memberships with it.
-    membership::keep(connection, commit)?;
+    membership::keep(connection, terms, commit)?;
     journal::operation(connection, terms, commit, bodies)?;
     journal::exchanges(connection, commit, bodies)?;
-    resource::change(connection, commit)?;
-    membership::members(connection, commit)?;
-    account::account(connection, commit)?;
+    resource::change(connection, terms, commit)?;
+    membership::members(connection, terms, commit)?;
+    account::account(connection, terms, commit)?;
     journal::ended_attempt(connection, commit, bodies)?;
-    membership::unsettled(connection, commit)
+    membership::unsettled(connection, terms, commit)
 }

@@ -85,7 +85,7 @@ impl<'t> ConditionWriter<'t> {
     /// Writes that this address in lower case is one of the resource's.
     pub(super) fn has_address(&mut self, address: &str) {
         self.sql("r.id IN (SELECT e.resource FROM email e WHERE e.tenant = ");
-        self.bind(self.tenant);
+        self.bind(Bound::Integer(self.tenant));
         self.sql(" AND e.address_key = ");
         self.bind(address);
         self.sql(")");

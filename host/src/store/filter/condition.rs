@@ -17,14 +17,15 @@ pub(in crate::store) struct Condition {
 /// NULL counts as false. Only below `not` it has to become false.
 pub(super) struct ConditionWriter<'t> {
     pub(super) resource_type: &'t ResourceType,
-    pub(super) tenant: &'t str,
+    /// The number of the tenant.
+    pub(super) tenant: i64,
     pub(super) condition: Condition,
     /// How many tables of values have a name already.
     pub(super) elements: usize,
 }
 
 impl<'t> ConditionWriter<'t> {
-    pub(super) fn new(resource_type: &'t ResourceType, tenant: &'t str) -> Self {
+    pub(super) fn new(resource_type: &'t ResourceType, tenant: i64) -> Self {
         Self { resource_type, tenant, condition: Condition::default(), elements: 0 }
     }
 

@@ -37,7 +37,7 @@ const INDEXED: [(&str, &str); 2] = [("userName", USER_NAME), ("lastModified", "r
 pub(in crate::store) fn sort_key(
     path: &AttributePath,
     resource_type: &ResourceType,
-    tenant: &str,
+    tenant: i64,
 ) -> Result<SortKey, Error> {
     let mut writer = ConditionWriter::new(resource_type, tenant);
     let compared = writer.compared(path, &Scope::Resource);

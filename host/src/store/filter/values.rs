@@ -4,6 +4,7 @@ use super::condition::ConditionWriter;
 use crate::scim::evaluate::ResolvedPath;
 use crate::scim::path::AttributePath;
 use crate::scim::{Attribute, AttributeType, Error};
+use crate::store::value::Bound;
 
 /// What the names of a filter are names of.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ impl Relation {
             (Self::Groups, "display") => (GROUP_NAME, Some(GROUP_NAME_KEY)),
             (Self::Members, "display") => ("m.display", None),
             (Self::Groups, "type") => ("'direct'", None),
-            (Self::Members, "type") => ("m.kind", None),
+            (Self::Members, "type") => ("iif(m.kind, 'Group', 'User')", None),
             _ => return None,
         };
         Some(ValueLocation::Column { sql, folded })
@@ -332,7 +333,7 @@ impl<'t> ConditionWriter<'t> {
     fn open(&mut self, values: &Values<'t>) -> bool {
         if let Some(relation) = values.relation {
             self.sql(relation.condition());
-            self.bind(self.tenant);
+            self.bind(Bound::Integer(self.tenant));
             self.sql(" AND ");
             return true;
         }

@@ -91,11 +91,22 @@ CREATE TABLE connector (
 CREATE INDEX connector_name ON connector (name);
 CREATE INDEX connector_order ON connector (created, digest);
 
+-- The directory and the journal. Where a column says `term`, it has the number of a name.
+
+-- A name that repeats: of a tenant, of an app, of a type of resources, or of a connector, which is its
+-- digest. Rows are appended, and never change.
+CREATE TABLE term (
+    number INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+);
+-- These two numbers are fixed.
+INSERT INTO term (number, name) VALUES (0, 'User'), (1, 'Group');
+
 -- A SCIM resource as its tenant's identity provider sees it.
 CREATE TABLE resource (
     seq INTEGER NOT NULL PRIMARY KEY, -- the order of creation, which is the order of lists
-    tenant TEXT NOT NULL,
-    kind TEXT NOT NULL, -- User or Group
+    tenant INTEGER NOT NULL, -- term
+    kind INTEGER NOT NULL, -- term: 0 User, 1 Group, or another type
     id TEXT NOT NULL,
     user_name TEXT,
     user_name_key TEXT,
@@ -126,8 +137,8 @@ CREATE INDEX resource_inactive ON resource (tenant, kind, last_modified) WHERE a
 
 -- How many resources of a kind a tenant has.
 CREATE TABLE tally (
-    tenant TEXT NOT NULL,
-    kind TEXT NOT NULL,
+    tenant INTEGER NOT NULL, -- term
+    kind INTEGER NOT NULL, -- term
     total INTEGER NOT NULL,
     age_tail INTEGER NOT NULL, -- those of them after the last age_range
     named INTEGER NOT NULL, -- those of them with a userName
@@ -138,8 +149,8 @@ CREATE TABLE tally (
 -- A range of a list by age: neighbours in it. There may be others after the last range, and a short
 -- list has no range.
 CREATE TABLE age_range (
-    tenant TEXT NOT NULL,
-    kind TEXT NOT NULL,
+    tenant INTEGER NOT NULL, -- term
+    kind INTEGER NOT NULL, -- term
     level INTEGER NOT NULL, -- 1, or 2: of ranges of level 1
     last INTEGER NOT NULL, -- the seq up to which resources are in it, from that of the range before
     count INTEGER NOT NULL, -- how many they are
@@ -148,8 +159,8 @@ CREATE TABLE age_range (
 
 -- A range of a list by userName, in the same way.
 CREATE TABLE name_range (
-    tenant TEXT NOT NULL,
-    kind TEXT NOT NULL,
+    tenant INTEGER NOT NULL, -- term
+    kind INTEGER NOT NULL, -- term
     level INTEGER NOT NULL,
     last TEXT NOT NULL, -- the user_name_key up to which resources are in it
     count INTEGER NOT NULL,
@@ -158,7 +169,7 @@ CREATE TABLE name_range (
 
 -- An e-mail address of a resource, which names all of its own in addresses.
 CREATE TABLE email (
-    tenant TEXT NOT NULL,
+    tenant INTEGER NOT NULL, -- term
     address_key TEXT NOT NULL,
     resource TEXT NOT NULL, -- SCIM id
     PRIMARY KEY (tenant, address_key, resource)
@@ -166,11 +177,11 @@ CREATE TABLE email (
 
 -- A user's or a group's membership in a group.
 CREATE TABLE member (
-    tenant TEXT NOT NULL,
+    tenant INTEGER NOT NULL, -- term
     group_id TEXT NOT NULL,
     member_id TEXT NOT NULL,
     display TEXT,
-    kind TEXT NOT NULL, -- User or Group: what the member is
+    kind INTEGER NOT NULL, -- 0 User, 1 Group: what the member is
     PRIMARY KEY (tenant, group_id, member_id),
     FOREIGN KEY (tenant, group_id) REFERENCES resource (tenant, id) ON DELETE CASCADE,
     FOREIGN KEY (tenant, member_id) REFERENCES resource (tenant, id) ON DELETE CASCADE
@@ -179,9 +190,9 @@ CREATE INDEX member_of ON member (tenant, member_id, group_id);
 
 -- A person's or a group's presence in the app; it outlives the resource.
 CREATE TABLE account (
-    tenant TEXT NOT NULL,
+    tenant INTEGER NOT NULL, -- term
     resource TEXT NOT NULL, -- SCIM id
-    kind TEXT NOT NULL, -- User or Group
+    kind INTEGER NOT NULL, -- 0 User, 1 Group
     user_name TEXT NOT NULL, -- a group's displayName
     user_name_key TEXT NOT NULL,
     external_id TEXT,
@@ -212,7 +223,7 @@ CREATE INDEX account_in_doubt ON account (tenant, resource) WHERE doubt = 1;
 -- Without a row, the app has a membership exactly if the directory has it. It outlives the resource
 -- of a member whose memberships the app kept.
 CREATE TABLE unsettled_member (
-    tenant TEXT NOT NULL,
+    tenant INTEGER NOT NULL, -- term
     group_id TEXT NOT NULL,
     member_id TEXT NOT NULL,
     carried INTEGER NOT NULL, -- whether the app has the membership, as far as known
@@ -225,19 +236,13 @@ CREATE INDEX unsettled_of ON unsettled_member (tenant, member_id, group_id);
 -- The journal. Its bodies are in the compact form of body.rs. Identifiers are UUIDs in the order of time,
 -- as 16 bytes, and times are milliseconds since 1970.
 
--- A name that repeats in the journal: of a tenant, of an app, or of a connector, which is its digest.
-CREATE TABLE term (
-    number INTEGER NOT NULL PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
-);
-
 -- An operation that has not ended: one event on its way from request to outcome.
 CREATE TABLE unfinished_operation (
     id BLOB NOT NULL PRIMARY KEY,
-    tenant TEXT NOT NULL,
+    tenant INTEGER NOT NULL, -- term
     app TEXT NOT NULL,
     resource TEXT NOT NULL, -- SCIM id
-    resource_kind TEXT NOT NULL, -- User or Group
+    resource_kind INTEGER NOT NULL, -- 0 User, 1 Group
     kind TEXT NOT NULL, -- of event, as in wit/types.wit
     state TEXT NOT NULL, -- open, held or failed
     subject TEXT NOT NULL, -- userName or displayName as names are compared: scim/name.rs

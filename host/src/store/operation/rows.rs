@@ -4,16 +4,17 @@ use rusqlite::Row;
 use rusqlite::types::Type;
 
 use super::{ExchangeRow, OperationRow, OperationState};
-use crate::decision::{EventKind, ResourceKind};
+use crate::decision::EventKind;
 use crate::store::body;
 use crate::store::value::{StoredId, StoredTime, numbered};
 
 /// Unfinished operations `o`, as [`read_unfinished`] reads them.
 pub(in crate::store) const UNFINISHED: &str =
-    "o.id, o.tenant, o.app, o.resource, o.resource_kind, o.kind,
+    "o.id, t.name, o.app, o.resource, o.resource_kind, o.kind,
     o.state, o.connector, o.attempt, o.tries, o.job, NULL, o.created, o.finished, o.body, 0, o.due,
     o.sealed
-    FROM unfinished_operation o";
+    FROM unfinished_operation o
+    LEFT JOIN term t ON t.number = o.tenant";
 
 /// Ended operations `o`, as [`read_ended`] reads them.
 pub(in crate::store) const ENDED: &str =
@@ -26,27 +27,17 @@ pub(in crate::store) const ENDED: &str =
     LEFT JOIN term c ON c.number = o.connector";
 
 pub(in crate::store) fn read_unfinished(row: &Row<'_>) -> rusqlite::Result<OperationRow> {
-    let (resource_kind, kind, state) = (row.get(4)?, row.get(5)?, row.get(6)?);
-    Ok(OperationRow {
-        due: row.get(16)?,
-        sealed: row.get(17)?,
-        ..read(row, resource_kind, kind, state)?
-    })
+    let (kind, state) = (row.get(5)?, row.get(6)?);
+    Ok(OperationRow { due: row.get(16)?, sealed: row.get(17)?, ..read(row, kind, state)? })
 }
 
 pub(in crate::store) fn read_ended(row: &Row<'_>) -> rusqlite::Result<OperationRow> {
-    let resource_kind = numbered(&ResourceKind::ALL, row, 4)?;
     let kind = numbered(&EventKind::ALL, row, 5)?;
-    read(row, resource_kind, kind, numbered(&OperationState::ALL, row, 6)?)
+    read(row, kind, numbered(&OperationState::ALL, row, 6)?)
 }
 
 /// What both tables have.
-fn read(
-    row: &Row<'_>,
-    resource_kind: ResourceKind,
-    kind: EventKind,
-    state: OperationState,
-) -> rusqlite::Result<OperationRow> {
+fn read(row: &Row<'_>, kind: EventKind, state: OperationState) -> rusqlite::Result<OperationRow> {
     let id = |column| row.get::<_, Option<StoredId>>(column).map(|it| it.map(|it| it.0));
     let time = |column| row.get::<_, Option<StoredTime>>(column).map(|it| it.map(|it| it.0));
     let StoredId(operation) = row.get(0)?;
@@ -57,7 +48,7 @@ fn read(
         tenant: row.get(1)?,
         app: row.get(2)?,
         resource,
-        resource_kind,
+        resource_kind: row.get(4)?,
         kind,
         state,
         connector: row.get(7)?,

@@ -4,9 +4,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
 use serde_json::Value;
 
-use super::select::{Plan, Select, Window, in_order};
-use super::{Bookmark, Page, Query};
-use crate::store::range::Place;
+use super::select::{Listed, Plan, Select, Window, in_order};
+use super::{Bookmark, Page};
+use crate::store::range::{ListKey, Place};
 use crate::store::resource::{self, StoredResource};
 use crate::store::value::count_of;
 
@@ -24,7 +24,7 @@ impl FoundPage {
     /// Reads the page; all reads of it are of one moment if the caller is in a transaction.
     pub(super) fn read(
         connection: &Connection,
-        query: &Query,
+        listed: Listed,
         plan: &Plan,
     ) -> rusqlite::Result<Self> {
         let mut found = Self::default();
@@ -32,23 +32,19 @@ impl FoundPage {
             Plan::InOrder { rows, total } => {
                 found.page.total = match total {
                     Some(total) => *total,
-                    None => total_of_kind(connection, query)?,
+                    None => total_of_kind(connection, listed.list)?,
                 };
                 found.rows(connection, rows)?;
             }
             Plan::Ranged { ranges, order, skip, limit } => {
-                let (tenant, kind) = (&query.tenant, &query.resource_type.name);
                 let descending = order.descending;
-                match ranges.place(connection, tenant, kind, *skip, descending)? {
-                    None => found.page.total = total_of_kind(connection, query)?,
+                match ranges.place(connection, listed.list, *skip, descending)? {
+                    None => found.page.total = total_of_kind(connection, listed.list)?,
                     Some(Place { bound, skip }) => {
                         let after = bound.map(|it| Bookmark::at(it, descending));
                         let window = Window { after: after.as_ref(), skip, limit: *limit };
-                        return Self::read(
-                            connection,
-                            query,
-                            &in_order(query, None, order, window),
-                        );
+                        let plan = in_order(listed, None, order, window);
+                        return Self::read(connection, listed, &plan);
                     }
                 }
             }
@@ -64,7 +60,7 @@ impl FoundPage {
                 found.page.total = seqs.len() as u64;
                 found.at(
                     connection,
-                    query,
+                    listed,
                     seqs.into_iter().skip(size(*skip)).take(size(*limit)),
                 )?;
             }
@@ -80,7 +76,7 @@ impl FoundPage {
                 let (seqs, keys): (Vec<i64>, Vec<Value>) =
                     shown.map(|(seq, key, _)| (seq, key)).unzip();
                 found.keys = keys;
-                found.at(connection, query, seqs.into_iter())?;
+                found.at(connection, listed, seqs.into_iter())?;
             }
         }
         Ok(found)
@@ -124,10 +120,10 @@ impl FoundPage {
     fn at(
         &mut self,
         connection: &Connection,
-        query: &Query,
+        listed: Listed,
         seqs: impl Iterator<Item = i64>,
     ) -> rusqlite::Result<()> {
-        let columns = resource::columns(query.related);
+        let columns = resource::columns(listed.related);
         let sql = format!("SELECT {columns} FROM resource r WHERE r.seq = ?");
         let mut select = connection.prepare_cached(&sql)?;
         for seq in seqs {
@@ -164,11 +160,11 @@ impl FoundPage {
     }
 }
 
-fn total_of_kind(connection: &Connection, query: &Query) -> rusqlite::Result<u64> {
+fn total_of_kind(connection: &Connection, list: ListKey) -> rusqlite::Result<u64> {
     let mut find = connection.prepare_cached(
         "SELECT coalesce((SELECT total FROM tally WHERE tenant = ? AND kind = ?), 0)",
     )?;
-    find.query_row([&query.tenant, &query.resource_type.name], |row| count_of(row, 0))
+    find.query_row([list.tenant, list.kind], |row| count_of(row, 0))
 }
 
 /// What a row is sorted by; null if it has no value (see `SortKey`).

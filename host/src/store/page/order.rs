@@ -24,7 +24,7 @@ impl Order {
     pub(in crate::store) fn of(
         sort: Option<&Sort>,
         resource_type: &ResourceType,
-        tenant: &str,
+        tenant: i64,
     ) -> Result<Self, Error> {
         let Some(sort) = sort else { return Ok(Self::default()) };
         let key = filter::sort_key(&sort.by, resource_type, tenant)?;

@@ -1,10 +1,10 @@
 //! The SQL of a page.
 
+use super::Bookmark;
 use super::order::{Order, SORTED_AT_MOST};
-use super::{Bookmark, Query};
 use crate::store::filter::Condition;
-use crate::store::range::RangeTable;
-use crate::store::resource;
+use crate::store::range::{ListKey, RangeTable};
+use crate::store::resource::{self, Related};
 use crate::store::value::Bound;
 
 /// A statement and its values.
@@ -38,6 +38,14 @@ pub(in crate::store) struct Window<'b> {
     pub(in crate::store) limit: u64,
 }
 
+/// What is listed.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Listed {
+    pub(in crate::store) list: ListKey,
+    /// What is read along with each resource.
+    pub(in crate::store) related: Related,
+}
+
 /// How a page is found.
 #[derive(Debug)]
 pub(in crate::store) enum Plan {
@@ -64,7 +72,7 @@ const LONG: u64 = 10_000;
 impl Plan {
     /// For this window of a list.
     pub(in crate::store) fn of(
-        query: &Query,
+        listed: Listed,
         condition: Option<&Condition>,
         order: &Order,
         window: Window<'_>,
@@ -77,34 +85,30 @@ impl Plan {
             return Self::Ranged { ranges, order: order.clone(), skip, limit };
         }
         match (condition, window.after) {
-            (None, _) if order.is_indexed() => in_order(query, None, order, window),
-            (Some(_), Some(_)) if order.key.is_none() => in_order(query, condition, order, window),
+            (None, _) if order.is_indexed() => in_order(listed, None, order, window),
+            (Some(_), Some(_)) if order.key.is_none() => in_order(listed, condition, order, window),
             (Some(_), None) if order.key.is_none() => {
                 let matches = Select::default()
                     .add("SELECT r.seq FROM resource r", [])
-                    .add(" WHERE r.tenant = ? AND r.kind = ?", of_kind(query))
+                    .add(" WHERE r.tenant = ? AND r.kind = ?", listed.list.values())
                     .and(condition);
                 Self::Counted { matches, skip, limit, descending: order.descending }
             }
-            _ => Self::Sorted { matches: sorted(query, condition, order, window), skip, limit },
+            _ => Self::Sorted { matches: sorted(listed, condition, order, window), skip, limit },
         }
     }
 }
 
-fn of_kind(query: &Query) -> [Bound; 2] {
-    [query.tenant.as_str().into(), query.resource_type.name.as_str().into()]
-}
-
 /// In the order of an index: as many rows are looked at as are shown, besides those that do not match.
 pub(super) fn in_order(
-    query: &Query,
+    listed: Listed,
     condition: Option<&Condition>,
     order: &Order,
     window: Window<'_>,
 ) -> Plan {
     let key = order.key.as_ref().map_or("", |key| key.sql.as_str());
     let mut rows =
-        Select::default().add(&format!("SELECT {}", resource::columns(query.related)), []);
+        Select::default().add(&format!("SELECT {}", resource::columns(listed.related)), []);
     if let Some(key) = &order.key {
         rows = rows.add(&format!(", {}", key.sql), key.values.iter().cloned());
     }
@@ -112,7 +116,7 @@ pub(super) fn in_order(
     // through all resources in order of age. With many matches, the next one is close in that order.
     let is_short = window.after.is_some_and(|it| it.total <= LONG);
     let seq = if is_short && condition.is_some_and(|it| it.is_narrow) { "+r.seq" } else { "r.seq" };
-    rows = rows.add(" FROM resource r WHERE r.tenant = ? AND r.kind = ?", of_kind(query));
+    rows = rows.add(" FROM resource r WHERE r.tenant = ? AND r.kind = ?", listed.list.values());
     if !key.is_empty() {
         // SQLite uses the partial index only if the condition says this.
         rows = rows.add(&format!(" AND {key} IS NOT NULL"), []);
@@ -133,7 +137,7 @@ fn integer(number: u64) -> Bound {
 }
 
 fn sorted(
-    query: &Query,
+    listed: Listed,
     condition: Option<&Condition>,
     order: &Order,
     window: Window<'_>,
@@ -149,7 +153,7 @@ fn sorted(
     Select::default()
         .add(&format!("SELECT seq, key, {is_after} FROM (SELECT r.seq AS seq, "), place)
         .add(&format!("{key} AS key FROM resource r"), values.iter().cloned())
-        .add(" WHERE r.tenant = ? AND r.kind = ?", of_kind(query))
+        .add(" WHERE r.tenant = ? AND r.kind = ?", listed.list.values())
         .and(condition)
         .add(" LIMIT ? + 0)", [integer(SORTED_AT_MOST + 1)])
         .add(&order.by("key", "seq"), [])

@@ -149,10 +149,12 @@ async fn plan_after(bench: &Bench, query: &Query, after: Option<&Bookmark>) -> S
     let condition = query
         .filter
         .as_ref()
-        .map(|filter| filter::condition(filter, &query.resource_type, &query.tenant).unwrap());
-    let order = page::Order::of(query.sort.as_ref(), &query.resource_type, "acme").unwrap();
+        .map(|filter| filter::condition(filter, &query.resource_type, 2).unwrap());
+    let order = page::Order::of(query.sort.as_ref(), &query.resource_type, 2).unwrap();
     let window = page::Window { after, skip: 0, limit: 10 };
-    let select = match page::Plan::of(query, condition.as_ref(), &order, window) {
+    let list = range::ListKey { tenant: 2, kind: 0 };
+    let listed = page::Listed { list, related: query.related };
+    let select = match page::Plan::of(listed, condition.as_ref(), &order, window) {
         page::Plan::InOrder { rows, .. } => rows,
         page::Plan::Ranged { .. } => panic!("{query:?}"),
         page::Plan::Counted { matches, .. } | page::Plan::Sorted { matches, .. } => matches,

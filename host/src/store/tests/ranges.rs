@@ -10,7 +10,7 @@ use super::pages::query;
 use super::*;
 use crate::scim::{AttributePath, Sort};
 use crate::store::key::key;
-use crate::store::range::{BY_AGE, BY_NAME, RangeTable};
+use crate::store::range::{BY_AGE, BY_NAME, ListKey, RangeTable};
 
 /// What a commit is to return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +164,8 @@ fn as_texts(texts: &[String]) -> Vec<&str> {
 /// Compares the ranges of a list with its resources.
 fn check_ranges<K: FromSql + Clone + Ord + std::fmt::Debug>(bench: &Bench, of: &RangeTable) {
     let connection = Connection::open(bench.path()).unwrap();
+    let acme = term::number(&connection, "acme").unwrap();
+    let all = ListKey { tenant: acme, kind: 0 };
     let column = of.key;
     let list = |sql: &str| -> Vec<K> {
         let mut list = connection.prepare(sql).unwrap();
@@ -172,11 +174,11 @@ fn check_ranges<K: FromSql + Clone + Ord + std::fmt::Debug>(bench: &Bench, of: &
     };
     let keys = list(&format!(
         "SELECT {column} FROM resource
-         WHERE tenant = 'acme' AND kind = 'User' AND {column} IS NOT NULL ORDER BY {column}"
+         WHERE tenant = {acme} AND kind = 0 AND {column} IS NOT NULL ORDER BY {column}"
     ));
     let ranges = |level: i64| -> Vec<(K, i64)> {
         let sql = format!(
-            "SELECT last, count FROM {} WHERE tenant = 'acme' AND level = ? ORDER BY last",
+            "SELECT last, count FROM {} WHERE tenant = {acme} AND level = ? ORDER BY last",
             of.name
         );
         let mut list = connection.prepare(&sql).unwrap();
@@ -193,7 +195,7 @@ fn check_ranges<K: FromSql + Clone + Ord + std::fmt::Debug>(bench: &Bench, of: &
             rest = &rest[here..];
         }
         if level == 1 {
-            let sql = format!("SELECT {}, {} FROM tally WHERE tenant = 'acme'", of.total, of.tail);
+            let sql = format!("SELECT {}, {} FROM tally WHERE tenant = {acme}", of.total, of.tail);
             let counted: (i64, i64) = connection.query_row(&sql, [], |row| row.try_into()).unwrap();
             assert_eq!(counted, (keys.len() as i64, rest.len() as i64));
             assert!(rest.len() as i64 <= 2 * of.size(1), "{ranges:?} {keys:?}");
@@ -208,7 +210,7 @@ fn check_ranges<K: FromSql + Clone + Ord + std::fmt::Debug>(bench: &Bench, of: &
     assert!(upper.len() <= keys.len() * 2 / 9 + 2, "{upper:?}");
     for descending in [false, true] {
         for skip in 0..=keys.len() + 1 {
-            let place = of.place(&connection, "acme", "User", skip as u64, descending).unwrap();
+            let place = of.place(&connection, all, skip as u64, descending).unwrap();
             let at = if descending { keys.len().checked_sub(skip + 1) } else { Some(skip) };
             let expected = at.and_then(|at| keys.get(at)).cloned();
             let (condition, way) = if descending { ("<=", "DESC") } else { (">", "ASC") };
@@ -216,7 +218,7 @@ fn check_ranges<K: FromSql + Clone + Ord + std::fmt::Debug>(bench: &Bench, of: &
                 assert!(place.skip < 2 * of.size(1).unsigned_abs(), "{place:?}");
                 let sql = format!(
                     "SELECT {column} FROM resource
-                     WHERE tenant = 'acme' AND kind = 'User' AND {column} IS NOT NULL
+                     WHERE tenant = {acme} AND kind = 0 AND {column} IS NOT NULL
                          AND (?1 IS NULL OR {column} {condition} ?1)
                      ORDER BY {column} {way} LIMIT 1 OFFSET ?2"
                 );
@@ -310,7 +312,10 @@ async fn a_tenant_takes_its_ranges_along() {
     let connection = Connection::open(bench.path()).unwrap();
     for table in ["tally", "age_range", "name_range"] {
         let sql = format!("SELECT count(*) > 0 FROM {table} WHERE tenant = ?");
-        let has = |tenant| connection.query_row(&sql, [tenant], |row| row.get::<_, bool>(0));
+        let has = |tenant| {
+            let tenant = term::number(&connection, tenant)?;
+            connection.query_row(&sql, [tenant], |row| row.get::<_, bool>(0))
+        };
         assert_eq!((has("acme").unwrap(), has("globex").unwrap()), (false, true), "{table}");
     }
     bench.users("acme", 60).await;
@@ -323,7 +328,7 @@ async fn ranges_are_read_in_order() {
     let bench = Bench::new().await;
     for table in [&BY_AGE, &BY_NAME] {
         for after in [false, true] {
-            let mut values = vec!["acme".into(), "User".into(), value::Bound::Integer(1)];
+            let mut values = [2, 0, 1].map(value::Bound::Integer).to_vec();
             values.extend(after.then(|| "x".into()));
             let plan = plan(&bench, &table.ranges(after), values).await;
             let search = format!("SEARCH {} USING PRIMARY KEY", table.name);

@@ -7,27 +7,37 @@ use crate::decision::EventKind;
 use crate::store::commit::Commit;
 use crate::store::key::key;
 use crate::store::operation::OperationState;
+use crate::store::term::WriterTerms;
 use crate::store::value::membership;
 
 /// Deletes the account of the resource that the commit's account belonged to before, and lets what is
 /// known of its memberships be known of the account's resource.
-pub(super) fn move_away(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+pub(super) fn move_away(
+    connection: &Connection,
+    terms: &WriterTerms,
+    commit: &Commit,
+) -> Result<(), WriteError> {
     let (Some(from), Some(account)) = (&commit.moved_from, &commit.account) else { return Ok(()) };
+    let tenant = terms.number(connection, &account.tenant)?;
     let sql = "DELETE FROM account WHERE tenant = ? AND resource = ?";
-    connection.prepare_cached(sql)?.execute([&account.tenant, from])?;
+    connection.prepare_cached(sql)?.execute(params![tenant, from])?;
     for sql in [
         "UPDATE OR REPLACE unsettled_member SET member_id = ?3 WHERE tenant = ?1 AND member_id = ?2",
         "UPDATE OR REPLACE unsettled_member SET group_id = ?3 WHERE tenant = ?1 AND group_id = ?2",
     ] {
-        let values = [&account.tenant, from, &account.resource];
-        connection.prepare_cached(sql)?.execute(values)?;
+        connection.prepare_cached(sql)?.execute(params![tenant, from, account.resource])?;
     }
     Ok(())
 }
 
 /// Inserts or replaces the account.
-pub(super) fn account(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+pub(super) fn account(
+    connection: &Connection,
+    terms: &WriterTerms,
+    commit: &Commit,
+) -> Result<(), WriteError> {
     let Some(it) = &commit.account else { return Ok(()) };
+    let tenant = terms.number(connection, &it.tenant)?;
     let account = it.account.as_ref();
     let left = commit.operation.as_ref().is_some_and(|operation| {
         operation.kind == EventKind::Deactivate && operation.state == OperationState::Done
@@ -60,9 +70,9 @@ pub(super) fn account(connection: &Connection, commit: &Commit) -> Result<(), Wr
     let name_key = key(&it.user_name);
     let account_id = account.map(|it| it.id.as_str());
     put.execute(params![
-        it.tenant,
+        tenant,
         it.resource,
-        it.kind.name(),
+        it.kind,
         it.user_name,
         name_key,
         it.external_id,
@@ -85,13 +95,6 @@ pub(super) fn account(connection: &Connection, commit: &Commit) -> Result<(), Wr
              AND (kind IS NOT ?3 OR user_name_key IS NOT ?4 OR external_id IS NOT ?5
                   OR account_id IS NOT ?6)",
     )?;
-    rename.execute(params![
-        it.tenant,
-        it.resource,
-        it.kind.name(),
-        name_key,
-        it.external_id,
-        account_id,
-    ])?;
+    rename.execute(params![tenant, it.resource, it.kind, name_key, it.external_id, account_id,])?;
     Ok(())
 }

@@ -1,66 +1,31 @@
 //! Operations, attempts and exchanges.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use super::Bodies;
 use super::failure::WriteError;
-use crate::decision::{EventKind, ResourceKind};
+use crate::decision::EventKind;
 use crate::store::commit::Commit;
 use crate::store::operation::{OperationRow, OperationState, UNFINISHED, read_unfinished};
+use crate::store::term::{self, WriterTerms};
 use crate::store::value::{id, millis, number};
-
-/// The numbers of the names that repeat in the journal.
-#[derive(Debug, Default)]
-pub(in crate::store) struct Terms(RefCell<HashMap<String, i64>>);
-
-impl Terms {
-    /// No more are remembered.
-    const MOST: usize = 10_000;
-
-    /// Forgets the numbers: the transaction that may have given some of them was rolled back.
-    pub(super) fn forget(&self) {
-        self.0.borrow_mut().clear();
-    }
-
-    fn number(&self, connection: &Connection, name: &str) -> Result<i64, WriteError> {
-        if let Some(number) = self.0.borrow().get(name) {
-            return Ok(*number);
-        }
-        let mut find = connection.prepare_cached("SELECT number FROM term WHERE name = ?")?;
-        let number = match find.query_row([name], |row| row.get(0)).optional()? {
-            Some(number) => number,
-            None => {
-                connection.prepare_cached("INSERT INTO term (name) VALUES (?)")?.execute([name])?;
-                connection.last_insert_rowid()
-            }
-        };
-        let mut known = self.0.borrow_mut();
-        if known.len() >= Self::MOST {
-            known.clear();
-        }
-        known.insert(name.to_owned(), number);
-        Ok(number)
-    }
-}
 
 /// Ends the operations that the commit's operation supersedes.
 pub(super) fn supersede(
     connection: &Connection,
-    terms: &Terms,
+    terms: &WriterTerms,
     commit: &Commit,
 ) -> Result<(), WriteError> {
     let Some(operation) = &commit.operation else { return Ok(()) };
     let finished = commit.now().unwrap_or(&operation.created);
+    let tenant = terms.number(connection, &operation.tenant)?;
     for resource in &commit.supersedes {
         // Two statements, so that each uses its partial index.
         for states in ["(o.state = 'open' OR o.state = 'failed')", "o.state = 'held'"] {
             let mut find = connection.prepare_cached(&format!(
                 "SELECT {UNFINISHED} WHERE o.tenant = ? AND o.resource = ? AND {states} AND o.id <> ?"
             ))?;
-            let values = params![operation.tenant, resource, id(&operation.id)];
+            let values = params![tenant, resource, id(&operation.id)];
             let older = find.query_map(values, read_unfinished)?;
             for older in older.collect::<rusqlite::Result<Vec<_>>>()? {
                 let ended = OperationRow {
@@ -85,6 +50,7 @@ pub(in crate::store) fn drop_all(
 ) -> Result<(), WriteError> {
     let sql = format!("SELECT {UNFINISHED} WHERE o.tenant = ?");
     let mut find = connection.prepare(&sql)?;
+    let tenant = term::number(connection, tenant)?;
     let unfinished = find.query_map([tenant], read_unfinished)?;
     for row in unfinished.collect::<rusqlite::Result<Vec<_>>>()? {
         let ended = OperationRow {
@@ -93,7 +59,7 @@ pub(in crate::store) fn drop_all(
             finished: Some(now.to_owned()),
             ..row
         };
-        end(connection, &Terms::default(), &ended, &ended.body())?;
+        end(connection, &WriterTerms::default(), &ended, &ended.body())?;
     }
     Ok(())
 }
@@ -101,13 +67,13 @@ pub(in crate::store) fn drop_all(
 /// Writes the operation, and counts it in its job if it is done.
 pub(super) fn operation(
     connection: &Connection,
-    terms: &Terms,
+    terms: &WriterTerms,
     commit: &Commit,
     bodies: &Bodies,
 ) -> Result<(), WriteError> {
     let (Some(it), Some(body)) = (&commit.operation, &bodies.operation) else { return Ok(()) };
     match it.state.is_unfinished() {
-        true => put_unfinished(connection, it, body)?,
+        true => put_unfinished(connection, terms, it, body)?,
         false => end(connection, terms, it, body)?,
     }
     // A resource counts when the operation of the job is done: also if the job was cancelled during its
@@ -122,6 +88,7 @@ pub(super) fn operation(
 /// Inserts or replaces an operation that has not ended.
 fn put_unfinished(
     connection: &Connection,
+    terms: &WriterTerms,
     it: &OperationRow,
     body: &[u8],
 ) -> Result<(), WriteError> {
@@ -138,10 +105,10 @@ fn put_unfinished(
     )?;
     put.execute(params![
         id(&it.id),
-        it.tenant,
+        terms.number(connection, &it.tenant)?,
         it.app,
         it.resource,
-        it.resource_kind.name(),
+        it.resource_kind,
         it.kind.name(),
         it.state.name(),
         it.subject,
@@ -161,7 +128,7 @@ fn put_unfinished(
 /// Appends an operation that has ended. It is not unfinished any more.
 fn end(
     connection: &Connection,
-    terms: &Terms,
+    terms: &WriterTerms,
     it: &OperationRow,
     body: &[u8],
 ) -> Result<(), WriteError> {
@@ -180,7 +147,7 @@ fn end(
         terms.number(connection, &it.tenant)?,
         terms.number(connection, &it.app)?,
         id(&it.resource),
-        number(&ResourceKind::ALL, &it.resource_kind),
+        it.resource_kind,
         number(&EventKind::ALL, &it.kind),
         number(&OperationState::ALL, &it.state),
         connector,

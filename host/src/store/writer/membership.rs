@@ -6,21 +6,27 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure::WriteError;
 use crate::store::commit::Commit;
+use crate::store::term::WriterTerms;
 use crate::store::unsettled::{PersonGroups, SettledMember, ToldMember};
 
 /// Remembers the memberships of a person whom the commit deletes, and whose groups the app keeps.
-pub(super) fn keep(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+pub(super) fn keep(
+    connection: &Connection,
+    terms: &WriterTerms,
+    commit: &Commit,
+) -> Result<(), WriteError> {
     let (Some(PersonGroups::Kept), Some(change)) = (commit.person_groups, &commit.resource) else {
         return Ok(());
     };
     let (tenant, id) = change.key();
+    let tenant = terms.number(connection, tenant)?;
     let mut remember = connection.prepare_cached(
         "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
          SELECT tenant, group_id, member_id, 1, 1, NULL FROM member
          WHERE tenant = ? AND member_id = ?
          ON CONFLICT DO NOTHING",
     )?;
-    remember.execute([tenant, id])?;
+    remember.execute(params![tenant, id])?;
     let mut forget = connection.prepare_cached(
         "DELETE FROM unsettled_member
          WHERE tenant = ? AND member_id = ? AND carried = 0 AND doubt = 0
@@ -31,13 +37,17 @@ pub(super) fn keep(connection: &Connection, commit: &Commit) -> Result<(), Write
 }
 
 /// Removes and adds members of groups in the directory.
-pub(super) fn members(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+pub(super) fn members(
+    connection: &Connection,
+    terms: &WriterTerms,
+    commit: &Commit,
+) -> Result<(), WriteError> {
     if !commit.left.is_empty() {
-        let tenant = tenant(commit)?;
+        let tenant = tenant(connection, terms, commit)?;
         let sql = "DELETE FROM member WHERE tenant = ? AND group_id = ? AND member_id = ?";
         let mut delete = connection.prepare_cached(sql)?;
         for (group, member) in &commit.left {
-            delete.execute([tenant, group, member.as_ref()])?;
+            delete.execute(params![tenant, group, member])?;
         }
     }
     if !commit.joined.is_empty() {
@@ -48,19 +58,24 @@ pub(super) fn members(connection: &Connection, commit: &Commit) -> Result<(), Wr
                  display = excluded.display, kind = excluded.kind",
         )?;
         for it in &commit.joined {
-            put.execute(params![it.tenant, it.group, it.member, it.display, it.kind.name()])?;
+            let tenant = terms.number(connection, &it.tenant)?;
+            put.execute(params![tenant, it.group, it.member, it.display, it.kind])?;
         }
     }
     Ok(())
 }
 
 /// Writes the memberships that the app has unlike the directory, or that are in doubt.
-pub(super) fn unsettled(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
-    account_groups(connection, commit)?;
+pub(super) fn unsettled(
+    connection: &Connection,
+    terms: &WriterTerms,
+    commit: &Commit,
+) -> Result<(), WriteError> {
+    account_groups(connection, terms, commit)?;
     if commit.unsettled.is_empty() && commit.doubted.is_empty() && commit.settled.is_empty() {
         return Ok(());
     }
-    let tenant = tenant(commit)?;
+    let tenant = tenant(connection, terms, commit)?;
     for it in &commit.unsettled {
         let mut insert = connection.prepare_cached(
             "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
@@ -99,16 +114,21 @@ pub(super) fn unsettled(connection: &Connection, commit: &Commit) -> Result<(), 
                      WHERE m.tenant = ?1 AND m.group_id = ?2 AND m.member_id = ?3
                  )",
         )?;
-        delete.execute([tenant, group, member.as_ref()])?;
+        delete.execute(params![tenant, group, member])?;
     }
     Ok(())
 }
 
 /// What becomes of the memberships of the person, or of the group, whose account changes.
-fn account_groups(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+fn account_groups(
+    connection: &Connection,
+    terms: &WriterTerms,
+    commit: &Commit,
+) -> Result<(), WriteError> {
     let (Some(groups), Some(account)) = (commit.person_groups, &commit.account) else {
         return Ok(());
     };
+    let tenant = terms.number(connection, &account.tenant)?;
     let statements: &[&'static str] = match groups {
         PersonGroups::Kept => &[],
         // In doubt, since some apps only hide the groups of an account that is not a member, and show
@@ -132,7 +152,7 @@ fn account_groups(connection: &Connection, commit: &Commit) -> Result<(), WriteE
         }
     };
     for sql in statements {
-        connection.prepare_cached(sql)?.execute([&account.tenant, &account.resource])?;
+        connection.prepare_cached(sql)?.execute(params![tenant, account.resource])?;
     }
     Ok(())
 }
@@ -147,7 +167,7 @@ struct Owner<'m> {
 /// The resource that has the account of a member by now.
 fn owner<'m>(
     connection: &Connection,
-    tenant: &str,
+    tenant: i64,
     member: &'m ToldMember,
 ) -> Result<Owner<'m>, WriteError> {
     let same = Owner { id: Cow::Borrowed(&*member.id), has_moved: false };
@@ -155,13 +175,14 @@ fn owner<'m>(
     let mut exists = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM account WHERE tenant = ? AND resource = ?)",
     )?;
-    if exists.query_row([tenant, &member.id], |row| row.get(0))? {
+    if exists.query_row(params![tenant, member.id], |row| row.get(0))? {
         return Ok(same);
     }
     let mut find = connection.prepare_cached(
-        "SELECT resource FROM account WHERE account_id = ? AND tenant = ? AND kind = 'User'",
+        "SELECT resource FROM account WHERE account_id = ? AND tenant = ? AND kind = 0",
     )?;
-    let owner: Option<String> = find.query_row([account, tenant], |row| row.get(0)).optional()?;
+    let owner: Option<String> =
+        find.query_row(params![account, tenant], |row| row.get(0)).optional()?;
     Ok(owner.map_or(same, |id| Owner { id: Cow::Owned(id), has_moved: true }))
 }
 
@@ -170,7 +191,7 @@ fn owner<'m>(
 fn settle<'m>(
     connection: &Connection,
     commit: &Commit,
-    tenant: &str,
+    tenant: i64,
     it: &'m SettledMember,
 ) -> Result<Cow<'m, str>, WriteError> {
     let Owner { id, has_moved } = owner(connection, tenant, &it.member)?;
@@ -201,7 +222,11 @@ fn settle<'m>(
     Ok(id)
 }
 
-fn tenant(commit: &Commit) -> Result<&str, WriteError> {
+fn tenant(
+    connection: &Connection,
+    terms: &WriterTerms,
+    commit: &Commit,
+) -> Result<i64, WriteError> {
     let missing = || WriteError::Invalid("a change of members names no tenant".to_owned());
-    commit.tenant().ok_or_else(missing)
+    Ok(terms.number(connection, commit.tenant().ok_or_else(missing)?)?)
 }

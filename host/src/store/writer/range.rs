@@ -9,7 +9,7 @@ use rusqlite::{
 };
 
 use super::failure::WriteError;
-use crate::store::range::RangeTable;
+use crate::store::range::{ListKey, RangeTable};
 use crate::store::value::Bound;
 
 /// The ranges of one list.
@@ -17,8 +17,7 @@ use crate::store::value::Bound;
 pub(super) struct Ranges<'c> {
     pub(super) connection: &'c Connection,
     pub(super) table: &'static RangeTable,
-    pub(super) tenant: &'c str,
-    pub(super) kind: &'c str,
+    pub(super) list: ListKey,
 }
 
 /// The last key of a range, and how many resources it has.
@@ -84,7 +83,7 @@ impl Ranges<'_> {
              )
              RETURNING last, count"
         ))?;
-        let values = params![self.tenant, self.kind, level, key, by];
+        let values = params![self.list.tenant, self.list.kind, level, key, by];
         Ok(count.query_row(values, range).optional()?)
     }
 
@@ -109,7 +108,8 @@ impl Ranges<'_> {
         let mut find = self.prepare(&format!(
             "SELECT max(last) FROM {name} WHERE tenant = ? AND kind = ? AND level = 2"
         ))?;
-        let last: Option<Bound> = find.query_row([self.tenant, self.kind], |row| row.get(0))?;
+        let last: Option<Bound> =
+            find.query_row([self.list.tenant, self.list.kind], |row| row.get(0))?;
         let after = if last.is_some() { "AND last > ?" } else { "" };
         let mut count = self.prepare(&format!(
             "SELECT coalesce(sum(count), 0) FROM {name}
@@ -201,7 +201,7 @@ impl Ranges<'_> {
              WHERE tenant = ? AND kind = ? AND level = ? AND last {side} ?
              ORDER BY last {way} LIMIT 1"
         ))?;
-        let values = params![self.tenant, self.kind, level, last];
+        let values = params![self.list.tenant, self.list.kind, level, last];
         Ok(find.query_row(values, range).optional()?)
     }
 
@@ -211,7 +211,7 @@ impl Ranges<'_> {
         let mut find = self.prepare(&format!(
             "SELECT 1 FROM {name} WHERE tenant = ? AND kind = ? AND level = ? AND last = ?"
         ))?;
-        Ok(find.exists(params![self.tenant, self.kind, level + 1, last])?)
+        Ok(find.exists(params![self.list.tenant, self.list.kind, level + 1, last])?)
     }
 
     fn insert(&self, level: i64, last: &Bound, count: i64) -> Result<(), WriteError> {
@@ -219,7 +219,7 @@ impl Ranges<'_> {
         let mut insert = self.prepare(&format!(
             "INSERT INTO {name} (tenant, kind, level, last, count) VALUES (?, ?, ?, ?, ?)"
         ))?;
-        insert.execute(params![self.tenant, self.kind, level, last, count])?;
+        insert.execute(params![self.list.tenant, self.list.kind, level, last, count])?;
         Ok(())
     }
 
@@ -228,7 +228,7 @@ impl Ranges<'_> {
         let mut delete = self.prepare(&format!(
             "DELETE FROM {name} WHERE tenant = ? AND kind = ? AND level = ? AND last = ?"
         ))?;
-        delete.execute(params![self.tenant, self.kind, level, last])?;
+        delete.execute(params![self.list.tenant, self.list.kind, level, last])?;
         Ok(())
     }
 
@@ -238,7 +238,7 @@ impl Ranges<'_> {
             "UPDATE {name} SET count = count + ?
              WHERE tenant = ? AND kind = ? AND level = ? AND last = ?"
         ))?;
-        update.execute(params![count, self.tenant, self.kind, level, last])?;
+        update.execute(params![count, self.list.tenant, self.list.kind, level, last])?;
         Ok(())
     }
 
@@ -247,14 +247,14 @@ impl Ranges<'_> {
         let mut update = self.prepare(&format!(
             "UPDATE tally SET {tail} = {tail} + ? WHERE tenant = ? AND kind = ?"
         ))?;
-        update.execute(params![count, self.tenant, self.kind])?;
+        update.execute(params![count, self.list.tenant, self.list.kind])?;
         Ok(())
     }
 
     fn tail(&self) -> Result<i64, WriteError> {
         let sql = format!("SELECT {} FROM tally WHERE tenant = ? AND kind = ?", self.table.tail);
         let mut find = self.prepare(&sql)?;
-        Ok(find.query_row([self.tenant, self.kind], |row| row.get(0))?)
+        Ok(find.query_row([self.list.tenant, self.list.kind], |row| row.get(0))?)
     }
 
     /// Prepares a statement, or takes a prepared one.
@@ -266,7 +266,7 @@ impl Ranges<'_> {
 
     /// The tenant and the kind, then the level and the key if they are given.
     fn values(&self, level: Option<i64>, key: Option<&Bound>) -> Vec<Bound> {
-        let mut values = vec![self.tenant.into(), self.kind.into()];
+        let mut values = self.list.values().to_vec();
         values.extend(level.map(Bound::Integer));
         values.extend(key.cloned());
         values

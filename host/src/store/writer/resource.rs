@@ -6,12 +6,15 @@ use super::failure::WriteError;
 use super::tally::Listed;
 use crate::store::commit::{Commit, ResourceChange};
 use crate::store::key::{address_key, key};
+use crate::store::range::ListKey;
 use crate::store::resource::ResourceRow;
+use crate::store::term::WriterTerms;
 use crate::store::unsettled::PersonGroups;
 
 /// Fails if the resource comes to have a `displayName` that another one has.
 pub(super) fn check_display_name(
     connection: &Connection,
+    terms: &WriterTerms,
     commit: &Commit,
 ) -> Result<(), WriteError> {
     let row = match &commit.resource {
@@ -31,27 +34,47 @@ pub(super) fn check_display_name(
              )
          LIMIT 1",
     )?;
-    match find.exists(params![row.tenant, row.kind, key(name), row.id])? {
+    let ListKey { tenant, kind } = list(connection, terms, &row.tenant, &row.kind)?;
+    match find.exists(params![tenant, kind, key(name), row.id])? {
         true => Err(WriteError::NameTaken),
         false => Ok(()),
     }
 }
 
 /// Inserts, updates or deletes the resource; fails if it does not have the expected version.
-pub(super) fn change(connection: &Connection, commit: &Commit) -> Result<(), WriteError> {
+pub(super) fn change(
+    connection: &Connection,
+    terms: &WriterTerms,
+    commit: &Commit,
+) -> Result<(), WriteError> {
+    let list = |tenant, kind| list(connection, terms, tenant, kind);
     match &commit.resource {
         None => Ok(()),
-        Some(ResourceChange::Insert(row)) => insert(connection, row),
-        Some(ResourceChange::Update { row, expected }) => update(connection, row, *expected),
+        Some(ResourceChange::Insert(row)) => insert(connection, list(&row.tenant, &row.kind)?, row),
+        Some(ResourceChange::Update { row, expected }) => {
+            update(connection, list(&row.tenant, &row.kind)?, row, *expected)
+        }
         Some(ResourceChange::Delete { tenant, kind, id, expected }) => {
-            leave_groups(connection, commit, tenant, id)?;
-            delete(connection, tenant, kind, id, *expected)?;
-            forget_memberships(connection, commit, tenant, id)
+            let list = list(tenant, kind)?;
+            leave_groups(connection, commit, list.tenant, id)?;
+            delete(connection, list, id, *expected)?;
+            forget_memberships(connection, commit, list.tenant, id)
         }
     }
 }
 
-fn insert(connection: &Connection, row: &ResourceRow) -> Result<(), WriteError> {
+/// The list that the resources of this tenant and kind are in.
+fn list(
+    connection: &Connection,
+    terms: &WriterTerms,
+    tenant: &str,
+    kind: &str,
+) -> Result<ListKey, WriteError> {
+    let number = |name| terms.number(connection, name);
+    Ok(ListKey { tenant: number(tenant)?, kind: number(kind)? })
+}
+
+fn insert(connection: &Connection, list: ListKey, row: &ResourceRow) -> Result<(), WriteError> {
     let addresses = addresses(row);
     let user_name_key = row.user_name.as_deref().map(key);
     let mut insert = connection.prepare_cached(
@@ -61,8 +84,8 @@ fn insert(connection: &Connection, row: &ResourceRow) -> Result<(), WriteError> 
          ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     insert.execute(params![
-        row.tenant,
-        row.kind,
+        list.tenant,
+        list.kind,
         row.id,
         row.user_name,
         user_name_key,
@@ -77,23 +100,28 @@ fn insert(connection: &Connection, row: &ResourceRow) -> Result<(), WriteError> 
         row.document,
     ])?;
     let seq = connection.last_insert_rowid();
-    listed(row, seq, user_name_key.as_deref()).inserted(connection)?;
-    insert_addresses(connection, row, &addresses)?;
+    Listed { list, seq, user_name_key: user_name_key.as_deref() }.inserted(connection)?;
+    insert_addresses(connection, list.tenant, &row.id, &addresses)?;
     let mut reclaim = connection.prepare_cached(
         "UPDATE account SET former = 0 WHERE tenant = ? AND resource = ? AND former = 1",
     )?;
-    reclaim.execute(params![row.tenant, row.id])?;
+    reclaim.execute(params![list.tenant, row.id])?;
     Ok(())
 }
 
-fn update(connection: &Connection, row: &ResourceRow, expected: i64) -> Result<(), WriteError> {
+fn update(
+    connection: &Connection,
+    list: ListKey,
+    row: &ResourceRow,
+    expected: i64,
+) -> Result<(), WriteError> {
     type Before = (i64, Option<String>, Option<String>, Option<String>, String);
     let mut find = connection.prepare_cached(
         "SELECT seq, user_name, external_id, display_name, addresses FROM resource
          WHERE tenant = ? AND id = ? AND kind = ? AND version = ?",
     )?;
     let before: Option<Before> = find
-        .query_row(params![row.tenant, row.id, row.kind, expected], |row| row.try_into())
+        .query_row(params![list.tenant, row.id, list.kind, expected], |row| row.try_into())
         .optional()?;
     let Some((seq, user_name, external_id, display_name, addresses_before)) = before else {
         return Err(WriteError::Stale);
@@ -130,11 +158,11 @@ fn update(connection: &Connection, row: &ResourceRow, expected: i64) -> Result<(
         seq,
     ])?;
     let user_name_key_before = user_name.as_deref().map(key);
-    listed(row, seq, user_name_key.as_deref())
+    Listed { list, seq, user_name_key: user_name_key.as_deref() }
         .renamed(connection, user_name_key_before.as_deref())?;
     if addresses_before != addresses_json {
-        delete_addresses(connection, &row.tenant, &row.id, &addresses_before)?;
-        insert_addresses(connection, row, &addresses)?;
+        delete_addresses(connection, list.tenant, &row.id, &addresses_before)?;
+        insert_addresses(connection, list.tenant, &row.id, &addresses)?;
     }
     Ok(())
 }
@@ -145,7 +173,7 @@ fn update(connection: &Connection, row: &ResourceRow, expected: i64) -> Result<(
 fn leave_groups(
     connection: &Connection,
     commit: &Commit,
-    tenant: &str,
+    tenant: i64,
     id: &str,
 ) -> Result<(), WriteError> {
     let operation = commit.operation.as_ref();
@@ -163,11 +191,11 @@ fn leave_groups(
 
 fn delete(
     connection: &Connection,
-    tenant: &str,
-    kind: &str,
+    list: ListKey,
     id: &str,
     expected: i64,
 ) -> Result<(), WriteError> {
+    let ListKey { tenant, kind } = list;
     let mut delete = connection.prepare_cached(
         "DELETE FROM resource WHERE tenant = ? AND id = ? AND kind = ? AND version = ?
          RETURNING seq, user_name_key, addresses",
@@ -177,9 +205,9 @@ fn delete(
     let (seq, user_name_key, addresses) = gone.ok_or(WriteError::Stale)?;
     delete_addresses(connection, tenant, id, &addresses)?;
     let user_name_key = user_name_key.as_deref();
-    Listed { tenant, kind, seq, user_name_key }.deleted(connection)?;
+    Listed { list, seq, user_name_key }.deleted(connection)?;
     let sql = "UPDATE account SET former = 1 WHERE tenant = ? AND resource = ?";
-    connection.prepare_cached(sql)?.execute([tenant, id])?;
+    connection.prepare_cached(sql)?.execute(params![tenant, id])?;
     Ok(())
 }
 
@@ -188,20 +216,16 @@ fn delete(
 fn forget_memberships(
     connection: &Connection,
     commit: &Commit,
-    tenant: &str,
+    tenant: i64,
     id: &str,
 ) -> Result<(), WriteError> {
     let sql = "DELETE FROM unsettled_member WHERE tenant = ? AND group_id = ?";
-    connection.prepare_cached(sql)?.execute([tenant, id])?;
+    connection.prepare_cached(sql)?.execute(params![tenant, id])?;
     if commit.person_groups != Some(PersonGroups::Kept) {
         let sql = "DELETE FROM unsettled_member WHERE tenant = ? AND member_id = ?";
-        connection.prepare_cached(sql)?.execute([tenant, id])?;
+        connection.prepare_cached(sql)?.execute(params![tenant, id])?;
     }
     Ok(())
-}
-
-fn listed<'r>(row: &'r ResourceRow, seq: i64, user_name_key: Option<&'r str>) -> Listed<'r> {
-    Listed { tenant: &row.tenant, kind: &row.kind, seq, user_name_key }
 }
 
 /// The e-mail addresses in the form in which they are compared.
@@ -215,7 +239,8 @@ fn json(addresses: &[String]) -> String {
 
 fn insert_addresses(
     connection: &Connection,
-    row: &ResourceRow,
+    tenant: i64,
+    id: &str,
     addresses: &[String],
 ) -> Result<(), WriteError> {
     for address in addresses {
@@ -223,14 +248,14 @@ fn insert_addresses(
             "INSERT INTO email (tenant, address_key, resource) VALUES (?, ?, ?)
              ON CONFLICT DO NOTHING",
         )?;
-        insert.execute(params![row.tenant, address, row.id])?;
+        insert.execute(params![tenant, address, id])?;
     }
     Ok(())
 }
 
 fn delete_addresses(
     connection: &Connection,
-    tenant: &str,
+    tenant: i64,
     id: &str,
     addresses: &str,
 ) -> Result<(), WriteError> {

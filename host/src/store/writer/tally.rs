@@ -4,14 +4,13 @@ use rusqlite::{Connection, params};
 
 use super::failure::WriteError;
 use super::range::Ranges;
-use crate::store::range::{BY_AGE, BY_NAME, RangeTable};
+use crate::store::range::{BY_AGE, BY_NAME, ListKey, RangeTable};
 use crate::store::value::Bound;
 
 /// The place of a resource in the lists that have ranges.
 #[derive(Clone, Copy)]
 pub(super) struct Listed<'r> {
-    pub(super) tenant: &'r str,
-    pub(super) kind: &'r str,
+    pub(super) list: ListKey,
     pub(super) seq: i64,
     pub(super) user_name_key: Option<&'r str>,
 }
@@ -31,7 +30,7 @@ impl Listed<'_> {
                  name_tail = name_tail + excluded.name_tail
              RETURNING age_tail, name_tail",
         )?;
-        let values = params![self.tenant, self.kind, !in_age_range, named, name_tail];
+        let values = params![self.list.tenant, self.list.kind, !in_age_range, named, name_tail];
         let (age_tail, name_tail) =
             count.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.ranges(connection, &BY_AGE).tail_has(age_tail)?;
@@ -47,7 +46,13 @@ impl Listed<'_> {
                               name_tail = name_tail - ?5
              WHERE tenant = ?1 AND kind = ?2",
         )?;
-        count.execute(params![self.tenant, self.kind, !in_age_range, named, name_tail])?;
+        count.execute(params![
+            self.list.tenant,
+            self.list.kind,
+            !in_age_range,
+            named,
+            name_tail
+        ])?;
         Ok(())
     }
 
@@ -68,7 +73,8 @@ impl Listed<'_> {
              WHERE tenant = ?1 AND kind = ?2
              RETURNING name_tail",
         )?;
-        let values = params![self.tenant, self.kind, named, was_named, name_tail, was_in_tail];
+        let values =
+            params![self.list.tenant, self.list.kind, named, was_named, name_tail, was_in_tail];
         let name_tail = count.query_row(values, |row| row.get(0))?;
         self.ranges(connection, &BY_NAME).tail_has(name_tail)
     }
@@ -86,6 +92,6 @@ impl Listed<'_> {
     }
 
     fn ranges<'c>(&'c self, connection: &'c Connection, table: &'static RangeTable) -> Ranges<'c> {
-        Ranges { connection, table, tenant: self.tenant, kind: self.kind }
+        Ranges { connection, table, list: self.list }
     }
 }
