@@ -19,6 +19,7 @@ mod database;
 mod disk;
 mod due;
 mod filter;
+mod function;
 mod job;
 mod key;
 mod log;

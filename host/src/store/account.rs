@@ -6,7 +6,7 @@ use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
 use super::key::key;
-use super::value::count_of;
+use super::value::{StoredId, count_of, id};
 use super::{Store, term};
 use crate::decision::{Account, ResourceKind};
 
@@ -81,7 +81,7 @@ impl Store {
             format!("SELECT {COLUMNS} FROM account a WHERE a.tenant = ? AND a.resource = ?")
         });
         let (lane, number) = (tenant, self.reader.number(tenant).await?);
-        let (tenant, resource) = (tenant.to_owned(), resource.to_owned());
+        let (tenant, resource) = (tenant.to_owned(), id(resource));
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&SQL)?;
             find.query_row(params![number, resource], |row| read(row, 0, &tenant)).optional()
@@ -157,7 +157,8 @@ impl Store {
     /// Puts the account of a resource in doubt, if it still is this one and is not in doubt. True if it
     /// was so.
     pub async fn doubt_account(&self, tenant: &str, resource: &str, account: &str) -> Result<bool> {
-        let [tenant, resource, account] = [tenant, resource, account].map(str::to_owned);
+        let [tenant, account] = [tenant, account].map(str::to_owned);
+        let resource = id(resource);
         let doubt = move |connection: &Connection| {
             let sql = "UPDATE account SET doubt = 1, stay = stay + 1
                        WHERE tenant = ? AND resource = ? AND account_id = ? AND doubt = 0";
@@ -181,7 +182,9 @@ impl Store {
                  WHERE a.doubt = 1 {of}
                  ORDER BY t.name, a.resource"
             ))?;
-            list.query_map(params_from_iter(tenant), |row| row.try_into())?.collect()
+            let account =
+                |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, StoredId>(2)?.0));
+            list.query_map(params_from_iter(tenant), account)?.collect()
         };
         self.reader.host(list).await
     }
@@ -211,7 +214,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<AccountRow>> {
         let number = self.reader.number(tenant).await?;
-        let (tenant, after) = (tenant.to_owned(), after.unwrap_or_default().to_owned());
+        let (tenant, after) = (tenant.to_owned(), id(after.unwrap_or_default()));
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM account a
@@ -233,7 +236,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<String>> {
         let tenant = self.reader.number(tenant).await?;
-        let after = after.unwrap_or_default().to_owned();
+        let after = id(after.unwrap_or_default());
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(
                 "SELECT r.id FROM resource r
@@ -242,7 +245,8 @@ impl Store {
                  )
                  ORDER BY r.id LIMIT ? + 0",
             )?;
-            list.query_map(params![tenant, after, limit], |row| row.get(0))?.collect()
+            list.query_map(params![tenant, after, limit], |row| Ok(row.get::<_, StoredId>(0)?.0))?
+                .collect()
         };
         self.reader.host(list).await
     }
@@ -273,9 +277,10 @@ impl Store {
 
 /// The account of this tenant in a row, of the columns [`COLUMNS`] from this one.
 pub(super) fn read(row: &Row<'_>, first: usize, tenant: &str) -> rusqlite::Result<AccountRow> {
+    let StoredId(resource) = row.get(first)?;
     Ok(AccountRow {
         tenant: tenant.to_owned(),
-        resource: row.get(first)?,
+        resource,
         kind: row.get(first + 1)?,
         user_name: row.get(first + 2)?,
         external_id: row.get(first + 3)?,

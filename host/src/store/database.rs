@@ -11,7 +11,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, SqlSafeStr};
 
-use super::filter;
+use super::{filter, function};
 
 /// How long the lock is waited for, in case another muster is shutting down.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -159,6 +159,7 @@ fn opened(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(256);
+    function::register(&connection)?;
     Ok(connection)
 }
 

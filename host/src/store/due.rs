@@ -56,11 +56,11 @@ pub struct UnfinishedOperation {
 }
 
 fn unfinished(row: &Row<'_>) -> rusqlite::Result<UnfinishedOperation> {
-    let StoredId(id) = row.get(0)?;
+    let (StoredId(id), StoredId(resource)) = (row.get(0)?, row.get(2)?);
     Ok(UnfinishedOperation {
         id,
         tenant: row.get(1)?,
-        resource: row.get(2)?,
+        resource,
         resource_kind: row.get(3)?,
         kind: row.get(4)?,
         subject: row.get(5)?,
@@ -128,7 +128,7 @@ impl Store {
     ) -> Result<Vec<OperationRow>> {
         let tenant = self.reader.number(tenant).await?;
         let (resource, after) = after.unwrap_or_default();
-        let (resource, after) = (resource.to_owned(), id(after));
+        let [resource, after] = [resource, after].map(id);
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(&format!(
                 "SELECT {UNFINISHED}

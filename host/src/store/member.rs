@@ -3,6 +3,7 @@
 use anyhow::Result;
 use rusqlite::{Connection, Row, params};
 
+use super::value::{StoredId, id};
 use super::{Store, account};
 use crate::decision::{Account, ResourceKind};
 
@@ -58,15 +59,16 @@ impl Store {
                  WHERE m.tenant = ? AND m.group_id = ?",
             )?;
             let member = |row: &Row<'_>| {
+                let StoredId(member) = row.get(0)?;
                 Ok(MemberRow {
                     tenant: tenant.clone(),
                     group: group.clone(),
-                    member: row.get(0)?,
+                    member,
                     display: row.get(1)?,
                     kind: row.get(2)?,
                 })
             };
-            list.query_map(params![number, group], member)?.collect()
+            list.query_map(params![number, id(&group)], member)?.collect()
         };
         self.reader.list(lane, list).await
     }
@@ -80,7 +82,7 @@ impl Store {
         ids: &[String],
     ) -> Result<Vec<Person>> {
         let (lane, tenant) = (tenant, self.reader.number(tenant).await?);
-        let (group, wanted) = (group.map(str::to_owned), serde_json::to_string(ids)?);
+        let (group, wanted) = (group.map(id), serde_json::to_string(ids)?);
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(FIND_PEOPLE)?;
             find.query_map(params![tenant, group, wanted], person)?.collect()
@@ -108,13 +110,14 @@ const FIND_PEOPLE: &str = "
     FROM json_each(?3) AS wanted CROSS JOIN resource r
     LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
     LEFT JOIN unsettled_member u ON u.tenant = r.tenant AND u.group_id = ?2 AND u.member_id = r.id
-    WHERE r.tenant = ?1 AND r.id = wanted.value AND r.kind IN (0, 1)";
+    WHERE r.tenant = ?1 AND r.id = text_id(wanted.value) AND r.kind IN (0, 1)";
 
 fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
     let doubt: Option<bool> = row.get(7)?;
     let (carried, doubted): (Option<bool>, Option<bool>) = (row.get(10)?, row.get(11)?);
+    let StoredId(id) = row.get(0)?;
     Ok(Person {
-        id: row.get(0)?,
+        id,
         kind: Some(row.get(1)?),
         name: row.get(2)?,
         active: row.get(3)?,

@@ -302,7 +302,7 @@ fn list_unfinished(
     let text = |text: &Option<String>| text.as_deref().map(Bound::from);
     let conditions = [
         (OF_TENANT, text(&filter.tenant)),
-        ("o.resource = ?", text(&filter.resource)),
+        ("o.resource = ?", filter.resource.as_deref().map(value::id)),
         ("o.state = ?", filter.state.map(|it| it.name().into())),
         ("o.kind = ?", filter.kind.map(|it| it.name().into())),
         ("o.job = ?", text(&filter.job)),

@@ -19,7 +19,7 @@ const GROUPS: &str = r#"CASE WHEN NOT EXISTS (
     SELECT 1 FROM member m WHERE m.tenant = r.tenant AND m.member_id = r.id
 ) THEN '[]' ELSE (
     SELECT '[' || coalesce(group_concat(
-        '{"value":' || json_quote(g.id) || ',"$ref":' || json_quote('/Groups/' || g.id)
+        '{' || reference('/Groups/', g.id)
         || CASE WHEN g.display_name IS NULL THEN ''
                 ELSE ',"display":' || json_quote(g.display_name) END
         || ',"type":"direct"}'
@@ -30,8 +30,7 @@ const GROUPS: &str = r#"CASE WHEN NOT EXISTS (
 
 const MEMBERS: &str = r#"(
     SELECT '[' || coalesce(group_concat(
-        '{"value":' || json_quote(m.member_id)
-        || ',"$ref":' || json_quote(iif(m.kind, '/Groups/', '/Users/') || m.member_id)
+        '{' || reference(iif(m.kind, '/Groups/', '/Users/'), m.member_id)
         || iif(m.kind, ',"type":"Group"}', ',"type":"User"}')
     ), '') || ']'
     FROM member m WHERE m.tenant = r.tenant AND m.group_id = r.id
@@ -40,8 +39,7 @@ const MEMBERS: &str = r#"(
 /// The same with what each is called, if it was named.
 const NAMED_MEMBERS: &str = r#"(
     SELECT '[' || coalesce(group_concat(
-        '{"value":' || json_quote(m.member_id)
-        || ',"$ref":' || json_quote(iif(m.kind, '/Groups/', '/Users/') || m.member_id)
+        '{' || reference(iif(m.kind, '/Groups/', '/Users/'), m.member_id)
         || CASE WHEN m.display IS NULL THEN '' ELSE ',"display":' || json_quote(m.display) END
         || iif(m.kind, ',"type":"Group"}', ',"type":"User"}')
     ), '') || ']'

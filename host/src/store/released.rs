@@ -3,7 +3,7 @@
 use anyhow::Result;
 use rusqlite::{Connection, Row, params};
 
-use super::value::count_of;
+use super::value::{StoredId, count_of};
 use super::{Store, term};
 
 /// The users `a` of tenant `?1` whose accounts are not managed, each with its resource `r`: those who were
@@ -76,7 +76,8 @@ impl Store {
                  ORDER BY a.resource LIMIT ?2 + 0"
             );
             let person = |row: &Row<'_>| {
-                Ok(ReleasedPerson { id: row.get(0)?, user_name: row.get(1)?, deleted: row.get(2)? })
+                let StoredId(id) = row.get(0)?;
+                Ok(ReleasedPerson { id, user_name: row.get(1)?, deleted: row.get(2)? })
             };
             let mut list = connection.prepare_cached(&sql)?;
             list.query_map(params![tenant, limit], person)?.collect()

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::account::{self, AccountRow};
 use super::key::key;
+use super::value::{self, StoredId};
 use super::{Store, related};
 use crate::decision::ResourceKind;
 use crate::scim::Resource;
@@ -140,7 +141,7 @@ impl Store {
         related: Related,
     ) -> Result<Option<StoredResource>> {
         let (lane, [tenant, kind]) = (tenant, self.reader.numbers([tenant, kind]).await?);
-        let id = id.to_owned();
+        let id = value::id(id);
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&find(related, "r.id = ?3"))?;
             find.query_row(params![tenant, kind, id], read).optional()
@@ -157,7 +158,7 @@ impl Store {
         related: Related,
     ) -> Result<Option<Standing>> {
         let (lane, [tenant, kind]) = (tenant, self.reader.numbers([tenant, kind]).await?);
-        let (name, id) = (lane.to_owned(), id.to_owned());
+        let (name, id) = (lane.to_owned(), value::id(id));
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&format!(
                 "SELECT {}, {} FROM resource r
@@ -183,7 +184,7 @@ impl Store {
     /// Whether another group than this one has the `displayName`, as names are compared.
     pub async fn has_other_group(&self, tenant: &str, name: &str, id: &str) -> Result<bool> {
         let (lane, tenant) = (tenant, self.reader.number(tenant).await?);
-        let (name, id) = (key(name), id.to_owned());
+        let (name, id) = (key(name), value::id(id));
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(
                 "SELECT 1 FROM resource
@@ -242,8 +243,9 @@ fn find(related: Related, condition: &str) -> String {
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<StoredResource> {
+    let StoredId(id) = row.get(1)?;
     Ok(StoredResource {
-        id: row.get(1)?,
+        id,
         version: row.get(2)?,
         departures: row.get(3)?,
         created: row.get(4)?,
@@ -254,7 +256,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<StoredResource> {
 }
 
 fn standing(row: &Row<'_>, tenant: &str) -> rusqlite::Result<Standing> {
-    let has_account: Option<String> = row.get(COLUMN_COUNT)?;
+    let has_account: Option<StoredId> = row.get(COLUMN_COUNT)?;
     let account = has_account.map(|_| account::read(row, COLUMN_COUNT, tenant)).transpose()?;
     Ok(Standing { resource: read(row)?, account })
 }

@@ -11,6 +11,7 @@ mod commits;
 mod configuration;
 mod due;
 mod files;
+mod ids;
 mod jobs;
 mod journal;
 mod log;

@@ -9,7 +9,8 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::commit::Commit;
 use super::reader::Reader;
-use super::{Store, account, value};
+use super::value::{StoredId, id, resource_kind};
+use super::{Store, account};
 use crate::decision::{Account, Member, ResourceKind};
 
 /// A membership that the app has unlike the directory.
@@ -176,7 +177,7 @@ impl Store {
         group: &str,
         limit: u32,
     ) -> Result<Vec<UnsettledPerson>> {
-        let (tenant, group) = (self.reader.number(tenant).await?, group.to_owned());
+        let (tenant, group) = (self.reader.number(tenant).await?, id(group));
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(&format!(
                 "SELECT u.member_id, coalesce(r.user_name, r.display_name, a.user_name, ''),
@@ -206,7 +207,8 @@ impl Store {
                  FROM unsettled_member u JOIN term t ON t.number = u.tenant
                  {JOINS} WHERE {MATTERS} {of} ORDER BY t.name, u.group_id"
             ))?;
-            list.query_map(params_from_iter(tenant), |row| row.try_into())?.collect()
+            let group = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, StoredId>(1)?.0));
+            list.query_map(params_from_iter(tenant), group)?.collect()
         };
         self.reader.host(list).await
     }
@@ -215,24 +217,25 @@ impl Store {
     /// whether the person is active or not; in their order.
     pub async fn groups_unsettled_of(&self, tenant: &str, member: &str) -> Result<Vec<String>> {
         let (lane, tenant) = (tenant, self.reader.number(tenant).await?);
-        let member = member.to_owned();
+        let member = id(member);
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(
                 "SELECT group_id FROM unsettled_member WHERE tenant = ? AND member_id = ?
                  ORDER BY group_id",
             )?;
-            list.query_map(params![tenant, member], |row| row.get(0))?.collect()
+            list.query_map(params![tenant, member], |row| Ok(row.get::<_, StoredId>(0)?.0))?
+                .collect()
         };
         self.reader.point_of(lane, list).await
     }
 }
 
 fn person(row: &Row<'_>) -> rusqlite::Result<UnsettledPerson> {
-    let kind: Option<i64> = row.get(2)?;
+    let (StoredId(id), kind): (_, Option<i64>) = (row.get(0)?, row.get(2)?);
     Ok(UnsettledPerson {
-        id: row.get(0)?,
+        id,
         name: row.get(1)?,
-        kind: kind.and_then(value::resource_kind),
+        kind: kind.and_then(resource_kind),
         account: account::in_app(row, 3)?,
         stay: row.get(6)?,
         listed: row.get(7)?,

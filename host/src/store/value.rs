@@ -55,12 +55,13 @@ impl FromSql for Bound {
             ValueRef::Text(_) => value.as_str().map(Self::from),
             ValueRef::Integer(number) => Ok(Self::Integer(number)),
             ValueRef::Real(number) => Ok(Self::Real(number)),
-            ValueRef::Null | ValueRef::Blob(_) => Err(FromSqlError::InvalidType),
+            ValueRef::Blob(bytes) => Ok(Self::Blob(bytes.to_vec())),
+            ValueRef::Null => Err(FromSqlError::InvalidType),
         }
     }
 }
 
-/// An identifier as the journal has it: 16 bytes if it is a UUID in the form in which muster writes one, as
+/// An identifier as columns have it: 16 bytes if it is a UUID in the form in which muster writes one, as
 /// all of muster's are; any other text as it is.
 pub(super) fn id(text: &str) -> Bound {
     let is_written_so = |uuid: &Uuid| {
@@ -84,21 +85,38 @@ pub(super) fn id_bound(text: &str) -> Bound {
     }
 }
 
-/// An identifier that was read from the journal.
+/// An identifier that was read.
 pub(super) struct StoredId(pub(super) String);
 
 impl FromSql for StoredId {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let text = match value {
-            ValueRef::Blob(bytes) => {
-                let uuid =
-                    Uuid::from_slice(bytes).map_err(|error| FromSqlError::Other(error.into()))?;
-                uuid.hyphenated().to_string()
-            }
-            text => text.as_str()?.to_owned(),
-        };
+        let mut text = String::with_capacity(UUID.len());
+        push_id(&mut text, value)?;
         Ok(Self(text))
     }
+}
+
+/// Appends the text of an identifier that was read.
+pub(super) fn push_id(to: &mut String, id: ValueRef<'_>) -> FromSqlResult<()> {
+    match id {
+        ValueRef::Blob(bytes) => {
+            let uuid =
+                Uuid::from_slice(bytes).map_err(|error| FromSqlError::Other(error.into()))?;
+            to.push_str(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+        }
+        text => to.push_str(text.as_str()?),
+    }
+    Ok(())
+}
+
+/// The least UUID.
+const UUID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// The first and the last of all UUIDs whose text begins so, as columns have them. None if no UUID does.
+pub(super) fn ids_that_begin(text: &str) -> Option<[Bound; 2]> {
+    let rest = UUID.get(text.len()..)?;
+    let ends = [rest.to_owned(), rest.replace('0', "f")].map(|rest| id(&format!("{text}{rest}")));
+    ends.iter().all(|end| matches!(end, Bound::Blob(_))).then_some(ends)
 }
 
 /// A time as the journal has it, in milliseconds; an error if the text is no time.

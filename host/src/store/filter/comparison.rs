@@ -9,7 +9,7 @@ use super::values::{ValueLocation, Values};
 use crate::clock::rfc3339;
 use crate::scim::evaluate::{Operand, ValueComparison};
 use crate::scim::{Error, Operator};
-use crate::store::value::Bound;
+use crate::store::value::{Bound, id, ids_that_begin};
 
 impl<'t> ConditionWriter<'t> {
     /// Writes that one of the values compares so (RFC 7644 §3.4.2.2).
@@ -101,6 +101,10 @@ impl<'t> ConditionWriter<'t> {
         self.sql("(");
         match (operand, location) {
             (
+                Operand::Exact(text) | Operand::Folded(text) | Operand::Name(text),
+                ValueLocation::Id(column),
+            ) => self.id(column, operator, text),
+            (
                 Operand::Folded(text) | Operand::Name(text),
                 ValueLocation::Column { folded: Some(folded), .. },
             ) => {
@@ -137,6 +141,34 @@ impl<'t> ConditionWriter<'t> {
         self.sql(sign(operator));
         self.sql(" ");
         self.bind(operand);
+    }
+
+    /// An identifier: an index has it in the form of its column, and every other question is about its text.
+    fn id(&mut self, column: &'static str, operator: Operator, text: &str) {
+        let stored = ValueLocation::Column { sql: column, folded: None };
+        match operator {
+            Operator::Eq => return self.ordered(&stored, operator, id(text)),
+            Operator::Sw => self.in_range_of_ids(&stored, text),
+            _ => {}
+        }
+        self.text(&ValueLocation::Id(column), operator, text);
+    }
+
+    /// Narrows a column of identifiers down to those that can begin so, for an index.
+    fn in_range_of_ids(&mut self, location: &ValueLocation, text: &str) {
+        self.sql("(");
+        if let Some([first, last]) = ids_that_begin(text) {
+            self.ordered(location, Operator::Ge, first);
+            self.sql(" AND ");
+            self.ordered(location, Operator::Le, last);
+            self.sql(" OR ");
+        }
+        self.ordered(location, Operator::Ge, text.into());
+        if let Some(end) = behind(text) {
+            self.sql(" AND ");
+            self.ordered(location, Operator::Lt, end.into());
+        }
+        self.sql(") AND ");
     }
 
     /// Text in which case matters, or is equal on both sides already.

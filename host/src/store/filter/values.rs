@@ -37,9 +37,8 @@ impl Relation {
 
     fn column(self, name: &str) -> Option<ValueLocation> {
         let (sql, folded) = match (self, name) {
-            // Ids are muster's own and have no upper case.
-            (Self::Groups, "value") => ("m.group_id", Some("m.group_id")),
-            (Self::Members, "value") => ("m.member_id", Some("m.member_id")),
+            (Self::Groups, "value") => return Some(ValueLocation::Id("m.group_id")),
+            (Self::Members, "value") => return Some(ValueLocation::Id("m.member_id")),
             (Self::Groups, "display") => (GROUP_NAME, Some(GROUP_NAME_KEY)),
             (Self::Members, "display") => ("m.display", None),
             (Self::Groups, "type") => ("'direct'", None),
@@ -63,6 +62,8 @@ const NAMES: [&str; 3] = ["r.user_name_key", "r.display_name_key", GROUP_NAME_KE
 pub(super) enum ValueLocation {
     /// In this expression; where there is one, `folded` is the same as it is compared.
     Column { sql: &'static str, folded: Option<&'static str> },
+    /// In this column, which has identifiers of muster. They have no upper case.
+    Id(&'static str),
     /// At this path of a JSON text; the empty path is the value itself.
     Json { text: String, path: String },
     /// The same, and false if there is nothing.
@@ -143,7 +144,8 @@ impl<'t> Values<'t> {
     pub(super) fn are_column(&self, column: &str) -> bool {
         match &self.location {
             ValueLocation::Column { sql, folded } => folded.unwrap_or(sql) == column,
-            ValueLocation::Json { .. }
+            ValueLocation::Id(_)
+            | ValueLocation::Json { .. }
             | ValueLocation::JsonOrFalse { .. }
             | ValueLocation::Kind
             | ValueLocation::Whole => false,
@@ -177,6 +179,9 @@ impl<'t> Values<'t> {
                 Scope::Element(attribute, format!("json_extract({text}, '{path}')"))
             }
             (ValueLocation::Column { sql, .. }, _) => Scope::Element(attribute, (*sql).to_owned()),
+            (ValueLocation::Id(column), _) => {
+                Scope::Element(attribute, format!("id_text({column})"))
+            }
             (ValueLocation::JsonOrFalse { .. } | ValueLocation::Kind, _) => return None,
         })
     }
@@ -356,6 +361,11 @@ impl<'t> ConditionWriter<'t> {
     pub(super) fn value(&mut self, location: &ValueLocation) {
         match location {
             ValueLocation::Column { sql, .. } => self.sql(sql),
+            ValueLocation::Id(column) => {
+                self.sql("id_text(");
+                self.sql(column);
+                self.sql(")");
+            }
             ValueLocation::Json { text, path } if path.is_empty() => self.sql(text),
             ValueLocation::Json { text, path } => {
                 self.sql("json_extract(");
@@ -405,7 +415,7 @@ fn step(path: &str, name: &str) -> String {
 
 fn column(name: &str) -> Option<ValueLocation> {
     let (sql, folded) = match name {
-        "id" => ("r.id", None),
+        "id" => return Some(ValueLocation::Id("r.id")),
         "externalId" => ("r.external_id", None),
         "userName" => ("r.user_name", Some("r.user_name_key")),
         "displayName" => ("r.display_name", Some("r.display_name_key")),

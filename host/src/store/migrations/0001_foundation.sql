@@ -91,7 +91,8 @@ CREATE TABLE connector (
 CREATE INDEX connector_name ON connector (name);
 CREATE INDEX connector_order ON connector (created, digest);
 
--- The directory and the journal. Where a column says `term`, it has the number of a name.
+-- The directory and the journal. Where a column says `term`, it has the number of a name. Identifiers are
+-- UUIDs in the order of time, as 16 bytes.
 
 -- A name that repeats: of a tenant, of an app, of a type of resources, or of a connector, which is its
 -- digest. Rows are appended, and never change.
@@ -107,7 +108,7 @@ CREATE TABLE resource (
     seq INTEGER NOT NULL PRIMARY KEY, -- the order of creation, which is the order of lists
     tenant INTEGER NOT NULL, -- term
     kind INTEGER NOT NULL, -- term: 0 User, 1 Group, or another type
-    id TEXT NOT NULL,
+    id BLOB NOT NULL,
     user_name TEXT,
     user_name_key TEXT,
     external_id TEXT,
@@ -171,15 +172,15 @@ CREATE TABLE name_range (
 CREATE TABLE email (
     tenant INTEGER NOT NULL, -- term
     address_key TEXT NOT NULL,
-    resource TEXT NOT NULL, -- SCIM id
+    resource BLOB NOT NULL, -- SCIM id
     PRIMARY KEY (tenant, address_key, resource)
 ) WITHOUT ROWID;
 
 -- A user's or a group's membership in a group.
 CREATE TABLE member (
     tenant INTEGER NOT NULL, -- term
-    group_id TEXT NOT NULL,
-    member_id TEXT NOT NULL,
+    group_id BLOB NOT NULL,
+    member_id BLOB NOT NULL,
     display TEXT,
     kind INTEGER NOT NULL, -- 0 User, 1 Group: what the member is
     PRIMARY KEY (tenant, group_id, member_id),
@@ -191,7 +192,7 @@ CREATE INDEX member_of ON member (tenant, member_id, group_id);
 -- A person's or a group's presence in the app; it outlives the resource.
 CREATE TABLE account (
     tenant INTEGER NOT NULL, -- term
-    resource TEXT NOT NULL, -- SCIM id
+    resource BLOB NOT NULL, -- SCIM id
     kind INTEGER NOT NULL, -- 0 User, 1 Group
     user_name TEXT NOT NULL, -- a group's displayName
     user_name_key TEXT NOT NULL,
@@ -224,8 +225,8 @@ CREATE INDEX account_in_doubt ON account (tenant, resource) WHERE doubt = 1;
 -- of a member whose memberships the app kept.
 CREATE TABLE unsettled_member (
     tenant INTEGER NOT NULL, -- term
-    group_id TEXT NOT NULL,
-    member_id TEXT NOT NULL,
+    group_id BLOB NOT NULL,
+    member_id BLOB NOT NULL,
     carried INTEGER NOT NULL, -- whether the app has the membership, as far as known
     doubt INTEGER NOT NULL, -- whether it is not known if the app has it
     late_until TEXT, -- until when a call may still arrive that no attempt waits for
@@ -233,15 +234,14 @@ CREATE TABLE unsettled_member (
 ) WITHOUT ROWID;
 CREATE INDEX unsettled_of ON unsettled_member (tenant, member_id, group_id);
 
--- The journal. Its bodies are in the compact form of body.rs. Identifiers are UUIDs in the order of time,
--- as 16 bytes, and times are milliseconds since 1970.
+-- The journal. Its bodies are in the compact form of body.rs, and its times are milliseconds since 1970.
 
 -- An operation that has not ended: one event on its way from request to outcome.
 CREATE TABLE unfinished_operation (
     id BLOB NOT NULL PRIMARY KEY,
     tenant INTEGER NOT NULL, -- term
     app TEXT NOT NULL,
-    resource TEXT NOT NULL, -- SCIM id
+    resource BLOB NOT NULL, -- SCIM id
     resource_kind INTEGER NOT NULL, -- 0 User, 1 Group
     kind TEXT NOT NULL, -- of event, as in wit/types.wit
     state TEXT NOT NULL, -- open, held or failed

@@ -8,7 +8,7 @@ use super::select::{Listed, Plan, Select, Window, in_order};
 use super::{Bookmark, Page};
 use crate::store::range::{ListKey, Place};
 use crate::store::resource::{self, StoredResource};
-use crate::store::value::count_of;
+use crate::store::value::{count_of, push_id};
 
 /// A page as it was read, with the places of its resources.
 #[derive(Debug, Default)]
@@ -137,9 +137,10 @@ impl FoundPage {
 
     fn row(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
         let text = &mut self.page.text;
+        // Of all texts, identifiers alone may have another form.
         let mut part = |column| -> rusqlite::Result<_> {
             let start = text.len();
-            text.push_str(row.get_ref(column)?.as_str()?);
+            push_id(text, row.get_ref(column)?)?;
             Ok(start..text.len())
         };
         let resource = StoredResource {

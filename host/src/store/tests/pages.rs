@@ -170,6 +170,8 @@ async fn what_clients_filter_by_is_indexed() {
         ("User", "userName eq \"a\" and active eq true", "resource_user_name"),
         ("User", "externalId eq \"a\"", "resource_external_id"),
         ("User", "id eq \"a\"", "resource_id"),
+        ("User", "id sw \"x\"", "resource_id (tenant=? AND id>? AND id<?)"),
+        ("User", "id sw \"01a22c46-\"", "MULTI-INDEX OR"),
         ("User", "emails.value eq \"a\"", "e USING PRIMARY KEY (tenant=? AND address_key=?)"),
         (
             "User",

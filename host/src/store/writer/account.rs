@@ -8,7 +8,7 @@ use crate::store::commit::Commit;
 use crate::store::key::key;
 use crate::store::operation::OperationState;
 use crate::store::term::WriterTerms;
-use crate::store::value::membership;
+use crate::store::value::{id, membership};
 
 /// Deletes the account of the resource that the commit's account belonged to before, and lets what is
 /// known of its memberships be known of the account's resource.
@@ -19,13 +19,14 @@ pub(super) fn move_away(
 ) -> Result<(), WriteError> {
     let (Some(from), Some(account)) = (&commit.moved_from, &commit.account) else { return Ok(()) };
     let tenant = terms.number(connection, &account.tenant)?;
+    let (from, resource) = (id(from), id(&account.resource));
     let sql = "DELETE FROM account WHERE tenant = ? AND resource = ?";
     connection.prepare_cached(sql)?.execute(params![tenant, from])?;
     for sql in [
         "UPDATE OR REPLACE unsettled_member SET member_id = ?3 WHERE tenant = ?1 AND member_id = ?2",
         "UPDATE OR REPLACE unsettled_member SET group_id = ?3 WHERE tenant = ?1 AND group_id = ?2",
     ] {
-        connection.prepare_cached(sql)?.execute(params![tenant, from, account.resource])?;
+        connection.prepare_cached(sql)?.execute(params![tenant, from, resource])?;
     }
     Ok(())
 }
@@ -38,6 +39,7 @@ pub(super) fn account(
 ) -> Result<(), WriteError> {
     let Some(it) = &commit.account else { return Ok(()) };
     let tenant = terms.number(connection, &it.tenant)?;
+    let resource = id(&it.resource);
     let account = it.account.as_ref();
     let left = commit.operation.as_ref().is_some_and(|operation| {
         operation.kind == EventKind::Deactivate && operation.state == OperationState::Done
@@ -71,7 +73,7 @@ pub(super) fn account(
     let account_id = account.map(|it| it.id.as_str());
     put.execute(params![
         tenant,
-        it.resource,
+        resource,
         it.kind,
         it.user_name,
         name_key,
@@ -95,6 +97,6 @@ pub(super) fn account(
              AND (kind IS NOT ?3 OR user_name_key IS NOT ?4 OR external_id IS NOT ?5
                   OR account_id IS NOT ?6)",
     )?;
-    rename.execute(params![tenant, it.resource, it.kind, name_key, it.external_id, account_id,])?;
+    rename.execute(params![tenant, resource, it.kind, name_key, it.external_id, account_id])?;
     Ok(())
 }

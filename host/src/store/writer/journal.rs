@@ -25,7 +25,7 @@ pub(super) fn supersede(
             let mut find = connection.prepare_cached(&format!(
                 "SELECT {UNFINISHED} WHERE o.tenant = ? AND o.resource = ? AND {states} AND o.id <> ?"
             ))?;
-            let values = params![tenant, resource, id(&operation.id)];
+            let values = params![tenant, id(resource), id(&operation.id)];
             let older = find.query_map(values, read_unfinished)?;
             for older in older.collect::<rusqlite::Result<Vec<_>>>()? {
                 let ended = OperationRow {
@@ -107,7 +107,7 @@ fn put_unfinished(
         id(&it.id),
         terms.number(connection, &it.tenant)?,
         it.app,
-        it.resource,
+        id(&it.resource),
         it.resource_kind,
         it.kind.name(),
         it.state.name(),

@@ -1,13 +1,12 @@
 //! Memberships in groups: rows of the directory, and the exceptions in which the app may differ from it.
 
-use std::borrow::Cow;
-
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure::WriteError;
 use crate::store::commit::Commit;
 use crate::store::term::WriterTerms;
 use crate::store::unsettled::{PersonGroups, SettledMember, ToldMember};
+use crate::store::value::{Bound, id};
 
 /// Remembers the memberships of a person whom the commit deletes, and whose groups the app keeps.
 pub(super) fn keep(
@@ -18,21 +17,21 @@ pub(super) fn keep(
     let (Some(PersonGroups::Kept), Some(change)) = (commit.person_groups, &commit.resource) else {
         return Ok(());
     };
-    let (tenant, id) = change.key();
-    let tenant = terms.number(connection, tenant)?;
+    let (tenant, resource) = change.key();
+    let (tenant, resource) = (terms.number(connection, tenant)?, id(resource));
     let mut remember = connection.prepare_cached(
         "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
          SELECT tenant, group_id, member_id, 1, 1, NULL FROM member
          WHERE tenant = ? AND member_id = ?
          ON CONFLICT DO NOTHING",
     )?;
-    remember.execute(params![tenant, id])?;
+    remember.execute(params![tenant, resource])?;
     let mut forget = connection.prepare_cached(
         "DELETE FROM unsettled_member
          WHERE tenant = ? AND member_id = ? AND carried = 0 AND doubt = 0
              AND (late_until IS NULL OR late_until <= ?)",
     )?;
-    forget.execute(params![tenant, id, commit.now()])?;
+    forget.execute(params![tenant, resource, commit.now()])?;
     Ok(())
 }
 
@@ -47,7 +46,7 @@ pub(super) fn members(
         let sql = "DELETE FROM member WHERE tenant = ? AND group_id = ? AND member_id = ?";
         let mut delete = connection.prepare_cached(sql)?;
         for (group, member) in &commit.left {
-            delete.execute(params![tenant, group, member])?;
+            delete.execute(params![tenant, id(group), id(member)])?;
         }
     }
     if !commit.joined.is_empty() {
@@ -59,7 +58,7 @@ pub(super) fn members(
         )?;
         for it in &commit.joined {
             let tenant = terms.number(connection, &it.tenant)?;
-            put.execute(params![tenant, it.group, it.member, it.display, it.kind])?;
+            put.execute(params![tenant, id(&it.group), id(&it.member), it.display, it.kind])?;
         }
     }
     Ok(())
@@ -76,13 +75,16 @@ pub(super) fn unsettled(
         return Ok(());
     }
     let tenant = tenant(connection, terms, commit)?;
+    let mut written = Vec::new();
     for it in &commit.unsettled {
         let mut insert = connection.prepare_cached(
             "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
              VALUES (?, ?, ?, ?, 0, NULL)
              ON CONFLICT DO NOTHING",
         )?;
-        insert.execute(params![tenant, it.group, it.member, it.carried])?;
+        let (group, member) = (id(&it.group), id(&it.member));
+        insert.execute(params![tenant, group, member, it.carried])?;
+        written.push((group, member));
     }
     for it in &commit.doubted {
         let member = owner(connection, tenant, &it.member)?;
@@ -97,12 +99,10 @@ pub(super) fn unsettled(
                  late_until =
                      coalesce(max(late_until, excluded.late_until), late_until, excluded.late_until)",
         )?;
-        doubt.execute(params![tenant, it.group, member.id, it.late_until])?;
+        doubt.execute(params![tenant, id(&it.group), member.id, it.late_until])?;
     }
-    let mut written: Vec<(&str, Cow<'_, str>)> = Vec::new();
-    written.extend(commit.unsettled.iter().map(|it| (&*it.group, Cow::Borrowed(&*it.member))));
     for it in &commit.settled {
-        written.push((&it.group, settle(connection, commit, tenant, it)?));
+        written.push(settle(connection, commit, tenant, it)?);
     }
     // A membership that the app has like the directory, and that is not in doubt, needs no row.
     for (group, member) in written {
@@ -152,49 +152,46 @@ fn account_groups(
         }
     };
     for sql in statements {
-        connection.prepare_cached(sql)?.execute(params![tenant, account.resource])?;
+        connection.prepare_cached(sql)?.execute(params![tenant, id(&account.resource)])?;
     }
     Ok(())
 }
 
 /// The resource that a membership is of.
-struct Owner<'m> {
-    id: Cow<'m, str>,
+struct Owner {
+    id: Bound,
     /// Whether it is another than the app was told of.
     has_moved: bool,
 }
 
 /// The resource that has the account of a member by now.
-fn owner<'m>(
-    connection: &Connection,
-    tenant: i64,
-    member: &'m ToldMember,
-) -> Result<Owner<'m>, WriteError> {
-    let same = Owner { id: Cow::Borrowed(&*member.id), has_moved: false };
+fn owner(connection: &Connection, tenant: i64, member: &ToldMember) -> Result<Owner, WriteError> {
+    let same = Owner { id: id(&member.id), has_moved: false };
     let Some(account) = &member.account else { return Ok(same) };
     let mut exists = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM account WHERE tenant = ? AND resource = ?)",
     )?;
-    if exists.query_row(params![tenant, member.id], |row| row.get(0))? {
+    if exists.query_row(params![tenant, same.id], |row| row.get(0))? {
         return Ok(same);
     }
     let mut find = connection.prepare_cached(
         "SELECT resource FROM account WHERE account_id = ? AND tenant = ? AND kind = 0",
     )?;
-    let owner: Option<String> =
+    let owner: Option<Bound> =
         find.query_row(params![account, tenant], |row| row.get(0)).optional()?;
-    Ok(owner.map_or(same, |id| Owner { id: Cow::Owned(id), has_moved: true }))
+    Ok(owner.map_or(same, |id| Owner { id, has_moved: true }))
 }
 
-/// Writes a membership that the app was told of, and returns whose it is. One that agrees with the
+/// Writes a membership that the app was told of, and returns its group and member. One that agrees with the
 /// directory is skipped if nothing is known of it.
-fn settle<'m>(
+fn settle(
     connection: &Connection,
     commit: &Commit,
     tenant: i64,
-    it: &'m SettledMember,
-) -> Result<Cow<'m, str>, WriteError> {
-    let Owner { id, has_moved } = owner(connection, tenant, &it.member)?;
+    it: &SettledMember,
+) -> Result<(Bound, Bound), WriteError> {
+    let group = id(&it.group);
+    let Owner { id: member, has_moved } = owner(connection, tenant, &it.member)?;
     let mut settle = connection.prepare_cached(
         "INSERT INTO unsettled_member (tenant, group_id, member_id, carried, doubt, late_until)
          SELECT ?1, ?2, ?3, ?4, NOT it.stays, NULL
@@ -218,8 +215,8 @@ fn settle<'m>(
              late_until = CASE WHEN coalesce(late_until > ?6, 1) THEN late_until END",
     )?;
     let now = commit.now();
-    settle.execute(params![tenant, it.group, id, it.carried, it.stay, now, has_moved])?;
-    Ok(id)
+    settle.execute(params![tenant, group, member, it.carried, it.stay, now, has_moved])?;
+    Ok((group, member))
 }
 
 fn tenant(

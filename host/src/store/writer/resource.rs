@@ -10,6 +10,7 @@ use crate::store::range::ListKey;
 use crate::store::resource::ResourceRow;
 use crate::store::term::WriterTerms;
 use crate::store::unsettled::PersonGroups;
+use crate::store::value::{self, Bound};
 
 /// Fails if the resource comes to have a `displayName` that another one has.
 pub(super) fn check_display_name(
@@ -35,7 +36,7 @@ pub(super) fn check_display_name(
          LIMIT 1",
     )?;
     let ListKey { tenant, kind } = list(connection, terms, &row.tenant, &row.kind)?;
-    match find.exists(params![tenant, kind, key(name), row.id])? {
+    match find.exists(params![tenant, kind, key(name), value::id(&row.id)])? {
         true => Err(WriteError::NameTaken),
         false => Ok(()),
     }
@@ -55,10 +56,10 @@ pub(super) fn change(
             update(connection, list(&row.tenant, &row.kind)?, row, *expected)
         }
         Some(ResourceChange::Delete { tenant, kind, id, expected }) => {
-            let list = list(tenant, kind)?;
-            leave_groups(connection, commit, list.tenant, id)?;
-            delete(connection, list, id, *expected)?;
-            forget_memberships(connection, commit, list.tenant, id)
+            let (list, id) = (list(tenant, kind)?, value::id(id));
+            leave_groups(connection, commit, list.tenant, &id)?;
+            delete(connection, list, &id, *expected)?;
+            forget_memberships(connection, commit, list.tenant, &id)
         }
     }
 }
@@ -75,7 +76,7 @@ fn list(
 }
 
 fn insert(connection: &Connection, list: ListKey, row: &ResourceRow) -> Result<(), WriteError> {
-    let addresses = addresses(row);
+    let (id, addresses) = (value::id(&row.id), addresses(row));
     let user_name_key = row.user_name.as_deref().map(key);
     let mut insert = connection.prepare_cached(
         "INSERT INTO resource (
@@ -86,7 +87,7 @@ fn insert(connection: &Connection, list: ListKey, row: &ResourceRow) -> Result<(
     insert.execute(params![
         list.tenant,
         list.kind,
-        row.id,
+        id,
         row.user_name,
         user_name_key,
         row.external_id,
@@ -101,11 +102,11 @@ fn insert(connection: &Connection, list: ListKey, row: &ResourceRow) -> Result<(
     ])?;
     let seq = connection.last_insert_rowid();
     Listed { list, seq, user_name_key: user_name_key.as_deref() }.inserted(connection)?;
-    insert_addresses(connection, list.tenant, &row.id, &addresses)?;
+    insert_addresses(connection, list.tenant, &id, &addresses)?;
     let mut reclaim = connection.prepare_cached(
         "UPDATE account SET former = 0 WHERE tenant = ? AND resource = ? AND former = 1",
     )?;
-    reclaim.execute(params![list.tenant, row.id])?;
+    reclaim.execute(params![list.tenant, id])?;
     Ok(())
 }
 
@@ -116,12 +117,13 @@ fn update(
     expected: i64,
 ) -> Result<(), WriteError> {
     type Before = (i64, Option<String>, Option<String>, Option<String>, String);
+    let id = value::id(&row.id);
     let mut find = connection.prepare_cached(
         "SELECT seq, user_name, external_id, display_name, addresses FROM resource
          WHERE tenant = ? AND id = ? AND kind = ? AND version = ?",
     )?;
     let before: Option<Before> = find
-        .query_row(params![list.tenant, row.id, list.kind, expected], |row| row.try_into())
+        .query_row(params![list.tenant, id, list.kind, expected], |row| row.try_into())
         .optional()?;
     let Some((seq, user_name, external_id, display_name, addresses_before)) = before else {
         return Err(WriteError::Stale);
@@ -161,8 +163,8 @@ fn update(
     Listed { list, seq, user_name_key: user_name_key.as_deref() }
         .renamed(connection, user_name_key_before.as_deref())?;
     if addresses_before != addresses_json {
-        delete_addresses(connection, list.tenant, &row.id, &addresses_before)?;
-        insert_addresses(connection, list.tenant, &row.id, &addresses)?;
+        delete_addresses(connection, list.tenant, &id, &addresses_before)?;
+        insert_addresses(connection, list.tenant, &id, &addresses)?;
     }
     Ok(())
 }
@@ -174,7 +176,7 @@ fn leave_groups(
     connection: &Connection,
     commit: &Commit,
     tenant: i64,
-    id: &str,
+    id: &Bound,
 ) -> Result<(), WriteError> {
     let operation = commit.operation.as_ref();
     let now = operation.map(|it| it.finished.as_ref().unwrap_or(&it.created));
@@ -192,7 +194,7 @@ fn leave_groups(
 fn delete(
     connection: &Connection,
     list: ListKey,
-    id: &str,
+    id: &Bound,
     expected: i64,
 ) -> Result<(), WriteError> {
     let ListKey { tenant, kind } = list;
@@ -217,7 +219,7 @@ fn forget_memberships(
     connection: &Connection,
     commit: &Commit,
     tenant: i64,
-    id: &str,
+    id: &Bound,
 ) -> Result<(), WriteError> {
     let sql = "DELETE FROM unsettled_member WHERE tenant = ? AND group_id = ?";
     connection.prepare_cached(sql)?.execute(params![tenant, id])?;
@@ -240,7 +242,7 @@ fn json(addresses: &[String]) -> String {
 fn insert_addresses(
     connection: &Connection,
     tenant: i64,
-    id: &str,
+    id: &Bound,
     addresses: &[String],
 ) -> Result<(), WriteError> {
     for address in addresses {
@@ -256,7 +258,7 @@ fn insert_addresses(
 fn delete_addresses(
     connection: &Connection,
     tenant: i64,
-    id: &str,
+    id: &Bound,
     addresses: &str,
 ) -> Result<(), WriteError> {
     let addresses: Vec<String> = serde_json::from_str(addresses).unwrap_or_default();

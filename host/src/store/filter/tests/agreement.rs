@@ -82,7 +82,10 @@ const TEXTS: &[&str] = &[
     "work",
     "home",
     "WORK",
-    "u1",
+    "u2",
+    "01a22c46-f921-755b-b8f4-000000000001",
+    "01A22C46-F921-755B-B8F4-000000000001",
+    "01a22c46-",
     "g0",
     "g1",
     "User",
@@ -167,7 +170,10 @@ fn without_nothing(value: Value) -> Value {
 }
 
 fn named(n: usize, mut user: Value) -> Value {
-    user["id"] = json!(format!("u{n}"));
+    user["id"] = json!(match n % 2 {
+        0 => format!("u{n}"),
+        _ => format!("01a22c46-f921-755b-b8f4-{n:012x}"),
+    });
     user["userName"] = json!(format!("{}{n}", TEXTS[n % TEXTS.len()]));
     user
 }

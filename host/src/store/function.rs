@@ -1,0 +1,58 @@
+//! Functions of muster in SQL, which change the form of identifiers.
+//!
+//! Columns have them as `value::id` says. No table and no index uses a function of muster, so that other
+//! tools can open the database.
+
+use anyhow::anyhow;
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Error, Result};
+
+use super::value::{Bound, id, push_id};
+
+/// Has this connection know them.
+pub(super) fn register(connection: &Connection) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("id_text", 1, flags, id_text)?;
+    connection.create_scalar_function("text_id", 1, flags, text_id)?;
+    connection.create_scalar_function("reference", 2, flags, reference)
+}
+
+/// `id_text(id)`: the identifier in this column as text.
+fn id_text(context: &Context<'_>) -> Result<Option<String>> {
+    match context.get_raw(0) {
+        ValueRef::Null => Ok(None),
+        id => text(id).map(Some),
+    }
+}
+
+/// `text_id(text)`: the identifier of this text, as columns have it.
+fn text_id(context: &Context<'_>) -> Result<ToSqlOutput<'static>> {
+    Ok(match id(context.get_raw(0).as_str()?) {
+        Bound::Blob(bytes) => bytes.into(),
+        Bound::Text(text) => text.into(),
+        Bound::Integer(number) => number.into(),
+        Bound::Real(number) => number.into(),
+    })
+}
+
+/// `reference(path, id)`: the members `value` and `$ref` of a JSON object that refers to the resource of this
+/// identifier below this path.
+fn reference(context: &Context<'_>) -> Result<String> {
+    let (path, id) = (context.get_raw(0).as_str()?, context.get_raw(1));
+    let is_plain = matches!(id, ValueRef::Blob(_));
+    let mut id = text(id)?;
+    if !is_plain {
+        let quoted = serde_json::Value::from(id).to_string();
+        id = quoted[1..quoted.len() - 1].to_owned();
+    }
+    Ok(format!(r#""value":"{id}","$ref":"{path}{id}""#))
+}
+
+fn text(id: ValueRef<'_>) -> Result<String> {
+    let mut text = String::with_capacity(36);
+    push_id(&mut text, id).map_err(|error| Error::UserFunctionError(anyhow!("{error}").into()))?;
+    Ok(text)
+}
