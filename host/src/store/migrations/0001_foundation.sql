@@ -124,16 +124,22 @@ CREATE TABLE resource (
     -- characters, on which the framing of answers relies.
     document TEXT NOT NULL CHECK (json_valid(document))
 );
+-- A resource by its id, also from the rows of member, email and account.
 CREATE UNIQUE INDEX resource_id ON resource (tenant, id);
-CREATE INDEX resource_order ON resource (tenant, kind, seq);
+-- A list by age. Each entry ends with seq, as SQLite has it; PostgreSQL needs it as a third column.
+CREATE INDEX resource_order ON resource (tenant, kind);
+-- `userName eq`, before every creation; `userName sw`; a list by userName. A name has one resource.
 CREATE UNIQUE INDEX resource_user_name ON resource (tenant, kind, user_name_key)
     WHERE user_name_key IS NOT NULL;
+-- `externalId eq`
 CREATE INDEX resource_external_id ON resource (tenant, kind, external_id)
     WHERE external_id IS NOT NULL;
+-- `displayName eq`; whether another group has the name.
 CREATE INDEX resource_display_name ON resource (tenant, kind, display_name_key)
     WHERE display_name_key IS NOT NULL;
+-- `meta.lastModified gt` and the like, of clients that ask for changes; a list by it.
 CREATE INDEX resource_changed ON resource (tenant, kind, last_modified);
--- Who left, and since when: few among all.
+-- `active eq false`: those who left, and since when. They are few among all.
 CREATE INDEX resource_inactive ON resource (tenant, kind, last_modified) WHERE active = 0;
 
 -- How many resources of a kind a tenant has.
@@ -187,6 +193,7 @@ CREATE TABLE member (
     FOREIGN KEY (tenant, group_id) REFERENCES resource (tenant, id) ON DELETE CASCADE,
     FOREIGN KEY (tenant, member_id) REFERENCES resource (tenant, id) ON DELETE CASCADE
 ) WITHOUT ROWID;
+-- The groups of a member.
 CREATE INDEX member_of ON member (tenant, member_id, group_id);
 
 -- A person's or a group's presence in the app; it outlives the resource.
@@ -212,12 +219,14 @@ CREATE TABLE account (
     told TEXT, -- JSON: the document that the app was last told; NULL: the directory's
     PRIMARY KEY (tenant, resource)
 ) WITHOUT ROWID;
+-- The account that a person who comes back had: by externalId, and then by userName.
 CREATE INDEX account_former_external_id ON account (tenant, kind, external_id)
     WHERE former = 1 AND external_id IS NOT NULL;
 CREATE INDEX account_former_user_name ON account (tenant, kind, user_name_key) WHERE former = 1;
--- An account of the app belongs to one resource of a tenant.
+-- An account of the app belongs to one resource of a tenant. Other tenants may have it too.
 CREATE UNIQUE INDEX account_in_app ON account (account_id, tenant, kind)
     WHERE account_id IS NOT NULL;
+-- Those that are compared with the app. They are few.
 CREATE INDEX account_in_doubt ON account (tenant, resource) WHERE doubt = 1;
 
 -- A membership that the app has unlike the directory, or of which it is not known whether it has it.
@@ -232,6 +241,7 @@ CREATE TABLE unsettled_member (
     late_until TEXT, -- until when a call may still arrive that no attempt waits for
     PRIMARY KEY (tenant, group_id, member_id)
 ) WITHOUT ROWID;
+-- The groups of a member.
 CREATE INDEX unsettled_of ON unsettled_member (tenant, member_id, group_id);
 
 -- The journal. Its bodies are in the compact form of body.rs, and its times are milliseconds since 1970.
@@ -342,7 +352,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('job', 'job_of_tenant', '10000 5 1'),
     ('job', 'job_unfinished', '100 50 1'),
     ('resource', 'resource_id', '1000000 200000 1'),
-    ('resource', 'resource_order', '1000000 200000 100000 1'),
+    ('resource', 'resource_order', '1000000 200000 100000'),
     ('resource', 'resource_user_name', '1000000 200000 100000 1'),
     ('resource', 'resource_external_id', '1000000 200000 100000 1'),
     ('resource', 'resource_display_name', '1000000 200000 100000 5'),
