@@ -19,6 +19,24 @@ fn update(tenant: &Tenant, app: &str) -> String {
     }
 }
 
+/// A tenant of the app with Ada, by her id and the name in her address.
+async fn with_ada(muster: &Muster, app: &str) -> (Tenant, String, String) {
+    let tenant = muster.tenant(app).await;
+    let name = format!("ada-{app}");
+    let ada = muster.person(&tenant, &name).await;
+    (tenant, ada, name)
+}
+
+/// Makes the app carry out the calls of this beginning and fail after that, until it is healed.
+fn fail_after(muster: &Muster, pattern: &str) {
+    muster.stage.sample.fail(Fault { times: ALWAYS, ..Fault::status_after(pattern, 503) });
+}
+
+#[track_caller]
+fn assert_title(muster: &Muster, tenant: &Tenant, name: &str, title: &str) {
+    assert_eq!(title_in(muster, tenant, name).as_deref(), Some(title), "{name}");
+}
+
 async fn has_no_title(muster: &Muster, tenant: &Tenant, name: &str) {
     let failure = format!("{name}: the app has a title that the directory does not have");
     eventually(&failure, async || title_in(muster, tenant, name).is_none()).await;
@@ -44,7 +62,7 @@ async fn an_attribute_that_a_refused_change_added_is_taken_back() {
                 })
                 .await;
                 muster.settled().await;
-                assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Countess"));
+                assert_title(&muster, &tenant, &name, "Countess");
                 continue;
             }
             assert_refused(&answer);
@@ -58,13 +76,10 @@ async fn an_attribute_that_a_refused_change_added_is_taken_back() {
 async fn an_attribute_that_a_newer_request_removed_is_taken_back() {
     let muster = start().await;
     for app in APPS {
-        let tenant = muster.tenant(app).await;
-        let name = format!("ada-{app}");
-        let ada = muster.person(&tenant, &name).await;
-        let fault = Fault { times: ALWAYS, ..Fault::status_after(update(&tenant, app), 503) };
-        muster.stage.sample.fail(fault);
+        let (tenant, ada, name) = with_ada(&muster, app).await;
+        fail_after(&muster, &update(&tenant, app));
         set_title(&muster, &tenant, &ada, "Countess").await.expect(429);
-        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Countess"));
+        assert_title(&muster, &tenant, &name, "Countess");
         muster.stage.sample.heal();
         let remove = json!([{ "op": "remove", "path": "title" }]);
         muster.patch(&tenant, &format!("/Users/{ada}"), remove).await.expect(200);
@@ -76,11 +91,8 @@ async fn an_attribute_that_a_newer_request_removed_is_taken_back() {
 async fn an_attribute_of_a_dropped_operation_is_taken_back() {
     let muster = start().await;
     for app in APPS {
-        let tenant = muster.tenant(app).await;
-        let name = format!("ada-{app}");
-        let ada = muster.person(&tenant, &name).await;
-        let fault = Fault { times: ALWAYS, ..Fault::status_after(update(&tenant, app), 503) };
-        muster.stage.sample.fail(fault);
+        let (tenant, ada, name) = with_ada(&muster, app).await;
+        fail_after(&muster, &update(&tenant, app));
         set_title(&muster, &tenant, &ada, "Countess").await.expect(429);
         let open = operations_on(&muster, &ada).await.pop().unwrap();
         let path = format!("/operations/{}/drop", open["id"].as_str().unwrap());
@@ -94,14 +106,12 @@ async fn an_attribute_of_a_dropped_operation_is_taken_back() {
 async fn an_account_that_the_app_denies_once_stays_the_persons_own() {
     let muster = start().await;
     for app in APPS {
-        let tenant = muster.tenant(app).await;
-        let name = format!("ada-{app}");
-        let ada = muster.person(&tenant, &name).await;
+        let (tenant, ada, name) = with_ada(&muster, app).await;
         muster.stage.sample.fail(Fault::status(update(&tenant, app), 404, 1));
         set_title(&muster, &tenant, &ada, "Lady").await.expect(200);
-        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Lady"), "{app}");
+        assert_title(&muster, &tenant, &name, "Lady");
         set_title(&muster, &tenant, &ada, "Countess").await.expect(200);
-        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Countess"), "{app}");
+        assert_title(&muster, &tenant, &name, "Countess");
         muster.settled().await;
     }
 }
@@ -110,8 +120,7 @@ async fn an_account_that_the_app_denies_once_stays_the_persons_own() {
 async fn a_leaver_is_out_although_an_app_that_failed_denied_once_to_have_them() {
     let muster = start().await;
     for app in APPS {
-        let tenant = muster.tenant(app).await;
-        let ada = muster.person(&tenant, &format!("ada-{app}")).await;
+        let (tenant, ada, _) = with_ada(&muster, app).await;
         let leave = match app {
             "two-state" => format!("DELETE {}", place(&tenant, "members")),
             _ => format!("POST {}", place(&tenant, "accounts")),
@@ -146,15 +155,14 @@ async fn an_account_that_an_unanswered_creation_made_is_the_persons_own_whatever
     for app in APPS {
         let tenant = muster.tenant(app).await;
         let name = format!("ada-{app}");
-        let fault = Fault { times: ALWAYS, ..Fault::status_after(last_call(&tenant, app), 503) };
-        muster.stage.sample.fail(fault);
+        fail_after(&muster, &last_call(&tenant, app));
         create(&muster, &tenant, &name, "Lady", true).await.expect(429);
         muster.stage.sample.heal();
         let created = create(&muster, &tenant, &name, "Dame", true).await.expect(201);
         assert_eq!(created.body["title"], "Dame");
-        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Dame"), "{app}");
+        assert_title(&muster, &tenant, &name, "Dame");
         set_title(&muster, &tenant, &created.id(), "Countess").await.expect(200);
-        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Countess"), "{app}");
+        assert_title(&muster, &tenant, &name, "Countess");
         let all = muster.get(&tenant, "/Users").await.expect(200);
         assert_eq!(all.body["totalResults"], 1);
         assert_eq!(people_in(&muster, &tenant), [name]);
@@ -195,7 +203,7 @@ async fn a_creation_that_the_app_does_not_accept_is_replaced_by_one_that_it_does
         create(&muster, &tenant, &name, "Lady", true).await.expect(429);
         let again = async || create(&muster, &tenant, &name, "Dame", true).await.status == 201;
         eventually("a creation waits for one that is never accepted", again).await;
-        assert_eq!(title_in(&muster, &tenant, &name).as_deref(), Some("Dame"), "{app}");
+        assert_title(&muster, &tenant, &name, "Dame");
         muster.stage.sample.heal();
         muster.settled().await;
     }
