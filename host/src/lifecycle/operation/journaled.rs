@@ -66,7 +66,7 @@ pub(in crate::lifecycle) struct Operation {
     /// Whether the account has to be written with the next commit.
     pub(in crate::lifecycle) account_changed: bool,
     pub(in crate::lifecycle) members: MemberChanges,
-    /// The memberships that a superseded operation left in doubt, as member ids.
+    /// The members whose membership this operation, or one that it supersedes, leaves in doubt.
     pub(in crate::lifecycle) doubted: Vec<ToldMember>,
     /// The note of the outcome if no connector is asked.
     pub(in crate::lifecycle) directory_only: Option<&'static str>,
