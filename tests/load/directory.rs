@@ -3,6 +3,11 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// The distance of two users that follow each other in a random order: a prime.
+const STEP: usize = 2_654_435_761;
+/// So many names there are in a random order: a power of two, so that no two are the same.
+const NAMES: usize = 1 << 32;
+
 /// A user.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
@@ -21,6 +26,8 @@ struct Group {
 /// The users of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
+    /// Whether users are created and changed in a random order, and not one after another.
+    random: bool,
     people: Mutex<Vec<Person>>,
     /// Number of user names given out.
     named: AtomicUsize,
@@ -43,6 +50,10 @@ impl Person {
 }
 
 impl Directory {
+    pub(crate) fn new(random: bool) -> Self {
+        Self { random, ..Self::default() }
+    }
+
     /// The number of users at the last count.
     pub(crate) fn population(&self) -> usize {
         self.population.load(Ordering::Relaxed)
@@ -65,13 +76,16 @@ impl Directory {
     /// users, true in the second, and so on.
     pub(crate) fn next_to_patch(&self) -> (Person, bool) {
         let n = self.patched.fetch_add(1, Ordering::Relaxed);
-        let active = n / self.population() % 2 == 1;
-        (self.people()[n % self.population()].clone(), active)
+        let (pass, n) = (n / self.population(), n % self.population());
+        // Each user has a turn in each pass: the prime divides no number of users that is measured.
+        let index = if self.random { n * STEP % self.population() } else { n };
+        (self.people()[index].clone(), pass % 2 == 1)
     }
 
     /// The number of the next new user.
     pub(crate) fn next_name(&self) -> usize {
-        self.named.fetch_add(1, Ordering::Relaxed)
+        let n = self.named.fetch_add(1, Ordering::Relaxed);
+        if self.random { n * STEP % NAMES } else { n }
     }
 
     /// Records a created user.

@@ -68,7 +68,8 @@ pub(crate) struct Throughput {
     requests: usize,
     elapsed: Duration,
     processor: Duration,
-    p99: Duration,
+    /// Half of the requests took at most this, then 99 %, 99.9 %, and all of them.
+    times: [Duration; 4],
 }
 
 impl Throughput {
@@ -79,7 +80,17 @@ impl Throughput {
 
     /// The time that 99 of 100 requests took at most.
     pub(crate) fn p99(self) -> Duration {
-        self.p99
+        self.times[1]
+    }
+
+    /// The time that half of the requests took at most, 99 %, 99.9 %, and all of them.
+    pub(crate) fn times(self) -> [Duration; 4] {
+        self.times
+    }
+
+    /// The number of requests.
+    pub(crate) fn requests(self) -> usize {
+        self.requests
     }
 
     /// Processor time of the server for each request, in microseconds.
@@ -171,8 +182,10 @@ impl Server {
         let (elapsed, requests) = (begun.elapsed(), times.len());
         ensure!(requests > 0, "{}: no user is left for {operation}", self.program);
         let processor = self.process.processor_time()?.saturating_sub(before);
-        let (_, p99, _) = times.select_nth_unstable((requests - 1) * 99 / 100);
-        Ok(Throughput { requests, elapsed, processor, p99: *p99 })
+        times.sort_unstable();
+        let times =
+            [500, 990, 999, 1000].map(|thousandth| times[(requests - 1) * thousandth / 1000]);
+        Ok(Throughput { requests, elapsed, processor, times })
     }
 }
 

@@ -8,9 +8,11 @@
 
 #[path = "../support/bare.rs"]
 mod bare;
+mod calls;
 mod connection;
 mod directory;
 mod generator;
+mod latency;
 mod measure;
 mod neighbour;
 mod operation;
@@ -46,6 +48,9 @@ struct Args {
     /// Seconds for each measurement.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// Create and change users in a random order, and not one after another.
+    #[arg(long)]
+    random: bool,
     /// Measure only these operations: get, filter, list, random, patch, post, group.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -53,6 +58,12 @@ struct Args {
     /// long a change takes at most.
     #[arg(long)]
     neighbour: bool,
+    /// Measure instead what a creation costs that is carried out in an app.
+    #[arg(long)]
+    calls: bool,
+    /// Measure instead how long changes take, for so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    latency: Option<f64>,
     /// Print the results as one JSON object.
     #[arg(long)]
     json: bool,
@@ -78,13 +89,19 @@ fn main() -> anyhow::Result<()> {
         return reference::serve(&folder, args.with_decisions);
     }
     let json = args.json;
-    let neighbour = args.neighbour;
     // One thread drives all servers: the load generator shares the processors with them, and
     // distorts the figures less if it is small.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    if neighbour {
-        let users = args.users.iter().copied().max().unwrap_or(100_000);
-        let slice = Duration::from_secs_f64(args.seconds.clamp(0.1, 600.0));
+    let users = args.users.iter().copied().max().unwrap_or(100_000);
+    if let Some(seconds) = args.latency {
+        let time = Duration::from_secs_f64(seconds.clamp(0.1, 3600.0));
+        return runtime.block_on(latency::run(users, args.random, args.connections.max(1), time));
+    }
+    let slice = Duration::from_secs_f64(args.seconds.clamp(0.1, 600.0));
+    if args.calls {
+        return runtime.block_on(calls::run(args.connections.max(1), args.rounds, slice));
+    }
+    if args.neighbour {
         return runtime.block_on(neighbour::run(users, args.connections, args.rounds, slice));
     }
     let report = runtime.block_on(run_until_signal(args))?;
@@ -105,6 +122,7 @@ async fn run_until_signal(args: Args) -> anyhow::Result<report::Report> {
         rounds: args.rounds.max(1),
         slice: Duration::from_secs_f64(args.seconds.clamp(0.1, 60.0)),
         operations,
+        random: args.random,
     };
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

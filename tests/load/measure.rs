@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) slice: Duration,
     pub(crate) operations: Vec<Operation>,
+    /// Whether users are created and changed in a random order.
+    pub(crate) random: bool,
 }
 
 /// The servers, each with the same users.
@@ -45,13 +47,13 @@ pub(crate) async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let most = plan.users.iter().copied().max();
     for &users in &plan.users {
         progress("starting");
-        let started = start::muster().await?;
+        let started = start::muster(plan.random).await?;
         let startup = Startup { elapsed: started.startup, idle: started.idle };
         report.startup.get_or_insert(startup);
         let servers = Servers {
             muster: started.server,
-            limit: start::reference(Program::Limit)?,
-            baseline: start::reference(Program::Baseline)?,
+            limit: start::reference(Program::Limit, plan.random)?,
+            baseline: start::reference(Program::Baseline, plan.random)?,
         };
         report.populations.push(measure_population(plan, &servers, users).await?);
         if Some(users) == most && plan.operations.contains(&Operation::Group) {
@@ -73,6 +75,9 @@ async fn measure_population(
         server.fill(users, FILLING).await?;
     }
     let filled = muster.process.memory()?;
+    let database =
+        || Ok::<_, anyhow::Error>(muster.folder.path().join("muster.db").metadata()?.len());
+    let database_when_filled = database()?;
     let mut operations = Vec::new();
     // Operations that create users or groups come last.
     let (keep, grow): (Vec<_>, Vec<_>) =
@@ -99,7 +104,9 @@ async fn measure_population(
         }
         operations.push(result);
     }
-    Ok(PopulationResult { users, operations, filled, after: muster.process.memory()? })
+    let after = muster.process.memory()?;
+    let database = [database_when_filled, database()?];
+    Ok(PopulationResult { users, operations, filled, after, database })
 }
 
 /// Measures one operation on one server for one time slice.

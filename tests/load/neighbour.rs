@@ -67,7 +67,7 @@ pub(crate) async fn run(
     rounds: usize,
     slice: Duration,
 ) -> anyhow::Result<()> {
-    let quiet = start::muster().await?.server;
+    let quiet = start::muster(false).await?.server;
     let loud = start::another_tenant(&quiet, "loud").await?;
     for server in [&quiet, &loud] {
         progress(&format!("filling a tenant with {users} users"));

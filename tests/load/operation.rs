@@ -60,9 +60,13 @@ impl Operation {
     /// The ratio of muster to the limit that is the goal.
     pub(crate) fn goal(self) -> f64 {
         match self {
-            Self::Get | Self::Filter | Self::Group => 0.5,
-            Self::List | Self::Patch | Self::Post => 0.6,
+            Self::Get => 0.55,
+            Self::Filter => 0.5,
+            Self::List => 0.45,
+            Self::Patch => 0.42,
+            Self::Post => 0.4,
             Self::Random => 0.3,
+            Self::Group => 0.25,
         }
     }
 

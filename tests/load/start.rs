@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::connection::{Connection, Request};
+use crate::directory::Directory;
 use crate::generator::{Program, Server};
 use crate::process::{Memory, Process, folder};
 
@@ -31,8 +32,8 @@ pub(crate) struct StartedMuster {
 }
 
 /// Starts muster with a tenant on the roster connector, and with apps on the two other embedded
-/// connectors.
-pub(crate) async fn muster() -> anyhow::Result<StartedMuster> {
+/// connectors. With `random`, its users are created and changed in a random order.
+pub(crate) async fn muster(random: bool) -> anyhow::Result<StartedMuster> {
     let folder = folder()?;
     let mut process = Process::serve(folder.path(), TIMEOUT)?;
     let (prefix, token) = configure(&process, folder.path()).await?;
@@ -48,12 +49,12 @@ pub(crate) async fn muster() -> anyhow::Result<StartedMuster> {
     times.sort_unstable();
     tokio::time::sleep(IDLE).await;
     let idle = process.memory()?;
-    let server = server(Program::Muster, process, folder, prefix, token);
+    let server = server(Program::Muster, process, folder, prefix, token, random);
     Ok(StartedMuster { server, startup: times[STARTS / 2], idle })
 }
 
 /// Starts the reference server as `Limit` or as `Baseline`.
-pub(crate) fn reference(program: Program) -> anyhow::Result<Server> {
+pub(crate) fn reference(program: Program, random: bool) -> anyhow::Result<Server> {
     let folder = folder()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("--serve-reference").arg(folder.path());
@@ -61,7 +62,7 @@ pub(crate) fn reference(program: Program) -> anyhow::Result<Server> {
         command.arg("--with-decisions");
     }
     let process = Process::start(command, TIMEOUT)?;
-    Ok(server(program, process, folder, String::new(), "unused".to_owned()))
+    Ok(server(program, process, folder, String::new(), "unused".to_owned(), random))
 }
 
 fn server(
@@ -70,23 +71,40 @@ fn server(
     folder: TempDir,
     prefix: String,
     token: String,
+    random: bool,
 ) -> Server {
     let (process, folder) = (Arc::new(process), Arc::new(folder));
-    Server { program, process, prefix, token, directory: Arc::default(), folder }
+    let directory = Arc::new(Directory::new(random));
+    Server { program, process, prefix, token, directory, folder }
 }
 
 /// Another tenant of the same host, with a directory of its own.
 pub(crate) async fn another_tenant(server: &Server, name: &str) -> anyhow::Result<Server> {
     let mut admin = admin(&server.process, server.folder.path()).await?;
-    let (prefix, token) = tenant(&mut admin, name).await?;
-    Ok(Server {
+    let new = json!({ "id": name, "app": "roster", "dialect": "okta" });
+    Ok(beside(server, tenant(&mut admin, &new).await?))
+}
+
+/// Another tenant, on the two-state connector, whose app is at this endpoint.
+pub(crate) async fn tenant_with_calls(server: &Server, app: &Value) -> anyhow::Result<Server> {
+    let mut admin = admin(&server.process, server.folder.path()).await?;
+    let path = "/apps/two-state".to_owned();
+    call(&mut admin, "PATCH", path, &json!({ "endpoints": { "app": app } })).await?;
+    let settings = json!({ "organization": "calls" });
+    let new = json!({ "id": "calls", "app": "two-state", "dialect": "okta", "settings": settings });
+    Ok(beside(server, tenant(&mut admin, &new).await?))
+}
+
+/// A tenant with this SCIM base path and token, on the same host.
+fn beside(server: &Server, (prefix, token): (String, String)) -> Server {
+    Server {
         program: server.program,
         process: Arc::clone(&server.process),
         prefix,
         token,
         directory: Arc::default(),
         folder: Arc::clone(&server.folder),
-    })
+    }
 }
 
 async fn admin(process: &Process, data: &Path) -> anyhow::Result<Connection> {
@@ -103,14 +121,14 @@ async fn configure(process: &Process, data: &Path) -> anyhow::Result<(String, St
         let app = json!({ "name": app, "connector": app, "endpoints": endpoints });
         call(&mut admin, "POST", "/apps".to_owned(), &app).await?;
     }
-    tenant(&mut admin, "load").await
+    tenant(&mut admin, &json!({ "id": "load", "app": "roster", "dialect": "okta" })).await
 }
 
 /// Creates a tenant. Returns its SCIM base path and its token.
-async fn tenant(admin: &mut Connection, name: &str) -> anyhow::Result<(String, String)> {
-    let tenant = json!({ "id": name, "app": "roster", "dialect": "okta" });
-    call(admin, "POST", "/tenants".to_owned(), &tenant).await?;
-    let token = call(admin, "POST", format!("/tenants/{name}/tokens"), &json!({})).await?;
+async fn tenant(admin: &mut Connection, new: &Value) -> anyhow::Result<(String, String)> {
+    call(admin, "POST", "/tenants".to_owned(), new).await?;
+    let path = format!("/tenants/{}/tokens", new["id"].as_str().unwrap_or_default());
+    let token = call(admin, "POST", path, &json!({})).await?;
     let text = |name: &str| {
         token[name].as_str().context("a member is missing in the new token").map(str::to_owned)
     };

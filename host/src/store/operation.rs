@@ -115,7 +115,7 @@ impl OperationState {
     }
 
     /// Whether the operation has its resource's place: at most one does (the index
-    /// `operation_unfinished`), and a newer request joins or supersedes it.
+    /// `unfinished_of_resource`), and a newer request joins or supersedes it.
     pub fn has_its_resources_place(self) -> bool {
         matches!(self, Self::Open | Self::Failed)
     }

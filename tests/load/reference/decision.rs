@@ -7,9 +7,10 @@
 use anyhow::{Context as _, bail};
 use muster::clock::{Clock, rfc3339};
 use muster::decision::{
-    Account, Context, Event, EventKind, Group, Member, Membership, Subject, User,
+    Account, Context, Event, EventKind, Group, Member, Membership, ResourceKind, Subject, User,
 };
 use muster::embedded;
+use muster::store::{OperationRow, OperationState};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -35,19 +36,9 @@ pub(super) struct ChangedResource {
 
 /// The account and the journal row that are written together with the change.
 pub(super) struct JournalRecord {
-    pub(super) operation: String,
-    pub(super) resource: String,
-    pub(super) resource_kind: &'static str,
-    pub(super) kind: &'static str,
-    pub(super) subject: String,
-    pub(super) fingerprint: Vec<u8>,
-    pub(super) context: String,
-    pub(super) event: String,
-    pub(super) answer: String,
-    pub(super) note: String,
-    pub(super) used: String,
-    pub(super) progress: String,
-    pub(super) at: String,
+    pub(super) operation: OperationRow,
+    /// The body of its row, in the form in which muster's journal has it.
+    pub(super) body: Vec<u8>,
     pub(super) account: String,
     pub(super) membership: &'static str,
 }
@@ -89,8 +80,7 @@ impl Decider {
         let now = rfc3339(self.clock.now());
         let ChangedResource { kind, before, after, changes, joined, account } = change;
         let attributes: Attributes = serde_json::from_str(&after).context("reading a document")?;
-        let fingerprint = Sha256::digest(after.as_bytes()).to_vec();
-        let progress = json!({ "expected": 1, "created": now, "applied": true, "owed": false });
+        let fingerprint = Sha256::digest(after.as_bytes());
         let context = Context {
             operation: self.clock.new_id(),
             tenant: "acme".to_owned(),
@@ -122,24 +112,37 @@ impl Decider {
             types::Membership::Absent => "absent",
         };
         let outcome = json!({ "id": account, "membership": membership, "data": data });
-        Ok(JournalRecord {
+        let answer = json!({ "account": outcome, "visibility": "present", "note": note });
+        let operation = OperationRow {
+            id: context.operation.clone(),
+            tenant: context.tenant.clone(),
+            app: "roster".to_owned(),
             resource: id,
-            resource_kind: if name.is_some() { "User" } else { "Group" },
-            kind: kind.name(),
+            resource_kind: if name.is_some() { ResourceKind::User } else { ResourceKind::Group },
+            kind,
+            state: OperationState::Done,
             subject: name.unwrap_or_default(),
-            fingerprint,
+            fingerprint: fingerprint.iter().map(|byte| format!("{byte:02x}")).collect(),
             context: serde_json::to_string(&context)?,
             event: serde_json::to_string(&event)?,
-            answer: json!({ "account": outcome, "visibility": "present", "note": note })
-                .to_string(),
-            note,
-            used: r#"{"decisions":1,"micros":30,"memory":1114112,"calls":0}"#.to_owned(),
-            progress: progress.to_string(),
-            operation: context.operation,
-            at: context.now,
-            account,
-            membership,
-        })
+            answer: Some(answer.to_string()),
+            note: Some(note),
+            connector: None,
+            log: None,
+            used: Some(r#"{"decisions":1,"micros":30,"memory":1114112,"calls":0}"#.to_owned()),
+            attempt: 1,
+            tries: 0,
+            due: None,
+            sealed: None,
+            progress: String::new(),
+            job: None,
+            created: context.now.clone(),
+            finished: Some(context.now),
+            successor: None,
+            unanswered: false,
+        };
+        let body = operation.body();
+        Ok(JournalRecord { operation, body, account, membership })
     }
 }
 

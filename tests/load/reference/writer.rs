@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use jiff::Timestamp;
+use muster::decision::{EventKind, ResourceKind};
 use rusqlite::{Connection, OptionalExtension, Result, Statement};
 use serde::Deserialize;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::decision::JournalRecord;
 
@@ -19,6 +22,9 @@ const SCHEMA: &str = "
         user_name TEXT NOT NULL UNIQUE,
         active INTEGER NOT NULL,
         version INTEGER NOT NULL,
+        tenant INTEGER,
+        account_id TEXT,
+        membership TEXT,
         document TEXT NOT NULL
     );
     CREATE TABLE team (id TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
@@ -28,36 +34,31 @@ const SCHEMA: &str = "
         display TEXT,
         PRIMARY KEY (team, user)
     ) WITHOUT ROWID;
-    -- Written in the configuration `baseline` only, with the same indexes as muster's journal and
-    -- accounts.
+    -- Written in the configuration `baseline` only, with the same columns and indexes as muster's
+    -- journal. The account is in its user's row.
+    CREATE UNIQUE INDEX user_account ON user (account_id, tenant) WHERE account_id IS NOT NULL;
     CREATE TABLE operation (
-        id TEXT NOT NULL PRIMARY KEY,
-        tenant TEXT NOT NULL,
-        resource TEXT NOT NULL,
-        resource_kind TEXT NOT NULL,
-        kind TEXT NOT NULL,
-        subject TEXT NOT NULL,
-        fingerprint BLOB NOT NULL,
-        context TEXT NOT NULL,
-        event TEXT NOT NULL,
-        answer TEXT NOT NULL,
-        note TEXT NOT NULL,
-        used TEXT NOT NULL,
-        progress TEXT NOT NULL,
-        at TEXT NOT NULL
+        number INTEGER NOT NULL PRIMARY KEY,
+        id BLOB NOT NULL,
+        tenant INTEGER NOT NULL,
+        app INTEGER NOT NULL,
+        resource BLOB NOT NULL,
+        resource_kind INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        state INTEGER NOT NULL,
+        connector INTEGER,
+        answered INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        tries INTEGER NOT NULL,
+        job BLOB,
+        successor BLOB,
+        created INTEGER NOT NULL,
+        finished INTEGER,
+        body BLOB NOT NULL
     );
+    CREATE UNIQUE INDEX operation_id ON operation (id);
     CREATE INDEX operation_of_tenant ON operation (tenant, id);
     CREATE INDEX operation_of_resource ON operation (tenant, resource, id);
-    CREATE TABLE account (
-        tenant TEXT NOT NULL,
-        resource TEXT NOT NULL,
-        kind TEXT NOT NULL,
-        user_name TEXT NOT NULL,
-        account_id TEXT NOT NULL,
-        membership TEXT NOT NULL,
-        PRIMARY KEY (tenant, resource)
-    ) WITHOUT ROWID;
-    CREATE INDEX account_in_app ON account (account_id, tenant);
 ";
 
 /// A write.
@@ -147,6 +148,7 @@ struct Statements<'c> {
     member: Statement<'c>,
     operation: Statement<'c>,
     account: Statement<'c>,
+    membership: Statement<'c>,
 }
 
 impl<'c> Statements<'c> {
@@ -171,35 +173,40 @@ impl<'c> Statements<'c> {
             )?,
             operation: connection.prepare(
                 "INSERT INTO operation VALUES (
-                     ?1, 'acme', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
+                     NULL, ?1, 2, 3, ?2, ?3, ?4, 2, 4, 1, 1, 0, NULL, NULL, ?5, ?5, ?6
                  )",
             )?,
             account: connection.prepare(
-                "INSERT INTO account VALUES ('acme', ?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT DO UPDATE SET membership = excluded.membership
-                 WHERE membership <> excluded.membership",
+                "UPDATE user SET tenant = 2, account_id = ?2 WHERE id = ?1 AND account_id IS NULL",
+            )?,
+            membership: connection.prepare(
+                "UPDATE user SET membership = ?2 WHERE id = ?1 AND membership IS NOT ?2",
             )?,
         })
     }
 
     fn record(&mut self, it: &JournalRecord) -> Result<()> {
+        let JournalRecord { operation, body, account, membership } = it;
+        let bytes = |id: &str| Uuid::try_parse(id).map(|it| it.into_bytes()).unwrap_or_default();
+        let ended: Option<Timestamp> = operation.created.parse().ok();
         self.operation.execute(rusqlite::params![
-            it.operation,
-            it.resource,
-            it.resource_kind,
-            it.kind,
-            it.subject,
-            it.fingerprint,
-            it.context,
-            it.event,
-            it.answer,
-            it.note,
-            it.used,
-            it.progress,
-            it.at,
+            bytes(&operation.id),
+            bytes(&operation.resource),
+            operation.resource_kind == ResourceKind::Group,
+            EventKind::ALL
+                .iter()
+                .zip(0..)
+                .find(|(kind, _)| **kind == operation.kind)
+                .map(|it| it.1),
+            ended.map(Timestamp::as_millisecond),
+            body,
         ])?;
-        let (resource, kind) = (&it.resource, it.resource_kind);
-        self.account.execute((resource, kind, &it.subject, &it.account, it.membership))?;
+        if operation.resource_kind == ResourceKind::User {
+            if operation.kind == EventKind::Create {
+                self.account.execute((&operation.resource, account))?;
+            }
+            self.membership.execute((&operation.resource, membership))?;
+        }
         Ok(())
     }
 

@@ -89,8 +89,8 @@ impl OperationRow {
         [&self.tenant, &self.app, &self.created, &self.resource, &self.id]
     }
 
-    /// The body of its row.
-    pub(in crate::store) fn body(&self) -> Vec<u8> {
+    /// The body of its row in the journal.
+    pub fn body(&self) -> Vec<u8> {
         let creates = matches!(self.kind, EventKind::Create | EventKind::GroupCreate);
         let unfinished = self.state.is_unfinished();
         let texts = [
