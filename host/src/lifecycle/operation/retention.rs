@@ -4,6 +4,10 @@
 //! their outcomes and reasons are small, and stay for ever. The time is a limit of the app, 400
 //! days by default. Operations that an operator may still retry keep their exchanges; a replay
 //! leaves out operations that have lost theirs.
+//!
+//! Exchanges are found by ranges of their tenant's operations, and deleted one operation at a time: rows of
+//! all tenants are in one table in the order of time, each app has a time of its own, and among old
+//! operations some are still open. So no range of the table is old as a whole.
 
 use std::collections::HashMap;
 use std::sync::Arc;
