@@ -1,4 +1,5 @@
-//! Accounts: the state of users and groups in the app. An account outlives its resource.
+//! Accounts: the state of users and groups in the app. An account is in the row of its resource, which it
+//! outlives: then it is in `former_account`.
 
 use std::sync::LazyLock;
 
@@ -19,9 +20,10 @@ pub struct AccountRow {
     pub resource: String,
     /// The kind of the resource.
     pub kind: ResourceKind,
-    /// The `userName`, or a group's `displayName`.
+    /// The `userName`, or a group's `displayName`: the resource's while it exists, and the last one
+    /// afterwards. It is written for a resource that does not exist only.
     pub user_name: String,
-    /// The `externalId`.
+    /// The `externalId`, in the same way.
     pub external_id: Option<String>,
     /// The account as the connector left it; none if there is no account in the app.
     pub account: Option<Account>,
@@ -63,16 +65,25 @@ impl AccountRow {
 /// The number of users of the tenant of number `$1` whom a disconnect has to reach.
 pub(super) const USERS_TO_DISCONNECT: &str = "
     SELECT count(*) FROM resource r
-    LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
-    WHERE r.tenant = $1 AND r.kind = 0 AND coalesce(a.connected, 1) = 1";
+    WHERE r.tenant = $1 AND r.kind = 0 AND coalesce(r.connected, 1) = 1";
 
-/// The columns of a row `a`, as [`read`] reads them.
+/// The columns of an account `a`, as [`read`] reads them.
 pub(super) const COLUMNS: &str = "a.resource, a.kind, a.user_name, a.external_id,
     a.connected, a.protected, a.doubt, a.late_until, a.stay, a.told, a.account_id, a.membership,
     a.data";
 
+/// The same of a resource `r`; the first is NULL if there is no account row.
+pub(super) const COLUMNS_OF_RESOURCE: &str = "iif(r.connected IS NULL, NULL, r.id), r.kind,
+    coalesce(r.user_name, r.display_name, ''), r.external_id, r.connected, r.protected, r.doubt,
+    r.late_until, r.stay, r.told, r.account_id, r.membership, r.data";
+
 /// How many they are.
 pub(super) const COLUMN_COUNT: usize = 13;
+
+/// Finds the former account of a resource.
+pub(super) static FIND_FORMER: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {COLUMNS} FROM former_account a WHERE a.tenant = ? AND a.resource = ?")
+});
 
 impl Store {
     /// The account of a resource.
@@ -101,8 +112,8 @@ impl Store {
     ) -> Result<Option<AccountRow>> {
         fn former_by(condition: &str) -> String {
             format!(
-                "SELECT {COLUMNS} FROM account a
-                 WHERE a.former = 1 AND a.tenant = ?1 AND a.kind = ?2 AND {condition}
+                "SELECT {COLUMNS} FROM former_account a
+                 WHERE a.tenant = ?1 AND a.kind = ?2 AND {condition}
                  ORDER BY a.resource DESC LIMIT 1"
             )
         }
@@ -160,10 +171,17 @@ impl Store {
         let [tenant, account] = [tenant, account].map(str::to_owned);
         let resource = id(resource);
         let doubt = move |connection: &Connection| {
-            let sql = "UPDATE account SET doubt = 1, stay = stay + 1
-                       WHERE tenant = ? AND resource = ? AND account_id = ? AND doubt = 0";
             let values = params![term::number(connection, &tenant)?, resource, account];
-            Ok(connection.prepare_cached(sql)?.execute(values)? > 0)
+            let mut doubted = 0;
+            for sql in [
+                "UPDATE resource SET doubt = 1, stay = stay + 1
+                 WHERE tenant = ? AND id = ? AND account_id = ? AND doubt = 0",
+                "UPDATE former_account SET doubt = 1, stay = stay + 1
+                 WHERE tenant = ? AND resource = ? AND account_id = ? AND doubt = 0",
+            ] {
+                doubted += connection.prepare_cached(sql)?.execute(values)?;
+            }
+            Ok(doubted > 0)
         };
         self.writer.run(doubt).await
     }
@@ -217,9 +235,9 @@ impl Store {
         let (tenant, after) = (tenant.to_owned(), id(after.unwrap_or_default()));
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM account a
-                 WHERE a.tenant = ? AND a.resource > ? AND a.former = 0
-                 ORDER BY a.resource LIMIT ? + 0"
+                "SELECT {COLUMNS_OF_RESOURCE} FROM resource r
+                 WHERE r.tenant = ? AND r.id > ? AND r.connected IS NOT NULL
+                 ORDER BY r.id LIMIT ? + 0"
             ))?;
             let values = params![number, after, limit];
             list.query_map(values, |row| read(row, 0, &tenant))?.collect()
@@ -240,9 +258,7 @@ impl Store {
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(
                 "SELECT r.id FROM resource r
-                 WHERE r.tenant = ? AND r.kind = 0 AND r.id > ? AND NOT EXISTS (
-                     SELECT 1 FROM account a WHERE a.tenant = r.tenant AND a.resource = r.id
-                 )
+                 WHERE r.tenant = ? AND r.kind = 0 AND r.id > ? AND r.connected IS NULL
                  ORDER BY r.id LIMIT ? + 0",
             )?;
             list.query_map(params![tenant, after, limit], |row| Ok(row.get::<_, StoredId>(0)?.0))?
@@ -266,8 +282,8 @@ impl Store {
     pub async fn connected(&self, tenant: &str) -> Result<(u64, u64)> {
         let tenant = self.reader.number(tenant).await?;
         let count = move |connection: &Connection| {
-            let sql = "SELECT coalesce(sum(connected), 0), count(*) FROM account
-                       WHERE tenant = ? AND kind = 0 AND former = 0";
+            let sql = "SELECT coalesce(sum(connected), 0), count(connected) FROM resource
+                       WHERE tenant = ? AND kind = 0";
             let counts = |row: &Row<'_>| Ok((count_of(row, 0)?, count_of(row, 1)?));
             connection.query_row(sql, [tenant], counts)
         };

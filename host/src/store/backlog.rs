@@ -28,8 +28,10 @@ pub(super) const COUNT: &str = "
         (SELECT count(*) FROM unfinished_operation WHERE tenant = t.number AND state = 'open') AS open,
         (SELECT count(*) FROM unfinished_operation WHERE tenant = t.number AND state = 'held') AS held,
         (SELECT count(*) FROM unfinished_operation WHERE tenant = t.number AND state = 'failed') AS failed,
-        (SELECT count(*) FROM account
-         WHERE tenant = t.number AND doubt = 1 AND connected = 1) AS in_doubt
+        (SELECT count(*) FROM resource
+         WHERE tenant = t.number AND doubt = 1 AND connected = 1)
+        + (SELECT count(*) FROM former_account
+           WHERE tenant = t.number AND doubt = 1 AND connected = 1) AS in_doubt
     FROM json_each(?) it LEFT JOIN term t ON t.name = it.value";
 
 impl Store {

@@ -101,14 +101,13 @@ const FEW: usize = 16;
 const FIND_PEOPLE: &str = "
     SELECT
         r.id, r.kind, coalesce(r.user_name, r.display_name, ''),
-        r.active AND coalesce(json_extract(a.told, '$.active'), 1),
-        a.account_id, a.membership, a.data, a.doubt, coalesce(a.stay, 0),
+        r.active AND coalesce(json_extract(r.told, '$.active'), 1),
+        r.account_id, r.membership, r.data, r.doubt, coalesce(r.stay, 0),
         EXISTS (
             SELECT 1 FROM member m
             WHERE m.tenant = r.tenant AND m.group_id = ?2 AND m.member_id = r.id
         ), u.carried, u.doubt
     FROM json_each(?3) AS wanted CROSS JOIN resource r
-    LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
     LEFT JOIN unsettled_member u ON u.tenant = r.tenant AND u.group_id = ?2 AND u.member_id = r.id
     WHERE r.tenant = ?1 AND r.id = text_id(wanted.value) AND r.kind IN (0, 1)";
 

@@ -6,11 +6,10 @@ use rusqlite::{Connection, Row, params};
 use super::value::{StoredId, count_of};
 use super::{Store, term};
 
-/// The users `a` of tenant `?1` whose accounts are not managed, each with its resource `r`: those who were
-/// released, and those who were deleted without the app being told, unless that is held.
+/// The users `a` of tenant `?1` whose accounts are not managed: those who were released, and those who were
+/// deleted without the app being told, unless that is held.
 const RELEASED: &str = "
-    account a LEFT JOIN resource r ON r.tenant = a.tenant AND r.id = a.resource
-    WHERE a.tenant = ?1 AND a.kind = 0 AND (
+    account a WHERE a.tenant = ?1 AND a.kind = 0 AND (
         (a.former = 0 AND a.connected = 0)
         OR (a.former = 1 AND a.told IS NOT NULL AND a.account_id IS NOT NULL
             AND NOT EXISTS (
@@ -19,7 +18,7 @@ const RELEASED: &str = "
             ))
     )";
 /// Of those, who is inactive in the directory and has access in the app, as far as known.
-const INACTIVE: &str = "a.former = 0 AND r.active = 0 AND a.protected = 0
+const INACTIVE: &str = "a.former = 0 AND a.active = 0 AND a.protected = 0
     AND (a.membership = 'active' OR a.doubt = 1)";
 
 /// How many users of a tenant have accounts that are not managed.
@@ -90,11 +89,15 @@ impl Store {
     pub async fn manage_released(&self, tenant: &str) -> Result<()> {
         let tenant = tenant.to_owned();
         let manage = move |connection: &Connection| {
-            let sql = "UPDATE account SET connected = 1, doubt = 1, stay = stay + 1
-                       WHERE tenant = ? AND (
-                           (former = 0 AND connected = 0) OR (former = 1 AND told IS NOT NULL)
-                       )";
-            connection.execute(sql, [term::number(connection, &tenant)?])?;
+            let tenant = term::number(connection, &tenant)?;
+            for sql in [
+                "UPDATE resource SET connected = 1, doubt = 1, stay = stay + 1
+                 WHERE tenant = ? AND connected = 0",
+                "UPDATE former_account SET connected = 1, doubt = 1, stay = stay + 1
+                 WHERE tenant = ? AND told IS NOT NULL",
+            ] {
+                connection.execute(sql, [tenant])?;
+            }
             Ok(())
         };
         self.writer.run(manage).await

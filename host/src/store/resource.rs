@@ -162,10 +162,9 @@ impl Store {
         let find = move |connection: &Connection| {
             let mut find = connection.prepare_cached(&format!(
                 "SELECT {}, {} FROM resource r
-                 LEFT JOIN account a ON a.tenant = r.tenant AND a.resource = r.id
                  WHERE r.tenant = ? AND r.kind = ? AND r.id = ?",
                 columns(related),
-                account::COLUMNS
+                account::COLUMNS_OF_RESOURCE
             ))?;
             find.query_row(params![tenant, kind, id], |row| standing(row, &name)).optional()
         };

@@ -252,7 +252,7 @@ fn remove(connection: &Connection, id: &str, now: &str) -> Result<bool> {
     for table in [
         "DELETE FROM resource WHERE tenant = ?",
         "DELETE FROM email WHERE tenant = ?",
-        "DELETE FROM account WHERE tenant = ?",
+        "DELETE FROM former_account WHERE tenant = ?",
         "DELETE FROM unsettled_member WHERE tenant = ?",
         "DELETE FROM tally WHERE tenant = ?",
         "DELETE FROM age_range WHERE tenant = ?",

@@ -13,6 +13,9 @@ use rusqlite::{Connection, OptionalExtension as _};
 /// In place of the number of a name that has none: no row has this number.
 pub(super) const UNKNOWN: i64 = -1;
 
+/// The number of `User`, which is fixed.
+pub(super) const USER: i64 = 0;
+
 /// No more are remembered.
 const MOST: usize = 10_000;
 

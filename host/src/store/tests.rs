@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::decision::{Account, EventKind, Membership, ResourceKind};
 
+mod addresses;
 mod commits;
 mod configuration;
 mod due;

@@ -112,19 +112,19 @@ pub struct UnsettledPerson {
     pub late_until: Option<String>,
 }
 
-/// Whether the app is to be told of a row `u` with the resource `r` and the account `a`: it differs or
-/// is in doubt, and the member is a group, or a person who is in the app.
-const MATTERS: &str = "a.doubt = 0 AND (r.kind IS NOT 0
-        OR r.active = 1 AND coalesce(json_extract(a.told, '$.active'), 1) = 1)
-    AND coalesce(a.membership, '') <> 'absent'
+/// Whether the app is to be told of a row `u` with the resource `r`, or the former account `f`: it differs
+/// or is in doubt, and the member is a group, or a person who is in the app.
+const MATTERS: &str = "coalesce(r.doubt, f.doubt) = 0 AND (r.kind IS NOT 0
+        OR r.active = 1 AND coalesce(json_extract(r.told, '$.active'), 1) = 1)
+    AND coalesce(r.membership, f.membership, '') <> 'absent'
     AND (u.doubt = 1 OR u.carried <> EXISTS (
         SELECT 1 FROM member m WHERE m.tenant = u.tenant AND m.group_id = u.group_id
             AND m.member_id = u.member_id
     ))";
 
-/// The resource and the account of a row `u`.
+/// The resource with its account, or the former account, of the member of a row `u`.
 const JOINS: &str = "LEFT JOIN resource r ON r.tenant = u.tenant AND r.id = u.member_id
-    LEFT JOIN account a ON a.tenant = u.tenant AND a.resource = u.member_id";
+    LEFT JOIN former_account f ON f.tenant = u.tenant AND f.resource = u.member_id";
 
 /// The tenants that may have memberships of which something is known, so that commits of all others
 /// need not look for any.
@@ -180,9 +180,10 @@ impl Store {
         let (tenant, group) = (self.reader.number(tenant).await?, id(group));
         let list = move |connection: &Connection| {
             let mut list = connection.prepare_cached(&format!(
-                "SELECT u.member_id, coalesce(r.user_name, r.display_name, a.user_name, ''),
-                     coalesce(r.kind, a.kind), a.account_id, a.membership, a.data,
-                     coalesce(a.stay, 0),
+                "SELECT u.member_id, coalesce(r.user_name, r.display_name, f.user_name, ''),
+                     coalesce(r.kind, f.kind), coalesce(r.account_id, f.account_id),
+                     coalesce(r.membership, f.membership), coalesce(r.data, f.data),
+                     coalesce(r.stay, f.stay, 0),
                      EXISTS (
                          SELECT 1 FROM member m WHERE m.tenant = u.tenant
                              AND m.group_id = u.group_id AND m.member_id = u.member_id

@@ -452,15 +452,15 @@ fn write(
     // Before the operation, because the unique index allows one unfinished operation of a resource.
     journal::supersede(connection, terms, commit)?;
     resource::check_display_name(connection, terms, commit)?;
-    // Before the account, because an account of the app is in one row.
+    // Before the resource and the account, because an account of the app is in one row.
     account::move_away(connection, terms, commit)?;
     // Before the resource goes, and its memberships with it.
     membership::keep(connection, terms, commit)?;
     journal::operation(connection, terms, commit, bodies)?;
     journal::exchanges(connection, commit, bodies)?;
-    resource::change(connection, terms, commit)?;
+    let place = resource::change(connection, terms, commit)?;
     membership::members(connection, terms, commit)?;
-    account::account(connection, terms, commit)?;
+    account::account(connection, terms, commit, place)?;
     journal::ended_attempt(connection, commit, bodies)?;
     membership::unsettled(connection, terms, commit)
 }

@@ -82,11 +82,20 @@ impl<'t> ConditionWriter<'t> {
         values.are_addresses()
     }
 
-    /// Writes that this address in lower case is one of the resource's.
+    /// Writes that this address in lower case is one of the resource's: by its row, or by the `userName`
+    /// of a user who has it as an address.
     pub(super) fn has_address(&mut self, address: &str) {
         self.sql("r.id IN (SELECT e.resource FROM email e WHERE e.tenant = ");
         self.bind(Bound::Integer(self.tenant));
         self.sql(" AND e.address_key = ");
+        self.bind(address);
+        self.sql(
+            " UNION ALL SELECT n.id FROM resource n WHERE n.kind = 0
+                 AND EXISTS (SELECT 1 FROM json_each(n.addresses) it WHERE it.value = n.user_name_key)
+                 AND n.tenant = ",
+        );
+        self.bind(Bound::Integer(self.tenant));
+        self.sql(" AND n.user_name_key = ");
         self.bind(address);
         self.sql(")");
     }

@@ -114,17 +114,32 @@ CREATE TABLE resource (
     external_id TEXT,
     display_name TEXT,
     display_name_key TEXT,
-    addresses TEXT NOT NULL, -- JSON array of e-mail addresses in lower case, each a row of email
+    addresses TEXT NOT NULL, -- JSON array of e-mail addresses in lower case, each a row of email, as said there
     active INTEGER NOT NULL,
     version INTEGER NOT NULL,
     departures INTEGER NOT NULL DEFAULT 0, -- members of a group that left by ceasing to exist
     created TEXT NOT NULL,
     last_modified TEXT NOT NULL,
+    -- The account: the presence in the app. It is in the row of its resource, since both are read and
+    -- written together; when the resource goes, the account is kept in former_account.
+    connected INTEGER, -- whether muster manages it; NULL: nothing was carried out for it yet
+    protected INTEGER, -- whether it is never deprovisioned; NULL as connected
+    -- Whether a call was made that may have had an effect, and no outcome was committed since; NULL as
+    -- connected.
+    doubt INTEGER,
+    -- Only grows: with the intent of an event that takes away, with the outcome of a deactivation, and
+    -- with each doubt. NULL as connected.
+    stay INTEGER,
+    late_until TEXT, -- until when a call may still arrive that no attempt waits for
+    account_id TEXT, -- the app's own id; NULL: there is no account in the app
+    membership TEXT, -- active, suspended or absent; none as account_id
+    data TEXT, -- JSON: the connector's notes; none as account_id
+    told TEXT, -- JSON: the document that the app was last told; NULL: the directory's
     -- Without meta, groups and members. That it is JSON also means that it has no raw control
     -- characters, on which the framing of answers relies.
     document TEXT NOT NULL CHECK (json_valid(document))
 );
--- A resource by its id, also from the rows of member, email and account.
+-- A resource by its id, also from the rows of member and email.
 CREATE UNIQUE INDEX resource_id ON resource (tenant, id);
 -- A list by age. Each entry ends with seq, as SQLite has it; PostgreSQL needs it as a third column.
 CREATE INDEX resource_order ON resource (tenant, kind);
@@ -141,6 +156,11 @@ CREATE INDEX resource_display_name ON resource (tenant, kind, display_name_key)
 CREATE INDEX resource_changed ON resource (tenant, kind, last_modified);
 -- `active eq false`: those who left, and since when. They are few among all.
 CREATE INDEX resource_inactive ON resource (tenant, kind, last_modified) WHERE active = 0;
+-- An account of the app belongs to one resource of a tenant. Other tenants may have it too.
+CREATE UNIQUE INDEX resource_account ON resource (account_id, tenant, kind)
+    WHERE account_id IS NOT NULL;
+-- Those that are compared with the app. They are few.
+CREATE INDEX resource_in_doubt ON resource (tenant, id) WHERE doubt = 1;
 
 -- How many resources of a kind a tenant has.
 CREATE TABLE tally (
@@ -174,7 +194,8 @@ CREATE TABLE name_range (
     PRIMARY KEY (tenant, kind, level, last)
 ) WITHOUT ROWID;
 
--- An e-mail address of a resource, which names all of its own in addresses.
+-- An e-mail address of a resource, which names all of its own in addresses. A user's that is the
+-- userName too has no row: resource_user_name leads to it.
 CREATE TABLE email (
     tenant INTEGER NOT NULL, -- term
     address_key TEXT NOT NULL,
@@ -196,38 +217,47 @@ CREATE TABLE member (
 -- The groups of a member.
 CREATE INDEX member_of ON member (tenant, member_id, group_id);
 
--- A person's or a group's presence in the app; it outlives the resource.
-CREATE TABLE account (
+-- The account of a resource that does not exist: it was deleted, or was never created.
+CREATE TABLE former_account (
     tenant INTEGER NOT NULL, -- term
     resource BLOB NOT NULL, -- SCIM id
     kind INTEGER NOT NULL, -- 0 User, 1 Group
     user_name TEXT NOT NULL, -- a group's displayName
     user_name_key TEXT NOT NULL,
     external_id TEXT,
-    account_id TEXT, -- the app's own id; NULL: there is no account in the app
-    membership TEXT, -- active, suspended or absent; none as above
-    data TEXT, -- JSON: the connector's notes; none as above
-    connected INTEGER NOT NULL, -- whether muster manages it
-    protected INTEGER NOT NULL, -- whether it is never deprovisioned
-    former INTEGER NOT NULL, -- whether the resource is gone
-    -- Whether a call was made that may have had an effect, and no outcome was committed since.
+    account_id TEXT, -- this and what follows as in resource
+    membership TEXT,
+    data TEXT,
+    connected INTEGER NOT NULL,
+    protected INTEGER NOT NULL,
     doubt INTEGER NOT NULL,
-    late_until TEXT, -- until when a call may still arrive that no attempt waits for
-    -- Only grows: with the intent of an event that takes away, with the outcome of a deactivation, and
-    -- with each doubt.
+    late_until TEXT,
     stay INTEGER NOT NULL,
-    told TEXT, -- JSON: the document that the app was last told; NULL: the directory's
+    told TEXT,
     PRIMARY KEY (tenant, resource)
 ) WITHOUT ROWID;
 -- The account that a person who comes back had: by externalId, and then by userName.
-CREATE INDEX account_former_external_id ON account (tenant, kind, external_id)
-    WHERE former = 1 AND external_id IS NOT NULL;
-CREATE INDEX account_former_user_name ON account (tenant, kind, user_name_key) WHERE former = 1;
--- An account of the app belongs to one resource of a tenant. Other tenants may have it too.
-CREATE UNIQUE INDEX account_in_app ON account (account_id, tenant, kind)
+CREATE INDEX former_account_external_id ON former_account (tenant, kind, external_id)
+    WHERE external_id IS NOT NULL;
+CREATE INDEX former_account_user_name ON former_account (tenant, kind, user_name_key);
+-- As resource_account and resource_in_doubt.
+CREATE UNIQUE INDEX former_account_account ON former_account (account_id, tenant, kind)
     WHERE account_id IS NOT NULL;
--- Those that are compared with the app. They are few.
-CREATE INDEX account_in_doubt ON account (tenant, resource) WHERE doubt = 1;
+CREATE INDEX former_account_in_doubt ON former_account (tenant, resource) WHERE doubt = 1;
+
+-- All accounts.
+CREATE VIEW account AS
+    SELECT
+        tenant, id AS resource, kind, coalesce(user_name, display_name, '') AS user_name, external_id,
+        account_id, membership, data, connected, protected, doubt, late_until, stay, told,
+        active AS active, 0 AS former
+    FROM resource WHERE connected IS NOT NULL
+    UNION ALL
+    SELECT
+        tenant, resource, kind, coalesce(user_name, '') AS user_name, external_id,
+        account_id, membership, data, connected, protected, doubt, late_until, stay, told,
+        NULL AS active, 1 AS former
+    FROM former_account;
 
 -- A membership that the app has unlike the directory, or of which it is not known whether it has it.
 -- Without a row, the app has a membership exactly if the directory has it. It outlives the resource
@@ -363,13 +393,15 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('email', 'email', '1000000 200000 1 1'),
     ('member', 'member', '1000000 200000 1000 1'),
     ('member', 'member_of', '1000000 200000 10 1'),
-    ('account', 'account', '1000000 200000 1'),
-    ('account', 'account_in_app', '1000000 2 1 1'),
-    ('account', 'account_in_doubt', '100 20 1'),
+    ('resource', 'resource_account', '1000000 2 1 1'),
+    ('resource', 'resource_in_doubt', '100 20 1'),
     ('unsettled_member', 'unsettled_member', '1000 200 50 1'),
     ('unsettled_member', 'unsettled_of', '1000 200 2 1'),
-    ('account', 'account_former_external_id', '100000 20000 10000 1'),
-    ('account', 'account_former_user_name', '100000 20000 10000 1'),
+    ('former_account', 'former_account', '100000 20000 1'),
+    ('former_account', 'former_account_external_id', '100000 20000 10000 1'),
+    ('former_account', 'former_account_user_name', '100000 20000 10000 1'),
+    ('former_account', 'former_account_account', '100000 2 1 1'),
+    ('former_account', 'former_account_in_doubt', '100 20 1'),
     ('operation', 'operation_id', '10000000 1'),
     ('operation', 'operation_of_tenant', '10000000 2000000 1'),
     ('operation', 'operation_of_resource', '10000000 2000000 10 1'),

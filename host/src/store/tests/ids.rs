@@ -131,7 +131,9 @@ async fn accounts_of_any_identifier_are_walked_once() {
     assert_eq!(without, all);
 
     for (n, id) in ids().iter().enumerate() {
-        let row = AccountRow { doubt: true, ..account("acme", id, Some(&format!("a{n}"))) };
+        let user_name = format!("user{n}@example.com");
+        let row = account("acme", id, Some(&format!("a{n}")));
+        let row = AccountRow { doubt: true, user_name, ..row };
         commit(&bench, Commit { account: Some(row.clone()), ..Commit::default() }).await;
         assert_eq!(bench.store.account("acme", id).await.unwrap(), Some(row.clone()));
         let kind = ResourceKind::User;
@@ -157,10 +159,11 @@ async fn an_account_of_any_identifier_changes_and_moves() {
     let store = &bench.store;
     for (n, id) in ids().iter().enumerate() {
         let account_id = format!("a{n}");
-        let row = account("acme", id, Some(&account_id));
+        let user_name = format!("user{n}@example.com");
+        let row = AccountRow { user_name, ..account("acme", id, Some(&account_id)) };
         commit(&bench, Commit { account: Some(row.clone()), ..Commit::default() }).await;
         assert!(store.doubt_account("acme", id, &account_id).await.unwrap());
-        let none = AccountRow { doubt: true, stay: 1, ..account("acme", id, None) };
+        let none = AccountRow { doubt: true, stay: 1, account: None, ..row.clone() };
         commit(&bench, Commit { account: Some(none.clone()), ..Commit::default() }).await;
         assert_eq!(store.account("acme", id).await.unwrap(), Some(none));
 
@@ -173,8 +176,14 @@ async fn an_account_of_any_identifier_changes_and_moves() {
 
         let mut new = GROUP.to_owned();
         new.replace_range(..2, &format!("{n:02}"));
-        let moved = AccountRow { resource: new.clone(), ..row };
-        let resource = ResourceChange::Insert(user("acme", &new, &format!("new{n}@example.com")));
+        let inserted = user("acme", &new, &format!("new{n}@example.com"));
+        let moved = AccountRow {
+            resource: new.clone(),
+            user_name: format!("new{n}@example.com"),
+            external_id: inserted.external_id.clone(),
+            ..row
+        };
+        let resource = ResourceChange::Insert(inserted);
         let (account, moved_from) = (Some(moved.clone()), Some(id.clone()));
         commit(&bench, Commit { account, moved_from, ..of(resource) }).await;
         assert_eq!(store.account("acme", id).await.unwrap(), None);

@@ -42,7 +42,8 @@ async fn an_account_is_read_as_it_was_written() {
 #[tokio::test]
 async fn a_resource_is_read_with_its_account() {
     let bench = Bench::new().await;
-    bench.users("acme", 1).await;
+    let name = "\u{1e}\u{1f}\"";
+    bench.insert(user("acme", "u00000", name)).await.unwrap();
     let read = async |related| {
         let found = bench.store.standing("acme", "User", "u00000", related).await.unwrap();
         let Standing { resource, account } = found.unwrap();
@@ -51,8 +52,7 @@ async fn a_resource_is_read_with_its_account() {
         account
     };
     assert_eq!(read(Related::None).await, None);
-    let row =
-        AccountRow { user_name: "\u{1e}\u{1f}\"".to_owned(), ..account("acme", "u00000", None) };
+    let row = AccountRow { user_name: name.to_owned(), ..account("acme", "u00000", None) };
     bench.store.commit(with_account(row.clone())).await.unwrap();
     assert_eq!(read(Related::Groups).await, Some(row));
     for (tenant, kind, id) in
@@ -95,8 +95,7 @@ async fn a_returning_user_is_found_by_external_id_then_by_name() {
     bench.users("acme", 3).await;
     for n in 0..3 {
         let id = format!("u{n:05}");
-        let mut row = account("acme", &id, Some(&format!("a{n}")));
-        row.user_name = format!("User{n}@example.com");
+        let row = account("acme", &id, Some(&format!("a{n}")));
         bench.store.commit(with_account(row)).await.unwrap();
     }
     let find = async |name: &str, external_id: Option<&str>| {
@@ -132,7 +131,8 @@ async fn a_returning_user_is_found_by_external_id_then_by_name() {
 async fn an_account_of_the_app_belongs_to_one_resource_of_a_tenant() {
     let bench = Bench::new().await;
     bench.users("acme", 1).await;
-    let row = account("acme", "u00000", Some("a1"));
+    let user_name = "user0@example.com".to_owned();
+    let row = AccountRow { user_name, ..account("acme", "u00000", Some("a1")) };
     bench.store.commit(with_account(row.clone())).await.unwrap();
     let taken = bench.store.commit(with_account(account("acme", "u2", Some("a1")))).await;
     assert!(matches!(taken, Err(CommitError::AccountTaken)), "{taken:?}");
@@ -226,31 +226,82 @@ async fn an_account_can_become_another() {
     let bench = Bench::new().await;
     configuration::apps_and_tenants(&bench.store).await;
     bench.users("acme", 1).await;
+    let user_name = "user0@example.com".to_owned();
     for id in ["a1", "a2"] {
-        let mut row = account("acme", "u00000", Some(id));
-        row.user_name = format!("{id}@example.com");
-        row.external_id = Some(id.to_owned());
+        let row = account("acme", "u00000", Some(id));
+        let row = AccountRow { user_name: user_name.clone(), ..row };
         bench.store.commit(with_account(row.clone())).await.unwrap();
         assert_eq!(bench.store.account("acme", "u00000").await.unwrap(), Some(row));
     }
     assert_eq!(bench.store.elsewhere("crm", "globex", "a1").await.unwrap(), 0);
     assert_eq!(bench.store.elsewhere("crm", "globex", "a2").await.unwrap(), 1);
-    // The resource goes and comes back under its id.
-    let mut row = user("acme", "u00000", "user0@example.com");
+    // The resource goes and comes back under its id, with another name.
+    let row = user("acme", "u00000", &user_name);
     bench.store.commit(of(delete(&row))).await.unwrap();
-    let former = bench
-        .store
-        .former_account("acme", ResourceKind::User, "A2@example.com", None)
-        .await
-        .unwrap();
-    let former = former.unwrap();
-    row.version = 1;
+    let find = async |name| {
+        bench.store.former_account("acme", ResourceKind::User, name, None).await.unwrap()
+    };
+    let former = find("USER0@example.com").await.unwrap();
+    let row = ResourceRow { user_name: Some("ann".to_owned()), ..row };
     let back = Commit { account: Some(former.clone()), ..of(ResourceChange::Insert(row)) };
     bench.store.commit(back).await.unwrap();
-    let former_now =
-        bench.store.former_account("acme", ResourceKind::User, "a2@example.com", None).await;
-    assert_eq!(former_now.unwrap(), None);
-    assert_eq!(bench.store.accounts("acme", None, 10).await.unwrap(), [former]);
+    assert_eq!(find("user0@example.com").await, None);
+    let is_anns = AccountRow { user_name: "ann".to_owned(), ..former };
+    assert_eq!(bench.store.accounts("acme", None, 10).await.unwrap(), [is_anns]);
+}
+
+/// It is taken out of the former accounts once, whether the commit has an account or not.
+#[tokio::test]
+async fn an_account_from_before_its_resource_is_that_of_the_resource() {
+    let bench = Bench::new().await;
+    let store = &bench.store;
+    for (id, with_it) in [("u1", false), ("u2", true)] {
+        let name = format!("{id}@Example.com");
+        let stale = account("acme", id, Some(id));
+        let doubted = AccountRow { doubt: true, stay: 2, ..stale.clone() };
+        store.commit(with_account(doubted.clone())).await.unwrap();
+        let row = user("acme", id, &name);
+        let account = with_it.then(|| stale.clone());
+        store.commit(Commit { account, ..of(ResourceChange::Insert(row.clone())) }).await.unwrap();
+        // What was read before the doubt does not take it back.
+        assert_eq!(store.account("acme", id).await.unwrap(), Some(doubted.clone()), "{id}");
+        let kind = ResourceKind::User;
+        assert_eq!(store.former_account("acme", kind, &name, None).await.unwrap(), None, "{id}");
+        let owner = store.account_owner("acme", kind, id).await.unwrap();
+        assert_eq!(owner, Some((doubted.clone(), true)), "{id}");
+
+        store.commit(of(delete(&row))).await.unwrap();
+        assert_eq!(store.account("acme", id).await.unwrap(), Some(doubted.clone()), "{id}");
+        let owner = store.account_owner("acme", kind, id).await.unwrap();
+        assert_eq!(owner, Some((doubted, false)), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_of_the_app_is_of_one_resource_or_former_one() {
+    let bench = Bench::new().await;
+    let store = &bench.store;
+    let taken = async |commit: Commit| {
+        let failed = store.commit(commit).await;
+        assert!(matches!(failed, Err(CommitError::AccountTaken)), "{failed:?}");
+    };
+    let insert = |id: &str| ResourceChange::Insert(user("acme", id, &format!("{id}@example.com")));
+    let with = |id: &str, account_id: &str| Some(account("acme", id, Some(account_id)));
+    store.commit(with_account(with("gone", "a1").unwrap())).await.unwrap();
+    taken(Commit { account: with("u1", "a1"), ..of(insert("u1")) }).await;
+    assert_eq!(bench.version("acme", "User", "u1").await, None, "nothing of it was written");
+    store.commit(Commit { account: with("u1", "a2"), ..of(insert("u1")) }).await.unwrap();
+    taken(with_account(with("u1", "a1").unwrap())).await;
+    taken(with_account(with("gone", "a2").unwrap())).await;
+    taken(Commit { account: with("u2", "a2"), ..of(insert("u2")) }).await;
+    // It can move between the two.
+    let account = with("u2", "a1");
+    let moved_from = Some("gone".to_owned());
+    store.commit(Commit { account, moved_from, ..of(insert("u2")) }).await.unwrap();
+    let (account, moved_from) = (with("gone", "a2"), Some("u1".to_owned()));
+    store.commit(Commit { account, moved_from, ..Commit::default() }).await.unwrap();
+    assert_eq!(store.account("acme", "u1").await.unwrap(), None);
+    assert_eq!(store.users_without_account("acme", None, 9).await.unwrap(), ["u1"]);
 }
 
 #[tokio::test]

@@ -173,6 +173,7 @@ async fn what_clients_filter_by_is_indexed() {
         ("User", "id sw \"x\"", "resource_id (tenant=? AND id>? AND id<?)"),
         ("User", "id sw \"01a22c46-\"", "MULTI-INDEX OR"),
         ("User", "emails.value eq \"a\"", "e USING PRIMARY KEY (tenant=? AND address_key=?)"),
+        ("User", "emails.value eq \"a\"", "n USING INDEX resource_user_name"),
         (
             "User",
             "emails eq \"a\" and active eq true",

@@ -92,13 +92,14 @@ async fn nothing_is_superseded_by_a_commit_that_fails() {
     assert!(bench.store.operation("o2").await.unwrap().is_none());
     // The other parts of the commit take effect along with it.
     newer.resource = Some(next(row));
-    newer.account = Some(account("acme", "u1", Some("a1")));
+    let its = AccountRow { user_name: "ann".to_owned(), ..account("acme", "u1", Some("a1")) };
+    newer.account = Some(its.clone());
     newer.exchanges = vec![exchange("o2", 1, 0)];
     bench.store.commit(newer).await.unwrap();
     assert_eq!(read(&bench, "o1").await.state, Superseded);
     assert_eq!(bench.version("acme", "User", "u1").await, Some(2));
     let written = bench.store.account("acme", "u1").await.unwrap();
-    assert_eq!(written, Some(account("acme", "u1", Some("a1"))));
+    assert_eq!(written, Some(its));
     assert_eq!(bench.store.operation("o2").await.unwrap().unwrap().1.len(), 1);
 }
 

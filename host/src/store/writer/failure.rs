@@ -37,9 +37,7 @@ impl From<rusqlite::Error> for WriteError {
         match failure.extended_code {
             // SQLite names the columns of the index, not the index.
             ffi::SQLITE_CONSTRAINT_UNIQUE if message.contains("user_name_key") => Self::NameTaken,
-            ffi::SQLITE_CONSTRAINT_UNIQUE if message.contains("account.account_id") => {
-                Self::AccountTaken
-            }
+            ffi::SQLITE_CONSTRAINT_UNIQUE if message.contains(".account_id") => Self::AccountTaken,
             ffi::SQLITE_CONSTRAINT_UNIQUE if message.contains("unfinished_operation.resource") => {
                 Self::Stale
             }

@@ -1,16 +1,18 @@
-//! Resources, with their addresses and how many there are.
+//! Resources, with their accounts and addresses and how many there are.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::account::{self, Place};
 use super::failure::WriteError;
 use super::tally::Listed;
+use crate::store::account::AccountRow;
 use crate::store::commit::{Commit, ResourceChange};
 use crate::store::key::{address_key, key};
 use crate::store::range::ListKey;
 use crate::store::resource::ResourceRow;
-use crate::store::term::WriterTerms;
+use crate::store::term::{USER, WriterTerms};
 use crate::store::unsettled::PersonGroups;
-use crate::store::value::{self, Bound};
+use crate::store::value::{self, Bound, membership};
 
 /// Fails if the resource comes to have a `displayName` that another one has.
 pub(super) fn check_display_name(
@@ -42,24 +44,33 @@ pub(super) fn check_display_name(
     }
 }
 
-/// Inserts, updates or deletes the resource; fails if it does not have the expected version.
+/// Inserts, updates or deletes the resource; fails if it does not have the expected version. Returns where
+/// the account of the commit is then.
 pub(super) fn change(
     connection: &Connection,
     terms: &WriterTerms,
     commit: &Commit,
-) -> Result<(), WriteError> {
+) -> Result<Place, WriteError> {
     let list = |tenant, kind| list(connection, terms, tenant, kind);
+    let account = |row: &ResourceRow| {
+        let account = commit.account.as_ref();
+        account.filter(|it| it.tenant == row.tenant && it.resource == row.id)
+    };
     match &commit.resource {
-        None => Ok(()),
-        Some(ResourceChange::Insert(row)) => insert(connection, list(&row.tenant, &row.kind)?, row),
+        None => Ok(Place::Unknown),
+        Some(ResourceChange::Insert(row)) => {
+            insert(connection, list(&row.tenant, &row.kind)?, row, account(row))
+        }
         Some(ResourceChange::Update { row, expected }) => {
-            update(connection, list(&row.tenant, &row.kind)?, row, *expected)
+            let seq = update(connection, list(&row.tenant, &row.kind)?, row, *expected)?;
+            Ok(account(row).map_or(Place::Unknown, |_| Place::Row(seq)))
         }
         Some(ResourceChange::Delete { tenant, kind, id, expected }) => {
             let (list, id) = (list(tenant, kind)?, value::id(id));
             leave_groups(connection, commit, list.tenant, &id)?;
             delete(connection, list, &id, *expected)?;
-            forget_memberships(connection, commit, list.tenant, &id)
+            forget_memberships(connection, commit, list.tenant, &id)?;
+            Ok(Place::Unknown)
         }
     }
 }
@@ -75,14 +86,26 @@ fn list(
     Ok(ListKey { tenant: number(tenant)?, kind: number(kind)? })
 }
 
-fn insert(connection: &Connection, list: ListKey, row: &ResourceRow) -> Result<(), WriteError> {
+fn insert(
+    connection: &Connection,
+    list: ListKey,
+    row: &ResourceRow,
+    account: Option<&AccountRow>,
+) -> Result<Place, WriteError> {
     let (id, addresses) = (value::id(&row.id), addresses(row));
     let user_name_key = row.user_name.as_deref().map(key);
+    let former = account::take_former(connection, list.tenant, &row.tenant, &id)?;
+    if let (None, Some(account)) = (&former, account) {
+        account::check_free(connection, list.tenant, account)?;
+    }
+    let its = former.as_ref().or(account);
+    let in_app = its.and_then(|it| it.account.as_ref());
     let mut insert = connection.prepare_cached(
         "INSERT INTO resource (
              tenant, kind, id, user_name, user_name_key, external_id, display_name, display_name_key,
-             addresses, active, version, created, last_modified, document
-         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             addresses, active, version, created, last_modified, connected, protected, doubt, stay,
+             late_until, account_id, membership, data, told, document
+         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     insert.execute(params![
         list.tenant,
@@ -98,16 +121,25 @@ fn insert(connection: &Connection, list: ListKey, row: &ResourceRow) -> Result<(
         row.version,
         row.created,
         row.last_modified,
+        its.map(|it| it.connected),
+        its.map(|it| it.protected),
+        its.map(|it| it.doubt),
+        its.map(|it| it.stay),
+        its.and_then(|it| it.late_until.as_deref()),
+        in_app.map(|it| it.id.as_str()),
+        in_app.map(|it| membership(it.membership)),
+        in_app.map(|it| it.data.as_str()),
+        its.and_then(|it| it.told.as_deref()),
         row.document,
     ])?;
     let seq = connection.last_insert_rowid();
     Listed { list, seq, user_name_key: user_name_key.as_deref() }.inserted(connection)?;
-    insert_addresses(connection, list.tenant, &id, &addresses)?;
-    let mut reclaim = connection.prepare_cached(
-        "UPDATE account SET former = 0 WHERE tenant = ? AND resource = ? AND former = 1",
-    )?;
-    reclaim.execute(params![list.tenant, id])?;
-    Ok(())
+    insert_addresses(connection, list, &id, user_name_key.as_deref(), &addresses)?;
+    Ok(match (former, account) {
+        (Some(_), Some(_)) => Place::Row(seq),
+        (None, Some(_)) => Place::Written,
+        (_, None) => Place::Unknown,
+    })
 }
 
 fn update(
@@ -115,7 +147,7 @@ fn update(
     list: ListKey,
     row: &ResourceRow,
     expected: i64,
-) -> Result<(), WriteError> {
+) -> Result<i64, WriteError> {
     type Before = (i64, Option<String>, Option<String>, Option<String>, String);
     let id = value::id(&row.id);
     let mut find = connection.prepare_cached(
@@ -139,7 +171,7 @@ fn update(
     let has_names = (&user_name, &external_id, &display_name)
         == (&row.user_name, &row.external_id, &row.display_name);
     if has_names && addresses_before == addresses_json {
-        return Ok(());
+        return Ok(seq);
     }
     // A statement of its own, since SQLite rewrites each index whose columns are named, even if they
     // do not change.
@@ -160,13 +192,14 @@ fn update(
         seq,
     ])?;
     let user_name_key_before = user_name.as_deref().map(key);
-    Listed { list, seq, user_name_key: user_name_key.as_deref() }
-        .renamed(connection, user_name_key_before.as_deref())?;
-    if addresses_before != addresses_json {
-        delete_addresses(connection, list.tenant, &id, &addresses_before)?;
-        insert_addresses(connection, list.tenant, &id, &addresses)?;
+    let (user_name_key, user_name_key_before) =
+        (user_name_key.as_deref(), user_name_key_before.as_deref());
+    Listed { list, seq, user_name_key }.renamed(connection, user_name_key_before)?;
+    if addresses_before != addresses_json || user_name_key_before != user_name_key {
+        delete_addresses(connection, list, &id, user_name_key_before, &addresses_before)?;
+        insert_addresses(connection, list, &id, user_name_key, &addresses)?;
     }
-    Ok(())
+    Ok(seq)
 }
 
 /// Counts a member that ceases to exist in its groups. A group changes when one of its members is
@@ -198,6 +231,7 @@ fn delete(
     expected: i64,
 ) -> Result<(), WriteError> {
     let ListKey { tenant, kind } = list;
+    account::make_former(connection, tenant, id)?;
     let mut delete = connection.prepare_cached(
         "DELETE FROM resource WHERE tenant = ? AND id = ? AND kind = ? AND version = ?
          RETURNING seq, user_name_key, addresses",
@@ -205,12 +239,9 @@ fn delete(
     let gone: Option<(i64, Option<String>, String)> =
         delete.query_row(params![tenant, id, kind, expected], |row| row.try_into()).optional()?;
     let (seq, user_name_key, addresses) = gone.ok_or(WriteError::Stale)?;
-    delete_addresses(connection, tenant, id, &addresses)?;
     let user_name_key = user_name_key.as_deref();
-    Listed { list, seq, user_name_key }.deleted(connection)?;
-    let sql = "UPDATE account SET former = 1 WHERE tenant = ? AND resource = ?";
-    connection.prepare_cached(sql)?.execute(params![tenant, id])?;
-    Ok(())
+    delete_addresses(connection, list, id, user_name_key, &addresses)?;
+    Listed { list, seq, user_name_key }.deleted(connection)
 }
 
 /// Deletes the unsettled memberships of a resource that is deleted, except a person's whose groups the app
@@ -239,32 +270,44 @@ fn json(addresses: &[String]) -> String {
     serde_json::to_string(addresses).expect("texts always serialise")
 }
 
+/// Those of a resource's addresses that have rows: not the `userName` of a user, which has an index.
+fn with_rows<'a>(
+    list: ListKey,
+    user_name_key: Option<&str>,
+    addresses: &'a [String],
+) -> impl Iterator<Item = &'a String> {
+    let name = user_name_key.filter(|_| list.kind == USER);
+    addresses.iter().filter(move |address| Some(address.as_str()) != name)
+}
+
 fn insert_addresses(
     connection: &Connection,
-    tenant: i64,
+    list: ListKey,
     id: &Bound,
+    user_name_key: Option<&str>,
     addresses: &[String],
 ) -> Result<(), WriteError> {
-    for address in addresses {
+    for address in with_rows(list, user_name_key, addresses) {
         let mut insert = connection.prepare_cached(
             "INSERT INTO email (tenant, address_key, resource) VALUES (?, ?, ?)
              ON CONFLICT DO NOTHING",
         )?;
-        insert.execute(params![tenant, address, id])?;
+        insert.execute(params![list.tenant, address, id])?;
     }
     Ok(())
 }
 
 fn delete_addresses(
     connection: &Connection,
-    tenant: i64,
+    list: ListKey,
     id: &Bound,
+    user_name_key: Option<&str>,
     addresses: &str,
 ) -> Result<(), WriteError> {
     let addresses: Vec<String> = serde_json::from_str(addresses).unwrap_or_default();
-    for address in addresses {
+    for address in with_rows(list, user_name_key, &addresses) {
         let sql = "DELETE FROM email WHERE tenant = ? AND address_key = ? AND resource = ?";
-        connection.prepare_cached(sql)?.execute(params![tenant, address, id])?;
+        connection.prepare_cached(sql)?.execute(params![list.tenant, address, id])?;
     }
     Ok(())
 }
