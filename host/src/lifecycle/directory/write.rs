@@ -14,6 +14,9 @@
 //!
 //! A full disk is an answer: the identity provider must retry later, nothing that was accepted is
 //! lost, and writes succeed again as soon as there is room, without a restart.
+//!
+//! A future is as large as the largest of those that it may wait for, and the one of a write is made anew for
+//! each request. So what is rare is boxed, here and in `operation`: that halves it, to 18 KB.
 
 use std::sync::Arc;
 
@@ -57,9 +60,9 @@ impl Directory {
                     directory.create_user(&target, draft, Some(&caller)).await
                 }
                 Some(ResourceKind::Group) => {
-                    directory.create_group(&target, draft, Some(&caller)).await
+                    Box::pin(directory.create_group(&target, draft, Some(&caller))).await
                 }
-                None => directory.create_unprovisioned(&target, draft.resource).await,
+                None => Box::pin(directory.create_unprovisioned(&target, draft.resource)).await,
             }
         });
         let written = written.await;
@@ -135,7 +138,7 @@ impl Directory {
             let current = directory.read_current(&target, kind, &id).await?;
             if let Some(older) = older {
                 if older.deletes() {
-                    return operations.join(older, deadline, false).await;
+                    return Box::pin(operations.join(older, deadline, false)).await;
                 }
                 let superseded =
                     operations.supersede(Some(&older), current.account.clone(), &id)?;
@@ -203,7 +206,7 @@ impl Directory {
         let before = self.operations.before_a_creation(&target.tenant, &key, change, deadline);
         let change = match before.await? {
             BeforeCreation::Join(older) => {
-                let written = self.operations.join(*older, deadline, true).await?;
+                let written = Box::pin(self.operations.join(*older, deadline, true)).await?;
                 self.note_hang_up(target, caller, &written).await?;
                 return Ok(written);
             }
@@ -239,9 +242,11 @@ impl Directory {
         match target.kind() {
             Some(ResourceKind::User) => {}
             Some(ResourceKind::Group) => {
-                return self.modify_group(target, id, modification, deadline).await;
+                return Box::pin(self.modify_group(target, id, modification, deadline)).await;
             }
-            None => return self.modify_unprovisioned(target, id, modification).await,
+            None => {
+                return Box::pin(self.modify_unprovisioned(target, id, modification)).await;
+            }
         }
         let (_lock, target) = &self.lock(target, id).await?;
         let older = self.older_that_can_be_replaced(target, id, deadline).await?;
@@ -279,9 +284,9 @@ impl Directory {
                 return Ok(WriteResult::Kept(stored));
             }
             if same {
-                return self.operations.join(older, deadline, false).await;
+                return Box::pin(self.operations.join(older, deadline, false)).await;
             }
-            return self.replace_goal(target, older, current, after, password).await;
+            return Box::pin(self.replace_goal(target, older, current, after, password)).await;
         }
         let Some(mut change) = user_change(current, after, password.is_some())? else {
             return Ok(WriteResult::Kept(stored));
@@ -348,7 +353,7 @@ impl Directory {
         if !older.deletes() {
             return Ok(Some(older));
         }
-        match self.operations.finish_older(&target.tenant, older, deadline).await? {
+        match Box::pin(self.operations.finish_older(&target.tenant, older, deadline)).await? {
             Some(error) => Err(error.into()),
             None => Ok(None),
         }

@@ -92,7 +92,7 @@ impl Operations {
         let mut operation = self.new_operation(tenant, change).await?;
         if let Some((state, note)) = withheld {
             let created = operation.creates();
-            let result = self.withhold(&mut operation, state, note).await?;
+            let result = Box::pin(self.withhold(&mut operation, state, note)).await?;
             return Ok(Prepared::Withheld(self.write_result(operation, result, created, related)?));
         }
         // What takes away is recorded, and tried again when a connector can decide.

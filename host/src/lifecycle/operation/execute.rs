@@ -79,7 +79,7 @@ impl Operations {
                 if self.is_taken(operation).await? {
                     return Ok(AttemptResult::NameTaken);
                 }
-                return self.stop(operation, FailureCause::OutOfTime).await;
+                return Box::pin(self.stop(operation, FailureCause::OutOfTime)).await;
             }
             AccountLock::Lost => {
                 return Ok(AttemptResult::Answered(disposition::busy(operation.tenant.dialect())));
@@ -105,22 +105,23 @@ impl Operations {
             }
             match next {
                 NextStep::Done(outcome) => return self.finish(operation, outcome).await,
-                NextStep::Stop(cause) => return self.stop(operation, cause).await,
+                NextStep::Stop(cause) => return Box::pin(self.stop(operation, cause)).await,
                 NextStep::Call(request) => {
-                    if let Some(result) = self.check_admission_again(operation).await? {
+                    if let Some(result) = Box::pin(self.check_admission_again(operation)).await? {
                         return Ok(result);
                     }
                     if self.facts_have_changed(operation).await? {
                         continue;
                     }
                     if let Some(owner) = self.owner_of_target(operation, &request).await? {
-                        return self.leave_to_owner(operation, &owner).await;
+                        return Box::pin(self.leave_to_owner(operation, &owner)).await;
                     }
-                    if let Some(result) = self.intend(operation, request, detach).await? {
+                    let intended = Box::pin(self.intend(operation, request, detach));
+                    if let Some(result) = intended.await? {
                         return Ok(result);
                     }
-                    if let Some(cause) = self.call(operation, deadline).await? {
-                        return self.stop(operation, cause).await;
+                    if let Some(cause) = Box::pin(self.call(operation, deadline)).await? {
+                        return Box::pin(self.stop(operation, cause)).await;
                     }
                 }
             }
@@ -412,16 +413,16 @@ impl Operations {
                 operation.progress.applied = applied;
                 let why = names::taken(operation.kind, &operation.subject).detail;
                 let cause = FailureCause::Refused(Refusal::Conflict(why));
-                return self.stop(operation, cause).await;
+                return Box::pin(self.stop(operation, cause)).await;
             }
             Err(CommitError::NameTaken) => return Ok(AttemptResult::NameTaken),
             Err(CommitError::AccountTaken) => {
                 operation.progress.applied = applied;
-                return self.settle_ownership(operation, outcome).await;
+                return Box::pin(self.settle_ownership(operation, outcome)).await;
             }
             Err(CommitError::Stale) if operation.journaled => {
                 operation.progress.applied = applied;
-                return self.finish_again(operation, outcome).await;
+                return Box::pin(self.finish_again(operation, outcome)).await;
             }
             Err(CommitError::Stale) => return Ok(operation.outdated()),
             Err(error @ CommitError::Internal(_)) => return Err(error.into_internal()),
