@@ -15,6 +15,7 @@ mod bound_key;
 mod commit;
 mod connector;
 mod credential;
+mod damage;
 mod database;
 mod disk;
 mod due;

@@ -18,6 +18,8 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use tempfile::NamedTempFile;
 
+use super::damage;
+
 /// Pages that are copied at once: some megabytes.
 const STEP: i32 = 2048;
 
@@ -125,7 +127,7 @@ impl DatabaseCopy {
 
     /// Checks that the copy is whole: a backup that cannot be restored is worth nothing.
     pub fn check(&self) -> Result<()> {
-        integrity(&self.connection)
+        damage::check(&self.connection)
     }
 
     /// What is in it.
@@ -156,7 +158,7 @@ impl DatabaseCopy {
 
 /// Checks that the database at this path is whole.
 pub(super) fn check(database: &Path) -> Result<()> {
-    integrity(&Connection::open(database)?)
+    damage::check(&Connection::open(database)?)
 }
 
 /// The fingerprint of the host key that the database at this path needs.
@@ -167,14 +169,6 @@ pub(super) fn bound_key(database: &Path) -> Result<Option<Vec<u8>>> {
 fn key_of(connection: &Connection) -> Result<Option<Vec<u8>>> {
     let key = connection.query_row("SELECT fingerprint FROM host_key", [], |row| row.get(0));
     Ok(key.optional()?)
-}
-
-fn integrity(connection: &Connection) -> Result<()> {
-    let mut statement = connection.prepare("PRAGMA integrity_check(5)")?;
-    let found: Vec<String> =
-        statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    ensure!(found == ["ok"], "the database is damaged: {}", found.join("; "));
-    Ok(())
 }
 
 /// An empty database in a temporary file, which only its owner can read, and which is locked.

@@ -7,6 +7,9 @@ const FULL: i32 = 13;
 /// `SQLITE_IOERR`, in the lowest byte of all its kinds.
 const IO: i32 = 10;
 
+/// `SQLITE_CORRUPT`.
+const DAMAGED: i32 = 11;
+
 /// The disk does not take the writes of the database. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskError {
@@ -26,6 +29,9 @@ impl DiskError {
         match code.map(|code| code & 0xff) {
             Some(FULL) => error.context(Self::Full),
             Some(IO) => error.context(Self::Refusing),
+            Some(DAMAGED) => error.context(
+                "the database is damaged: `muster backup` says which tables are, and what can be done",
+            ),
             _ => error,
         }
     }

@@ -10,6 +10,7 @@ use crate::decision::{Account, EventKind, Membership, ResourceKind};
 mod addresses;
 mod commits;
 mod configuration;
+mod damage;
 mod due;
 mod files;
 mod ids;
