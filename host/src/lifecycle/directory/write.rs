@@ -15,8 +15,8 @@
 //! A full disk is an answer: the identity provider must retry later, nothing that was accepted is
 //! lost, and writes succeed again as soon as there is room, without a restart.
 //!
-//! A future is as large as the largest of those that it may wait for, and the one of a write is made anew for
-//! each request. So what is rare is boxed, here and in `operation`: that halves it, to 18 KB.
+//! A future is as large as the largest of those that it may wait for, and each request makes the one of a
+//! write. So what is rare is boxed, here and in `operation`: that halves it, to 18 KB.
 
 use std::sync::Arc;
 
