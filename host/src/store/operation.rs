@@ -289,6 +289,9 @@ impl Store {
 /// The numbers of `deactivate`, `delete` and `group-delete`.
 const LEAVING: &str = "3, 4, 9";
 
+/// The kinds of most operations, which the index `operation_of_kind` leaves out.
+const MOST: [EventKind; 3] = [EventKind::Create, EventKind::Update, EventKind::GroupUpdate];
+
 /// The condition on the tenant of a row `o`, by its name.
 pub(super) const OF_TENANT: &str = "o.tenant = (SELECT number FROM term WHERE name = ?)";
 
@@ -308,13 +311,20 @@ fn list_unfinished(
         ("o.job = ?", text(&filter.job)),
     ];
     let sql = format!("SELECT {UNFINISHED} WHERE true");
-    listed(connection, filter, sql, conditions, read_unfinished)
+    let (sql, values) = statement(filter, sql, conditions);
+    listed(connection, &sql, values, read_unfinished)
 }
 
 fn list_ended(
     connection: &Connection,
     filter: &OperationFilter,
 ) -> rusqlite::Result<Vec<OperationRow>> {
+    let (sql, values) = statement_of_ended(filter);
+    listed(connection, &sql, values, read_ended)
+}
+
+/// The statement that lists ended operations, and its values.
+pub(super) fn statement_of_ended(filter: &OperationFilter) -> (String, Vec<Bound>) {
     let conditions = [
         (OF_TENANT, filter.tenant.as_deref().map(Bound::from)),
         ("o.resource = ?", filter.resource.as_deref().map(value::id)),
@@ -327,19 +337,18 @@ fn list_ended(
     if filter.state.is_some_and(|state| state != OperationState::Done) {
         sql += " AND o.state <> 2";
     }
-    if filter.kind == Some(EventKind::GroupCreate) {
-        sql += " AND o.kind = 7";
+    if filter.kind.is_some_and(|kind| !MOST.contains(&kind)) {
+        sql += " AND o.kind NOT IN (0, 1, 8)";
     }
-    listed(connection, filter, sql, conditions, read_ended)
+    statement(filter, sql, conditions)
 }
 
-fn listed(
-    connection: &Connection,
+/// Completes a statement with these conditions, and the order of the list.
+fn statement(
     filter: &OperationFilter,
     mut sql: String,
     conditions: [Listed; 5],
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<OperationRow>,
-) -> rusqlite::Result<Vec<OperationRow>> {
+) -> (String, Vec<Bound>) {
     let beyond = if filter.oldest_first { "o.id > ?" } else { "o.id < ?" };
     let before = (beyond, filter.before.as_deref().map(value::id));
     let mut values = Vec::new();
@@ -352,7 +361,16 @@ fn listed(
     let order = if filter.oldest_first { "ASC" } else { "DESC" };
     sql += &format!(" ORDER BY o.id {order} LIMIT ? + 0");
     values.push(filter.limit.into());
-    let mut list = connection.prepare_cached(&sql)?;
+    (sql, values)
+}
+
+fn listed(
+    connection: &Connection,
+    sql: &str,
+    values: Vec<Bound>,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<OperationRow>,
+) -> rusqlite::Result<Vec<OperationRow>> {
+    let mut list = connection.prepare_cached(sql)?;
     list.query_map(params_from_iter(values), read)?.collect()
 }
 

@@ -336,8 +336,9 @@ CREATE INDEX operation_of_tenant ON operation (tenant, id);
 CREATE INDEX operation_of_resource ON operation (tenant, resource, id);
 CREATE INDEX operation_not_done ON operation (state, id) WHERE state <> 2;
 CREATE INDEX operation_of_job ON operation (job, id) WHERE job IS NOT NULL;
--- Those of groups are few among those of people, and are looked through when a group is pushed.
-CREATE INDEX operation_of_group_create ON operation (tenant, id) WHERE kind = 7;
+-- Those of one kind, such as all deletions; the creation of a group is looked for when it is pushed. Not
+-- create, update and group-update, which are most operations.
+CREATE INDEX operation_of_kind ON operation (kind, tenant, id) WHERE kind NOT IN (0, 1, 8);
 
 -- A creation whose answer did not reach its sender, who will ask again.
 CREATE TABLE unanswered_creation (
@@ -405,7 +406,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('operation', 'operation_id', '10000000 1'),
     ('operation', 'operation_of_tenant', '10000000 2000000 1'),
     ('operation', 'operation_of_resource', '10000000 2000000 10 1'),
-    ('operation', 'operation_of_group_create', '10000 2000 1'),
+    ('operation', 'operation_of_kind', '1000000 200000 20000 1'),
     ('operation', 'operation_not_done', '10000 2000 1'),
     ('operation', 'operation_of_job', '100000 1000 1'),
     ('unfinished_operation', 'unfinished_due', '1000 200 100 10 1'),

@@ -422,3 +422,34 @@ async fn the_answer_to_an_earlier_try_stays_beside_a_request_that_is_made_again(
     assert_eq!(write(None, Some("429")).await, (None, text("429")));
     assert_eq!(write(Some("200"), None).await, (text("200"), text("429")));
 }
+
+/// What operators ask of the journal is found by an index, however long the journal is.
+#[tokio::test]
+async fn lists_of_operations_are_indexed() {
+    let bench = Bench::new().await;
+    let of = |tenant: bool, resource: bool, state, kind, job: bool| OperationFilter {
+        tenant: tenant.then(|| "acme".to_owned()),
+        resource: resource.then(|| "u00000".to_owned()),
+        state,
+        kind,
+        job: job.then(|| "j1".to_owned()),
+        before: Some("o5".to_owned()),
+        ..OperationFilter::default()
+    };
+    let (refused, delete) = (Some(OperationState::Refused), Some(EventKind::Delete));
+    for (filter, index, sorts) in [
+        (of(false, false, None, None, false), "operation_id (id<?)", false),
+        (of(true, false, None, None, false), "operation_of_tenant (tenant=? AND id<?)", false),
+        (of(true, true, None, None, false), "operation_of_resource", false),
+        (of(false, false, refused, None, false), "operation_not_done (state=? AND id<?)", false),
+        (of(true, false, None, delete, false), "operation_of_kind (kind=? AND tenant=?", false),
+        (of(false, false, None, delete, false), "operation_of_kind (kind=?", true),
+        (of(true, true, None, delete, false), "operation_of_resource", false),
+        (of(true, false, None, None, true), "operation_of_job (job=? AND id<?)", false),
+    ] {
+        let (sql, values) = operation::statement_of_ended(&filter);
+        let plan = plan(&bench, &sql, values).await;
+        let found = plan.contains(index) && plan.contains("USE TEMP B-TREE") == sorts;
+        assert!(found, "{filter:?}:\n{plan}");
+    }
+}
