@@ -1,6 +1,7 @@
 //! Pausing and disconnecting a tenant: which accounts stay, and which operations are held.
 
 mod counts;
+mod groups;
 
 use std::time::Duration;
 

@@ -207,6 +207,20 @@ impl Store {
         self.reader.host(list).await
     }
 
+    /// The groups of which the app was not told, or not of their last change; in their order.
+    pub async fn groups_behind(&self, tenant: &str) -> Result<Vec<String>> {
+        let tenant = self.reader.number(tenant).await?;
+        let list = move |connection: &Connection| {
+            let mut list = connection.prepare_cached(
+                "SELECT r.id FROM resource r
+                 WHERE r.tenant = ? AND r.kind = 1 AND (r.connected IS NULL OR r.told IS NOT NULL)
+                 ORDER BY r.seq",
+            )?;
+            list.query_map([tenant], |row| Ok(row.get::<_, StoredId>(0)?.0))?.collect()
+        };
+        self.reader.host(list).await
+    }
+
     /// In how many other tenants of the app this account is not absent, or in doubt.
     pub async fn elsewhere(&self, app: &str, tenant: &str, account_id: &str) -> Result<u32> {
         let (lane, tenant) = (tenant, self.reader.number(tenant).await?);

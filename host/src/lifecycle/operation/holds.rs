@@ -22,10 +22,14 @@ impl Operations {
         self.unfinished.held(tenant).len()
     }
 
-    /// Compares what differs in a tenant whose hold has ended.
+    /// Compares what differs in a tenant whose hold has ended: what is held, and groups whose operation
+    /// was dropped when the integration ended. People were released then.
     pub(in crate::lifecycle) async fn end_hold(&self, tenant: &str) -> anyhow::Result<()> {
         for (kind, resource) in self.unfinished.held(tenant) {
             self.queue.add(tenant, kind, &resource);
+        }
+        for group in self.store.groups_behind(tenant).await? {
+            self.queue.add(tenant, ResourceKind::Group, &group);
         }
         self.wake_all(Some(tenant)).await?;
         Ok(())
