@@ -49,6 +49,52 @@ async fn a_host_does_not_start_without_the_key_that_its_database_needs() {
     assert_eq!(test_host.people(&host).await, 1);
 }
 
+/// An empty host would answer its identity providers that nobody exists.
+#[tokio::test]
+async fn a_host_does_not_start_without_the_database_that_its_key_or_log_is_of() {
+    let (test_host, host, folder, _) = backed_up().await;
+    drop(host);
+    let data = test_host.data.path();
+    let (database, log, key) =
+        (data.join("muster.db"), data.join("muster.db-wal"), data.join("host.key"));
+    let whole = fs::read(&database).unwrap();
+    let log_length = fs::metadata(&log).unwrap().len();
+    assert!(log_length > 0, "a killed host leaves a log");
+    let kept_log = folder.path().join("log");
+    fs::copy(&log, &kept_log).unwrap();
+    for (content, has_log, has_key, says) in [
+        (None, true, true, "muster.db is missing or empty, and the log"),
+        (None, true, false, "muster.db is missing or empty, and the log"),
+        (None, false, true, "muster.db is missing or empty, and the host key"),
+        (Some(0), false, true, "muster.db is missing or empty, and the host key"),
+        (Some(4096), false, true, "muster.db has no tables, since its log"),
+    ] {
+        let kept_key = folder.path().join("host.key");
+        match content {
+            Some(length) => fs::write(&database, &whole[..length]).unwrap(),
+            None => drop(fs::remove_file(&database)),
+        }
+        if !has_log {
+            drop(fs::remove_file(&log));
+        }
+        if !has_key {
+            fs::rename(&key, &kept_key).unwrap();
+        }
+        let said = refused(data).await;
+        assert!(said.contains(says) && said.contains("muster restore"), "{says}: {said}");
+        if has_log {
+            assert_eq!(fs::metadata(&log).unwrap().len(), log_length, "the log is as it was");
+        }
+        if !has_key {
+            fs::rename(&kept_key, &key).unwrap();
+        }
+    }
+    fs::write(&database, &whole).unwrap();
+    fs::copy(&kept_log, &log).unwrap();
+    let host = test_host.spawn(None);
+    assert_eq!(test_host.people(&host).await, 1);
+}
+
 #[tokio::test]
 async fn a_key_that_is_lost_is_replaced_and_the_host_says_what_is_lost_with_it() {
     // The cache is of one key.

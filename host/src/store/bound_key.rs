@@ -1,10 +1,53 @@
 //! The fingerprint of the host key that the database needs, and what is sealed with that key.
 
-use anyhow::Result;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
 use rusqlite::Connection;
 
-use super::Store;
 use super::value::count_of;
+use super::{HOST_KEY, Store};
+
+/// The length of a database whose tables are still in its log.
+const FIRST_PAGE: u64 = 4096;
+
+/// Fails if a database is missing of which the host key or the log is left: to open it would begin an empty
+/// one, and destroy the log. A key that is put into a directory before its first use is none that is left.
+pub(super) fn check_presence(database: &Path, was_used: bool) -> Result<()> {
+    let folder = database.parent().unwrap_or_else(|| Path::new("."));
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    let (file, log) = (length(database)?, length(Path::new(&log))?);
+    // The key is made after the tables, which are in the log or in the database.
+    let has_key = was_used && length(&folder.join(HOST_KEY))? > 0;
+    let (found, left) = match (file, log) {
+        (0, 0) if has_key => ("is missing or empty", "the host key of a database"),
+        (0, 1..) => ("is missing or empty", "the log of a database, muster.db-wal,"),
+        (..=FIRST_PAGE, 0) if has_key => (
+            "has no tables, since its log, muster.db-wal, is missing",
+            "the host key of a database",
+        ),
+        _ => return Ok(()),
+    };
+    bail!(
+        "{} {found}, and {left} is beside it. Put muster.db and muster.db-wal back together, or restore a \
+         backup with `muster restore`. For an empty host give another directory, or move all files out of \
+         {}",
+        database.display(),
+        folder.display()
+    )
+}
+
+/// The length of a file in bytes; that of a missing one is 0.
+fn length(path: &Path) -> Result<u64> {
+    match fs::metadata(path) {
+        Ok(file) => Ok(file.len()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
 
 impl Store {
     /// The fingerprint of the host key of this database. None before the first start.
