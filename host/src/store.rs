@@ -122,10 +122,12 @@ impl Store {
     }
 
     async fn with_log(path: &Path, clock: Clock, bounds: LogBounds) -> Result<Self> {
+        let was_used = database::lock_file(path).exists();
         let lock = Lock::take(path).await?;
         if replacement::finish(path.parent().unwrap_or_else(|| Path::new(".")))? {
             tracing::warn!("store: a restore that was interrupted is finished");
         }
+        bound_key::check_presence(path, was_used)?;
         let simulation = || clock.simulation().cloned();
         let kept = bounds.kept_bytes();
         let configuration = at_once(simulation().is_some(), database::migrated(path, kept)).await?;

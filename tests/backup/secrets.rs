@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::{backed_up, backup, failed, restore, run, start, succeeded};
+use crate::command_line::muster;
 use crate::support::guests::guest;
-use crate::support::test_host::TestHost;
+use crate::support::test_host::{HostProcess, TestHost};
 use crate::support::{client, patch_op, user};
 
 const VARIABLE: &str = "MUSTER_BACKUP_PASSPHRASE";
@@ -99,6 +100,45 @@ impl App {
     }
 }
 
+/// A tenant of an app that takes passwords.
+struct Client {
+    users: String,
+    token: String,
+}
+
+impl Client {
+    async fn of(app: &App, test_host: &TestHost, host: &HostProcess) -> Self {
+        assert_eq!(test_host.push(host, guest("faulty")).await.unwrap().0, 201);
+        let endpoint = json!({ "base_url": app.serve().await, "private_addresses": true });
+        let spec = json!({
+            "name": "other", "connector": "faulty", "settings": { "fault": "none" },
+            "endpoints": { "app": endpoint },
+        });
+        test_host.admin(host, "POST", "/apps", spec).await;
+        let tenant = json!({ "id": "other", "app": "other", "dialect": "okta" });
+        test_host.admin(host, "POST", "/tenants", tenant).await;
+        let token = test_host.admin(host, "POST", "/tenants/other/tokens", json!({})).await;
+        let token = token["token"].as_str().unwrap().to_owned();
+        Self { users: "/t/other/scim/v2/Users".to_owned(), token }
+    }
+
+    /// The status and the body of the response.
+    async fn send(
+        &self,
+        host: &HostProcess,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        let request = client().request(method, format!("{}{}{path}", host.url, self.users));
+        let request = request.header("content-type", "application/scim+json");
+        let request = request.bearer_auth(&self.token).body(body.to_string());
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        (status, serde_json::from_str(&response.text().await.unwrap()).unwrap())
+    }
+}
+
 #[tokio::test]
 async fn a_password_that_waits_in_the_journal_reaches_the_app_from_the_restored_host() {
     let test_host = TestHost::with_roster_and_shared_cache().await;
@@ -106,30 +146,14 @@ async fn a_password_that_waits_in_the_journal_reaches_the_app_from_the_restored_
     let host = test_host.spawn(None);
     let app = App::default();
     app.works(true);
-    assert_eq!(test_host.push(&host, guest("faulty")).await.unwrap().0, 201);
-    let endpoint = json!({ "base_url": app.serve().await, "private_addresses": true });
-    let spec = json!({
-        "name": "other", "connector": "faulty", "settings": { "fault": "none" },
-        "endpoints": { "app": endpoint },
-    });
-    test_host.admin(&host, "POST", "/apps", spec).await;
-    let tenant = json!({ "id": "other", "app": "other", "dialect": "okta" });
-    test_host.admin(&host, "POST", "/tenants", tenant).await;
-    let token = test_host.admin(&host, "POST", "/tenants/other/tokens", json!({})).await;
-    let token = token["token"].as_str().unwrap();
-    let users = format!("{}/t/other/scim/v2/Users", host.url);
-    let scim = async |request: reqwest::RequestBuilder, body: Value| {
-        let request = request.header("content-type", "application/scim+json");
-        request.bearer_auth(token).body(body.to_string()).send().await.unwrap()
-    };
-    let created = scim(client().post(&users), user("ada")).await;
-    assert_eq!(created.status(), 201);
-    let created: Value = serde_json::from_str(&created.text().await.unwrap()).unwrap();
+    let client = Client::of(&app, &test_host, &host).await;
+    let (status, created) = client.send(&host, Method::POST, "", user("ada")).await;
+    assert_eq!(status, 201);
 
     app.works(false);
     let secret = json!([{ "op": "replace", "path": "password", "value": "Secret-99" }]);
-    let ada = format!("{users}/{}", created["id"].as_str().unwrap());
-    assert_eq!(scim(client().patch(&ada), patch_op(secret)).await.status(), 429);
+    let ada = format!("/{}", created["id"].as_str().unwrap());
+    assert_eq!(client.send(&host, Method::PATCH, &ada, patch_op(secret)).await.0, 429);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("muster.backup");
     let said = succeeded(&run(&mut backup(test_host.data.path(), &file)).await);
@@ -144,4 +168,43 @@ async fn a_password_that_waits_in_the_journal_reaches_the_app_from_the_restored_
     app.works(true);
     test_host.settled(&host).await;
     assert!(app.was_told("Secret-99"));
+}
+
+#[tokio::test]
+async fn a_creation_whose_password_is_lost_with_the_host_key_is_made_when_it_is_sent_again() {
+    let test_host = TestHost::with_roster_and_shared_cache().await;
+    test_host.configure("answer_within_seconds = 1\nfirst_back_off_seconds = 600\n");
+    let host = test_host.spawn(None);
+    let app = App::default();
+    let client = Client::of(&app, &test_host, &host).await;
+    let with_password = |password: &str| {
+        let mut body = user("ada");
+        body["password"] = password.into();
+        body
+    };
+    let create = async |host: &HostProcess, password| {
+        client.send(host, Method::POST, "", with_password(password)).await
+    };
+    assert_eq!(create(&host, "Secret-1").await.0, 429);
+    drop(host);
+    fs::remove_file(test_host.data.path().join("host.key")).unwrap();
+    let mut replace = muster(&["host-key", "replace", "--data"]);
+    let said = succeeded(&run(replace.arg(test_host.data.path())).await);
+    assert!(said.contains("1 password"), "{said}");
+
+    let host = test_host.spawn(None);
+    app.works(true);
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        let (status, body) = create(&host, "Secret-1").await;
+        answers.push(status.as_u16());
+        if status == 201 {
+            assert!(app.was_told("Secret-1"), "{answers:?}");
+            assert!(answers.len() <= 2, "{answers:?}");
+            return;
+        }
+        let detail = body["detail"].as_str().unwrap();
+        assert!(detail.contains("lost with the host key") && status != 500, "{status} {detail}");
+    }
+    panic!("{answers:?}");
 }

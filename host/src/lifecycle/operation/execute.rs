@@ -320,7 +320,12 @@ impl Operations {
         };
         let key = operation.idempotency_key();
         fail::fail_point!("call");
-        let placeholders = self.placeholders(operation)?;
+        let Ok(placeholders) = self.placeholders(operation) else {
+            // The next request brings the password again, if this operation is out of its way.
+            let why = "the password that came with this change was lost with the host key that sealed \
+                       it: send the change again with a password";
+            return Ok(Some(FailureCause::Refused(Refusal::Rejected(why.to_owned()))));
+        };
         let performed =
             self.delivery.perform(endpoint, &request, &key, &placeholders, deadline).await;
         fail::fail_point!("call-done");
