@@ -22,6 +22,7 @@ mod answers;
 mod connecting;
 mod killed;
 mod organizations;
+mod overlaps;
 mod owners;
 mod people;
 mod teams;

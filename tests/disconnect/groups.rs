@@ -7,7 +7,7 @@ use super::{disconnect, disconnected, until};
 use crate::support::Muster;
 
 /// A disconnect ends the operations that are open. People are managed again when the tenant is connected;
-/// nobody would tell the app of a group that it does not know, or by another name.
+/// and the app learns of the groups that it does not know, or knows by another name.
 #[tokio::test]
 async fn groups_that_the_app_was_not_told_of_are_told_when_the_tenant_is_connected_again() {
     let muster = Muster::start_replying_when_recorded().await;

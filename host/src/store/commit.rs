@@ -118,7 +118,7 @@ pub enum CommitError {
     /// commit says that it is unique.
     NameTaken,
     /// The resource does not have the expected version any more, a group or member of the commit is
-    /// gone, or the resource has another operation that is open or failed.
+    /// gone, the resource has another operation that is open or failed, or the operation has ended.
     Stale,
     /// The database failed.
     Internal(anyhow::Error),

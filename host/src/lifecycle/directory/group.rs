@@ -26,6 +26,7 @@ use crate::lifecycle::operation::agree::{group_change, takes_groups};
 use crate::lifecycle::operation::begin::Prepared;
 use crate::lifecycle::operation::change::{Change, Current, MemberChanges, WriteResult};
 use crate::lifecycle::operation::creation::BeforeCreation;
+use crate::lifecycle::operation::disposition;
 use crate::lifecycle::operation::execute::AttemptResult;
 use crate::lifecycle::operation::goal::Older;
 use crate::lifecycle::operation::journaled::{Mode, Operation};
@@ -133,7 +134,9 @@ impl Directory {
             }
         }
         self.finish_deletion(&target.tenant, &change, deadline).await?;
-        let (change, _former) = self.operations.take_over(&tenant, change).await?;
+        let Some((change, _former)) = self.operations.take_over(&tenant, change).await? else {
+            return Err(disposition::busy(target.tenant.dialect()).into());
+        };
         let written = self.operations.carry_out(&target.tenant, change, deadline).await?;
         let noted = self.note_hang_up(target, caller, &written).await?;
         Ok((written, noted))

@@ -212,7 +212,10 @@ impl Directory {
             }
             BeforeCreation::Proceed(change) => *change,
         };
-        let (change, _predecessor) = self.operations.take_over(&target.tenant.id, change).await?;
+        let taken = self.operations.take_over(&target.tenant.id, change).await?;
+        let Some((change, _predecessor)) = taken else {
+            return Err(disposition::busy(target.tenant.dialect()).into());
+        };
         let carried_out = self.operations.carry_out(&target.tenant, change, deadline).await;
         if let Err(Error::Client(error)) = &carried_out
             && matches!(error.status, 403 | 409)

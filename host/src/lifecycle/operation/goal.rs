@@ -117,6 +117,14 @@ impl Older {
     }
 }
 
+/// The lock of a creation.
+pub(in crate::lifecycle) enum CreationLock {
+    /// Acquired, if there is a creation.
+    Free(Option<LockGuard<Arc<UncommittedGroup>>>),
+    /// The creation is under way.
+    Held,
+}
+
 impl Operations {
     /// The operation that is open or failed for a resource.
     pub(in crate::lifecycle) async fn older(
@@ -195,27 +203,32 @@ impl Operations {
     }
 
     /// Makes a creation take over the account of the same person from before, with what is unfinished
-    /// for it. Returns the lock of that account's resource, which the caller keeps until the creation
-    /// has been driven.
+    /// for it. Returns the locks of that account's resource, which the caller keeps until the creation
+    /// has been driven; none if another creation is bringing it about.
     pub(in crate::lifecycle) async fn take_over(
         &self,
         tenant: &str,
         mut change: Change,
-    ) -> anyhow::Result<(Change, Option<LockGuard<Arc<UncommittedGroup>>>)> {
+    ) -> anyhow::Result<Option<(Change, Vec<LockGuard<Arc<UncommittedGroup>>>)>> {
         if change.account.is_some() {
-            return Ok((change, None));
+            return Ok(Some((change, Vec::new())));
         }
         let Some(found) = self.former_account(tenant, &change).await? else {
-            return Ok((change, None));
+            return Ok(Some((change, Vec::new())));
         };
-        let lock = self.acquire(tenant, &found.resource).await;
+        let mut locks = vec![self.acquire(tenant, &found.resource).await];
+        let own = resource_lock::of_subject(tenant, change.kind, &change.subject());
+        match self.lock_of_creation(tenant, &found.resource, &own).await? {
+            CreationLock::Held => return Ok(None),
+            CreationLock::Free(lock) => locks.extend(lock),
+        }
         // Read again: the previous holder of the lock may have changed it.
         let Some(account) = self.former_account(tenant, &change).await? else {
-            return Ok((change, None));
+            return Ok(Some((change, Vec::new())));
         };
         let id = account.resource.clone();
         if id != found.resource {
-            return Ok((change, None));
+            return Ok(Some((change, Vec::new())));
         }
         let older = self.older(tenant, &id).await?;
         let unfinished = self.has_unfinished(tenant, &id);
@@ -229,7 +242,23 @@ impl Operations {
         }
         change.account_changed |= disagrees || unfinished;
         change.account = account;
-        Ok((change, Some(lock)))
+        Ok(Some((change, locks)))
+    }
+
+    /// The lock under which the resource is created that does not exist yet, if that is unfinished: of its
+    /// name, unless that is the lock which the caller holds.
+    pub(in crate::lifecycle) async fn lock_of_creation(
+        &self,
+        tenant: &str,
+        resource: &str,
+        own: &str,
+    ) -> anyhow::Result<CreationLock> {
+        let older = self.older(tenant, resource).await?;
+        let Some(older) = older.filter(|older| older.creates() && older.lock_key() != own) else {
+            return Ok(CreationLock::Free(None));
+        };
+        let lock = self.locks.try_acquire(older.lock_key()).await;
+        Ok(lock.map_or(CreationLock::Held, |lock| CreationLock::Free(Some(lock))))
     }
 
     /// Whether anything is unfinished for a resource, held operations included.

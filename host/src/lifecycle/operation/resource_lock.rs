@@ -136,9 +136,24 @@ impl<S> ResourceLocks<S> {
         lock
     }
 
-    async fn turn(&self, key: String) -> LockGuard<S> {
+    /// The same, unless another holds the lock. For who holds a lock already: to wait for a second one
+    /// could be to wait for each other.
+    pub(in crate::lifecycle) async fn try_acquire(&self, key: String) -> Option<LockGuard<S>> {
+        let slot = self.slot(key);
+        let _turn = Arc::clone(&slot.state().turn).try_lock_owned().ok()?;
+        let failed = slot.state().queue().failed;
+        let lock = LockGuard { _turn, slot, failed };
+        lock.wait_until_durable().await;
+        Some(lock)
+    }
+
+    fn slot(&self, key: String) -> LockSlot<S> {
         let state = Arc::clone(self.locked().entry(key.clone()).or_default());
-        let slot = LockSlot { locks: self.clone(), key, state: Some(state) };
+        LockSlot { locks: self.clone(), key, state: Some(state) }
+    }
+
+    async fn turn(&self, key: String) -> LockGuard<S> {
+        let slot = self.slot(key);
         let _turn = Arc::clone(&slot.state().turn).lock_owned().await;
         let failed = slot.state().queue().failed;
         LockGuard { _turn, slot, failed }

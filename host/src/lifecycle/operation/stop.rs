@@ -11,7 +11,8 @@ use super::comparison;
 use super::disposition::{self, Attempted, Disposition, FailureCause};
 use super::effects;
 use super::execute::AttemptResult;
-use super::journaled::{Operation, only_takes_away, takes_away};
+use super::goal::CreationLock;
+use super::journaled::{Operation, lock_key, only_takes_away, takes_away};
 use super::typed_view;
 use crate::clock::{later_by, rfc3339};
 use crate::decision::{
@@ -268,7 +269,8 @@ impl Operations {
     }
 
     /// Makes the account that a deleted resource has left the operation's, in doubt, and supersedes what
-    /// is unfinished for it. No call of that is under way: a deletion has the account for itself.
+    /// is unfinished for it. No call of that is under way: a deletion has the account for itself, and the
+    /// caller holds the lock of a creation.
     async fn take_over_from(
         &self,
         operation: &mut Operation,
@@ -327,6 +329,14 @@ impl Operations {
         if !present
             && operation.account.as_ref().is_none_or(|known| known.resource != owner.resource)
         {
+            let resource = || operation.resource_id();
+            let (event, progress, subject) =
+                (operation.event.kind, &operation.progress, &operation.subject);
+            let own = lock_key(&tenant, operation.kind, event, progress, subject, resource);
+            let _lock = match self.lock_of_creation(&tenant, &owner.resource, &own).await? {
+                CreationLock::Free(lock) => lock,
+                CreationLock::Held => return self.stop(operation, FailureCause::OutOfTime).await,
+            };
             self.take_over_from(operation, owner).await?;
             return Box::pin(self.finish(operation, outcome)).await;
         }

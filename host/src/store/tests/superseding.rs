@@ -150,3 +150,23 @@ async fn ended_attempts_keep_their_facts_and_exchanges() {
     let answered = ("[2,0]".to_owned(), Some("{}".to_owned()));
     assert_eq!(decisions[0].exchanges, [answered]);
 }
+
+/// A try that still runs learns that its operation has ended, and does not make it open again.
+#[tokio::test]
+async fn an_operation_that_has_ended_stays_so() {
+    let bench = Bench::new().await;
+    bench.store.commit(journaled("o1", "u1", Open)).await.unwrap();
+    bench.store.commit(superseding(journaled("o2", "u2", Done), &["u1"])).await.unwrap();
+    let again =
+        [journaled("o1", "u1", Open), journaled("o1", "u1", Done), journaled("o2", "u2", Done)];
+    for mut commit in again {
+        let row = user("acme", "u9", "ann@example.com");
+        commit.resource = Some(ResourceChange::Insert(row));
+        let stale = bench.store.commit(commit).await;
+        assert!(matches!(stale, Err(CommitError::Stale)), "{stale:?}");
+    }
+    assert_eq!(read(&bench, "o1").await.state, Superseded);
+    assert_eq!(bench.version("acme", "User", "u9").await, None);
+    // The resource is free for another.
+    bench.store.commit(journaled("o3", "u1", Open)).await.unwrap();
+}

@@ -41,6 +41,8 @@ impl From<rusqlite::Error> for WriteError {
             ffi::SQLITE_CONSTRAINT_UNIQUE if message.contains("unfinished_operation.resource") => {
                 Self::Stale
             }
+            // It has ended already.
+            ffi::SQLITE_CONSTRAINT_UNIQUE if message.ends_with(": operation.id") => Self::Stale,
             // The member or the group is gone.
             ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::Stale,
             ffi::SQLITE_CONSTRAINT_UNIQUE

@@ -92,18 +92,20 @@ fn put_unfinished(
     it: &OperationRow,
     body: &[u8],
 ) -> Result<(), WriteError> {
-    // What an operation is about never changes.
+    // What an operation is about never changes. One that has ended stays so.
     let mut put = connection.prepare_cached(
         "INSERT INTO unfinished_operation (
              id, tenant, app, resource, resource_kind, kind, state, subject, connector, attempt,
              tries, due, sealed, job, created, finished, body
-         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         )
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17
+         WHERE NOT EXISTS (SELECT 1 FROM operation WHERE id = ?1)
          ON CONFLICT (id) DO UPDATE SET
              state = excluded.state, connector = excluded.connector, attempt = excluded.attempt,
              tries = excluded.tries, due = excluded.due, sealed = excluded.sealed,
              job = excluded.job, finished = excluded.finished, body = excluded.body",
     )?;
-    put.execute(params![
+    let written = put.execute(params![
         id(&it.id),
         terms.number(connection, &it.tenant)?,
         it.app,
@@ -122,7 +124,7 @@ fn put_unfinished(
         it.finished.as_deref().map(millis).transpose()?,
         body,
     ])?;
-    Ok(())
+    if written == 0 { Err(WriteError::Stale) } else { Ok(()) }
 }
 
 /// Appends an operation that has ended. It is not unfinished any more.
