@@ -49,6 +49,16 @@ async fn a_host_does_not_start_without_the_key_that_its_database_needs() {
     assert_eq!(test_host.people(&host).await, 1);
 }
 
+#[tokio::test]
+async fn a_copy_of_the_database_alone_is_not_taken_for_an_empty_one() {
+    let test_host = TestHost::with_roster().await;
+    let _host = test_host.spawn(None);
+    let copy = tempfile::tempdir().unwrap();
+    fs::copy(test_host.data.path().join("muster.db"), copy.path().join("muster.db")).unwrap();
+    let said = refused(copy.path()).await;
+    assert!(said.contains("host.key is missing"), "{said}");
+}
+
 /// An empty host would answer its identity providers that nobody exists.
 #[tokio::test]
 async fn a_host_does_not_start_without_the_database_that_its_key_or_log_is_of() {

@@ -56,7 +56,8 @@ impl Store {
         Ok(query.fetch_optional(&mut *self.pool.take().await?).await?)
     }
 
-    /// Binds the database to the host key with this fingerprint, in place of the key before.
+    /// Binds the database to the host key with this fingerprint, in place of the key before. The file
+    /// `muster.db` alone says so then: a copy of it is not taken for an empty database.
     pub async fn bind_host_key(&self, fingerprint: Vec<u8>) -> Result<()> {
         self.writer
             .configure(move |connection| {
@@ -70,7 +71,8 @@ impl Store {
                     Ok(())
                 })
             })
-            .await
+            .await?;
+        self.writer.move_log().await
     }
 
     /// How many unfinished operations wait with a password that is sealed with the host key.

@@ -170,6 +170,13 @@ impl Writer {
         result.await.context("the store is closed")
     }
 
+    /// Moves the log into the database, as far as no reader needs it.
+    pub(super) async fn move_log(&self) -> Result<()> {
+        let (reply, replied) = oneshot::channel();
+        self.send(WriteRequest::RestartLog(reply)).await?;
+        replied.await.context("the store is closed")?.map(drop)
+    }
+
     /// Writes what waits, moves everything into the database file, and ends.
     pub(super) async fn close(&self) -> Result<()> {
         let (reply, replied) = oneshot::channel();
