@@ -59,7 +59,7 @@ async fn a_copy_of_the_database_alone_is_not_taken_for_an_empty_one() {
     assert!(said.contains("host.key is missing"), "{said}");
 }
 
-/// An empty host would answer its identity providers that nobody exists.
+/// Identity providers would create their people again in an empty host.
 #[tokio::test]
 async fn a_host_does_not_start_without_the_database_that_its_key_or_log_is_of() {
     let (test_host, host, folder, _) = backed_up().await;
