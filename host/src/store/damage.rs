@@ -14,7 +14,7 @@ const MOST: u32 = 100;
 /// What of SQLite's own words is repeated.
 const QUOTED: usize = 3;
 
-/// What was and is no more: no account depends on it.
+/// The tables of operations that have ended. No account depends on them.
 const HISTORY: [&str; 4] = ["operation", "exchange", "attempt", "unanswered_creation"];
 
 /// Fails if the database is damaged, and says what is.

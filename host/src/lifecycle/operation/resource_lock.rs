@@ -136,8 +136,8 @@ impl<S> ResourceLocks<S> {
         lock
     }
 
-    /// The same, unless another holds the lock. For who holds a lock already: to wait for a second one
-    /// could be to wait for each other.
+    /// The same, unless another task holds the lock. It is for a caller that holds a lock already: two callers
+    /// that wait for each other's locks would wait for ever.
     pub(in crate::lifecycle) async fn try_acquire(&self, key: String) -> Option<LockGuard<S>> {
         let slot = self.slot(key);
         let _turn = Arc::clone(&slot.state().turn).try_lock_owned().ok()?;

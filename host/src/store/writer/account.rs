@@ -22,8 +22,8 @@ pub(super) enum Place {
     Written,
 }
 
-/// Takes the account away from the resource that it belonged to before, and lets what is known of its
-/// memberships be known of the account's resource.
+/// Deletes the account of the resource that the commit's account belonged to before, and moves the unsettled
+/// memberships of that resource to the account's resource.
 pub(super) fn move_away(
     connection: &Connection,
     terms: &WriterTerms,
