@@ -238,17 +238,17 @@ impl Store {
         window: Window<'_>,
     ) -> Result<FoundPage, QueryError> {
         let plan = Arc::new(Plan::of(listed, condition, order, window));
-        let kind = match order.is_indexed() && condition.is_none_or(|it| it.is_narrow) {
-            true => ReadKind::List,
-            false => ReadKind::Scan,
-        };
+        let is_short = order.is_indexed() && condition.is_none_or(|it| it.is_narrow);
         let read = move |connection: &ReadConnection| match connection
             .in_transaction(|it| FoundPage::read(it, listed, &plan))
         {
             Err(_) if connection.reached_a_limit() => Ok(Err(too_much_to_look_at())),
             read => read.map(Ok),
         };
-        let read = self.reader.read(kind, &query.tenant, read).await?;
+        let read = match is_short {
+            true => self.reader.page(query.count, &query.tenant, read).await?,
+            false => self.reader.read(ReadKind::Scan, &query.tenant, read).await?,
+        };
         let found = read.map_err(QueryError::Unsupported)?;
         let is_put_in_order = order.key.is_some() && (condition.is_some() || !order.is_indexed());
         if is_put_in_order && found.page.total > SORTED_AT_MOST {

@@ -37,10 +37,15 @@ use queue::Queue;
 /// or a hundred conditions on ten thousand.
 const MOST_STRETCHES: u32 = 2500;
 
-/// A page that is found by an index takes fewer: a page of a thousand users takes about 20.
+/// A list takes fewer: one of a thousand users takes about 20.
 const LIST_STRETCHES: u32 = 50;
 
-/// And so does a point read.
+/// A page takes so many, and one more for so many rows: three times what it needs if its filter matches few
+/// others.
+const PAGE_STRETCHES: u32 = 5;
+const ROWS_OF_A_STRETCH: u64 = 20;
+
+/// A point read takes fewer too.
 const POINT_STRETCHES: u32 = 10;
 
 /// A point read that takes longer waited for the disk.
@@ -292,6 +297,22 @@ impl Reader {
         self.read(ReadKind::List, tenant, move |it| read(it)).await
     }
 
+    /// Makes a read of a page of at most so many, by an index. It is made by a thread for scans as soon as
+    /// it looks at more than the page needs: a filter that has an index may match every resource.
+    pub(super) async fn page<T: Send + 'static, E>(
+        &self,
+        count: u64,
+        tenant: &str,
+        read: impl FnOnce(&ReadConnection) -> Result<T, E> + Clone + Send + 'static,
+    ) -> Result<T>
+    where
+        E: Into<anyhow::Error>,
+    {
+        let page = u32::try_from(count / ROWS_OF_A_STRETCH).unwrap_or(u32::MAX);
+        let most = PAGE_STRETCHES.saturating_add(page).min(LIST_STRETCHES);
+        self.read_within(ReadKind::List, most, tenant, read).await
+    }
+
     /// Makes a read for the host itself, or for an operator.
     pub(super) async fn host<T: Send + 'static>(
         &self,
@@ -303,7 +324,21 @@ impl Reader {
     /// Makes a read of this kind in its turn among those of the tenant.
     pub(super) async fn read<T: Send + 'static, E>(
         &self,
+        kind: ReadKind,
+        tenant: &str,
+        read: impl FnOnce(&ReadConnection) -> Result<T, E> + Clone + Send + 'static,
+    ) -> Result<T>
+    where
+        E: Into<anyhow::Error>,
+    {
+        self.read_within(kind, kind.stretches(), tenant, read).await
+    }
+
+    /// Makes a read of this kind, of so many stretches at most before threads for longer ones make it.
+    async fn read_within<T: Send + 'static, E>(
+        &self,
         mut kind: ReadKind,
+        mut stretches: u32,
         tenant: &str,
         read: impl FnOnce(&ReadConnection) -> Result<T, E> + Clone + Send + 'static,
     ) -> Result<T>
@@ -316,9 +351,11 @@ impl Reader {
         }
         let mut tries = 0;
         loop {
-            let (result, interruption) = self.queued(kind, tenant, read.clone()).await?;
+            let (result, interruption) = self.queued(kind, stretches, tenant, read.clone()).await?;
             match (interruption, kind.longer()) {
-                (Some(Interruption::TooMuch), Some(longer)) => kind = longer,
+                (Some(Interruption::TooMuch), Some(longer)) => {
+                    (kind, stretches) = (longer, longer.stretches());
+                }
                 (Some(Interruption::LongLog), _) if tries + 1 < MOST_TRIES => tries += 1,
                 (Some(Interruption::LongLog), _) => return Err(ReadError::Interrupted.into()),
                 _ => return result.context("reading the database"),
@@ -329,6 +366,7 @@ impl Reader {
     async fn queued<T: Send + 'static, E>(
         &self,
         kind: ReadKind,
+        stretches: u32,
         tenant: &str,
         read: impl FnOnce(&ReadConnection) -> Result<T, E> + Send + 'static,
     ) -> Result<(Result<T>, Option<Interruption>)>
@@ -346,7 +384,7 @@ impl Reader {
             if gone.load(Ordering::Relaxed) {
                 return;
             }
-            connection.begin(kind.stretches(), gone, others_wait);
+            connection.begin(stretches, gone, others_wait);
             let result = read(connection).map_err(Into::into);
             reply.send((result, connection.interruption())).ok();
         });

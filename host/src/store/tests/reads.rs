@@ -89,6 +89,26 @@ async fn a_read_that_is_longer_than_its_kind_allows_is_made_by_a_thread_for_long
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_whose_filter_matches_more_than_it_shows_is_made_by_a_thread_for_scans() {
+    let bench = Bench::new().await;
+    let threads_for = async |count: u64| {
+        let threads = Arc::new(Mutex::new(Vec::new()));
+        let made = Arc::clone(&threads);
+        let read = move |connection: &ReadConnection| {
+            made.lock().unwrap().push(thread::current().name().unwrap_or("").to_owned());
+            // About 200,000 instructions.
+            let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 15000)
+                       SELECT count(*) FROM n";
+            connection.query_row(sql, [], |row| row.get::<_, u32>(0))
+        };
+        assert_eq!(bench.store.reader.page(count, "acme", read).await.unwrap(), 15_000);
+        threads.lock().unwrap().clone()
+    };
+    assert_eq!(threads_for(10).await, ["muster-list", "muster-scan"]);
+    assert_eq!(threads_for(1000).await, ["muster-list"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_with_very_many_waiting_reads_is_refused_and_others_are_not() {
     let bench = Bench::new().await;
     let scan = async |tenant: &'static str| {
