@@ -48,6 +48,12 @@ impl IntoResponse for ApiError {
                 tracing::warn!(request, error = format!("{error:#}"), "http: read refused");
                 error_response(internal_error_for(&error))
             }
+            // The store has reported it once.
+            Error::Internal(error) if error.is::<DiskError>() => {
+                let request = RequestId::logged();
+                tracing::debug!(request, error = format!("{error:#}"), "http: disk refuses");
+                error_response(internal_error_for(&error))
+            }
             Error::Internal(error) => {
                 let request = RequestId::logged();
                 tracing::error!(request, error = format!("{error:#}"), "http: internal error");

@@ -56,3 +56,27 @@ impl fmt::Display for DiskError {
 }
 
 impl std::error::Error for DiskError {}
+
+/// Logs that the disk does not take writes, and that it does again: once each, however many are refused.
+#[derive(Debug, Default)]
+pub(super) struct DiskReport {
+    is_refusing: bool,
+}
+
+impl DiskReport {
+    /// Notes how a write ended. An error of another kind says nothing about the disk.
+    pub(super) fn note(&mut self, error: Option<&anyhow::Error>) {
+        match error {
+            None if self.is_refusing => {
+                self.is_refusing = false;
+                tracing::info!("store: the disk takes writes again");
+            }
+            Some(error) if !self.is_refusing && error.is::<DiskError>() => {
+                self.is_refusing = true;
+                let error = format!("{error:#}");
+                tracing::error!(error, "store: changes are refused until the disk takes writes");
+            }
+            None | Some(_) => {}
+        }
+    }
+}

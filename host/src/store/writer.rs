@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::attempt::AttemptRow;
 use super::commit::{Commit, CommitError, Receipt};
 use super::database::Lock;
-use super::disk::DiskError;
+use super::disk::{DiskError, DiskReport};
 use super::log::{self, Log, LogLength};
 use super::operation::{ExchangeRow, OperationRow};
 use super::term::WriterTerms;
@@ -239,6 +239,7 @@ pub(super) struct WriteConnections {
     pub(super) terms: WriterTerms,
     pub(super) walks: Arc<Walks>,
     pub(super) log: Arc<Log>,
+    pub(super) disk: DiskReport,
 }
 
 impl WriteConnections {
@@ -256,6 +257,7 @@ impl WriteConnections {
                     self.write(std::mem::take(&mut commits));
                     self.walks.begin_everywhere();
                     let done = self.run(task);
+                    self.disk.note(done.as_ref().err());
                     self.walks.end_everywhere();
                     reply.send(done).ok();
                 }
@@ -263,6 +265,7 @@ impl WriteConnections {
                     self.write(std::mem::take(&mut commits));
                     self.walks.begin_everywhere();
                     let done = block_on(self.configure(task));
+                    self.disk.note(done.as_ref().err());
                     self.walks.end_everywhere();
                     reply.send(done).ok();
                 }
@@ -295,6 +298,11 @@ impl WriteConnections {
         };
         self.walks.end(commits.iter().map(|it| &it.commit));
         for (reply, result) in replies.into_iter().zip(results) {
+            match &result {
+                Ok(()) => self.disk.note(None),
+                Err(CommitError::Internal(error)) => self.disk.note(Some(error)),
+                Err(_) => {}
+            }
             reply.send(result).ok();
         }
     }

@@ -429,7 +429,8 @@ fn sets_active(
 pub(super) fn retry_later_if_disk_failed(dialect: Dialect, error: Error) -> Error {
     match error {
         Error::Internal(error) if error.is::<DiskError>() => {
-            tracing::error!(error = format!("{error:#}"), "directory: the disk cannot be written");
+            // The store has reported it once, and there is no room for a line of each request.
+            tracing::debug!(error = format!("{error:#}"), "directory: the disk cannot be written");
             let why = error.downcast_ref::<DiskError>().map(DiskError::to_string);
             disposition::unwritable(dialect, &why.unwrap_or_default()).into()
         }
