@@ -201,6 +201,22 @@ async fn a_backup_of_a_newer_muster_is_refused_in_words() {
     assert!(!data.exists());
 }
 
+#[tokio::test]
+async fn a_backup_goes_to_no_file_of_the_host_and_not_to_standard_output() {
+    let (test_host, host, _folder, _) = backed_up().await;
+    let data = test_host.data.path();
+    for name in ["muster.db", "host.key", "backup.tar"] {
+        let said = failed(&run(backup(data, &data.join(name)).arg("--force")).await);
+        assert!(said.contains("is in the data directory, whose files are the host's"), "{said}");
+        let said =
+            failed(&run(backup(data, Path::new(name)).arg("--force").current_dir(data)).await);
+        assert!(said.contains("is in the data directory"), "{said}");
+    }
+    let said = failed(&run(&mut backup(data, Path::new("-"))).await);
+    assert!(said.contains("not to standard output"), "{said}");
+    assert_eq!(test_host.people(&host).await, 1);
+}
+
 #[test]
 fn the_commands_are_explained_with_examples() {
     for command in ["backup", "restore"] {

@@ -120,6 +120,12 @@ impl Order {
             data.0.display()
         );
         ensure!(!file.is_dir(), "{} is a directory: give the name of a file", file.display());
+        ensure!(file != Path::new("-"), "a backup is written to a file, not to standard output");
+        ensure!(
+            !data.has(file),
+            "{} is in the data directory, whose files are the host's: give a file elsewhere",
+            file.display()
+        );
         ensure!(*force || !file.exists(), "{} exists; --force overwrites it", file.display());
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! The data directory of a host, for commands that work on its files: found as `muster serve` finds it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::Args;
 
 use super::config::Config;
@@ -35,12 +35,22 @@ impl DataDirectory {
     /// The database, which must exist.
     pub(super) fn database(&self) -> anyhow::Result<PathBuf> {
         let path = self.0.join(DATABASE);
+        let exists = path.try_exists().with_context(|| format!("reading {}", path.display()))?;
         ensure!(
-            path.exists(),
+            exists,
             "there is no database in {}: give the host's data directory by --data or MUSTER_DATA",
             self.0.display()
         );
         Ok(path)
+    }
+
+    /// Whether a file, which may not exist, would lie directly in this directory.
+    pub(super) fn has(&self, file: &Path) -> bool {
+        let folder = match file.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        matches!((folder.canonicalize(), self.0.canonicalize()), (Ok(one), Ok(other)) if one == other)
     }
 
     pub(super) fn host_key(&self) -> PathBuf {
