@@ -6,7 +6,9 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
+use muster::sample::Fault;
 use serde_json::{Value, json};
 
 use crate::command_line::{KilledOnDrop, muster};
@@ -86,6 +88,10 @@ async fn writes_to_a_full_disk_fail_with_a_disk_error_and_change_nothing() {
     assert_eq!(test_host.deciding_version(&host, "cleo").await, "roster@0.2.0");
     let versions = test_host.versions(&host).await;
     drop(host);
+    // There may be no room for a line of each request.
+    let log = fs::read_to_string(test_host.data.path().join("host.log")).unwrap();
+    assert_eq!(log.matches("changes are refused until the disk takes writes").count(), 1, "{log}");
+    assert!(!log.contains("directory: the disk") && !log.contains("http: "), "{log}");
 
     let host = test_host.spawn(None);
     assert_eq!(test_host.people(&host).await, 3);
@@ -128,6 +134,37 @@ async fn a_disk_that_is_full_while_the_log_is_moved_into_the_database_loses_noth
         assert_eq!(test_host.people(&host).await, created as u64, "killed: {is_killed}");
         assert_eq!(test_host.deciding_version(&host, "later").await, "roster@0.1.0");
     }
+}
+
+#[tokio::test]
+async fn an_operation_that_a_full_disk_interrupts_goes_on_by_itself_when_there_is_room() {
+    let test_host = TestHost::start().await;
+    let host = test_host.spawn(None);
+    let sample = &test_host.sample;
+    sample.fail(Fault { delay_ms: 1_000, ..Fault::pass("POST /organizations/calls/teams", 1) });
+    let created = test_host.scim(&host, "POST", "/Users", user("ada"));
+    let during_the_call = async {
+        while sample.log().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        fill(&test_host, &host);
+    };
+    let (created, ()) = tokio::join!(created, during_the_call);
+    assert_disk_error(created, 429);
+    let operation = async || {
+        let operations = test_host.admin(&host, "GET", "/operations", Value::Null).await;
+        operations["items"][0].clone()
+    };
+    assert_eq!(operation().await["state"], "open");
+    free_space(&host);
+    let done = async {
+        while operation().await["state"] != "done" {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    // Without it, no earlier than five minutes after its beginning.
+    tokio::time::timeout(Duration::from_secs(60), done).await.expect("it goes on by itself");
+    assert_eq!(people(&test_host, &host).await[0]["userName"], "ada@acme.example");
 }
 
 #[tokio::test]

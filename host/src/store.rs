@@ -62,6 +62,7 @@ pub use commit::{Commit, CommitError, Receipt, ResourceChange};
 pub use connector::{ConnectorRow, ConnectorUsers};
 pub use credential::{CredentialKind, CredentialRow};
 pub use disk::DiskError;
+use disk::DiskReport;
 pub use due::UnfinishedOperation;
 pub use job::{InsertJobError, JobFilter, JobKind, JobProgress, JobRow, JobState};
 pub use member::{MemberRow, Person};
@@ -140,6 +141,7 @@ impl Store {
             terms: WriterTerms::default(),
             walks: Arc::clone(&walks),
             log,
+            disk: DiskReport::default(),
         };
         let writer = Writer::start(connections, database::mover(path)?, lock, simulation())?;
         Ok(Self {

@@ -87,6 +87,9 @@ impl Operations {
         };
         let result = self.drive_locked(operation, deadline, detach).await;
         self.keep_account_locked(operation, guard);
+        if let Err(error) = &result {
+            self.make_due_once_it_can_be_written(operation, error);
+        }
         result
     }
 

@@ -27,7 +27,7 @@ use crate::clock::{later_by, rfc3339};
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
 use crate::scim;
-use crate::store::{Commit, CommitError, JobState, OperationState, Related};
+use crate::store::{Commit, CommitError, JobState, OperationRow, OperationState, Related};
 
 /// The time between two searches for due operations.
 const ROUND: Duration = Duration::from_secs(1);
@@ -40,6 +40,8 @@ const ATTEMPT: Duration = Duration::from_secs(60);
 const ABANDONED: Duration = Duration::from_secs(300);
 /// The back-off after an internal error.
 const AFTER_INTERNAL_ERROR: Duration = Duration::from_secs(60);
+/// How often an operation that such an error interrupted is made due, until that can be written.
+const INTERRUPTED: Duration = Duration::from_secs(5);
 
 /// Why an open operation is attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,22 +284,63 @@ impl Operations {
         }
     }
 
-    /// Tries an operation again later, and notes the reason for operators.
+    /// Tries an open operation again later, and notes the reason for operators.
     async fn postpone(&self, operation: &str, why: &str) -> anyhow::Result<()> {
+        let due = self.clock.now() + AFTER_INTERNAL_ERROR;
+        self.set_due(operation, format!("not tried: {why}"), due, |_| true).await
+    }
+
+    /// Makes an open operation due at this time, if its row is as it should be.
+    async fn set_due(
+        &self,
+        operation: &str,
+        note: String,
+        due: Timestamp,
+        applies: impl Fn(&OperationRow) -> bool,
+    ) -> anyhow::Result<()> {
         let Some(older) = self.older_operation(operation).await? else { return Ok(()) };
         let _lock = self.locks.acquire(older.lock_key()).await;
         // Read again: the previous holder of the lock may have finished it.
         let Some(Older { mut row, .. }) = self.older_operation(operation).await? else {
             return Ok(());
         };
-        if row.state != OperationState::Open {
+        if row.state != OperationState::Open || !applies(&row) {
             return Ok(());
         }
         row.tries += 1;
-        row.note = Some(format!("not tried: {why}"));
-        row.due = Some(rfc3339(self.clock.now() + AFTER_INTERNAL_ERROR));
+        row.note = Some(note);
+        row.due = Some(rfc3339(due));
         let commit = Commit { operation: Some(row), ..Commit::default() };
         self.store.commit(commit).await.map_err(CommitError::into_internal)
+    }
+
+    /// Makes an open operation due again whose attempt an internal error ended: as soon as that can be
+    /// written, since the disk may be full. The app is not called before.
+    pub(super) fn make_due_once_it_can_be_written(
+        self: &Arc<Self>,
+        operation: &Operation,
+        error: &anyhow::Error,
+    ) {
+        if !operation.journaled || !self.unfinished.set_interrupted(operation.id(), true) {
+            return;
+        }
+        let (operations, id) = (Arc::clone(self), operation.id().to_owned());
+        let note = format!("interrupted: {error:#}");
+        self.tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(INTERRUPTED) => {}
+                    () = operations.tasks.stopped() => return,
+                }
+                // Another attempt may have given it a date.
+                let is_undated = |row: &OperationRow| row.due.is_none();
+                let now = operations.clock.now();
+                if operations.set_due(&id, note.clone(), now, is_undated).await.is_ok() {
+                    break;
+                }
+            }
+            operations.unfinished.set_interrupted(&id, false);
+        });
     }
 
     /// Continues an operation whose sender has been answered.

@@ -49,6 +49,8 @@ struct UnfinishedEntry {
     keys: [String; 2],
     open: bool,
     held: bool,
+    /// An internal error ended its attempt, and it waits to be made due.
+    interrupted: bool,
 }
 
 impl UnfinishedIndex {
@@ -92,7 +94,17 @@ impl UnfinishedIndex {
         count.all += 1;
         count.open += usize::from(open);
         let held = found.state == OperationState::Held;
-        all.entries.insert(found.operation, UnfinishedEntry { tenant, keys, open, held });
+        all.entries.insert(
+            found.operation,
+            UnfinishedEntry { tenant, keys, open, held, interrupted: false },
+        );
+    }
+
+    /// Notes whether an operation waits to be made due. True if that is new.
+    pub(in crate::lifecycle) fn set_interrupted(&self, operation: &str, interrupted: bool) -> bool {
+        let mut all = self.locked();
+        let entry = all.entries.get_mut(operation);
+        entry.is_some_and(|it| std::mem::replace(&mut it.interrupted, interrupted) != interrupted)
     }
 
     /// Whether an operation is unfinished.
