@@ -33,6 +33,7 @@ mod interfaces;
 mod kit;
 mod lifecycle;
 mod limits;
+mod old_databases;
 mod operators;
 mod outages;
 mod promotion;

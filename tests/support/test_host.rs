@@ -145,6 +145,17 @@ impl TestHost {
         Self { data: data_directory(), sample, http: client(), tenant, token: String::new() }
     }
 
+    /// A host with a data directory of another one, whose tenant has this token.
+    pub(crate) async fn restored(data: TempDir, tenant: &'static str, token: &str) -> Self {
+        share_compiled(data.path());
+        Self { data, token: token.to_owned(), ..Self::new(tenant).await }
+    }
+
+    /// The token of the tenant.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     async fn create_tenant(&mut self, host: &HostProcess) {
         let tenant = json!({ "id": self.tenant, "app": self.tenant, "dialect": "okta" });
         self.admin(host, "POST", "/tenants", tenant).await;

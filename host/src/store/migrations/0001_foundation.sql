@@ -1,3 +1,7 @@
+-- Written for SQLite, so that it can live in PostgreSQL too. There, texts are compared by their bytes only with
+-- COLLATE "C" (keys of names, and the ranges of them); an identifier of 16 bytes is a uuid; WITHOUT ROWID is
+-- left out; json_valid is IS JSON; the numbers of sqlite_stat1 are measured.
+--
 -- Times are RFC 3339 in UTC with milliseconds, written by muster; their order as text is theirs in
 -- time. Truth values are 0 and 1. A column named *_key holds its neighbour as names are compared, made by
 -- muster because SQLite's own lower() knows ASCII only.
