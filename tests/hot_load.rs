@@ -1,9 +1,28 @@
 //! Pushing and promoting a connector on a running host, without a restart.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use crate::support::guests::guest;
+use crate::support::test_host::TestHost;
 use crate::support::{Answer, Muster, Tenant, user};
+
+#[tokio::test]
+async fn what_is_in_memory_is_not_loaded_a_second_time() {
+    let test_host = TestHost::with_roster().await;
+    let host = test_host.spawn(None);
+    for (file, loaded) in [("roster-next", false), ("roster-next", true)] {
+        let before = test_host.compiled();
+        let (status, _) = test_host.push(&host, guest(file)).await.unwrap();
+        assert_eq!(status, if loaded { 200 } else { 201 });
+        assert_eq!(test_host.compiled().len(), before.len() + usize::from(!loaded));
+        // Another load would compile it again, and write the file.
+        for file in test_host.compiled() {
+            fs::remove_file(test_host.data.path().join("compiled").join(file)).unwrap();
+        }
+    }
+}
 
 async fn promote(muster: &Muster, connector: &str) -> Value {
     let body = json!({ "connector": connector, "accept": true });

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context as _;
 
-use crate::connector::{Connector, Keyring, Runtime};
+use crate::connector::{self, Connector, Keyring, LoadError, Runtime};
 use crate::store::{ConnectorRow, Store};
 
 /// The loaded connectors and the runtime that they decide in.
@@ -41,9 +41,7 @@ impl ConnectorLibrary {
         &self,
         digest: &str,
     ) -> anyhow::Result<Arc<Connector>> {
-        let loaded =
-            self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
-        if let Some(connector) = loaded {
+        if let Some(connector) = self.loaded(digest) {
             return Ok(connector);
         }
         let kept = self.store.component(digest).await?;
@@ -58,6 +56,21 @@ impl ConnectorLibrary {
             .map_err(|error| anyhow::anyhow!("connector {digest}: {error}"))?;
         self.remember(Arc::clone(&connector));
         Ok(connector)
+    }
+
+    /// The connector of a file, loaded if it is not in memory: its machine code takes a megabyte or more.
+    pub(in crate::lifecycle) async fn of_file(
+        &self,
+        wasm: &[u8],
+    ) -> Result<Arc<Connector>, LoadError> {
+        match self.loaded(&connector::digest(wasm)) {
+            Some(connector) => Ok(connector),
+            None => self.runtime.load(wasm).await,
+        }
+    }
+
+    fn loaded(&self, digest: &str) -> Option<Arc<Connector>> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 
     pub(in crate::lifecycle) fn remember(&self, connector: Arc<Connector>) {

@@ -132,7 +132,7 @@ impl Versions {
     /// Checks a file's signature, and loads it.
     pub(super) async fn verify(&self, wasm: Vec<u8>) -> Result<VerifiedConnector, Error> {
         let signer = self.config.connectors().signer(&wasm)?;
-        match self.config.connectors().runtime().load(&wasm).await {
+        match self.config.connectors().of_file(&wasm).await {
             Ok(connector) => Ok(VerifiedConnector { wasm, signer, connector }),
             Err(LoadError::Internal(error)) => Err(error.into()),
             Err(error) => Err(scim::Error::new(422, error.to_string()).into()),
