@@ -421,6 +421,7 @@ impl Reader {
 fn serve(kind: ReadKind, queue: &Queue<Read>, connection: &ReadConnection, log: &Log) {
     if kind == ReadKind::Scan {
         give_way();
+        connection.give_way();
     }
     while let Some(read) = queue.next() {
         let _running = match kind {

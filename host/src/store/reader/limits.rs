@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -48,11 +49,18 @@ impl ReadConnection {
         let connection = database::reader(path)?;
         let limits = Arc::new(Limits {
             log: Arc::clone(log),
+            gives_way: AtomicBool::new(false),
             state: Mutex::new(ReadLimits::new(0, Arc::default(), None)),
         });
         let counted = Arc::clone(&limits);
         connection.progress_handler(STRETCH, Some(move || counted.are_reached()))?;
         Ok(Self { connection, limits })
+    }
+
+    /// From now on, its reads let other threads go first after each stretch: a thread that wakes up does not
+    /// otherwise take the processor from this one before the end of its time slice.
+    pub(super) fn give_way(&self) {
+        self.limits.gives_way.store(true, Ordering::Relaxed);
     }
 
     /// Begins a read of so many stretches at most, and fewer if others wait.
@@ -101,6 +109,7 @@ impl Deref for ReadConnection {
 /// The limits of the read that a connection makes.
 struct Limits {
     log: Arc<Log>,
+    gives_way: AtomicBool,
     state: Mutex<ReadLimits>,
 }
 
@@ -132,6 +141,9 @@ impl ReadLimits {
 
 impl Limits {
     fn are_reached(&self) -> bool {
+        if self.gives_way.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
         let mut state = self.state();
         state.taken = state.taken.saturating_add(1);
         state.reached = if state.gone.load(Ordering::Relaxed) {
