@@ -84,6 +84,36 @@ async fn a_version_promoted_during_its_push_either_decides_or_is_not_found() {
 }
 
 #[tokio::test]
+async fn what_happened_to_a_person_is_found_by_name_and_time() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant("roster").await;
+    let ada = muster.person(&tenant, "ada").await;
+    muster.person(&tenant, "bob").await;
+    muster.scim(&tenant, "DELETE", &format!("/Users/{ada}"), None).await.expect(204);
+    // Another account of the same name.
+    muster.person(&tenant, "ada").await;
+    let staff = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Staff",
+    });
+    muster.post(&tenant, "/Groups", staff).await.expect(201);
+    let found = async |query: &str| {
+        let path = format!("/operations?tenant={}&{query}", tenant.name);
+        let page = muster.admin("GET", &path, None).await.expect(200).body;
+        let kinds = page["items"].as_array().unwrap().iter().map(|it| it["kind"].to_string());
+        kinds.collect::<Vec<_>>().join(" ").replace('"', "")
+    };
+    let ada = "name=ADA@acme.example";
+    assert_eq!(found(ada).await, "create delete create");
+    assert_eq!(found(&format!("{ada}&limit=2")).await, "create delete");
+    assert_eq!(found(&format!("{ada}&kind=delete")).await, "delete");
+    assert_eq!(found(&format!("{ada}&until=2020-01-01T00:00:00Z")).await, "");
+    assert_eq!(found(&format!("{ada}&until=2999-01-01T00:00:00Z")).await, "create delete create");
+    assert_eq!(found("name=staff").await, "group-create");
+    assert_eq!(found("name=carol@acme.example").await, "");
+    muster.admin("GET", "/operations?name=ada@acme.example", None).await.expect(400);
+}
+
+#[tokio::test]
 async fn pushing_a_retired_file_again_restores_its_version() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("roster").await;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -105,6 +106,32 @@ async fn each_response_has_the_id_of_its_request() {
     ids.dedup();
     assert_eq!(ids.len(), 4);
     assert!(host.log("an-id-of-the-client").is_empty());
+}
+
+#[tokio::test]
+async fn a_request_whose_client_leaves_is_a_line_of_the_log_too() {
+    let host = LoggedHost::start();
+    // The tenant on the two-state connector.
+    let [app, tenant] = [&host.summary["app"], &host.summary["tenants"][1]];
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let fault = json!({ "match": "GET /users", "delay_ms": 60_000 });
+    let faults = client().post(format!("{}/faults", text(&app["base_url"]))).json(&fault);
+    let answer = faults.bearer_auth(text(&app["token"])).send().await.unwrap();
+    assert_eq!(answer.status(), 204);
+    let create = client().post(format!("{}/Users", text(&tenant["base_url"])));
+    let create = create.bearer_auth(text(&tenant["token"])).json(&user("ada"));
+    create.timeout(Duration::from_millis(300)).send().await.unwrap_err();
+    let line = async {
+        loop {
+            if let Some(line) = host.log("client left before the answer").pop() {
+                return line;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let line = tokio::time::timeout(Duration::from_secs(20), line).await.expect("it is logged");
+    assert!(line.contains("method=POST") && line.contains("tenant="), "{line}");
+    assert!(!line.contains("status="), "{line}");
 }
 
 #[tokio::test]

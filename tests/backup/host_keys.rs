@@ -99,6 +99,15 @@ async fn a_host_does_not_start_without_the_database_that_its_key_or_log_is_of() 
             fs::rename(&kept_key, &key).unwrap();
         }
     }
+    fs::write(&database, "no database").unwrap();
+    let said = refused(data).await;
+    assert!(said.contains("is not a SQLite database") && said.contains("muster restore"), "{said}");
+    fs::remove_file(&database).unwrap();
+    fs::create_dir(&database).unwrap();
+    let said = refused(data).await;
+    assert!(said.contains("is not a SQLite database"), "{said}");
+    fs::remove_dir(&database).unwrap();
+
     fs::write(&database, &whole).unwrap();
     fs::copy(&kept_log, &log).unwrap();
     let host = test_host.spawn(None);
@@ -123,7 +132,18 @@ async fn a_key_that_is_lost_is_replaced_and_the_host_says_what_is_lost_with_it()
     let said = failed(&run(&mut replace()).await);
     assert!(said.contains("has the key that it needs"), "{said}");
 
+    // One that cannot be read may be the right one.
     let key = data.join("host.key");
+    let kept = data.join("kept");
+    fs::rename(&key, &kept).unwrap();
+    fs::create_dir(&key).unwrap();
+    let said = failed(&run(&mut replace()).await);
+    assert!(said.contains("the key is kept"), "{said}");
+    let said = refused(data).await;
+    assert!(said.contains("must belong to the user") && !said.contains("replace"), "{said}");
+    fs::remove_dir(&key).unwrap();
+    fs::rename(&kept, &key).unwrap();
+
     fs::remove_file(&key).unwrap();
     let said = succeeded(&run(&mut replace()).await);
     assert!(said.contains("made another host key") && said.contains("0 passwords"), "{said}");

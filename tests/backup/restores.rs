@@ -2,7 +2,7 @@
 //! wherever the command is killed.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -215,6 +215,27 @@ async fn a_backup_goes_to_no_file_of_the_host_and_not_to_standard_output() {
     let said = failed(&run(&mut backup(data, Path::new("-"))).await);
     assert!(said.contains("not to standard output"), "{said}");
     assert_eq!(test_host.people(&host).await, 1);
+}
+
+#[tokio::test]
+async fn a_backup_follows_a_link_and_replaces_no_pipe() {
+    let (test_host, _host, folder, _) = backed_up().await;
+    let data = test_host.data.path();
+    let [target, link, lost, pipe] =
+        ["target", "link", "lost", "pipe"].map(|name| folder.path().join(name));
+    fs::write(&target, "older").unwrap();
+    symlink(&target, &link).unwrap();
+    succeeded(&run(backup(data, &link).arg("--force")).await);
+    assert!(link.is_symlink() && fs::metadata(&target).unwrap().len() > 1000);
+    symlink(folder.path().join("nothing"), &lost).unwrap();
+    let said = failed(&run(backup(data, &lost).arg("--force")).await);
+    assert!(said.contains("following the link") && lost.is_symlink(), "{said}");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for special in [&pipe, Path::new("/dev/null")] {
+        let said = failed(&run(backup(data, special).arg("--force")).await);
+        assert!(said.contains("is a pipe, a device or the like"), "{said}");
+        assert!(special.exists() && !special.is_file());
+    }
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub(super) async fn run(args: BackupArgs) -> anyhow::Result<()> {
     let data = args.data.directory()?;
     let order = Order {
         scratch: args.scratch.unwrap_or_else(|| data.0.clone()),
-        file: args.file,
+        file: followed(args.file)?,
         data,
         force: args.force,
         passphrase: None,
@@ -126,6 +126,11 @@ impl Order {
             "{} is in the data directory, whose files are the host's: give a file elsewhere",
             file.display()
         );
+        ensure!(
+            file.is_file() || !file.try_exists().unwrap_or(true),
+            "{} is a pipe, a device or the like: give the name of a file",
+            file.display()
+        );
         ensure!(*force || !file.exists(), "{} exists; --force overwrites it", file.display());
         Ok(())
     }
@@ -164,6 +169,16 @@ impl Order {
         kept.map_err(|error| error.error).with_context(writing)?;
         File::open(folder)?.sync_all()?;
         Ok(manifest)
+    }
+}
+
+/// The file that a path leads to. A link stays a link: its target is written.
+fn followed(file: PathBuf) -> anyhow::Result<PathBuf> {
+    match file.is_symlink() {
+        true => {
+            file.canonicalize().with_context(|| format!("following the link {}", file.display()))
+        }
+        false => Ok(file),
     }
 }
 

@@ -73,6 +73,9 @@ async fn replace(store: &Store, data: &DataDirectory) -> anyhow::Result<(Option<
     let fits = match HostKey::read(&path) {
         Ok(Some(key)) => needed.is_none_or(|needed| key.fingerprint() == *needed),
         Ok(None) => needed.is_none(),
+        Err(error) if error.is::<std::io::Error>() => {
+            return Err(error.context("the key is kept: it may be the one that the database needs"));
+        }
         Err(_) => false,
     };
     if fits {

@@ -1,6 +1,7 @@
 //! `muster operation`: the journal for operators. Lists and explains operations, retries one, or gives one
 //! up. The states and what each needs are in its help.
 
+use anyhow::bail;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -93,14 +94,19 @@ enum Command {
 }
 
 const LIST_EXAMPLE: &str = "\
-Example:
-  muster operation list --tenant acme --state failed --since 7d";
+Examples:
+  muster operation list --tenant acme --state failed --since 7d
+  muster operation list --tenant acme --name ada@acme.example --since 2026-11-24 --until 2026-11-25";
 
 #[derive(Args, Debug)]
 struct List {
     /// Only the operations of this tenant, which may have been removed.
     #[arg(long)]
     tenant: Option<String>,
+    /// Only the operations on users that had this `userName` and on groups that had this `displayName` then; needs
+    /// --tenant. All operations of the tenant since --since are looked through, a million in some seconds.
+    #[arg(long, value_name = "NAME", requires = "tenant")]
+    name: Option<String>,
     /// Only the operations on the resource with this SCIM id.
     #[arg(long, value_name = "ID")]
     resource: Option<String>,
@@ -114,6 +120,9 @@ struct List {
     /// such as `30d` or `12h`.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
+    /// Only the operations that began before this moment.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
     /// At most this many.
     #[arg(
         long,
@@ -155,12 +164,18 @@ pub(super) async fn run(args: OperationArgs) -> anyhow::Result<()> {
 }
 
 async fn list(admin: &Admin, format: Format, args: List) -> anyhow::Result<()> {
+    if let Some(resource) = args.resource.as_deref().filter(|it| uuid::Uuid::parse_str(it).is_err())
+    {
+        bail!("{resource:?} is not a SCIM id: for a userName or a displayName, give --name");
+    }
     let filter = OperationQuery {
         tenant: args.tenant,
         resource: args.resource,
         state: args.state.map(|state| serde_json::from_value(Value::from(state))).transpose()?,
         kind: args.kind.map(|kind| serde_json::from_value(Value::from(kind))).transpose()?,
         since: args.since.map(|since| anyhow::Ok(moment(&since)?.parse()?)).transpose()?,
+        until: args.until.map(|until| anyhow::Ok(moment(&until)?.parse()?)).transpose()?,
+        name: args.name,
     };
     let of = [Named::tenant(filter.tenant.as_deref())];
     let operations: Page<OperationSummary> =

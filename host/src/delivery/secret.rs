@@ -53,7 +53,7 @@ impl Secret {
 
     fn from_environment(name: &str) -> Result<Self> {
         env::var(name).map(Self::new).with_context(|| {
-            format!("the secret comes from the environment variable {name}: set it to a text")
+            format!("the secret comes from the environment variable {name} of the host: start `muster serve` with it")
         })
     }
 

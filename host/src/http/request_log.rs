@@ -1,4 +1,4 @@
-//! Request ids and the request log: one line for each request.
+//! Request ids and the request log: one line for each request, also if its client leaves before the answer.
 //!
 //! The fields of the line are an allow-list. Bodies, tokens, filters and names of people are never
 //! logged, nor is a request id that the client sent.
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -27,21 +27,16 @@ pub(super) async fn log(State(host): State<Arc<Host>>, request: Request, next: N
     let id = RequestId::new(&host.clock);
     let header = HeaderValue::from_str(id.as_str());
     let mut response = if tracing::enabled!(target: TARGET, tracing::Level::INFO) {
-        let began = Instant::now();
-        let method = request.method().clone();
-        let route = request.extensions().get::<MatchedPath>().cloned();
-        let tenant = tenant_of_request(request.uri().path()).map(str::to_owned);
-        let response = id.clone().scope(next.run(request)).await;
-        tracing::info!(
-            target: TARGET,
-            request = id.as_str(),
-            %method,
-            route = route.as_ref().map_or("", MatchedPath::as_str),
-            tenant,
-            status = response.status().as_u16(),
-            micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-            "http: request answered"
-        );
+        let mut line = Line {
+            id: id.clone(),
+            began: Instant::now(),
+            method: request.method().clone(),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            tenant: tenant_of_request(request.uri().path()).map(str::to_owned),
+            status: None,
+        };
+        let response = id.scope(next.run(request)).await;
+        line.status = Some(response.status().as_u16());
         response
     } else {
         id.scope(next.run(request)).await
@@ -50,6 +45,36 @@ pub(super) async fn log(State(host): State<Arc<Host>>, request: Request, next: N
         response.headers_mut().insert(X_REQUEST_ID, header);
     }
     response
+}
+
+/// What is logged of a request when it ends, also if it ends without an answer.
+struct Line {
+    id: RequestId,
+    began: Instant,
+    method: Method,
+    route: Option<MatchedPath>,
+    tenant: Option<String>,
+    /// None if the client left, or the host stopped, before there was an answer.
+    status: Option<u16>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let message = match self.status {
+            Some(_) => "http: request answered",
+            None => "http: client left before the answer",
+        };
+        tracing::info!(
+            target: TARGET,
+            request = self.id.as_str(),
+            method = %self.method,
+            route = self.route.as_ref().map_or("", MatchedPath::as_str),
+            tenant = self.tenant,
+            status = self.status,
+            micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            message
+        );
+    }
 }
 
 /// The tenant that a path names, of SCIM or of the admin API.

@@ -1,7 +1,7 @@
 //! The fingerprint of the host key that the database needs, and what is sealed with that key.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -20,6 +20,13 @@ pub(super) fn check_presence(database: &Path, was_used: bool) -> Result<()> {
     let mut log = database.as_os_str().to_owned();
     log.push("-wal");
     let (file, log) = (length(database)?, length(Path::new(&log))?);
+    if file > 0 && !is_database(database)? {
+        bail!(
+            "{} is not a SQLite database: put the right one in its place, or restore a backup with \
+             `muster restore`",
+            database.display()
+        );
+    }
     // The key is made after the tables, which are in the log or in the database.
     let has_key = was_used && length(&folder.join(HOST_KEY))? > 0;
     let (found, left) = match (file, log) {
@@ -45,6 +52,19 @@ fn length(path: &Path) -> Result<u64> {
     match fs::metadata(path) {
         Ok(file) => Ok(file.len()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+/// Whether a file begins as SQLite's databases do.
+fn is_database(path: &Path) -> Result<bool> {
+    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+    let mut head = [0; MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    match read {
+        Ok(()) => Ok(head == *MAGIC),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) if error.kind() == ErrorKind::IsADirectory => Ok(false),
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Store;
+use super::key::key;
 use super::value::{self, Bound, StoredId, number, numbered};
 use crate::decision::{EventKind, ResourceKind};
 
@@ -172,6 +173,10 @@ pub struct OperationFilter {
     pub kind: Option<EventKind>,
     /// Only of this job.
     pub job: Option<String>,
+    /// Only on users of this `userName` and groups of this `displayName`. All others are looked through.
+    pub name: Option<String>,
+    /// Only from this id on.
+    pub since: Option<String>,
     /// Only what lies beyond the operation of this id, in the order of the list.
     pub before: Option<String>,
     /// No more than so many.
@@ -188,6 +193,8 @@ impl Default for OperationFilter {
             state: None,
             kind: None,
             job: None,
+            name: None,
+            since: None,
             before: None,
             limit: 100,
             oldest_first: false,
@@ -311,16 +318,15 @@ fn list_unfinished(
         ("o.job = ?", text(&filter.job)),
     ];
     let sql = format!("SELECT {UNFINISHED} WHERE true");
-    let (sql, values) = statement(filter, sql, conditions);
-    listed(connection, &sql, values, read_unfinished)
+    let statement = statement(filter, sql, conditions);
+    listed(connection, filter, statement, read_unfinished)
 }
 
 fn list_ended(
     connection: &Connection,
     filter: &OperationFilter,
 ) -> rusqlite::Result<Vec<OperationRow>> {
-    let (sql, values) = statement_of_ended(filter);
-    listed(connection, &sql, values, read_ended)
+    listed(connection, filter, statement_of_ended(filter), read_ended)
 }
 
 /// The statement that lists ended operations, and its values.
@@ -350,9 +356,10 @@ fn statement(
     conditions: [Listed; 5],
 ) -> (String, Vec<Bound>) {
     let beyond = if filter.oldest_first { "o.id > ?" } else { "o.id < ?" };
-    let before = (beyond, filter.before.as_deref().map(value::id));
+    let before = (beyond, filter.before.as_deref().map(value::id_bound));
+    let since = ("o.id >= ?", filter.since.as_deref().map(value::id_bound));
     let mut values = Vec::new();
-    for (condition, value) in conditions.into_iter().chain([before]) {
+    for (condition, value) in conditions.into_iter().chain([before, since]) {
         if let Some(value) = value {
             values.push(value);
             sql += &format!(" AND {condition}");
@@ -360,18 +367,25 @@ fn statement(
     }
     let order = if filter.oldest_first { "ASC" } else { "DESC" };
     sql += &format!(" ORDER BY o.id {order} LIMIT ? + 0");
-    values.push(filter.limit.into());
+    // Names are in the bodies.
+    values.push(if filter.name.is_some() { Bound::Integer(-1) } else { filter.limit.into() });
     (sql, values)
 }
 
 fn listed(
     connection: &Connection,
-    sql: &str,
-    values: Vec<Bound>,
+    filter: &OperationFilter,
+    (sql, values): (String, Vec<Bound>),
     read: impl FnMut(&Row<'_>) -> rusqlite::Result<OperationRow>,
 ) -> rusqlite::Result<Vec<OperationRow>> {
-    let mut list = connection.prepare_cached(sql)?;
-    list.query_map(params_from_iter(values), read)?.collect()
+    let name = filter.name.as_deref().map(key);
+    let has_name = |found: &rusqlite::Result<OperationRow>| match (&name, found) {
+        (Some(name), Ok(row)) => key(&row.subject) == *name,
+        _ => true,
+    };
+    let mut list = connection.prepare_cached(&sql)?;
+    let found = list.query_map(params_from_iter(values), read)?.filter(has_name);
+    found.take(usize::try_from(filter.limit).unwrap_or(usize::MAX)).collect()
 }
 
 static UNFINISHED_BY_ID: LazyLock<String> =

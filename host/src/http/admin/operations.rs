@@ -29,6 +29,7 @@ const OPERATIONS: List = List("operations");
     params(PageQuery, OperationQuery),
     responses(
         (status = 200, description = "A page of the operations.", body = Page<OperationSummary>),
+        (status = 400, description = "A name was given without a tenant."),
         (status = 422, description = "The cursor is not one of this list."),
     )
 )]
@@ -37,22 +38,30 @@ pub(super) async fn list(
     State(host): State<Arc<Host>>,
     parameters: ListParameters<OperationQuery>,
 ) -> Answered {
-    let before = OPERATIONS.after(&parameters)?;
+    let mut before = OPERATIONS.after(&parameters)?;
     let ListParameters { limit, filter, .. } = parameters;
+    if let Some(until) = filter.until.map(first_id_of) {
+        // Ids are in the order of time.
+        before = Some(match before {
+            Some(before) => before.min(until),
+            None => until,
+        });
+    }
+    if filter.name.is_some() && filter.tenant.is_none() {
+        return Err(scim::Error::new(400, "a name is looked for in a tenant: give tenant").into());
+    }
     let wanted = OperationFilter {
         tenant: filter.tenant,
         resource: filter.resource,
         state: filter.state,
         kind: filter.kind,
+        name: filter.name,
+        since: filter.since.map(first_id_of),
         before,
         limit: limit + 1,
         ..OperationFilter::default()
     };
-    let mut rows = host.store.operations(&wanted).await?;
-    if let Some(since) = filter.since.map(first_id_of) {
-        // Ids are in the order of time, so only the end of the page can be older.
-        rows.retain(|row| row.id >= since);
-    }
+    let rows = host.store.operations(&wanted).await?;
     let versions = versions(&host, &rows, &[]).await?;
     ok(&OPERATIONS.page(rows, limit, |row| &row.id, |row| summary(row, &versions))?)
 }

@@ -43,6 +43,12 @@ impl HostKey {
     pub async fn of(store: &Store, path: &Path) -> anyhow::Result<Self> {
         let needed = store.host_key_fingerprint().await?;
         let key = match Self::read(path) {
+            // It may be the right one.
+            Err(error) if error.is::<std::io::Error>() => {
+                return Err(
+                    error.context("the host key must belong to the user that the host runs as")
+                );
+            }
             Err(error) if needed.is_some() => bail!("{error:#}. {}", ways_out(path)),
             key => key?,
         };
