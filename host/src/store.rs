@@ -119,7 +119,7 @@ impl Store {
     /// Fails if another muster uses the database, if a newer muster wrote it, or if it cannot be
     /// written.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self> {
-        Self::with_log(path, clock, LogBounds::of_process()).await
+        Self::with_log(path, clock, LogBounds::of_process()).await.map_err(DiskError::told)
     }
 
     async fn with_log(path: &Path, clock: Clock, bounds: LogBounds) -> Result<Self> {
@@ -132,11 +132,15 @@ impl Store {
         let simulation = || clock.simulation().cloned();
         let kept = bounds.kept_bytes();
         let configuration = at_once(simulation().is_some(), database::migrated(path, kept)).await?;
+        let connection = database::writer(path, kept)?;
+        if writer::finish_salvage(&connection)? {
+            tracing::warn!("store: a database that was saved from a damaged one is put in order");
+        }
         let log = Arc::new(Log::new(bounds));
         let walks = Arc::new(Walks::default());
         let reader = Reader::start(path, &log, simulation())?;
         let connections = WriteConnections {
-            connection: database::writer(path, kept)?,
+            connection,
             configuration,
             terms: WriterTerms::default(),
             walks: Arc::clone(&walks),

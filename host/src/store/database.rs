@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rusqlite::{Connection, OpenFlags};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
@@ -88,8 +88,17 @@ pub(super) async fn migrated_to(
         .connect()
         .await
         .with_context(opening)?;
+    check_is_ours(&mut connection).await.with_context(opening)?;
     migrate(&mut connection, migrations).await.with_context(opening)?;
     Ok(connection)
+}
+
+/// Fails if the database is another program's.
+async fn check_is_ours(connection: &mut SqliteConnection) -> Result<()> {
+    let query = "SELECT count(*), coalesce(sum(name = '_sqlx_migrations'), 0) FROM sqlite_schema";
+    let (objects, ours): (i64, i64) = sqlx::query_as(query).fetch_one(connection).await?;
+    ensure!(objects == 0 || ours > 0, "it is the database of another program");
+    Ok(())
 }
 
 /// Creates the database, if it is missing, for the user of this process alone: it holds the secrets of

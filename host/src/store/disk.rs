@@ -22,6 +22,9 @@ pub enum DiskError {
 impl DiskError {
     /// Adds the error of the disk to an error that it caused.
     pub(super) fn told(error: anyhow::Error) -> anyhow::Error {
+        if error.is::<Self>() || error.is::<Damaged>() {
+            return error;
+        }
         let code = error.downcast_ref().and_then(code).or_else(|| {
             let error: &sqlx::Error = error.downcast_ref()?;
             error.as_database_error()?.code()?.parse().ok()
@@ -29,13 +32,25 @@ impl DiskError {
         match code.map(|code| code & 0xff) {
             Some(FULL) => error.context(Self::Full),
             Some(IO) => error.context(Self::Refusing),
-            Some(DAMAGED) => error.context(
-                "the database is damaged: `muster backup` says which tables are, and what can be done",
-            ),
+            Some(DAMAGED) => error.context(Damaged),
             _ => error,
         }
     }
 }
+
+/// Pages of the database are not what was written.
+#[derive(Debug)]
+struct Damaged;
+
+impl fmt::Display for Damaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the database is damaged: `muster backup` says which tables are, and what can be done",
+        )
+    }
+}
+
+impl std::error::Error for Damaged {}
 
 fn code(error: &rusqlite::Error) -> Option<i32> {
     match error {

@@ -1,7 +1,9 @@
-//! Functions of muster in SQL, which change the form of identifiers.
+//! Functions of muster in SQL: they change the form of identifiers, and look for a part of a text.
 //!
 //! Columns have them as `value::id` says. No table and no index uses a function of muster, so that other
 //! tools can open the database.
+
+use std::borrow::Cow;
 
 use anyhow::anyhow;
 use rusqlite::functions::{Context, FunctionFlags};
@@ -17,7 +19,8 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
         | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_scalar_function("id_text", 1, flags, id_text)?;
     connection.create_scalar_function("text_id", 1, flags, text_id)?;
-    connection.create_scalar_function("reference", 2, flags, reference)
+    connection.create_scalar_function("reference", 2, flags, reference)?;
+    connection.create_scalar_function("has_part", 4, flags, has_part)
 }
 
 /// `id_text(id)`: the identifier in this column as text.
@@ -49,6 +52,22 @@ fn reference(context: &Context<'_>) -> Result<String> {
         id = quoted[1..quoted.len() - 1].to_owned();
     }
     Ok(format!(r#""value":"{id}","$ref":"{path}{id}""#))
+}
+
+/// `has_part(operator, text, part, folds)`: whether a text contains (`co`), begins (`sw`) or ends (`ew`) with a
+/// part; in lower case, as the part is, if it folds. It takes time in proportion to the length of both.
+fn has_part(context: &Context<'_>) -> Result<Option<bool>> {
+    let text @ ValueRef::Text(_) = context.get_raw(1) else { return Ok(None) };
+    let (operator, part) = (context.get_raw(0).as_str()?, context.get_raw(2).as_str()?);
+    let text = match context.get(3)? {
+        true => Cow::Owned(text.as_str()?.to_lowercase()),
+        false => Cow::Borrowed(text.as_str()?),
+    };
+    Ok(Some(match operator {
+        "sw" => text.starts_with(part),
+        "ew" => text.ends_with(part),
+        _ => text.contains(part),
+    }))
 }
 
 fn text(id: ValueRef<'_>) -> Result<String> {

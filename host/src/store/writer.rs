@@ -38,9 +38,11 @@ pub(super) mod journal;
 mod membership;
 mod range;
 mod resource;
+mod salvage;
 mod tally;
 
 pub(super) use failure::WriteError;
+pub(super) use salvage::finish as finish_salvage;
 
 /// The longest queue; beyond it, `enqueue` waits.
 const QUEUE: usize = 1024;

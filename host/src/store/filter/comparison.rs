@@ -183,13 +183,7 @@ impl<'t> ConditionWriter<'t> {
     /// Text in which case matters, or is equal on both sides already.
     fn text(&mut self, location: &ValueLocation, operator: Operator, text: &str) {
         match operator {
-            Operator::Co => {
-                self.sql("instr(");
-                self.value(location);
-                self.sql(", ");
-                self.bind(text);
-                self.sql(") > 0");
-            }
+            Operator::Co => self.has_part(location, operator, text, false),
             Operator::Sw => {
                 if matches!(location, ValueLocation::Column { .. }) {
                     self.in_range_of(location, text);
@@ -239,22 +233,37 @@ impl<'t> ConditionWriter<'t> {
         operator: Operator,
         text: &str,
     ) -> Result<(), Error> {
-        self.value(location);
-        if !matches!(operator, Operator::Co | Operator::Sw | Operator::Ew) {
-            self.sql(" COLLATE ");
-            self.sql(folding::FOLDED);
-            self.sql(" ");
-            self.sql(sign(operator));
-            self.sql(" ");
-            self.bind(text);
+        if matches!(operator, Operator::Co | Operator::Sw | Operator::Ew) {
+            if text.contains('\0') {
+                let why = "a filter cannot look for the character U+0000";
+                return Err(Error::invalid_filter(why));
+            }
+            self.has_part(location, operator, text, true);
             return Ok(());
         }
-        if text.contains('\0') {
-            return Err(Error::invalid_filter("a filter cannot look for the character U+0000"));
-        }
-        self.sql(" GLOB ");
-        self.bind(folding::pattern(operator, text));
+        self.value(location);
+        self.sql(" COLLATE ");
+        self.sql(folding::FOLDED);
+        self.sql(" ");
+        self.sql(sign(operator));
+        self.sql(" ");
+        self.bind(text);
         Ok(())
+    }
+
+    /// Text that contains, begins or ends with another one, which is in lower case if the text is to be folded.
+    /// SQLite's own GLOB, LIKE and `instr` take the length of the one times that of the other, and cannot be
+    /// interrupted.
+    fn has_part(&mut self, location: &ValueLocation, operator: Operator, text: &str, folds: bool) {
+        self.sql(match operator {
+            Operator::Sw => "has_part('sw', ",
+            Operator::Ew => "has_part('ew', ",
+            _ => "has_part('co', ",
+        });
+        self.value(location);
+        self.sql(", ");
+        self.bind(text);
+        self.sql(if folds { ", 1)" } else { ", 0)" });
     }
 
     /// Columns hold moments to the millisecond, as text in the order of time.

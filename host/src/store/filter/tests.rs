@@ -435,3 +435,19 @@ async fn combinations() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_part_that_is_almost_found_everywhere_takes_no_longer() {
+    let mut users = users();
+    for user in &mut users {
+        user["nickName"] = "x".repeat(900_000).into();
+        user["externalId"] = "x".repeat(900_000).into();
+    }
+    let directory = Directory::of(users).await;
+    let part = format!("{}y", "x".repeat(7_000));
+    for attribute in ["nickName", "externalId", "userName"] {
+        for operator in ["co", "sw", "ew"] {
+            directory.check("User", &format!("{attribute} {operator} \"{part}\""), 0).await;
+        }
+    }
+}

@@ -417,3 +417,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('unfinished_operation', 'unfinished_of_resource', '1000 200 1'),
     ('unfinished_operation', 'unfinished_held', '1000 200 1 1');
 ANALYZE sqlite_schema;
+
+-- By this number the database is known as muster's: "must" in ASCII. A copy by other means than SQLite's own
+-- backup may lack it, and is then put in order before it is used.
+PRAGMA application_id = 1836413812;

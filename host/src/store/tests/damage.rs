@@ -71,3 +71,32 @@ async fn damage_is_told_by_table_with_what_can_be_saved() {
     let error = damage::check(&Connection::open(&path).unwrap()).unwrap_err().to_string();
     assert!(error.contains("tables cannot be found: restore the last backup"), "{error}");
 }
+
+#[tokio::test]
+async fn a_saved_database_without_the_names_of_its_tenants_is_refused() {
+    let (_directory, path) = filled().await;
+    let change = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    change("PRAGMA application_id = 0; DELETE FROM term WHERE name = 'acme'");
+    let error = Store::open(&path, clock()).await.unwrap_err();
+    let error = format!("{error:#}");
+    assert!(
+        error.contains("names are lost") && error.contains("restore the last backup"),
+        "{error}"
+    );
+    let mark = "PRAGMA application_id";
+    let mark: i64 = Connection::open(&path).unwrap().query_row(mark, [], |row| row.get(0)).unwrap();
+    assert_eq!(mark, 0, "the next start refuses it too");
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_not_taken_for_an_empty_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("muster.db");
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE notes (text)").unwrap();
+    let error = Store::open(&path, clock()).await.unwrap_err();
+    assert!(format!("{error:#}").contains("the database of another program"), "{error:#}");
+    let sql = "SELECT count(*) FROM sqlite_schema";
+    let tables: i64 =
+        Connection::open(&path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(tables, 1);
+}

@@ -56,7 +56,7 @@ async fn a_file_that_is_no_database_is_left_alone() {
     let text = "this is a letter, not a database. ".repeat(100);
     fs::write(&path, &text).unwrap();
     let error = refused(&path).await;
-    assert!(error.contains("not a database"), "{error}");
+    assert!(error.contains("not a SQLite database"), "{error}");
     assert!(error.contains("muster.db"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 }

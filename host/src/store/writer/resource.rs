@@ -270,6 +270,12 @@ fn json(addresses: &[String]) -> String {
     serde_json::to_string(addresses).expect("texts always serialise")
 }
 
+/// The addresses of a resource that have rows, from the column that has all of them.
+pub(super) fn address_rows(kind: i64, user_name_key: Option<&str>, addresses: &str) -> Vec<String> {
+    let addresses: Vec<String> = serde_json::from_str(addresses).unwrap_or_default();
+    with_rows(ListKey { tenant: 0, kind }, user_name_key, &addresses).cloned().collect()
+}
+
 /// Those of a resource's addresses that have rows: not the `userName` of a user, which has an index.
 fn with_rows<'a>(
     list: ListKey,
