@@ -71,7 +71,7 @@ pub use page::{Bookmark, Page, Query, QueryError, Start};
 pub use reader::ReadError;
 pub use recorded::{Recorded, RecordedFilter};
 pub use released::{ReleasedCounts, ReleasedPerson};
-pub use replacement::{Replacement, is_interrupted, owned_like_its_folder};
+pub use replacement::{Replacement, check_unpacked, is_interrupted, owned_like_its_folder};
 pub use resource::{Related, ResourceRow, Standing, StoredResource};
 pub use retention::Forgettable;
 pub use tenant::{TenantFilter, TenantRow, TenantState};

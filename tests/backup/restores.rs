@@ -2,11 +2,14 @@
 //! wherever the command is killed.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
+use data_encoding::HEXLOWER;
 use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::{add, backed_up, backup, failed, names, restore, run, start, succeeded};
@@ -177,6 +180,44 @@ async fn a_damaged_backup_and_a_foreign_file_are_refused_and_nothing_is_restored
         let said = failed(&run(&mut restore(&data, Path::new(path))).await);
         assert!(said.contains(expected), "{said}");
     }
+}
+
+/// A backup that is whole and of no use: it was put together from parts of two hosts.
+#[tokio::test]
+async fn a_check_finds_all_that_a_restore_refuses() {
+    let (_test_host, _host, folder, file) = backed_up().await;
+    let unpacked = folder.path().join("unpacked");
+    succeeded(&run(&mut restore(&unpacked, &file)).await);
+    let (part, data) = (folder.path().join("part"), folder.path().join("data"));
+    let mut entries = Vec::new();
+    for entry in tar::Archive::new(fs::File::open(&file).unwrap()).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let (mut header, mut bytes) = (entry.header().clone(), Vec::new());
+        entry.read_to_end(&mut bytes).unwrap();
+        let sha256 = |bytes: &[u8]| HEXLOWER.encode(&Sha256::digest(bytes));
+        if entry.path().unwrap() == Path::new("manifest.json") {
+            let manifest = String::from_utf8(bytes).unwrap();
+            bytes = manifest.replace(&sha256(&[7; 32]), &sha256(&[9; 32])).into_bytes();
+        } else if bytes.len() == 32 {
+            bytes = vec![9; 32];
+        }
+        header.set_size(bytes.len() as u64);
+        header.set_cksum();
+        entries.push((header, bytes));
+    }
+    let mut archive = tar::Builder::new(fs::File::create(&part).unwrap());
+    entries.iter().for_each(|(header, bytes)| archive.append(header, &bytes[..]).unwrap());
+    archive.finish().unwrap();
+    for check in [&["--check"][..], &[]] {
+        let said = failed(&run(restore(&data, &part).args(check)).await);
+        assert!(said.contains("the host key in the backup is not that of its database"), "{said}");
+        assert!(!data.exists());
+    }
+    // What an operator keeps in a folder of that name stays.
+    fs::create_dir(unpacked.join("restored")).unwrap();
+    fs::write(unpacked.join("restored/precious"), "").unwrap();
+    drop(start(&unpacked));
+    assert!(unpacked.join("restored/precious").exists());
 }
 
 #[tokio::test]

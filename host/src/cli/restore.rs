@@ -46,7 +46,8 @@ pub(super) struct RestoreBackupArgs {
     data: DataArgs,
     #[command(flatten)]
     passphrase: PassphraseArgs,
-    /// Verify the backup and say what is in it; restore nothing.
+    /// Verify the backup and say what is in it; restore nothing. The database is unpacked into a temporary
+    /// directory (TMPDIR), which is removed.
     #[arg(long)]
     check: bool,
     /// Restore even if the data directory has a database; it is kept beside, under another name.
@@ -68,11 +69,16 @@ pub(super) async fn run(args: RestoreBackupArgs) -> anyhow::Result<()> {
     let sealed = backup::is_sealed(&file).with_context(reading)?;
     let passphrase = if sealed { Some(args.passphrase.known()?) } else { None };
     if args.check {
+        // For its owner alone, and removed in the end.
+        let scratch = tempfile::Builder::new().prefix("muster-check-").tempdir()?;
+        let folder = scratch.path().to_owned();
         let read = interruptible(move |progress| {
-            let sink = |manifest: &Manifest| fits(manifest).map(|()| io::sink());
-            backup::read(&file, passphrase.as_ref(), sink, &mut progress.step("verifying"))
+            let database = |manifest: &Manifest| new_database(manifest, &folder);
+            backup::read(&file, passphrase.as_ref(), database, &mut progress.step("verifying"))
         });
-        let Opened { manifest, .. } = read.await.with_context(reading)?;
+        let opened = read.await.with_context(reading)?;
+        check(scratch.path(), &opened).await.with_context(reading)?;
+        let manifest = opened.manifest;
         args.format.print(&summary(&manifest, &args.file, size, sealed), |_| {
             let (file, size) = (args.file.display(), ByteSize(size));
             terminal::println!("{GOOD}whole{GOOD:#}: {NAME}{file}{NAME:#}, {size}");
@@ -89,17 +95,24 @@ pub(super) async fn run(args: RestoreBackupArgs) -> anyhow::Result<()> {
         private(&folder.join(HOST_KEY))?.write_all(&opened.host_key)?;
         Ok(opened)
     });
-    let Opened { manifest, host_key } = read.await.with_context(reading)?;
-    let needed = replacement.check().await.with_context(reading)?;
-    ensure!(
-        needed.is_none_or(|needed| HostKey::of_bytes(host_key).fingerprint() == *needed),
-        "the host key in the backup is not that of its database"
-    );
+    let opened = read.await.with_context(reading)?;
+    check(replacement.folder(), &opened).await.with_context(reading)?;
+    let manifest = opened.manifest;
     let now = Clock::system().now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
     let kept = replacement.exchange(&now)?;
     let mut restored = summary(&manifest, &args.file, size, sealed);
     (restored["data"], restored["kept"]) = (json!(data), json!(kept));
     args.format.print(&restored, |_| print_restored(&manifest, sealed, &data, kept.as_deref()));
+    Ok(())
+}
+
+/// Fails unless a host could use what was unpacked into this folder.
+async fn check(folder: &Path, opened: &Opened) -> anyhow::Result<()> {
+    let needed = store::check_unpacked(folder).await?;
+    ensure!(
+        needed.is_none_or(|needed| HostKey::of_bytes(opened.host_key).fingerprint() == *needed),
+        "the host key in the backup is not that of its database"
+    );
     Ok(())
 }
 

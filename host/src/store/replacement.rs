@@ -76,15 +76,6 @@ impl Replacement {
         self.folder.as_ref().expect("there until the exchange").path()
     }
 
-    /// Checks the new database, and opens it once as a host does, which brings its schema up to date.
-    /// Returns the fingerprint of the host key that it needs.
-    pub async fn check(&self) -> Result<Option<Vec<u8>>> {
-        let database = self.folder().join(DATABASE);
-        backup::check(&database)?;
-        database::prepare(&database).await?;
-        backup::bound_key(&database)
-    }
-
     /// Puts the new files in the place of the old ones. Returns the folder that has those, if there
     /// were any. `now` distinguishes its name.
     pub fn exchange(mut self, now: &str) -> Result<Option<PathBuf>> {
@@ -107,6 +98,15 @@ impl Replacement {
     }
 }
 
+/// Checks the database of a backup in this folder, and opens it once as a host does, which brings its schema up
+/// to date. Returns the fingerprint of the host key that it needs.
+pub async fn check_unpacked(folder: &Path) -> Result<Option<Vec<u8>>> {
+    let database = folder.join(DATABASE);
+    backup::check(&database)?;
+    database::prepare(&database).await?;
+    backup::bound_key(&database)
+}
+
 impl Drop for Replacement {
     fn drop(&mut self) {
         let given_up = self.folder.take().is_some_and(|folder| folder.close().is_ok());
@@ -119,14 +119,16 @@ impl Drop for Replacement {
 
 /// Whether an exchange in this data directory was interrupted, and will be finished.
 pub fn is_interrupted(data: &Path) -> bool {
-    data.join(RESTORED).exists()
+    data.join(RESTORED).join(KEEP).exists()
 }
 
 /// Finishes an exchange that was begun in this data directory, which must be locked. False if there
 /// was none.
 pub(super) fn finish(data: &Path) -> Result<bool> {
     let new = data.join(RESTORED);
-    if !new.exists() {
+    if !is_interrupted(data) {
+        // What was to be removed last; and nothing that an operator has put there.
+        drop(fs::remove_dir(new));
         return Ok(false);
     }
     let finishing = || format!("finishing the restore into {}", data.display());
@@ -135,19 +137,18 @@ pub(super) fn finish(data: &Path) -> Result<bool> {
 }
 
 fn move_in(data: &Path, new: &Path) -> Result<()> {
-    // Missing only if the folder was to be removed.
-    if let Ok(keep) = fs::read_to_string(new.join(KEEP)) {
-        let keep = data.join(keep);
-        drop(DirBuilder::new().mode(0o700).create(&keep));
-        owned_like_its_folder(&keep);
-        // A new file that is still in its folder has not taken its place yet, so that the file in that
-        // place is old. The old log must never be beside the new database.
-        take_place(data, new, &keep, DATABASE, &[LOG, LOG_INDEX])?;
-        take_place(data, new, &keep, HOST_KEY, &[ADMIN_TOKEN])?;
-        // It goes only if it is empty.
-        drop(fs::remove_dir(&keep));
-    }
+    let keep = data.join(fs::read_to_string(new.join(KEEP))?);
+    drop(DirBuilder::new().mode(0o700).create(&keep));
+    owned_like_its_folder(&keep);
+    // A new file that is still in its folder has not taken its place yet, so that the file in that
+    // place is old. The old log must never be beside the new database.
+    take_place(data, new, &keep, DATABASE, &[LOG, LOG_INDEX])?;
+    take_place(data, new, &keep, HOST_KEY, &[ADMIN_TOKEN])?;
+    // It goes only if it is empty.
+    drop(fs::remove_dir(&keep));
     fail::fail_point!("restore");
+    // Without it, nothing is to be finished.
+    fs::remove_file(new.join(KEEP))?;
     fs::remove_dir_all(new)?;
     Ok(synced(data)?)
 }

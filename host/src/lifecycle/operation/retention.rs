@@ -21,6 +21,8 @@ use crate::store::Forgettable;
 
 /// The time between two rounds over the journal.
 const ROUND: Duration = Duration::from_secs(60 * 60);
+/// After so many rounds, all operations are looked at again: once a day.
+const ROUNDS: u32 = 24;
 /// The operations of one deletion: few, so that a write that waits behind it does not wait long.
 const BATCH: u32 = 100;
 /// The pause between two deletions, in which other reads and writes run.
@@ -33,9 +35,12 @@ impl Operations {
         self.tasks.spawn(async move {
             let rounds = async {
                 // The last operation of each tenant that was looked at. Operations that were open
-                // then and have finished since are found after the next start.
+                // then and have finished since are found when all are looked at again.
                 let mut reached = HashMap::new();
-                loop {
+                for round in 0_u32.. {
+                    if round.is_multiple_of(ROUNDS) {
+                        reached.clear();
+                    }
                     if let Err(error) = operations.forget_what_is_old(&mut reached).await {
                         let error = format!("{error:#}");
                         tracing::warn!(error, "operation: old exchanges could not be deleted");

@@ -3,7 +3,7 @@
 //! The sqlite3 shell (`.clone`, in the manual) copies the rows that it can read into another database, which has
 //! the tables and indexes of this one, and not the mark in its header. So what was counted may be wrong: the
 //! totals and the ranges of lists, the addresses, and memberships of what is gone. Numbers of names that are
-//! lost would be given out anew, and one tenant's rows be another's: such a database is refused.
+//! lost would be given out again, and one tenant's rows be another's: such a database is refused.
 
 use anyhow::{Context as _, Result, bail};
 use rusqlite::{Connection, params};
@@ -82,7 +82,7 @@ fn check_names(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Counts the ranges of a list anew. What is after the last whole one is its tail.
+/// Counts the ranges of a list again. What is after the last whole one is its tail.
 fn ranges(connection: &Connection, of: &RangeTable) -> rusqlite::Result<()> {
     let RangeTable { name, key, .. } = of;
     let (lower, upper) = (of.size(1), of.size(2) / of.size(1));
@@ -103,7 +103,7 @@ fn ranges(connection: &Connection, of: &RangeTable) -> rusqlite::Result<()> {
     ))
 }
 
-/// Writes the addresses of all resources anew.
+/// Writes the addresses of all resources again.
 fn addresses(connection: &Connection) -> rusqlite::Result<()> {
     let mut insert = connection.prepare(
         "INSERT INTO email (tenant, address_key, resource) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
