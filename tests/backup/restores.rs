@@ -1,8 +1,10 @@
 //! Restores: nothing changes before the backup is verified, and then all of it changes or nothing,
 //! wherever the command is killed.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -256,6 +258,18 @@ async fn a_backup_goes_to_no_file_of_the_host_and_not_to_standard_output() {
     let said = failed(&run(&mut backup(data, Path::new("-"))).await);
     assert!(said.contains("not to standard output"), "{said}");
     assert_eq!(test_host.people(&host).await, 1);
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_unicode_is_as_good_as_any() {
+    let (test_host, _host, folder, _) = backed_up().await;
+    let [file, data] =
+        [&b"file\xff"[..], b"data\xff"].map(|name| folder.path().join(OsStr::from_bytes(name)));
+    for format in [&["--json"][..], &["--force"]] {
+        succeeded(&run(backup(test_host.data.path(), &file).args(format)).await);
+    }
+    succeeded(&run(restore(&data, &file).arg("--check")).await);
+    succeeded(&run(&mut restore(&data, &file)).await);
 }
 
 #[tokio::test]

@@ -203,7 +203,8 @@ fn host_key(data: &DataDirectory, needed: Option<&[u8]>) -> anyhow::Result<HostK
 /// What is in a backup, as JSON.
 pub(super) fn summary(manifest: &Manifest, file: &Path, bytes: u64, sealed: bool) -> Value {
     let mut summary = json!(manifest);
-    summary["file"] = json!(file);
+    // A name that is no Unicode is shown nevertheless.
+    summary["file"] = json!(file.to_string_lossy());
     summary["bytes"] = json!(bytes);
     summary["sealed"] = json!(sealed);
     summary

@@ -101,7 +101,8 @@ pub(super) async fn run(args: RestoreBackupArgs) -> anyhow::Result<()> {
     let now = Clock::system().now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
     let kept = replacement.exchange(&now)?;
     let mut restored = summary(&manifest, &args.file, size, sealed);
-    (restored["data"], restored["kept"]) = (json!(data), json!(kept));
+    (restored["data"], restored["kept"]) =
+        (json!(data.to_string_lossy()), json!(kept.as_deref().map(Path::to_string_lossy)));
     args.format.print(&restored, |_| print_restored(&manifest, sealed, &data, kept.as_deref()));
     Ok(())
 }
