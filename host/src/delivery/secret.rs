@@ -111,7 +111,10 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_missing_or_empty_is_refused_and_never_quoted() {
-        refused(&json!({"env": "MUSTER_NOT_SET"}), "environment variable MUSTER_NOT_SET: set it");
+        refused(
+            &json!({"env": "MUSTER_NOT_SET"}),
+            "environment variable MUSTER_NOT_SET of the host",
+        );
         refused(&json!({"file": "/nowhere/secret"}), "file /nowhere/secret: create it");
         refused(&json!({"value": ""}), "empty");
         // Neither a device nor a large file is read.
