@@ -41,8 +41,8 @@ pub struct OperationQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>, format = DateTime)]
     pub until: Option<jiff::Timestamp>,
-    /// Only the operations on users that had this `userName` and on groups that had this `displayName` then; needs
-    /// `tenant`. All operations of the tenant since `since` are looked through, a million in some seconds.
+    /// Only the operations on users that had this `userName` and on groups that had this `displayName` then.
+    /// All operations of `tenant` since `since` are looked through, a million in some seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }

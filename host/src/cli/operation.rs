@@ -103,9 +103,9 @@ struct List {
     /// Only the operations of this tenant, which may have been removed.
     #[arg(long)]
     tenant: Option<String>,
-    /// Only the operations on users that had this `userName` and on groups that had this `displayName` then; needs
-    /// --tenant. All operations of the tenant since --since are looked through, a million in some seconds.
-    #[arg(long, value_name = "NAME", requires = "tenant")]
+    /// Only the operations on users that had this `userName` and on groups that had this `displayName` then.
+    /// All operations of --tenant since --since are looked through, a million in some seconds.
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Only the operations on the resource with this SCIM id.
     #[arg(long, value_name = "ID")]

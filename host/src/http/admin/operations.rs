@@ -29,7 +29,6 @@ const OPERATIONS: List = List("operations");
     params(PageQuery, OperationQuery),
     responses(
         (status = 200, description = "A page of the operations.", body = Page<OperationSummary>),
-        (status = 400, description = "A name was given without a tenant."),
         (status = 422, description = "The cursor is not one of this list."),
     )
 )]
@@ -46,9 +45,6 @@ pub(super) async fn list(
             Some(before) => before.min(until),
             None => until,
         });
-    }
-    if filter.name.is_some() && filter.tenant.is_none() {
-        return Err(scim::Error::new(400, "a name is looked for in a tenant: give tenant").into());
     }
     let wanted = OperationFilter {
         tenant: filter.tenant,
