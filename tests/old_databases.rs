@@ -24,7 +24,7 @@ use crate::support::{client, patch_op, user};
 /// The newest schema, for which there are fixtures as for all before.
 const NEWEST: i64 = 1;
 
-/// What is asked of the host: as an operator, and as the identity provider.
+/// The paths that the test reads: as an operator, and as the identity provider.
 const ADMIN: [&str; 8] = [
     "/apps",
     "/connectors",

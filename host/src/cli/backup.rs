@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use super::byte_progress::{ByteProgress, interruptible};
-use super::data_directory::{DataArgs, DataDirectory};
+use super::data_directory::{DataArgs, DataDirectory, folder_of};
 use super::failpoint;
 use super::output::{self, FAINT, Format, GOOD, NAME, NOTE};
 use super::passphrase::PassphraseArgs;
@@ -137,10 +137,7 @@ impl Order {
 
     fn carry_out(self, progress: &ByteProgress) -> anyhow::Result<Manifest> {
         let Self { file, data, scratch, force, passphrase } = self;
-        let folder = match file.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(&file);
         let writing = || format!("writing {}", file.display());
         let mut partial = partial(&file, folder).with_context(writing)?;
         let taken = Clock::system().now();

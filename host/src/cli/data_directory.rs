@@ -46,14 +46,18 @@ impl DataDirectory {
 
     /// Whether a file, which may not exist, would lie directly in this directory.
     pub(super) fn has(&self, file: &Path) -> bool {
-        let folder = match file.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        matches!((folder.canonicalize(), self.0.canonicalize()), (Ok(one), Ok(other)) if one == other)
+        matches!((folder_of(file).canonicalize(), self.0.canonicalize()), (Ok(one), Ok(other)) if one == other)
     }
 
     pub(super) fn host_key(&self) -> PathBuf {
         self.0.join(HOST_KEY)
+    }
+}
+
+/// The folder that a file is in.
+pub(super) fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
     }
 }

@@ -47,7 +47,7 @@ pub(super) async fn log(State(host): State<Arc<Host>>, request: Request, next: N
     response
 }
 
-/// What is logged of a request when it ends, also if it ends without an answer.
+/// The line that is logged when a request ends, also if it ends without an answer.
 struct Line {
     id: RequestId,
     began: Instant,

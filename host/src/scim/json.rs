@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for Bounded {
     }
 
     fn visit_string<E: serde::de::Error>(self, value: String) -> Result<Value, E> {
-        // No name or address has it; C programs, SQLite's GLOB among them, take it for the end.
+        // No name or address has it; C programs take it for the end.
         if self.is_scim && value.contains('\0') {
             return Err(E::custom("a text contains the character U+0000"));
         }
