@@ -69,6 +69,25 @@ fn the_manual_lists_all_of_its_pages() {
 }
 
 #[test]
+fn the_threat_model_names_tests_that_exist() {
+    let page = fs::read_to_string(root().join("host/docs/src/threat-model.md")).unwrap();
+    let named = |it: &&str| it.matches('_').count() > 1 && !it.contains(|c: char| !is_name(c));
+    let named: Vec<_> = page.split('`').skip(1).step_by(2).filter(named).collect();
+    assert!(named.len() > 30, "{named:?}");
+    let mut sources = files(&root().join("tests"), "rs");
+    sources.extend(files(&root().join("host/src"), "rs"));
+    sources.extend(files(&root().join("connectors"), "rs"));
+    let is_test =
+        |name: &str| sources.iter().any(|(_, text)| text.contains(&format!("fn {name}(")));
+    let missing: Vec<_> = named.into_iter().filter(|name| !is_test(name)).collect();
+    assert!(missing.is_empty(), "no tests: {missing:?}");
+}
+
+fn is_name(character: char) -> bool {
+    character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_'
+}
+
+#[test]
 fn each_leniency_names_a_conversation_that_exists() {
     let leniencies = leniencies();
     assert_eq!(leniencies.len(), muster::scim::Leniency::ALL.len());
