@@ -1,6 +1,8 @@
 //! Authentication: tokens of tenants and of the admin API, and what a caller without a valid token
 //! learns.
 
+mod strangers;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use muster::cli::local_environment::{LocalEnvironment, LocalEnvironmentConfig};

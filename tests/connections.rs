@@ -1,8 +1,10 @@
-//! Slow clients, and the shutdown of a host.
+//! Silent and slow clients, too many connections, and the shutdown of a host.
 
 use std::time::Duration;
 
-use muster::cli::local_environment::{LocalEnvironment, LocalEnvironmentConfig, Timeouts};
+use muster::cli::local_environment::{
+    LocalEnvironment, LocalEnvironmentConfig, ServerOptions, Timeouts,
+};
 use muster::clock::Clock;
 use muster::sample::Fault;
 use muster::store::{OperationFilter, OperationState, Store};
@@ -18,8 +20,11 @@ const VERY_LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(500);
 
 async fn start(timeouts: Timeouts) -> Muster {
-    Muster::start_with(LocalEnvironmentConfig { timeouts, ..LocalEnvironmentConfig::default() })
-        .await
+    start_with(ServerOptions { timeouts, ..ServerOptions::default() }).await
+}
+
+async fn start_with(server: ServerOptions) -> Muster {
+    Muster::start_with(LocalEnvironmentConfig { server, ..LocalEnvironmentConfig::default() }).await
 }
 
 async fn connect(muster: &Muster) -> TcpStream {
@@ -51,6 +56,94 @@ async fn a_client_that_sends_its_head_too_slowly_is_disconnected() {
     assert_eq!(received, b"");
     timeout(VERY_LONG, trickle).await.expect("the host never closes the connection").unwrap();
     muster.admin("GET", "/tenants", None).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_connection_without_a_first_request_is_closed_long_before_an_idle_one() {
+    let muster =
+        start(Timeouts { first_head: SHORT, head: 4 * VERY_LONG, ..Timeouts::default() }).await;
+    let mut used = connect(&muster).await;
+    used.write_all(LIVE).await.unwrap();
+    assert!(is_answered(&mut used).await);
+    let mut silent = connect(&muster).await;
+    assert_eq!(read_until_closed(&mut silent).await, "");
+    let mut trickling = connect(&muster).await;
+    trickling.write_all(b"GET /health/live HTTP/1.1\r\nx: ").await.unwrap();
+    assert_eq!(read_until_closed(&mut trickling).await, "");
+    used.write_all(LIVE).await.unwrap();
+    assert!(is_answered(&mut used).await);
+}
+
+const LIVE: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+
+/// Whether an answer comes; false if the connection is closed.
+async fn is_answered(stream: &mut TcpStream) -> bool {
+    let mut buffer = [0; 1024];
+    let read = timeout(VERY_LONG, stream.read(&mut buffer)).await;
+    let read = read.expect("there is neither an answer nor an end").unwrap_or(0);
+    buffer[..read].starts_with(b"HTTP/1.1 200")
+}
+
+#[tokio::test]
+async fn silent_connections_beyond_the_limit_block_no_client() {
+    let muster = start_with(ServerOptions { connections: 8, ..ServerOptions::default() }).await;
+    let mut silent = Vec::new();
+    for _ in 0..230 {
+        silent.push(connect(&muster).await);
+    }
+    let mut client = connect(&muster).await;
+    client.write_all(LIVE).await.unwrap();
+    assert!(is_answered(&mut client).await);
+    // The first of the silent connections were closed.
+    assert_eq!(read_until_closed(&mut silent[0]).await, "");
+}
+
+#[tokio::test]
+async fn a_busy_connection_is_not_closed_for_a_new_one() {
+    let muster = start_with(ServerOptions { connections: 8, ..ServerOptions::default() }).await;
+    let tenant = muster.tenant("roster").await;
+    let body = user("ada").to_string();
+    let head = format!(
+        "POST /t/{}/scim/v2/Users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/scim+json\r\ncontent-length: {}\r\n\r\n",
+        tenant.name,
+        tenant.token,
+        body.len()
+    );
+    let mut busy = connect(&muster).await;
+    busy.write_all(head.as_bytes()).await.unwrap();
+    let begun = Instant::now();
+    while muster.admin("GET", &format!("/tenants/{}/tokens", tenant.name), None).await.body["items"]
+        [0]["last_used"]
+        .is_null()
+    {
+        assert!(begun.elapsed() < VERY_LONG, "the request did not begin");
+    }
+    let mut silent = Vec::new();
+    for _ in 0..30 {
+        silent.push(connect(&muster).await);
+    }
+    assert_eq!(read_until_closed(&mut silent[0]).await, "");
+    busy.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    busy.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, *b"HTTP/1.1 201");
+}
+
+#[tokio::test]
+async fn a_head_of_a_megabyte_is_refused_with_431() {
+    let muster = start(Timeouts::default()).await;
+    let (mut reader, mut writer) = connect(&muster).await.into_split();
+    let sending = tokio::spawn(async move {
+        let begin = b"GET /health/live HTTP/1.1\r\nhost: x\r\nx: ".as_slice();
+        let sent = writer.write_all(&[begin, &vec![b'x'; 1 << 20]].concat()).await;
+        (sent.is_ok(), writer)
+    });
+    let mut status = [0; 12];
+    reader.read_exact(&mut status).await.unwrap();
+    assert_eq!(status, *b"HTTP/1.1 431");
+    drop(reader);
+    timeout(VERY_LONG, sending).await.expect("the host neither reads nor closes").unwrap();
 }
 
 #[tokio::test]
@@ -91,7 +184,10 @@ async fn stop_during_create(stop: Duration, delay: Duration) -> (Option<u16>, Ve
         data: Some(data.path().to_owned()),
         compiler: env!("CARGO_BIN_EXE_muster").into(),
         compiled: Some(compiled()),
-        timeouts: Timeouts { stop, ..Timeouts::default() },
+        server: ServerOptions {
+            timeouts: Timeouts { stop, ..Timeouts::default() },
+            ..ServerOptions::default()
+        },
         ..LocalEnvironmentConfig::default()
     });
     let stage = stage.await.unwrap();

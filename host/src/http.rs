@@ -11,7 +11,9 @@ mod connections;
 mod content_digest;
 mod directory;
 mod discovery;
+mod head;
 mod health;
+mod log_interval;
 mod me;
 mod media_type;
 mod normalized_path;
@@ -20,6 +22,8 @@ mod representation;
 mod request_log;
 mod response;
 mod search;
+mod sign_in_guard;
+mod source;
 mod v1;
 
 use std::future::Future;
@@ -34,10 +38,47 @@ use crate::lifecycle::Host;
 
 use connections::Connections;
 pub use connections::Timeouts;
+pub(crate) use connections::connection_limit;
+use sign_in_guard::SignInGuard;
+pub use source::Proxies;
+
+/// The options of a server.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// How long the server waits.
+    pub timeouts: Timeouts,
+    /// The most open connections.
+    pub connections: usize,
+    /// The proxies in front of the host.
+    pub proxies: Proxies,
+    /// How many failed sign-ins of a source, or with a token id, are answered at once in a minute; 0: all.
+    pub failed_sign_ins: u32,
+}
+
+impl Default for ServerOptions {
+    /// Without limits.
+    fn default() -> Self {
+        Self {
+            timeouts: Timeouts::default(),
+            connections: usize::MAX,
+            proxies: Proxies::default(),
+            failed_sign_ins: 0,
+        }
+    }
+}
+
+/// What the requests of a server share, beside the host.
+struct Server {
+    options: ServerOptions,
+    sign_in_guard: SignInGuard,
+}
 
 /// All routes of a host.
-pub fn router(host: Arc<Host>, timeouts: Timeouts) -> Router {
+pub fn router(host: Arc<Host>, options: ServerOptions) -> Router {
+    let sign_in_guard = SignInGuard::new(options.failed_sign_ins);
+    let server = Arc::new(Server { options, sign_in_guard });
     let negotiate = middleware::from_fn_with_state(Arc::clone(&host), media_type::negotiate);
+    let check_head = middleware::from_fn(head::check);
     let log = middleware::from_fn_with_state(Arc::clone(&host), request_log::log);
     Router::new()
         .nest("/t/{tenant}/scim/v1", v1::routes(scim_routes()))
@@ -46,7 +87,8 @@ pub fn router(host: Arc<Host>, timeouts: Timeouts) -> Router {
         .merge(health::routes())
         .fallback(response::unknown_route)
         .method_not_allowed_fallback(response::wrong_method)
-        .layer(Extension(timeouts))
+        .layer(Extension(server))
+        .layer(check_head)
         .layer(log)
         .with_state(host)
 }
@@ -58,7 +100,7 @@ fn scim_routes() -> Router<Arc<Host>> {
         .merge(me::routes())
         .merge(search::routes())
         .fallback(directory::unknown_route)
-        .method_not_allowed_fallback(response::wrong_method)
+        .method_not_allowed_fallback(directory::wrong_method)
 }
 
 /// Serves until `stop` is ready. Then accepts no more connections, finishes the requests that were
@@ -66,13 +108,14 @@ fn scim_routes() -> Router<Arc<Host>> {
 pub(crate) async fn serve(
     host: Arc<Host>,
     listener: TcpListener,
-    timeouts: Timeouts,
+    options: ServerOptions,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    let mut connections = Connections::new(router(Arc::clone(&host), timeouts), &timeouts);
+    let within = options.timeouts.stop;
+    let mut connections = Connections::new(router(Arc::clone(&host), options.clone()), &options);
     connections.accept(listener, stop).await;
-    let deadline = Instant::now() + timeouts.stop;
-    tracing::info!(within = ?timeouts.stop, "http: stopping; finishing accepted requests");
+    let deadline = Instant::now() + within;
+    tracing::info!(?within, "http: stopping; finishing accepted requests");
     connections.finish(deadline).await;
     host.close(deadline).await;
 }

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use http::Request;
 use jiff::Timestamp;
-use muster::cli::local_environment::Timeouts;
+use muster::cli::local_environment::ServerOptions;
 use muster::clock::{Clock, Simulation};
 use muster::connector::{Keyring, Limits, Runtime, RuntimeConfig};
 use muster::delivery::SimulatedNetwork;
@@ -177,7 +177,7 @@ pub(crate) fn paused_runtime() -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 pub(crate) fn router(host: &Arc<Host>) -> Router {
-    muster::router(Arc::clone(host), Timeouts::default())
+    muster::router(Arc::clone(host), ServerOptions::default())
 }
 
 /// Sends a request with a JSON body.

@@ -81,6 +81,11 @@ pub struct TenantView {
     pub created: String,
     /// The identity provider that was recognised by its requests since the host started.
     pub recognised: Option<Dialect>,
+    /// How many requests that named the tenant were denied since the host started, without a valid token of
+    /// it.
+    pub failed_sign_ins: u64,
+    /// When the last of them came, RFC 3339.
+    pub last_failed_sign_in: Option<String>,
     /// How its requests deviated from the RFCs since the host started.
     pub deviations: Vec<DeviationView>,
     /// What the operator can do to have fewer deviations.

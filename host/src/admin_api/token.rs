@@ -33,4 +33,9 @@ pub struct TokenView {
     pub expires: Option<String>,
     /// When the token was last presented, RFC 3339.
     pub last_used: Option<String>,
+    /// How many requests with the token's id were denied since the host started: with a wrong secret, or
+    /// after the token had ended.
+    pub failed_sign_ins: u64,
+    /// When the last of them came, RFC 3339.
+    pub last_failed_sign_in: Option<String>,
 }

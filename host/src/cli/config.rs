@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Deserialize;
 
-use crate::http::Timeouts;
+use crate::http::{Proxies, Timeouts};
 use crate::lifecycle::BackOff;
 
 /// The settings in `muster.toml`. Options and environment variables override them.
@@ -23,10 +23,18 @@ pub(super) struct Config {
     pub(super) public_url: Option<String>,
     /// The most seconds that an identity provider waits for an outcome.
     pub(super) answer_within_seconds: Option<u64>,
+    /// The addresses and networks of the proxies in front of the host.
+    pub(super) behind_proxy: Option<Vec<String>>,
     /// The most seconds that the body of a request may take to arrive.
     pub(super) body_within_seconds: Option<u64>,
+    /// The most open connections.
+    pub(super) connections: Option<usize>,
     /// The number of threads for the decisions of connectors that are not quick.
     pub(super) deciding_threads: Option<usize>,
+    /// The failed sign-ins of one source, or with one token id, that are answered at once in a minute.
+    pub(super) failed_sign_ins_per_minute: Option<u32>,
+    /// The most seconds that a new connection may take to send the head of its first request.
+    pub(super) first_head_within_seconds: Option<u64>,
     /// The most seconds that a connection may be idle, or take to send the head of a request.
     pub(super) head_within_seconds: Option<u64>,
     /// The seconds before the first and the longest pauses between the tries of an operation.
@@ -69,7 +77,9 @@ impl Config {
         for (name, value, most) in [
             ("answer_within_seconds", self.answer_within_seconds, 55),
             ("body_within_seconds", self.body_within_seconds, 3600),
+            ("connections", self.connections.map(|it| it as u64), 1_000_000),
             ("deciding_threads", threads, 1024),
+            ("first_head_within_seconds", self.first_head_within_seconds, 3600),
             ("head_within_seconds", self.head_within_seconds, 3600),
             ("first_back_off_seconds", self.first_back_off_seconds, 86_400),
             ("longest_back_off_seconds", self.longest_back_off_seconds, 86_400),
@@ -86,6 +96,7 @@ impl Config {
                 _ => {}
             }
         }
+        self.proxies()?;
         let default = BackOff::default();
         let longest = self.longest_back_off_seconds.unwrap_or(default.longest.as_secs());
         // Only where it is given: the default is not longer than what an operator says is the longest.
@@ -130,10 +141,19 @@ impl Config {
         };
         let default = Timeouts::default();
         Timeouts {
+            first_head: or(self.first_head_within_seconds, default.first_head),
             head: or(self.head_within_seconds, default.head),
             body: or(self.body_within_seconds, default.body),
             stop: or(self.stop_within_seconds, default.stop),
         }
+    }
+
+    pub(super) fn proxies(&self) -> anyhow::Result<Proxies> {
+        Proxies::parse(self.behind_proxy.as_deref().unwrap_or_default()).context("behind_proxy")
+    }
+
+    pub(super) fn failed_sign_ins(&self) -> u32 {
+        self.failed_sign_ins_per_minute.unwrap_or(10)
     }
 
     pub(super) fn deciding_threads(&self) -> usize {
@@ -166,8 +186,9 @@ mod tests {
                 "at most longest_back_off",
             ),
             ("first_back_off_seconds = 7200", "which is 3600"),
+            ("behind_proxy = [\"proxy.example\"]", "\"proxy.example\" is no address"),
         ] {
-            let error = check(text).unwrap_err().to_string();
+            let error = format!("{:#}", check(text).unwrap_err());
             assert!(error.contains(said), "{error}");
         }
         check("answer_within_seconds = 55\nopen_operations = 1000000").unwrap();
@@ -194,8 +215,12 @@ mod tests {
             data: Some(_),
             public_url: Some(_),
             answer_within_seconds: Some(_),
+            behind_proxy: Some(_),
             body_within_seconds: Some(_),
+            connections: Some(_),
             deciding_threads: Some(_),
+            failed_sign_ins_per_minute: Some(_),
+            first_head_within_seconds: Some(_),
             head_within_seconds: Some(_),
             first_back_off_seconds: Some(_),
             longest_back_off_seconds: Some(_),
@@ -224,6 +249,7 @@ mod tests {
         assert_eq!(written.answer_within(), default.answer_within());
         assert_eq!(written.open_operations(), default.open_operations());
         assert_eq!(written.timeouts(), default.timeouts());
+        assert_eq!(written.failed_sign_ins(), default.failed_sign_ins());
         assert_eq!(written.back_off(), default.back_off());
         assert_eq!(written.grant_patience(), default.grant_patience());
         assert_eq!(written.longest_call(), default.longest_call());

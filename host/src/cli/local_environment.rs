@@ -26,7 +26,7 @@ use crate::limits::LimitsSpec;
 use crate::sample::Sample;
 use crate::{embedded, http, sample};
 
-pub use crate::http::Timeouts;
+pub use crate::http::{Proxies, ServerOptions, Timeouts};
 
 /// The configuration of a local environment.
 #[derive(Clone, Debug)]
@@ -57,8 +57,8 @@ pub struct LocalEnvironmentConfig {
     pub longest_call: Duration,
     /// The keys of which one must have signed a connector; none if connectors need no signature.
     pub trusted_keys: Keyring,
-    /// The timeouts of the HTTP server.
-    pub timeouts: Timeouts,
+    /// The options of the HTTP server: without limits, if nothing else is said.
+    pub server: ServerOptions,
 }
 
 /// A running server with the sample app.
@@ -96,7 +96,7 @@ impl Default for LocalEnvironmentConfig {
             grant_patience: Duration::from_secs(24 * 3600),
             longest_call: Duration::from_secs(120),
             trusted_keys: Keyring::default(),
-            timeouts: Timeouts::default(),
+            server: ServerOptions::default(),
         }
     }
 }
@@ -136,7 +136,7 @@ impl LocalEnvironment {
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let serving =
-            tokio::spawn(http::serve(Arc::clone(&host), listener, config.timeouts, stopped));
+            tokio::spawn(http::serve(Arc::clone(&host), listener, config.server, stopped));
         let environment = Self {
             host,
             sample,

@@ -20,7 +20,7 @@ use super::output::{self, NAME, STRONG};
 use super::watch::FolderWatch;
 use crate::clock::Clock;
 use crate::connector::{Keyring, PublicKey};
-use crate::http;
+use crate::http::{self, ServerOptions};
 use crate::lifecycle::{Error, Host, HostOptions, TokenSpec};
 use crate::terminal;
 
@@ -30,13 +30,24 @@ Further settings in muster.toml, beside listen, data and public_url:
   answer_within_seconds  Most seconds that an identity provider waits for an outcome; it then gets
                          429 or 503 with Retry-After, and the operation continues; 1 to 55
                          [default: 25]
+  behind_proxy           Array of addresses and networks of proxies, such as 10.0.0.0/8, whose
+                         X-Forwarded-For is believed [default: none]
   body_within_seconds    Most seconds that the body of a request may take to arrive; 1 to 3600
                          [default: 30]
+  connections            Most open connections; idle ones are closed for new ones; 1 to 1000000
+                         [default: three quarters of the files that the process may open, at most
+                         10000]
   deciding_threads       Number of threads for the decisions of connectors that are not quick
                          [default: one for each core]
+  failed_sign_ins_per_minute
+                         Most failed sign-ins of one source, or with one token's id, that are
+                         answered with 401 at once; beyond, they get 429; 0 for no limit [default: 10]
   first_back_off_seconds, longest_back_off_seconds
                          Seconds between the first two tries of an operation that an app does not
                          accept, and at most; 1 to 86400 [default: 5, 3600]
+  first_head_within_seconds
+                         Most seconds that a new connection may take to send the head of its first
+                         request; 1 to 3600 [default: 10]
   grant_patience_hours   Hours for which something that grants or changes access is tried after
                          its identity provider asked for it the last time; 1 to 8760 [default: 24]
   head_within_seconds    Most seconds that a connection may be idle, or take to send the head of a
@@ -99,6 +110,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         format!("listening on {listen}; if another host is running, --listen sets another address")
     })?;
     let address = listener.local_addr()?;
+    let server = server_options(&config)?;
+    warn_of_plain_text(address, &server);
     let data = args.data.or_else(|| config.data.clone()).unwrap_or_else(|| "muster-data".into());
     let public_url = args.public_url.or_else(|| config.public_url.clone());
     let public_url = public_url.map(|url| valid_public_url(&url)).transpose()?;
@@ -130,7 +143,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let stop = stop_signal();
     announce(&host, address, &token).await?;
     give_memory_back();
-    let serving = http::serve(Arc::clone(&host), listener, config.timeouts(), stop);
+    let serving = http::serve(Arc::clone(&host), listener, server, stop);
     match watch {
         None => serving.await,
         Some(watch) => tokio::select! {
@@ -139,6 +152,35 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         },
     }
     Ok(())
+}
+
+fn server_options(config: &Config) -> anyhow::Result<ServerOptions> {
+    let connections = http::connection_limit(config.connections);
+    let connections = connections.context("reading how many files may be open")?;
+    if config.connections.is_some_and(|setting| setting > connections) {
+        tracing::warn!(
+            connections,
+            "serve: fewer connections than the setting, since the process may open few files"
+        );
+    }
+    Ok(ServerOptions {
+        timeouts: config.timeouts(),
+        connections,
+        proxies: config.proxies()?,
+        failed_sign_ins: config.failed_sign_ins(),
+    })
+}
+
+/// TLS ends before muster: on an address that others reach, tokens are read on their way unless a proxy is in
+/// front of it.
+fn warn_of_plain_text(address: SocketAddr, server: &ServerOptions) {
+    if !address.ip().is_loopback() && server.proxies.is_empty() {
+        tracing::warn!(
+            %address,
+            "serve: other machines reach this address without TLS, and tokens are readable on their way: \
+             put a proxy with TLS in front, and name it as behind_proxy in muster.toml"
+        );
+    }
 }
 
 /// Gives back to the system what the start has freed, such as the files of connectors: several megabytes, which

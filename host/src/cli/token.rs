@@ -76,6 +76,7 @@ pub(super) async fn run(args: TokenArgs) -> anyhow::Result<()> {
                     ("created", |token| token.created.clone()),
                     ("ends", ends),
                     ("last used", |token| output::optional(&token.last_used)),
+                    ("failed sign-ins", failed_sign_ins),
                 ],
             );
         }
@@ -85,6 +86,14 @@ pub(super) async fn run(args: TokenArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// How many sign-ins with a token failed, and when the last one did.
+fn failed_sign_ins(token: &TokenView) -> String {
+    match &token.last_failed_sign_in {
+        Some(last) => format!("{}, last {last}", token.failed_sign_ins),
+        None => token.failed_sign_ins.to_string(),
+    }
 }
 
 /// When a token ends or ended.

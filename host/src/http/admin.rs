@@ -38,10 +38,7 @@ type Answered = Result<Response, ApiError>;
 pub(super) fn routes(host: &Arc<Host>) -> Router<Arc<Host>> {
     let to_completion = middleware::from_fn_with_state(Arc::clone(host), run_to_completion);
     let (router, _) = described_routes().split_for_parts();
-    router
-        .fallback(unknown_route)
-        .method_not_allowed_fallback(response::wrong_method)
-        .layer(to_completion)
+    router.fallback(unknown_route).method_not_allowed_fallback(wrong_method).layer(to_completion)
 }
 
 /// Every route of the admin API.
@@ -87,6 +84,10 @@ async fn run_to_completion(
 
 async fn unknown_route(_: AdminCaller, uri: http::Uri) -> ApiError {
     scim::Error::new(404, format!("there is nothing at {}", uri.path())).into()
+}
+
+async fn wrong_method(_: AdminCaller, method: http::Method, uri: http::Uri) -> ApiError {
+    response::method_not_allowed(&method, &uri).into()
 }
 
 /// An answer in JSON.

@@ -1,7 +1,8 @@
 //! Authorization: extractors for the caller of a request, which is a tenant or an operator.
 //!
 //! The tenant is found by the URL and the token by its public part. An unknown tenant and a wrong token
-//! get the same 401.
+//! get the same 401, whatever the request asks for: each handler takes its caller before all else, also the
+//! ones for unknown paths and wrong methods.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 
 use super::response::ApiError;
+use super::{Server, source, v1};
 use crate::clock::rfc3339;
 use crate::lifecycle::snapshot::Tenant;
 use crate::lifecycle::token::PresentedToken;
@@ -48,14 +50,21 @@ impl FromRequestParts<Arc<Host>> for CallerAndOwner {
             Ok(path) => path.iter().find(|(name, _)| *name == "tenant").map(|(_, id)| id),
             Err(_) => tenant_in_raw_path(parts),
         };
-        let presented = presented_token(parts).ok_or_else(denied)?;
-        let tenant = host.config.tenant(id.ok_or_else(denied)?).await?.ok_or_else(denied)?;
-        let token = presented.id().and_then(|id| tenant.credential(id));
-        let owner = use_token(host, &presented, token).ok_or_else(denied)?.owner.clone();
+        let presented = presented_token(parts)?;
+        let tenant = match id {
+            Some(id) => host.config.tenant(id).await.map_err(ApiError::of_stranger)?,
+            None => None,
+        };
+        let Some((tenant, owner)) = signed_in(host, presented.as_ref(), tenant) else {
+            return Err(denied(parts, presented.as_ref()).await);
+        };
         check_readable(&path)?;
+        let version = parts.extensions.get().copied().unwrap_or_default();
+        if version == Version::V1 {
+            v1::reject_xml(&parts.headers)?;
+        }
         let agent = parts.headers.get(header::USER_AGENT);
         tenant.observations.note(agent.and_then(|it| it.to_str().ok()), parts.uri.query());
-        let version = parts.extensions.get().copied().unwrap_or_default();
         Ok(Self(Caller(tenant, version), owner))
     }
 }
@@ -64,10 +73,13 @@ impl FromRequestParts<Arc<Host>> for AdminCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, ApiError> {
-        let presented = presented_token(parts).ok_or_else(denied)?;
+        let presented = presented_token(parts)?;
         let snapshot = host.config.snapshot();
-        let token = presented.id().and_then(|id| snapshot.operator_tokens.get(id));
-        let token = use_token(host, &presented, token.map(Arc::as_ref)).ok_or_else(denied)?;
+        let id = presented.as_ref().and_then(PresentedToken::id);
+        let token = id.and_then(|id| snapshot.operator_tokens.get(id)).map(Arc::as_ref);
+        let Some(token) = use_token(host, presented.as_ref(), token) else {
+            return Err(denied(parts, presented.as_ref()).await);
+        };
         check_readable(&RawPathParams::from_request_parts(parts, host).await)?;
         Ok(Self { token: token.id.clone() })
     }
@@ -92,24 +104,61 @@ fn check_readable(path: &Result<RawPathParams, RawPathParamsRejection>) -> Resul
     }
 }
 
-/// The token in the `Authorization` header.
-fn presented_token(parts: &Parts) -> Option<PresentedToken> {
-    let header = parts.headers.get(header::AUTHORIZATION)?;
-    PresentedToken::parse(header.to_str().ok()?)
+/// The token in the `Authorization` header. 400 if there are two: a proxy that looks at one of them and muster
+/// might take different callers for the sender.
+fn presented_token(parts: &Parts) -> Result<Option<PresentedToken>, ApiError> {
+    let mut given = parts.headers.get_all(header::AUTHORIZATION).iter();
+    let first = given.next();
+    if given.next().is_some() {
+        let error = scim::Error::invalid_syntax("send one Authorization header, not several");
+        return Err(ApiError::of_stranger(error));
+    }
+    Ok(first.and_then(|header| PresentedToken::parse(header.to_str().ok()?)))
 }
 
-/// The row of the token, if it is the presented one and has not expired. Records its use.
+/// The tenant and the owner of the token, if the tenant exists and the token is one of its own. Otherwise the
+/// tenant's operator will see that a sign-in failed.
+fn signed_in(
+    host: &Host,
+    presented: Option<&PresentedToken>,
+    tenant: Option<Arc<Tenant>>,
+) -> Option<(Arc<Tenant>, Option<String>)> {
+    let tenant = tenant?;
+    let token = presented.and_then(PresentedToken::id).and_then(|id| tenant.credential(id));
+    match use_token(host, presented, token) {
+        Some(token) => {
+            let owner = token.owner.clone();
+            Some((tenant, owner))
+        }
+        None => {
+            tenant.observations.failed_sign_ins.note(host.clock.now());
+            None
+        }
+    }
+}
+
+/// The row of the token, if it is the presented one and has not expired. Records its use, or that its use
+/// failed.
 fn use_token<'t>(
     host: &Host,
-    presented: &PresentedToken,
+    presented: Option<&PresentedToken>,
     token: Option<&'t Credential>,
 ) -> Option<&'t CredentialRow> {
-    let now = host.clock.now();
-    let token = token.filter(|token| presented.matches(&token.row, &rfc3339(now)))?;
+    let (now, token) = (host.clock.now(), token?);
+    if !presented?.matches(&token.row, &rfc3339(now)) {
+        token.note_failure(now);
+        return None;
+    }
     token.note_use(now);
     Some(&token.row)
 }
 
-fn denied() -> ApiError {
-    scim::Error::new(401, "the credentials are missing, wrong, expired or revoked").into()
+/// The answer to a caller without valid credentials. It is the same for each tenant and each path.
+async fn denied(parts: &Parts, presented: Option<&PresentedToken>) -> ApiError {
+    let Some(server) = parts.extensions.get::<Arc<Server>>().cloned() else {
+        return ApiError::of_stranger(anyhow::anyhow!("a route without its server"));
+    };
+    let source = source::of_request(parts, &server.options.proxies);
+    let id = presented.and_then(PresentedToken::id);
+    ApiError::of_stranger(server.sign_in_guard.answer(source, id).await)
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use coding::Coding;
 
-use super::connections::Timeouts;
+use super::Server;
 use super::content_digest;
 use super::response::ApiError;
 use crate::lifecycle::Host;
@@ -96,7 +96,8 @@ pub(super) async fn read_json(
 
 /// A body of at most so many bytes.
 pub(super) async fn read_body(request: Request, limit: usize) -> Result<bytes::Bytes, ApiError> {
-    let timeouts: Timeouts = request.extensions().get().copied().unwrap_or_default();
+    let server = request.extensions().get::<Arc<Server>>();
+    let timeouts = server.map(|server| server.options.timeouts).unwrap_or_default();
     let body = Limited::new(request.into_body(), limit).collect();
     let Ok(read) = timeout(timeouts.body, body).await else {
         let detail = format!("the body did not arrive within {:?}", timeouts.body);

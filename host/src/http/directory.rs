@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::Uri;
+use axum::http::{Method, Uri};
 use axum::routing::{get, post};
 use serde_json::Value;
 use url::form_urlencoded;
@@ -147,6 +147,11 @@ pub(super) async fn delete(
 /// for routes.
 pub(super) async fn unknown_route(_: Caller, uri: Uri) -> ApiError {
     scim::Error::new(404, format!("there is nothing at {}", uri.path())).into()
+}
+
+/// 405 for a method that a route does not have, to a caller with a token.
+pub(super) async fn wrong_method(_: Caller, method: Method, uri: Uri) -> ApiError {
+    response::method_not_allowed(&method, &uri).into()
 }
 
 /// The tenant, resource type and precondition of a write.

@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::request_log::tenant_in;
-use super::response::SCIM_JSON;
+use super::response::{OfStranger, SCIM_JSON};
 use crate::lifecycle::Host;
 use crate::scim::Dialect;
 
@@ -16,7 +16,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Labels a response `application/json` if the client accepts that and not `application/scim+json`, and
 /// for OneLogin, which reads nothing else: `tests/fixtures/conversations/SOURCES.md`,
-/// "OneLogin: application/json".
+/// "OneLogin: application/json". Not for a caller without a token, who would learn of the tenant by it.
 pub(super) async fn negotiate(
     State(host): State<Arc<Host>>,
     OriginalUri(uri): OriginalUri,
@@ -28,6 +28,7 @@ pub(super) async fn negotiate(
     let is_plain_json = match accepted {
         Accepted::Scim => false,
         Accepted::Json => true,
+        Accepted::Anything if response.extensions().get::<OfStranger>().is_some() => false,
         // The tenant of a request that was handled is in memory.
         Accepted::Anything => host
             .config

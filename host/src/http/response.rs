@@ -19,46 +19,67 @@ pub(super) type ApiResult = Result<Response, ApiError>;
 
 /// Why a request failed: an error of the protocol, or an internal error.
 #[derive(Debug)]
-pub(super) struct ApiError(Error);
+pub(super) struct ApiError {
+    error: Error,
+    is_of_stranger: bool,
+}
+
+/// Marks the answer to a caller without valid credentials, which must not depend on the tenant that the path
+/// names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OfStranger;
 
 impl<E: Into<Error>> From<E> for ApiError {
     fn from(error: E) -> Self {
-        Self(error.into())
+        Self { error: error.into(), is_of_stranger: false }
     }
 }
 
 impl ApiError {
     /// The same error with another detail, if it is a protocol error of this status.
     pub(super) fn with_detail(mut self, status: u16, detail: impl FnOnce() -> String) -> Self {
-        if let Error::Client(error) = &mut self.0
+        if let Error::Client(error) = &mut self.error
             && error.status == status
         {
             error.detail = detail();
         }
         self
     }
+
+    /// The error for a caller without valid credentials.
+    pub(super) fn of_stranger(error: impl Into<Error>) -> Self {
+        Self { error: error.into(), is_of_stranger: true }
+    }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        match self.0 {
-            Error::Client(error) => error_response(with_request_id(error)),
-            Error::Internal(error) if error.downcast_ref::<ReadError>().is_some() => {
-                let request = RequestId::logged();
-                tracing::warn!(request, error = format!("{error:#}"), "http: read refused");
-                error_response(internal_error_for(&error))
-            }
-            // The store has reported it once.
-            Error::Internal(error) if error.is::<DiskError>() => {
-                let request = RequestId::logged();
-                tracing::debug!(request, error = format!("{error:#}"), "http: disk refuses");
-                error_response(internal_error_for(&error))
-            }
-            Error::Internal(error) => {
-                let request = RequestId::logged();
-                tracing::error!(request, error = format!("{error:#}"), "http: internal error");
-                error_response(internal_error_for(&error))
-            }
+        let mut response = error_answer(self.error);
+        if self.is_of_stranger {
+            response.extensions_mut().insert(OfStranger);
+        }
+        response
+    }
+}
+
+fn error_answer(error: Error) -> Response {
+    match error {
+        Error::Client(error) => error_response(with_request_id(error)),
+        Error::Internal(error) if error.downcast_ref::<ReadError>().is_some() => {
+            let request = RequestId::logged();
+            tracing::warn!(request, error = format!("{error:#}"), "http: read refused");
+            error_response(internal_error_for(&error))
+        }
+        // The store has reported it once.
+        Error::Internal(error) if error.is::<DiskError>() => {
+            let request = RequestId::logged();
+            tracing::debug!(request, error = format!("{error:#}"), "http: disk refuses");
+            error_response(internal_error_for(&error))
+        }
+        Error::Internal(error) => {
+            let request = RequestId::logged();
+            tracing::error!(request, error = format!("{error:#}"), "http: internal error");
+            error_response(internal_error_for(&error))
         }
     }
 }
@@ -112,6 +133,20 @@ fn error_response(error: scim::Error) -> Response {
     // `v1` replaces the body by the form that SCIM 1.1 has for errors.
     response.extensions_mut().insert(error);
     response
+}
+
+/// Completes an answer with what holds for all of them.
+pub(super) fn finish(response: &mut Response) {
+    let is_of_stranger = response.extensions().get::<OfStranger>().is_some();
+    let headers = response.headers_mut();
+    // People's data is kept by no cache (RFC 9111 §5.2.2.5). A client that repeats a version in `If-None-Match`
+    // has it from its own records; RFC 9110 §15.4.5: a 304 has this header too.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_of_stranger {
+        // The router adds the methods of the route to the answer of its handler for other methods.
+        headers.remove(header::ALLOW);
+    }
 }
 
 /// A response whose body is this JSON text.
@@ -177,5 +212,10 @@ pub(super) async fn unknown_route(uri: Uri) -> ApiError {
 
 /// 405 for a method that the route does not have.
 pub(super) async fn wrong_method(method: Method, uri: Uri) -> ApiError {
-    scim::Error::new(405, format!("{method} is not possible on {}", uri.path())).into()
+    method_not_allowed(&method, &uri).into()
+}
+
+/// The error of a method that a route does not have.
+pub(super) fn method_not_allowed(method: &Method, uri: &Uri) -> scim::Error {
+    scim::Error::new(405, format!("{method} is not possible on {}", uri.path()))
 }

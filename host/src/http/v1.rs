@@ -10,9 +10,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
-use super::response::ApiError;
 use crate::lifecycle::Host;
 use crate::scim::{self, Version, v1};
 
@@ -22,18 +21,12 @@ pub(super) fn routes(scim_routes: Router<Arc<Host>>) -> Router<Arc<Host>> {
 }
 
 async fn adapt(mut request: Request, next: Next) -> Response {
-    let response = match reject_xml(request.headers()) {
-        Ok(()) => {
-            request.extensions_mut().insert(Version::V1);
-            next.run(request).await
-        }
-        Err(error) => ApiError::from(error).into_response(),
-    };
-    adapt_response(response)
+    request.extensions_mut().insert(Version::V1);
+    adapt_response(next.run(request).await)
 }
 
 /// SCIM 1.1 also defines XML (draft-scim-api-01 §3.1), which is not offered: 415 or 406.
-fn reject_xml(headers: &HeaderMap) -> Result<(), scim::Error> {
+pub(super) fn reject_xml(headers: &HeaderMap) -> Result<(), scim::Error> {
     let xml = |name: HeaderName| {
         let given = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut types = given.split(',').filter_map(|part| part.split(';').next()).map(str::trim);

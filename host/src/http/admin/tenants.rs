@@ -328,6 +328,8 @@ fn view(
         base_url: format!("{}/t/{}/scim/v2", host.options.public_url, row.id),
         created: row.created.clone(),
         recognised,
+        failed_sign_ins: observations.failed_sign_ins.count(),
+        last_failed_sign_in: observations.failed_sign_ins.last(),
         deviations: observations.deviations().into_iter().map(deviation).collect(),
         advice: observations.advice(spoken).map(str::to_owned),
     })

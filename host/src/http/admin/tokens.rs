@@ -11,8 +11,7 @@ use super::request::{EmptyBody, JsonBody, ListParameters, Unfiltered};
 use super::tenants::row;
 use super::{Answered, json, ok};
 use crate::admin_api::{Page, PageQuery, TenantPath, TokenPath, TokenView};
-use crate::lifecycle::{Host, NewTenantToken, TokenSpec};
-use crate::store::CredentialRow;
+use crate::lifecycle::{Credential, Host, NewTenantToken, TokenSpec};
 
 const TOKENS: List = List("tokens");
 
@@ -37,10 +36,10 @@ pub(super) async fn list(
 ) -> Answered {
     let after = TOKENS.after(&parameters)?;
     row(&host, &tenant).await?;
-    let rows = host.config.tokens(&tenant).await?.into_iter();
-    let keyed = rows.map(|row| (format!("{} {}", row.created, row.id), row));
+    let tokens = host.config.tokens(&tenant).await?.into_iter();
+    let keyed = tokens.map(|it| (format!("{} {}", it.row.created, it.row.id), it));
     let keyed = keyed.filter(|(key, _)| after.as_ref().is_none_or(|after| key > after)).collect();
-    let view = |(_, row)| Ok::<_, anyhow::Error>(view(row));
+    let view = |(_, token)| Ok::<_, anyhow::Error>(view(token));
     ok(&TOKENS.page(keyed, parameters.limit, |(key, _)| key, view)?)
 }
 
@@ -96,7 +95,10 @@ pub(super) async fn revoke(
     Ok(response::no_content())
 }
 
-fn view(row: CredentialRow) -> TokenView {
+fn view(token: Credential) -> TokenView {
+    let failed = token.failed_sign_ins();
+    let (failed_sign_ins, last_failed_sign_in) = (failed.count(), failed.last());
+    let row = token.row;
     TokenView {
         id: row.id,
         kind: row.kind.name().to_owned(),
@@ -105,5 +107,7 @@ fn view(row: CredentialRow) -> TokenView {
         created: row.created,
         expires: row.expires,
         last_used: row.last_used,
+        failed_sign_ins,
+        last_failed_sign_in,
     }
 }

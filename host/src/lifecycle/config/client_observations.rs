@@ -12,6 +12,7 @@ use std::sync::{PoisonError, RwLock};
 
 use serde::Serialize;
 
+use super::failed_sign_ins::FailedSignIns;
 use crate::scim::{Dialect, Leniency, LeniencyCounts, Reading};
 
 /// The flag that an admin appends to the tenant URL in Entra to get conforming requests.
@@ -23,6 +24,8 @@ pub struct ClientObservations {
     recognised: RwLock<Option<Dialect>>,
     flagged: AtomicBool,
     needed: Arc<LeniencyCounts>,
+    /// Requests that named the tenant and were denied.
+    pub failed_sign_ins: FailedSignIns,
 }
 
 /// A leniency that a tenant's requests needed.

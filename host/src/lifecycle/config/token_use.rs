@@ -1,62 +1,64 @@
 //! The last uses of tokens: noted in memory with each request, and written once a minute.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Configuration;
-use super::credential::Credential;
+use super::credential::{Credential, TokenUse};
 use crate::clock::rfc3339;
 use crate::store::CredentialRow;
 
 /// The interval of writing: one transaction for all tokens, however often they were presented.
 const WRITE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The uses of tokens that are not stored yet, by token id. The second of the last use, or 0.
+/// The uses of tokens that are not stored yet, by token id, and the failed ones.
 #[derive(Debug, Default)]
-pub(super) struct TokenUses(Mutex<HashMap<String, Arc<AtomicI64>>>);
+pub(super) struct TokenUses(Mutex<HashMap<String, Arc<TokenUse>>>);
 
 impl TokenUses {
     /// A credential of this row, whose uses are noted here.
     pub(super) fn credential(&self, row: CredentialRow) -> Credential {
-        let used = Arc::clone(self.locked().entry(row.id.clone()).or_default());
-        Credential { row, used }
+        let uses = Arc::clone(self.locked().entry(row.id.clone()).or_default());
+        Credential { row, uses }
     }
 
-    /// The last use of a token, if it is not stored yet.
-    fn noted(&self, token: &str) -> Option<String> {
-        let uses = self.locked();
-        timestamp_text(uses.get(token)?.load(Ordering::Relaxed))
+    /// The uses of a token since the host started; none if they are forgotten.
+    fn of(&self, token: &str) -> Option<Arc<TokenUse>> {
+        self.locked().get(token).map(Arc::clone)
     }
 
     /// Takes the uses, and forgets tokens that are not loaded any more.
     fn take(&self) -> HashMap<String, String> {
         let mut uses = self.locked();
-        let take = |(token, used): (&String, &Arc<AtomicI64>)| {
-            Some((token.clone(), timestamp_text(used.swap(0, Ordering::Relaxed))?))
+        let take = |(token, used): (&String, &Arc<TokenUse>)| {
+            Some((token.clone(), timestamp_text(used.unstored.swap(0, Ordering::Relaxed))?))
         };
         let taken = uses.iter().filter_map(take).collect();
         uses.retain(|_, used| Arc::strong_count(used) > 1);
         taken
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashMap<String, Arc<AtomicI64>>> {
+    fn locked(&self) -> MutexGuard<'_, HashMap<String, Arc<TokenUse>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Configuration {
     /// The tokens of a tenant, oldest first.
-    pub async fn tokens(&self, tenant: &str) -> anyhow::Result<Vec<CredentialRow>> {
-        let mut tokens = self.store.credentials_of(Some(tenant)).await?;
-        for token in &mut tokens {
-            let noted = self.token_uses.noted(&token.id);
-            token.last_used = noted.or_else(|| token.last_used.take());
-        }
-        Ok(tokens)
+    pub async fn tokens(&self, tenant: &str) -> anyhow::Result<Vec<Credential>> {
+        let rows = self.store.credentials_of(Some(tenant)).await?.into_iter();
+        Ok(rows.map(|row| self.with_last_use(row)).collect())
+    }
+
+    fn with_last_use(&self, mut row: CredentialRow) -> Credential {
+        let uses = self.token_uses.of(&row.id).unwrap_or_default();
+        let unstored = timestamp_text(uses.unstored.load(Ordering::Relaxed));
+        row.last_used = unstored.or_else(|| row.last_used.take());
+        Credential { row, uses }
     }
 
     /// Writes when tokens were used, until the host stops.
