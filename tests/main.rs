@@ -46,6 +46,7 @@ mod rfc;
 mod sandbox;
 mod signing;
 mod support;
+mod terminal;
 mod tidy;
 mod uploads;
 mod version_one;

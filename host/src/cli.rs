@@ -90,12 +90,24 @@ enum MusterCommand {
 pub fn main() -> ExitCode {
     let muster = match Muster::try_parse() {
         Ok(muster) => muster,
-        Err(error) => variable::naming_variable(error, Muster::command()).exit(),
+        Err(error) => return wrong_arguments(&variable::naming_variable(error, Muster::command())),
     };
     if let MusterCommand::CompileConnector = muster.command {
         return connector_compiler();
     }
     terminal::until_output_fails(|| end_of(muster.command))
+}
+
+/// Prints the help or the version if that was asked for, or why the arguments are refused.
+fn wrong_arguments(error: &clap::Error) -> ExitCode {
+    let text = error.render();
+    terminal::until_output_fails(|| {
+        match error.use_stderr() {
+            true => terminal::eprint!("{}", text.ansi()),
+            false => terminal::print!("{}", text.ansi()),
+        }
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
+    })
 }
 
 /// Runs a command in a new runtime, and prints the error that it ends with.

@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
 use crate::admin_api::{ErrorBody, JobQuery, MAX_LIMIT, OperationQuery, Page, PageQuery};
+use crate::terminal::shown;
 
 /// Where the host is if it is not said.
 const DEFAULT_HOST: &str = "http://127.0.0.1:8080";
@@ -248,9 +249,9 @@ impl Admin {
         }
         match serde_json::from_str::<ErrorBody>(&response.text().await?) {
             Ok(error) if status == StatusCode::UNAUTHORIZED => {
-                bail!("{}; the admin token is {}", error.detail, self.token_origin())
+                bail!("{}; the admin token is {}", shown(&error.detail), self.token_origin())
             }
-            Ok(error) => bail!("{}", error.detail),
+            Ok(error) => bail!("{}", shown(&error.detail)),
             Err(_) => bail!("{} answered {status}; is it a muster host?", self.host()),
         }
     }

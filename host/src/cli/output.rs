@@ -5,6 +5,7 @@ use clap::Args;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::admin_api::Page;
@@ -32,13 +33,25 @@ pub(super) struct Format {
 }
 
 impl Format {
-    /// Prints a value as JSON, or as `text` prints it.
-    pub(super) fn print<T: Serialize>(self, value: &T, text: impl FnOnce(&T)) {
-        if self.json { terminal::println!("{}", json!(value)) } else { text(value) }
+    /// Prints a value as JSON, or as `text` prints it, which is given a copy whose texts are
+    /// [`terminal::shown`].
+    pub(super) fn print<T>(self, value: &T, text: impl FnOnce(&T))
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let value = json!(value);
+        if self.json {
+            return terminal::println!("{value}");
+        }
+        let shown = serde_json::from_value(terminal::shown_json(value));
+        text(&shown.expect("what is written as JSON is read again"));
     }
 
     /// Prints a page of a list as JSON or as a table, and says if the list goes on.
-    pub(super) fn print_page<T: Serialize>(self, page: &Page<T>, columns: &[Column<T>]) {
+    pub(super) fn print_page<T>(self, page: &Page<T>, columns: &[Column<T>])
+    where
+        T: Serialize + DeserializeOwned,
+    {
         self.print(page, |page| {
             list(&page.items, columns);
             if page.next.is_some() {

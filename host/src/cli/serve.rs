@@ -300,7 +300,8 @@ pub(super) fn log_to_stderr(json: bool, default: &str) -> anyhow::Result<()> {
         .with_ansi(std::io::stderr().is_terminal())
         // A line that cannot be written is lost: its report would panic in the middle of a request.
         .log_internal_errors(false)
-        .with_writer(std::io::stderr);
+        // The subscriber escapes some control characters of a text, and not line ends.
+        .with_writer(|| terminal::LogLines);
     // It fails only if the process has a subscriber already, which serves as well.
     drop(if json { log.json().try_init() } else { log.try_init() });
     Ok(())

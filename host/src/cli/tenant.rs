@@ -19,12 +19,9 @@ use crate::lifecycle::snapshot::TenantState;
 use crate::lifecycle::{NewTenant, PeopleAction, Preview, TenantChange};
 use crate::scim::{Dialect, GroupNames, UnknownMembers};
 use crate::store::JobState;
-use crate::terminal;
+use crate::terminal::{self, LINE_AGAIN};
 
 mod connect;
-
-/// Begins the line of a terminal again.
-const CLEARED: &str = "\r\u{1b}[2K";
 
 /// Options of `muster tenant`.
 #[derive(Args, Debug)]
@@ -386,12 +383,12 @@ async fn disconnect(admin: &Admin, format: Format, args: &Disconnect) -> anyhow:
         }
         if shows_progress {
             let left = output::count(job.total.saturating_sub(job.done), "person", "people");
-            terminal::eprint!("{CLEARED}{FAINT}{left} still connected …{FAINT:#}");
+            terminal::eprint!("{LINE_AGAIN}{FAINT}{left} still connected …{FAINT:#}");
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
         job = admin.get(&at).await?;
         if shows_progress {
-            terminal::eprint!("{CLEARED}");
+            terminal::eprint!("{LINE_AGAIN}");
         }
     }
     let name = &args.name;

@@ -18,7 +18,7 @@ use crate::cli::limits::LimitArgs;
 use crate::cli::output::{FAINT, Format, NAME};
 use crate::kit::check::{CheckReport, Checks, check};
 use crate::kit::settings_for;
-use crate::terminal;
+use crate::terminal::{self, LINE_AGAIN};
 
 /// Test a connector against every kind of event, and every kind of response of an app.
 ///
@@ -79,12 +79,12 @@ pub(super) async fn reported(
     let show_progress = stderr().is_terminal() && !format.json;
     let report = check(&loaded.runtime, &loaded.connector, checks, |done, all| {
         if show_progress {
-            terminal::eprint!("\r\x1b[K{FAINT}{done} of {all} cases{FAINT:#}");
+            terminal::eprint!("{LINE_AGAIN}{FAINT}{done} of {all} cases{FAINT:#}");
         }
     });
     let report = report.await;
     if show_progress {
-        terminal::eprint!("\r\x1b[K");
+        terminal::eprint!("{LINE_AGAIN}");
     }
     report
 }

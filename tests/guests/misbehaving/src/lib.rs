@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use exports::muster::connector::lifecycle::{Context, Event, Exchange, Guest, Refusal, Step};
 use muster::connector::log::{Level, log};
-use muster::connector::types::{Account, Membership, Outcome, Request, Visibility};
+use muster::connector::types::{Account, Membership, Outcome, Request, Subject, Visibility};
 
 /// The behaviour of `describe`, which has no arguments. Tests replace it in the compiled file.
 static DESCRIBE: [u8; 17] = *b"describe:manifest";
@@ -73,6 +73,11 @@ impl Guest for Misbehaving {
                 log(Level::Warn, "c");
                 log(Level::Error, "d");
                 done("logged")
+            }
+            "shout" => {
+                let Subject::User(user) = event.subject else { return done("no user") };
+                log(Level::Info, &user.user_name);
+                Err(Refusal::Rejected(user.user_name))
             }
             "nonsense-account" => answer("", "{}", "no id"),
             "nonsense-data" => answer("7", "{", "no JSON"),

@@ -119,7 +119,8 @@ fn print_scenario(scenario: &Scenario, played: &ScenarioResult) {
             }
         }
         for line in &step.log {
-            terminal::println!("        {FAINT}log: {}: {}{FAINT:#}", line.level, line.message);
+            let message = terminal::shown(&line.message);
+            terminal::println!("        {FAINT}log: {}: {message}{FAINT:#}", line.level);
         }
     }
     if steps < all {
