@@ -31,6 +31,36 @@ async fn every_acknowledged_commit_is_there_after_a_drop() {
 }
 
 #[tokio::test]
+async fn both_writing_connections_sync_the_log_with_each_commit() {
+    const PRAGMAS: [&str; 2] = ["PRAGMA synchronous", "PRAGMA journal_mode"];
+    const FULL: i64 = 2;
+    let bench = Bench::new().await;
+    let (synchronous, mode) = (bench.store.writer)
+        .run(|connection| {
+            let synchronous = connection.query_row(PRAGMAS[0], [], |row| row.get(0))?;
+            Ok((synchronous, connection.query_row(PRAGMAS[1], [], |row| row.get(0))?))
+        })
+        .await
+        .unwrap();
+    assert_eq!((synchronous, mode), (FULL, "wal".to_owned()));
+    let (synchronous, mode) = (bench.store.writer)
+        .configure(|connection| {
+            Box::pin(async move {
+                let synchronous =
+                    sqlx::query_scalar(PRAGMAS[0]).fetch_one(&mut *connection).await?;
+                Ok((synchronous, sqlx::query_scalar(PRAGMAS[1]).fetch_one(connection).await?))
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!((synchronous, mode), (FULL, "wal".to_owned()));
+    // The thread that copies the log syncs the database before the log begins again.
+    let mover = database::mover(&bench.path()).unwrap();
+    let synchronous: i64 = mover.query_row(PRAGMAS[0], [], |row| row.get(0)).unwrap();
+    assert_eq!(synchronous, FULL);
+}
+
+#[tokio::test]
 async fn a_closed_store_is_one_file_and_takes_no_more() {
     let bench = Bench::new().await;
     bench.users("acme", 5).await;
