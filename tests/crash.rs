@@ -9,6 +9,7 @@ use crate::support::test_host::TestHost;
 mod compiling;
 mod jobs;
 mod log;
+mod removal;
 mod versions;
 
 async fn killed_at(point: &str) {

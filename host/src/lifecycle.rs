@@ -100,6 +100,7 @@ impl Host {
         jobs.resume().await?;
         operations.keep_trying();
         config.keep_token_uses();
+        config.resume_removals().await?;
         operations.forget_in_time();
         Ok(Arc::new(Self {
             options,
@@ -119,6 +120,7 @@ impl Host {
         self.jobs.refuse_while_unfinished(id).await?;
         self.config.remove_tenant(id).await?;
         self.operations.forget_tenant(id);
+        self.config.delete_rows(id).await;
         Ok(())
     }
 

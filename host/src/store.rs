@@ -34,6 +34,7 @@ mod reader;
 mod recorded;
 mod related;
 mod released;
+mod removal;
 mod replacement;
 mod resource;
 mod retention;

@@ -16,6 +16,7 @@ mod known_names;
 mod listed_resources;
 mod load;
 mod publish;
+mod removal;
 mod settings;
 mod signing;
 pub mod snapshot;

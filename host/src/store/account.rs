@@ -186,7 +186,7 @@ impl Store {
         self.writer.run(doubt).await
     }
 
-    /// The tenants and resources of accounts in doubt, in their order.
+    /// The tenants and resources of accounts in doubt, in their order, without those of removed tenants.
     pub async fn in_doubt(
         &self,
         tenant: Option<&str>,
@@ -197,7 +197,7 @@ impl Store {
             let mut list = connection.prepare_cached(&format!(
                 "SELECT t.name, a.kind, a.resource
                  FROM account a JOIN term t ON t.number = a.tenant
-                 WHERE a.doubt = 1 {of}
+                 WHERE a.doubt = 1 AND a.tenant NOT IN (SELECT tenant FROM removed_tenant) {of}
                  ORDER BY t.name, a.resource"
             ))?;
             let account =

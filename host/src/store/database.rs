@@ -195,7 +195,10 @@ pub(super) fn newest_schema() -> i64 {
 
 /// The migrations of this muster, in their order.
 pub(super) fn migrations() -> Vec<Migration> {
-    let all = [("foundation", include_str!("migrations/0001_foundation.sql"))];
+    let all = [
+        ("foundation", include_str!("migrations/0001_foundation.sql")),
+        ("walls", include_str!("migrations/0002_walls.sql")),
+    ];
     let numbered = (1..).zip(all);
     numbered.map(|(n, (name, sql))| migration(n, name, sql)).collect()
 }

@@ -3,16 +3,12 @@
 use std::str::FromStr;
 
 use anyhow::Result;
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 use utoipa::ToSchema;
 
-use super::commit::CommitError;
-use super::writer::journal;
-use super::{Store, name, term};
-use crate::clock::rfc3339;
+use super::{Store, name};
 use crate::scim::{Dialect, GroupNames, UnknownMembers};
 
 /// A tenant.
@@ -194,14 +190,6 @@ impl Store {
         let found = sqlx::query("SELECT 1 FROM tenant WHERE app = $1 LIMIT 1 OFFSET 1").bind(app);
         Ok(found.fetch_optional(&mut *self.pool.take().await?).await?.is_some())
     }
-
-    /// Removes a tenant with its directory, accounts and credentials, and says whether there was one. The
-    /// journal and the jobs stay; open, held and failed operations are dropped, and a job that has not
-    /// ended is cancelled.
-    pub async fn remove_tenant(&self, id: &str) -> Result<bool> {
-        let (id, now) = (id.to_owned(), rfc3339(self.clock.now()));
-        self.writer.run(move |connection| remove(connection, &id, &now)).await
-    }
 }
 
 /// Inserts or updates a tenant in the caller's transaction; its app and its connectors stay.
@@ -236,31 +224,6 @@ async fn assign(connection: &mut SqliteConnection, tenants: Vec<TenantRow>) -> R
             .await?;
     }
     Ok(())
-}
-
-fn remove(connection: &Connection, id: &str, now: &str) -> Result<bool> {
-    const NOTE: &str = "the tenant was removed";
-    let dropped = journal::drop_all(connection, id, NOTE, now).map_err(CommitError::from);
-    dropped.map_err(CommitError::into_internal)?;
-    connection.execute(
-        "UPDATE job SET state = 'cancelled', note = ?2, updated = ?3, finished = ?3
-         WHERE tenant = ?1 AND finished IS NULL",
-        [id, NOTE, now],
-    )?;
-    let number = term::number(connection, id)?;
-    // Members go with the resources, credentials with the tenant.
-    for table in [
-        "DELETE FROM resource WHERE tenant = ?",
-        "DELETE FROM email WHERE tenant = ?",
-        "DELETE FROM former_account WHERE tenant = ?",
-        "DELETE FROM unsettled_member WHERE tenant = ?",
-        "DELETE FROM tally WHERE tenant = ?",
-        "DELETE FROM age_range WHERE tenant = ?",
-        "DELETE FROM name_range WHERE tenant = ?",
-    ] {
-        connection.execute(table, [number])?;
-    }
-    Ok(connection.execute("DELETE FROM tenant WHERE id = ?", [id])? > 0)
 }
 
 fn tenant(row: &SqliteRow) -> Result<TenantRow> {

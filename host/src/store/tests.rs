@@ -23,6 +23,7 @@ mod migrations;
 mod pages;
 mod ranges;
 mod reads;
+mod removal;
 mod retention;
 mod superseding;
 mod terms;
@@ -73,6 +74,13 @@ impl Bench {
                 .spawn(async move { store.commit(of(ResourceChange::Insert(row))).await.unwrap() });
         }
         commits.join_all().await;
+    }
+
+    /// Removes a tenant with all of its rows. True if there was one.
+    async fn remove_tenant(&self, tenant: &str) -> bool {
+        let removed = self.store.remove_tenant(tenant).await.unwrap();
+        while self.store.remove_some_rows(tenant).await.unwrap() {}
+        removed
     }
 
     async fn version(&self, tenant: &str, kind: &str, id: &str) -> Option<i64> {

@@ -206,7 +206,8 @@ impl Store {
             let mut list = connection.prepare_cached(&format!(
                 "SELECT DISTINCT t.name, u.group_id
                  FROM unsettled_member u JOIN term t ON t.number = u.tenant
-                 {JOINS} WHERE {MATTERS} {of} ORDER BY t.name, u.group_id"
+                 {JOINS} WHERE {MATTERS} AND u.tenant NOT IN (SELECT tenant FROM removed_tenant) {of}
+                 ORDER BY t.name, u.group_id"
             ))?;
             let group = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, StoredId>(1)?.0));
             list.query_map(params_from_iter(tenant), group)?.collect()

@@ -86,7 +86,10 @@ pub(super) async fn show(
             headers(("location" = String, description = "The path of the tenant."))
         ),
         (status = 404, description = "There is no app of this name."),
-        (status = 409, description = "There is a tenant of this name."),
+        (
+            status = 409,
+            description = "There is a tenant of this name, or one that was removed a moment ago."
+        ),
         (status = 422, description = "The name or a setting is not acceptable."),
     )
 )]

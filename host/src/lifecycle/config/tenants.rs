@@ -131,6 +131,7 @@ impl Configuration {
         if self.store.tenant(&tenant.id).await?.is_some() {
             return Err(there_already("tenant", &tenant.id).into());
         }
+        self.no_longer_removed(&tenant.id).await?;
         let snapshot = self.snapshot();
         let connector = snapshot.apps.get(&tenant.app).map(|app| &app.connector);
         self.settings_fit(&tenant.app, connector, &tenant.settings).await?;
@@ -202,7 +203,8 @@ impl Configuration {
         self.reload_app(app).await
     }
 
-    /// Removes a tenant that was disconnected, with its directory and its tokens.
+    /// Removes a tenant that was disconnected, with its directory and its tokens. The rows of the directory
+    /// are deleted by `removal.rs`.
     pub(in crate::lifecycle) async fn remove_tenant(&self, id: &str) -> Result<(), Error> {
         let _one_at_a_time = self.lock().await;
         let row = self.tenant_row(id).await?;
@@ -213,6 +215,8 @@ impl Configuration {
             )
             .into());
         }
+        // In steps, so that writes of other tenants do not wait for all of them.
+        while self.store.drop_some_operations(id).await? {}
         self.store.remove_tenant(id).await?;
         self.tenants.remove(id);
         Ok(self.share_app(&row.app).await?)

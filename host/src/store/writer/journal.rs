@@ -41,18 +41,21 @@ pub(super) fn supersede(
     Ok(())
 }
 
-/// Ends the unfinished operations of a tenant that is removed.
-pub(in crate::store) fn drop_all(
+/// Ends some unfinished operations of a tenant that is removed. False if there was none.
+pub(in crate::store) fn drop_some(
     connection: &Connection,
     tenant: &str,
     note: &str,
     now: &str,
-) -> Result<(), WriteError> {
-    let sql = format!("SELECT {UNFINISHED} WHERE o.tenant = ?");
+    operations: u32,
+) -> Result<bool, WriteError> {
+    let sql = format!("SELECT {UNFINISHED} WHERE o.tenant = ? LIMIT ? + 0");
     let mut find = connection.prepare(&sql)?;
     let tenant = term::number(connection, tenant)?;
-    let unfinished = find.query_map([tenant], read_unfinished)?;
-    for row in unfinished.collect::<rusqlite::Result<Vec<_>>>()? {
+    let unfinished = find.query_map([tenant, operations.into()], read_unfinished)?;
+    let unfinished = unfinished.collect::<rusqlite::Result<Vec<_>>>()?;
+    let found = !unfinished.is_empty();
+    for row in unfinished {
         let ended = OperationRow {
             state: OperationState::Dropped,
             note: Some(note.to_owned()),
@@ -61,7 +64,7 @@ pub(in crate::store) fn drop_all(
         };
         end(connection, &WriterTerms::default(), &ended, &ended.body())?;
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Writes the operation, and counts it in its job if it is done.

@@ -16,12 +16,13 @@ use crate::store::value::Bound;
 const MARK: i64 = 0x6d75_7374;
 
 /// Columns with numbers of names.
-const NUMBERED: [(&str, &str); 9] = [
+const NUMBERED: [(&str, &str); 10] = [
     ("resource", "tenant"),
     ("resource", "kind"),
     ("member", "tenant"),
     ("former_account", "tenant"),
     ("unsettled_member", "tenant"),
+    ("removed_tenant", "tenant"),
     ("unfinished_operation", "tenant"),
     ("operation", "tenant"),
     ("operation", "app"),
