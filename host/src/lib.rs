@@ -16,6 +16,7 @@ pub mod kit;
 pub mod lifecycle;
 pub mod limits;
 mod member_error;
+mod panics;
 mod partial;
 mod request_id;
 pub mod sample;

@@ -138,6 +138,11 @@ impl Host {
         }
     }
 
+    /// A loop in the background that a panic has interrupted, and that is about to begin again.
+    pub(crate) fn interrupted_loop(&self) -> Option<&'static str> {
+        self.tasks.interrupted_loop()
+    }
+
     /// Runs the work as a task, so that it completes even if the caller is dropped.
     pub(crate) async fn run_to_completion<T: Send + 'static>(
         &self,

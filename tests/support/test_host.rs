@@ -33,6 +33,9 @@ pub(crate) struct HostProcess {
     pub(crate) url: String,
 }
 
+/// Bounds of the write-ahead log, in pages: it is moved into the database all the time.
+const SHORT_LOG: &str = "8/24/1000";
+
 /// A response: its status and its body. `Null` stands for an empty body.
 pub(crate) type StatusAndBody = (u16, Value);
 
@@ -169,11 +172,27 @@ impl TestHost {
         HostProcess::start(self.data.path(), die_at)
     }
 
+    /// Starts the process, which panics at this passage of a fail point, such as `call:2`.
+    pub(crate) fn spawn_panicking(&self, at: &str) -> HostProcess {
+        HostProcess::with_environment(self.data.path(), &[("MUSTER_PANIC_AT", at)])
+    }
+
+    /// What the process that was started last has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.data.path().join("host.log")).unwrap()
+    }
+
     /// Starts the process with a write-ahead log of a few pages, so that it is moved into the database
     /// all the time. If a fail point is given, the process kills itself there.
     pub(crate) fn spawn_with_short_log(&self, die_at: Option<&str>) -> HostProcess {
-        let mut variables = vec![("MUSTER_LOG_BOUNDS", "8/24/1000")];
+        let mut variables = vec![("MUSTER_LOG_BOUNDS", SHORT_LOG)];
         variables.extend(die_at.map(|point| ("MUSTER_DIE_AT", point)));
+        HostProcess::with_environment(self.data.path(), &variables)
+    }
+
+    /// The same for a panic.
+    pub(crate) fn spawn_panicking_with_short_log(&self, at: &str) -> HostProcess {
+        let variables = [("MUSTER_LOG_BOUNDS", SHORT_LOG), ("MUSTER_PANIC_AT", at)];
         HostProcess::with_environment(self.data.path(), &variables)
     }
 

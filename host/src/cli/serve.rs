@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::connector::{Keyring, PublicKey};
 use crate::http::{self, ServerOptions};
 use crate::lifecycle::{Error, Host, HostOptions, TokenSpec};
+use crate::panics;
 use crate::terminal;
 
 /// The settings that only the file has, for the help text.
@@ -295,6 +296,7 @@ pub(super) fn survive_file_size_limit() -> anyhow::Result<()> {
 /// that cannot be read is an error: what an operator wants to see would be missing.
 pub(super) fn log_to_stderr(json: bool, default: &str) -> anyhow::Result<()> {
     let filter = log_filter(std::env::var_os(LOG_FILTER), default)?;
+    panics::log_each();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

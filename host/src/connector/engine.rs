@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::limits::{INSTANCES, MEMORIES, RESERVED_BYTES, STACK_BYTES, TABLE_ELEMENTS};
+use crate::panics;
 
 /// How often a running decision's time is checked.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -91,7 +92,7 @@ fn start_ticking(engine: &Engine) -> anyhow::Result<()> {
     };
     thread::Builder::new()
         .name("connector-clock".to_owned())
-        .spawn(tick)
+        .spawn(|| panics::or_exit(tick))
         .context("could not start the connectors' clock")?;
     Ok(())
 }

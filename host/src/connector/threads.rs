@@ -11,6 +11,8 @@ use std::thread;
 use anyhow::Context as _;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::panics;
+
 /// The WebAssembly stack of 512 KiB, and room for the host's own frames.
 const STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Queued jobs for each thread.
@@ -38,7 +40,7 @@ impl Threads {
             thread::Builder::new()
                 .name(format!("{name}-{n}"))
                 .stack_size(STACK_BYTES)
-                .spawn(move || jobs.into_iter().for_each(|job| job()))
+                .spawn(move || jobs.into_iter().for_each(|job| drop(panics::contained_now(job))))
                 .context("could not start a thread for connectors")?;
         }
         let background = Arc::new(Semaphore::new(count.saturating_sub(1).max(1)));

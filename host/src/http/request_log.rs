@@ -9,9 +9,11 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 
+use super::response::ApiError;
 use crate::lifecycle::Host;
+use crate::panics;
 use crate::request_id::RequestId;
 
 /// The target of the line, by which a log filter names it. A filter matches every target that begins with
@@ -35,16 +37,22 @@ pub(super) async fn log(State(host): State<Arc<Host>>, request: Request, next: N
             tenant: tenant_of_request(request.uri().path()).map(str::to_owned),
             status: None,
         };
-        let response = id.scope(next.run(request)).await;
+        let response = id.scope(answer(next, request)).await;
         line.status = Some(response.status().as_u16());
         response
     } else {
-        id.scope(next.run(request)).await
+        id.scope(answer(next, request)).await
     };
     if let Ok(header) = header {
         response.headers_mut().insert(X_REQUEST_ID, header);
     }
     response
+}
+
+/// The answer of the routes. One that panics is answered as an internal error, and its connection serves on.
+async fn answer(next: Next, request: Request) -> Response {
+    let answered = panics::contained(next.run(request)).await;
+    answered.unwrap_or_else(|panicked| ApiError::from(panicked).into_response())
 }
 
 /// The line that is logged when a request ends, also if it ends without an answer.
@@ -86,4 +94,49 @@ fn tenant_of_request(path: &str) -> Option<&str> {
 /// The tenant that a path of SCIM names. A tenant's name is chosen by an operator and is no personal data.
 pub(super) fn tenant_in(path: &str) -> &str {
     path.strip_prefix("/t/").and_then(|rest| rest.split('/').next()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use axum::{Router, middleware};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::super::connections::{Connections, Timeouts};
+    use super::*;
+    use crate::clock::Clock;
+
+    /// A server whose one route panics.
+    async fn panicking_server() -> TcpStream {
+        let route = get(async || -> Response { panic!("as the test wants it") });
+        let log = middleware::from_fn(async |request, next| {
+            RequestId::new(&Clock::system()).scope(answer(next, request)).await
+        });
+        let router = Router::new().route("/", route).layer(log);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut connections = Connections::new(router, &Timeouts::default());
+            connections.accept(listener, std::future::pending()).await;
+        });
+        TcpStream::connect(address).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_route_that_panics_is_answered_500_and_its_connection_serves_on() {
+        let mut connection = panicking_server().await;
+        for _ in 0..2 {
+            connection.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            while !answer.ends_with('}') {
+                let byte = connection.read_u8().await.expect("the connection is not cut");
+                answer.push(byte.into());
+            }
+            assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+            assert!(answer.contains("content-type: application/scim+json\r\n"), "{answer}");
+            assert!(answer.contains("internal error (request "), "{answer}");
+            assert!(!answer.contains("as the test wants it"), "{answer}");
+        }
+    }
 }

@@ -29,7 +29,7 @@ use gate::{Gate, Hold};
 const FEW: u32 = 256;
 
 /// How long the thread waits before it tries again.
-const PAUSE: Duration = Duration::from_millis(250);
+pub(super) const PAUSE: Duration = Duration::from_millis(250);
 
 /// How long scans that are about to begin are held back for those that run.
 const SCAN_PATIENCE: Duration = Duration::from_secs(10);

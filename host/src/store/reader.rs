@@ -28,6 +28,7 @@ use tokio::sync::oneshot;
 use super::log::Log;
 use super::term::{self, ReaderTerms};
 use crate::clock::Simulation;
+use crate::panics;
 
 mod limits;
 mod queue;
@@ -216,7 +217,7 @@ impl Reader {
                 let (queue, log) = (Arc::clone(shared.queue(kind)), Arc::clone(log));
                 let thread = thread::Builder::new().name(kind.name().to_owned());
                 thread
-                    .spawn(move || serve(kind, &queue, &connection, &log))
+                    .spawn(move || panics::or_exit(|| serve(kind, &queue, &connection, &log)))
                     .context("starting a thread that reads")?;
             }
         }
@@ -279,7 +280,7 @@ impl Reader {
         };
         let begun = Instant::now();
         connection.begin(POINT_STRETCHES, Arc::default(), None);
-        let result = read(&connection);
+        let result = panics::contained_now(|| read(&connection).context("reading the database"));
         let interruption = connection.interruption();
         self.0.put_back(connection);
         if interruption.is_some() {
@@ -288,7 +289,7 @@ impl Reader {
         if begun.elapsed() > SLOW {
             self.0.slow.store(SLOW_READS, Ordering::Relaxed);
         }
-        result.context("reading the database")
+        result.flatten()
     }
 
     /// Makes a read of a tenant that lists many rows.
@@ -388,7 +389,7 @@ impl Reader {
                 return;
             }
             connection.begin(stretches, gone, others_wait);
-            let result = read(connection).map_err(Into::into);
+            let result = panics::contained_now(|| read(connection).map_err(Into::into)).flatten();
             reply.send((result, connection.interruption())).ok();
         });
         // What the host asks for itself is not refused.
@@ -414,7 +415,7 @@ impl Reader {
         }
         let connection = self.0.take().context("a simulated read began during another one")?;
         connection.begin(stretches, Arc::default(), None);
-        let result = read(&connection).map_err(Into::into);
+        let result = panics::contained_now(|| read(&connection).map_err(Into::into)).flatten();
         self.0.put_back(connection);
         result.context("reading the database")
     }

@@ -21,6 +21,7 @@ mod lookups;
 mod members;
 mod migrations;
 mod pages;
+mod panics;
 mod ranges;
 mod reads;
 mod removal;

@@ -2,7 +2,7 @@
 //!
 //! Commits that wait at the same time share a transaction, which is what makes durable writes cheap: one
 //! sync of the log for all of them. If one of them fails, the transaction is rolled back, and the commits
-//! are written again with a savepoint each, so that each fails by itself.
+//! are written again with a savepoint each, so that each fails by itself, also by a panic.
 //!
 //! The thread owns two connections to the one database, and uses one at a time. The directory and the
 //! journal are written through SQLite's own interface (`rusqlite`), with statements that stay prepared:
@@ -12,6 +12,7 @@
 //!
 //! Neither connection moves the log into the database by itself, so that no commit waits for that: see `log`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread;
 
@@ -30,6 +31,7 @@ use super::operation::{ExchangeRow, OperationRow};
 use super::term::WriterTerms;
 use super::walk::Walks;
 use crate::clock::Simulation;
+use crate::panics::{self, Panicked};
 use crate::store::at_once::block_on;
 
 mod account;
@@ -110,11 +112,15 @@ impl Writer {
             tokio::spawn(serve_in_turn(connections, waiting, lock));
         } else {
             let (log, writer) = (Arc::clone(&connections.log), requests.downgrade());
-            let keep_short =
-                move || log.keep_short(&log_connection, || restart_log(&writer.upgrade()?));
+            let keep_short = move || {
+                let restart = || restart_log(&writer.upgrade()?);
+                while panics::contained_now(|| log.keep_short(&log_connection, restart)).is_err() {
+                    thread::sleep(log::PAUSE);
+                }
+            };
             let thread = thread::Builder::new().name("muster-log".to_owned());
             let thread = thread.spawn(keep_short).context("starting the thread of the log")?;
-            let serve = move || serve(connections, waiting, lock, thread);
+            let serve = move || panics::or_exit(|| serve(connections, waiting, lock, thread));
             let thread = thread::Builder::new().name("muster-writer".to_owned());
             thread.spawn(serve).context("starting the thread that writes")?;
         }
@@ -311,7 +317,8 @@ impl WriteConnections {
 
     /// All of them, or none.
     fn together(&self, commits: &[Box<EncodedCommit>]) -> Result<(), WriteError> {
-        let written = self.begin().and_then(|()| {
+        let written = self.contained(|| {
+            self.begin()?;
             commits.iter().try_for_each(|commit| write(&self.connection, &self.terms, commit))?;
             self.conclude()
         });
@@ -324,7 +331,8 @@ impl WriteConnections {
     /// One transaction in which each commit can fail by itself, in the order of arrival.
     fn one_by_one(&self, commits: &[Box<EncodedCommit>]) -> Vec<Result<(), CommitError>> {
         let mut results = Vec::with_capacity(commits.len());
-        let written = self.begin().and_then(|()| {
+        let written = self.contained(|| {
+            self.begin()?;
             for commit in commits {
                 results.push(self.alone(commit)?);
             }
@@ -344,7 +352,7 @@ impl WriteConnections {
     /// One commit of several; the error is one that all of them share.
     fn alone(&self, commit: &EncodedCommit) -> Result<Result<(), CommitError>, WriteError> {
         self.execute("SAVEPOINT one")?;
-        match write(&self.connection, &self.terms, commit) {
+        match self.contained(|| write(&self.connection, &self.terms, commit)) {
             Ok(()) => {
                 self.execute("RELEASE one")?;
                 Ok(Ok(()))
@@ -356,6 +364,17 @@ impl WriteConnections {
                 self.execute("RELEASE one")?;
                 Ok(Err(failure.into()))
             }
+        }
+    }
+
+    /// Runs a part of a transaction. If it panics while the transaction is open, nothing of that is durable,
+    /// and the caller rolls it back as after any other failure. If the transaction has ended, it may be
+    /// durable without its callers' knowledge, and the panic goes on, which ends the process.
+    fn contained<T, E: From<Panicked>>(&self, part: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        match catch_unwind(AssertUnwindSafe(part)) {
+            Ok(result) => result,
+            Err(panic) if self.connection.is_autocommit() => resume_unwind(panic),
+            Err(_) => Err(Panicked.into()),
         }
     }
 
@@ -374,6 +393,8 @@ impl WriteConnections {
         self.terms.forget();
         // An error may have ended the transaction already, and then there is nothing to undo.
         self.execute("ROLLBACK").ok();
+        // Everything that is written from now on would be part of it, and never durable.
+        assert!(self.connection.is_autocommit(), "a transaction can be rolled back");
     }
 
     /// Runs a statement without values, prepared once.
@@ -385,7 +406,10 @@ impl WriteConnections {
     fn run(&self, task: WriteTask) -> Result<()> {
         let internal = |it| CommitError::from(it).into_internal();
         self.begin().map_err(internal)?;
-        let done = task(&self.connection).and_then(|()| self.conclude().map_err(internal));
+        let done = self.contained(|| {
+            task(&self.connection)?;
+            self.conclude().map_err(internal)
+        });
         if done.is_err() {
             self.undo();
         }
@@ -395,7 +419,7 @@ impl WriteConnections {
     async fn configure(&mut self, task: ConfigurationTask) -> Result<()> {
         let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut self.configuration).await;
         begun.context("beginning to write").map_err(DiskError::told)?;
-        let done = match task(&mut self.configuration).await {
+        let done = match panics::contained(task(&mut self.configuration)).await.flatten() {
             Ok(()) => self.conclude_configuration().await,
             Err(error) => Err(error),
         };

@@ -64,15 +64,15 @@ impl Configuration {
     /// Writes when tokens were used, until the host stops.
     pub(in crate::lifecycle) fn keep_token_uses(self: &Arc<Self>) {
         let config = Arc::clone(self);
-        self.tasks.spawn(async move {
-            while !config.tasks.are_stopping() {
-                tokio::select! {
-                    () = tokio::time::sleep(WRITE_INTERVAL) => {}
-                    () = config.tasks.stopped() => {}
-                }
-                if let Err(error) = config.write_token_uses().await {
-                    let error = format!("{error:#}");
-                    tracing::warn!(error, "config: last uses of tokens could not be written");
+        self.tasks.keep_running("last uses of tokens", move || {
+            let config = Arc::clone(&config);
+            async move {
+                while !config.tasks.are_stopping() {
+                    config.tasks.wait(WRITE_INTERVAL).await;
+                    if let Err(error) = config.write_token_uses().await {
+                        let error = format!("{error:#}");
+                        tracing::warn!(error, "config: last uses of tokens could not be written");
+                    }
                 }
             }
         });

@@ -16,6 +16,7 @@ use super::Jobs;
 use super::preview::Preview;
 use crate::clock::rfc3339;
 use crate::lifecycle::error::Error;
+use crate::panics;
 use crate::scim;
 use crate::store::{AccountRow, JobKind, JobProgress, JobRow, JobState, TenantRow};
 
@@ -58,7 +59,7 @@ struct Pass<'p> {
 
 impl Pass<'_> {
     fn note(&mut self, step: Result<Option<String>, JoinError>) {
-        if let Ok(Some(why)) = step {
+        if let Some(why) = step.unwrap_or_else(|_| Some(INTERNAL.to_owned())) {
             self.failed += 1;
             self.why = Some(why);
         }
@@ -70,9 +71,12 @@ impl Jobs {
     pub(super) fn run_in_background(self: &Arc<Self>, id: String) {
         let stopped = self.running.start(&id);
         let jobs = Arc::clone(self);
-        self.tasks.spawn(async move {
-            jobs.run(&id, &stopped).await;
-            jobs.running.ended(&id, &stopped);
+        self.tasks.run_until_done("job", move || {
+            let (jobs, id, stopped) = (Arc::clone(&jobs), id.clone(), stopped.clone());
+            async move {
+                jobs.run(&id, &stopped).await;
+                jobs.running.ended(&id, &stopped);
+            }
         });
     }
 
@@ -136,7 +140,8 @@ impl Jobs {
     async fn run(self: &Arc<Self>, id: &str, stopped: &CancellationToken) {
         let (mut fewest, mut futile) = (None, 0);
         while !self.is_interrupted(stopped) {
-            let why = match self.pass_or_conclude(id, stopped).await {
+            let passed = panics::contained(self.pass_or_conclude(id, stopped)).await.flatten();
+            let why = match passed {
                 Ok(None) => return,
                 Ok(Some(PassResult { left, why })) => {
                     tracing::warn!(job = id, left, "job: people are left after a pass");

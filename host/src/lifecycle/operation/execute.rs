@@ -25,6 +25,7 @@ use crate::decision::{
 };
 use crate::delivery::{Placeholder, Secret};
 use crate::lifecycle::config::snapshot::ReplyMode;
+use crate::panics::{self, Panicked};
 use crate::scim;
 use crate::store::{
     AccountRow, Commit, CommitError, OperationState, Receipt, Related, ResourceChange,
@@ -85,7 +86,13 @@ impl Operations {
                 return Ok(AttemptResult::Answered(disposition::busy(operation.tenant.dialect())));
             }
         };
-        let result = self.drive_locked(operation, deadline, detach).await;
+        let driven = self.drive_locked(operation, deadline, detach);
+        let result = panics::contained(driven).await.flatten();
+        if result.as_ref().is_err_and(|error| error.is::<Panicked>()) && operation.pending.is_some()
+        {
+            // The call may have left, as at a kill.
+            operation.progress.late_until = Some(self.latest_arrival());
+        }
         self.keep_account_locked(operation, guard);
         if let Err(error) = &result {
             self.make_due_once_it_can_be_written(operation, error);

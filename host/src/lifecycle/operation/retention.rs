@@ -32,27 +32,31 @@ impl Operations {
     /// Deletes old exchanges until the host stops.
     pub(in crate::lifecycle) fn forget_in_time(self: &Arc<Self>) {
         let operations = Arc::clone(self);
-        self.tasks.spawn(async move {
-            let rounds = async {
-                // The last operation of each tenant that was looked at. Operations that were open
-                // then and have finished since are found when all are looked at again.
-                let mut reached = HashMap::new();
-                for round in 0_u32.. {
-                    if round.is_multiple_of(ROUNDS) {
-                        reached.clear();
-                    }
-                    if let Err(error) = operations.forget_what_is_old(&mut reached).await {
-                        let error = format!("{error:#}");
-                        tracing::warn!(error, "operation: old exchanges could not be deleted");
-                    }
-                    tokio::time::sleep(ROUND).await;
+        self.tasks.keep_running("journal retention", move || {
+            let operations = Arc::clone(&operations);
+            async move {
+                tokio::select! {
+                    () = operations.forget_in_rounds() => {}
+                    () = operations.tasks.stopped() => {}
                 }
-            };
-            tokio::select! {
-                () = rounds => {}
-                () = operations.tasks.stopped() => {}
             }
         });
+    }
+
+    async fn forget_in_rounds(&self) {
+        // The last operation of each tenant that was looked at. Operations that were open
+        // then and have finished since are found when all are looked at again.
+        let mut reached = HashMap::new();
+        for round in 0_u32.. {
+            if round.is_multiple_of(ROUNDS) {
+                reached.clear();
+            }
+            if let Err(error) = self.forget_what_is_old(&mut reached).await {
+                let error = format!("{error:#}");
+                tracing::warn!(error, "operation: old exchanges could not be deleted");
+            }
+            tokio::time::sleep(ROUND).await;
+        }
     }
 
     async fn forget_what_is_old(

@@ -7,7 +7,7 @@
 //! app cannot be reached helps no one. Operations that take away always find room.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -26,6 +26,7 @@ use super::turns::AT_ONCE;
 use crate::clock::{later_by, rfc3339};
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
+use crate::panics;
 use crate::scim;
 use crate::store::{Commit, CommitError, JobState, OperationRow, OperationState, Related};
 
@@ -38,7 +39,7 @@ const BATCH: u32 = 128;
 const ATTEMPT: Duration = Duration::from_secs(60);
 /// The time after which no attempt at an operation can be running any more.
 const ABANDONED: Duration = Duration::from_secs(300);
-/// The back-off after an internal error.
+/// The shortest back-off after an internal error.
 const AFTER_INTERNAL_ERROR: Duration = Duration::from_secs(60);
 /// How often an operation that such an error interrupted is made due, until that can be written.
 const INTERRUPTED: Duration = Duration::from_secs(5);
@@ -62,32 +63,41 @@ impl Operations {
     /// tenant.
     pub(in crate::lifecycle) fn keep_trying(self: &Arc<Self>) {
         let operations = Arc::clone(self);
-        self.tasks.spawn(async move {
-            let mut busy: HashMap<String, JoinHandle<()>> = HashMap::new();
-            while !operations.tasks.are_stopping() {
-                busy.retain(|_, task| !task.is_finished());
-                operations.try_unreachable_apps();
-                let mut tenants = operations.unfinished.tenants();
-                tenants.extend(operations.queue.tenants(&rfc3339(operations.clock.now())));
-                for tenant in tenants {
-                    busy.entry(tenant.clone())
-                        .or_insert_with(|| operations.try_in_background(tenant));
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(ROUND) => {}
-                    () = operations.queue.added() => {}
-                    () = operations.tasks.stopped() => {}
+        // The task of each tenant: only one of a tenant runs, also if this loop begins again.
+        let busy: Arc<Mutex<HashMap<String, JoinHandle<()>>>> = Arc::default();
+        self.tasks.keep_running("operation retries", move || {
+            let (operations, busy) = (Arc::clone(&operations), Arc::clone(&busy));
+            async move {
+                while !operations.tasks.are_stopping() {
+                    operations
+                        .try_each_tenant(&mut busy.lock().unwrap_or_else(PoisonError::into_inner));
+                    tokio::select! {
+                        () = tokio::time::sleep(ROUND) => {}
+                        () = operations.queue.added() => {}
+                        () = operations.tasks.stopped() => {}
+                    }
                 }
             }
         });
     }
 
+    fn try_each_tenant(self: &Arc<Self>, busy: &mut HashMap<String, JoinHandle<()>>) {
+        busy.retain(|_, task| !task.is_finished());
+        self.try_unreachable_apps();
+        let mut tenants = self.unfinished.tenants();
+        tenants.extend(self.queue.tenants(&rfc3339(self.clock.now())));
+        for tenant in tenants {
+            busy.entry(tenant.clone()).or_insert_with(|| self.try_in_background(tenant));
+        }
+    }
+
     fn try_in_background(self: &Arc<Self>, tenant: String) -> JoinHandle<()> {
         let operations = Arc::clone(self);
         self.tasks.spawn(async move {
-            if let Err(error) = operations.try_due(&tenant).await {
+            if let Err(error) = panics::contained(operations.try_due(&tenant)).await.flatten() {
                 let error = format!("{error:#}");
                 tracing::error!(tenant, error, "operation: due operations could not be read");
+                operations.tasks.wait(INTERRUPTED).await;
             }
         })
     }
@@ -247,7 +257,8 @@ impl Operations {
         };
         let Comparable { tenant, kind, resource } = &each;
         let deadline = Instant::now() + ATTEMPT;
-        if let Err(error) = self.agree(tenant, *kind, resource, deadline, false).await {
+        let agreed = self.agree(tenant, *kind, resource, deadline, false);
+        if let Err(error) = panics::contained(agreed).await.flatten() {
             let error = format!("{error:#}");
             tracing::error!(tenant, resource, error, "operation: internal error in a comparison");
             let at = rfc3339(self.clock.now() + AFTER_INTERNAL_ERROR);
@@ -270,33 +281,33 @@ impl Operations {
 
     /// An attempt whose internal error is logged, and which is then postponed.
     async fn attempt_or_wait(self: &Arc<Self>, operation: &str, trigger: Trigger) {
-        let Err(error) = self.attempt(operation, trigger).await else { return };
+        let attempted = panics::contained(self.attempt(operation, trigger)).await.flatten();
+        let Err(error) = attempted else { return };
         let why = format!("{error:#}");
         tracing::error!(operation, error = why, "operation: internal error in an attempt");
-        if let Err(error) = self.postpone(operation, &why).await {
+        if let Err(error) = panics::contained(self.postpone(operation, &why)).await.flatten() {
             let error = format!("{error:#}");
             tracing::error!(operation, error, "operation: could not be postponed");
             // It stays due while nothing can be written; the app must not be called all the time.
-            tokio::select! {
-                () = tokio::time::sleep(AFTER_INTERNAL_ERROR) => {}
-                () = self.tasks.stopped() => {}
-            }
+            self.tasks.wait(AFTER_INTERNAL_ERROR).await;
         }
     }
 
     /// Tries an open operation again later, and notes the reason for operators.
     async fn postpone(&self, operation: &str, why: &str) -> anyhow::Result<()> {
-        let due = self.clock.now() + AFTER_INTERNAL_ERROR;
-        self.set_due(operation, format!("not tried: {why}"), due, |_| true).await
+        let (now, back_off) = (self.clock.now(), self.config.options().back_off);
+        let due = |row: &OperationRow| {
+            Some(later_by(now, back_off.after(row.tries).max(AFTER_INTERNAL_ERROR)))
+        };
+        self.set_due(operation, format!("not tried: {why}"), due).await
     }
 
-    /// Makes an open operation due at this time, if its row is as it should be.
+    /// Makes an open operation due at the time that is found for its row, if there is one.
     async fn set_due(
         &self,
         operation: &str,
         note: String,
-        due: Timestamp,
-        applies: impl Fn(&OperationRow) -> bool,
+        due: impl Fn(&OperationRow) -> Option<Timestamp>,
     ) -> anyhow::Result<()> {
         let Some(older) = self.older_operation(operation).await? else { return Ok(()) };
         let _lock = self.locks.acquire(older.lock_key()).await;
@@ -304,9 +315,9 @@ impl Operations {
         let Some(Older { mut row, .. }) = self.older_operation(operation).await? else {
             return Ok(());
         };
-        if row.state != OperationState::Open || !applies(&row) {
+        let Some(due) = due(&row).filter(|_| row.state == OperationState::Open) else {
             return Ok(());
-        }
+        };
         row.tries += 1;
         row.note = Some(note);
         row.due = Some(rfc3339(due));
@@ -327,19 +338,16 @@ impl Operations {
         let (operations, id) = (Arc::clone(self), operation.id().to_owned());
         let note = format!("interrupted: {error:#}");
         self.tasks.spawn(async move {
-            loop {
-                tokio::select! {
-                    () = tokio::time::sleep(INTERRUPTED) => {}
-                    () = operations.tasks.stopped() => return,
-                }
-                // Another attempt may have given it a date.
-                let is_undated = |row: &OperationRow| row.due.is_none();
+            while operations.tasks.wait(INTERRUPTED).await {
                 let now = operations.clock.now();
-                if operations.set_due(&id, note.clone(), now, is_undated).await.is_ok() {
-                    break;
+                // Another attempt may have given it a date.
+                let due = |row: &OperationRow| row.due.is_none().then_some(now);
+                let set = operations.set_due(&id, note.clone(), due);
+                if panics::contained(set).await.flatten().is_ok() {
+                    operations.unfinished.set_interrupted(&id, false);
+                    return;
                 }
             }
-            operations.unfinished.set_interrupted(&id, false);
         });
     }
 

@@ -34,6 +34,7 @@ use super::Versions;
 use crate::clock::first_id_of;
 use crate::connector::{BackgroundDecider, Budget, Connector, Failure};
 use crate::lifecycle::error::Error;
+use crate::panics;
 use crate::scim;
 use crate::store::{Recorded, RecordedFilter};
 use difference::DecisionComparison;
@@ -95,7 +96,7 @@ impl Versions {
         let versions = Arc::clone(self);
         self.tasks.spawn(async move {
             let ended = tokio::select! {
-                ended = versions.replay_all(&plan, &updates) => ended,
+                ended = panics::contained(versions.replay_all(&plan, &updates)) => ended.flatten(),
                 () = versions.tasks.stopped() => Err(anyhow::anyhow!("the host is stopping")),
             };
             let last = match ended {

@@ -3,6 +3,7 @@
 use anyhow::anyhow;
 use rusqlite::ffi;
 
+use crate::panics::Panicked;
 use crate::store::commit::CommitError;
 use crate::store::disk::DiskError;
 
@@ -18,6 +19,8 @@ pub(in crate::store) enum WriteError {
     Stale,
     /// A commit violates a constraint of the schema, or its parts contradict each other.
     Invalid(String),
+    /// Writing the commit panicked.
+    Panicked,
     /// The database cannot write at all.
     Internal(rusqlite::Error),
 }
@@ -26,6 +29,12 @@ impl WriteError {
     /// Whether every other commit would fail as well: the disk is full, say.
     pub(super) fn is_shared(&self) -> bool {
         matches!(self, Self::Internal(_))
+    }
+}
+
+impl From<Panicked> for WriteError {
+    fn from(Panicked: Panicked) -> Self {
+        Self::Panicked
     }
 }
 
@@ -63,6 +72,7 @@ impl From<WriteError> for CommitError {
             WriteError::Invalid(why) => {
                 Self::Internal(anyhow!("the database refuses the commit: {why}"))
             }
+            WriteError::Panicked => Self::Internal(Panicked.into()),
             WriteError::Internal(error) => {
                 let error = anyhow::Error::new(error).context("writing to the database");
                 Self::Internal(DiskError::told(error))
