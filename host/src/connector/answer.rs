@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method};
 use serde::de::IgnoredAny;
 
 use super::failure::Failure;
-use super::limits::ANSWER_BYTES;
+use super::limits::{ANSWER_BYTES, HEADER_BYTES, QUERY_PAIRS, REQUEST_HEADERS, URL_BYTES};
 use super::manifest::{Manifest, MembershipModel};
 use crate::decision::{Account, Membership, Outcome, Refusal, Request, Step};
 
@@ -17,19 +17,13 @@ const ID_BYTES: usize = 512;
 const DATA_BYTES: usize = 16 * 1024;
 /// Bytes of a note, and of a refusal's text.
 const NOTE_BYTES: usize = 1024;
-/// Bytes of a request's path.
-const PATH_BYTES: usize = 8 * 1024;
 
 /// The valid answer, with notes and refusal texts shortened to their limit.
 pub(super) fn checked(
     mut answer: Result<Step, Refusal>,
     manifest: &Manifest,
 ) -> Result<Result<Step, Refusal>, Failure> {
-    let bytes = weight(&answer);
-    if bytes > ANSWER_BYTES {
-        let text = format!("it has {bytes} bytes; the limit is {ANSWER_BYTES}");
-        return Err(Failure::TooMuch(text));
-    }
+    check_size(&answer).map_err(Failure::TooMuch)?;
     match &mut answer {
         Ok(Step::Call(request)) => check_request(request, manifest),
         Ok(Step::Done(outcome)) => check_outcome(outcome, manifest),
@@ -62,9 +56,6 @@ fn check_request(request: &Request, manifest: &Manifest) -> Result<(), String> {
     }
     if !path.starts_with('/') {
         return Err(format!("the path {path:?} does not begin with `/`"));
-    }
-    if path.len() > PATH_BYTES {
-        return Err(format!("a path of {} bytes is longer than {PATH_BYTES}", path.len()));
     }
     if path.contains(|c: char| !c.is_ascii_graphic() || matches!(c, '?' | '#')) {
         return Err(format!("the path {path:?} contains a character that must be percent-encoded"));
@@ -115,12 +106,37 @@ fn cut(text: &mut String) {
     text.truncate(text.floor_char_boundary(NOTE_BYTES));
 }
 
+/// Checks the numbers and lengths, before anything else looks at the parts.
+fn check_size(answer: &Result<Step, Refusal>) -> Result<(), String> {
+    let within = |what: &str, of: usize, limit: usize, unit: &str| match of > limit {
+        true => Err(format!("{what} {of} {unit}; the limit is {limit}")),
+        false => Ok(()),
+    };
+    within("it has", weight(answer), ANSWER_BYTES, "bytes")?;
+    let Ok(Step::Call(Request { path, query, headers, .. })) = answer else { return Ok(()) };
+    within("its request has", headers.len(), REQUEST_HEADERS, "headers")?;
+    within("its request's headers have", bytes(headers), HEADER_BYTES, "bytes")?;
+    within("its request's query has", query.len(), QUERY_PAIRS, "pairs")?;
+    let pairs = query.iter().map(|(name, value)| encoded(name) + encoded(value) + 2);
+    let url = path.len() + pairs.sum::<usize>();
+    within("its request's path and query have", url, URL_BYTES, "bytes")
+}
+
+/// Bytes of a text in a query, where all but the unreserved characters of RFC 3986 §2.3 take three.
+fn encoded(text: &str) -> usize {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if unreserved(byte) { 1 } else { 3 }).sum()
+}
+
+fn bytes(pairs: &[(String, String)]) -> usize {
+    pairs.iter().map(|(name, value)| name.len() + value.len()).sum()
+}
+
 /// Bytes of all texts and bodies.
 fn weight(answer: &Result<Step, Refusal>) -> usize {
     match answer {
         Ok(Step::Call(request)) => {
-            let pairs = request.query.iter().chain(&request.headers);
-            let pairs: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
+            let pairs = bytes(&request.query) + bytes(&request.headers);
             let body = request.body.as_ref().map_or(0, Vec::len);
             request.endpoint.len() + request.method.len() + request.path.len() + pairs + body
         }

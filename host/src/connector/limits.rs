@@ -14,6 +14,14 @@ pub(super) const ANSWER_BYTES: usize = 1024 * 1024;
 /// Bytes that the host copies out of a sandbox at once. Twice the answer, since a list costs the
 /// host more than the text in it.
 pub(super) const COPY_BYTES: usize = 2 * ANSWER_BYTES;
+/// Headers of a request.
+pub(super) const REQUEST_HEADERS: usize = 64;
+/// Bytes of a request's headers, names and values.
+pub(super) const HEADER_BYTES: usize = 16 * 1024;
+/// Pairs in a request's query.
+pub(super) const QUERY_PAIRS: usize = 256;
+/// Bytes of a request's path and encoded query. Servers take 8,000 or a little more (RFC 9110 §4.1).
+pub(super) const URL_BYTES: usize = 8 * 1024;
 /// Bytes of WebAssembly stack.
 pub(super) const STACK_BYTES: usize = 512 * 1024;
 /// Address space reserved for each linear memory: the maximum of [`Budget::memory`].

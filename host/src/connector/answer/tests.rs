@@ -72,9 +72,27 @@ fn a_request_that_breaks_the_rules_is_an_invalid_answer() {
     check(call(|r| r.path = "/a b".to_owned()), "must be percent-encoded");
     check(call(|r| r.path = "/é".to_owned()), "must be percent-encoded");
     check(call(|r| r.path = "/a?b=c".to_owned()), "must be percent-encoded");
-    check(call(|r| r.path = format!("/{}", "a".repeat(9000))), "longer than 8192");
     check(call(|r| r.headers[0].0 = "a:".to_owned()), "not a valid header name");
     check(call(|r| r.headers[0].1 = "a\r\nHost: b".to_owned()), "has an invalid value");
+}
+
+#[test]
+fn a_request_of_too_many_parts_is_too_much() {
+    let pairs = |n: usize, value: &str| vec![("accept".to_owned(), value.to_owned()); n];
+    let many = call(|r| r.headers = pairs(24_573, "a"));
+    assert!(matches!(many, Err(Failure::TooMuch(_))), "{many:?}");
+    check(many, "its request has 24573 headers; the limit is 64");
+    check(call(|r| r.headers = pairs(65, "")), "its request has 65 headers; the limit is 64");
+    check(call(|r| r.headers = pairs(2, &"a".repeat(9000))), "18012 bytes; the limit is 16384");
+    check(
+        call(|r| r.query = pairs(257, "")),
+        "its request's query has 257 pairs; the limit is 256",
+    );
+    check(call(|r| r.path = format!("/{}", "a".repeat(8191))), "8203 bytes; the limit is 8192");
+    // The query counts as it is encoded.
+    check(call(|r| r.query = pairs(1, &"/".repeat(2750))), "8270 bytes; the limit is 8192");
+    assert!(call(|r| r.headers = pairs(64, &"a".repeat(250))).is_ok());
+    assert!(call(|r| r.query = pairs(256, &"a".repeat(20))).is_ok());
 }
 
 #[test]
