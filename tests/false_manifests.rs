@@ -7,7 +7,7 @@ use crate::support::guests::guest;
 use crate::support::{Muster, patch_op};
 
 /// The misbehaving connector with another manifest, which its `describe` returns.
-fn with_manifest(manifest: &Value) -> Vec<u8> {
+pub(crate) fn with_manifest(manifest: &Value) -> Vec<u8> {
     let mut wasm = guest("misbehaving");
     let begin = b"{\n    \"name\": \"misbehaving\"";
     let at = wasm.windows(begin.len()).position(|found| found == begin).unwrap();

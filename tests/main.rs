@@ -36,6 +36,7 @@ mod limits;
 mod old_databases;
 mod operators;
 mod outages;
+mod outbound;
 mod panics;
 mod promotion;
 mod query;

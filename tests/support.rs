@@ -23,7 +23,7 @@ pub(crate) struct Muster {
     pub(crate) stage: LocalEnvironment,
     http: reqwest::Client,
     admin: String,
-    _data: TempDir,
+    data: TempDir,
 }
 
 /// A tenant with its own organisation in the app.
@@ -104,7 +104,7 @@ impl Muster {
         .await
         .unwrap();
         let admin = stage.admin_token().await.unwrap().token;
-        Self { stage, http: client(), admin, _data: data }
+        Self { stage, http: client(), admin, data }
     }
 
     pub(crate) async fn tenant(&self, connector: &str) -> Tenant {
@@ -277,6 +277,16 @@ impl Muster {
     pub(crate) async fn set_active(&self, tenant: &Tenant, id: &str, active: bool) -> Answer {
         let operations = json!([{ "op": "replace", "value": { "active": active } }]);
         self.patch(tenant, &format!("/Users/{id}"), operations).await
+    }
+
+    /// Whether a text stands in a file of the host's data directory, as it is.
+    pub(crate) fn is_on_disk(&self, text: &str) -> bool {
+        let files = std::fs::read_dir(self.data.path()).unwrap().map(|it| it.unwrap().path());
+        let contains = |file: PathBuf| {
+            let bytes = std::fs::read(file).unwrap();
+            bytes.windows(text.len()).any(|each| each == text.as_bytes())
+        };
+        files.filter(|file| file.is_file()).any(contains)
     }
 
     /// Waits until no operation is open, and nothing is left to be compared with an app.

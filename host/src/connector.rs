@@ -34,6 +34,7 @@ mod load_error;
 mod log;
 mod manifest;
 mod sandbox;
+mod secrecy;
 mod sections;
 mod signature;
 mod threads;
@@ -47,7 +48,7 @@ pub use load_error::LoadError;
 pub use log::{Level, LogLine};
 pub use manifest::{
     EndpointName, Features, GroupsLost, LifecycleChange, Manifest, ManifestChanges, MatchedBy,
-    MembershipModel, Reached, Transition, settings_validator,
+    MembershipModel, PasswordFields, Reached, Transition, settings_validator,
 };
 pub use signature::{Keyring, PublicKey, SigningKey, Untrusted, equal_but_for_signatures};
 pub use validate::{Interfaces, InvalidComponent, interfaces, valid_component};
@@ -275,7 +276,10 @@ impl Connector {
         let run = sandbox::run(&self.ready, budget, Some(&question.context), ask);
         let SandboxRun { result, log, memory_peak, elapsed } = run;
         self.inline_eligibility.record(elapsed);
-        let answer = result.and_then(|answer| answer::checked(answer, &self.manifest));
+        let mut answer = result.and_then(|answer| answer::checked(answer, &self.manifest));
+        if let Some(placeholder) = &question.event.password {
+            answer = answer.and_then(|it| secrecy::checked(it, &log.lines, placeholder));
+        }
         Decided { answer, log: log.lines, log_dropped: log.dropped, memory_peak, elapsed }
     }
 }

@@ -17,6 +17,8 @@ mod auth;
 mod circuit;
 mod client;
 mod configuration;
+mod connector_headers;
+mod echo;
 mod endpoint;
 mod error;
 mod message;
@@ -35,7 +37,7 @@ pub use placeholder::Placeholder;
 pub use retry::requested_wait;
 pub use secret::Secret;
 
-use circuit::{Circuits, SendPermit};
+use circuit::{Circuits, OpenedFor, SendPermit};
 use client::{OutboundClient, OutboundClients, Unanswered};
 use message::Message;
 
@@ -47,6 +49,21 @@ const LEAST_ATTEMPT: Duration = Duration::from_millis(100);
 pub struct Delivery {
     clients: OutboundClients,
     circuits: Circuits,
+}
+
+/// A connector's request to an app, with what the host adds to it.
+#[derive(Clone, Copy, Debug)]
+pub struct OutboundCall<'a> {
+    /// The tenant for which it is made.
+    pub tenant: &'a str,
+    /// The endpoint that the request names.
+    pub endpoint: &'a Endpoint,
+    /// The request.
+    pub request: &'a Request,
+    /// The same whenever the same request is sent again.
+    pub idempotency_key: &'a str,
+    /// The placeholders that the request may hold.
+    pub placeholders: &'a [Placeholder],
 }
 
 /// The result of a request, over all its attempts.
@@ -98,20 +115,17 @@ impl Delivery {
     /// Sends a request, and retries it if that may help, until there is a final response or the
     /// deadline leaves no time for another attempt. Redirects are not followed.
     ///
-    /// The idempotency key must be the same whenever the same request is sent again.
-    ///
     /// # Errors
     ///
-    /// A request that no connector may make. Nothing was sent then.
+    /// A request that no connector may make, or that cannot be sent. Nothing was sent then, and it
+    /// says nothing about the app: no circuit counts it.
     pub async fn perform(
         &self,
-        endpoint: &Endpoint,
-        request: &Request,
-        idempotency_key: &str,
-        placeholders: &[Placeholder],
+        call: &OutboundCall<'_>,
         deadline: Instant,
     ) -> Result<DeliveryReport, DeliveryError> {
-        let message = Message::compose(endpoint, request, idempotency_key, placeholders)?;
+        let OutboundCall { tenant, endpoint, placeholders, .. } = *call;
+        let message = Message::compose(call)?;
         let client = self.clients.of(endpoint)?;
         let began = Instant::now();
         let (mut attempts, mut pauses) = (Vec::new(), retry::pauses());
@@ -119,11 +133,11 @@ impl Delivery {
             if Instant::now() >= deadline {
                 break Err(Unreachable::Timeout);
             }
-            let Some(permit) = self.circuits.enter(endpoint.base_url.as_str(), Instant::now())
-            else {
+            let address = endpoint.base_url.as_str();
+            let Some(permit) = self.circuits.enter(address, tenant, Instant::now()) else {
                 break Err(Unreachable::CircuitOpen);
             };
-            let sent = match attempt(permit, client, endpoint, &message, deadline).await {
+            let sent = match attempt(permit, client, call, &message, deadline).await {
                 Ok(sent) => sent,
                 Err(error) if attempts.is_empty() => return Err(error),
                 // The app has another address by now, and the report tells of the attempts before.
@@ -145,39 +159,51 @@ impl Delivery {
     }
 }
 
-/// Checks whether a connector may make a request, for an endpoint of any address. Nothing is sent.
+/// Checks whether a connector may make a request, for an endpoint of any address whose operator allows
+/// nothing further. Nothing is sent. That a header needs the operator's leave is the last error to be
+/// found.
 pub fn check(request: &Request, placeholders: &[Placeholder]) -> Result<(), DeliveryError> {
     static EXAMPLE: LazyLock<Endpoint> = LazyLock::new(|| {
         Endpoint::load(&json!({ "base_url": "https://app.invalid" }))
             .expect("the example is a valid endpoint")
     });
-    Message::compose(&EXAMPLE, request, "key", placeholders).map(drop)
+    let (tenant, idempotency_key) = ("tenant", "key");
+    let endpoint = &EXAMPLE;
+    let call = OutboundCall { tenant, endpoint, request, idempotency_key, placeholders };
+    Message::compose(&call).map(drop)
 }
 
 async fn attempt(
     permit: SendPermit<'_>,
     client: &OutboundClient,
-    endpoint: &Endpoint,
+    call: &OutboundCall<'_>,
     message: &Message,
     deadline: Instant,
 ) -> Result<Result<Response, Unanswered>, DeliveryError> {
+    let OutboundCall { tenant, endpoint, .. } = *call;
     let timeout = Instant::now() + endpoint.timeout;
     let response = match timeout_at(timeout.min(deadline), client.send(endpoint, message)).await {
         Ok(response) => response?,
         Err(_) => Err(Unanswered { why: Unreachable::Timeout, may_have_arrived: true }),
     };
-    let failed = match &response {
+    let opened = match &response {
         Ok(_) | Err(Unanswered { why: Unreachable::TooLarge, .. }) => {
             permit.answered();
-            false
+            None
         }
         // A deadline shorter than the endpoint's timeout says nothing about the app.
-        Err(Unanswered { why: Unreachable::Timeout, .. }) if deadline < timeout => false,
+        Err(Unanswered { why: Unreachable::Timeout, .. }) if deadline < timeout => None,
         Err(_) => permit.failed(Instant::now()),
     };
-    if failed {
-        let address = endpoint.base_url.as_str();
-        tracing::warn!(address, "delivery: circuit opened, app unreachable");
+    let address = endpoint.base_url.as_str();
+    match opened {
+        None => {}
+        Some(OpenedFor::Tenant) => {
+            tracing::warn!(address, tenant, "delivery: circuit opened for one tenant");
+        }
+        Some(OpenedFor::All) => {
+            tracing::warn!(address, "delivery: circuit opened for all tenants, app unreachable");
+        }
     }
     Ok(response)
 }

@@ -65,7 +65,7 @@ async fn a_connector_sees_all_arguments() {
     let event = "Event { kind: EventKind::Create, subject: Subject::User(User { id: \"u-1\", \
         user-name: \"ada\", external-id: None, display-name: Some(\"Ada L\"), \
         given-name: Some(\"Ada\"), family-name: Some(\"L\"), email: Some(\"ada@example.com\"), \
-        active: true }), resource: \"{}\", changes: [\"title\"], password: Some(\"placeholder\"), \
+        active: true }), resource: \"{}\", changes: [\"title\"], password: Some(\"PLACEHOLDER\"), \
         joined: [], left: [] }";
     let exchanges = "[Exchange { request: Request { endpoint: \"app\", method: \"POST\", \
         path: \"/users\", query: [(\"dry\", \"no\")], \

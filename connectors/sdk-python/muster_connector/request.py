@@ -10,7 +10,8 @@ class Request:
     """A request to the app, at an endpoint that the manifest names.
 
     `json` is a JSON body, `form` a form body, `body` any other. The same value must give the same
-    text each time, so it must not contain a set.
+    text each time, so it must not contain a set. `headers` are about media types, conditions or
+    preferences; one beginning with `x-` needs the operator's leave.
     """
 
     def __init__(

@@ -56,8 +56,8 @@ pub struct UserEvent {
     /// The user after the event.
     pub user: User,
     /// A placeholder for the password that was set; see
-    /// [`password`](crate::Connector::password). In a JSON or form body, muster replaces it by the
-    /// password when it sends the request.
+    /// [`password`](crate::Connector::password). In the fields that the manifest's `passwords` lists,
+    /// muster replaces it by the password when it sends the request.
     pub password: Option<String>,
     document: Document,
 }

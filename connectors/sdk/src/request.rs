@@ -50,8 +50,9 @@ impl Request {
         self
     }
 
-    /// Adds a header. muster sets `host`, `authorization`, `cookie` and `idempotency-key` itself,
-    /// and refuses them here.
+    /// Adds a header: one about media types, conditions or preferences, `user-agent`, or one beginning
+    /// with `x-` that the operator allows for the endpoint. muster refuses all others; see `headers` in
+    /// `wit/types.wit`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self

@@ -25,6 +25,8 @@ pub enum Failure {
     TooMuch(String),
     /// Its answer breaks the interface's rules.
     InvalidAnswer(String),
+    /// It put the placeholder for a password into this place, which people read.
+    Secret(&'static str),
 }
 
 impl Failure {
@@ -37,6 +39,7 @@ impl Failure {
             Self::Trap(_) => "trap",
             Self::TooMuch(_) => "too-much",
             Self::InvalidAnswer(_) => "nonsense",
+            Self::Secret(_) => "secret",
         }
     }
 
@@ -99,6 +102,9 @@ impl fmt::Display for Failure {
             Self::Trap(text) => write!(f, "the connector crashed: {text}"),
             Self::TooMuch(text) => write!(f, "the connector returned too much: {text}"),
             Self::InvalidAnswer(text) => write!(f, "the connector's answer is invalid: {text}"),
+            Self::Secret(place) => {
+                write!(f, "the connector put the placeholder for a password into {place}")
+            }
         }
     }
 }

@@ -12,9 +12,11 @@ use crate::member_error::with_member;
 use crate::scim::Additions;
 
 mod changes;
+mod passwords;
 mod settings;
 
 pub use changes::{LifecycleChange, ManifestChanges};
+pub use passwords::PasswordFields;
 pub use settings::settings_validator;
 
 /// Bytes of a manifest.
@@ -55,6 +57,10 @@ pub struct Manifest {
     /// What the connector supports in addition to users.
     #[serde(default)]
     pub features: Features,
+    /// The fields of requests that may hold a password. The default is `password` at the top of each
+    /// JSON or form body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passwords: Option<Vec<PasswordFields>>,
     /// Additions to the standard schemas of SCIM.
     #[serde(default, skip_serializing_if = "Additions::is_empty")]
     #[schema(value_type = Object)]
@@ -210,6 +216,7 @@ impl Manifest {
         {
             return Err("`groups_lost` is `suspended`, which a two-state app lacks".to_owned());
         }
+        self.check_passwords()?;
         settings_validator(&self.settings).map_err(|why| format!("`settings` {why}"))?;
         self.check_scim().map_err(|error| format!("`scim`: {error}"))
     }

@@ -105,7 +105,8 @@ impl OutboundClient {
     }
 
     /// Sends the message once. The inner error is `Connection` or `TooLarge`, and whether the message
-    /// may have reached the app; timeouts are the caller's.
+    /// may have reached the app; timeouts are the caller's. The outer error is of a message that did
+    /// not leave for a reason of its own.
     pub(super) async fn send(
         &self,
         endpoint: &Endpoint,
@@ -133,12 +134,14 @@ impl OutboundClient {
         if let Some(body) = body {
             request = request.body(body);
         }
-        match request.send().await {
+        let request = request.build().map_err(|_| DeliveryError::Url)?;
+        match client.execute(request).await {
             Ok(response) => {
                 let read = read(endpoint, response).await;
                 Ok(read.map_err(|why| Unanswered { why, may_have_arrived: true }))
             }
             Err(error) if address::is_not_public(&error) => Err(DeliveryError::Address),
+            Err(error) if error.is_builder() => Err(DeliveryError::Url),
             Err(error) => {
                 let may_have_arrived = !error.is_connect();
                 let why = connection_failed(&message.url, error);
@@ -174,6 +177,11 @@ async fn read(
     let status = response.status().as_u16();
     let headers = response::visible_headers(endpoint, response.headers());
     let mut body = Vec::new();
+    if response::is_unsearchable(response.headers()) {
+        let host = response.url().host_str();
+        tracing::warn!(host, status, "delivery: compressed or partial body withheld");
+        return Ok(Response { status, headers, body });
+    }
     let url = response.url().clone();
     while let Some(chunk) =
         response.chunk().await.map_err(|error| connection_failed(&url, error))?

@@ -25,6 +25,10 @@ pub struct EndpointConfiguration {
     /// Headers of every request; they win over the connector's.
     #[serde(default)]
     headers: BTreeMap<String, String>,
+    /// Headers beginning with `x-` that the connector may set, beside those about media types,
+    /// conditions and preferences.
+    #[serde(default)]
+    connector_headers: Vec<String>,
     /// How long one attempt may take, the whole response included: up to 300s, by default 10s.
     #[schema(example = "30s")]
     timeout: Option<String>,

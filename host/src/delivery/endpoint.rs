@@ -1,6 +1,9 @@
 //! Endpoints: an app's address and credentials, as an operator configures them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -9,10 +12,12 @@ use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::delivery::{auth::Auth, message};
+use crate::delivery::{auth::Auth, connector_headers, message, request_url};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const LARGEST_ANSWER: usize = 1 << 20;
+/// The most headers that an operator sets for each request.
+const MOST_HEADERS: usize = 64;
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// One address of an app. Connectors know only its name.
@@ -24,6 +29,8 @@ pub struct Endpoint {
     pub auth: Auth,
     /// Headers for every request; they replace those of the connector.
     pub headers: HeaderMap,
+    /// The headers beyond the usual ones that connectors may set.
+    pub connector_headers: HashSet<HeaderName>,
     /// How long one attempt may take, until the end of the response.
     pub timeout: Duration,
     /// Whether the address may be a private one, such as `localhost`.
@@ -41,6 +48,8 @@ struct EndpointSpec {
     auth: Value,
     #[serde(default)]
     headers: Value,
+    #[serde(default)]
+    connector_headers: Value,
     timeout: Option<String>,
     #[serde(default)]
     private_addresses: bool,
@@ -66,12 +75,15 @@ impl Endpoint {
     pub fn load(configuration: &Value) -> Result<Self> {
         // Values that may hold a secret are read by hand, since serde's errors quote unexpected values.
         ensure!(configuration.is_object(), "a configuration must be a JSON object");
-        let EndpointSpec { base_url, auth, headers, timeout, private_addresses } =
-            EndpointSpec::deserialize(configuration)?;
+        let spec = EndpointSpec::deserialize(configuration)?;
+        let EndpointSpec { base_url, auth, headers, connector_headers, timeout, private_addresses } =
+            spec;
         Ok(Self {
             base_url: read_base_url(&base_url).context("\"base_url\"")?,
             auth: Auth::load(&auth).context("\"auth\"")?,
             headers: read_headers(&headers).context("\"headers\"")?,
+            connector_headers: connector_headers::read(&connector_headers)
+                .context("\"connector_headers\"")?,
             timeout: timeout
                 .map_or(Ok(DEFAULT_TIMEOUT), |text| read_timeout(&text).context("\"timeout\""))?,
             private_addresses,
@@ -90,6 +102,7 @@ impl<'de> Deserialize<'de> for Endpoint {
 fn read_base_url(text: &str) -> Result<Url> {
     let url = Url::parse(text).context("it must be a URL such as https://api.example.com/v1")?;
     ensure!(matches!(url.scheme(), "http" | "https"), "its scheme must be https, or http");
+    ensure!(request_url::is_of_http(&url), "its host is not one of HTTP");
     let bare = url.username().is_empty() && url.password().is_none();
     ensure!(bare, "it must hold no credentials; they belong in \"auth\"");
     ensure!(
@@ -104,6 +117,7 @@ fn read_headers(configured: &Value) -> Result<HeaderMap> {
     let none = Map::new();
     let configured = if configured.is_null() { Some(&none) } else { configured.as_object() };
     let configured = configured.context("they must be a JSON object of names and values")?;
+    ensure!(configured.len() <= MOST_HEADERS, "they must be at most {MOST_HEADERS}");
     for (name, value) in configured {
         let parsed: HeaderName =
             name.parse().with_context(|| format!("\"{name}\" is not a header name"))?;
@@ -152,7 +166,8 @@ mod tests {
         assert_eq!(endpoint.base_url.as_str(), "https://a.example/v1");
         assert_eq!(endpoint.timeout, DEFAULT_TIMEOUT);
         assert!(matches!(endpoint.auth, Auth::None));
-        assert!(endpoint.headers.is_empty() && !endpoint.private_addresses);
+        assert!(endpoint.headers.is_empty() && endpoint.connector_headers.is_empty());
+        assert!(!endpoint.private_addresses);
     }
 
     #[test]
@@ -201,9 +216,14 @@ mod tests {
         refused(&with("timeout", json!("-3s")), "is not a duration");
         refused(&with("timeout", json!("1h")), "at most 5m");
         refused(&with("time_out", json!("1s")), "unknown field `time_out`");
+        refused(&with("base_url", json!("https://a\"b.example")), "not one of HTTP");
+        let many = (0..65).map(|n| (format!("x-{n}"), json!("a"))).collect();
+        refused(&with("headers", Value::Object(many)), "at most 64");
         refused(&with("headers", json!({"a b": "c"})), "\"a b\" is not a header name");
         refused(&with("headers", json!({"Authorization": "hunter2"})), "set by muster alone");
         refused(&with("headers", json!({"x-key": ["hunter2"]})), "printable ASCII");
+        refused(&with("connector_headers", json!(["range"])), "be allowed to set \"range\"");
+        refused(&with("connector_headers", json!("hunter2")), "a list of names");
         refused(&with("auth", json!({"bearer": "hunter2"})), "\"auth\": a secret is one of");
     }
 }

@@ -3,17 +3,20 @@
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
-    header::{CONTENT_TYPE, USER_AGENT},
+    header::{ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT},
 };
 use url::Url;
 
-use crate::{
-    decision::Request,
-    delivery::{DeliveryError, Endpoint, Placeholder, placeholder, request_url},
+use crate::delivery::{
+    DeliveryError, Endpoint, OutboundCall, connector_headers, placeholder, request_url,
 };
 
 const METHODS: [Method; 6] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// The most headers that a connector sets. With those of the host, they are far fewer than a
+/// [`HeaderMap`] holds without a panic.
+const MOST_HEADERS: usize = 256;
 
 const PRODUCT: &str = concat!("muster/", env!("CARGO_PKG_VERSION"));
 
@@ -49,17 +52,13 @@ pub(super) fn is_reserved(name: &HeaderName) -> bool {
 impl Message {
     /// Checks a request, adds the endpoint's address, headers and credentials and the idempotency key,
     /// and replaces placeholders by their secrets.
-    pub(super) fn compose(
-        endpoint: &Endpoint,
-        request: &Request,
-        idempotency_key: &str,
-        placeholders: &[Placeholder],
-    ) -> Result<Self, DeliveryError> {
+    pub(super) fn compose(call: &OutboundCall<'_>) -> Result<Self, DeliveryError> {
+        let OutboundCall { endpoint, request, idempotency_key, placeholders, .. } = *call;
         let method = METHODS.into_iter().find(|method| method.as_str() == request.method);
         let method = method.ok_or(DeliveryError::Method)?;
         placeholder::check(request, placeholders)?;
         let url = request_url::join(&endpoint.base_url, &request.path, &request.query)?;
-        let mut headers = checked_headers(endpoint, &request.headers)?;
+        let (mut headers, without_leave) = checked_headers(endpoint, &request.headers)?;
         let body = match &request.body {
             None => None,
             Some(body) => {
@@ -68,7 +67,12 @@ impl Message {
                 Some(placeholder::fill(body, content_type, placeholders)?)
             }
         };
+        if let Some(error) = without_leave {
+            return Err(error);
+        }
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(PRODUCT));
+        // In a compressed response, a secret that the app repeats would not be recognised.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in &endpoint.headers {
             headers.insert(name, value.clone());
         }
@@ -81,20 +85,25 @@ impl Message {
     }
 }
 
+/// The connector's headers, and the error about those that need the operator's leave.
 fn checked_headers(
     endpoint: &Endpoint,
     requested: &[(String, String)],
-) -> Result<HeaderMap, DeliveryError> {
-    let mut headers = HeaderMap::with_capacity(requested.len() + 4);
+) -> Result<(HeaderMap, Option<DeliveryError>), DeliveryError> {
+    if requested.len() > MOST_HEADERS {
+        return Err(DeliveryError::TooManyHeaders);
+    }
+    let (mut headers, mut without_leave) = (HeaderMap::with_capacity(requested.len() + 4), None);
     for (name, text) in requested {
         let refused = |reason| DeliveryError::Header { name: name.to_lowercase(), reason };
         let parsed: HeaderName = name.parse().map_err(|_| refused("is not a header name"))?;
-        if is_reserved(&parsed) || endpoint.auth.uses_header(&parsed) {
-            return Err(refused("is set by muster alone"));
+        match connector_headers::check(endpoint, &parsed) {
+            Err(error @ DeliveryError::HeaderWithoutLeave(_)) => without_leave = Some(error),
+            checked => checked?,
         }
         headers.append(parsed, value(name, text)?);
     }
-    Ok(headers)
+    Ok((headers, without_leave))
 }
 
 fn value(name: &str, text: &str) -> Result<HeaderValue, DeliveryError> {
@@ -109,12 +118,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::decision::Request;
 
     fn endpoint() -> Endpoint {
         Endpoint::load(&json!({
             "base_url": "https://app.example/v1",
             "auth": {"header": {"name": "X-Api-Key", "value": {"value": "hunter2"}}},
             "headers": {"x-version": "7"},
+            "connector_headers": ["x-version", "x-a"],
         }))
         .unwrap()
     }
@@ -132,7 +143,9 @@ mod tests {
             headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
             body: body.map(|text| text.as_bytes().to_vec()),
         };
-        Message::compose(&endpoint(), &request, "op-1", &[])
+        let (endpoint, request) = (&endpoint(), &request);
+        let (tenant, idempotency_key, placeholders) = ("acme", "op-1", &[]);
+        Message::compose(&OutboundCall { tenant, endpoint, request, idempotency_key, placeholders })
     }
 
     #[track_caller]
@@ -178,6 +191,13 @@ mod tests {
         refused("x y", "x", "is not a header name");
         refused("", "x", "is not a header name");
         refused("x-a", "x\r\nhost: evil", "has a character outside printable ASCII");
+    }
+
+    #[test]
+    fn more_headers_than_a_message_holds_are_refused() {
+        let many = vec![("accept", "a"); 24_573];
+        assert_eq!(compose("GET", &many, None).err(), Some(DeliveryError::TooManyHeaders));
+        assert!(compose("GET", &many[..MOST_HEADERS], None).is_ok());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The URL of a request: the connector's path and query, appended to the endpoint's address.
 
+use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
@@ -26,7 +27,13 @@ pub(super) fn join(
             .collect();
         url.set_query(Some(&pairs.join("&")));
     }
-    Ok(url)
+    is_of_http(&url).then_some(url).ok_or(DeliveryError::Url)
+}
+
+/// Whether HTTP can carry the URL: one may be too long, or its host may have characters that only
+/// other schemes allow.
+pub(super) fn is_of_http(url: &Url) -> bool {
+    url.as_str().parse::<Uri>().is_ok()
 }
 
 fn check(path: &str) -> Result<(), &'static str> {
@@ -126,6 +133,14 @@ mod tests {
         ];
         refused(&dots, "has a . or .. segment");
         refused(&["/%00", "/a%0d%0aHost:%20x", "/%7f"], "has a control character");
+    }
+
+    #[test]
+    fn a_url_that_http_cannot_carry_is_refused() {
+        let long = "x".repeat(70_000);
+        assert_eq!(url("https://a.example", "/users", &[("q", &long)]), Err(DeliveryError::Url));
+        assert_eq!(url("https://a\"b.example", "/users", &[]), Err(DeliveryError::Url));
+        assert!(url("https://a.example", "/users", &[("q", &long[..60_000])]).is_ok());
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Responses: the part of an app's response that reaches the sandbox and the journal.
 //!
-//! Headers that authenticate are dropped. Passwords and the endpoint's credentials are replaced
+//! Headers that authenticate are dropped, and bodies in which a secret could not be recognised. Passwords and the endpoint's credentials are replaced
 //! wherever the app repeats them.
 
-use http::{HeaderMap, HeaderName};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE},
+};
 
 use crate::{
     decision::Response,
-    delivery::{Endpoint, Placeholder, Secret, placeholder},
+    delivery::{Endpoint, Placeholder, Secret, echo},
 };
 
 /// The replacement for a secret.
@@ -44,10 +47,28 @@ pub(super) fn visible_headers(endpoint: &Endpoint, received: &HeaderMap) -> Vec<
         .collect()
 }
 
+/// Whether a body is in a form in which secrets are not recognised, and which no request asked for: it is
+/// compressed, or one of several ranges of bytes.
+pub(super) fn is_unsearchable(headers: &HeaderMap) -> bool {
+    const CODINGS: [&str; 7] =
+        ["br", "compress", "deflate", "gzip", "x-compress", "x-gzip", "zstd"];
+    let values = |name: HeaderName| headers.get_all(name).into_iter();
+    let codings = values(CONTENT_ENCODING).filter_map(|value| value.to_str().ok());
+    let is_coded = codings
+        .flat_map(|list| list.split(','))
+        .any(|coding| CODINGS.iter().any(|known| coding.trim().eq_ignore_ascii_case(known)));
+    let of_bytes =
+        |value: &HeaderValue| value.as_bytes().to_ascii_lowercase().starts_with(b"bytes");
+    let several = |value: &HeaderValue| {
+        value.as_bytes().to_ascii_lowercase().starts_with(b"multipart/byteranges")
+    };
+    is_coded || values(CONTENT_RANGE).any(of_bytes) || values(CONTENT_TYPE).any(several)
+}
+
 /// Replaces passwords by their placeholders, and conceals the endpoint's credentials, wherever the app
 /// repeats them.
 pub(super) fn conceal(response: &mut Response, endpoint: &Endpoint, placeholders: &[Placeholder]) {
-    for Placeholder { text, value } in placeholders {
+    for Placeholder { text, value, .. } in placeholders {
         conceal_one(response, text, value);
     }
     for secret in endpoint.auth.secrets().into_iter().chain(keys_in_headers(&endpoint.headers)) {
@@ -56,9 +77,9 @@ pub(super) fn conceal(response: &mut Response, endpoint: &Endpoint, placeholders
 }
 
 fn conceal_one(response: &mut Response, replacement: &str, secret: &Secret) {
-    placeholder::conceal(&mut response.body, replacement, secret);
+    echo::conceal(&mut response.body, replacement, secret);
     for (_, value) in &mut response.headers {
-        placeholder::conceal_text(value, replacement, secret);
+        echo::conceal_text(value, replacement, secret);
     }
 }
 

@@ -42,13 +42,19 @@ fn soon(seconds: u64) -> Instant {
     Instant::now() + Duration::from_secs(seconds)
 }
 
+/// A call without placeholders.
+fn call<'a>(endpoint: &'a Endpoint, request: &'a Request) -> OutboundCall<'a> {
+    let (tenant, idempotency_key, placeholders) = ("acme", "op-1", &[]);
+    OutboundCall { tenant, endpoint, request, idempotency_key, placeholders }
+}
+
 /// Performs one request within ten seconds.
 async fn perform(endpoint: &Endpoint, request: &Request) -> DeliveryReport {
     let delivery = Delivery::new().unwrap();
-    delivery.perform(endpoint, request, "op-1", &[], soon(10)).await.unwrap()
+    delivery.perform(&call(endpoint, request), soon(10)).await.unwrap()
 }
 
 async fn refusal(endpoint: &Endpoint, request: &Request) -> DeliveryError {
     let delivery = Delivery::new().unwrap();
-    delivery.perform(endpoint, request, "op-1", &[], soon(10)).await.unwrap_err()
+    delivery.perform(&call(endpoint, request), soon(10)).await.unwrap_err()
 }

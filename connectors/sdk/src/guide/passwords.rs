@@ -38,5 +38,20 @@
 //! assert_eq!(outcome.unwrap().note, "Set the password.");
 //! ```
 //!
-//! The password of a new user comes with `create`, in the same field. The host replaces a
-//! placeholder only in JSON and form bodies, since paths and headers end up in logs.
+//! The password of a new user comes with `create`, in the same field of the event.
+//!
+//! The host replaces a placeholder only where it is the whole value of a field that the manifest lists. If
+//! the app's field is not `password` at the top of a JSON or form body, list it:
+//!
+//! ```json
+//! "features": { "groups": false, "password": true },
+//! "passwords": [
+//!   { "endpoint": "app", "method": "POST", "fields": ["/user/credentials/secret"] },
+//!   { "endpoint": "app", "method": "PUT", "fields": ["new_password"] }
+//! ]
+//! ```
+//!
+//! A field that begins with `/` is a JSON Pointer (RFC 6901), any other the name of a form field. List no
+//! field that the app shows to anyone: what it returns in a later event is the password itself. With the
+//! placeholder anywhere else (another field, a path, a note, a log line), the decision fails and nothing is
+//! sent; `muster connector check` finds such places.

@@ -65,6 +65,8 @@
 //! - An operation makes at most 256 calls, and a decision has 100 ms of computing time and 32 MiB
 //!   of memory, unless an operator sets other limits for an app. Waiting for the app does not
 //!   count: the sandbox does not exist in the meantime.
+//! - A request has at most 64 headers with 16 KiB, 256 pairs in its query, and 8 KiB of path and query. A
+//!   header beginning with `x-` needs the operator's leave (`connector_headers` of the endpoint).
 //! - A method is called from its beginning after each call and must do the same each time. The only
 //!   clock is [`Context::now`](crate::Context::now), and the only randomness is
 //!   [`Context::seed`](crate::Context::seed). A body must not contain a `HashMap`, which has no

@@ -67,6 +67,11 @@ pub fn manifest<C: Manifest>() -> Value {
         text(endpoint, "name");
         text(endpoint, "description");
     }
+    for entry in manifest["passwords"].as_array().into_iter().flatten() {
+        text(entry, "endpoint");
+        text(entry, "method");
+        assert!(entry["fields"].is_array(), "an entry of passwords has no fields: {entry}");
+    }
     for feature in ["groups", "password"] {
         assert!(manifest["features"][feature].is_boolean(), "features.{feature} is not a boolean");
     }

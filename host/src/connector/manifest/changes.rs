@@ -48,6 +48,8 @@ impl Manifest {
         }
         if self.features.password && !before.features.password {
             asks.push("passwords".to_owned());
+        } else if self.passwords != before.passwords {
+            asks.push("passwords in other fields of requests".to_owned());
         }
         let known = properties(&before.settings);
         for setting in properties(&self.settings).difference(&known) {

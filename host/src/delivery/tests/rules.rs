@@ -46,7 +46,7 @@ async fn no_cookie_is_kept() {
     let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
     for _ in 0..2 {
         let request = request("GET", "/");
-        delivery.perform(&endpoint, &request, "op-1", &[], soon(10)).await.unwrap();
+        delivery.perform(&call(&endpoint, &request), soon(10)).await.unwrap();
     }
     assert!(app.requests().iter().all(|request| !request.contains("\r\ncookie:")));
     assert_eq!(app.requests().len(), 2);
@@ -102,9 +102,14 @@ async fn only_the_app_receives_a_password() {
     let endpoint = endpoint(&app.base_url, &json!({}));
     let request = with_json(request("POST", "/users"), &json!({"password": "stand-in-1"}));
     let before = request.clone();
-    let password = Placeholder { text: "stand-in-1".into(), value: Secret::new("correct horse") };
+    let password = Placeholder {
+        text: "stand-in-1".into(),
+        value: Secret::new("correct horse"),
+        fields: vec!["/password".into()],
+    };
     let delivery = Delivery::new().unwrap();
-    let performed = delivery.perform(&endpoint, &request, "op-1", &[password], soon(10)).await;
+    let call = OutboundCall { placeholders: &[password], ..call(&endpoint, &request) };
+    let performed = delivery.perform(&call, soon(10)).await;
     assert!(app.requests()[0].ends_with(r#"{"password":"correct horse"}"#));
     assert_eq!(request, before);
     assert_eq!(performed.unwrap().response.unwrap().body, br#"{"password":"stand-in-1"}"#);
@@ -135,6 +140,31 @@ async fn credentials_that_an_app_repeats_do_not_come_back() {
     // A second key is recognised by its header's name; other headers may hold anything.
     let second = json!({"headers": {"x-app-key": "s3cret-token", "x-version": "2026-01-01"}});
     assert_eq!(echoed(second, "s3cret-token, 2026-01-01").await, both("…, 2026-01-01"));
+}
+
+#[tokio::test]
+async fn credentials_come_back_neither_in_another_case_nor_in_parts_nor_compressed() {
+    let bearer = json!({"auth": {"bearer": {"value": "s3cret/token"}}});
+    let upper = ("BEARER …".to_owned(), "you sent BEARER …".to_owned());
+    assert_eq!(echoed(bearer.clone(), "BEARER S3CRET/TOKEN").await, upper);
+    for form in [
+        "content-range: bytes 0-5/12\r\n",
+        "content-type: multipart/byteranges; boundary=x\r\n",
+        "Content-Encoding: GZIP\r\n",
+        "content-encoding: identity, br\r\n",
+    ] {
+        let app = ScriptedApp::start([answer(206, form, "s3cret")]).await;
+        let performed = perform(&endpoint(&app.base_url, &bearer), &request("GET", "/")).await;
+        let response = performed.response.unwrap();
+        assert_eq!((response.status, response.body.as_slice()), (206, &b""[..]), "{form}");
+        assert!(app.requests()[0].contains("\r\naccept-encoding: identity\r\n"));
+    }
+    // Some apps answer so to a part of a list, and some name a charset where a coding belongs.
+    for form in ["content-range: people 0-9/99\r\n", "content-encoding: utf-8\r\n"] {
+        let app = ScriptedApp::start([answer(206, form, "[]")]).await;
+        let performed = perform(&endpoint(&app.base_url, &bearer), &request("GET", "/")).await;
+        assert_eq!(performed.response.unwrap().body, b"[]", "{form}");
+    }
 }
 
 #[tokio::test]

@@ -85,9 +85,9 @@ async fn the_deadline_ends_an_attempt_before_its_own_timeout() {
     let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
     let deadline = Instant::now() + Duration::from_millis(100);
     let get = request("GET", "/");
-    let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
+    let performed = delivery.perform(&call(&endpoint, &get), deadline).await.unwrap();
     assert_eq!((performed.response, performed.attempts.len()), (Err(Unreachable::Timeout), 1));
-    let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
+    let performed = delivery.perform(&call(&endpoint, &get), deadline).await.unwrap();
     assert_eq!((performed.response, performed.attempts.len()), (Err(Unreachable::Timeout), 0));
 }
 
@@ -97,7 +97,7 @@ async fn the_last_response_before_the_deadline_is_returned() {
     let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
     let deadline = Instant::now() + Duration::from_millis(800);
     let get = request("GET", "/");
-    let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
+    let performed = delivery.perform(&call(&endpoint, &get), deadline).await.unwrap();
     assert_eq!(performed.response.unwrap().body, b"busy");
     assert!((2..5).contains(&performed.attempts.len()), "{}", performed.attempts.len());
     assert!(Instant::now() < deadline);
@@ -139,7 +139,7 @@ async fn an_unreachable_app_is_a_connection_failure() {
     for base_url in [&base_url, &unknown] {
         let (endpoint, get) = (endpoint(base_url, &json!({})), request("GET", "/"));
         let deadline = Instant::now() + Duration::from_millis(500);
-        let performed = delivery.perform(&endpoint, &get, "op-1", &[], deadline).await.unwrap();
+        let performed = delivery.perform(&call(&endpoint, &get), deadline).await.unwrap();
         assert_eq!(performed.response, Err(Unreachable::Connection), "{base_url}");
         assert!(performed.attempts.len() > 1, "{base_url}");
     }
@@ -179,15 +179,34 @@ async fn repeated_failures_open_the_circuit_of_that_app() {
     let get = request("GET", "/");
     let mut results = Vec::new();
     for _ in 0..3 {
-        let performed = delivery.perform(&endpoint, &get, "op-1", &[], soon(10)).await.unwrap();
+        let performed = delivery.perform(&call(&endpoint, &get), soon(10)).await.unwrap();
         results.push((performed.response.unwrap_err(), performed.attempts.len()));
     }
     let connection = (Unreachable::Connection, 5);
     assert_eq!(results, [connection, connection, (Unreachable::CircuitOpen, 0)]);
     assert_eq!(app.requests().len(), 10);
-    // Other apps are not affected.
+    // The app's other tenants and other apps are not affected.
+    let of_other = OutboundCall { tenant: "globex", ..call(&endpoint, &get) };
+    let performed = delivery.perform(&of_other, soon(10)).await.unwrap();
+    assert_eq!(performed.response, Err(Unreachable::Connection));
     let other = ScriptedApp::start([answer(200, "", "")]).await;
     let endpoint = super::endpoint(&other.base_url, &json!({}));
-    let performed = delivery.perform(&endpoint, &get, "op-1", &[], soon(10)).await.unwrap();
+    let performed = delivery.perform(&call(&endpoint, &get), soon(10)).await.unwrap();
     assert_eq!(performed.response.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_sent_is_not_retried_and_opens_no_circuit() {
+    let app = ScriptedApp::start([answer(200, "", "")]).await;
+    let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
+    let query = vec![("q".to_owned(), "x".repeat(70_000))];
+    let long = Request { query, ..request("GET", "/") };
+    for _ in 0..20 {
+        let refused = delivery.perform(&call(&endpoint, &long), soon(10)).await.unwrap_err();
+        assert_eq!(refused, DeliveryError::Url);
+    }
+    let get = request("GET", "/");
+    let performed = delivery.perform(&call(&endpoint, &get), soon(10)).await.unwrap();
+    assert_eq!(performed.response.unwrap().status, 200);
+    assert_eq!(app.requests().len(), 1);
 }

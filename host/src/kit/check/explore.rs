@@ -289,11 +289,12 @@ impl<'a> CaseWalk<'a> {
         }
         match &decided.answer {
             Ok(answer) => {
-                for broken in rules::broken(answer, &decided.log) {
+                if let Some(broken) = rules::broken(&self.explorer.connector.manifest, answer) {
                     let kind = match broken {
                         BrokenRule::Request(_) => FindingKind::Request,
                         BrokenRule::Secret(_) => FindingKind::Secret,
                         BrokenRule::Note => FindingKind::Note,
+                        BrokenRule::Leave(_) => FindingKind::NeedsLeave,
                     };
                     self.observe(kind, broken.to_string(), path, None);
                 }
@@ -434,5 +435,6 @@ fn kind_of_failure(failure: &Failure) -> (FindingKind, bool) {
         Failure::Trap(_) => (FindingKind::Crash, false),
         Failure::TooMuch(_) => (FindingKind::TooMuch, false),
         Failure::InvalidAnswer(_) => (FindingKind::Nonsense, false),
+        Failure::Secret(_) => (FindingKind::Secret, false),
     }
 }

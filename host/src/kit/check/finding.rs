@@ -73,6 +73,8 @@ pub enum FindingKind {
     Ignored,
     /// An event that the table does not list leads to an outcome or fails.
     Unlisted,
+    /// A request has a header that an operator must allow.
+    NeedsLeave,
     /// No plausible response of the app leads to an outcome.
     NoWay,
 }
@@ -108,6 +110,7 @@ impl FindingKind {
             Self::Lost => "lost",
             Self::Ignored => "ignored",
             Self::Unlisted => "unlisted",
+            Self::NeedsLeave => "needs-leave",
             Self::NoWay => "no-way",
         }
     }

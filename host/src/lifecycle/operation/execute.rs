@@ -23,7 +23,7 @@ use crate::connector::Question;
 use crate::decision::{
     EventKind, Exchange, Outcome, Refusal, Request, ResourceKind, Step, Unreachable, Visibility,
 };
-use crate::delivery::{Placeholder, Secret};
+use crate::delivery::OutboundCall;
 use crate::lifecycle::config::snapshot::ReplyMode;
 use crate::panics::{self, Panicked};
 use crate::scim;
@@ -330,14 +330,20 @@ impl Operations {
         };
         let key = operation.idempotency_key();
         fail::fail_point!("call");
-        let Ok(placeholders) = self.placeholders(operation) else {
+        let Ok(placeholders) = self.placeholders(operation, &request) else {
             // The next request brings the password again, if this operation is out of its way.
             let why = "the password that came with this change was lost with the host key that sealed \
                        it: send the change again with a password";
             return Ok(Some(FailureCause::Refused(Refusal::Rejected(why.to_owned()))));
         };
-        let performed =
-            self.delivery.perform(endpoint, &request, &key, &placeholders, deadline).await;
+        let call = OutboundCall {
+            tenant: &operation.tenant.id,
+            endpoint,
+            request: &request,
+            idempotency_key: &key,
+            placeholders: &placeholders,
+        };
+        let performed = self.delivery.perform(&call, deadline).await;
         fail::fail_point!("call-done");
         match performed {
             Ok(report) => {
@@ -365,15 +371,6 @@ impl Operations {
     /// Until when a call that leaves now may still arrive at the app.
     pub(in crate::lifecycle) fn latest_arrival(&self) -> String {
         rfc3339(later_by(self.clock.now(), self.config.options().longest_call))
-    }
-
-    fn placeholders(&self, operation: &Operation) -> anyhow::Result<Vec<Placeholder>> {
-        let (Some(sealed), Some(placeholder)) = (&operation.sealed, &operation.event.password)
-        else {
-            return Ok(Vec::new());
-        };
-        let password = String::from_utf8(self.config.key().unseal(sealed)?)?;
-        Ok(vec![Placeholder { text: placeholder.clone(), value: Secret::new(password) }])
     }
 
     /// Commits outcome, resource, account and operation in one transaction.

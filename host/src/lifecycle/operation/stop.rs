@@ -423,9 +423,18 @@ fn last_call(operation: &Operation) -> Option<String> {
         Err(Unreachable::Connection) => format!("{method} {path} got no connection, or lost it"),
         Err(Unreachable::TooLarge) => format!("the answer to {method} {path} is too large"),
         Err(Unreachable::CircuitOpen) => {
-            format!("{method} {path} was not sent: the app did not answer the calls before")
+            let address = endpoint_address(operation, &request.endpoint);
+            format!(
+                "{method} {path} was not sent: the calls before it to {address} got no answer, so \
+                 that muster tries it again only every few seconds"
+            )
         }
     })
+}
+
+/// The address of an endpoint, for operators.
+fn endpoint_address<'a>(operation: &'a Operation, endpoint: &'a str) -> &'a str {
+    operation.tenant.app.endpoints.get(endpoint).map_or(endpoint, |it| it.base_url.as_str())
 }
 
 /// The reason for the journal.

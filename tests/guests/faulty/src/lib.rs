@@ -85,6 +85,8 @@ impl App {
         match self.fault.as_str() {
             "request" => request.path.push_str("/.."),
             "header" => request.headers.push(("authorization".to_owned(), "me".to_owned())),
+            "range" => request.headers.push(("range".to_owned(), "bytes=0-9".to_owned())),
+            "needs-leave" => request.headers.push(("x-tenant".to_owned(), "acme".to_owned())),
             // The path depends on the number of recorded exchanges, so the decision is not pure.
             "undetermined" => request.path = format!("{path}/{}", self.exchanges.len()),
             "too-much" => request.body = Some(vec![b' '; 1 << 20]),
@@ -263,11 +265,17 @@ fn password(app: &mut App, context: &Context, event: &Event, id: &str) -> Result
         true => format!("/accounts/{id}/password/{password}"),
         false => format!("/accounts/{id}/password"),
     };
-    app.send("PUT", &path, Some(format!(r#"{{"password":"{password}"}}"#)))?;
+    let field = if app.has("secret-member") { "displayName" } else { "password" };
+    app.send("PUT", &path, Some(format!(r#"{{"{field}":"{password}"}}"#)))?;
     let mut set =
         Outcome { account: context.account.clone(), ..outcome(app, id, Membership::Active) };
     if app.has("secret-note") {
         set.note = format!("The password is now {password}.");
+    }
+    if app.has("secret-data")
+        && let Some(account) = &mut set.account
+    {
+        account.data = format!(r#"["{password}"]"#);
     }
     if app.has("secret-log") {
         log(Level::Info, &format!("The password is now {password}."));

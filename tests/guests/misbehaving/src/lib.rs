@@ -45,7 +45,11 @@ impl Guest for Misbehaving {
     fn decide(context: Context, event: Event, exchanges: Vec<Exchange>) -> Result<Step, Refusal> {
         set_hook(Box::new(|panic| log(Level::Error, &panic.to_string())));
         // {"do":"…"}: the fourth part when split at quotation marks.
-        match context.settings.split('"').nth(3).unwrap_or_default() {
+        let told = context.settings.split('"').nth(3).unwrap_or_default();
+        if let Some((what, detail)) = told.split_once(' ') {
+            return send(what, detail, event.password.as_deref().unwrap_or_default(), &exchanges);
+        }
+        match told {
             "done" => done("done"),
             "loop" => forever(),
             "allocate" => allocate(),
@@ -97,7 +101,9 @@ impl Guest for Misbehaving {
             })),
             "echo" => {
                 log(Level::Info, &format!("{context:?}"));
-                log(Level::Info, &format!("{event:?}"));
+                // In another case: a log line must not hold the placeholder.
+                let password = event.password.as_ref().map(|it| it.to_uppercase());
+                log(Level::Info, &format!("{:?}", Event { password, ..event }));
                 log(Level::Info, &format!("{exchanges:?}"));
                 done("echoed")
             }
@@ -139,15 +145,79 @@ fn answer(id: &str, data: &str, note: &str) -> Result<Step, Refusal> {
     Ok(Step::Done(Outcome { account: Some(account), visibility, note: note.to_owned() }))
 }
 
+/// Makes one request, as told in two words, and is done.
+fn send(what: &str, detail: &str, password: &str, sent: &[Exchange]) -> Result<Step, Refusal> {
+    if !sent.is_empty() {
+        return done("sent");
+    }
+    let pairs = |times: &str| vec![("x".to_owned(), "1".to_owned()); times.parse().unwrap()];
+    let mut request = request("app", None);
+    match what {
+        "headers" => request.headers = pairs(detail),
+        "pairs" => request.query = pairs(detail),
+        "long-query" => request.query[0].1 = "x".repeat(detail.parse().unwrap()),
+        "header" => request.headers.push((detail.to_owned(), "1".to_owned())),
+        "password" => return tell(request, detail, password),
+        _ => panic!("I cannot send {what:?}"),
+    }
+    Ok(Step::Call(request))
+}
+
+/// Puts the password's placeholder into this place.
+fn tell(mut request: Request, place: &str, password: &str) -> Result<Step, Refusal> {
+    let json = match place {
+        "field" => format!(r#"{{"password":"{password}"}}"#),
+        "listed" => format!(r#"{{"user":{{"secret":"{password}"}}}}"#),
+        "member" => format!(r#"{{"displayName":"{password}"}}"#),
+        "part" => format!(r#"{{"password":"it is {password}"}}"#),
+        "name" => format!(r#"{{"{password}":true}}"#),
+        "twice" => format!(r#"{{"name":"{password}","name":"x","password":"{password}"}}"#),
+        _ => String::new(),
+    };
+    if !json.is_empty() {
+        request.headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        request.body = Some(json.into_bytes());
+        return Ok(Step::Call(request));
+    }
+    let form = |field: &str| Some(format!("{field}={password}").into_bytes());
+    request.headers[0].1 = "application/x-www-form-urlencoded".to_owned();
+    match place {
+        "path" => request.path = format!("/users/{password}"),
+        "query" => request.query.push(("p".to_owned(), password.to_owned())),
+        "header" => request.headers.push(("prefer".to_owned(), password.to_owned())),
+        "text" => (request.headers, request.body) = (text(), Some(password.into())),
+        "form" => request.body = form("password"),
+        "form-member" => request.body = form("displayName"),
+        "note" => return done(password),
+        "id" => return answer(password, "{}", "id"),
+        "data" => return answer("7", &format!(r#"["{password}"]"#), "data"),
+        "refusal" => return Err(Refusal::Rejected(password.to_owned())),
+        "log" => {
+            log(Level::Info, password);
+            return done("logged");
+        }
+        _ => panic!("no place {place:?}"),
+    }
+    Ok(Step::Call(request))
+}
+
+fn text() -> Vec<(String, String)> {
+    vec![("content-type".to_owned(), "text/plain".to_owned())]
+}
+
 fn call(endpoint: &str, body: Option<Vec<u8>>) -> Result<Step, Refusal> {
-    Ok(Step::Call(Request {
+    Ok(Step::Call(request(endpoint, body)))
+}
+
+fn request(endpoint: &str, body: Option<Vec<u8>>) -> Request {
+    Request {
         endpoint: endpoint.to_owned(),
         method: "POST".to_owned(),
         path: "/users".to_owned(),
         query: vec![("dry".to_owned(), "no".to_owned())],
-        headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
+        headers: text(),
         body,
-    }))
+    }
 }
 
 fn forever() -> ! {

@@ -214,6 +214,7 @@ fn kind_of(failure: &Failure) -> &'static str {
         Failure::Trap(_) => "crashes",
         Failure::TooMuch(_) => "returns more than it may",
         Failure::InvalidAnswer(_) => "breaks the interface's rules",
+        Failure::Secret(_) => "tells the placeholder for a password",
     }
 }
 
