@@ -103,7 +103,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
 
-    use super::super::connections::{Connections, Timeouts};
+    use super::super::{ServerOptions, connections::Connections};
     use super::*;
     use crate::clock::Clock;
 
@@ -117,7 +117,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
-            let mut connections = Connections::new(router, &Timeouts::default());
+            let mut connections = Connections::new(router, &ServerOptions::default());
             connections.accept(listener, std::future::pending()).await;
         });
         TcpStream::connect(address).await.unwrap()
