@@ -22,12 +22,10 @@ use rusqlite::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::attempt::AttemptRow;
 use super::commit::{Commit, CommitError, Receipt};
 use super::database::Lock;
 use super::disk::{DiskError, DiskReport};
 use super::log::{self, Log, LogLength};
-use super::operation::{ExchangeRow, OperationRow};
 use super::term::WriterTerms;
 use super::walk::Walks;
 use crate::clock::Simulation;
@@ -35,6 +33,7 @@ use crate::panics::{self, Panicked};
 use crate::store::at_once::block_on;
 
 mod account;
+mod encoded;
 mod failure;
 pub(super) mod journal;
 mod membership;
@@ -43,6 +42,7 @@ mod resource;
 mod salvage;
 mod tally;
 
+use encoded::EncodedCommit;
 pub(super) use failure::WriteError;
 pub(super) use salvage::finish as finish_salvage;
 
@@ -60,30 +60,6 @@ type WriteTask = Box<dyn FnOnce(&Connection) -> Result<()> + Send>;
 /// The same for the configuration.
 type ConfigurationTask =
     Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<()>> + Send>;
-
-/// A commit with the bodies of its journal rows, which are made before it waits.
-struct EncodedCommit {
-    commit: Commit,
-    bodies: Bodies,
-}
-
-/// The bodies of the journal rows of a commit.
-struct Bodies {
-    operation: Option<Vec<u8>>,
-    /// Of each exchange, and the response to an earlier try.
-    exchanges: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    ended_attempt: Option<Vec<u8>>,
-}
-
-impl Bodies {
-    fn of(commit: &Commit) -> Self {
-        Self {
-            operation: commit.operation.as_ref().map(OperationRow::body),
-            exchanges: commit.exchanges.iter().map(ExchangeRow::bodies).collect(),
-            ended_attempt: commit.ended_attempt.as_ref().map(AttemptRow::body),
-        }
-    }
-}
 
 enum WriteRequest {
     Commit(Box<EncodedCommit>, CommitReply),
@@ -136,8 +112,7 @@ impl Writer {
 
     pub(super) async fn enqueue(&self, commit: Commit) -> Result<Receipt, CommitError> {
         let (reply, replied) = oneshot::channel();
-        let bodies = Bodies::of(&commit);
-        let commit = Box::new(EncodedCommit { commit, bodies });
+        let commit = Box::new(EncodedCommit::of(commit));
         let sent = self.send(WriteRequest::Commit(commit, reply)).await;
         sent.map_err(CommitError::Internal)?;
         Ok(Receipt(replied))

@@ -16,13 +16,11 @@ use super::admission::{self, Admission};
 use super::disposition::{self, Disposition, FailureCause};
 use super::effects;
 use super::elsewhere::AccountLock;
-use super::journaled::{Mode, Operation, WrittenParts, gone, takes_away};
+use super::journaled::{Mode, Operation, WrittenParts, gone, takes_away, unasked};
 use super::names;
 use crate::clock::{later_by, rfc3339};
 use crate::connector::Question;
-use crate::decision::{
-    EventKind, Exchange, Outcome, Refusal, Request, ResourceKind, Step, Unreachable, Visibility,
-};
+use crate::decision::{Exchange, Outcome, Refusal, Request, ResourceKind, Step, Unreachable};
 use crate::delivery::OutboundCall;
 use crate::lifecycle::config::snapshot::ReplyMode;
 use crate::panics::{self, Panicked};
@@ -486,18 +484,5 @@ fn note_intent(operation: &mut Operation) {
     if let Some(account) = &mut operation.account {
         account.stay += 1;
         operation.account_changed = true;
-    }
-}
-
-/// The outcome if no connector is asked.
-fn unasked(operation: &Operation) -> Outcome {
-    let gone = matches!(operation.event.kind, EventKind::Delete | EventKind::GroupDelete);
-    Outcome {
-        account: operation.context.account.clone(),
-        visibility: if gone { Visibility::Gone } else { Visibility::Present },
-        note: operation
-            .directory_only
-            .unwrap_or("recorded; the connector takes no groups")
-            .to_owned(),
     }
 }

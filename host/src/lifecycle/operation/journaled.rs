@@ -432,3 +432,16 @@ pub(in crate::lifecycle) fn gone(kind: EventKind, outcome: &Outcome) -> bool {
     outcome.visibility == Visibility::Gone
         || matches!(kind, EventKind::Delete | EventKind::GroupDelete)
 }
+
+/// The outcome if no connector is asked.
+pub(in crate::lifecycle) fn unasked(operation: &Operation) -> Outcome {
+    let gone = matches!(operation.event.kind, EventKind::Delete | EventKind::GroupDelete);
+    Outcome {
+        account: operation.context.account.clone(),
+        visibility: if gone { Visibility::Gone } else { Visibility::Present },
+        note: operation
+            .directory_only
+            .unwrap_or("recorded; the connector takes no groups")
+            .to_owned(),
+    }
+}

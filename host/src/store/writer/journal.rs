@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::Bodies;
+use super::encoded::Bodies;
 use super::failure::WriteError;
 use crate::decision::EventKind;
 use crate::store::commit::Commit;
