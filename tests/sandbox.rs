@@ -14,9 +14,12 @@ use crate::support::guests::guest;
 
 mod cache;
 mod conversion;
+mod hostile;
+mod hostile_components;
 mod inline_decisions;
 mod loading;
 pub(crate) mod modified_modules;
+mod proposals;
 mod wasi;
 
 const KEY: [u8; 32] = [7; 32];

@@ -10,10 +10,24 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use wasmtime::wasmparser::WasmFeatures;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::limits::{INSTANCES, MEMORIES, RESERVED_BYTES, STACK_BYTES, TABLE_ELEMENTS};
 use crate::panics;
+
+/// The WebAssembly that connectors may use: version 2.0, and what LLVM adds to it by itself. It is what the
+/// toolchains of Rust, JavaScript, Python, Go and C emit. Every other proposal is one more part of the
+/// compiler and of the runtime that a stranger's file could reach, and is refused by name, also when a newer
+/// wasmtime has it on. References to the host's objects (`GC_TYPES`) would need a garbage collector.
+pub(super) const ACCEPTED: WasmFeatures = WasmFeatures::WASM2
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::COMPONENT_MODEL)
+    .difference(WasmFeatures::GC_TYPES);
+
+/// What wasmtime itself needs for the modules that it makes between the parts of a component, which copy from
+/// one's memory into the other's. A connector's own modules are refused it (`validate.rs`).
+const OF_ADAPTERS: WasmFeatures = WasmFeatures::MULTI_MEMORY;
 
 /// How often a running decision's time is checked.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -51,7 +65,7 @@ fn settings() -> Config {
         .signals_based_traps(false)
         // The same input gives the same output on every machine.
         .cranelift_nan_canonicalization(true)
-        .wasm_relaxed_simd(false);
+        .wasm_features(WasmFeatures::all().difference(ACCEPTED.union(OF_ADAPTERS)), false);
     config
 }
 

@@ -6,8 +6,10 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use wasmtime::wasmparser::{Validator, WasmFeatures};
 use wit_component::{ComponentEncoder, DecodedWasm};
 
+use super::engine::ACCEPTED;
 use super::sections::sections;
 use super::wasi;
 
@@ -25,6 +27,8 @@ pub enum InvalidComponent {
     NotWebAssembly,
     /// It cannot be read past that.
     Malformed(String),
+    /// It uses a proposal of WebAssembly that is not accepted.
+    UnacceptedProposal(String),
     /// A module that cannot be turned into a component.
     NotAComponent(String),
     /// A component that does not export the interface; its exports.
@@ -47,9 +51,21 @@ pub fn valid_component(wasm: &[u8]) -> Result<Cow<'_, [u8]>, InvalidComponent> {
         let why = "its sections do not end where the file ends";
         return Err(InvalidComponent::Malformed(why.to_owned()));
     }
+    check_proposals(wasm)?;
     let component = if *layer == 0 { Cow::Owned(componentise(wasm)?) } else { Cow::Borrowed(wasm) };
     check(&component)?;
     Ok(component)
+}
+
+fn check_proposals(wasm: &[u8]) -> Result<(), InvalidComponent> {
+    let validated = Validator::new_with_features(ACCEPTED).validate_all(wasm);
+    let Err(error) = validated else { return Ok(()) };
+    let accepts_all = || Validator::new_with_features(WasmFeatures::all()).validate_all(wasm);
+    // Not every error about a proposal says so.
+    Err(match error.missing_wasm_feature().is_some() || accepts_all().is_ok() {
+        true => InvalidComponent::UnacceptedProposal(error.to_string()),
+        false => InvalidComponent::Malformed(error.to_string()),
+    })
 }
 
 fn componentise(module: &[u8]) -> Result<Vec<u8>, InvalidComponent> {
@@ -131,6 +147,11 @@ impl std::fmt::Display for InvalidComponent {
                  writes",
             ),
             Self::Malformed(why) => write!(f, "the file is damaged WebAssembly: {why}"),
+            Self::UnacceptedProposal(why) => write!(
+                f,
+                "the file uses a part of WebAssembly that this host does not accept: {why}; build it \
+                 for WebAssembly 2.0, without further target features"
+            ),
             Self::NotAComponent(why) => write!(
                 f,
                 "the module cannot be turned into a connector; build it with the SDK, and import \

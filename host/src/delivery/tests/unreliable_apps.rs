@@ -1,5 +1,7 @@
 //! Apps that are slow, broken, busy or unreachable.
 
+use std::io::Read as _;
+
 use super::*;
 
 const LIMIT: usize = 1 << 20;
@@ -209,4 +211,22 @@ async fn a_request_that_cannot_be_sent_is_not_retried_and_opens_no_circuit() {
     let performed = delivery.perform(&call(&endpoint, &get), soon(10)).await.unwrap();
     assert_eq!(performed.response.unwrap().status, 200);
     assert_eq!(app.requests().len(), 1);
+}
+
+/// A small compressed body may be gigabytes when it is expanded. muster asks for no compression
+/// (RFC 9110 §12.5.3), and passes on the bytes that it gets.
+#[tokio::test]
+async fn a_compressed_response_is_not_expanded() {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::copy(&mut std::io::repeat(b'a').take(64 * LIMIT as u64), &mut gzip).unwrap();
+    let bomb = gzip.finish().unwrap();
+    assert!(bomb.len() < LIMIT);
+    let head = format!(
+        "HTTP/1.1 200 x\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+        bomb.len()
+    );
+    let app = ScriptedApp::start([ScriptedReply::Bytes([head.as_bytes(), &bomb].concat())]).await;
+    let performed = perform(&endpoint(&app.base_url, &json!({})), &request("GET", "/")).await;
+    assert_eq!(performed.response.unwrap().body, bomb);
+    assert!(!app.requests()[0].contains("accept-encoding: gzip"));
 }
