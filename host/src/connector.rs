@@ -158,6 +158,9 @@ impl Runtime {
         let engine = engine::for_running(u32::try_from(2 * threads.max(1))?)?;
         let cache = ArtifactCache::open(&cache, key, &engine)?;
         let compiler = Compiler { program: compiler, time: limits.compilation };
+        if let Some(without) = compiler::missing() {
+            tracing::warn!(without, "connector: the compiler is less confined on this system");
+        }
         Ok(Self {
             linker: sandbox::linker(&engine)?,
             threads: Threads::start("connector", threads)?,

@@ -1,7 +1,8 @@
 //! Compiling connectors in a child process.
 //!
 //! A hostile file can make a compiler take minutes and gigabytes. The child process limits its own
-//! time, memory and output, and has no environment and none of the server's handles.
+//! time, memory and output, has no environment and none of the server's handles, and gives up files,
+//! networks and other processes: see `confinement`.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -19,9 +20,11 @@ use super::load_error::LoadError;
 
 mod anonymous_file;
 mod child;
+mod confinement;
 
 use anonymous_file::anonymous_file;
 pub use child::compile_main;
+pub(super) use confinement::missing;
 
 /// How often the child's status is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use rlimit::Resource;
 
+use super::confinement;
 use crate::connector::engine;
 use crate::connector::limits::CompilationLimits;
 use crate::connector::validate::{self, InvalidComponent};
@@ -32,6 +33,7 @@ pub fn compile_main() -> ExitCode {
         let _ = writeln!(io::stderr(), "{panic}");
     }));
     exit_with_the_host();
+    confinement::confine();
     match compile() {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(invalid)) => {
