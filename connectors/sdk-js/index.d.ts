@@ -69,7 +69,10 @@ export interface UserEvent extends Event {
   user: User;
   /** The user's e-mail address; if there is none, the `userName` if it contains `@`. */
   readonly address: string | null;
-  /** A placeholder for the password that was set, for the fields that the manifest's `passwords` lists. */
+  /**
+   * A placeholder for the password that was set, for the fields that the manifest's `passwords`
+   * lists.
+   */
   password: string | null;
 }
 
@@ -163,7 +166,7 @@ export interface App {
 /** The parts of a request in addition to its method and path. */
 export interface RequestOptions {
   query?: Record<string, string | number | boolean> | [string, string][];
-  /** About media types, conditions or preferences; one beginning with `x-` needs the operator's leave. */
+  /** About media types, conditions or preferences; `x-` headers need the operator's leave. */
   headers?: Record<string, string> | [string, string][];
   /** A JSON body. */
   json?: unknown;

@@ -124,7 +124,8 @@ class UserEvent(_Event):
 
     #: The user after the event.
     user: User
-    #: A placeholder for the password that was set, for the fields that the manifest's `passwords` lists.
+    #: A placeholder for the password that was set, for the fields that the manifest's `passwords`
+    #: lists.
     password: str | None
 
     @property

@@ -417,13 +417,17 @@ fn waits_for_the_app(cause: &FailureCause) -> bool {
 fn last_call(operation: &Operation) -> Option<String> {
     let Exchange { request, response } = operation.exchanges.last()?;
     let (method, path) = (&request.method, &request.path);
+    let address = endpoint_address(operation, &request.endpoint);
     Some(match response {
         Ok(response) => format!("{method} {path} was answered {}", response.status),
-        Err(Unreachable::Timeout) => format!("{method} {path} was not answered in time"),
-        Err(Unreachable::Connection) => format!("{method} {path} got no connection, or lost it"),
+        Err(Unreachable::Timeout) => {
+            format!("{method} {path} was not answered in time by {address}")
+        }
+        Err(Unreachable::Connection) => {
+            format!("{method} {path} got no connection to {address}, or lost it")
+        }
         Err(Unreachable::TooLarge) => format!("the answer to {method} {path} is too large"),
         Err(Unreachable::CircuitOpen) => {
-            let address = endpoint_address(operation, &request.endpoint);
             format!(
                 "{method} {path} was not sent: the calls before it to {address} got no answer, so \
                  that muster tries it again only every few seconds"
