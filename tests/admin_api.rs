@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::guests::guest;
 use crate::support::{Answer, Muster, client};
 
+mod endpoints;
 mod lists;
 mod log;
 mod names;
@@ -141,8 +142,10 @@ async fn single_settings_and_endpoints_are_set_and_removed() {
     let app = self::set(&muster, path, change).await.expect(200).body;
     assert_eq!(app["endpoints"]["app"]["base_url"], "https://api.example.com");
     assert!(!app.to_string().contains("s3cret"), "{app}");
-    // An endpoint as it is shown has lost its secret.
-    let shown = json!({ "endpoints": app["endpoints"] });
+    // An endpoint as it is shown keeps its secret, but at no other address.
+    let mut shown = json!({ "endpoints": app["endpoints"] });
+    self::set(&muster, path, shown.clone()).await.expect(200);
+    shown["endpoints"]["app"]["base_url"] = json!("https://other.example.com");
     let refused = self::set(&muster, path, shown).await.expect(422);
     assert!(detail(&refused).contains("give the secret itself"), "{refused:?}");
     let needed = json!({ "unset_endpoints": ["app"] });

@@ -30,7 +30,7 @@ mod secret;
 
 pub use auth::Auth;
 pub use client::{Broken, SimulatedNetwork};
-pub use configuration::{CONCEALED, EndpointConfiguration};
+pub use configuration::{EndpointConfiguration, conceal, keep_concealed};
 pub use endpoint::Endpoint;
 pub use error::DeliveryError;
 pub use placeholder::Placeholder;

@@ -35,7 +35,8 @@ pub struct AppView {
     /// The app's settings, which the settings of its tenants are laid over.
     #[schema(value_type = Object)]
     pub settings: Map<String, Value>,
-    /// The endpoints by name. Secrets that were given as values are shown as `…`.
+    /// The endpoints by name. Secrets that were given as values, and the values of
+    /// headers, are shown as `…`. What was shown may be sent again: for the same `base_url`, `…` keeps the value.
     #[schema(value_type = std::collections::BTreeMap<String, EndpointConfiguration>)]
     pub endpoints: Map<String, Value>,
     /// When identity providers are answered: `when-done`, when the app has the change or the deadline
@@ -45,4 +46,7 @@ pub struct AppView {
     pub limits: LimitsSpec,
     /// When the app was created, RFC 3339.
     pub created: String,
+    /// What is dangerous about the app.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }

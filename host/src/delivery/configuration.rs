@@ -1,14 +1,62 @@
-//! The JSON form of an endpoint, for the reference of the admin API.
+//! The JSON form of an endpoint: for the reference of the admin API, and how it is shown without its secrets.
 //!
-//! These types are never read into: `endpoint` reads configurations by hand, because serde's
+//! The types are never read into: `endpoint` reads configurations by hand, because serde's
 //! messages quote the values that they reject, and here those may be secrets.
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// How a secret that was given as a value is shown.
-pub const CONCEALED: &str = "…";
+/// How a secret that was given as a value, and the value of a header, is shown.
+pub(super) const CONCEALED: &str = "…";
+
+/// Hides every secret that was given as `{"value": …}`, and the values of headers, which may be keys.
+pub fn conceal(endpoints: &mut Map<String, Value>) {
+    for endpoint in endpoints.values_mut() {
+        conceal_values(endpoint);
+        if let Some(Value::Object(headers)) = endpoint.get_mut("headers") {
+            headers.values_mut().for_each(|value| *value = Value::from(CONCEALED));
+        }
+    }
+}
+
+fn conceal_values(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if let Some(secret) = object.get_mut("value").filter(|secret| secret.is_string()) {
+                *secret = Value::from(CONCEALED);
+            }
+            object.values_mut().for_each(conceal_values);
+        }
+        Value::Array(values) => values.iter_mut().for_each(conceal_values),
+        _ => {}
+    }
+}
+
+/// Puts the values back that endpoints were shown without, so that what was shown can be sent again with a
+/// change. Only for the same address: naming another one for a secret would disclose it.
+pub fn keep_concealed(endpoints: &mut Map<String, Value>, before: &Map<String, Value>) {
+    for (name, endpoint) in endpoints {
+        if let Some(before) = before.get(name)
+            && before.get("base_url") == endpoint.get("base_url")
+        {
+            keep_values(endpoint, before);
+        }
+    }
+}
+
+fn keep_values(value: &mut Value, before: &Value) {
+    match (value, before) {
+        (Value::Object(object), Value::Object(before)) => {
+            for (name, value) in object {
+                before.get(name).into_iter().for_each(|before| keep_values(value, before));
+            }
+        }
+        (value, Value::String(_)) if *value == CONCEALED => *value = before.clone(),
+        _ => {}
+    }
+}
 
 /// Where an app is, and how muster signs in there.
 #[derive(ToSchema)]
@@ -22,7 +70,7 @@ pub struct EndpointConfiguration {
     base_url: String,
     /// How muster signs in; without it, no credentials are sent.
     auth: Option<AuthConfiguration>,
-    /// Headers of every request; they win over the connector's.
+    /// Headers of every request; they win over the connector's. Their values are shown as `…`.
     #[serde(default)]
     headers: BTreeMap<String, String>,
     /// Headers beginning with `x-` that the connector may set, beside those about media types,
@@ -72,4 +120,41 @@ enum SecretSource {
     File(String),
     /// The secret itself.
     Value(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn endpoints() -> Map<String, Value> {
+        let endpoints = json!({ "app": {
+            "base_url": "https://app.example",
+            "auth": { "header": { "name": "x-key", "value": { "value": "s3cret" } } },
+            "headers": { "x-other": "s3cret", "x-none": null },
+        }});
+        endpoints.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_wherever_it_stands() {
+        let mut shown = endpoints();
+        conceal(&mut shown);
+        let text = Value::Object(shown).to_string();
+        assert!(!text.contains("s3cret") && text.contains("https://app.example"), "{text}");
+    }
+
+    #[test]
+    fn what_was_shown_keeps_its_secrets_for_the_same_address() {
+        let mut sent = endpoints();
+        conceal(&mut sent);
+        let mut elsewhere = sent.clone();
+        keep_concealed(&mut sent, &endpoints());
+        assert_eq!(sent["app"]["auth"], endpoints()["app"]["auth"]);
+        assert_eq!(sent["app"]["headers"]["x-other"], "s3cret");
+        elsewhere["app"]["base_url"] = json!("https://other.example");
+        keep_concealed(&mut elsewhere, &endpoints());
+        assert!(!Value::Object(elsewhere).to_string().contains("s3cret"));
+    }
 }

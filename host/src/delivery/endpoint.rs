@@ -10,9 +10,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value};
-use url::Url;
+use url::{Host, Url};
 
-use crate::delivery::{auth::Auth, connector_headers, message, request_url};
+use crate::delivery::{
+    auth::Auth, configuration::CONCEALED, connector_headers, message, request_url,
+};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const LARGEST_ANSWER: usize = 1 << 20;
@@ -71,6 +73,12 @@ impl Endpoint {
         endpoints.into_iter().map(load).collect()
     }
 
+    /// Whether credentials leave the machine without TLS. Each header may be one.
+    pub fn sends_credentials_in_plain_text(&self) -> bool {
+        let has_credentials = !matches!(self.auth, Auth::None) || !self.headers.is_empty();
+        self.base_url.scheme() == "http" && has_credentials && !is_loopback(&self.base_url)
+    }
+
     /// Reads one endpoint's configuration and resolves its secrets.
     pub fn load(configuration: &Value) -> Result<Self> {
         // Values that may hold a secret are read by hand, since serde's errors quote unexpected values.
@@ -99,6 +107,15 @@ impl<'de> Deserialize<'de> for Endpoint {
     }
 }
 
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        None => false,
+    }
+}
+
 fn read_base_url(text: &str) -> Result<Url> {
     let url = Url::parse(text).context("it must be a URL such as https://api.example.com/v1")?;
     ensure!(matches!(url.scheme(), "http" | "https"), "its scheme must be https, or http");
@@ -122,6 +139,10 @@ fn read_headers(configured: &Value) -> Result<HeaderMap> {
         let parsed: HeaderName =
             name.parse().with_context(|| format!("\"{name}\" is not a header name"))?;
         ensure!(!message::is_reserved(&parsed), "\"{name}\" is set by muster alone");
+        ensure!(
+            value != CONCEALED,
+            "{CONCEALED} stands for a value of \"{name}\" at another address: give the value itself"
+        );
         let Some(mut value) = value.as_str().and_then(|text| HeaderValue::from_str(text).ok())
         else {
             bail!("the value of \"{name}\" must be a text of printable ASCII characters");
@@ -184,6 +205,26 @@ mod tests {
         assert_eq!(endpoint.headers["x-api-version"], "7");
         assert!(endpoint.private_addresses);
         assert!(!format!("{endpoint:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn credentials_in_plain_text_are_noticed_unless_they_stay_on_the_machine() {
+        let check = |base_url: &str, credentials: Value, expected: bool| {
+            let mut configuration = json!({ "base_url": base_url });
+            configuration.as_object_mut().unwrap().extend(credentials.as_object().unwrap().clone());
+            let endpoint = Endpoint::load(&configuration).unwrap();
+            assert_eq!(endpoint.sends_credentials_in_plain_text(), expected, "{configuration}");
+        };
+        let bearer = json!({ "auth": { "bearer": { "value": "hunter2" } } });
+        check("http://a.example", bearer.clone(), true);
+        check("http://10.0.0.7:8080", json!({ "headers": { "x-key": "hunter2" } }), true);
+        check("http://a.example", json!({}), false);
+        check("https://a.example", bearer.clone(), false);
+        for local in
+            ["http://127.0.0.1:1", "http://[::1]", "http://localhost", "http://a.localhost"]
+        {
+            check(local, bearer.clone(), false);
+        }
     }
 
     #[test]

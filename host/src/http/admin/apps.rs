@@ -12,7 +12,7 @@ use super::list::{List, versions_of};
 use super::request::{EmptyBody, JsonBody, ListParameters, NoParameters, OptionalBody, Unfiltered};
 use super::{Answered, created, ok};
 use crate::admin_api::{AppPath, AppView, Page, PageQuery};
-use crate::delivery::CONCEALED;
+use crate::delivery::conceal;
 use crate::lifecycle::{
     AppChange, ConnectorVersion, Error, Host, NewApp, Promoted, Promotion, Rollback,
 };
@@ -42,7 +42,7 @@ pub(super) async fn list(
     let after = APPS.after(&parameters)?;
     let rows = host.store.app_page(after.as_deref(), parameters.limit + 1).await?;
     let versions = versions(&host, &rows).await?;
-    ok(&APPS.page(rows, parameters.limit, |row| &row.name, |row| view(&row, &versions))?)
+    ok(&APPS.page(rows, parameters.limit, |row| &row.name, |row| view(&host, &row, &versions))?)
 }
 
 /// Show one app.
@@ -251,7 +251,7 @@ fn log_version(operator: &AdminCaller, promoted: &Promoted, what: &'static str) 
 
 async fn one(host: &Host, app: &str) -> Result<AppView, Error> {
     match host.store.app(app).await? {
-        Some(row) => Ok(view(&row, &versions(host, std::slice::from_ref(&row)).await?)?),
+        Some(row) => Ok(view(host, &row, &versions(host, std::slice::from_ref(&row)).await?)?),
         None => Err(scim::Error::new(404, format!("no app {app}")).into()),
     }
 }
@@ -270,13 +270,17 @@ async fn versions(
 }
 
 /// An app as operators see it: secrets given as values are never shown again.
-fn view(row: &AppRow, versions: &HashMap<String, ConnectorVersion>) -> anyhow::Result<AppView> {
+fn view(
+    host: &Host,
+    row: &AppRow,
+    versions: &HashMap<String, ConnectorVersion>,
+) -> anyhow::Result<AppView> {
     let named = |digest: &Option<String>| {
         digest.as_ref().and_then(|digest| versions.get(digest)).map(ToString::to_string)
     };
     let limits: LimitsSpec = serde_json::from_str(&row.limits)?;
     let mut endpoints: Map<String, Value> = serde_json::from_str(&row.endpoints)?;
-    endpoints.values_mut().for_each(conceal);
+    conceal(&mut endpoints);
     Ok(AppView {
         name: row.name.clone(),
         version: named(&row.connector),
@@ -288,37 +292,17 @@ fn view(row: &AppRow, versions: &HashMap<String, ConnectorVersion>) -> anyhow::R
         reply: row.reply,
         limits: limits.limits().map_err(anyhow::Error::msg)?.shown(),
         created: row.created.clone(),
+        warnings: warnings(host, &row.name),
     })
 }
 
-/// Hides every secret that was given as `{"value": …}`.
-fn conceal(value: &mut Value) {
-    match value {
-        Value::Object(object) => {
-            if let Some(secret) = object.get_mut("value").filter(|secret| secret.is_string()) {
-                *secret = Value::from(CONCEALED);
-            }
-            object.values_mut().for_each(conceal);
-        }
-        Value::Array(values) => values.iter_mut().for_each(conceal),
-        _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_secret_is_not_shown_wherever_it_stands() {
-        let mut endpoints = json!({"app": {
-            "base_url": "https://app.example",
-            "auth": {"header": {"name": "x-key", "value": {"value": "s3cret"}}},
-        }});
-        conceal(&mut endpoints);
-        assert!(!endpoints.to_string().contains("s3cret"));
-        assert!(endpoints.to_string().contains("https://app.example"));
-    }
+/// What is dangerous about an app as it is served now.
+fn warnings(host: &Host, app: &str) -> Vec<String> {
+    let snapshot = host.config.snapshot();
+    let endpoints = snapshot.apps.get(app).map(|app| &app.endpoints);
+    let plain =
+        endpoints.into_iter().flatten().filter(|(_, it)| it.sends_credentials_in_plain_text());
+    let warning =
+        |name| format!("endpoint {name}: http:// sends its credentials readable to all on the way");
+    plain.map(|(name, _)| warning(name)).collect()
 }

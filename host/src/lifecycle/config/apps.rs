@@ -8,7 +8,7 @@ use super::Configuration;
 use super::settings::{check_app_configuration, endpoints, valid_name};
 use super::snapshot::ReplyMode;
 use crate::clock::rfc3339;
-use crate::delivery::EndpointConfiguration;
+use crate::delivery::{EndpointConfiguration, keep_concealed};
 use crate::lifecycle::error::Error;
 use crate::limits::{LimitsChange, LimitsSpec};
 use crate::partial::{changed, object, stated, stated_object};
@@ -111,9 +111,10 @@ impl AppChange {
         }
         let settings = serde_json::from_str(&row.settings)?;
         let settings = changed(settings, self.settings, &self.unset_settings, self.set_settings);
-        let endpoints = serde_json::from_str(&row.endpoints)?;
-        let endpoints =
-            changed(endpoints, self.endpoints, &self.unset_endpoints, self.set_endpoints);
+        let before: Map<String, Value> = serde_json::from_str(&row.endpoints)?;
+        let (all, set) = (self.endpoints, self.set_endpoints);
+        let mut endpoints = changed(before.clone(), all, &self.unset_endpoints, set);
+        keep_concealed(&mut endpoints, &before);
         let limits: LimitsSpec = serde_json::from_str(&row.limits)?;
         let limits = match self.limits {
             None => limits,
