@@ -43,6 +43,7 @@ mod query;
 mod registry;
 mod replay;
 mod request_ids;
+mod request_limit;
 mod retries;
 mod rfc;
 mod sandbox;

@@ -19,6 +19,7 @@ mod media_type;
 mod normalized_path;
 mod precondition;
 mod representation;
+mod request_limit;
 mod request_log;
 mod response;
 mod search;

@@ -33,7 +33,7 @@ pub use job::{
 };
 pub use operation::{Operations, WriteResult};
 pub(crate) use operation::{event, typed_view};
-pub use options::{BackOff, HostOptions, Simulated};
+pub use options::{BackOff, HostOptions, RequestRate, Simulated};
 pub use versions::{
     ConnectorDetail, ConnectorSummary, DifferenceGroup, DifferenceKind, Example, Promoted,
     Promotion, Pushed, ReplayProgress, ReplayReport, ReplaySpec, ReplayUpdate, RewordedDecisions,

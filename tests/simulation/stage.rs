@@ -17,7 +17,9 @@ use muster::clock::{Clock, Simulation};
 use muster::connector::{Keyring, Limits, Runtime, RuntimeConfig};
 use muster::delivery::SimulatedNetwork;
 use muster::embedded;
-use muster::lifecycle::{BackOff, Error, Host, HostKey, HostOptions, Simulated, TokenSpec};
+use muster::lifecycle::{
+    BackOff, Error, Host, HostKey, HostOptions, RequestRate, Simulated, TokenSpec,
+};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
@@ -102,6 +104,7 @@ impl Stage {
             deciding_threads: 1,
             job_pause: Duration::from_secs(1),
             open_operations: 10_000,
+            request_rate: RequestRate::default(),
             back_off: BackOff::default(),
             grant_patience: Duration::from_secs(24 * 3600),
             longest_call: Duration::from_secs(120),

@@ -36,6 +36,9 @@ pub(crate) struct HostProcess {
 /// Bounds of the write-ahead log, in pages: it is moved into the database all the time.
 const SHORT_LOG: &str = "8/24/1000";
 
+/// Tests send more requests than an identity provider.
+const NO_LIMIT: &str = "requests_per_second = 0\n";
+
 /// A response: its status and its body. `Null` stands for an empty body.
 pub(crate) type StatusAndBody = (u16, Value);
 
@@ -56,9 +59,10 @@ impl HostProcess {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         let config = data.join("muster.toml");
-        if config.exists() {
-            command.arg("--config").arg(config);
+        if !config.exists() {
+            std::fs::write(&config, NO_LIMIT).unwrap();
         }
+        command.arg("--config").arg(config);
         command.env("MUSTER_LOG", "error").stdout(Stdio::piped());
         let log = File::create(data.join("host.log")).unwrap();
         command.stderr(log);
@@ -139,6 +143,7 @@ impl TestHost {
 
     /// Writes the `muster.toml` of the next start.
     pub(crate) fn configure(&self, config: &str) {
+        let config = format!("{NO_LIMIT}{config}");
         std::fs::write(self.data.path().join("muster.toml"), config).unwrap();
     }
 

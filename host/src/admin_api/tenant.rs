@@ -65,6 +65,8 @@ pub struct TenantView {
     /// What becomes of a request that names an unknown member of a group; `null`: as the dialect has
     /// it.
     pub unknown_members: Option<UnknownMembers>,
+    /// How many requests in a second are answered; 0 is no limit; `null`: as the host's configuration has it.
+    pub requests_per_second: Option<u32>,
     /// The state of the integration: `connected`; `paused` or `disconnecting`, in which
     /// deprovisioning is held; `disconnected`, in which it is acknowledged and changes nothing.
     pub state: TenantState,

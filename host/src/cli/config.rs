@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use crate::http::{Proxies, Timeouts};
-use crate::lifecycle::BackOff;
+use crate::lifecycle::{BackOff, RequestRate};
 
 /// The settings in `muster.toml`. Options and environment variables override them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -46,6 +46,9 @@ pub(super) struct Config {
     pub(super) longest_call_seconds: Option<u64>,
     /// The most operations of one tenant that may be open.
     pub(super) open_operations: Option<usize>,
+    /// The most requests of one tenant that are answered at once, and in a second for long; 0: no limit.
+    pub(super) request_burst: Option<u32>,
+    pub(super) requests_per_second: Option<u32>,
     /// The most seconds in which a stopping host finishes accepted requests.
     pub(super) stop_within_seconds: Option<u64>,
     /// Files with public keys. If there are any, only connectors signed by one of them are loaded.
@@ -86,6 +89,7 @@ impl Config {
             ("grant_patience_hours", self.grant_patience_hours, 8760),
             ("longest_call_seconds", self.longest_call_seconds, 3600),
             ("open_operations", self.open_operations.map(|it| it as u64), u64::MAX),
+            ("request_burst", self.request_burst.map(u64::from), 1_000_000),
             ("stop_within_seconds", self.stop_within_seconds, 3600),
         ] {
             match value {
@@ -97,6 +101,11 @@ impl Config {
             }
         }
         self.proxies()?;
+        let rate = self.request_rate().per_second;
+        anyhow::ensure!(
+            rate <= 1_000_000,
+            "requests_per_second is {rate}: it must be 0 to 1000000"
+        );
         let default = BackOff::default();
         let longest = self.longest_back_off_seconds.unwrap_or(default.longest.as_secs());
         // Only where it is given: the default is not longer than what an operator says is the longest.
@@ -125,6 +134,14 @@ impl Config {
         };
         let longest = or(self.longest_back_off_seconds, default.longest);
         BackOff { first: or(self.first_back_off_seconds, default.first).min(longest), longest }
+    }
+
+    pub(super) fn request_rate(&self) -> RequestRate {
+        RequestRate {
+            // Entra asks for 25.
+            per_second: self.requests_per_second.unwrap_or(50),
+            burst: self.request_burst.unwrap_or(500),
+        }
     }
 
     pub(super) fn grant_patience(&self) -> Duration {
@@ -227,6 +244,8 @@ mod tests {
             grant_patience_hours: Some(_),
             longest_call_seconds: Some(_),
             open_operations: Some(_),
+            request_burst: Some(_),
+            requests_per_second: Some(_),
             stop_within_seconds: Some(_),
             trusted_keys: Some(_),
         } = toml::from_str(&documented()).unwrap()
@@ -249,6 +268,7 @@ mod tests {
         assert_eq!(written.answer_within(), default.answer_within());
         assert_eq!(written.open_operations(), default.open_operations());
         assert_eq!(written.timeouts(), default.timeouts());
+        assert_eq!(written.request_rate(), default.request_rate());
         assert_eq!(written.failed_sign_ins(), default.failed_sign_ins());
         assert_eq!(written.back_off(), default.back_off());
         assert_eq!(written.grant_patience(), default.grant_patience());

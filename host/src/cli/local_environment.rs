@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::connector::Keyring;
 use crate::lifecycle::{
     AppChange, BackOff, Error, Host, HostOptions, NewApp, NewTenant, NewTenantToken, Promotion,
-    TenantChange, TokenSpec, snapshot::ReplyMode,
+    RequestRate, TenantChange, TokenSpec, snapshot::ReplyMode,
 };
 use crate::limits::LimitsSpec;
 use crate::sample::Sample;
@@ -49,6 +49,8 @@ pub struct LocalEnvironmentConfig {
     pub job_pause: Duration,
     /// The most operations of one tenant that may be open.
     pub open_operations: usize,
+    /// How many requests of a tenant are answered.
+    pub request_rate: RequestRate,
     /// The pauses between the tries of an operation.
     pub back_off: BackOff,
     /// How long a grant is tried that no identity provider asks for again.
@@ -92,6 +94,8 @@ impl Default for LocalEnvironmentConfig {
             clock: Clock::system(),
             job_pause: Duration::from_secs(15),
             open_operations: 10_000,
+            // Without a limit.
+            request_rate: RequestRate::default(),
             back_off: BackOff::default(),
             grant_patience: Duration::from_secs(24 * 3600),
             longest_call: Duration::from_secs(120),
@@ -123,6 +127,7 @@ impl LocalEnvironment {
                 deciding_threads: 2,
                 job_pause: config.job_pause,
                 open_operations: config.open_operations,
+                request_rate: config.request_rate,
                 back_off: config.back_off,
                 grant_patience: config.grant_patience,
                 longest_call: config.longest_call,
@@ -241,6 +246,7 @@ impl LocalEnvironment {
                 dialect,
                 group_names: None,
                 unknown_members: None,
+                requests_per_second: None,
                 settings,
             };
             into_anyhow(self.host.config.create_tenant(tenant).await)?;

@@ -57,6 +57,11 @@ Further settings in muster.toml, beside listen, data and public_url:
                          app; 1 to 3600 [default: 120]
   open_operations        Most open operations of one tenant; beyond, its identity provider gets
                          429 or 503 with Retry-After [default: 10000]
+  request_burst, requests_per_second
+                         Most requests of one tenant that are answered at once, and in a second for
+                         long; beyond, its identity provider gets 429 with Retry-After. 0 requests a
+                         second is no limit; `muster tenant set --requests-per-second` sets another
+                         one for a tenant [default: 500, 50]
   stop_within_seconds    Most seconds in which a stopping host finishes accepted requests; the
                          next start continues what is left; 1 to 3600 [default: 15]
   trusted_keys           Array of files with public keys; only connectors that one of them signed,
@@ -129,6 +134,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             deciding_threads: config.deciding_threads(),
             job_pause: Duration::from_secs(15),
             open_operations: config.open_operations(),
+            request_rate: config.request_rate(),
             back_off: config.back_off(),
             grant_patience: config.grant_patience(),
             longest_call: config.longest_call(),

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, stderr};
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
@@ -122,6 +122,10 @@ struct Create {
     dialect: String,
     #[command(flatten)]
     rules: GroupRuleArgs,
+    /// How many requests in a second are answered; beyond, after a burst, they get 429. 0 is no limit
+    /// [default: as `muster serve` has it].
+    #[arg(long, value_name = "N")]
+    requests_per_second: Option<u32>,
     #[command(flatten)]
     settings: SettingArgs,
 }
@@ -135,6 +139,10 @@ struct Set {
     dialect: Option<String>,
     #[command(flatten)]
     rules: GroupRuleArgs,
+    /// How many requests in a second are answered; beyond, after a burst, they get 429. 0 is no limit,
+    /// and `default` what `muster serve` has.
+    #[arg(long, value_name = "N")]
+    requests_per_second: Option<String>,
     #[command(flatten)]
     settings: SettingChangeArgs,
     /// Refused by the host, which says why.
@@ -214,6 +222,17 @@ fn rule<T: FromStr<Err = anyhow::Error>>(
     name.map(read).transpose()
 }
 
+/// A number of requests in a second; the host's with `default`.
+fn rate(text: &str) -> anyhow::Result<Option<u32>> {
+    if text == "default" {
+        return Ok(None);
+    }
+    let number = text.parse().with_context(|| {
+        format!("--requests-per-second {text}: give a number, 0 for no limit, or `default`")
+    })?;
+    Ok(Some(number))
+}
+
 pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
     let TenantArgs { command, admin, format } = args;
     match command {
@@ -228,6 +247,7 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
                 dialect: dialect(&args.dialect)?,
                 group_names: rule(args.rules.group_names)?.flatten(),
                 unknown_members: rule(args.rules.unknown_members)?.flatten(),
+                requests_per_second: args.requests_per_second,
                 settings: args.settings.read()?,
             };
             format.print(&admin.post("/tenants", &tenant).await?, print_tenant);
@@ -287,6 +307,7 @@ fn change(args: Set) -> anyhow::Result<TenantChange> {
         dialect: args.dialect.as_deref().map(dialect).transpose()?.map(Some),
         group_names: rule(args.rules.group_names)?,
         unknown_members: rule(args.rules.unknown_members)?,
+        requests_per_second: args.requests_per_second.map(|text| rate(&text)).transpose()?,
         settings,
         set_settings,
         unset_settings,
@@ -315,6 +336,9 @@ fn print_tenant(tenant: &TenantView) {
         }
         if tenant.unknown_members.is_none() {
             facts.insert("unknown_members".to_owned(), default(&UnknownMembers::of(spoken)));
+        }
+        if tenant.requests_per_second.is_none() {
+            facts.insert("requests_per_second".to_owned(), Value::from("default"));
         }
         if let Some(job) = &tenant.disconnect {
             facts.insert("disconnect".to_owned(), Value::from(disconnect_line(job)));

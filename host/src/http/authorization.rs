@@ -12,7 +12,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 
 use super::response::ApiError;
-use super::{Server, source, v1};
+use super::{Server, request_limit, source, v1};
 use crate::clock::rfc3339;
 use crate::lifecycle::snapshot::Tenant;
 use crate::lifecycle::token::PresentedToken;
@@ -20,7 +20,7 @@ use crate::lifecycle::{Credential, Host};
 use crate::scim::{self, Version};
 use crate::store::CredentialRow;
 
-/// The tenant in the URL, with a valid token of it, and the version of SCIM in the URL.
+/// The tenant in the URL, within the limit on its requests, with a valid token of it, and the version of SCIM in the URL.
 pub(super) struct Caller(pub(super) Arc<Tenant>, pub(super) Version);
 
 /// A caller, and the id of the user that its token belongs to, if the token has an owner.
@@ -65,6 +65,7 @@ impl FromRequestParts<Arc<Host>> for CallerAndOwner {
         }
         let agent = parts.headers.get(header::USER_AGENT);
         tenant.observations.note(agent.and_then(|it| it.to_str().ok()), parts.uri.query());
+        request_limit::admit(parts, &tenant).await?;
         Ok(Self(Caller(tenant, version), owner))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use coding::Coding;
 
 use super::Server;
-use super::content_digest;
 use super::response::ApiError;
+use super::{content_digest, request_limit};
 use crate::lifecycle::Host;
 use crate::scim;
 
@@ -44,7 +44,13 @@ impl FromRequest<Arc<Host>> for ScimBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &Arc<Host>) -> Result<Self, ApiError> {
-        Ok(Self(scim::parse_json(&read_json(request, SCIM_JSON).await?)?))
+        // The handler of a bulk request looks at its operations by itself.
+        let over = request.extensions().get().copied().filter(|_| request.method() != Method::POST);
+        let body = scim::parse_json(&read_json(request, SCIM_JSON).await?)?;
+        if over.is_some() {
+            request_limit::check(over, scim::takes_access_away(&body))?;
+        }
+        Ok(Self(body))
     }
 }
 

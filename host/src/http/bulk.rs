@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::Uri;
 use serde::Serialize;
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use super::authorization::Caller;
 use super::body::BulkBody;
+use super::request_limit::{self, OverLimit};
 use super::response::{self, ApiResult, with_request_id};
 use crate::lifecycle::{BulkResult, Host, WriteResult};
 use crate::scim::bulk::{BULK_RESPONSE_SCHEMA, BulkOperation, BulkRequest};
@@ -40,6 +42,7 @@ struct BulkResponseOperation<'a> {
 pub(super) async fn bulk(
     State(host): State<Arc<Host>>,
     Caller(tenant, version): Caller,
+    over: Option<Extension<OverLimit>>,
     uri: Uri,
     BulkBody(body): BulkBody,
 ) -> ApiResult {
@@ -47,6 +50,7 @@ pub(super) async fn bulk(
         return Err(scim::Error::new(501, format!("{} is not offered", uri.path())).into());
     }
     let request = BulkRequest::parse(&body, &mut tenant.reading())?;
+    request_limit::admit_bulk(over.map(|Extension(over)| over), &tenant, &request)?;
     let operations = request.operations.clone();
     let base_url = tenant.base_url(version).to_owned();
     let performed = host.directory.bulk(tenant, request).await?;

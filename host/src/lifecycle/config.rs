@@ -17,6 +17,7 @@ mod listed_resources;
 mod load;
 mod publish;
 mod removal;
+mod request_rate;
 mod settings;
 mod signing;
 pub mod snapshot;

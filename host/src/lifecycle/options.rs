@@ -28,6 +28,8 @@ pub struct HostOptions {
     /// The most operations of one tenant that may be open. Beyond, its identity provider must
     /// retry later.
     pub open_operations: usize,
+    /// How many requests of a tenant are answered; a tenant may have another rate.
+    pub request_rate: RequestRate,
     /// The pauses between the tries of an operation.
     pub back_off: BackOff,
     /// How long the host keeps trying something that grants or changes access, after the last request
@@ -55,6 +57,15 @@ impl fmt::Debug for Simulated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Simulated").finish_non_exhaustive()
     }
+}
+
+/// How many requests of a tenant are answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestRate {
+    /// In a second, for long; 0: no limit.
+    pub per_second: u32,
+    /// At once, after a pause.
+    pub burst: u32,
 }
 
 /// The pauses between the tries of an operation.

@@ -25,6 +25,7 @@ mod tests;
 pub use create::{Draft, create};
 pub use member::{MemberChange, MemberRef, sends_member_display};
 pub use replace::replace;
+pub(super) use value::spelt_boolean;
 
 pub(in crate::scim) use assign::WriteMode;
 pub(in crate::scim) use edit::{Edit, Understanding};

@@ -24,6 +24,8 @@ pub struct TenantRow {
     pub group_names: Option<GroupNames>,
     /// What becomes of unknown members of groups; none: as the dialect has it.
     pub unknown_members: Option<UnknownMembers>,
+    /// How many requests it may send in a second; none: as the host has it; 0: any number.
+    pub requests_per_second: Option<u32>,
     /// The state of its integration.
     pub state: TenantState,
     /// Settings over the app's, a JSON object.
@@ -195,11 +197,13 @@ impl Store {
 /// Inserts or updates a tenant in the caller's transaction; its app and its connectors stay.
 pub(super) async fn put(connection: &mut SqliteConnection, tenant: TenantRow) -> Result<()> {
     sqlx::query(
-        "INSERT INTO tenant (id, app, dialect, group_names, unknown_members, state, settings, created)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO tenant (id, app, dialect, group_names, unknown_members, state, settings, created,
+                             requests_per_second)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
            ON CONFLICT (id) DO UPDATE SET dialect = excluded.dialect,
                group_names = excluded.group_names, unknown_members = excluded.unknown_members,
-               state = excluded.state, settings = excluded.settings",
+               state = excluded.state, settings = excluded.settings,
+               requests_per_second = excluded.requests_per_second",
     )
     .bind(tenant.id)
     .bind(tenant.app)
@@ -209,6 +213,7 @@ pub(super) async fn put(connection: &mut SqliteConnection, tenant: TenantRow) ->
     .bind(tenant.state.name())
     .bind(tenant.settings)
     .bind(tenant.created)
+    .bind(tenant.requests_per_second)
     .execute(connection)
     .await?;
     Ok(())
@@ -233,6 +238,7 @@ fn tenant(row: &SqliteRow) -> Result<TenantRow> {
         dialect: name::of_column(row, "id", "dialect")?,
         group_names: name::of_optional_column(row, "id", "group_names")?,
         unknown_members: name::of_optional_column(row, "id", "unknown_members")?,
+        requests_per_second: row.try_get("requests_per_second")?,
         state: name::of_column(row, "id", "state")?,
         settings: row.try_get("settings")?,
         connector: row.try_get("connector")?,

@@ -61,6 +61,7 @@ impl ServingHost {
                 dialect: Dialect::Okta,
                 group_names: None,
                 unknown_members: None,
+                requests_per_second: None,
                 state: TenantState::Connected,
                 settings: "{}".to_owned(),
                 connector: Some(digest),

@@ -324,6 +324,7 @@ fn view(
         dialect,
         group_names: row.group_names,
         unknown_members: row.unknown_members,
+        requests_per_second: row.requests_per_second,
         state: row.state,
         backlog: BacklogView { open, held, failed, in_doubt },
         disconnect,

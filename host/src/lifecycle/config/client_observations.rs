@@ -13,6 +13,7 @@ use std::sync::{PoisonError, RwLock};
 use serde::Serialize;
 
 use super::failed_sign_ins::FailedSignIns;
+use super::request_rate::RequestBuckets;
 use crate::scim::{Dialect, Leniency, LeniencyCounts, Reading};
 
 /// The flag that an admin appends to the tenant URL in Entra to get conforming requests.
@@ -24,6 +25,8 @@ pub struct ClientObservations {
     recognised: RwLock<Option<Dialect>>,
     flagged: AtomicBool,
     needed: Arc<LeniencyCounts>,
+    /// How many requests it may send just now.
+    pub requests: RequestBuckets,
     /// Requests that named the tenant and were denied.
     pub failed_sign_ins: FailedSignIns,
 }

@@ -13,6 +13,7 @@ use super::credential::Credential;
 use super::settings::{endpoints, merged};
 use super::snapshot::{ConfigSnapshot, LoadedApp, Tenant};
 use super::{Configuration, listed_resources};
+use crate::lifecycle::options::RequestRate;
 use crate::limits::LimitsSpec;
 use crate::scim::{Schemas, Version};
 use crate::store::{AppRow, TenantRow};
@@ -96,6 +97,13 @@ impl Configuration {
         for endpoint in endpoints.values_mut() {
             endpoint.largest_answer = limits.response;
         }
+        for (name, _) in endpoints.iter().filter(|(_, it)| it.sends_credentials_in_plain_text()) {
+            tracing::warn!(
+                app = row.name,
+                endpoint = name,
+                "config: credentials are sent to an app without TLS"
+            );
+        }
         if let Err(problem) = &connector {
             tracing::warn!(app = row.name, problem, "config: an app cannot be served");
         }
@@ -109,6 +117,12 @@ impl Configuration {
             settings: serde_json::from_str(&row.settings)
                 .with_context(|| format!("the settings of app {}", row.name))?,
         })
+    }
+
+    fn request_rate(&self, row: &TenantRow) -> RequestRate {
+        let default = self.options.request_rate;
+        let per_second = row.requests_per_second.unwrap_or(default.per_second);
+        RequestRate { per_second, ..default }
     }
 
     async fn build_tenant(&self, row: &TenantRow) -> anyhow::Result<Tenant> {
@@ -133,6 +147,7 @@ impl Configuration {
             id: row.id.clone(),
             observations: self.tenants.observations(&row.id),
             credentials: credentials.map(|row| self.token_uses.credential(row)).collect(),
+            request_rate: self.request_rate(row),
             app: Arc::clone(app),
             configured_dialect: row.dialect,
             chosen_group_names: row.group_names,

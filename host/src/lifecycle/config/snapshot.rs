@@ -10,6 +10,7 @@ use super::client_observations::ClientObservations;
 use super::credential::Credential;
 use crate::connector::Connector;
 use crate::delivery::Endpoint;
+use crate::lifecycle::options::RequestRate;
 use crate::limits::AppLimits;
 use crate::scim::{Dialect, GroupNames, Reading, Schemas, UnknownMembers, Version};
 pub use crate::store::{ReplyMode, TenantState};
@@ -48,6 +49,8 @@ pub struct Tenant {
     pub(super) chosen_unknown_members: Option<UnknownMembers>,
     /// The observations of its identity provider since the host started.
     pub observations: Arc<ClientObservations>,
+    /// How many of its requests are answered.
+    pub request_rate: RequestRate,
     /// Its tokens, expired ones included.
     pub(super) credentials: Vec<Credential>,
     /// The state of its integration.

@@ -44,6 +44,11 @@ pub struct NewTenant {
     /// has it: `skip` with `okta`, else `refuse`.
     #[serde(default)]
     pub unknown_members: Option<UnknownMembers>,
+    /// How many requests in a second are answered; beyond, after a burst, they get 429. 0 is no limit.
+    /// Without it, as the host's configuration has it.
+    #[serde(default)]
+    #[schema(maximum = 1000000)]
+    pub requests_per_second: Option<u32>,
     /// Settings that differ from the app's.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -74,6 +79,11 @@ pub struct TenantChange {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     #[schema(value_type = Option<UnknownMembers>)]
     pub unknown_members: Option<Option<UnknownMembers>>,
+    /// How many requests in a second are answered; 0 is no limit; `null`: as the host's configuration has
+    /// it.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<u32>, maximum = 1000000)]
+    pub requests_per_second: Option<Option<u32>>,
     /// All settings of the tenant; `null` is no settings: the app's are used.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     #[schema(value_type = Option<Object>)]
@@ -141,6 +151,7 @@ impl Configuration {
             dialect: tenant.dialect,
             group_names: tenant.group_names,
             unknown_members: tenant.unknown_members,
+            requests_per_second: tenant.requests_per_second.map(valid_rate).transpose()?,
             state: TenantState::Connected,
             connector: None,
             previous: None,
@@ -175,6 +186,9 @@ impl Configuration {
         }
         if let Some(rule) = change.unknown_members {
             row.unknown_members = rule;
+        }
+        if let Some(rate) = change.requests_per_second {
+            row.requests_per_second = rate.map(valid_rate).transpose()?;
         }
         Ok(self.write_tenant(&row).await?)
     }
@@ -321,6 +335,15 @@ impl Configuration {
         self.store.revoke_credential(id).await?;
         Ok(self.reload_tenant(tenant).await?)
     }
+}
+
+fn valid_rate(per_second: u32) -> Result<u32, scim::Error> {
+    const MOST: u32 = 1_000_000;
+    if per_second > MOST {
+        let detail = format!("requests_per_second is {per_second}: it must be 0 to {MOST}");
+        return Err(scim::Error::new(422, detail));
+    }
+    Ok(per_second)
 }
 
 /// RFC 7617 §2: the first colon ends the user, and control characters are not allowed.

@@ -194,7 +194,7 @@ fn boolean(raw: &Value, r: &mut Reading) -> Option<Value> {
 }
 
 /// The boolean that a string spells, in any case.
-pub(super) fn spelt_boolean(text: &str) -> Option<bool> {
+pub(in crate::scim) fn spelt_boolean(text: &str) -> Option<bool> {
     let is = |word| text.eq_ignore_ascii_case(word);
     if is("true") { Some(true) } else { is("false").then_some(false) }
 }

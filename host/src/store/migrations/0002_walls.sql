@@ -4,3 +4,8 @@
 CREATE TABLE removed_tenant (
     tenant INTEGER NOT NULL PRIMARY KEY -- term
 );
+
+-- How often a tenant may send requests.
+
+-- Requests in a second; NULL: the host's setting; 0: no limit.
+ALTER TABLE tenant ADD COLUMN requests_per_second INTEGER;

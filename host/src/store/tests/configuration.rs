@@ -23,6 +23,7 @@ pub(super) fn tenant(id: &str, app: &str) -> TenantRow {
         dialect: Dialect::Okta,
         group_names: None,
         unknown_members: None,
+        requests_per_second: None,
         state: TenantState::Connected,
         settings: "{}".to_owned(),
         connector: None,
