@@ -26,6 +26,7 @@ mod disconnect;
 mod disk;
 mod edges;
 mod entitlements;
+mod erasure;
 mod false_manifests;
 mod groups;
 mod hot_load;

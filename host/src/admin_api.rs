@@ -23,7 +23,7 @@ pub use operation::{
 };
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageQuery, cursor, key_of};
 pub use tenant::{
-    BacklogView, ConnectAnswer, DeviationView, DisconnectProgress, DisconnectRequest, PersonPath,
-    TenantPath, TenantQuery, TenantView,
+    BacklogView, ConnectAnswer, DeviationView, DisconnectProgress, DisconnectRequest,
+    ErasureRequest, PersonPath, TenantPath, TenantQuery, TenantView,
 };
 pub use token::{TokenPath, TokenView};

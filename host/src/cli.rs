@@ -21,6 +21,7 @@ pub mod local_environment;
 mod operation;
 mod output;
 mod passphrase;
+mod person;
 mod restore;
 mod serve;
 mod settings;
@@ -65,6 +66,8 @@ enum MusterCommand {
     App(app::AppArgs),
     /// Manage tenants, each of which is one customer's integration with an app.
     Tenant(tenant::TenantArgs),
+    /// Erase a person who is gone from the directory.
+    Person(person::PersonArgs),
     /// Manage the tokens that identity providers authenticate with.
     Token(token::TokenArgs),
     /// Create, build, test and sign connectors; push, replay and promote their versions on a server.
@@ -145,6 +148,7 @@ async fn run(command: MusterCommand) -> anyhow::Result<ExitCode> {
         MusterCommand::Dev(args) => dev::run(args).await?,
         MusterCommand::App(args) => app::run(args).await?,
         MusterCommand::Tenant(args) => tenant::run(args).await?,
+        MusterCommand::Person(args) => person::run(args).await?,
         MusterCommand::Token(args) => token::run(args).await?,
         MusterCommand::Connector(args) => return connector::run(args).await,
         MusterCommand::Operation(args) => operation::run(args).await?,

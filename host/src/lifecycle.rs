@@ -31,7 +31,7 @@ pub use job::{
     ConnectChoices, ConnectPreview, HeldAction, Jobs, LeavingPerson, PeopleAction, Preview,
     PreviewedPerson,
 };
-pub use operation::{Operations, WriteResult};
+pub use operation::{Erasure, Operations, WriteResult};
 pub(crate) use operation::{event, typed_view};
 pub use options::{BackOff, HostOptions, RequestRate, Simulated};
 pub use versions::{

@@ -133,6 +133,15 @@ pub struct DisconnectRequest {
     pub preview: bool,
 }
 
+/// How a person is erased.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({ "preview": true }))]
+pub struct ErasureRequest {
+    /// Only answer what would be erased; nothing is changed.
+    pub preview: bool,
+}
+
 /// A tenant that was connected, or what connecting it would do.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]

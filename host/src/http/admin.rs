@@ -11,6 +11,7 @@ mod disconnect;
 mod jobs;
 mod list;
 mod operations;
+mod people;
 mod reference;
 mod replay;
 mod request;
@@ -61,6 +62,7 @@ fn described_routes() -> OpenApiRouter<Arc<Host>> {
         .routes(routes!(jobs::cancel))
         .routes(routes!(tenants::protect))
         .routes(routes!(tenants::unprotect))
+        .routes(routes!(people::erase))
         .routes(routes!(connectors::list, connectors::push))
         .routes(routes!(connectors::show))
         .routes(routes!(connectors::retire))

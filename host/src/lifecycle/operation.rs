@@ -13,6 +13,7 @@
 //! | `admission`, `disposition`, `effects` | what may reach the app, and what becomes of a failure; pure |
 //! | `execute`, `passwords`, `applying`, `stop` | an attempt, what its outcome changes, and how it ends without one |
 //! | `agree`, `queue`, `wake`, `holds` | whatever else makes an app differ from the directory |
+//! | `retention`, `erasure` | what the journal does not keep |
 //! | `restore`, `retry`, `reachability` | later attempts, and the start of the host |
 //! | `unanswered`, `answers` | answers that are owed, and answers that are given again |
 //! | `resource_lock`, `account_lock`, `elsewhere`, `unfinished`, `turns` | who works on what at a time |
@@ -29,6 +30,7 @@ pub(in crate::lifecycle) mod creation;
 pub(in crate::lifecycle) mod disposition;
 mod effects;
 mod elsewhere;
+mod erasure;
 pub(crate) mod event;
 pub(in crate::lifecycle) mod execute;
 pub(in crate::lifecycle) mod goal;
@@ -58,6 +60,7 @@ use std::sync::atomic::AtomicU64;
 use jiff::Timestamp;
 
 pub use change::WriteResult;
+pub use erasure::Erasure;
 pub(in crate::lifecycle) use stop::why;
 
 use super::config::Configuration;

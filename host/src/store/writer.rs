@@ -66,6 +66,7 @@ enum WriteRequest {
     Task(WriteTask, oneshot::Sender<Result<()>>),
     Configuration(ConfigurationTask, oneshot::Sender<Result<()>>),
     RestartLog(oneshot::Sender<Result<LogLength>>),
+    EmptyLog(oneshot::Sender<Result<LogLength>>),
     Close(oneshot::Sender<Result<()>>),
 }
 
@@ -158,6 +159,13 @@ impl Writer {
         let (reply, replied) = oneshot::channel();
         self.send(WriteRequest::RestartLog(reply)).await?;
         replied.await.context("the store is closed")?.map(drop)
+    }
+
+    /// Moves the log into the database and cuts its file to nothing. False if reads did not let it.
+    pub(super) async fn empty_log(&self) -> Result<bool> {
+        let (reply, replied) = oneshot::channel();
+        self.send(WriteRequest::EmptyLog(reply)).await?;
+        Ok(replied.await.context("the store is closed")??.begins_again)
     }
 
     /// Writes what waits, moves everything into the database file, and ends.
@@ -255,6 +263,11 @@ impl WriteConnections {
                 WriteRequest::RestartLog(reply) => {
                     self.write(std::mem::take(&mut commits));
                     reply.send(log::restart(&self.connection, self.log.bounds.kept_bytes())).ok();
+                }
+                WriteRequest::EmptyLog(reply) => {
+                    self.write(std::mem::take(&mut commits));
+                    // A log of any length is longer than nothing.
+                    reply.send(log::restart(&self.connection, 0)).ok();
                 }
                 WriteRequest::Close(reply) => {
                     self.write(commits);
