@@ -83,7 +83,7 @@ pub fn router(host: Arc<Host>, options: ServerOptions) -> Router {
     Router::new()
         .nest("/t/{tenant}/scim/v1", v1::routes(scim_routes()))
         .nest("/t/{tenant}/scim/v2", scim_routes().layer(negotiate))
-        .nest("/admin/v1", admin::routes(&host))
+        .nest(admin::PREFIX, admin::routes(&host))
         .merge(health::routes())
         .fallback(response::unknown_route)
         .method_not_allowed_fallback(response::wrong_method)

@@ -22,8 +22,9 @@ use tokio::time::Instant;
 
 pub(crate) use config::check_settings;
 pub use config::{
-    AppChange, ClientObservations, Configuration, ConnectorVersion, Credential, Deviation, HostKey,
-    NewApp, NewTenant, NewTenantToken, TenantChange, TokenSpec, snapshot, token,
+    AdminTokenSpec, AppChange, BOOTSTRAP_TOKEN, ClientObservations, Configuration,
+    ConnectorVersion, Credential, Deviation, HostKey, NewAdminToken, NewApp, NewTenant,
+    NewTenantToken, TenantChange, TokenSpec, snapshot, token,
 };
 pub use directory::{BulkResult, Cursor, Directory, WriteTarget};
 pub use error::Error;

@@ -17,7 +17,7 @@ use muster::clock::{Clock, Simulation};
 use muster::connector::{Keyring, Limits, Runtime, RuntimeConfig};
 use muster::delivery::SimulatedNetwork;
 use muster::embedded;
-use muster::lifecycle::{BackOff, Error, Host, HostKey, HostOptions, Simulated, TokenSpec};
+use muster::lifecycle::{BackOff, Error, Host, HostKey, HostOptions, Simulated};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
@@ -135,8 +135,7 @@ impl Stage {
         let simulation = Arc::new(Simulation::new(BEGINNING.parse::<Timestamp>()?, 0));
         let network: SimulatedNetwork = Arc::new(|_| Box::pin(std::future::pending()));
         let host = self.open(&folder, simulation, network).await?;
-        let admin = host.config.add_token(None, TokenSpec::default()).await;
-        let admin = admin.map_err(told)?.token;
+        let admin = host.config.add_bootstrap_token().await.map_err(told)?;
         let router = router(&host);
         let name = if three_state { "three-state" } else { "two-state" };
         let embedded = embedded::CONNECTORS.iter().find(|it| it.name == name);

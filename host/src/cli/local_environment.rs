@@ -19,11 +19,12 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::connector::Keyring;
 use crate::lifecycle::{
-    AppChange, BackOff, Error, Host, HostOptions, NewApp, NewTenant, NewTenantToken, Promotion,
-    TenantChange, TokenSpec, snapshot::ReplyMode,
+    AdminTokenSpec, AppChange, BackOff, Error, Host, HostOptions, NewAdminToken, NewApp, NewTenant,
+    NewTenantToken, Promotion, TenantChange, TokenSpec, snapshot::ReplyMode,
 };
 use crate::limits::LimitsSpec;
 use crate::sample::Sample;
+use crate::store::AdminRole;
 use crate::{embedded, http, sample};
 
 pub use crate::http::{Proxies, ServerOptions, Timeouts};
@@ -245,7 +246,7 @@ impl LocalEnvironment {
             };
             into_anyhow(self.host.config.create_tenant(tenant).await)?;
         }
-        into_anyhow(self.host.config.add_token(Some(name), TokenSpec::default()).await)
+        into_anyhow(self.host.config.add_token(name, TokenSpec::default()).await)
     }
 
     /// Whether the app's connector has the setting `organization`.
@@ -269,8 +270,10 @@ impl LocalEnvironment {
     }
 
     /// A token for the admin API.
-    pub async fn admin_token(&self) -> anyhow::Result<NewTenantToken> {
-        into_anyhow(self.host.config.add_token(None, TokenSpec::default()).await)
+    pub async fn admin_token(&self) -> anyhow::Result<NewAdminToken> {
+        let (name, role) = ("local environment".to_owned(), AdminRole::Configure);
+        let spec = AdminTokenSpec { name, role, expires: None };
+        into_anyhow(self.host.config.add_admin_token(spec).await)
     }
 
     /// Stops the server, which first finishes accepted requests.

@@ -1,7 +1,7 @@
 //! `muster serve`: reads the configuration, opens the host, and serves until a signal stops it.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use clap::builder::BoolishValueParser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use super::admin::TOKEN_FILE;
+use super::admin_token;
 use super::config::Config;
 use super::failpoint;
 use super::output::{self, NAME, STRONG};
@@ -21,7 +21,7 @@ use super::watch::FolderWatch;
 use crate::clock::Clock;
 use crate::connector::{Keyring, PublicKey};
 use crate::http::{self, ServerOptions};
-use crate::lifecycle::{Error, Host, HostOptions, TokenSpec};
+use crate::lifecycle::{Host, HostOptions};
 use crate::panics;
 use crate::terminal;
 
@@ -139,7 +139,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     )
     .await?;
     host.versions.push_embedded().await?;
-    let token = admin_token(&host, &data).await?;
+    let token = admin_token::keep(&host, &data).await?;
     // Before the host says that it serves: a script that waits for this line may stop it at once.
     let stop = stop_signal();
     announce(&host, address, &token).await?;
@@ -221,26 +221,6 @@ fn valid_public_url(text: &str) -> anyhow::Result<String> {
         )
     })?;
     Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-/// The file of the admin token, which only the operator can read. Makes both if there is none.
-async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
-    let path = data.join(TOKEN_FILE);
-    let exists = !host.config.snapshot().operator_tokens.is_empty();
-    if exists && std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
-        return Ok(path);
-    }
-    let token = match host.config.add_token(None, TokenSpec::default()).await {
-        Ok(token) => token.token,
-        Err(Error::Client(error)) => anyhow::bail!("{}", error.detail),
-        Err(Error::Internal(error)) => return Err(error),
-    };
-    // A temporary file has mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(data)?;
-    writeln!(file, "{token}")?;
-    file.as_file().sync_all()?;
-    file.persist(&path).with_context(|| format!("writing {}", path.display()))?;
-    Ok(path)
 }
 
 /// Says where the host serves. If it cannot be said, the host serves all the same.

@@ -23,6 +23,7 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::attempt::AttemptRow;
+use super::audit;
 use super::commit::{Commit, CommitError, Receipt};
 use super::database::Lock;
 use super::disk::{DiskError, DiskReport};
@@ -503,5 +504,8 @@ fn write(
     membership::members(connection, terms, commit)?;
     account::account(connection, terms, commit, place)?;
     journal::ended_attempt(connection, commit, bodies)?;
+    if let Some(row) = &commit.audit {
+        audit::insert(connection, row)?;
+    }
     membership::unsettled(connection, terms, commit)
 }
