@@ -2,6 +2,7 @@
 
 mod admin_tokens;
 mod audit;
+mod endpoints;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};

@@ -32,7 +32,7 @@ pub(crate) struct Memory {
 }
 
 impl Process {
-    /// Starts `muster serve` with this data directory and no other configuration. An error if it
+    /// Starts `muster serve` with this data directory, and apps on this machine. An error if it
     /// does not listen before the timeout.
     pub(crate) fn serve(data: &Path, timeout: Duration) -> anyhow::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
@@ -41,7 +41,7 @@ impl Process {
                 command.env_remove(name);
             }
         }
-        // The data directory holds no `muster.toml` that the host would read.
+        std::fs::write(data.join("muster.toml"), "private_addresses = [\"127.0.0.0/8\"]\n")?;
         command.current_dir(data).env("MUSTER_LOG", "warn");
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         Self::start(command, timeout)

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use muster::cli::local_environment::ServerOptions;
 use muster::clock::{Clock, Simulation};
 use muster::connector::{Keyring, Limits, Runtime, RuntimeConfig};
-use muster::delivery::SimulatedNetwork;
+use muster::delivery::{OutboundRules, SimulatedNetwork};
 use muster::embedded;
 use muster::lifecycle::{BackOff, Error, Host, HostKey, HostOptions, Simulated};
 use serde_json::{Value, json};
@@ -106,6 +106,7 @@ impl Stage {
             grant_patience: Duration::from_secs(24 * 3600),
             longest_call: Duration::from_secs(120),
             trusted_keys: Keyring::default(),
+            outbound: OutboundRules::of(folder),
             simulated: Some(Simulated { network, runtime: Arc::clone(&self.runtime) }),
         };
         Host::open(options, Clock::simulated(simulation)).await

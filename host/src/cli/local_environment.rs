@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::connector::Keyring;
+use crate::delivery::OutboundRules;
 use crate::lifecycle::{
     AdminTokenSpec, AppChange, BackOff, Error, Host, HostOptions, NewAdminToken, NewApp, NewTenant,
     NewTenantToken, Promotion, TenantChange, TokenSpec, snapshot::ReplyMode,
@@ -117,7 +118,6 @@ impl LocalEnvironment {
         let host = Host::open(
             HostOptions {
                 compiled: config.compiled.unwrap_or_else(|| data.join("compiled")),
-                data,
                 public_url: url.clone(),
                 compiler: config.compiler,
                 answer_within: config.answer_within,
@@ -128,6 +128,8 @@ impl LocalEnvironment {
                 grant_patience: config.grant_patience,
                 longest_call: config.longest_call,
                 trusted_keys: config.trusted_keys,
+                outbound: OutboundRules::of(&data).with_loopback(),
+                data,
                 simulated: None,
             },
             config.clock,

@@ -59,6 +59,12 @@ Further settings in muster.toml, beside listen, data and public_url:
                          429 or 503 with Retry-After [default: 10000]
   stop_within_seconds    Most seconds in which a stopping host finishes accepted requests; the
                          next start continues what is left; 1 to 3600 [default: 15]
+  private_addresses      Array of CIDRs of private addresses that endpoints may lead to, beside
+                         public ones [default: none]
+  secret_files           Array of folders in the data directory that files with secrets of endpoints
+                         may lie in [default: secrets]
+  secret_variables       Array of environment variables that secrets of endpoints may come from; a
+                         `*` at the end stands for the rest of a name [default: MUSTER_SECRET_*]
   trusted_keys           Array of files with public keys; only connectors that one of them signed,
                          and the embedded ones, are loaded [default: none, and no signature is
                          needed]";
@@ -133,6 +139,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             grant_patience: config.grant_patience(),
             longest_call: config.longest_call(),
             trusted_keys: trusted_keys(&args.trusted_keys, &config)?,
+            outbound: config.outbound(&data)?,
             simulated: None,
         },
         Clock::system(),

@@ -32,7 +32,7 @@ pub struct EndpointConfiguration {
     /// How long one attempt may take, the whole response included: up to 300s, by default 10s.
     #[schema(example = "30s")]
     timeout: Option<String>,
-    /// Whether the address may be a private one, such as `localhost`.
+    /// Whether the address may be a private one, of those that the host's `muster.toml` allows.
     #[serde(default)]
     private_addresses: bool,
 }
@@ -66,9 +66,11 @@ enum AuthConfiguration {
 #[serde(rename_all = "lowercase")]
 #[expect(dead_code, reason = "it only describes how endpoints are written")]
 enum SecretSource {
-    /// The name of an environment variable of the host.
+    /// The name of an environment variable of the host, of those that its `muster.toml` allows: by default
+    /// `MUSTER_SECRET_*`.
     Env(String),
-    /// The path of a file that the host can read.
+    /// The path of a file in a folder that the host's `muster.toml` allows: by default `secrets` in the data
+    /// directory, at which a relative path begins.
     File(String),
     /// The secret itself.
     Value(String),

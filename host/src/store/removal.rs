@@ -6,7 +6,9 @@
 
 use anyhow::{Context as _, Result};
 use rusqlite::Connection;
+use serde_json::json;
 
+use super::audit::{self, AuditRow, AuditSubject};
 use super::commit::CommitError;
 use super::writer::journal;
 use super::{Store, term};

@@ -8,7 +8,7 @@ use super::Configuration;
 use super::settings::{check_app_configuration, endpoints, valid_name};
 use super::snapshot::ReplyMode;
 use crate::clock::rfc3339;
-use crate::delivery::EndpointConfiguration;
+use crate::delivery::{EndpointConfiguration, OutboundRules};
 use crate::lifecycle::error::Error;
 use crate::limits::{LimitsChange, LimitsSpec};
 use crate::partial::{changed, object, stated, stated_object};
@@ -105,7 +105,11 @@ pub struct AppChange {
 
 impl AppChange {
     /// The app's row with the change in it.
-    pub(in crate::lifecycle) fn apply(self, row: AppRow) -> Result<AppRow, Error> {
+    pub(in crate::lifecycle) fn apply(
+        self,
+        row: AppRow,
+        rules: &OutboundRules,
+    ) -> Result<AppRow, Error> {
         if self.connector.is_some() {
             return Err(keeps_its_connector(&row.name).into());
         }
@@ -121,7 +125,7 @@ impl AppChange {
         };
         limits.limits().map_err(|error| scim::Error::new(422, error))?;
         let endpoints = Value::Object(endpoints).to_string();
-        readable_endpoints(&endpoints)?;
+        readable_endpoints(&endpoints, rules)?;
         Ok(AppRow {
             settings: Value::Object(settings).to_string(),
             endpoints,
@@ -149,7 +153,7 @@ impl Configuration {
         let connector = self.connectors.loadable(&digest).await?;
         let name = app.name.clone();
         let endpoint_text = Value::Object(app.endpoints.clone()).to_string();
-        readable_endpoints(&endpoint_text)?;
+        readable_endpoints(&endpoint_text, &self.options.outbound)?;
         app.limits.limits().map_err(|error| scim::Error::new(422, error))?;
         check_app_configuration(
             &app.name,
@@ -176,7 +180,7 @@ impl Configuration {
     /// Changes an app. The connector stays, and what the change does not state.
     pub async fn set_app(&self, name: &str, change: AppChange) -> Result<(), Error> {
         let _one_at_a_time = self.lock().await;
-        let row = change.apply(self.app_row(name).await?)?;
+        let row = change.apply(self.app_row(name).await?, &self.options.outbound)?;
         self.serves_all(&row).await?;
         self.store.put_app(&row).await?;
         Ok(self.reload_app(name).await?)
@@ -262,6 +266,6 @@ pub(super) fn there_already(what: &str, name: &str) -> scim::Error {
     )
 }
 
-fn readable_endpoints(text: &str) -> Result<(), scim::Error> {
-    endpoints(text).map(drop).map_err(|error| scim::Error::new(422, format!("{error:#}")))
+fn readable_endpoints(text: &str, rules: &OutboundRules) -> Result<(), scim::Error> {
+    endpoints(text, rules).map(drop).map_err(|error| scim::Error::new(422, format!("{error:#}")))
 }

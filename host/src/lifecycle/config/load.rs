@@ -89,7 +89,7 @@ impl Configuration {
         let limits = limits
             .limits()
             .map_err(|why| anyhow::anyhow!("the limits of app {}: {why}", row.name))?;
-        let (connector, mut endpoints) = match endpoints(&row.endpoints) {
+        let (connector, mut endpoints) = match endpoints(&row.endpoints, &self.options.outbound) {
             Ok(endpoints) => (connector, endpoints),
             Err(error) => (Err(format!("{error:#}")), BTreeMap::new()),
         };

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::listed_resources;
 use crate::connector::{Manifest, settings_validator};
-use crate::delivery::Endpoint;
+use crate::delivery::{Endpoint, OutboundRules};
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::TenantRow;
@@ -88,8 +88,11 @@ impl<'m> SettingsValidator<'m> {
 }
 
 /// Reads an app's endpoints, with their secrets.
-pub(super) fn endpoints(json: &str) -> anyhow::Result<BTreeMap<String, Endpoint>> {
-    Endpoint::load_all(json).context("the endpoints")
+pub(super) fn endpoints(
+    json: &str,
+    rules: &OutboundRules,
+) -> anyhow::Result<BTreeMap<String, Endpoint>> {
+    Endpoint::load_all(json, rules).context("the endpoints")
 }
 
 /// The app's settings, overridden by the tenant's.
