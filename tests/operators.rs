@@ -1,6 +1,7 @@
 //! Operators: their tokens and roles, the audit log, and requests of several at the same time.
 
 mod admin_tokens;
+mod at_rest;
 mod audit;
 mod endpoints;
 

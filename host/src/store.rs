@@ -169,6 +169,12 @@ impl Store {
         self.reader.point(read).await
     }
 
+    /// Moves the write-ahead log into the database file and cuts it to nothing: what was overwritten is not
+    /// in it any more.
+    pub async fn cut_log(&self) -> Result<()> {
+        self.writer.cut_log().await
+    }
+
     /// Writes the waiting commits, moves the write-ahead log into the database file, and releases the
     /// lock. Later writes fail.
     pub async fn close(&self) -> Result<()> {

@@ -108,6 +108,8 @@ pub(super) struct ServeArgs {
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     log_to_stderr(args.log_json, "info")?;
     failpoint::arm()?;
+    // Files that the host makes are for its user alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     survive_file_size_limit()?;
     let config = Config::read(args.config.as_deref())?;
     let watch = args.watch.map(|folder| FolderWatch::open(folder, args.log_json)).transpose()?;

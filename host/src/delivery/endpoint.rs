@@ -12,7 +12,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::delivery::{OutboundRules, address, auth::Auth, connector_headers, message, request_url};
+use crate::delivery::{
+    OutboundRules, address, auth::Auth, connector_headers, message, request_url,
+};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const LARGEST_ANSWER: usize = 1 << 20;

@@ -18,6 +18,7 @@ mod listed_resources;
 mod load;
 mod publish;
 mod removal;
+mod sealed_secrets;
 mod settings;
 mod signing;
 pub mod snapshot;
@@ -104,6 +105,7 @@ impl Configuration {
             changing: tokio::sync::Mutex::default(),
             tasks,
         });
+        config.seal_old_secrets().await?;
         config.load_all().await?;
         Ok(config)
     }

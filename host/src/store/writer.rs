@@ -91,6 +91,7 @@ enum WriteRequest {
     Task(WriteTask, oneshot::Sender<Result<()>>),
     Configuration(ConfigurationTask, oneshot::Sender<Result<()>>),
     RestartLog(oneshot::Sender<Result<LogLength>>),
+    CutLog(oneshot::Sender<Result<LogLength>>),
     Close(oneshot::Sender<Result<()>>),
 }
 
@@ -183,6 +184,13 @@ impl Writer {
     pub(super) async fn move_log(&self) -> Result<()> {
         let (reply, replied) = oneshot::channel();
         self.send(WriteRequest::RestartLog(reply)).await?;
+        replied.await.context("the store is closed")?.map(drop)
+    }
+
+    /// The same, and cuts the file of the log to nothing, if no reader needs it.
+    pub(super) async fn cut_log(&self) -> Result<()> {
+        let (reply, replied) = oneshot::channel();
+        self.send(WriteRequest::CutLog(reply)).await?;
         replied.await.context("the store is closed")?.map(drop)
     }
 
@@ -281,6 +289,10 @@ impl WriteConnections {
                 WriteRequest::RestartLog(reply) => {
                     self.write(std::mem::take(&mut commits));
                     reply.send(log::restart(&self.connection, self.log.bounds.kept_bytes())).ok();
+                }
+                WriteRequest::CutLog(reply) => {
+                    self.write(std::mem::take(&mut commits));
+                    reply.send(log::restart(&self.connection, 0)).ok();
                 }
                 WriteRequest::Close(reply) => {
                     self.write(commits);

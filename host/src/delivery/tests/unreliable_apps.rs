@@ -201,7 +201,8 @@ async fn repeated_failures_open_the_circuit_of_that_app() {
 #[tokio::test]
 async fn a_request_that_cannot_be_sent_is_not_retried_and_opens_no_circuit() {
     let app = ScriptedApp::start([answer(200, "", "")]).await;
-    let (delivery, endpoint) = (Delivery::new(&rules()).unwrap(), endpoint(&app.base_url, &json!({})));
+    let (delivery, endpoint) =
+        (Delivery::new(&rules()).unwrap(), endpoint(&app.base_url, &json!({})));
     let query = vec![("q".to_owned(), "x".repeat(70_000))];
     let long = Request { query, ..request("GET", "/") };
     for _ in 0..20 {

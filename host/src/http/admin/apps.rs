@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::super::authorization::AdminCaller;
 use super::super::response;
@@ -291,9 +291,12 @@ fn view(row: &AppRow, versions: &HashMap<String, ConnectorVersion>) -> anyhow::R
     })
 }
 
-/// Hides every secret that was given as `{"value": …}`.
+/// Hides every secret that was given as `{"value": …}`, and is stored as `{"sealed": …}`.
 fn conceal(value: &mut Value) {
     match value {
+        Value::Object(object) if object.len() == 1 && object.contains_key("sealed") => {
+            *value = json!({ "value": CONCEALED });
+        }
         Value::Object(object) => {
             if let Some(secret) = object.get_mut("value").filter(|secret| secret.is_string()) {
                 *secret = Value::from(CONCEALED);
@@ -307,8 +310,6 @@ fn conceal(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -320,5 +321,8 @@ mod tests {
         conceal(&mut endpoints);
         assert!(!endpoints.to_string().contains("s3cret"));
         assert!(endpoints.to_string().contains("https://app.example"));
+        let mut sealed = json!({"app": {"auth": {"bearer": {"sealed": "c2VhbGVk"}}}});
+        conceal(&mut sealed);
+        assert_eq!(sealed, json!({"app": {"auth": {"bearer": {"value": "…"}}}}));
     }
 }

@@ -1,12 +1,13 @@
 //! Apps: which connector decides for them, with which settings and endpoints.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::Configuration;
+use super::sealed_secrets::seal;
 use super::settings::{check_app_configuration, endpoints, valid_name};
 use super::snapshot::ReplyMode;
+use super::{Configuration, HostKey};
 use crate::clock::rfc3339;
 use crate::delivery::{EndpointConfiguration, OutboundRules};
 use crate::lifecycle::error::Error;
@@ -108,6 +109,7 @@ impl AppChange {
     pub(in crate::lifecycle) fn apply(
         self,
         row: AppRow,
+        key: &HostKey,
         rules: &OutboundRules,
     ) -> Result<AppRow, Error> {
         if self.connector.is_some() {
@@ -115,17 +117,17 @@ impl AppChange {
         }
         let settings = serde_json::from_str(&row.settings)?;
         let settings = changed(settings, self.settings, &self.unset_settings, self.set_settings);
-        let endpoints = serde_json::from_str(&row.endpoints)?;
+        let before: Map<String, Value> = serde_json::from_str(&row.endpoints)?;
         let endpoints =
-            changed(endpoints, self.endpoints, &self.unset_endpoints, self.set_endpoints);
+            changed(before.clone(), self.endpoints, &self.unset_endpoints, self.set_endpoints);
         let limits: LimitsSpec = serde_json::from_str(&row.limits)?;
         let limits = match self.limits {
             None => limits,
             Some(change) => change.map_or_else(LimitsSpec::default, |change| change.apply(limits)),
         };
         limits.limits().map_err(|error| scim::Error::new(422, error))?;
-        let endpoints = Value::Object(endpoints).to_string();
-        readable_endpoints(&endpoints, rules)?;
+        readable_endpoints(&row.name, &endpoints, key, rules)?;
+        let endpoints = seal(key, &row.name, endpoints, &before)?;
         Ok(AppRow {
             settings: Value::Object(settings).to_string(),
             endpoints,
@@ -152,8 +154,8 @@ impl Configuration {
         let digest = self.connectors.digest_of(&app.connector).await?;
         let connector = self.connectors.loadable(&digest).await?;
         let name = app.name.clone();
-        let endpoint_text = Value::Object(app.endpoints.clone()).to_string();
-        readable_endpoints(&endpoint_text, &self.options.outbound)?;
+        readable_endpoints(&app.name, &app.endpoints, &self.key, &self.options.outbound)?;
+        let sealed = seal(&self.key, &app.name, app.endpoints.clone(), &Map::new())?;
         app.limits.limits().map_err(|error| scim::Error::new(422, error))?;
         check_app_configuration(
             &app.name,
@@ -168,7 +170,7 @@ impl Configuration {
                 connector: Some(digest),
                 previous: None,
                 settings: Value::Object(app.settings).to_string(),
-                endpoints: endpoint_text,
+                endpoints: sealed,
                 reply: app.reply,
                 limits: serde_json::to_string(&app.limits)?,
                 created: rfc3339(self.clock.now()),
@@ -180,7 +182,7 @@ impl Configuration {
     /// Changes an app. The connector stays, and what the change does not state.
     pub async fn set_app(&self, name: &str, change: AppChange) -> Result<(), Error> {
         let _one_at_a_time = self.lock().await;
-        let row = change.apply(self.app_row(name).await?, &self.options.outbound)?;
+        let row = change.apply(self.app_row(name).await?, &self.key, &self.options.outbound)?;
         self.serves_all(&row).await?;
         self.store.put_app(&row).await?;
         Ok(self.reload_app(name).await?)
@@ -266,6 +268,13 @@ pub(super) fn there_already(what: &str, name: &str) -> scim::Error {
     )
 }
 
-fn readable_endpoints(text: &str, rules: &OutboundRules) -> Result<(), scim::Error> {
-    endpoints(text, rules).map(drop).map_err(|error| scim::Error::new(422, format!("{error:#}")))
+fn readable_endpoints(
+    app: &str,
+    given: &Map<String, Value>,
+    key: &HostKey,
+    rules: &OutboundRules,
+) -> Result<(), scim::Error> {
+    endpoints(app, &json!(given).to_string(), key, rules)
+        .map(drop)
+        .map_err(|error| scim::Error::new(422, format!("{error:#}")))
 }

@@ -13,6 +13,7 @@ use super::credential::Credential;
 use super::settings::{endpoints, merged};
 use super::snapshot::{ConfigSnapshot, LoadedApp, Tenant};
 use super::{Configuration, listed_resources};
+use crate::delivery::Endpoint;
 use crate::limits::LimitsSpec;
 use crate::scim::{Schemas, Version};
 use crate::store::{AppRow, TenantRow};
@@ -89,7 +90,7 @@ impl Configuration {
         let limits = limits
             .limits()
             .map_err(|why| anyhow::anyhow!("the limits of app {}: {why}", row.name))?;
-        let (connector, mut endpoints) = match endpoints(&row.endpoints, &self.options.outbound) {
+        let (connector, mut endpoints) = match self.endpoints(row) {
             Ok(endpoints) => (connector, endpoints),
             Err(error) => (Err(format!("{error:#}")), BTreeMap::new()),
         };
@@ -109,6 +110,10 @@ impl Configuration {
             settings: serde_json::from_str(&row.settings)
                 .with_context(|| format!("the settings of app {}", row.name))?,
         })
+    }
+
+    fn endpoints(&self, row: &AppRow) -> anyhow::Result<BTreeMap<String, Endpoint>> {
+        endpoints(&row.name, &row.endpoints, &self.key, &self.options.outbound)
     }
 
     async fn build_tenant(&self, row: &TenantRow) -> anyhow::Result<Tenant> {

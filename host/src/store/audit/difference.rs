@@ -1,6 +1,6 @@
 //! What an audit row shows of a change: the members that differ, without secrets.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What stands for a secret.
 const CONCEALED: &str = "…";
@@ -50,9 +50,13 @@ fn of_objects(
 /// Conceals the secrets of endpoints, and the values of their headers, in which operators put keys.
 fn conceal(value: &mut Value) {
     let Value::Object(object) = value else { return };
+    if object.len() == 1 && object.contains_key("sealed") {
+        *value = json!({ "value": CONCEALED });
+        return;
+    }
     for (name, value) in object {
         match (name.as_str(), value) {
-            ("value" | "sealed", secret @ Value::String(_)) => *secret = CONCEALED.into(),
+            ("value", secret @ Value::String(_)) => *secret = CONCEALED.into(),
             ("headers", Value::Object(headers)) => {
                 headers.values_mut().for_each(|value| *value = CONCEALED.into());
             }
@@ -63,8 +67,6 @@ fn conceal(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[track_caller]
