@@ -1,5 +1,6 @@
 //! Operators: their tokens and roles, the audit log, and requests of several at the same time.
 
+mod admin_listener;
 mod admin_tokens;
 mod at_rest;
 mod audit;

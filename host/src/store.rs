@@ -172,7 +172,7 @@ impl Store {
     /// Moves the write-ahead log into the database file and cuts it to nothing: what was overwritten is not
     /// in it any more.
     pub async fn cut_log(&self) -> Result<()> {
-        self.writer.cut_log().await
+        self.writer.move_log().await
     }
 
     /// Writes the waiting commits, moves the write-ahead log into the database file, and releases the

@@ -19,6 +19,8 @@ use crate::lifecycle::BackOff;
 pub(super) struct Config {
     /// The address to listen on.
     pub(super) listen: Option<SocketAddr>,
+    /// The address of the admin API, if it is not served at `listen`.
+    pub(super) admin_listen: Option<SocketAddr>,
     /// The directory of the database, the host key and compiled connectors.
     pub(super) data: Option<PathBuf>,
     /// The URL at which identity providers reach this host, such as `https://scim.example.com`.
@@ -253,6 +255,7 @@ mod tests {
         // A new field does not compile here until it is added to the pattern.
         let Config {
             listen: Some(_),
+            admin_listen: Some(_),
             data: Some(_),
             public_url: Some(_),
             answer_within_seconds: Some(_),

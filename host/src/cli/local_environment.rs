@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::connector::Keyring;
 use crate::delivery::OutboundRules;
+use crate::http::Listeners;
 use crate::lifecycle::{
     AdminTokenSpec, AppChange, BackOff, Error, Host, HostOptions, NewAdminToken, NewApp, NewTenant,
     NewTenantToken, Promotion, TenantChange, TokenSpec, snapshot::ReplyMode,
@@ -138,8 +139,9 @@ impl LocalEnvironment {
         host.versions.push_embedded().await?;
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
+        let listeners = Listeners { main: listener, admin: None };
         let serving =
-            tokio::spawn(http::serve(Arc::clone(&host), listener, config.server, stopped));
+            tokio::spawn(http::serve(Arc::clone(&host), listeners, config.server, stopped));
         let environment = Self {
             host,
             sample,

@@ -20,7 +20,7 @@ use super::output::{self, NAME, STRONG};
 use super::watch::FolderWatch;
 use crate::clock::Clock;
 use crate::connector::{Keyring, PublicKey};
-use crate::http::{self, ServerOptions};
+use crate::http::{self, Listeners, ServerOptions};
 use crate::lifecycle::{Host, HostOptions};
 use crate::panics;
 use crate::terminal;
@@ -79,6 +79,10 @@ pub(super) struct ServeArgs {
     /// The address and port to listen on [default: 127.0.0.1:8080].
     #[arg(long, env = "MUSTER_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// The address and port of the admin API, which is then served nowhere else [default: that of
+    /// --listen].
+    #[arg(long, env = "MUSTER_ADMIN_LISTEN", value_name = "ADDR")]
+    admin_listen: Option<SocketAddr>,
     /// The directory of the database, the host key and compiled connectors [default: muster-data].
     #[arg(long, env = "MUSTER_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
@@ -115,12 +119,18 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let watch = args.watch.map(|folder| FolderWatch::open(folder, args.log_json)).transpose()?;
     let listen = args.listen.or(config.listen);
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
-    let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!("listening on {listen}; if another host is running, --listen sets another address")
-    })?;
-    let address = listener.local_addr()?;
+    let main = bound(listen, "--listen").await?;
+    let address = main.local_addr()?;
     let server = server_options(&config)?;
     warn_of_plain_text(address, &server);
+    let admin = match args.admin_listen.or(config.admin_listen) {
+        Some(listen) => Some(bound(listen, "--admin-listen").await?),
+        None => None,
+    };
+    let admin_address = admin.as_ref().map(TcpListener::local_addr).transpose()?;
+    if let Some(address) = admin_address {
+        warn_of_plain_text(address, &server);
+    }
     let data = args.data.or_else(|| config.data.clone()).unwrap_or_else(|| "muster-data".into());
     let public_url = args.public_url.or_else(|| config.public_url.clone());
     let public_url = public_url.map(|url| valid_public_url(&url)).transpose()?;
@@ -151,9 +161,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let token = admin_token::keep(&host, &data).await?;
     // Before the host says that it serves: a script that waits for this line may stop it at once.
     let stop = stop_signal();
-    announce(&host, address, &token).await?;
+    announce(&host, address, admin_address, &token).await?;
     give_memory_back();
-    let serving = http::serve(Arc::clone(&host), listener, server, stop);
+    let serving = http::serve(Arc::clone(&host), Listeners { main, admin }, server, stop);
     match watch {
         None => serving.await,
         Some(watch) => tokio::select! {
@@ -162,6 +172,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         },
     }
     Ok(())
+}
+
+async fn bound(listen: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.with_context(|| {
+        format!("listening on {listen}; if another host is running, {option} sets another address")
+    })
 }
 
 fn server_options(config: &Config) -> anyhow::Result<ServerOptions> {
@@ -233,7 +249,12 @@ fn valid_public_url(text: &str) -> anyhow::Result<String> {
 }
 
 /// Says where the host serves. If it cannot be said, the host serves all the same.
-async fn announce(host: &Host, address: SocketAddr, token: &Path) -> anyhow::Result<()> {
+async fn announce(
+    host: &Host,
+    address: SocketAddr,
+    admin: Option<SocketAddr>,
+    token: &Path,
+) -> anyhow::Result<()> {
     let apps = host.config.snapshot().apps.len();
     let tenants = host.store.count_tenants().await?;
     let mut text = format!(
@@ -243,6 +264,9 @@ async fn announce(host: &Host, address: SocketAddr, token: &Path) -> anyhow::Res
         output::count(tenants, "tenant", "tenants"),
         token.display(),
     );
+    if let Some(admin) = admin {
+        text += &format!("the admin API is on {admin}: give commands --url http://{admin}\n");
+    }
     if tenants == 0 {
         text.push_str(
             "next: `muster app create NAME --connector roster`, then `muster tenant create NAME \

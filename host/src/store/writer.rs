@@ -23,7 +23,6 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::attempt::AttemptRow;
-use super::audit;
 use super::commit::{Commit, CommitError, Receipt};
 use super::database::Lock;
 use super::disk::{DiskError, DiskReport};
@@ -36,6 +35,7 @@ use crate::panics::{self, Panicked};
 use crate::store::at_once::block_on;
 
 mod account;
+mod commit;
 mod failure;
 pub(super) mod journal;
 mod membership;
@@ -44,6 +44,7 @@ mod resource;
 mod salvage;
 mod tally;
 
+use commit::write;
 pub(super) use failure::WriteError;
 pub(super) use salvage::finish as finish_salvage;
 
@@ -90,8 +91,8 @@ enum WriteRequest {
     Commit(Box<EncodedCommit>, CommitReply),
     Task(WriteTask, oneshot::Sender<Result<()>>),
     Configuration(ConfigurationTask, oneshot::Sender<Result<()>>),
-    RestartLog(oneshot::Sender<Result<LogLength>>),
-    CutLog(oneshot::Sender<Result<LogLength>>),
+    /// Until the file of the log has at most so many bytes, as far as no reader needs it.
+    RestartLog(u64, oneshot::Sender<Result<LogLength>>),
     Close(oneshot::Sender<Result<()>>),
 }
 
@@ -114,8 +115,9 @@ impl Writer {
             tokio::spawn(serve_in_turn(connections, waiting, lock));
         } else {
             let (log, writer) = (Arc::clone(&connections.log), requests.downgrade());
+            let kept = log.bounds.kept_bytes();
             let keep_short = move || {
-                let restart = || restart_log(&writer.upgrade()?);
+                let restart = || restart_log(&writer.upgrade()?, kept);
                 while panics::contained_now(|| log.keep_short(&log_connection, restart)).is_err() {
                     thread::sleep(log::PAUSE);
                 }
@@ -180,17 +182,10 @@ impl Writer {
         result.await.context("the store is closed")
     }
 
-    /// Moves the log into the database, as far as no reader needs it.
+    /// Moves the log into the database and cuts its file to nothing, if no reader needs it.
     pub(super) async fn move_log(&self) -> Result<()> {
         let (reply, replied) = oneshot::channel();
-        self.send(WriteRequest::RestartLog(reply)).await?;
-        replied.await.context("the store is closed")?.map(drop)
-    }
-
-    /// The same, and cuts the file of the log to nothing, if no reader needs it.
-    pub(super) async fn cut_log(&self) -> Result<()> {
-        let (reply, replied) = oneshot::channel();
-        self.send(WriteRequest::CutLog(reply)).await?;
+        self.send(WriteRequest::RestartLog(0, reply)).await?;
         replied.await.context("the store is closed")?.map(drop)
     }
 
@@ -205,9 +200,9 @@ impl Writer {
 }
 
 /// Asks the writer to have the log begin again. None if the writer has ended.
-fn restart_log(writer: &mpsc::Sender<WriteRequest>) -> Option<Result<LogLength>> {
+fn restart_log(writer: &mpsc::Sender<WriteRequest>, kept: u64) -> Option<Result<LogLength>> {
     let (reply, replied) = oneshot::channel();
-    writer.blocking_send(WriteRequest::RestartLog(reply)).ok()?;
+    writer.blocking_send(WriteRequest::RestartLog(kept, reply)).ok()?;
     replied.blocking_recv().ok()
 }
 
@@ -286,13 +281,9 @@ impl WriteConnections {
                     self.walks.end_everywhere();
                     reply.send(done).ok();
                 }
-                WriteRequest::RestartLog(reply) => {
+                WriteRequest::RestartLog(kept, reply) => {
                     self.write(std::mem::take(&mut commits));
-                    reply.send(log::restart(&self.connection, self.log.bounds.kept_bytes())).ok();
-                }
-                WriteRequest::CutLog(reply) => {
-                    self.write(std::mem::take(&mut commits));
-                    reply.send(log::restart(&self.connection, 0)).ok();
+                    reply.send(log::restart(&self.connection, kept)).ok();
                 }
                 WriteRequest::Close(reply) => {
                     self.write(commits);
@@ -494,30 +485,4 @@ impl WriteConnections {
         }
         Ok(())
     }
-}
-
-/// Writes a commit in the caller's transaction. The order matters where a step says so.
-fn write(
-    connection: &Connection,
-    terms: &WriterTerms,
-    it: &EncodedCommit,
-) -> Result<(), WriteError> {
-    let EncodedCommit { commit, bodies } = it;
-    // Before the operation, because the unique index allows one unfinished operation of a resource.
-    journal::supersede(connection, terms, commit)?;
-    resource::check_display_name(connection, terms, commit)?;
-    // Before the resource and the account, because an account of the app is in one row.
-    account::move_away(connection, terms, commit)?;
-    // Before the resource goes, and its memberships with it.
-    membership::keep(connection, terms, commit)?;
-    journal::operation(connection, terms, commit, bodies)?;
-    journal::exchanges(connection, commit, bodies)?;
-    let place = resource::change(connection, terms, commit)?;
-    membership::members(connection, terms, commit)?;
-    account::account(connection, terms, commit, place)?;
-    journal::ended_attempt(connection, commit, bodies)?;
-    if let Some(row) = &commit.audit {
-        audit::insert(connection, row)?;
-    }
-    membership::unsettled(connection, terms, commit)
 }
