@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use muster::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::test_host::{HostProcess, TestHost};
@@ -108,13 +109,13 @@ async fn admin_tokens_are_created_listed_and_revoked_by_the_command_line() {
     let new: Value = serde_json::from_str(&said).unwrap();
     let (id, text) = (new["id"].as_str().unwrap(), new["token"].as_str().unwrap());
     let ends: jiff::Timestamp = new["expires"].as_str().unwrap().parse().unwrap();
-    let days = ends.duration_since(jiff::Timestamp::now()).as_hours() / 24;
+    let days = ends.duration_since(Clock::system().now()).as_hours() / 24;
     assert!((89..=90).contains(&days), "{ends}");
     assert_eq!(with(&muster, text, "GET", "/apps").await.status, 200);
     let (_, listed) = muster.command(&["token", "list", "--admin"]).await;
     let line =
         listed.lines().find(|line| line.contains("deploy")).unwrap_or_else(|| panic!("{listed}"));
-    let used = &jiff::Timestamp::now().to_string()[..10];
+    let used = &Clock::system().now().to_string()[..10];
     assert!(line.contains("operate") && line.ends_with('Z') && line.contains(used), "{listed}");
     assert!(!listed.contains(text), "{listed}");
     let (status, said) = muster.command(&["token", "revoke", "--admin", id]).await;

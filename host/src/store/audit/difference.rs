@@ -70,9 +70,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(before: Value, after: Value, shown: (Value, Value)) {
+    fn check(before: Value, after: Value, shown: &(Value, Value)) {
         let (before, after) = differences(Some(before), Some(after));
-        assert_eq!((before.unwrap(), after.unwrap()), shown);
+        assert_eq!((before.unwrap(), after.unwrap()), *shown);
     }
 
     #[test]
@@ -80,7 +80,7 @@ mod tests {
         check(
             json!({"a": 1, "b": {"c": 1, "d": 2}, "e": [1]}),
             json!({"a": 1, "b": {"c": 3, "d": 2}, "f": null}),
-            (json!({"b": {"c": 1}, "e": [1]}), json!({"b": {"c": 3}, "f": null})),
+            &(json!({"b": {"c": 1}, "e": [1]}), json!({"b": {"c": 3}, "f": null})),
         );
         assert_eq!(differences(None, Some(json!({"a": 1}))), (None, Some(json!({"a": 1}))));
     }
@@ -98,6 +98,6 @@ mod tests {
             "auth": {"header": {"value": {"value": "…"}}},
             "headers": {"x-other": "…"},
         }}});
-        check(endpoints("hunter2", "k1"), endpoints("hunter3", "k2"), (shown.clone(), shown));
+        check(endpoints("hunter2", "k1"), endpoints("hunter3", "k2"), &(shown.clone(), shown));
     }
 }
