@@ -2,6 +2,7 @@
 //! serves it with the same tokens and the same key. A backup that was not finished has no name.
 
 use std::collections::HashSet;
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -67,7 +68,7 @@ fn start(data: &Path) -> HostProcess {
 
 /// The names in a folder, sorted.
 fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap();
+    let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<_> =
         entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -169,6 +170,8 @@ async fn a_backup_under_load_has_everything_that_was_acknowledged_before_it_bega
 
     let restored = folder.path().join("restored");
     succeeded(&run(&mut restore(&restored, &file)).await);
+    // Else the start would make another one, and end that of before.
+    fs::copy(test_host.data.path().join("admin.token"), restored.join("admin.token")).unwrap();
     let host = start(&restored);
     let names = user_names(&test_host, &host).await;
     for (writer, count) in before.iter().enumerate() {
@@ -193,7 +196,7 @@ async fn a_stopped_host_and_a_killed_one_are_backed_up_with_what_is_in_their_log
     add(&test_host, &host, "bob").await;
     // Killed: the newest changes are in the log alone.
     drop(host);
-    assert!(std::fs::metadata(test_host.data.path().join("muster.db-wal")).unwrap().len() > 0);
+    assert!(fs::metadata(test_host.data.path().join("muster.db-wal")).unwrap().len() > 0);
     let file = folder.path().join("killed");
     succeeded(&run(&mut backup(test_host.data.path(), &file)).await);
     let restored = folder.path().join("restored");
@@ -212,20 +215,20 @@ async fn a_stopped_host_and_a_killed_one_are_backed_up_with_what_is_in_their_log
 #[tokio::test]
 async fn a_backup_is_for_its_owner_alone_and_overwrites_nothing_unless_told_so() {
     let (test_host, _host, folder, file) = backed_up().await;
-    let mode = || std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(), 0o600);
-    let first = std::fs::read(&file).unwrap();
+    let first = fs::read(&file).unwrap();
     let data = test_host.data.path();
     let said = failed(&run(&mut backup(data, &file)).await);
     assert!(said.contains("exists; --force overwrites it"), "{said}");
-    assert!(std::fs::read(&file).unwrap() == first);
+    assert!(fs::read(&file).unwrap() == first);
     let said = failed(&run(&mut backup(data, folder.path())).await);
     assert!(said.contains("is a directory"), "{said}");
     let said = failed(&run(&mut backup(folder.path(), &folder.path().join("other"))).await);
     assert!(said.contains("no database in"), "{said}");
 
     // What is not sealed is called so, and can be read with the tools of every system.
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let said = succeeded(&run(backup(data, &file).arg("--force")).await);
     assert!(said.contains("the backup is not sealed, and holds the host key"), "{said}");
     assert_eq!(mode(), 0o600);
@@ -245,7 +248,7 @@ async fn a_backup_is_for_its_owner_alone_and_overwrites_nothing_unless_told_so()
 #[tokio::test]
 async fn a_killed_backup_leaves_no_backup_and_the_next_one_is_whole() {
     let (test_host, _host, folder, file) = backed_up().await;
-    let first = std::fs::read(&file).unwrap();
+    let first = fs::read(&file).unwrap();
     let data = test_host.data.path();
     let before = names(data);
     for n in 1.. {
@@ -262,7 +265,7 @@ async fn a_killed_backup_leaves_no_backup_and_the_next_one_is_whole() {
     // One that overwrites leaves what was there.
     let mut command = backup(data, &file);
     run(command.arg("--force").env("MUSTER_DIE_AT", "backup:2")).await;
-    assert!(std::fs::read(&file).unwrap() == first);
+    assert!(fs::read(&file).unwrap() == first);
 }
 
 /// A command that may write files of at most this many bytes, as on a full disk.
@@ -278,20 +281,20 @@ async fn a_full_disk_ends_a_backup_and_a_restore_and_changes_nothing() {
     let (test_host, host, folder, file) = backed_up().await;
     drop(host);
     let data = test_host.data.path();
-    let (first, before) = (std::fs::read(&file).unwrap(), names(data));
+    let (first, before) = (fs::read(&file).unwrap(), names(data));
     let size = u32::try_from(first.len()).unwrap();
     // The copy does not fit, or the copy fits and the file, which is larger, does not.
     for most in [size / 2, size - 2048] {
         let mut command = on_a_full_disk(backup(data, &file).arg("--force"), most);
         let said = failed(&run(&mut command).await);
         assert!(said.contains("copying the database") || said.contains("writing"), "{said}");
-        assert!(std::fs::read(&file).unwrap() == first);
+        assert!(fs::read(&file).unwrap() == first);
         assert_eq!(names(folder.path()), ["muster.backup"]);
         assert_eq!(names(data), before);
     }
-    let database = std::fs::read(data.join("muster.db")).unwrap();
+    let database = fs::read(data.join("muster.db")).unwrap();
     failed(&run(&mut on_a_full_disk(restore(data, &file).arg("--replace"), size / 2)).await);
-    assert!(std::fs::read(data.join("muster.db")).unwrap() == database);
+    assert!(fs::read(data.join("muster.db")).unwrap() == database);
     assert_eq!(names(data), before);
     let host = test_host.spawn(None);
     assert_eq!(test_host.people(&host).await, 1);
@@ -309,7 +312,7 @@ async fn a_damaged_database_is_not_backed_up_as_if_it_were_whole() {
         .unwrap();
     database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     drop(database);
-    let file = std::fs::File::options().write(true).open(test_host.data.path().join("muster.db"));
+    let file = fs::File::options().write(true).open(test_host.data.path().join("muster.db"));
     std::os::unix::fs::FileExt::write_all_at(&file.unwrap(), &[9; 4096], (page - 1) * 4096)
         .unwrap();
     let new = folder.path().join("new");

@@ -1,4 +1,10 @@
-//! Requests of several operators at the same time.
+//! Operators: their tokens and roles, the audit log, and requests of several at the same time.
+
+mod admin_listener;
+mod admin_tokens;
+mod at_rest;
+mod audit;
+mod endpoints;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};

@@ -5,6 +5,7 @@
 //! lifecycle defines itself are used as they are. Nothing here does I/O.
 
 mod app;
+mod audit;
 mod connector;
 mod error;
 mod job;
@@ -14,6 +15,7 @@ mod tenant;
 mod token;
 
 pub use app::{AppPath, AppView};
+pub use audit::{AuditQuery, AuditView};
 pub use connector::{ConnectorFile, ConnectorPath, ConnectorQuery};
 pub use error::ErrorBody;
 pub use job::{JobPath, JobQuery, JobView};
@@ -26,4 +28,4 @@ pub use tenant::{
     BacklogView, ConnectAnswer, DeviationView, DisconnectProgress, DisconnectRequest,
     ErasureRequest, PersonPath, TenantPath, TenantQuery, TenantView,
 };
-pub use token::{TokenPath, TokenView};
+pub use token::{AdminTokenPath, AdminTokenView, TokenPath, TokenView};

@@ -5,7 +5,9 @@
 //! files of a host. `connector new`, `build`, `test`, `check`, `key` and `sign` need no host.
 
 mod admin;
+mod admin_token;
 mod app;
+mod audit;
 mod backup;
 mod byte_progress;
 mod config;
@@ -68,7 +70,7 @@ enum MusterCommand {
     Tenant(tenant::TenantArgs),
     /// Erase a person who is gone from the directory.
     Person(person::PersonArgs),
-    /// Manage the tokens that identity providers authenticate with.
+    /// Manage the tokens that identity providers and operators authenticate with.
     Token(token::TokenArgs),
     /// Create, build, test and sign connectors; push, replay and promote their versions on a server.
     Connector(connector::ConnectorArgs),
@@ -76,6 +78,8 @@ enum MusterCommand {
     Operation(operation::OperationArgs),
     /// Jobs: long work over many people, such as a disconnect.
     Job(job::JobArgs),
+    /// List what operators changed: who, when, what, before and after.
+    Audit(audit::AuditArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreBackupArgs),
     /// Replace a host key that is lost.
@@ -153,6 +157,7 @@ async fn run(command: MusterCommand) -> anyhow::Result<ExitCode> {
         MusterCommand::Connector(args) => return connector::run(args).await,
         MusterCommand::Operation(args) => operation::run(args).await?,
         MusterCommand::Job(args) => job::run(args).await?,
+        MusterCommand::Audit(args) => audit::run(args).await?,
         MusterCommand::Backup(args) => backup::run(args).await?,
         MusterCommand::Restore(args) => restore::run(args).await?,
         MusterCommand::HostKey(args) => host_key::run(args).await?,

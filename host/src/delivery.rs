@@ -26,6 +26,7 @@ mod placeholder;
 mod request_url;
 mod response;
 mod retry;
+mod rules;
 mod secret;
 
 pub use auth::Auth;
@@ -35,6 +36,7 @@ pub use endpoint::Endpoint;
 pub use error::DeliveryError;
 pub use placeholder::Placeholder;
 pub use retry::requested_wait;
+pub use rules::{OutboundRules, SECRET_FILES, SECRET_VARIABLES};
 pub use secret::Secret;
 
 use circuit::{Circuits, OpenedFor, SendPermit};
@@ -103,8 +105,11 @@ impl AttemptEnd {
 
 impl Delivery {
     /// A client with no connections yet.
-    pub fn new() -> anyhow::Result<Self> {
-        Ok(Self { clients: OutboundClients::new()?, circuits: Circuits::default() })
+    pub fn new(rules: &OutboundRules) -> anyhow::Result<Self> {
+        Ok(Self {
+            clients: OutboundClients::new(&rules.private_addresses)?,
+            circuits: Circuits::default(),
+        })
     }
 
     /// A client whose requests go to the app of a simulation.
@@ -164,7 +169,7 @@ impl Delivery {
 /// found.
 pub fn check(request: &Request, placeholders: &[Placeholder]) -> Result<(), DeliveryError> {
     static EXAMPLE: LazyLock<Endpoint> = LazyLock::new(|| {
-        Endpoint::load(&json!({ "base_url": "https://app.invalid" }))
+        Endpoint::load(&json!({ "base_url": "https://app.invalid" }), &OutboundRules::default())
             .expect("the example is a valid endpoint")
     });
     let (tenant, idempotency_key) = ("tenant", "key");

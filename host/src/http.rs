@@ -32,6 +32,8 @@ use std::sync::Arc;
 
 use axum::middleware;
 use axum::{Extension, Router};
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -74,18 +76,40 @@ struct Server {
     sign_in_guard: SignInGuard,
 }
 
+impl Server {
+    fn new(options: ServerOptions) -> Arc<Self> {
+        let sign_in_guard = SignInGuard::new(options.failed_sign_ins);
+        Arc::new(Self { options, sign_in_guard })
+    }
+}
+
+/// What is served at an address, beside health checks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Routes {
+    Admin,
+    All,
+    Scim,
+}
+
 /// All routes of a host.
 pub fn router(host: Arc<Host>, options: ServerOptions) -> Router {
-    let sign_in_guard = SignInGuard::new(options.failed_sign_ins);
-    let server = Arc::new(Server { options, sign_in_guard });
+    routes(host, Server::new(options), Routes::All)
+}
+
+fn routes(host: Arc<Host>, server: Arc<Server>, served: Routes) -> Router {
     let negotiate = middleware::from_fn_with_state(Arc::clone(&host), media_type::negotiate);
     let check_head = middleware::from_fn(head::check);
     let log = middleware::from_fn_with_state(Arc::clone(&host), request_log::log);
-    Router::new()
-        .nest("/t/{tenant}/scim/v1", v1::routes(scim_routes()))
-        .nest("/t/{tenant}/scim/v2", scim_routes().layer(negotiate))
-        .nest("/admin/v1", admin::routes(&host))
-        .merge(health::routes())
+    let mut router = health::routes();
+    if served != Routes::Admin {
+        router = router
+            .nest("/t/{tenant}/scim/v1", v1::routes(scim_routes()))
+            .nest("/t/{tenant}/scim/v2", scim_routes().layer(negotiate));
+    }
+    if served != Routes::Scim {
+        router = router.nest(admin::PREFIX, admin::routes(&host));
+    }
+    router
         .fallback(response::unknown_route)
         .method_not_allowed_fallback(response::wrong_method)
         .layer(Extension(server))
@@ -104,19 +128,39 @@ fn scim_routes() -> Router<Arc<Host>> {
         .method_not_allowed_fallback(directory::wrong_method)
 }
 
+/// Where a host listens.
+pub(crate) struct Listeners {
+    /// For identity providers, and for operators if they have no listener of their own.
+    pub(crate) main: TcpListener,
+    /// For operators alone.
+    pub(crate) admin: Option<TcpListener>,
+}
+
 /// Serves until `stop` is ready. Then accepts no more connections, finishes the requests that were
 /// accepted, and closes the host. An operation that cannot be finished in time stays in the journal.
 pub(crate) async fn serve(
     host: Arc<Host>,
-    listener: TcpListener,
+    listeners: Listeners,
     options: ServerOptions,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
     let within = options.timeouts.stop;
-    let mut connections = Connections::new(router(Arc::clone(&host), options.clone()), &options);
-    connections.accept(listener, stop).await;
+    let served = match listeners.admin {
+        None => vec![(listeners.main, Routes::All)],
+        Some(admin) => vec![(listeners.main, Routes::Scim), (admin, Routes::Admin)],
+    };
+    let (server, stop) = (Server::new(options.clone()), stop.shared());
+    let accept = served.into_iter().map(|(listener, served)| {
+        let router = routes(Arc::clone(&host), Arc::clone(&server), served);
+        let (mut connections, stop) = (Connections::new(router, &options), stop.clone());
+        async move {
+            connections.accept(listener, stop).await;
+            connections
+        }
+    });
+    let connections = join_all(accept).await;
     let deadline = Instant::now() + within;
     tracing::info!(?within, "http: stopping; finishing accepted requests");
-    connections.finish(deadline).await;
+    join_all(connections.into_iter().map(|it| it.finish(deadline))).await;
     host.close(deadline).await;
 }

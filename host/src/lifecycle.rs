@@ -10,20 +10,19 @@ mod error;
 mod job;
 mod operation;
 mod options;
+mod private_files;
 mod tasks;
 mod versions;
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 
-use anyhow::Context;
 use tokio::time::Instant;
 
 pub(crate) use config::check_settings;
 pub use config::{
-    AppChange, ClientObservations, Configuration, ConnectorVersion, Credential, Deviation, HostKey,
-    NewApp, NewTenant, NewTenantToken, TenantChange, TokenSpec, snapshot, token,
+    AdminTokenSpec, AppChange, BOOTSTRAP_TOKEN, ClientObservations, Configuration,
+    ConnectorVersion, Credential, Deviation, HostKey, NewAdminToken, NewApp, NewTenant,
+    NewTenantToken, TenantChange, TokenSpec, snapshot, token,
 };
 pub use directory::{BulkResult, Cursor, Directory, WriteTarget};
 pub use error::Error;
@@ -69,11 +68,7 @@ pub struct Host {
 impl Host {
     /// Opens the data directory, and resumes pending operations and jobs.
     pub async fn open(options: HostOptions, clock: Clock) -> anyhow::Result<Arc<Self>> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&options.data)
-            .with_context(|| format!("making the data directory {}", options.data.display()))?;
+        private_files::make_private(&options.data)?;
         let options = Arc::new(options);
         let store = Store::open(&options.data.join(DATABASE), clock.clone()).await?;
         let key = match HostKey::of(&store, &options.data.join(HOST_KEY)).await {

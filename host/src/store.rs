@@ -8,6 +8,7 @@ mod account;
 mod app;
 mod at_once;
 mod attempt;
+pub(crate) mod audit;
 mod backlog;
 mod backup;
 mod body;
@@ -58,11 +59,12 @@ use rusqlite::Connection;
 pub use account::AccountRow;
 pub use app::{AppRow, ReplyMode};
 pub use attempt::AttemptRow;
+pub use audit::{AuditAuthor, AuditFilter, AuditRow, AuditSubject};
 pub use backlog::Backlog;
 pub use backup::{DatabaseCopy, DatabaseSummary, free_space};
 pub use commit::{Commit, CommitError, Receipt, ResourceChange};
 pub use connector::{ConnectorRow, ConnectorUsers};
-pub use credential::{CredentialKind, CredentialRow};
+pub use credential::{AdminRole, CredentialKind, CredentialRow};
 pub use disk::DiskError;
 use disk::DiskReport;
 pub use due::UnfinishedOperation;
@@ -167,6 +169,12 @@ impl Store {
             connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(()))
         };
         self.reader.point(read).await
+    }
+
+    /// Moves the write-ahead log into the database file and cuts it to nothing: what was overwritten is not
+    /// in it any more. False if reads did not let it.
+    pub async fn cut_log(&self) -> Result<bool> {
+        self.writer.cut_log().await
     }
 
     /// Writes the waiting commits, moves the write-ahead log into the database file, and releases the

@@ -14,6 +14,7 @@ use crate::support::test_host::HostProcess;
 use crate::support::{client, compiled, data_directory, user};
 
 const CONFIG: &str = "\
+private_addresses = [\"127.0.0.0/8\"]
 answer_within_seconds = 1
 first_back_off_seconds = 1
 longest_back_off_seconds = 2

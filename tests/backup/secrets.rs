@@ -163,7 +163,9 @@ async fn a_password_that_waits_in_the_journal_reaches_the_app_from_the_restored_
 
     let restored = folder.path().join("restored");
     succeeded(&run(&mut restore(&restored, &file)).await);
-    fs::copy(test_host.data.path().join("muster.toml"), restored.join("muster.toml")).unwrap();
+    for file in ["muster.toml", "admin.token"] {
+        fs::copy(test_host.data.path().join(file), restored.join(file)).unwrap();
+    }
     let host = start(&restored);
     app.works(true);
     test_host.settled(&host).await;

@@ -32,7 +32,8 @@ pub(crate) struct Memory {
 }
 
 impl Process {
-    /// Starts `muster serve` with this data directory and without a limit on requests. An error if it
+    /// Starts `muster serve` with this data directory, without a limit on requests, and with apps on this machine.
+    /// An error if it
     /// does not listen before the timeout.
     pub(crate) fn serve(data: &Path, timeout: Duration) -> anyhow::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
@@ -43,7 +44,8 @@ impl Process {
         }
         // What is measured is the host, and not its limit on requests.
         std::fs::create_dir_all(data)?;
-        std::fs::write(data.join("muster.toml"), "requests_per_second = 0\n")?;
+        let settings = "requests_per_second = 0\nprivate_addresses = [\"127.0.0.0/8\"]\n";
+        std::fs::write(data.join("muster.toml"), settings)?;
         command.current_dir(data).env("MUSTER_LOG", "warn");
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         Self::start(command, timeout)

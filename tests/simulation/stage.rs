@@ -15,11 +15,9 @@ use jiff::Timestamp;
 use muster::cli::local_environment::ServerOptions;
 use muster::clock::{Clock, Simulation};
 use muster::connector::{Keyring, Limits, Runtime, RuntimeConfig};
-use muster::delivery::SimulatedNetwork;
+use muster::delivery::{OutboundRules, SimulatedNetwork};
 use muster::embedded;
-use muster::lifecycle::{
-    BackOff, Error, Host, HostKey, HostOptions, RequestRate, Simulated, TokenSpec,
-};
+use muster::lifecycle::{BackOff, Error, Host, HostKey, HostOptions, RequestRate, Simulated};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
@@ -109,6 +107,7 @@ impl Stage {
             grant_patience: Duration::from_secs(24 * 3600),
             longest_call: Duration::from_secs(120),
             trusted_keys: Keyring::default(),
+            outbound: OutboundRules::of(folder),
             simulated: Some(Simulated { network, runtime: Arc::clone(&self.runtime) }),
         };
         Host::open(options, Clock::simulated(simulation)).await
@@ -138,8 +137,7 @@ impl Stage {
         let simulation = Arc::new(Simulation::new(BEGINNING.parse::<Timestamp>()?, 0));
         let network: SimulatedNetwork = Arc::new(|_| Box::pin(std::future::pending()));
         let host = self.open(&folder, simulation, network).await?;
-        let admin = host.config.add_token(None, TokenSpec::default()).await;
-        let admin = admin.map_err(told)?.token;
+        let admin = host.config.add_bootstrap_token().await.map_err(told)?;
         let router = router(&host);
         let name = if three_state { "three-state" } else { "two-state" };
         let embedded = embedded::CONNECTORS.iter().find(|it| it.name == name);

@@ -143,19 +143,21 @@ impl TestHost {
 
     /// Writes the `muster.toml` of the next start.
     pub(crate) fn configure(&self, config: &str) {
-        let config = format!("{NO_LIMIT}{config}");
-        std::fs::write(self.data.path().join("muster.toml"), config).unwrap();
+        allow_loopback(self.data.path(), &format!("{NO_LIMIT}{config}"));
     }
 
     async fn new(tenant: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sample = sample::serve(listener, "app").unwrap();
-        Self { data: data_directory(), sample, http: client(), tenant, token: String::new() }
+        let data = data_directory();
+        allow_loopback(data.path(), "");
+        Self { data, sample, http: client(), tenant, token: String::new() }
     }
 
     /// A host with a data directory of another one, whose tenant has this token.
     pub(crate) async fn restored(data: TempDir, tenant: &'static str, token: &str) -> Self {
         share_compiled(data.path());
+        allow_loopback(data.path(), "");
         Self { data, token: token.to_owned(), ..Self::new(tenant).await }
     }
 
@@ -339,6 +341,12 @@ impl TestHost {
         }
         effects
     }
+}
+
+/// Writes the `muster.toml` of a host whose app is on this machine.
+fn allow_loopback(data: &Path, config: &str) {
+    let config = format!("private_addresses = [\"127.0.0.0/8\", \"::1\"]\n{config}");
+    std::fs::write(data.join("muster.toml"), config).unwrap();
 }
 
 /// Has the host with this data directory use the cache of compiled connectors that tests share.

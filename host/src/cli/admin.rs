@@ -15,13 +15,11 @@ use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
 use crate::admin_api::{ErrorBody, JobQuery, MAX_LIMIT, OperationQuery, Page, PageQuery};
+use crate::lifecycle::BOOTSTRAP_TOKEN;
 use crate::terminal::shown;
 
 /// Where the host is if it is not said.
 const DEFAULT_HOST: &str = "http://127.0.0.1:8080";
-
-/// The file in the data directory that holds the first admin token.
-pub(super) const TOKEN_FILE: &str = "admin.token";
 
 /// The host that the command is for.
 #[derive(Args, Clone, Debug)]
@@ -299,7 +297,7 @@ impl Admin {
     }
 
     fn token_file(&self) -> PathBuf {
-        self.data.as_deref().unwrap_or_else(|| Path::new("muster-data")).join(TOKEN_FILE)
+        self.data.as_deref().unwrap_or_else(|| Path::new("muster-data")).join(BOOTSTRAP_TOKEN)
     }
 
     /// Where the admin token came from.

@@ -1,13 +1,15 @@
 //! The configuration file of `muster serve`, `muster.toml`: reads it, refuses unknown settings and values
 //! out of range, and has the default of each setting.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::delivery::OutboundRules;
 use crate::http::{Proxies, Timeouts};
 use crate::lifecycle::{BackOff, RequestRate};
 
@@ -17,6 +19,8 @@ use crate::lifecycle::{BackOff, RequestRate};
 pub(super) struct Config {
     /// The address to listen on.
     pub(super) listen: Option<SocketAddr>,
+    /// The address of the admin API, if it is not served at `listen`.
+    pub(super) admin_listen: Option<SocketAddr>,
     /// The directory of the database, the host key and compiled connectors.
     pub(super) data: Option<PathBuf>,
     /// The URL at which identity providers reach this host, such as `https://scim.example.com`.
@@ -51,6 +55,12 @@ pub(super) struct Config {
     pub(super) requests_per_second: Option<u32>,
     /// The most seconds in which a stopping host finishes accepted requests.
     pub(super) stop_within_seconds: Option<u64>,
+    /// The environment variables that secrets of endpoints may come from.
+    pub(super) secret_variables: Option<Vec<String>>,
+    /// The folders in which files with secrets of endpoints may lie.
+    pub(super) secret_files: Option<Vec<PathBuf>>,
+    /// The private addresses that endpoints may lead to, by CIDR.
+    pub(super) private_addresses: Option<Vec<String>>,
     /// Files with public keys. If there are any, only connectors signed by one of them are loaded.
     pub(super) trusted_keys: Option<Vec<PathBuf>>,
 }
@@ -106,6 +116,7 @@ impl Config {
             rate <= 1_000_000,
             "requests_per_second is {rate}: it must be 0 to 1000000"
         );
+        self.outbound(Path::new("."))?;
         let default = BackOff::default();
         let longest = self.longest_back_off_seconds.unwrap_or(default.longest.as_secs());
         // Only where it is given: the default is not longer than what an operator says is the longest.
@@ -152,6 +163,26 @@ impl Config {
         Duration::from_secs(self.longest_call_seconds.unwrap_or(120).clamp(1, 3600))
     }
 
+    /// What endpoints may use of the machine and the network, with this data directory.
+    pub(super) fn outbound(&self, data: &Path) -> anyhow::Result<OutboundRules> {
+        let default = OutboundRules::of(data);
+        let networks = self.private_addresses.iter().flatten().map(|text| network(text));
+        let variables = self.secret_variables.clone().unwrap_or(default.secret_variables);
+        for name in &variables {
+            let name = name.strip_suffix('*').unwrap_or(name);
+            anyhow::ensure!(
+                !name.is_empty() && !name.contains(['*', '=']),
+                "secret_variables: give names such as API_TOKEN, or beginnings such as MUSTER_SECRET_*"
+            );
+        }
+        Ok(OutboundRules {
+            secret_variables: variables,
+            secret_files: self.secret_files.clone().unwrap_or(default.secret_files),
+            private_addresses: networks.collect::<anyhow::Result<_>>()?,
+            data: default.data,
+        })
+    }
+
     pub(super) fn timeouts(&self) -> Timeouts {
         let or = |seconds: Option<u64>, default: Duration| {
             seconds.map_or(default, |seconds| Duration::from_secs(seconds.clamp(1, 3600)))
@@ -179,6 +210,16 @@ impl Config {
     }
 }
 
+/// A network by CIDR, or a single address.
+fn network(text: &str) -> anyhow::Result<IpNet> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).with_context(|| {
+        format!(
+            "private_addresses: {text:?} is no network such as \"10.1.0.0/16\" or \"fd12::/64\""
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +245,8 @@ mod tests {
             ),
             ("first_back_off_seconds = 7200", "which is 3600"),
             ("behind_proxy = [\"proxy.example\"]", "\"proxy.example\" is no address"),
+            ("private_addresses = [\"10.1\"]", "no network such as \"10.1.0.0/16\""),
+            ("secret_variables = [\"*\"]", "give names such as API_TOKEN"),
         ] {
             let error = format!("{:#}", check(text).unwrap_err());
             assert!(error.contains(said), "{error}");
@@ -229,6 +272,7 @@ mod tests {
         // A new field does not compile here until it is added to the pattern.
         let Config {
             listen: Some(_),
+            admin_listen: Some(_),
             data: Some(_),
             public_url: Some(_),
             answer_within_seconds: Some(_),
@@ -247,6 +291,9 @@ mod tests {
             request_burst: Some(_),
             requests_per_second: Some(_),
             stop_within_seconds: Some(_),
+            secret_variables: Some(_),
+            secret_files: Some(_),
+            private_addresses: Some(_),
             trusted_keys: Some(_),
         } = toml::from_str(&documented()).unwrap()
         else {
@@ -273,6 +320,11 @@ mod tests {
         assert_eq!(written.back_off(), default.back_off());
         assert_eq!(written.grant_patience(), default.grant_patience());
         assert_eq!(written.longest_call(), default.longest_call());
+        let outbound = |config: &Config| {
+            let rules = config.outbound(Path::new("data")).unwrap();
+            (rules.secret_variables, rules.secret_files)
+        };
+        assert_eq!(outbound(&written), outbound(&default));
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod show;
 mod sign;
 mod test;
 
-pub(super) use replay::moment;
+pub(super) use replay::{duration, moment};
 
 /// Options of `muster connector`.
 #[derive(Args, Debug)]

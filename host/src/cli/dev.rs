@@ -106,7 +106,7 @@ async fn serve(
     let admin = environment.admin_token().await?;
     let summary = json!({
         "tenants": tenants,
-        "admin": { "base_url": admin.base_url, "token": admin.token },
+        "admin": { "base_url": format!("{}/admin/v1", environment.url), "token": admin.token },
         "app": { "base_url": environment.app_url, "token": environment.app_token },
     });
     if connectors.json {

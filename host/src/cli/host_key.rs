@@ -30,9 +30,11 @@ const LOST: &str = "\
 What is lost with the key:
   - passwords that wait in the journal: operations that need one are not carried out until the
     identity provider sends it again, or the operation is dropped
+  - credentials of apps that were given as values: such an app is not served until they are given again
   - cursors that identity providers hold: they begin their lists again
   - compiled connectors: the next start compiles them again
-Tokens, the directory, accounts, and the settings and endpoints of apps do not depend on the key.
+Tokens, the directory, accounts, settings, and credentials of apps that come from variables and files do
+not depend on the key.
 
 Example:
   muster host-key replace --data /var/lib/muster";
@@ -57,16 +59,18 @@ pub(super) async fn run(args: HostKeyArgs) -> anyhow::Result<()> {
     let store = Store::open(&data.database()?, Clock::system()).await?;
     let replaced = replace(&store, &data).await;
     store.close().await?;
-    let (kept, passwords) = replaced?;
+    let (kept, passwords, apps) = replaced?;
     let path = data.host_key();
-    let replaced = json!({ "host_key": path, "kept": kept, "lost_passwords": passwords });
-    args.format.print(&replaced, |_| print(&path, kept.as_deref(), passwords));
+    let replaced = json!({ "host_key": path, "kept": kept, "lost_passwords": passwords, "lost_credentials": apps });
+    args.format.print(&replaced, |_| print(&path, kept.as_deref(), passwords, &apps));
     Ok(())
 }
 
-/// Makes the key, and binds the database to it. Returns where the key before is kept, and how many
-/// passwords are lost.
-async fn replace(store: &Store, data: &DataDirectory) -> anyhow::Result<(Option<PathBuf>, u64)> {
+/// Where the key before is kept, how many passwords are lost, and the apps whose credentials are.
+type Replaced = (Option<PathBuf>, u64, Vec<String>);
+
+/// Makes the key, and binds the database to it. Returns what is lost.
+async fn replace(store: &Store, data: &DataDirectory) -> anyhow::Result<Replaced> {
     let path = data.host_key();
     let needed = store.host_key_fingerprint().await?;
     // A key that is damaged does not fit either.
@@ -82,11 +86,13 @@ async fn replace(store: &Store, data: &DataDirectory) -> anyhow::Result<(Option<
         bail!("the database in {} has the key that it needs", data.0.display());
     }
     let passwords = store.count_sealed().await?;
+    let apps = store.apps().await?.into_iter().filter(|app| app.endpoints.contains("\"sealed\":"));
+    let apps = apps.map(|app| app.name).collect();
     let kept = if path.exists() { Some(put_aside(&path)?) } else { None };
     let key = HostKey::create(&path)?;
     store::owned_like_its_folder(&path);
     store.bind_host_key(key.fingerprint().to_vec()).await?;
-    Ok((kept, passwords))
+    Ok((kept, passwords, apps))
 }
 
 /// Renames the key that does not fit. Nothing is overwritten.
@@ -98,7 +104,7 @@ fn put_aside(path: &Path) -> anyhow::Result<PathBuf> {
     Ok(kept.into())
 }
 
-fn print(path: &Path, kept: Option<&Path>, passwords: u64) {
+fn print(path: &Path, kept: Option<&Path>, passwords: u64, apps: &[String]) {
     terminal::println!("{GOOD}made{GOOD:#} another host key, {NAME}{}{NAME:#}", path.display());
     if let Some(kept) = kept {
         terminal::println!("  {FAINT}the key that did not fit is{FAINT:#} {}", kept.display());
@@ -110,6 +116,13 @@ fn print(path: &Path, kept: Option<&Path>, passwords: u64) {
         terminal::println!(
             "  {FAINT}their operations fail until the identity provider sends the password again: \
              muster operation list --state open{FAINT:#}"
+        );
+    }
+    if !apps.is_empty() {
+        terminal::println!(
+            "  {NOTE}the credentials of these apps are lost{NOTE:#}, which are not served until they are \
+             given again by `muster app set`: {}",
+            apps.join(", ")
         );
     }
     terminal::println!("  {FAINT}next: muster serve; compiles the connectors again{FAINT:#}");

@@ -18,12 +18,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::connector::Keyring;
+use crate::delivery::OutboundRules;
+use crate::http::Listeners;
 use crate::lifecycle::{
-    AppChange, BackOff, Error, Host, HostOptions, NewApp, NewTenant, NewTenantToken, Promotion,
-    RequestRate, TenantChange, TokenSpec, snapshot::ReplyMode,
+    AdminTokenSpec, AppChange, BackOff, Error, Host, HostOptions, NewAdminToken, NewApp, NewTenant,
+    NewTenantToken, Promotion, RequestRate, TenantChange, TokenSpec, snapshot::ReplyMode,
 };
 use crate::limits::LimitsSpec;
 use crate::sample::Sample;
+use crate::store::AdminRole;
 use crate::{embedded, http, sample};
 
 pub use crate::http::{Proxies, ServerOptions, Timeouts};
@@ -120,7 +123,6 @@ impl LocalEnvironment {
         let host = Host::open(
             HostOptions {
                 compiled: config.compiled.unwrap_or_else(|| data.join("compiled")),
-                data,
                 public_url: url.clone(),
                 compiler: config.compiler,
                 answer_within: config.answer_within,
@@ -132,6 +134,8 @@ impl LocalEnvironment {
                 grant_patience: config.grant_patience,
                 longest_call: config.longest_call,
                 trusted_keys: config.trusted_keys,
+                outbound: OutboundRules::of(&data).with_loopback(),
+                data,
                 simulated: None,
             },
             config.clock,
@@ -140,8 +144,9 @@ impl LocalEnvironment {
         host.versions.push_embedded().await?;
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
+        let listeners = Listeners { main: listener, admin: None };
         let serving =
-            tokio::spawn(http::serve(Arc::clone(&host), listener, config.server, stopped));
+            tokio::spawn(http::serve(Arc::clone(&host), listeners, config.server, stopped));
         let environment = Self {
             host,
             sample,
@@ -251,7 +256,7 @@ impl LocalEnvironment {
             };
             into_anyhow(self.host.config.create_tenant(tenant).await)?;
         }
-        into_anyhow(self.host.config.add_token(Some(name), TokenSpec::default()).await)
+        into_anyhow(self.host.config.add_token(name, TokenSpec::default()).await)
     }
 
     /// Whether the app's connector has the setting `organization`.
@@ -275,8 +280,10 @@ impl LocalEnvironment {
     }
 
     /// A token for the admin API.
-    pub async fn admin_token(&self) -> anyhow::Result<NewTenantToken> {
-        into_anyhow(self.host.config.add_token(None, TokenSpec::default()).await)
+    pub async fn admin_token(&self) -> anyhow::Result<NewAdminToken> {
+        let (name, role) = ("local environment".to_owned(), AdminRole::Configure);
+        let spec = AdminTokenSpec { name, role, expires: None };
+        into_anyhow(self.host.config.add_admin_token(spec).await)
     }
 
     /// Stops the server, which first finishes accepted requests.

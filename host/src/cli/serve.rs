@@ -1,7 +1,7 @@
 //! `muster serve`: reads the configuration, opens the host, and serves until a signal stops it.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use clap::builder::BoolishValueParser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use super::admin::TOKEN_FILE;
+use super::admin_token;
 use super::config::Config;
 use super::failpoint;
 use super::output::{self, NAME, STRONG};
 use super::watch::FolderWatch;
 use crate::clock::Clock;
 use crate::connector::{Keyring, PublicKey};
-use crate::http::{self, ServerOptions};
-use crate::lifecycle::{Error, Host, HostOptions, TokenSpec};
+use crate::http::{self, Listeners, ServerOptions};
+use crate::lifecycle::{Host, HostOptions};
 use crate::panics;
 use crate::terminal;
 
@@ -64,6 +64,12 @@ Further settings in muster.toml, beside listen, data and public_url:
                          one for a tenant [default: 500, 50]
   stop_within_seconds    Most seconds in which a stopping host finishes accepted requests; the
                          next start continues what is left; 1 to 3600 [default: 15]
+  private_addresses      Array of CIDRs of private addresses that endpoints may lead to, beside
+                         public ones [default: none]
+  secret_files           Array of folders in the data directory that files with secrets of endpoints
+                         may lie in [default: secrets]
+  secret_variables       Array of environment variables that secrets of endpoints may come from; a
+                         `*` at the end stands for the rest of a name [default: MUSTER_SECRET_*]
   trusted_keys           Array of files with public keys; only connectors that one of them signed,
                          and the embedded ones, are loaded [default: none, and no signature is
                          needed]";
@@ -78,6 +84,10 @@ pub(super) struct ServeArgs {
     /// The address and port to listen on [default: 127.0.0.1:8080].
     #[arg(long, env = "MUSTER_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// The address and port of the admin API, which is then served nowhere else [default: that of
+    /// --listen].
+    #[arg(long, env = "MUSTER_ADMIN_LISTEN", value_name = "ADDR")]
+    admin_listen: Option<SocketAddr>,
     /// The directory of the database, the host key and compiled connectors [default: muster-data].
     #[arg(long, env = "MUSTER_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
@@ -107,17 +117,25 @@ pub(super) struct ServeArgs {
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     log_to_stderr(args.log_json, "info")?;
     failpoint::arm()?;
+    // Files that the host makes are for its user alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     survive_file_size_limit()?;
     let config = Config::read(args.config.as_deref())?;
     let watch = args.watch.map(|folder| FolderWatch::open(folder, args.log_json)).transpose()?;
     let listen = args.listen.or(config.listen);
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
-    let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!("listening on {listen}; if another host is running, --listen sets another address")
-    })?;
-    let address = listener.local_addr()?;
+    let main = bound(listen, "--listen").await?;
+    let address = main.local_addr()?;
     let server = server_options(&config)?;
     warn_of_plain_text(address, &server);
+    let admin = match args.admin_listen.or(config.admin_listen) {
+        Some(listen) => Some(bound(listen, "--admin-listen").await?),
+        None => None,
+    };
+    let admin_address = admin.as_ref().map(TcpListener::local_addr).transpose()?;
+    if let Some(address) = admin_address {
+        warn_of_plain_text(address, &server);
+    }
     let data = args.data.or_else(|| config.data.clone()).unwrap_or_else(|| "muster-data".into());
     let public_url = args.public_url.or_else(|| config.public_url.clone());
     let public_url = public_url.map(|url| valid_public_url(&url)).transpose()?;
@@ -139,18 +157,19 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             grant_patience: config.grant_patience(),
             longest_call: config.longest_call(),
             trusted_keys: trusted_keys(&args.trusted_keys, &config)?,
+            outbound: config.outbound(&data)?,
             simulated: None,
         },
         Clock::system(),
     )
     .await?;
     host.versions.push_embedded().await?;
-    let token = admin_token(&host, &data).await?;
+    let token = admin_token::keep(&host, &data).await?;
     // Before the host says that it serves: a script that waits for this line may stop it at once.
     let stop = stop_signal();
-    announce(&host, address, &token).await?;
+    announce(&host, address, admin_address, &token).await?;
     give_memory_back();
-    let serving = http::serve(Arc::clone(&host), listener, server, stop);
+    let serving = http::serve(Arc::clone(&host), Listeners { main, admin }, server, stop);
     match watch {
         None => serving.await,
         Some(watch) => tokio::select! {
@@ -159,6 +178,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         },
     }
     Ok(())
+}
+
+async fn bound(listen: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.with_context(|| {
+        format!("listening on {listen}; if another host is running, {option} sets another address")
+    })
 }
 
 fn server_options(config: &Config) -> anyhow::Result<ServerOptions> {
@@ -229,28 +254,13 @@ fn valid_public_url(text: &str) -> anyhow::Result<String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// The file of the admin token, which only the operator can read. Makes both if there is none.
-async fn admin_token(host: &Host, data: &Path) -> anyhow::Result<PathBuf> {
-    let path = data.join(TOKEN_FILE);
-    let exists = !host.config.snapshot().operator_tokens.is_empty();
-    if exists && std::fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
-        return Ok(path);
-    }
-    let token = match host.config.add_token(None, TokenSpec::default()).await {
-        Ok(token) => token.token,
-        Err(Error::Client(error)) => anyhow::bail!("{}", error.detail),
-        Err(Error::Internal(error)) => return Err(error),
-    };
-    // A temporary file has mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(data)?;
-    writeln!(file, "{token}")?;
-    file.as_file().sync_all()?;
-    file.persist(&path).with_context(|| format!("writing {}", path.display()))?;
-    Ok(path)
-}
-
 /// Says where the host serves. If it cannot be said, the host serves all the same.
-async fn announce(host: &Host, address: SocketAddr, token: &Path) -> anyhow::Result<()> {
+async fn announce(
+    host: &Host,
+    address: SocketAddr,
+    admin: Option<SocketAddr>,
+    token: &Path,
+) -> anyhow::Result<()> {
     let apps = host.config.snapshot().apps.len();
     let tenants = host.store.count_tenants().await?;
     let mut text = format!(
@@ -260,6 +270,9 @@ async fn announce(host: &Host, address: SocketAddr, token: &Path) -> anyhow::Res
         output::count(tenants, "tenant", "tenants"),
         token.display(),
     );
+    if let Some(admin) = admin {
+        text += &format!("the admin API is on {admin}: give commands --url http://{admin}\n");
+    }
     if tenants == 0 {
         text.push_str(
             "next: `muster app create NAME --connector roster`, then `muster tenant create NAME \

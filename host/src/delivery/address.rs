@@ -1,5 +1,6 @@
-//! Address rules: a connector's requests reach only public addresses, unless the endpoint allows
-//! private ones.
+//! Address rules: a connector's requests reach only public addresses, and if the endpoint allows private
+//! ones, those that the owner of the host allows. Link-local addresses and the metadata services of clouds are
+//! never reached.
 //!
 //! A name is resolved once, and the connection goes to the addresses that were checked, so that a
 //! changed DNS record cannot lead elsewhere.
@@ -8,24 +9,28 @@ use std::{
     error::Error,
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
 };
 
+use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 use url::{Host, Url};
 
-/// A resolver that returns only public addresses.
-pub(super) struct PublicOnly;
+/// A resolver that returns only addresses that are public or among these.
+pub(super) struct Guard(pub(super) Arc<[IpNet]>);
 
-/// A name has no public address.
+/// A name has no address that is allowed.
 #[derive(Debug)]
 pub(super) struct NotPublic;
 
-impl Resolve for PublicOnly {
+impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
+        let private = Arc::clone(&self.0);
         Box::pin(async move {
             let resolved = lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = resolved.filter(|at| is_public(at.ip())).collect();
+            let public: Vec<SocketAddr> =
+                resolved.filter(|at| is_allowed(at.ip(), &private)).collect();
             if public.is_empty() {
                 return Err(NotPublic.into());
             }
@@ -36,22 +41,23 @@ impl Resolve for PublicOnly {
 
 impl fmt::Display for NotPublic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no public address")
+        f.write_str("no address that is allowed")
     }
 }
 
 impl Error for NotPublic {}
 
-/// Whether the URL holds a private address instead of a name. Such a host never reaches the resolver.
-pub(super) fn is_literally_private(url: &Url) -> bool {
+/// Whether the URL holds an address instead of a name, and one that is neither public nor among these. Such
+/// a host never reaches the resolver.
+pub(super) fn is_literally_refused(url: &Url, private: &[IpNet]) -> bool {
     match url.host() {
-        Some(Host::Ipv4(ip)) => !is_public(ip.into()),
-        Some(Host::Ipv6(ip)) => !is_public(ip.into()),
+        Some(Host::Ipv4(ip)) => !is_allowed(ip.into(), private),
+        Some(Host::Ipv6(ip)) => !is_allowed(ip.into(), private),
         Some(Host::Domain(_)) | None => false,
     }
 }
 
-/// Whether a request failed because the resolver found no public address.
+/// Whether a request failed because the resolver found no address that is allowed.
 pub(super) fn is_not_public(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -61,6 +67,48 @@ pub(super) fn is_not_public(error: &reqwest::Error) -> bool {
         cause = error.source();
     }
     false
+}
+
+fn is_allowed(ip: IpAddr, private: &[IpNet]) -> bool {
+    let embedded = match ip {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(ip) => embedded_v4(ip),
+    };
+    let is_in = |ip: &IpAddr| private.iter().any(|net| net.contains(ip));
+    let is_private = || is_in(&ip) || embedded.is_some_and(|ip| is_in(&ip.into()));
+    !is_forbidden(ip) && (is_public(ip) || is_private())
+}
+
+/// Whether an address is never reached: a link-local one, or a metadata service, which gives credentials of
+/// the machine to each caller.
+fn is_forbidden(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => is_forbidden_v4(ip),
+        IpAddr::V6(ip) => match ip.segments() {
+            // Amazon's and Google's.
+            [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => true,
+            [first, ..] if first & 0xffc0 == 0xfe80 => true,
+            _ => embedded_v4(ip).is_some_and(is_forbidden_v4),
+        },
+    }
+}
+
+fn is_forbidden_v4(ip: Ipv4Addr) -> bool {
+    // Alibaba's, Azure's and Oracle's; that of most others is link-local.
+    let metadata = [[100, 100, 100, 200], [168, 63, 129, 16], [192, 0, 0, 192]];
+    ip.is_link_local() || metadata.contains(&ip.octets())
+}
+
+/// The IPv4 address that an IPv6 address leads to: mapped, compatible, NAT64 (RFC 6052, RFC 8215) or 6to4
+/// (RFC 3056).
+fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    match ip.segments() {
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] if high > 0 => Some(embedded(high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(embedded(high, low)),
+        [0x64, 0xff9b, 1, .., high, low] => Some(embedded(high, low)),
+        [0x2002, high, low, ..] => Some(embedded(high, low)),
+        _ => None,
+    }
 }
 
 fn is_public(ip: IpAddr) -> bool {
@@ -147,8 +195,54 @@ mod tests {
     #[test]
     fn every_spelling_of_a_private_address_in_a_url_is_seen() {
         for url in ["http://127.1/", "http://0x7f000001/", "http://2130706433/", "http://[::1]/"] {
-            assert!(is_literally_private(&Url::parse(url).unwrap()), "{url}");
+            assert!(is_literally_refused(&Url::parse(url).unwrap(), &[]), "{url}");
         }
-        assert!(!is_literally_private(&Url::parse("https://api.example.com/").unwrap()));
+        assert!(!is_literally_refused(&Url::parse("https://api.example.com/").unwrap(), &[]));
+    }
+
+    #[test]
+    fn private_addresses_are_those_that_the_owner_of_the_host_allows() {
+        let private = ["10.1.0.0/16", "fd12::/16"].map(|net| net.parse().unwrap());
+        for (allowed, address) in [
+            (true, "10.1.2.3"),
+            (true, "::ffff:10.1.2.3"),
+            (true, "64:ff9b::a01:203"),
+            (true, "2002:a01:203::1"),
+            (true, "fd12::7"),
+            (true, "1.1.1.1"),
+            (false, "10.2.0.1"),
+            (false, "::ffff:10.2.0.1"),
+            (false, "127.0.0.1"),
+            (false, "fd13::7"),
+        ] {
+            assert_eq!(is_allowed(address.parse().unwrap(), &private), allowed, "{address}");
+        }
+    }
+
+    #[test]
+    fn link_local_and_metadata_addresses_are_never_allowed() {
+        let all = ["0.0.0.0/0", "::/0"].map(|net| net.parse().unwrap());
+        for address in [
+            "169.254.169.254",
+            "169.254.0.1",
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "fe80::1",
+            "febf::1",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "::ffff:169.254.169.254",
+            "::169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+            "::ffff:100.100.100.200",
+        ] {
+            assert!(!is_allowed(address.parse().unwrap(), &all), "{address}");
+        }
+        for address in ["127.0.0.1", "::1", "10.0.0.1", "fd12::1"] {
+            assert!(is_allowed(address.parse().unwrap(), &all), "{address}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use http::{
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::delivery::{Secret, message};
+use crate::delivery::{OutboundRules, Secret, message};
 
 /// The credentials of an endpoint.
 #[derive(Clone, Debug)]
@@ -41,26 +41,27 @@ const FORMS: &str = r#"it is one of {"bearer": SECRET}, {"basic": {"user": "…"
 impl Auth {
     /// Reads the configuration and resolves its secrets. The error quotes no value, which could be a
     /// secret.
-    pub(super) fn load(configuration: &Value) -> Result<Self> {
+    pub(super) fn load(configuration: &Value, rules: &OutboundRules) -> Result<Self> {
         if configuration.is_null() {
             return Ok(Self::None);
         }
         let entry = configuration.as_object().filter(|object| object.len() == 1);
         let (kind, value) = entry.and_then(|object| object.iter().next()).context(FORMS)?;
         let auth = match kind.as_str() {
-            "bearer" => Self::Bearer(Secret::load(value)?),
+            "bearer" => Self::Bearer(Secret::load(value, rules)?),
             "basic" => {
                 let (user, password) = pair(value, "user", "password").context(FORMS)?;
                 // RFC 7617 §2: the first colon ends the user.
                 ensure!(!user.contains(':'), "the user has no colon");
-                Self::Basic { user: user.to_owned(), password: Secret::load(password)? }
+                let password = Secret::load(password, rules)?;
+                Self::Basic { user: user.to_owned(), password }
             }
             "header" => {
                 let (name, value) = pair(value, "name", "value").context(FORMS)?;
                 let name: HeaderName = name.parse().context("\"name\" is a header's name")?;
                 let own = message::is_reserved(&name) && name != AUTHORIZATION;
                 ensure!(!own, "\"{name}\" is set by muster alone");
-                Self::Header { name, value: Secret::load(value)? }
+                Self::Header { name, value: Secret::load(value, rules)? }
             }
             _ => bail!(FORMS),
         };
@@ -127,7 +128,10 @@ mod tests {
     #[track_caller]
     fn check(configuration: &Value, name: &str, value: &str) {
         let mut headers = HeaderMap::new();
-        Auth::load(configuration).unwrap().add_header(&mut headers).unwrap();
+        Auth::load(configuration, &OutboundRules::default())
+            .unwrap()
+            .add_header(&mut headers)
+            .unwrap();
         assert_eq!(headers.len(), 1);
         assert_eq!(headers[name], value);
         assert!(headers[name].is_sensitive());
@@ -135,7 +139,8 @@ mod tests {
 
     #[track_caller]
     fn refused(configuration: &Value, because: &str) {
-        let error = format!("{:#}", Auth::load(configuration).unwrap_err());
+        let error =
+            format!("{:#}", Auth::load(configuration, &OutboundRules::default()).unwrap_err());
         assert!(error.contains(because), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
@@ -150,7 +155,7 @@ mod tests {
         // Okta's scheme.
         let ssws = json!({"header": {"name": "Authorization", "value": {"value": "SSWS hunter2"}}});
         check(&ssws, "authorization", "SSWS hunter2");
-        assert!(matches!(Auth::load(&Value::Null).unwrap(), Auth::None));
+        assert!(matches!(Auth::load(&Value::Null, &OutboundRules::default()).unwrap(), Auth::None));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use ipnet::IpNet;
 use reqwest::{ClientBuilder, redirect, retry};
 use rustls::crypto::ring;
 use url::Url;
@@ -13,7 +14,7 @@ use crate::{
     decision::{Response, Unreachable},
     delivery::{
         DeliveryError, Endpoint,
-        address::{self, PublicOnly},
+        address::{self, Guard},
         message::Message,
         response,
     },
@@ -21,12 +22,13 @@ use crate::{
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A client for public addresses, and one for endpoints that may have private addresses. They share no
-/// connections.
+/// A client for public addresses, and one that also reaches the private addresses that the owner of the host
+/// allows. They share no connections.
 #[derive(Debug)]
 pub(super) struct OutboundClients {
-    guarded: OutboundClient,
-    unguarded: OutboundClient,
+    public: OutboundClient,
+    private: OutboundClient,
+    private_addresses: Arc<[IpNet]>,
 }
 
 /// A message without a response.
@@ -62,31 +64,34 @@ pub enum Broken {
 }
 
 impl OutboundClients {
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(private_addresses: &[IpNet]) -> Result<Self> {
         // It fails if a provider is installed already, which serves as well.
         let _ = ring::default_provider().install_default();
-        let guarded = || configured().dns_resolver(PublicOnly);
+        let private_addresses: Arc<[IpNet]> = private_addresses.into();
+        let private = || configured().dns_resolver(Guard(Arc::clone(&private_addresses)));
         Ok(Self {
-            guarded: OutboundClient::build(guarded)?,
-            unguarded: OutboundClient::build(configured)?,
+            public: OutboundClient::build(|| configured().dns_resolver(Guard([].into())))?,
+            private: OutboundClient::build(private)?,
+            private_addresses,
         })
     }
 
     /// Clients whose messages go to the app of a simulation.
     pub(super) fn simulated(network: &SimulatedNetwork) -> Self {
         let client = || OutboundClient::Simulated(Arc::clone(network));
-        Self { guarded: client(), unguarded: client() }
+        Self { public: client(), private: client(), private_addresses: [].into() }
     }
 
     /// The client that may connect to the endpoint.
     pub(super) fn of(&self, endpoint: &Endpoint) -> Result<&OutboundClient, DeliveryError> {
-        if endpoint.private_addresses {
-            return Ok(&self.unguarded);
-        }
-        if address::is_literally_private(&endpoint.base_url) {
+        let (client, private) = match endpoint.private_addresses {
+            true => (&self.private, &*self.private_addresses),
+            false => (&self.public, [].as_slice()),
+        };
+        if address::is_literally_refused(&endpoint.base_url, private) {
             return Err(DeliveryError::Address);
         }
-        Ok(&self.guarded)
+        Ok(client)
     }
 }
 

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 /// How a secret that was given as a value, and the value of a header, is shown.
 pub(super) const CONCEALED: &str = "…";
 
-/// Hides every secret that was given as `{"value": …}`, and the values of headers, which may be keys.
+/// Hides every secret that was given as `{"value": …}`, and is stored as `{"sealed": …}`, and the values of headers, which may be keys.
 pub fn conceal(endpoints: &mut Map<String, Value>) {
     for endpoint in endpoints.values_mut() {
         conceal_values(endpoint);
@@ -23,6 +23,7 @@ pub fn conceal(endpoints: &mut Map<String, Value>) {
 
 fn conceal_values(value: &mut Value) {
     match value {
+        sealed if is_sealed(sealed) => *sealed = json!({ "value": CONCEALED }),
         Value::Object(object) => {
             if let Some(secret) = object.get_mut("value").filter(|secret| secret.is_string()) {
                 *secret = Value::from(CONCEALED);
@@ -32,6 +33,10 @@ fn conceal_values(value: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(conceal_values),
         _ => {}
     }
+}
+
+fn is_sealed(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| object.len() == 1 && object.contains_key("sealed"))
 }
 
 /// Puts the values back that endpoints were shown without, so that what was shown can be sent again with a
@@ -48,6 +53,9 @@ pub fn keep_concealed(endpoints: &mut Map<String, Value>, before: &Map<String, V
 
 fn keep_values(value: &mut Value, before: &Value) {
     match (value, before) {
+        (value, before) if is_sealed(before) && *value == json!({ "value": CONCEALED }) => {
+            *value = before.clone();
+        }
         (Value::Object(object), Value::Object(before)) => {
             for (name, value) in object {
                 before.get(name).into_iter().for_each(|before| keep_values(value, before));
@@ -80,7 +88,7 @@ pub struct EndpointConfiguration {
     /// How long one attempt may take, the whole response included: up to 300s, by default 10s.
     #[schema(example = "30s")]
     timeout: Option<String>,
-    /// Whether the address may be a private one, such as `localhost`.
+    /// Whether the address may be a private one, of those that the host's `muster.toml` allows.
     #[serde(default)]
     private_addresses: bool,
 }
@@ -114,9 +122,11 @@ enum AuthConfiguration {
 #[serde(rename_all = "lowercase")]
 #[expect(dead_code, reason = "it only describes how endpoints are written")]
 enum SecretSource {
-    /// The name of an environment variable of the host.
+    /// The name of an environment variable of the host, of those that its `muster.toml` allows: by default
+    /// `MUSTER_SECRET_*`.
     Env(String),
-    /// The path of a file that the host can read.
+    /// The path of a file in a folder that the host's `muster.toml` allows: by default `secrets` in the data
+    /// directory, at which a relative path begins.
     File(String),
     /// The secret itself.
     Value(String),
@@ -124,8 +134,6 @@ enum SecretSource {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn endpoints() -> Map<String, Value> {

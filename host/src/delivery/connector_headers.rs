@@ -90,14 +90,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::delivery::OutboundRules;
 
     fn endpoint() -> Endpoint {
-        Endpoint::load(&json!({
+        let configuration = json!({
             "base_url": "https://app.example",
             "auth": { "header": { "name": "X-Api-Key", "value": { "value": "hunter2" } } },
             "connector_headers": ["X-Request-Source", "x-api-key"],
-        }))
-        .unwrap()
+        });
+        Endpoint::load(&configuration, &OutboundRules::default()).unwrap()
     }
 
     #[track_caller]

@@ -8,12 +8,13 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::SignedDuration;
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
 use crate::delivery::{
-    auth::Auth, configuration::CONCEALED, connector_headers, message, request_url,
+    OutboundRules, address, auth::Auth, configuration::CONCEALED, connector_headers, message,
+    request_url,
 };
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -60,13 +61,13 @@ struct EndpointSpec {
 impl Endpoint {
     /// Reads an app's endpoints, a JSON object of names and configurations, and resolves their
     /// secrets. The error names the endpoint and the key, and quotes no secret.
-    pub fn load_all(configuration: &str) -> Result<BTreeMap<String, Self>> {
+    pub fn load_all(configuration: &str, rules: &OutboundRules) -> Result<BTreeMap<String, Self>> {
         let endpoints: Value = serde_json::from_str(configuration)?;
         let Value::Object(endpoints) = endpoints else {
             bail!("endpoints must be a JSON object of names and configurations");
         };
         let load = |(name, configuration)| {
-            let endpoint = Self::load(&configuration);
+            let endpoint = Self::load(&configuration, rules);
             let endpoint = endpoint.with_context(|| format!("the endpoint \"{name}\""))?;
             Ok((name, endpoint))
         };
@@ -80,15 +81,19 @@ impl Endpoint {
     }
 
     /// Reads one endpoint's configuration and resolves its secrets.
-    pub fn load(configuration: &Value) -> Result<Self> {
+    pub fn load(configuration: &Value, rules: &OutboundRules) -> Result<Self> {
         // Values that may hold a secret are read by hand, since serde's errors quote unexpected values.
         ensure!(configuration.is_object(), "a configuration must be a JSON object");
         let spec = EndpointSpec::deserialize(configuration)?;
         let EndpointSpec { base_url, auth, headers, connector_headers, timeout, private_addresses } =
             spec;
+        let base_url = read_base_url(&base_url).context("\"base_url\"")?;
+        if private_addresses {
+            check_private_addresses(&base_url, rules).context("\"private_addresses\"")?;
+        }
         Ok(Self {
-            base_url: read_base_url(&base_url).context("\"base_url\"")?,
-            auth: Auth::load(&auth).context("\"auth\"")?,
+            base_url,
+            auth: Auth::load(&auth, rules).context("\"auth\"")?,
             headers: read_headers(&headers).context("\"headers\"")?,
             connector_headers: connector_headers::read(&connector_headers)
                 .context("\"connector_headers\"")?,
@@ -100,11 +105,18 @@ impl Endpoint {
     }
 }
 
-impl<'de> Deserialize<'de> for Endpoint {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let configuration = Value::deserialize(deserializer)?;
-        Self::load(&configuration).map_err(|error| D::Error::custom(format!("{error:#}")))
-    }
+fn check_private_addresses(base_url: &Url, rules: &OutboundRules) -> Result<()> {
+    ensure!(
+        !rules.private_addresses.is_empty(),
+        "the host allows none: name them in private_addresses in its muster.toml, such as \
+         [\"127.0.0.0/8\"], and restart it"
+    );
+    ensure!(
+        !address::is_literally_refused(base_url, &rules.private_addresses),
+        "{} is not among private_addresses in muster.toml, or is one that is never allowed",
+        base_url.host_str().unwrap_or_default()
+    );
+    Ok(())
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -174,7 +186,8 @@ mod tests {
     #[track_caller]
     fn refused(configuration: &Value, because: &str) {
         let text = json!({ "api": configuration }).to_string();
-        let error = format!("{:#}", Endpoint::load_all(&text).unwrap_err());
+        let error =
+            format!("{:#}", Endpoint::load_all(&text, &OutboundRules::default()).unwrap_err());
         assert!(error.starts_with("the endpoint \"api\": "), "{error}");
         assert!(error.contains(because), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
@@ -182,7 +195,8 @@ mod tests {
 
     #[test]
     fn an_endpoint_needs_only_an_address() {
-        let endpoints = Endpoint::load_all(r#"{"api": {"base_url": "https://a.example/v1"}}"#);
+        let text = r#"{"api": {"base_url": "https://a.example/v1"}}"#;
+        let endpoints = Endpoint::load_all(text, &OutboundRules::default());
         let endpoint = &endpoints.unwrap()["api"];
         assert_eq!(endpoint.base_url.as_str(), "https://a.example/v1");
         assert_eq!(endpoint.timeout, DEFAULT_TIMEOUT);
@@ -193,14 +207,15 @@ mod tests {
 
     #[test]
     fn an_endpoint_may_have_credentials_headers_and_a_timeout() {
-        let endpoint = Endpoint::load(&json!({
+        let configuration = json!({
             "base_url": "http://localhost:8080",
             "auth": {"bearer": {"value": "hunter2"}},
             "headers": {"X-Api-Version": "7", "x-key": "hunter2"},
             "timeout": "1m 30s",
             "private_addresses": true,
-        }));
-        let endpoint = endpoint.unwrap();
+        });
+        let rules = OutboundRules::default().with_loopback();
+        let endpoint = Endpoint::load(&configuration, &rules).unwrap();
         assert_eq!(endpoint.timeout, Duration::from_secs(90));
         assert_eq!(endpoint.headers["x-api-version"], "7");
         assert!(endpoint.private_addresses);
@@ -212,7 +227,7 @@ mod tests {
         let check = |base_url: &str, credentials: Value, expected: bool| {
             let mut configuration = json!({ "base_url": base_url });
             configuration.as_object_mut().unwrap().extend(credentials.as_object().unwrap().clone());
-            let endpoint = Endpoint::load(&configuration).unwrap();
+            let endpoint = Endpoint::load(&configuration, &OutboundRules::default()).unwrap();
             assert_eq!(endpoint.sends_credentials_in_plain_text(), expected, "{configuration}");
         };
         let bearer = json!({ "auth": { "bearer": { "value": "hunter2" } } });
@@ -228,14 +243,19 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_read_as_part_of_a_larger_configuration() {
-        let read = |text: &str| serde_json::from_str::<BTreeMap<String, Endpoint>>(text);
-        let endpoints = read(r#"{"api": {"base_url": "https://a.example"}}"#).unwrap();
-        assert_eq!(endpoints["api"].base_url.as_str(), "https://a.example/");
-        let wrong = r#"{"api": {"base_url": "https://a.example", "auth": {"bearer": "hunter2"}}}"#;
-        let error = read(wrong).unwrap_err().to_string();
-        assert!(error.starts_with("\"auth\": a secret is one of"), "{error}");
-        assert!(!error.contains("hunter2"), "{error}");
+    fn private_addresses_are_refused_unless_the_owner_of_the_host_allows_them() {
+        let private = |base_url: &str| json!({"base_url": base_url, "private_addresses": true});
+        refused(
+            &private("http://localhost:1"),
+            "name them in private_addresses in its muster.toml",
+        );
+        let rules = OutboundRules::default().with_loopback();
+        let load = |base_url: &str| Endpoint::load(&private(base_url), &rules);
+        assert!(load("http://127.0.0.1:1").is_ok() && load("http://app.example").is_ok());
+        for base_url in ["http://10.0.0.1", "http://169.254.169.254"] {
+            let error = format!("{:#}", load(base_url).unwrap_err());
+            assert!(error.contains("is not among private_addresses in muster.toml"), "{error}");
+        }
     }
 
     #[test]

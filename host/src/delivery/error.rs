@@ -8,7 +8,7 @@ use std::fmt;
 /// these may name people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryError {
-    /// The endpoint has no public address, and is not configured for private ones.
+    /// The endpoint has an address that is neither public nor allowed.
     Address,
     /// A body without a `content-type`.
     ContentType,
@@ -37,8 +37,9 @@ impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address => f.write_str(
-                "the endpoint has a private address; to allow it, an operator sets \
-                 \"private_addresses\": true on the endpoint",
+                "the endpoint has a private address: it needs \"private_addresses\": true on the endpoint, \
+                 and the address among private_addresses in muster.toml; link-local addresses and \
+                 metadata services are never allowed",
             ),
             Self::ContentType => f.write_str("the request has a body but no content-type header"),
             Self::Header { name, reason } => write!(f, "the request header \"{name}\" {reason}"),

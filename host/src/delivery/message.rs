@@ -119,15 +119,16 @@ mod tests {
 
     use super::*;
     use crate::decision::Request;
+    use crate::delivery::OutboundRules;
 
     fn endpoint() -> Endpoint {
-        Endpoint::load(&json!({
+        let configuration = json!({
             "base_url": "https://app.example/v1",
             "auth": {"header": {"name": "X-Api-Key", "value": {"value": "hunter2"}}},
             "headers": {"x-version": "7"},
             "connector_headers": ["x-version", "x-a"],
-        }))
-        .unwrap()
+        });
+        Endpoint::load(&configuration, &OutboundRules::default()).unwrap()
     }
 
     fn compose(

@@ -13,13 +13,17 @@ mod unreliable_apps;
 
 use app::{ScriptedApp, ScriptedReply, answer};
 
+fn rules() -> OutboundRules {
+    OutboundRules::default().with_loopback()
+}
+
 /// An endpoint at a local server, with further keys of its configuration.
 fn endpoint(base_url: &str, further: &Value) -> Endpoint {
     let mut configuration = json!({"base_url": base_url, "private_addresses": true});
     for (key, value) in further.as_object().expect("an object") {
         configuration[key] = value.clone();
     }
-    Endpoint::load(&configuration).unwrap()
+    Endpoint::load(&configuration, &rules()).unwrap()
 }
 
 fn request(method: &str, path: &str) -> Request {
@@ -50,11 +54,11 @@ fn call<'a>(endpoint: &'a Endpoint, request: &'a Request) -> OutboundCall<'a> {
 
 /// Performs one request within ten seconds.
 async fn perform(endpoint: &Endpoint, request: &Request) -> DeliveryReport {
-    let delivery = Delivery::new().unwrap();
+    let delivery = Delivery::new(&rules()).unwrap();
     delivery.perform(&call(endpoint, request), soon(10)).await.unwrap()
 }
 
 async fn refusal(endpoint: &Endpoint, request: &Request) -> DeliveryError {
-    let delivery = Delivery::new().unwrap();
+    let delivery = Delivery::new(&rules()).unwrap();
     delivery.perform(&call(endpoint, request), soon(10)).await.unwrap_err()
 }

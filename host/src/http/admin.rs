@@ -5,7 +5,9 @@
 //! reference (`openapi.json`) are both made of that statement, so neither has a route that the
 //! other lacks. Errors have the shape of SCIM errors, so that one client understands both APIs.
 
+mod admin_tokens;
 mod apps;
+mod audit;
 mod connectors;
 mod disconnect;
 mod jobs;
@@ -15,6 +17,7 @@ mod people;
 mod reference;
 mod replay;
 mod request;
+pub(super) mod role;
 mod tenants;
 mod tokens;
 
@@ -33,8 +36,12 @@ use super::authorization::AdminCaller;
 use super::response::{self, ApiError};
 use crate::lifecycle::Host;
 use crate::scim;
+use crate::store::audit as audit_log;
 
 type Answered = Result<Response, ApiError>;
+
+/// Where the admin API is.
+pub(super) const PREFIX: &str = "/admin/v1";
 
 pub(super) fn routes(host: &Arc<Host>) -> Router<Arc<Host>> {
     let to_completion = middleware::from_fn_with_state(Arc::clone(host), run_to_completion);
@@ -54,6 +61,9 @@ fn described_routes() -> OpenApiRouter<Arc<Host>> {
         .routes(routes!(tenants::show, tenants::set, tenants::remove))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(admin_tokens::list, admin_tokens::create))
+        .routes(routes!(admin_tokens::revoke))
+        .routes(routes!(audit::list))
         .routes(routes!(tenants::pause))
         .routes(routes!(tenants::connect))
         .routes(routes!(disconnect::progress, disconnect::begin))
@@ -75,13 +85,13 @@ fn described_routes() -> OpenApiRouter<Arc<Host>> {
 }
 
 /// Carries a request out even if the operator closes the connection, so that no change is durable
-/// and not in force.
+/// and not in force. What it changes is recorded as the operator's.
 async fn run_to_completion(
     State(host): State<Arc<Host>>,
     request: Request,
     next: Next,
 ) -> Answered {
-    Ok(host.run_to_completion(next.run(request)).await?)
+    Ok(host.run_to_completion(audit_log::scope(next.run(request))).await?)
 }
 
 async fn unknown_route(_: AdminCaller, uri: http::Uri) -> ApiError {

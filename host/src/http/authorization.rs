@@ -7,18 +7,20 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{FromRequestParts, OriginalUri, RawPathParams};
-use axum::http::header;
+use axum::extract::{FromRequestParts, MatchedPath, OriginalUri, RawPathParams};
 use axum::http::request::Parts;
+use axum::http::{Method, header};
 
+use super::admin::{self, role};
 use super::response::ApiError;
 use super::{Server, request_limit, source, v1};
 use crate::clock::rfc3339;
 use crate::lifecycle::snapshot::Tenant;
 use crate::lifecycle::token::PresentedToken;
-use crate::lifecycle::{Credential, Host};
+use crate::lifecycle::{BOOTSTRAP_TOKEN, Credential, Host};
+use crate::request_id::RequestId;
 use crate::scim::{self, Version};
-use crate::store::CredentialRow;
+use crate::store::{AdminRole, AuditAuthor, CredentialRow, audit};
 
 /// The tenant in the URL, within the limit on its requests, with a valid token of it, and the version of SCIM in the URL.
 pub(super) struct Caller(pub(super) Arc<Tenant>, pub(super) Version);
@@ -26,7 +28,7 @@ pub(super) struct Caller(pub(super) Arc<Tenant>, pub(super) Version);
 /// A caller, and the id of the user that its token belongs to, if the token has an owner.
 pub(super) struct CallerAndOwner(pub(super) Caller, pub(super) Option<String>);
 
-/// A caller of the admin API, with an admin token.
+/// A caller of the admin API, with an admin token whose role allows the request.
 pub(super) struct AdminCaller {
     /// The id of the admin token.
     pub(super) token: String,
@@ -81,8 +83,41 @@ impl FromRequestParts<Arc<Host>> for AdminCaller {
         let Some(token) = use_token(host, presented.as_ref(), token) else {
             return Err(denied(parts, presented.as_ref()).await);
         };
+        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let route = route.strip_prefix(admin::PREFIX).unwrap_or_default();
+        let needed = role::needed(&parts.method, route);
+        check_role(token, needed)?;
+        if needed > AdminRole::Read {
+            audit::begin(author(token, &parts.method, route));
+        }
+        let id = token.id.clone();
         check_readable(&RawPathParams::from_request_parts(parts, host).await)?;
-        Ok(Self { token: token.id.clone() })
+        Ok(Self { token: id })
+    }
+}
+
+/// 403 if the token's role is less than the one that is needed.
+fn check_role(token: &CredentialRow, needed: AdminRole) -> Result<(), scim::Error> {
+    let role = token.role.unwrap_or(AdminRole::Configure);
+    if role >= needed {
+        return Ok(());
+    }
+    let (name, role, needed) = (admin_token_name(token), role.name(), needed.name());
+    let why = format!("this needs an admin token with the role {needed}; {name} has {role}");
+    Err(scim::Error::new(403, why))
+}
+
+fn admin_token_name(token: &CredentialRow) -> &str {
+    token.name.as_deref().unwrap_or(BOOTSTRAP_TOKEN)
+}
+
+/// The author of what the request of an operator changes.
+fn author(token: &CredentialRow, method: &Method, route: &str) -> AuditAuthor {
+    AuditAuthor {
+        token: Some(token.id.clone()),
+        name: admin_token_name(token).to_owned(),
+        request: RequestId::current().map(|id| id.to_string()),
+        action: format!("{method} {route}"),
     }
 }
 

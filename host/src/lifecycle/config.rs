@@ -5,6 +5,7 @@
 //! each is durable before it takes effect. This part knows no operations, and no resources that
 //! identity providers write.
 
+mod admin_token;
 pub(in crate::lifecycle) mod apps;
 mod client_observations;
 pub(in crate::lifecycle) mod connector_library;
@@ -18,6 +19,7 @@ mod load;
 mod publish;
 mod removal;
 mod request_rate;
+mod sealed_secrets;
 mod settings;
 mod signing;
 pub mod snapshot;
@@ -32,6 +34,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
+pub use admin_token::{AdminTokenSpec, BOOTSTRAP_TOKEN, NewAdminToken};
 pub use apps::{AppChange, NewApp};
 pub use client_observations::{ClientObservations, Deviation};
 pub use connector_reference::ConnectorVersion;
@@ -103,6 +106,7 @@ impl Configuration {
             changing: tokio::sync::Mutex::default(),
             tasks,
         });
+        config.seal_old_secrets().await?;
         config.load_all().await?;
         Ok(config)
     }

@@ -110,7 +110,7 @@ impl Operations {
     ) -> anyhow::Result<Arc<Self>> {
         let delivery = match &config.options().simulated {
             Some(simulated) => Delivery::simulated(&simulated.network),
-            None => Delivery::new()?,
+            None => Delivery::new(&config.options().outbound)?,
         };
         Ok(Arc::new(Self {
             config,

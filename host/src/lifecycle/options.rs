@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::connector::{Keyring, Runtime};
-use crate::delivery::SimulatedNetwork;
+use crate::delivery::{OutboundRules, SimulatedNetwork};
 
 /// The options of a host.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub struct HostOptions {
     /// The trusted keys: one of them must have signed a connector that does not come with the
     /// host. If empty, any connector is loaded.
     pub trusted_keys: Keyring,
+    /// What endpoints may use of the host's machine and network.
+    pub outbound: OutboundRules,
     /// What a simulation has in place of the host's own; none for a host that serves.
     pub simulated: Option<Simulated>,
 }

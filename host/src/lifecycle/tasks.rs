@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::panics;
 use crate::request_id;
+use crate::store::audit;
 
 /// The pause after the first panic of a task; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -42,12 +43,13 @@ impl Tasks {
         self.tracker.spawn(request_id::inherit(work))
     }
 
-    /// Runs the work as a task, so that it completes even if the caller is dropped.
+    /// Runs the work as a task, so that it completes even if the caller is dropped. What it changes,
+    /// the operator changes who asked for it.
     pub(super) async fn run_to_completion<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> anyhow::Result<T> {
-        self.spawn(panics::contained(work)).await.context("a task ended early")?
+        self.spawn(audit::inherit(panics::contained(work))).await.context("a task ended early")?
     }
 
     /// Runs a loop that the host needs until it ends, which it does when the host stops.

@@ -8,7 +8,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use utoipa::ToSchema;
 
-use super::{Store, name};
+use super::{AuditSubject, Store, name};
 
 /// An app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,41 +68,40 @@ impl Store {
     /// keeps a connector for itself.
     pub async fn put_app(&self, app: &AppRow) -> Result<()> {
         let app = app.clone();
-        self.writer
-            .configure(move |connection| {
-                Box::pin(async move {
-                    sqlx::query(
-                        "UPDATE tenant SET connector = NULL, previous = NULL WHERE app = (
+        self.change(vec![AuditSubject::App(app.name.clone())], move |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "UPDATE tenant SET connector = NULL, previous = NULL WHERE app = (
                              SELECT name FROM app WHERE name = $1 AND connector IS NOT $2
                          )",
-                    )
-                    .bind(&app.name)
-                    .bind(&app.connector)
-                    .execute(&mut *connection)
-                    .await?;
-                    sqlx::query(
-                        "INSERT INTO app (name, connector, previous, settings, endpoints, reply,
+                )
+                .bind(&app.name)
+                .bind(&app.connector)
+                .execute(&mut *connection)
+                .await?;
+                sqlx::query(
+                    "INSERT INTO app (name, connector, previous, settings, endpoints, reply,
                                           limits, created)
                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                          ON CONFLICT (name) DO UPDATE SET
                              connector = excluded.connector, previous = excluded.previous,
                              settings = excluded.settings, endpoints = excluded.endpoints,
                              reply = excluded.reply, limits = excluded.limits",
-                    )
-                    .bind(app.name)
-                    .bind(app.connector)
-                    .bind(app.previous)
-                    .bind(app.settings)
-                    .bind(app.endpoints)
-                    .bind(app.reply.name())
-                    .bind(app.limits)
-                    .bind(app.created)
-                    .execute(connection)
-                    .await?;
-                    Ok(())
-                })
+                )
+                .bind(app.name)
+                .bind(app.connector)
+                .bind(app.previous)
+                .bind(app.settings)
+                .bind(app.endpoints)
+                .bind(app.reply.name())
+                .bind(app.limits)
+                .bind(app.created)
+                .execute(connection)
+                .await?;
+                Ok(())
             })
-            .await
+        })
+        .await
     }
 
     /// Every app, by name.
@@ -133,14 +132,13 @@ impl Store {
     /// Removes an app, and says whether there was one; an error while a tenant belongs to it.
     pub async fn remove_app(&self, name: &str) -> Result<bool> {
         let name = name.to_owned();
-        self.writer
-            .configure(|connection| {
-                Box::pin(async move {
-                    let gone = sqlx::query("DELETE FROM app WHERE name = $1").bind(name);
-                    Ok(gone.execute(connection).await?.rows_affected() > 0)
-                })
+        self.change(vec![AuditSubject::App(name.clone())], |connection| {
+            Box::pin(async move {
+                let gone = sqlx::query("DELETE FROM app WHERE name = $1").bind(name);
+                Ok(gone.execute(connection).await?.rows_affected() > 0)
             })
-            .await
+        })
+        .await
     }
 }
 

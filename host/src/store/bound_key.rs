@@ -92,7 +92,7 @@ impl Store {
                 })
             })
             .await?;
-        self.writer.move_log().await
+        self.cut_log().await.map(drop)
     }
 
     /// How many unfinished operations wait with a password that is sealed with the host key.

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::Store;
 use super::account::AccountRow;
 use super::attempt::AttemptRow;
+use super::audit::AuditRow;
 use super::member::MemberRow;
 use super::operation::{ExchangeRow, OperationRow};
 use super::resource::ResourceRow;
@@ -52,6 +53,8 @@ pub struct Commit {
     pub doubted: Vec<DoubtedMember>,
     /// Memberships that the app has, or has not, since it was told.
     pub settled: Vec<SettledMember>,
+    /// The row of the audit log, if an operator asked for it.
+    pub audit: Option<AuditRow>,
     /// The time of the commit: late calls are compared with it. None: when the operation finished. If
     /// neither is known, every late call is taken to be still possible.
     pub now: Option<String>,

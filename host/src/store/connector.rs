@@ -5,8 +5,8 @@ use rusqlite::Connection;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::Store;
 use super::value::{StoredId, count_of};
+use super::{AuditSubject, Store};
 
 /// A version of a connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +54,10 @@ impl Store {
     /// retired, and has the version that it was given last.
     pub async fn put_connector(&self, connector: &ConnectorRow) -> Result<()> {
         let it = connector.clone();
-        self.writer
-            .configure(|connection| {
-                Box::pin(async move {
-                    sqlx::query(
-                        "INSERT INTO connector (
+        self.change(vec![AuditSubject::Connector(it.digest.clone())], |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO connector (
                             digest, name, version, manifest, signer, created, component
                          ) VALUES ($1, $2, $3, $4, $5, $6, $7)
                          ON CONFLICT (digest) DO UPDATE SET
@@ -66,20 +65,20 @@ impl Store {
                              signer = excluded.signer, retired = NULL
                          WHERE connector.retired IS NOT NULL
                              OR connector.version <> excluded.version",
-                    )
-                    .bind(it.digest)
-                    .bind(it.name)
-                    .bind(it.version)
-                    .bind(it.manifest)
-                    .bind(it.signer)
-                    .bind(it.created)
-                    .bind(it.component)
-                    .execute(connection)
-                    .await?;
-                    Ok(())
-                })
+                )
+                .bind(it.digest)
+                .bind(it.name)
+                .bind(it.version)
+                .bind(it.manifest)
+                .bind(it.signer)
+                .bind(it.created)
+                .bind(it.component)
+                .execute(connection)
+                .await?;
+                Ok(())
             })
-            .await
+        })
+        .await
     }
 
     /// Every version without its component, the oldest first.
@@ -184,18 +183,17 @@ impl Store {
     /// whether there was one.
     pub async fn retire_connector(&self, digest: &str, at: &str) -> Result<bool> {
         let (digest, at) = (digest.to_owned(), at.to_owned());
-        self.writer
-            .configure(|connection| {
-                Box::pin(async move {
-                    let gone = sqlx::query(
-                        "UPDATE connector SET retired = $2, component = $3
+        self.change(vec![AuditSubject::Connector(digest.clone())], |connection| {
+            Box::pin(async move {
+                let gone = sqlx::query(
+                    "UPDATE connector SET retired = $2, component = $3
                          WHERE digest = $1 AND retired IS NULL",
-                    );
-                    let gone = gone.bind(digest).bind(at).bind(Vec::new());
-                    Ok(gone.execute(connection).await?.rows_affected() > 0)
-                })
+                );
+                let gone = gone.bind(digest).bind(at).bind(Vec::new());
+                Ok(gone.execute(connection).await?.rows_affected() > 0)
             })
-            .await
+        })
+        .await
     }
 
     /// Some operation that this version began and that is not over, and how many there are.

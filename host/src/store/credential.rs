@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use anyhow::Result;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use utoipa::ToSchema;
 
-use super::{Store, name};
+use super::{AuditSubject, Store, name};
 
 /// A token, without the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,46 @@ pub struct CredentialRow {
     pub expires: Option<String>,
     /// When it was last presented, roughly.
     pub last_used: Option<String>,
+    /// The name of an admin token; none for one that a host of schema 1 made for itself.
+    pub name: Option<String>,
+    /// What an admin token may do; none for one of schema 1, which may do all.
+    pub role: Option<AdminRole>,
+}
+
+/// What an admin token may do. Each role may do what those before it may.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema, ValueEnum,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdminRole {
+    /// See everything that the admin API shows, and change nothing.
+    Read,
+    /// Also decide about operations, people, jobs and the state of tenants.
+    Operate,
+    /// Also change apps, tenants, tokens and connectors.
+    Configure,
+}
+
+impl AdminRole {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Operate, Self::Configure];
+
+    /// The name in the database and in the admin API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Operate => "operate",
+            Self::Configure => "configure",
+        }
+    }
+}
+
+impl FromStr for AdminRole {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        name::named("role", Self::ALL, Self::name, text)
+    }
 }
 
 /// How a token is presented in the `Authorization` header.
@@ -68,29 +110,31 @@ impl Store {
     /// Adds a credential.
     pub async fn add_credential(&self, credential: &CredentialRow) -> Result<()> {
         let it = credential.clone();
-        self.writer
-            .configure(move |connection| {
-                Box::pin(async move {
-                    sqlx::query(
-                        "INSERT INTO credential (id, tenant, kind, user_name, owner, hash,
-                                                 created, expires, last_used)
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                    )
-                    .bind(it.id)
-                    .bind(it.tenant)
-                    .bind(it.kind.name())
-                    .bind(it.user)
-                    .bind(it.owner)
-                    .bind(it.hash)
-                    .bind(it.created)
-                    .bind(it.expires)
-                    .bind(it.last_used)
-                    .execute(connection)
-                    .await?;
-                    Ok(())
-                })
+        let subject = AuditSubject::Token { tenant: it.tenant.clone(), id: it.id.clone() };
+        self.change(vec![subject], move |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO credential (id, tenant, kind, user_name, owner, hash,
+                                                 created, expires, last_used, name, role)
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                )
+                .bind(it.id)
+                .bind(it.tenant)
+                .bind(it.kind.name())
+                .bind(it.user)
+                .bind(it.owner)
+                .bind(it.hash)
+                .bind(it.created)
+                .bind(it.expires)
+                .bind(it.last_used)
+                .bind(it.name)
+                .bind(it.role.map(AdminRole::name))
+                .execute(connection)
+                .await?;
+                Ok(())
             })
-            .await
+        })
+        .await
     }
 
     /// Every credential, the oldest first.
@@ -129,15 +173,15 @@ impl Store {
 
     /// Removes a credential, and says whether there was one.
     pub async fn revoke_credential(&self, id: &str) -> Result<bool> {
-        let id = id.to_owned();
-        self.writer
-            .configure(|connection| {
-                Box::pin(async move {
-                    let gone = sqlx::query("DELETE FROM credential WHERE id = $1").bind(id);
-                    Ok(gone.execute(connection).await?.rows_affected() > 0)
-                })
+        let Some(row) = self.credential(id).await? else { return Ok(false) };
+        let (id, subject) = (id.to_owned(), AuditSubject::Token { tenant: row.tenant, id: row.id });
+        self.change(vec![subject], |connection| {
+            Box::pin(async move {
+                let gone = sqlx::query("DELETE FROM credential WHERE id = $1").bind(id);
+                Ok(gone.execute(connection).await?.rows_affected() > 0)
             })
-            .await
+        })
+        .await
     }
 
     /// Notes when credentials were presented, by id.
@@ -170,5 +214,7 @@ fn credential(row: &SqliteRow) -> Result<CredentialRow> {
         created: row.try_get("created")?,
         expires: row.try_get("expires")?,
         last_used: row.try_get("last_used")?,
+        name: row.try_get("name")?,
+        role: name::of_optional_column(row, "id", "role")?,
     })
 }

@@ -34,6 +34,7 @@ impl Lock {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(0o600)
             .open(&path)
             .with_context(|| format!("cannot write to {}", path.display()))?;
         let mut waited = Duration::ZERO;
@@ -85,6 +86,8 @@ pub(super) async fn migrated_to(
         .pragma("wal_autocheckpoint", "0")
         .pragma("journal_size_limit", kept_log.to_string())
         .pragma("temp_store", "MEMORY")
+        // A secret that is replaced does not stay in a free part of a page.
+        .pragma("secure_delete", "ON")
         .connect()
         .await
         .with_context(opening)?;

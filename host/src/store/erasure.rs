@@ -217,7 +217,7 @@ impl Store {
     pub async fn overwrite_free_space(&self) -> Result<bool> {
         while self.writer.run(fill).await? {}
         while self.writer.run(give_back).await? {}
-        self.writer.empty_log().await
+        self.cut_log().await
     }
 }
 

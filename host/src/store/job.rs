@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::account::USERS_TO_DISCONNECT;
 use super::tenant::{self, TenantRow};
-use super::{Store, name};
+use super::{AuditSubject, Store, name};
 use crate::clock::rfc3339;
 
 /// A job.
@@ -235,8 +235,9 @@ impl Store {
         tenant: Option<&TenantRow>,
     ) -> Result<(), InsertJobError> {
         let (job, tenant) = (job.clone(), tenant.cloned());
+        let subjects = subjects(&job, tenant.as_ref());
         let unfinished =
-            self.writer.configure(|connection| Box::pin(insert(connection, job, tenant))).await?;
+            self.change(subjects, |connection| Box::pin(insert(connection, job, tenant))).await?;
         match unfinished {
             None => Ok(()),
             Some(job) => Err(InsertJobError::Unfinished { job }),
@@ -249,7 +250,8 @@ impl Store {
     /// False, with nothing written, if there is no such job or it is finished already.
     pub async fn update_job(&self, job: &JobRow, tenant: Option<&TenantRow>) -> Result<bool> {
         let (job, tenant) = (job.clone(), tenant.cloned());
-        self.writer.configure(|connection| Box::pin(update(connection, job, tenant))).await
+        let subjects = subjects(&job, tenant.as_ref());
+        self.change(subjects, |connection| Box::pin(update(connection, job, tenant))).await
     }
 
     /// Writes the progress of an unfinished job, but for `done`, and why its last try that failed did;
@@ -278,6 +280,13 @@ impl Store {
         let done = row.try_get::<Option<i64>, _>("done")?.unwrap_or_default();
         Ok((u64::try_from(done)?, u64::try_from(row.try_get::<i64, _>("left")?)?))
     }
+}
+
+/// What changes with a job.
+fn subjects(job: &JobRow, tenant: Option<&TenantRow>) -> Vec<AuditSubject> {
+    let tenant = tenant.map(|tenant| AuditSubject::Tenant(tenant.id.clone()));
+    let job = AuditSubject::Job { tenant: job.tenant.clone(), id: job.id.clone() };
+    std::iter::once(job).chain(tenant).collect()
 }
 
 /// The id of the unfinished job that stands in the way; none if the job was inserted.

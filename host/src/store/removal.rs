@@ -6,7 +6,9 @@
 
 use anyhow::{Context as _, Result};
 use rusqlite::Connection;
+use serde_json::json;
 
+use super::audit::{self, AuditRow, AuditSubject};
 use super::commit::CommitError;
 use super::writer::journal;
 use super::{Store, term};
@@ -49,7 +51,17 @@ impl Store {
     /// open, held and failed operations are dropped, and a job that has not ended is cancelled.
     pub async fn remove_tenant(&self, id: &str) -> Result<bool> {
         let (id, now) = (id.to_owned(), rfc3339(self.clock.now()));
-        self.writer.run(move |connection| remove(connection, &id, &now)).await
+        let subject = AuditSubject::Tenant(id.clone());
+        let state =
+            self.tenant(&id).await?.map(|row| json!({ "app": row.app, "state": row.state }));
+        let audit = AuditRow::of(&self.clock, &subject, state, None);
+        let remove = move |connection: &Connection| {
+            if let Some(row) = &audit {
+                audit::insert(connection, row)?;
+            }
+            remove(connection, &id, &now)
+        };
+        self.writer.run(remove).await
     }
 
     /// Deletes some rows of a removed tenant. False if none is left.

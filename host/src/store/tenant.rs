@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 use utoipa::ToSchema;
 
-use super::{Store, name};
+use super::{AuditSubject, Store, name};
 use crate::scim::{Dialect, GroupNames, UnknownMembers};
 
 /// A tenant.
@@ -97,13 +97,15 @@ impl Store {
     /// Makes or changes a tenant; its app stays, and who decides for it.
     pub async fn put_tenant(&self, tenant: &TenantRow) -> Result<()> {
         let tenant = tenant.clone();
-        self.writer.configure(|connection| Box::pin(put(connection, tenant))).await
+        let subject = vec![AuditSubject::Tenant(tenant.id.clone())];
+        self.change(subject, |connection| Box::pin(put(connection, tenant))).await
     }
 
     /// Says who decides for tenants, by their `connector` and `previous`; for all of them, or none.
     pub async fn assign(&self, tenants: &[TenantRow]) -> Result<()> {
         let tenants = tenants.to_vec();
-        self.writer.configure(|connection| Box::pin(assign(connection, tenants))).await
+        let subjects = tenants.iter().map(|it| AuditSubject::Tenant(it.id.clone())).collect();
+        self.change(subjects, |connection| Box::pin(assign(connection, tenants))).await
     }
 
     /// Every tenant, by id.

@@ -33,6 +33,7 @@ use crate::panics::{self, Panicked};
 use crate::store::at_once::block_on;
 
 mod account;
+mod commit;
 mod encoded;
 mod failure;
 pub(super) mod journal;
@@ -42,6 +43,7 @@ mod resource;
 mod salvage;
 mod tally;
 
+use commit::write;
 use encoded::EncodedCommit;
 pub(super) use failure::WriteError;
 pub(super) use salvage::finish as finish_salvage;
@@ -65,8 +67,8 @@ enum WriteRequest {
     Commit(Box<EncodedCommit>, CommitReply),
     Task(WriteTask, oneshot::Sender<Result<()>>),
     Configuration(ConfigurationTask, oneshot::Sender<Result<()>>),
-    RestartLog(oneshot::Sender<Result<LogLength>>),
-    EmptyLog(oneshot::Sender<Result<LogLength>>),
+    /// Until the file of the log has at most so many bytes, as far as no reader needs it.
+    RestartLog(u64, oneshot::Sender<Result<LogLength>>),
     Close(oneshot::Sender<Result<()>>),
 }
 
@@ -89,8 +91,9 @@ impl Writer {
             tokio::spawn(serve_in_turn(connections, waiting, lock));
         } else {
             let (log, writer) = (Arc::clone(&connections.log), requests.downgrade());
+            let kept = log.bounds.kept_bytes();
             let keep_short = move || {
-                let restart = || restart_log(&writer.upgrade()?);
+                let restart = || restart_log(&writer.upgrade()?, kept);
                 while panics::contained_now(|| log.keep_short(&log_connection, restart)).is_err() {
                     thread::sleep(log::PAUSE);
                 }
@@ -154,17 +157,10 @@ impl Writer {
         result.await.context("the store is closed")
     }
 
-    /// Moves the log into the database, as far as no reader needs it.
-    pub(super) async fn move_log(&self) -> Result<()> {
-        let (reply, replied) = oneshot::channel();
-        self.send(WriteRequest::RestartLog(reply)).await?;
-        replied.await.context("the store is closed")?.map(drop)
-    }
-
     /// Moves the log into the database and cuts its file to nothing. False if reads did not let it.
-    pub(super) async fn empty_log(&self) -> Result<bool> {
+    pub(super) async fn cut_log(&self) -> Result<bool> {
         let (reply, replied) = oneshot::channel();
-        self.send(WriteRequest::EmptyLog(reply)).await?;
+        self.send(WriteRequest::RestartLog(0, reply)).await?;
         Ok(replied.await.context("the store is closed")??.begins_again)
     }
 
@@ -179,9 +175,9 @@ impl Writer {
 }
 
 /// Asks the writer to have the log begin again. None if the writer has ended.
-fn restart_log(writer: &mpsc::Sender<WriteRequest>) -> Option<Result<LogLength>> {
+fn restart_log(writer: &mpsc::Sender<WriteRequest>, kept: u64) -> Option<Result<LogLength>> {
     let (reply, replied) = oneshot::channel();
-    writer.blocking_send(WriteRequest::RestartLog(reply)).ok()?;
+    writer.blocking_send(WriteRequest::RestartLog(kept, reply)).ok()?;
     replied.blocking_recv().ok()
 }
 
@@ -260,14 +256,9 @@ impl WriteConnections {
                     self.walks.end_everywhere();
                     reply.send(done).ok();
                 }
-                WriteRequest::RestartLog(reply) => {
+                WriteRequest::RestartLog(kept, reply) => {
                     self.write(std::mem::take(&mut commits));
-                    reply.send(log::restart(&self.connection, self.log.bounds.kept_bytes())).ok();
-                }
-                WriteRequest::EmptyLog(reply) => {
-                    self.write(std::mem::take(&mut commits));
-                    // A log of any length is longer than nothing.
-                    reply.send(log::restart(&self.connection, 0)).ok();
+                    reply.send(log::restart(&self.connection, kept)).ok();
                 }
                 WriteRequest::Close(reply) => {
                     self.write(commits);
@@ -469,27 +460,4 @@ impl WriteConnections {
         }
         Ok(())
     }
-}
-
-/// Writes a commit in the caller's transaction. The order matters where a step says so.
-fn write(
-    connection: &Connection,
-    terms: &WriterTerms,
-    it: &EncodedCommit,
-) -> Result<(), WriteError> {
-    let EncodedCommit { commit, bodies } = it;
-    // Before the operation, because the unique index allows one unfinished operation of a resource.
-    journal::supersede(connection, terms, commit)?;
-    resource::check_display_name(connection, terms, commit)?;
-    // Before the resource and the account, because an account of the app is in one row.
-    account::move_away(connection, terms, commit)?;
-    // Before the resource goes, and its memberships with it.
-    membership::keep(connection, terms, commit)?;
-    journal::operation(connection, terms, commit, bodies)?;
-    journal::exchanges(connection, commit, bodies)?;
-    let place = resource::change(connection, terms, commit)?;
-    membership::members(connection, terms, commit)?;
-    account::account(connection, terms, commit, place)?;
-    journal::ended_attempt(connection, commit, bodies)?;
-    membership::unsettled(connection, terms, commit)
 }

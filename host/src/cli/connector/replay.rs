@@ -166,15 +166,19 @@ pub(in crate::cli) fn moment(text: &str) -> anyhow::Result<String> {
         let at = day.to_zoned(jiff::tz::TimeZone::UTC).context("no such day")?;
         return Ok(rfc3339(at.timestamp()));
     }
-    let ago =
-        days(text).or_else(|| text.parse::<SignedDuration>().ok()).filter(|ago| !ago.is_negative());
-    let ago = ago.with_context(|| {
+    let ago = duration(text).with_context(|| {
         format!(
             "--since {text:?} is not a time: give a date such as 2026-11-01, a time such as \
              2026-11-01T12:00:00Z, or how long ago, such as 30d or 12h"
         )
     })?;
     Ok(rfc3339(Clock::system().now().checked_sub(ago).unwrap_or(Timestamp::MIN)))
+}
+
+/// A duration such as `30d` or `12h`.
+pub(in crate::cli) fn duration(text: &str) -> Option<SignedDuration> {
+    let duration = days(text).or_else(|| text.parse().ok());
+    duration.filter(|duration| !duration.is_negative())
 }
 
 /// A duration in days or weeks. In calendars a day has no fixed length; here it has 24 hours.

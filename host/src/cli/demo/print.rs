@@ -6,7 +6,7 @@ use super::super::local_environment::LocalEnvironment;
 use super::super::output::{BAD, FAINT, GOOD, NAME, NOTE, STRONG};
 use super::okta::{JournaledDecision, ObservedResponse, OktaClient};
 use super::script::{Scene, ScriptedRequest};
-use crate::lifecycle::{NewTenantToken, Preview};
+use crate::lifecycle::{NewAdminToken, Preview};
 use crate::terminal;
 
 /// The most characters in a line.
@@ -155,7 +155,7 @@ pub(super) fn members<'c>(
 }
 
 /// What can be tried: a request of the first client's, and commands of an operator's.
-pub(super) fn how_to_continue(clients: &[OktaClient], admin: &NewTenantToken, url: &str) {
+pub(super) fn how_to_continue(clients: &[OktaClient], admin: &NewAdminToken, url: &str) {
     let Some(client) = clients.first() else { return };
     let (base_url, token) = (&client.token.base_url, &client.token.token);
     terminal::println!(

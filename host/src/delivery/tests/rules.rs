@@ -43,7 +43,8 @@ async fn a_response_comes_back_without_headers_that_authenticate() {
 #[tokio::test]
 async fn no_cookie_is_kept() {
     let app = ScriptedApp::start([answer(200, "Set-Cookie: session=1\r\n", "")]).await;
-    let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
+    let (delivery, endpoint) =
+        (Delivery::new(&rules()).unwrap(), endpoint(&app.base_url, &json!({})));
     for _ in 0..2 {
         let request = request("GET", "/");
         delivery.perform(&call(&endpoint, &request), soon(10)).await.unwrap();
@@ -107,7 +108,7 @@ async fn only_the_app_receives_a_password() {
         value: Secret::new("correct horse"),
         fields: vec!["/password".into()],
     };
-    let delivery = Delivery::new().unwrap();
+    let delivery = Delivery::new(&rules()).unwrap();
     let call = OutboundCall { placeholders: &[password], ..call(&endpoint, &request) };
     let performed = delivery.perform(&call, soon(10)).await;
     assert!(app.requests()[0].ends_with(r#"{"password":"correct horse"}"#));

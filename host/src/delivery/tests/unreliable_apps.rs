@@ -84,7 +84,8 @@ async fn an_app_that_never_ends_its_response_is_a_timeout() {
 #[tokio::test]
 async fn the_deadline_ends_an_attempt_before_its_own_timeout() {
     let app = ScriptedApp::start([silence()]).await;
-    let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
+    let (delivery, endpoint) =
+        (Delivery::new(&rules()).unwrap(), endpoint(&app.base_url, &json!({})));
     let deadline = Instant::now() + Duration::from_millis(100);
     let get = request("GET", "/");
     let performed = delivery.perform(&call(&endpoint, &get), deadline).await.unwrap();
@@ -96,7 +97,8 @@ async fn the_deadline_ends_an_attempt_before_its_own_timeout() {
 #[tokio::test]
 async fn the_last_response_before_the_deadline_is_returned() {
     let app = ScriptedApp::start([answer(503, "", "busy")]).await;
-    let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
+    let (delivery, endpoint) =
+        (Delivery::new(&rules()).unwrap(), endpoint(&app.base_url, &json!({})));
     let deadline = Instant::now() + Duration::from_millis(800);
     let get = request("GET", "/");
     let performed = delivery.perform(&call(&endpoint, &get), deadline).await.unwrap();
@@ -137,7 +139,7 @@ async fn an_unreachable_app_is_a_connection_failure() {
     drop(listener);
     // A label of 64 characters is not valid, so this name needs no DNS server.
     let unknown = format!("http://{}.example", "x".repeat(64));
-    let delivery = Delivery::new().unwrap();
+    let delivery = Delivery::new(&rules()).unwrap();
     for base_url in [&base_url, &unknown] {
         let (endpoint, get) = (endpoint(base_url, &json!({})), request("GET", "/"));
         let deadline = Instant::now() + Duration::from_millis(500);
@@ -177,7 +179,8 @@ async fn an_endless_response_is_read_only_up_to_the_limit() {
 #[tokio::test]
 async fn repeated_failures_open_the_circuit_of_that_app() {
     let app = ScriptedApp::start([ScriptedReply::Cut(Vec::new())]).await;
-    let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
+    let (delivery, endpoint) =
+        (Delivery::new(&rules()).unwrap(), endpoint(&app.base_url, &json!({})));
     let get = request("GET", "/");
     let mut results = Vec::new();
     for _ in 0..3 {
@@ -200,7 +203,8 @@ async fn repeated_failures_open_the_circuit_of_that_app() {
 #[tokio::test]
 async fn a_request_that_cannot_be_sent_is_not_retried_and_opens_no_circuit() {
     let app = ScriptedApp::start([answer(200, "", "")]).await;
-    let (delivery, endpoint) = (Delivery::new().unwrap(), endpoint(&app.base_url, &json!({})));
+    let (delivery, endpoint) =
+        (Delivery::new(&rules()).unwrap(), endpoint(&app.base_url, &json!({})));
     let query = vec![("q".to_owned(), "x".repeat(70_000))];
     let long = Request { query, ..request("GET", "/") };
     for _ in 0..20 {

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::response::Response;
 use serde_json::Value;
 use utoipa::OpenApi;
@@ -14,12 +14,13 @@ use utoipa::openapi::link::Link;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{ArrayItems, Schema};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr};
 
 use super::super::response;
-use super::described_routes;
+use super::{described_routes, role};
 use crate::admin_api::ErrorBody;
+use crate::store::AdminRole;
 
 /// What the document says beside the routes.
 #[derive(OpenApi)]
@@ -44,7 +45,8 @@ Lists have pages: `next` is the `cursor` of the page that follows. They are filt
         (name = "Apps", description = "What accounts are provisioned into, and which connector \
             version decides for them."),
         (name = "Tenants", description = "One customer organisation's integration with an app."),
-        (name = "Tokens", description = "What identity providers present."),
+        (name = "Tokens", description = "What identity providers and operators present."),
+        (name = "Audit", description = "What operators changed."),
         (name = "Connectors", description = "Sandboxed components that decide what an event means \
             in an app."),
         (name = "Jobs", description = "Long work over many people of a tenant."),
@@ -86,15 +88,15 @@ fn text() -> String {
     let components = document.components.get_or_insert_default();
     let mut token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
     token =
-        token.description(Some("The admin token that `muster serve` writes at its first start."));
+        token.description(Some("An admin token: the one that `muster serve` writes at its first start, or one that was created with it. The role that an operation needs stands beside it."));
     components.add_security_scheme("admin_token", SecurityScheme::Http(token.build()));
     for (name, _, description) in COMMON {
         let response = error_response(description);
         components.responses.insert((*name).to_owned(), response.into());
     }
     components.schemas.iter_mut().for_each(|(name, schema)| refer_to_items(name, schema));
-    for item in document.paths.paths.values_mut() {
-        complete_item(item);
+    for (path, item) in &mut document.paths.paths {
+        complete_item(path, item);
     }
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.patch];
@@ -136,6 +138,7 @@ fn refer_to_items(name: &str, schema: &mut RefOr<Schema>) {
 const COMMON: &[(&str, &str, &str)] = &[
     ("Unreadable", "400", "The request cannot be read: a part of it has not the documented shape."),
     ("Unauthorized", "401", "The admin token is missing, wrong, expired or revoked."),
+    ("Forbidden", "403", "The admin token has a lower role than the request needs."),
     ("BodyTimeout", "408", "The body did not arrive in time."),
     ("BodyTooLarge", "413", "The body is larger than 1 MiB, or 32 MiB for a connector."),
     ("WrongMediaType", "415", "The media type of the body is not JSON."),
@@ -148,6 +151,7 @@ type LinkParameter = (&'static str, &'static str);
 
 /// Links from one operation to another: from, status, name of the link, to, and the parameter.
 const LINKS: &[(&str, &str, &str, &str, LinkParameter)] = &[
+    ("create_admin_token", "201", "revoke", "revoke_admin_token", ("token", "/id")),
     ("create_app", "201", "show", "show_app", ("app", "/name")),
     ("create_app", "201", "set", "set_app", ("app", "/name")),
     ("create_app", "201", "remove", "remove_app", ("app", "/name")),
@@ -177,19 +181,23 @@ fn add_links(operation: &mut Operation) {
     }
 }
 
-fn complete_item(item: &mut PathItem) {
-    let reads = [&mut item.get];
-    let writes = [&mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
-    for operation in reads.into_iter().flatten() {
-        complete(operation, false);
-    }
-    for operation in writes.into_iter().flatten() {
-        complete(operation, true);
+fn complete_item(path: &str, item: &mut PathItem) {
+    for (method, operation) in [
+        (Method::GET, &mut item.get),
+        (Method::PUT, &mut item.put),
+        (Method::POST, &mut item.post),
+        (Method::PATCH, &mut item.patch),
+        (Method::DELETE, &mut item.delete),
+    ] {
+        if let Some(operation) = operation {
+            complete(operation, role::needed(&method, path), method != Method::GET);
+        }
     }
 }
 
-/// Adds the errors that do not depend on the route, and the body to those that do.
-fn complete(operation: &mut Operation, writes: bool) {
+/// Adds the role that is needed, the errors that do not depend on the route, and the body to those that
+/// do.
+fn complete(operation: &mut Operation, needed: AdminRole, writes: bool) {
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
             && status.starts_with('4')
@@ -201,12 +209,13 @@ fn complete(operation: &mut Operation, writes: bool) {
     if is_open {
         return;
     }
+    operation.security = Some(vec![SecurityRequirement::new("admin_token", [needed.name()])]);
     // The body of a change that takes none is looked at to refuse it.
     let has_json = operation.request_body.is_some()
         && operation.operation_id.as_deref() != Some("push_connector");
     for (name, status, _) in COMMON {
         let applies = match *status {
-            "408" | "413" | "507" => writes,
+            "403" | "408" | "413" | "507" => writes,
             "415" => has_json,
             _ => true,
         };

@@ -36,7 +36,7 @@ pub(super) async fn list(
 ) -> Answered {
     let after = TOKENS.after(&parameters)?;
     row(&host, &tenant).await?;
-    let tokens = host.config.tokens(&tenant).await?.into_iter();
+    let tokens = host.config.tokens(Some(&tenant)).await?.into_iter();
     let keyed = tokens.map(|it| (format!("{} {}", it.row.created, it.row.id), it));
     let keyed = keyed.filter(|(key, _)| after.as_ref().is_none_or(|after| key > after)).collect();
     let view = |(_, token)| Ok::<_, anyhow::Error>(view(token));
@@ -67,7 +67,7 @@ pub(super) async fn create(
     Path(TenantPath { tenant }): Path<TenantPath>,
     JsonBody(spec): JsonBody<TokenSpec>,
 ) -> Answered {
-    let new = host.config.add_token(Some(&tenant), spec).await?;
+    let new = host.config.add_token(&tenant, spec).await?;
     tracing::info!(by = operator.token, tenant, token = new.id, "admin: token created");
     json(201, &new)
 }

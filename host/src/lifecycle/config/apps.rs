@@ -1,14 +1,15 @@
 //! Apps: which connector decides for them, with which settings and endpoints.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::Configuration;
+use super::sealed_secrets::seal;
 use super::settings::{check_app_configuration, endpoints, valid_name};
 use super::snapshot::ReplyMode;
+use super::{Configuration, HostKey};
 use crate::clock::rfc3339;
-use crate::delivery::{EndpointConfiguration, keep_concealed};
+use crate::delivery::{EndpointConfiguration, OutboundRules, keep_concealed};
 use crate::lifecycle::error::Error;
 use crate::limits::{LimitsChange, LimitsSpec};
 use crate::partial::{changed, object, stated, stated_object};
@@ -105,7 +106,12 @@ pub struct AppChange {
 
 impl AppChange {
     /// The app's row with the change in it.
-    pub(in crate::lifecycle) fn apply(self, row: AppRow) -> Result<AppRow, Error> {
+    pub(in crate::lifecycle) fn apply(
+        self,
+        row: AppRow,
+        key: &HostKey,
+        rules: &OutboundRules,
+    ) -> Result<AppRow, Error> {
         if self.connector.is_some() {
             return Err(keeps_its_connector(&row.name).into());
         }
@@ -121,8 +127,8 @@ impl AppChange {
             Some(change) => change.map_or_else(LimitsSpec::default, |change| change.apply(limits)),
         };
         limits.limits().map_err(|error| scim::Error::new(422, error))?;
-        let endpoints = Value::Object(endpoints).to_string();
-        readable_endpoints(&endpoints)?;
+        readable_endpoints(&row.name, &endpoints, key, rules)?;
+        let endpoints = seal(key, &row.name, endpoints, &before)?;
         Ok(AppRow {
             settings: Value::Object(settings).to_string(),
             endpoints,
@@ -149,8 +155,8 @@ impl Configuration {
         let digest = self.connectors.digest_of(&app.connector).await?;
         let connector = self.connectors.loadable(&digest).await?;
         let name = app.name.clone();
-        let endpoint_text = Value::Object(app.endpoints.clone()).to_string();
-        readable_endpoints(&endpoint_text)?;
+        readable_endpoints(&app.name, &app.endpoints, &self.key, &self.options.outbound)?;
+        let sealed = seal(&self.key, &app.name, app.endpoints.clone(), &Map::new())?;
         app.limits.limits().map_err(|error| scim::Error::new(422, error))?;
         check_app_configuration(
             &app.name,
@@ -165,7 +171,7 @@ impl Configuration {
                 connector: Some(digest),
                 previous: None,
                 settings: Value::Object(app.settings).to_string(),
-                endpoints: endpoint_text,
+                endpoints: sealed,
                 reply: app.reply,
                 limits: serde_json::to_string(&app.limits)?,
                 created: rfc3339(self.clock.now()),
@@ -177,7 +183,7 @@ impl Configuration {
     /// Changes an app. The connector stays, and what the change does not state.
     pub async fn set_app(&self, name: &str, change: AppChange) -> Result<(), Error> {
         let _one_at_a_time = self.lock().await;
-        let row = change.apply(self.app_row(name).await?)?;
+        let row = change.apply(self.app_row(name).await?, &self.key, &self.options.outbound)?;
         self.serves_all(&row).await?;
         self.store.put_app(&row).await?;
         Ok(self.reload_app(name).await?)
@@ -263,6 +269,13 @@ pub(super) fn there_already(what: &str, name: &str) -> scim::Error {
     )
 }
 
-fn readable_endpoints(text: &str) -> Result<(), scim::Error> {
-    endpoints(text).map(drop).map_err(|error| scim::Error::new(422, format!("{error:#}")))
+fn readable_endpoints(
+    app: &str,
+    given: &Map<String, Value>,
+    key: &HostKey,
+    rules: &OutboundRules,
+) -> Result<(), scim::Error> {
+    endpoints(app, &json!(given).to_string(), key, rules)
+        .map(drop)
+        .map_err(|error| scim::Error::new(422, format!("{error:#}")))
 }

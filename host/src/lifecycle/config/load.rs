@@ -13,6 +13,7 @@ use super::credential::Credential;
 use super::settings::{endpoints, merged};
 use super::snapshot::{ConfigSnapshot, LoadedApp, Tenant};
 use super::{Configuration, listed_resources};
+use crate::delivery::Endpoint;
 use crate::lifecycle::options::RequestRate;
 use crate::limits::LimitsSpec;
 use crate::scim::{Schemas, Version};
@@ -90,7 +91,7 @@ impl Configuration {
         let limits = limits
             .limits()
             .map_err(|why| anyhow::anyhow!("the limits of app {}: {why}", row.name))?;
-        let (connector, mut endpoints) = match endpoints(&row.endpoints) {
+        let (connector, mut endpoints) = match self.endpoints(row) {
             Ok(endpoints) => (connector, endpoints),
             Err(error) => (Err(format!("{error:#}")), BTreeMap::new()),
         };
@@ -123,6 +124,10 @@ impl Configuration {
         let default = self.options.request_rate;
         let per_second = row.requests_per_second.unwrap_or(default.per_second);
         RequestRate { per_second, ..default }
+    }
+
+    fn endpoints(&self, row: &AppRow) -> anyhow::Result<BTreeMap<String, Endpoint>> {
+        endpoints(&row.name, &row.endpoints, &self.key, &self.options.outbound)
     }
 
     async fn build_tenant(&self, row: &TenantRow) -> anyhow::Result<Tenant> {

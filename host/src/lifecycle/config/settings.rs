@@ -6,9 +6,10 @@ use anyhow::Context as _;
 use jsonschema::Validator;
 use serde_json::{Map, Value};
 
-use super::listed_resources;
+use super::sealed_secrets::unseal;
+use super::{HostKey, listed_resources};
 use crate::connector::{Manifest, settings_validator};
-use crate::delivery::Endpoint;
+use crate::delivery::{Endpoint, OutboundRules};
 use crate::lifecycle::error::Error;
 use crate::scim;
 use crate::store::TenantRow;
@@ -88,8 +89,14 @@ impl<'m> SettingsValidator<'m> {
 }
 
 /// Reads an app's endpoints, with their secrets.
-pub(super) fn endpoints(json: &str) -> anyhow::Result<BTreeMap<String, Endpoint>> {
-    Endpoint::load_all(json).context("the endpoints")
+pub(super) fn endpoints(
+    app: &str,
+    json: &str,
+    key: &HostKey,
+    rules: &OutboundRules,
+) -> anyhow::Result<BTreeMap<String, Endpoint>> {
+    let read = || Endpoint::load_all(&unseal(key, app, json)?, rules);
+    read().context("the endpoints")
 }
 
 /// The app's settings, overridden by the tenant's.

@@ -247,31 +247,24 @@ impl Configuration {
         row.ok_or_else(|| scim::Error::new(404, format!("no tenant {id}")).into())
     }
 
-    /// Makes a token for a tenant, or for the admin API if there is no tenant.
-    pub async fn add_token(
-        &self,
-        tenant: Option<&str>,
-        spec: TokenSpec,
-    ) -> Result<NewTenantToken, Error> {
+    /// Makes a token for a tenant.
+    pub async fn add_token(&self, tenant: &str, spec: TokenSpec) -> Result<NewTenantToken, Error> {
         let now = rfc3339(self.clock.now());
         spec.user.as_deref().map_or(Ok(()), valid_user)?;
         let expires = spec.expires.map(|expires| end_of_token(&expires, &now)).transpose()?;
         // Two tokens at most: the count must still be true when the token is written.
         let _changing = self.lock().await;
-        let mut owner = None;
-        if let Some(id) = tenant {
-            self.tenant_row(id).await?;
-            self.room_for_token(id, &now).await?;
-            owner = match spec.owner {
-                Some(named) => Some(self.owner(id, &named).await?),
-                None => None,
-            };
-        }
+        self.tenant_row(tenant).await?;
+        self.room_for_token(tenant, &now).await?;
+        let owner = match spec.owner {
+            Some(named) => Some(self.owner(tenant, &named).await?),
+            None => None,
+        };
         let token = token::generate()?;
         self.store
             .add_credential(&CredentialRow {
                 id: token.id.clone(),
-                tenant: tenant.map(str::to_owned),
+                tenant: Some(tenant.to_owned()),
                 kind: if spec.user.is_some() {
                     CredentialKind::Basic
                 } else {
@@ -283,16 +276,12 @@ impl Configuration {
                 created: now,
                 expires,
                 last_used: None,
+                name: None,
+                role: None,
             })
             .await?;
-        match tenant {
-            Some(id) => self.reload_tenant(id).await?,
-            None => self.reload_operator_tokens().await?,
-        }
-        let base_url = match tenant {
-            Some(id) => format!("{}/t/{id}/scim/v2", self.options.public_url),
-            None => format!("{}/admin/v1", self.options.public_url),
-        };
+        self.reload_tenant(tenant).await?;
+        let base_url = format!("{}/t/{tenant}/scim/v2", self.options.public_url);
         Ok(NewTenantToken { id: token.id, token: token.text, base_url, owner })
     }
 
@@ -366,7 +355,7 @@ fn keeps_its_app(row: &TenantRow) -> scim::Error {
 }
 
 /// The moment at which a new token ends.
-fn end_of_token(text: &str, now: &str) -> Result<String, scim::Error> {
+pub(super) fn end_of_token(text: &str, now: &str) -> Result<String, scim::Error> {
     let refused = |why: &str| {
         let until_revoked = "without an end, a token is valid until it is revoked";
         scim::Error::new(422, format!("a token cannot end at {text:?}: {why}; {until_revoked}"))

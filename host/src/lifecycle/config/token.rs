@@ -113,6 +113,8 @@ mod tests {
             created: "2026-01-01T00:00:00.000Z".to_owned(),
             expires: Some("2026-06-01T00:00:00.000Z".to_owned()),
             last_used: None,
+            name: None,
+            role: None,
         };
         let presented = PresentedToken::parse(&token.text).unwrap();
         assert_eq!(presented.id(), Some(token.id.as_str()));

@@ -48,9 +48,9 @@ impl TokenUses {
 }
 
 impl Configuration {
-    /// The tokens of a tenant, oldest first.
-    pub async fn tokens(&self, tenant: &str) -> anyhow::Result<Vec<Credential>> {
-        let rows = self.store.credentials_of(Some(tenant)).await?.into_iter();
+    /// The tokens of a tenant, or of the admin API if there is no tenant; oldest first.
+    pub async fn tokens(&self, tenant: Option<&str>) -> anyhow::Result<Vec<Credential>> {
+        let rows = self.store.credentials_of(tenant).await?.into_iter();
         Ok(rows.map(|row| self.with_last_use(row)).collect())
     }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::Jobs;
@@ -11,7 +12,7 @@ use crate::decision::EventKind;
 use crate::lifecycle::config::snapshot::TenantState;
 use crate::lifecycle::error::Error;
 use crate::scim;
-use crate::store::{JobState, ReleasedPerson};
+use crate::store::{AuditSubject, JobState, ReleasedPerson, TenantRow};
 
 /// What becomes of the people whose deactivation or deletion is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -131,6 +132,7 @@ impl Jobs {
                 .into());
             }
             Some(HeldAction::Drop) => {
+                self.record_order(&tenant, choices).await?;
                 let note =
                     "held, then dropped when the tenant was connected: the account is released";
                 self.operations.drop_held(id, note, true).await?;
@@ -153,6 +155,7 @@ impl Jobs {
         // Accounts are managed again before the tenant's state is written, so that after a kill in between
         // the whole request can be repeated.
         if was_disconnected && !choices.leave_released || choices.manage_released {
+            self.record_order(&tenant, choices).await?;
             self.store.manage_released(id).await?;
         }
         tenant.state = TenantState::Connected;
@@ -167,6 +170,19 @@ impl Jobs {
             self.config.write_tenant(&tenant).await?;
         }
         Ok(self.operations.end_hold(id).await?)
+    }
+
+    /// Records choices that are carried out before the tenant's state is written.
+    async fn record_order(
+        &self,
+        tenant: &TenantRow,
+        choices: ConnectChoices,
+    ) -> anyhow::Result<()> {
+        let subject = AuditSubject::Tenant(tenant.id.clone());
+        let before = json!({ "state": tenant.state });
+        self.store
+            .record_order(&subject, before, json!({ "order": "connect", "choices": choices }))
+            .await
     }
 
     /// Pauses a tenant, and holds what takes access away and is open. A disconnect that is not finished

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::Operations;
@@ -10,7 +11,7 @@ use super::retry::Trigger;
 use crate::clock::rfc3339;
 use crate::lifecycle::error::Error;
 use crate::scim;
-use crate::store::{Commit, CommitError, OperationRow, OperationState};
+use crate::store::{AuditRow, AuditSubject, Commit, CommitError, OperationRow, OperationState};
 
 impl Operations {
     /// Protects a person's account from deprovisioning, or lifts the protection.
@@ -26,9 +27,13 @@ impl Operations {
                 scim::Error::new(404, format!("tenant {tenant} has no person {resource}")).into()
             );
         };
+        let subject = AuditSubject::Person { tenant: tenant.to_owned(), id: resource.to_owned() };
+        let state = |protected: bool| Some(json!({ "protected": protected }));
+        let (before, after) = (state(account.protected), state(protected));
+        let audit = AuditRow::of(&self.clock, &subject, before, after);
         account.protected = protected;
         let kind = account.kind;
-        let commit = Commit { account: Some(account), ..Commit::default() };
+        let commit = Commit { account: Some(account), audit, ..Commit::default() };
         self.store.commit(commit).await.map_err(CommitError::into_internal)?;
         self.wake(tenant, kind, resource);
         Ok(())
@@ -39,6 +44,7 @@ impl Operations {
     pub async fn retry(self: &Arc<Self>, operation: String) -> Result<(), Error> {
         self.run_to_completion(|operations| async move {
             let row = operations.unfinished_row(&operation).await?;
+            operations.record_order(&row, "retry").await?;
             if row.state == OperationState::Held {
                 let deadline = Instant::now() + operations.config.options().answer_within;
                 let (tenant, kind) = (&row.tenant, row.resource_kind);
@@ -56,6 +62,7 @@ impl Operations {
     pub async fn drop_operation(self: &Arc<Self>, operation: String) -> Result<(), Error> {
         self.run_to_completion(|operations| async move {
             let row = operations.unfinished_row(&operation).await?;
+            operations.record_order(&row, "drop").await?;
             let note = "dropped by an operator";
             if row.state == OperationState::Held {
                 let _lock = operations.acquire(&row.tenant, &row.resource).await;
@@ -75,6 +82,12 @@ impl Operations {
             }
         })
         .await
+    }
+
+    async fn record_order(&self, row: &OperationRow, order: &str) -> anyhow::Result<()> {
+        let subject = AuditSubject::Operation { tenant: row.tenant.clone(), id: row.id.clone() };
+        let before = json!({ "state": row.state.name() });
+        self.store.record_order(&subject, before, json!({ "order": order })).await
     }
 
     /// Drops an operation that cannot be restored.

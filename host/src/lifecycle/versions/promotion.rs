@@ -94,7 +94,7 @@ impl Versions {
             if !chosen.is_empty() {
                 return Err(changes_the_app().into());
             }
-            row = change.apply(row)?;
+            row = change.apply(row, self.config.key(), &self.config.options().outbound)?;
         }
         let connector = self.config.connectors().loadable(&digest).await?;
         check_configuration(&row, &connector, if chosen.is_empty() { &tenants } else { &chosen })?;

@@ -18,3 +18,29 @@ CREATE TABLE zeros (
     number INTEGER NOT NULL PRIMARY KEY,
     bytes BLOB NOT NULL
 );
+
+-- Operators: admin tokens with names and roles, and the audit log.
+
+ALTER TABLE credential ADD COLUMN name TEXT; -- of an admin token; NULL: one of schema 1, which a host made for itself
+ALTER TABLE credential ADD COLUMN role TEXT; -- of an admin token: read, operate or configure; NULL: configure
+
+-- What an operator changed of one thing: of an app, a tenant, a token, a connector, a job, an operation or
+-- a person. A row is in the transaction of its change.
+CREATE TABLE audit (
+    id TEXT NOT NULL PRIMARY KEY, -- in the order of time
+    at TEXT NOT NULL,
+    token TEXT, -- the id of the admin token; NULL: the host itself, or a command on its files
+    name TEXT NOT NULL, -- of the token, or of the command
+    request TEXT, -- the id of the HTTP request
+    action TEXT NOT NULL, -- method and route in the admin API
+    kind TEXT NOT NULL, -- what was changed: app, tenant, …
+    subject TEXT NOT NULL, -- which one: a name or an id
+    tenant TEXT, -- the tenant that it belongs to
+    before TEXT, -- JSON object without secrets: the members that differ; NULL: it did not exist
+    after TEXT -- the same of afterwards; NULL: it does not exist any more
+) WITHOUT ROWID;
+CREATE INDEX audit_of_tenant ON audit (tenant, id) WHERE tenant IS NOT NULL;
+CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+    BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_is_never_removed BEFORE DELETE ON audit
+    BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;

@@ -53,6 +53,8 @@ pub(super) fn credential(id: &str, tenant: Option<&str>) -> CredentialRow {
         created: "2026-11-22T08:00:00.000Z".to_owned(),
         expires: None,
         last_used: None,
+        name: None,
+        role: None,
     }
 }
 
