@@ -24,6 +24,7 @@ mod killed;
 mod organizations;
 mod overlaps;
 mod owners;
+mod ownership;
 mod people;
 mod teams;
 mod undo;

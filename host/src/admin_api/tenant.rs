@@ -65,6 +65,8 @@ pub struct TenantView {
     /// What becomes of a request that names an unknown member of a group; `null`: as the dialect has
     /// it.
     pub unknown_members: Option<UnknownMembers>,
+    /// The e-mail domains that are the tenant's own.
+    pub domains: Vec<String>,
     /// The state of the integration: `connected`; `paused` or `disconnecting`, in which
     /// deprovisioning is held; `disconnected`, in which it is acknowledged and changes nothing.
     pub state: TenantState,

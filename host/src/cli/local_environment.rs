@@ -185,6 +185,7 @@ impl LocalEnvironment {
             endpoints,
             reply: self.reply,
             limits: LimitsSpec::default(),
+            shared: true,
         };
         into_anyhow(self.host.config.create_app(app).await)
     }
@@ -241,6 +242,7 @@ impl LocalEnvironment {
                 dialect,
                 group_names: None,
                 unknown_members: None,
+                domains: Vec::new(),
                 settings,
             };
             into_anyhow(self.host.config.create_tenant(tenant).await)?;

@@ -80,6 +80,14 @@ enum Command {
         /// The SCIM id of the person.
         id: String,
     },
+    /// Make an existing account the tenant's own, which was linked by its address: its profile is brought to
+    /// what the directory says, and it can be deleted. For an account that you know to be the tenant's.
+    Adopt {
+        /// The tenant's name.
+        name: String,
+        /// The SCIM id of the person.
+        id: String,
+    },
     /// Remove a tenant that is disconnected, with its directory and tokens. The journal stays.
     Remove {
         /// The tenant's name.
@@ -122,6 +130,10 @@ struct Create {
     dialect: String,
     #[command(flatten)]
     rules: GroupRuleArgs,
+    /// An e-mail domain that is the tenant's own, for which you vouch: existing accounts with an address in it
+    /// are the tenant's. May be given more than once. A subdomain is another domain.
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Vec<String>,
     #[command(flatten)]
     settings: SettingArgs,
 }
@@ -135,6 +147,14 @@ struct Set {
     dialect: Option<String>,
     #[command(flatten)]
     rules: GroupRuleArgs,
+    /// The e-mail domains that are the tenant's own, for which you vouch, in place of those that it has:
+    /// existing accounts with an address in them are the tenant's. May be given more than once. A subdomain is
+    /// another domain.
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Vec<String>,
+    /// No e-mail domain is the tenant's own.
+    #[arg(long, conflicts_with = "domain")]
+    no_domains: bool,
     #[command(flatten)]
     settings: SettingChangeArgs,
     /// Refused by the host, which says why.
@@ -228,6 +248,7 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
                 dialect: dialect(&args.dialect)?,
                 group_names: rule(args.rules.group_names)?.flatten(),
                 unknown_members: rule(args.rules.unknown_members)?.flatten(),
+                domains: args.domain,
                 settings: args.settings.read()?,
             };
             format.print(&admin.post("/tenants", &tenant).await?, print_tenant);
@@ -252,6 +273,15 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
             format.print(&(), |()| {
                 terminal::println!(
                     "{id} is not protected any more: the app is brought to what the directory says"
+                );
+            });
+        }
+        Command::Adopt { name, id } => {
+            let path = path(&name, &format!("/people/{}/adopt", segment(&id)));
+            let (): () = admin.act(&path).await?;
+            format.print(&(), |()| {
+                terminal::println!(
+                    "{id} is the tenant's own: the account is brought to what the directory says"
                 );
             });
         }
@@ -287,6 +317,7 @@ fn change(args: Set) -> anyhow::Result<TenantChange> {
         dialect: args.dialect.as_deref().map(dialect).transpose()?.map(Some),
         group_names: rule(args.rules.group_names)?,
         unknown_members: rule(args.rules.unknown_members)?,
+        domains: (args.no_domains || !args.domain.is_empty()).then_some(Some(args.domain)),
         settings,
         set_settings,
         unset_settings,

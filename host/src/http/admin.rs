@@ -61,6 +61,7 @@ fn described_routes() -> OpenApiRouter<Arc<Host>> {
         .routes(routes!(jobs::cancel))
         .routes(routes!(tenants::protect))
         .routes(routes!(tenants::unprotect))
+        .routes(routes!(tenants::adopt))
         .routes(routes!(connectors::list, connectors::push))
         .routes(routes!(connectors::show))
         .routes(routes!(connectors::retire))

@@ -32,6 +32,8 @@ pub struct TenantRow {
     pub connector: Option<String>,
     /// The digest of the one before, for a rollback, where that was for it alone as well.
     pub previous: Option<String>,
+    /// The e-mail domains that are its own, in lower case and ASCII.
+    pub domains: Vec<String>,
     /// When it was made.
     pub created: String,
 }
@@ -186,7 +188,7 @@ impl Store {
     }
 
     /// Whether more than one tenant uses an app.
-    pub async fn is_shared(&self, app: &str) -> Result<bool> {
+    pub async fn has_several_tenants(&self, app: &str) -> Result<bool> {
         let found = sqlx::query("SELECT 1 FROM tenant WHERE app = $1 LIMIT 1 OFFSET 1").bind(app);
         Ok(found.fetch_optional(&mut *self.pool.take().await?).await?.is_some())
     }
@@ -195,11 +197,12 @@ impl Store {
 /// Inserts or updates a tenant in the caller's transaction; its app and its connectors stay.
 pub(super) async fn put(connection: &mut SqliteConnection, tenant: TenantRow) -> Result<()> {
     sqlx::query(
-        "INSERT INTO tenant (id, app, dialect, group_names, unknown_members, state, settings, created)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO tenant (id, app, dialect, group_names, unknown_members, state, settings, created,
+                             domains)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
            ON CONFLICT (id) DO UPDATE SET dialect = excluded.dialect,
                group_names = excluded.group_names, unknown_members = excluded.unknown_members,
-               state = excluded.state, settings = excluded.settings",
+               state = excluded.state, settings = excluded.settings, domains = excluded.domains",
     )
     .bind(tenant.id)
     .bind(tenant.app)
@@ -209,6 +212,7 @@ pub(super) async fn put(connection: &mut SqliteConnection, tenant: TenantRow) ->
     .bind(tenant.state.name())
     .bind(tenant.settings)
     .bind(tenant.created)
+    .bind(serde_json::to_string(&tenant.domains)?)
     .execute(connection)
     .await?;
     Ok(())
@@ -237,6 +241,7 @@ fn tenant(row: &SqliteRow) -> Result<TenantRow> {
         settings: row.try_get("settings")?,
         connector: row.try_get("connector")?,
         previous: row.try_get("previous")?,
+        domains: serde_json::from_str(row.try_get("domains")?)?,
         created: row.try_get("created")?,
     })
 }

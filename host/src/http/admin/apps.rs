@@ -287,6 +287,7 @@ fn view(row: &AppRow, versions: &HashMap<String, ConnectorVersion>) -> anyhow::R
         endpoints,
         reply: row.reply,
         limits: limits.limits().map_err(anyhow::Error::msg)?.shown(),
+        shared: row.shared,
         created: row.created.clone(),
     })
 }

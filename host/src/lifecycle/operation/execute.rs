@@ -123,6 +123,9 @@ impl Operations {
                     if self.facts_have_changed(operation).await? {
                         continue;
                     }
+                    if let Some(cause) = operation.misused_password(&request) {
+                        return Box::pin(self.stop(operation, cause)).await;
+                    }
                     if let Some(owner) = self.owner_of_target(operation, &request).await? {
                         return Box::pin(self.leave_to_owner(operation, &owner)).await;
                     }
@@ -141,8 +144,8 @@ impl Operations {
     async fn next(&self, operation: &mut Operation) -> NextStep {
         let Some(connector) = operation.connector.clone() else {
             return match &operation.tenant.connector {
-                Ok(_) => NextStep::Done(unasked(operation)),
-                Err(_) if operation.directory_only.is_some() => NextStep::Done(unasked(operation)),
+                Ok(_) => NextStep::Done(operation.unasked()),
+                Err(_) if operation.directory_only.is_some() => NextStep::Done(operation.unasked()),
                 Err(why) => NextStep::Stop(FailureCause::NoConnector(why.clone())),
             };
         };
@@ -155,7 +158,7 @@ impl Operations {
                 &connector,
                 Question {
                     context: Arc::clone(&operation.context),
-                    event: Arc::clone(&operation.event),
+                    event: Arc::clone(&operation.asked),
                     exchanges: operation.exchanges.clone().into(),
                 },
                 limits.decision,
@@ -486,18 +489,5 @@ fn note_intent(operation: &mut Operation) {
     if let Some(account) = &mut operation.account {
         account.stay += 1;
         operation.account_changed = true;
-    }
-}
-
-/// The outcome if no connector is asked.
-fn unasked(operation: &Operation) -> Outcome {
-    let gone = matches!(operation.event.kind, EventKind::Delete | EventKind::GroupDelete);
-    Outcome {
-        account: operation.context.account.clone(),
-        visibility: if gone { Visibility::Gone } else { Visibility::Present },
-        note: operation
-            .directory_only
-            .unwrap_or("recorded; the connector takes no groups")
-            .to_owned(),
     }
 }

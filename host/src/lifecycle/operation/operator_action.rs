@@ -8,9 +8,10 @@ use super::Operations;
 use super::resource_lock;
 use super::retry::Trigger;
 use crate::clock::rfc3339;
+use crate::decision::ResourceKind;
 use crate::lifecycle::error::Error;
 use crate::scim;
-use crate::store::{Commit, CommitError, OperationRow, OperationState};
+use crate::store::{Commit, CommitError, OperationRow, OperationState, Origin};
 
 impl Operations {
     /// Protects a person's account from deprovisioning, or lifts the protection.
@@ -22,15 +23,40 @@ impl Operations {
     ) -> Result<(), Error> {
         let _lock = self.locks.acquire(resource_lock::of_resource(tenant, resource)).await;
         let Some(mut account) = self.store.account(tenant, resource).await? else {
-            return Err(
-                scim::Error::new(404, format!("tenant {tenant} has no person {resource}")).into()
-            );
+            return Err(no_person(tenant, resource).into());
         };
         account.protected = protected;
         let kind = account.kind;
         let commit = Commit { account: Some(account), ..Commit::default() };
         self.store.commit(commit).await.map_err(CommitError::into_internal)?;
         self.wake(tenant, kind, resource);
+        Ok(())
+    }
+
+    /// Makes a person's account the tenant's own. It is in doubt until the app was told everything.
+    pub async fn adopt(self: &Arc<Self>, tenant: &str, resource: &str) -> Result<(), Error> {
+        let _lock = self.locks.acquire(resource_lock::of_resource(tenant, resource)).await;
+        let found = self.store.account(tenant, resource).await?;
+        let Some(mut account) = found.filter(|it| it.kind == ResourceKind::User) else {
+            return Err(no_person(tenant, resource).into());
+        };
+        match account.origin() {
+            None => {
+                let why = format!("person {resource} of tenant {tenant} has no account in the app");
+                return Err(scim::Error::new(409, why).into());
+            }
+            Some(Origin::Made | Origin::Adopted) => return Ok(()),
+            Some(Origin::Linked { .. }) => {}
+        }
+        account.origin = Some(Origin::Adopted);
+        (account.doubt, account.stay) = (true, account.stay + 1);
+        let commit = Commit {
+            account: Some(account),
+            now: Some(rfc3339(self.clock.now())),
+            ..Commit::default()
+        };
+        self.store.commit(commit).await.map_err(CommitError::into_internal)?;
+        self.wake(tenant, ResourceKind::User, resource);
         Ok(())
     }
 
@@ -127,4 +153,8 @@ impl Operations {
         }
         Err(scim::Error::new(409, why).into())
     }
+}
+
+fn no_person(tenant: &str, resource: &str) -> scim::Error {
+    scim::Error::new(404, format!("tenant {tenant} has no person {resource}"))
 }
