@@ -26,6 +26,7 @@ mod overlaps;
 mod owners;
 mod ownership;
 mod people;
+mod removal;
 mod teams;
 mod undo;
 

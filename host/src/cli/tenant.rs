@@ -89,6 +89,8 @@ enum Command {
         id: String,
     },
     /// Remove a tenant that is disconnected, with its directory and tokens. The journal stays.
+    ///
+    /// If another tenant of its name is created, the journal is kept under `NAME (before TIME)`.
     Remove {
         /// The tenant's name.
         name: String,

@@ -146,6 +146,7 @@ impl Operations {
     pub(super) fn forget_tenant(&self, tenant: &str) {
         self.unfinished.forget_tenant(tenant);
         self.queue.forget_tenant(tenant);
+        self.refused_goals.forget_all(&format!("{tenant}\u{1f}"));
     }
 
     /// Runs the work as a task, so that it completes even if the caller is dropped.

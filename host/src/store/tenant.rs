@@ -8,7 +8,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 use utoipa::ToSchema;
 
-use super::{Store, name};
+use super::{Store, name, term};
+use crate::clock::rfc3339;
 use crate::scim::{Dialect, GroupNames, UnknownMembers};
 
 /// A tenant.
@@ -191,6 +192,20 @@ impl Store {
     pub async fn has_several_tenants(&self, app: &str) -> Result<bool> {
         let found = sqlx::query("SELECT 1 FROM tenant WHERE app = $1 LIMIT 1 OFFSET 1").bind(app);
         Ok(found.fetch_optional(&mut *self.pool.take().await?).await?.is_some())
+    }
+
+    /// Gives what is kept of a removed tenant of this name another one, which no tenant can have: a tenant of the
+    /// same name begins a history of its own.
+    pub async fn retire_name(&self, id: &str) -> Result<()> {
+        let (id, now) = (id.to_owned(), rfc3339(self.clock.now()));
+        let named = id.clone();
+        let is_known = self.reader.point(move |connection| term::is_known(connection, &named));
+        if !is_known.await? {
+            return Ok(());
+        }
+        self.writer.run(move |connection| Ok(term::retire(connection, &id, &now)?)).await?;
+        self.reader.forget_numbers();
+        Ok(())
     }
 }
 

@@ -136,7 +136,8 @@ pub(super) async fn set(
 
 /// Remove a tenant that is disconnected, with its directory and tokens.
 ///
-/// The journal stays.
+/// The journal and the jobs stay. If another tenant of its name is created, they are kept under the name
+/// `NAME (before TIME)`.
 #[utoipa::path(
     delete,
     path = "/tenants/{tenant}",

@@ -157,6 +157,7 @@ impl Configuration {
             domains: email_domain::stored(&tenant.domains)?,
             created: rfc3339(self.clock.now()),
         };
+        self.store.retire_name(&row.id).await?;
         self.store.put_tenant(&row).await?;
         self.recount_tenants_of(&row.app).await?;
         Ok(self.reload_tenant(&row.id).await?)

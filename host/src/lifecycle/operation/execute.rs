@@ -20,9 +20,7 @@ use super::journaled::{Mode, Operation, WrittenParts, gone, takes_away};
 use super::names;
 use crate::clock::{later_by, rfc3339};
 use crate::connector::Question;
-use crate::decision::{
-    EventKind, Exchange, Outcome, Refusal, Request, ResourceKind, Step, Unreachable, Visibility,
-};
+use crate::decision::{Exchange, Outcome, Refusal, Request, ResourceKind, Step, Unreachable};
 use crate::delivery::OutboundCall;
 use crate::lifecycle::config::snapshot::ReplyMode;
 use crate::panics::{self, Panicked};

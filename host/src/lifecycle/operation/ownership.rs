@@ -160,7 +160,10 @@ mod tests {
             path: path.to_owned(),
             query: Vec::new(),
             headers: Vec::new(),
-            body: (!sent.is_null()).then(|| sent.to_string().into_bytes()),
+            body: match sent {
+                Value::Null => None,
+                sent => Some(Value::to_string(&sent).into_bytes()),
+            },
         };
         let body = body.to_string().into_bytes();
         Exchange { request, response: Ok(Response { status, headers: Vec::new(), body }) }
