@@ -24,7 +24,9 @@ mod killed;
 mod organizations;
 mod overlaps;
 mod owners;
+mod ownership;
 mod people;
+mod removal;
 mod teams;
 mod undo;
 

@@ -52,6 +52,13 @@ async fn start() -> Muster {
     Muster::start_with(quick()).await
 }
 
+/// Says that the accounts of an app are those of one customer, so that an account which a creation may have made
+/// is the tenant's own.
+async fn unshare(muster: &Muster, app: &str) {
+    let change = Some(json!({ "shared": false }));
+    muster.admin("PATCH", &format!("/apps/{app}"), change).await.expect(200);
+}
+
 /// Answers when the operation is durable, and lets a request wait for an attempt in the background.
 fn recording() -> LocalEnvironmentConfig {
     let answer_within = Duration::from_secs(15);

@@ -45,7 +45,11 @@ export interface Context<Settings> {
   before: any | null;
   /** The account, if one is known. On `create`, the account of a user who is returning. */
   account: Account | null;
-  /** The number of the app's other tenants in which this same account is a member. */
+  /**
+   * The number of the app's other tenants in which this same account is a member. At least 1 unless the account,
+   * known or found, is the tenant's own. If it is not 0, change neither the profile nor the password of the
+   * account, and do not delete it.
+   */
   elsewhere: number;
   /** An outcome that leaves the account as it is. */
   unchanged(note: string): Outcome;

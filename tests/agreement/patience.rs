@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     activate_with_title, create_group, eventually, operations_on, people_in, place, quick, remove,
-    shown, sizes, start, stop_answering,
+    shown, sizes, start, stop_answering, unshare,
 };
 use crate::support::{Muster, Tenant, user};
 
@@ -23,6 +23,7 @@ async fn open_operation(muster: &Muster, tenant: &Tenant) -> String {
 /// Starts a creation that the app carries out without saying so, and is then silent about.
 async fn lost_creation(muster: &Muster) -> Tenant {
     let tenant = muster.tenant("three-state").await;
+    unshare(muster, "three-state").await;
     let create = format!("POST {}", place(&tenant, "accounts"));
     muster.stage.sample.fail(Fault { times: 1, ..Fault::cut(&create) });
     stop_answering(muster, &create);
@@ -106,6 +107,7 @@ async fn a_removal_from_a_group_that_is_never_asked_for_again_is_carried_out() {
 async fn creations_that_replace_each_other_and_are_given_up_leave_no_account_behind() {
     let muster = start().await;
     let tenant = muster.tenant("three-state").await;
+    unshare(&muster, "three-state").await;
     let create = format!("POST {}", place(&tenant, "accounts"));
     muster.stage.sample.fail(Fault { times: 1, ..Fault::cut(&create) });
     // The later ones certainly change nothing.

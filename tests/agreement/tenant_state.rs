@@ -7,7 +7,7 @@ use muster::sample::Fault;
 use serde_json::{Value, json};
 
 use super::{
-    eventually, people_in, place, quick, set_title, shown, start, stop_answering, title_in,
+    eventually, people_in, place, quick, set_title, shown, start, stop_answering, title_in, unshare,
 };
 use crate::support::meddler::Meddler;
 use crate::support::{Muster, Tenant, user};
@@ -91,6 +91,7 @@ async fn an_open_creation_of_a_removed_tenant_does_not_reach_the_app() {
 async fn a_disconnect_that_removes_leaves_no_account_of_a_creation_whose_answer_was_lost() {
     let muster = start().await;
     let tenant = muster.tenant("three-state").await;
+    unshare(&muster, "three-state").await;
     let create = format!("POST {}", place(&tenant, "accounts"));
     muster.stage.sample.fail(Fault { times: 1, ..Fault::cut(&create) });
     stop_answering(&muster, &create);

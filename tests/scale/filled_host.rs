@@ -108,6 +108,7 @@ impl Person {
             late_until: None,
             stay: 0,
             told: None,
+            origin: Some(muster::store::Origin::Made),
         };
         Commit {
             resource: Some(ResourceChange::Insert(row)),

@@ -154,6 +154,8 @@ impl Stage {
         let app = json!({
             "name": "app", "connector": format!("{name}@0.1.0"), "reply": reply,
             "endpoints": { "app": endpoint }, "limits": { "time": "5s" },
+            // Otherwise the profile of an account would stay whose creation was not answered.
+            "shared": false,
         });
         ask(&router, &admin, "POST", "/admin/v1/apps", Some(app)).await?;
         let mut tokens = Vec::new();

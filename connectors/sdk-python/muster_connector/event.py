@@ -53,7 +53,9 @@ class Context:
     before: dict[str, Any] | None
     #: The account, if one is known. On `create`, the account of a user who is returning.
     account: Account | None
-    #: The number of the app's other tenants in which this same account is a member.
+    #: The number of the app's other tenants in which this same account is a member. At least 1 unless the
+    #: account, known or found, is the tenant's own. If it is not 0, change neither the profile nor the password
+    #: of the account, and do not delete it.
     elsewhere: int
 
     def unchanged(self, note: str) -> Outcome:

@@ -29,8 +29,9 @@ impl Account {
     /// The same account, with the note that it was linked by the user's address and not created:
     /// `{"linked":true}`. Other notes are replaced.
     ///
-    /// A linked account was there before, and its profile is not the identity provider's: a
-    /// connector manages its membership, and does not change its profile.
+    /// A linked account was there before: the same address does not make it the tenant's. The host does not
+    /// take an account with this note for one that the tenant made. Give the note also if the app's answer to
+    /// an invitation may name an account that it had.
     pub fn linked(self) -> Self {
         self.with_notes(&Linked { linked: true })
     }

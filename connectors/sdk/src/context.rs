@@ -22,7 +22,8 @@ pub struct Context<Settings = NoSettings> {
     /// The account, if one is known. On `create`, the account of a user who is returning. Without
     /// one, the app may have an account nevertheless, if a response was lost.
     pub account: Option<Account>,
-    /// The number of the app's other tenants in which this same account is a member.
+    /// The number of the app's other tenants in which this same account is a member. At least 1 unless the
+    /// account, known or found, is the tenant's own: see [`may_rewrite`](Self::may_rewrite).
     pub elsewhere: u32,
     before: Option<String>,
 }
@@ -50,6 +51,15 @@ impl<Settings> Context<Settings> {
     /// The SCIM resource that the app was last told; none if it was told none. Each call parses it.
     pub fn before(&self) -> Option<Value> {
         self.before.as_deref().and_then(|text| serde_json::from_str(text).ok())
+    }
+
+    /// Whether the connector may change the profile or the password of the account, or delete it: the account
+    /// is the tenant's own, and in no other tenant. Any other account is only joined and left.
+    ///
+    /// An account is the tenant's own if the tenant made it, if an operator adopted it or vouched for the domain
+    /// of its addresses, or if the operator says that the app is not shared.
+    pub fn may_rewrite(&self) -> bool {
+        self.elsewhere == 0
     }
 
     /// An outcome that leaves the account as it is.

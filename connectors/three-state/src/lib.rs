@@ -2,7 +2,8 @@
 //!
 //! It works with any small REST API in which an organisation has accounts that can be suspended.
 //! Deactivation suspends the account and activation resumes it. An account that the organisation
-//! already has for the same address is linked: its state is managed, and its profile never changed.
+//! already has for the same address is linked: its state is managed. Its profile is changed, and the account
+//! deleted, only if muster says that it is the tenant's own.
 
 mod person;
 mod settings;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::{Settings, organization};
 
 const KEPT: &str = "The app has the account all the same: it has the state and the profile.";
-const LINKED: &str = "The profile stays: the account was there before.";
+const SHARED: &str = "The profile stays: others may have the account too.";
 
 /// A user, with the event about them and the app.
 pub(crate) struct Person<'a> {
@@ -64,8 +64,8 @@ impl Person<'_> {
             return self.recreate_account();
         }
         let how = if self.event.user.active { "Resumed" } else { "Kept suspended" };
-        let note = if account.is_linked() {
-            format!("{how} the account from before. {LINKED}")
+        let note = if !self.context.may_rewrite() {
+            format!("{how} the account from before. {SHARED}")
         } else {
             let all = self.context.settings.profile.complete(self.event);
             if !self.patch(account, &all)? {
@@ -86,8 +86,12 @@ impl Person<'_> {
         Ok(Outcome::new(account.with_membership(Membership::Suspended), note))
     }
 
-    /// Deletes the account, unless it has been deleted already.
+    /// Deletes the account, unless it has been deleted already. One that others may have is suspended.
     pub(crate) fn delete(&mut self) -> Decision {
+        if !self.context.may_rewrite() {
+            return self
+                .suspend("Suspended the account in place of deleting it: others may have it.");
+        }
         let Some(account) = self.known_or_found()? else { return Ok(no_account()) };
         let path = self.path(&self.context.settings.account, &account.id)?;
         let deleted = self.app.ask(Request::delete("app", path))?.found()?;
@@ -104,8 +108,8 @@ impl Person<'_> {
         if changed.is_empty() {
             return Ok(Some("Nothing that the app keeps has changed."));
         }
-        if account.is_linked() {
-            return Ok(Some(LINKED));
+        if !self.context.may_rewrite() {
+            return Ok(Some(SHARED));
         }
         Ok(self.patch(account, &changed)?.then_some("Updated the account."))
     }
@@ -131,7 +135,7 @@ impl Person<'_> {
     fn keep(&mut self, known: &Account) -> Decision {
         let all = self.context.settings.profile.complete(self.event);
         if !self.set_state(&known.id, self.membership())?
-            || !known.is_linked() && !self.patch(known, &all)?
+            || self.context.may_rewrite() && !self.patch(known, &all)?
         {
             return Err(Refusal::RetryLater(None).into());
         }

@@ -123,22 +123,24 @@ fn the_organisations_account_of_the_same_address_is_linked() {
 }
 
 #[test]
-fn the_profile_of_a_linked_account_is_never_changed() {
+fn an_account_that_others_may_have_keeps_its_profile_and_is_not_deleted() {
     let calls = [(MAKE, taken()), (FIND, found("active"))];
     let outcome = script(&ThreeState, &context(), &ann().event(Create), &calls).unwrap();
     let linked = outcome.account.unwrap();
     assert!(linked.is_linked());
-    let given = context().account(linked);
-    let stays = "The profile stays: the account was there before.";
+    // As muster tells a connector that an account is not the tenant's own.
+    let given = context().account(linked).elsewhere(1);
+    let stays = "The profile stays: others may have the account too.";
     check(&given, &promoted(), Update, &[], &format!("active: {stays}"));
     let gone = promoted().inactive().event(Deactivate);
     let left = script(&ThreeState, &given, &gone, &[(SUSPEND, ok())]).unwrap();
-    let given = context().account(left.account.unwrap());
+    let given = context().account(left.account.unwrap()).elsewhere(1);
     let note = format!("active: Resumed the account. {stays}");
     check(&given, &promoted(), Activate, &[(RESUME, ok())], &note);
     let note = format!("active: Resumed the account from before. {stays}");
     check(&given, &promoted(), Create, &[(RESUME, ok())], &note);
-    check(&given, &ann(), Delete, &[(DELETE, ok())], "none: Deleted the account 7.");
+    let note = "suspended: Suspended the account in place of deleting it: others may have it.";
+    check(&given, &ann(), Delete, &[(SUSPEND, ok())], note);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //!
 //! It works with any small REST API in which users have one account and belong to organisations.
 //! Deactivation removes the user from this organisation and keeps the account, which may be in
-//! others. An existing account with the same address is linked, and its profile is never changed,
-//! since it belongs to the user and not to this organisation.
+//! others. An existing account with the same address is linked. The profile of an account is changed,
+//! and the account deleted, only if muster says that it is the tenant's own and no other organisation has it.
 
 mod person;
 mod settings;

@@ -84,12 +84,7 @@ impl Person<'_> {
         let path = self.path(&self.context.settings.member, &account.id)?;
         let removed = self.app.ask(Request::delete("app", path))?.found()?;
         let how = if removed.is_some() { "Taken out of" } else { "Was already out of" };
-        let stays = match self.context.elsewhere {
-            0 => "the account stays".to_owned(),
-            1 => "the account stays, and is in 1 other organisation".to_owned(),
-            n => format!("the account stays, and is in {n} other organisations"),
-        };
-        let note = format!("{how} {}; {stays}.", organization(self.context));
+        let note = format!("{how} {}; the account stays.", organization(self.context));
         Ok(Outcome::new(account.with_membership(Membership::Absent), note))
     }
 
@@ -103,19 +98,14 @@ impl Person<'_> {
         if changed.is_empty() {
             return Ok(Pushed::Unchanged);
         }
-        if account.is_linked() {
-            return Ok(Pushed::Done("The profile stays: the account was there before."));
-        }
-        let shared = "The profile stays: the account is in other organisations too.";
+        let shared = "The profile stays: others may have the account too.";
         match update_profile {
             UpdateProfile::Never => return Ok(Pushed::Done("People keep their own profile.")),
+            _ if !self.context.may_rewrite() => return Ok(Pushed::Done(shared)),
             UpdateProfile::Always => {}
-            UpdateProfile::UnlessShared if self.context.elsewhere > 0 => {
-                return Ok(Pushed::Done(shared));
-            }
             UpdateProfile::UnlessShared => {
                 let Some(user) = self.user(account)? else { return Ok(Pushed::Vanished) };
-                if self.other_organizations(&user).unwrap_or(0) > 0 {
+                if !self.is_in_no_other(&user) {
                     return Ok(Pushed::Done(shared));
                 }
             }
@@ -166,27 +156,27 @@ impl Person<'_> {
 
     /// Whether the account should be deleted when the user is.
     pub(crate) fn is_unused(&mut self, account: &Account) -> Result<bool, Stop> {
-        let Settings { delete_account, fields, .. } = &self.context.settings;
-        if *delete_account == DeleteAccount::Never || self.context.elsewhere > 0 {
+        let never = self.context.settings.delete_account == DeleteAccount::Never;
+        if never || !self.context.may_rewrite() {
             return Ok(false);
         }
         let Some(user) = self.user(account)? else { return Ok(false) };
-        let others = self.other_organizations(&user);
-        if others.is_none() && !fields.organizations.is_empty() {
-            log::warn(format!(
-                "A person has no field {:?}: the account stays.",
-                fields.organizations
-            ));
-        }
-        Ok(others == Some(0) || fields.organizations.is_empty())
+        Ok(self.is_in_no_other(&user))
     }
 
-    /// The number of other organisations that the user is in, by the app; none if it does not say.
-    fn other_organizations(&self, user: &Value) -> Option<usize> {
-        let name = |it: &Value| it.get("id").unwrap_or(it).as_str().map(str::to_owned);
-        let ours = Some(organization(self.context));
-        let all = user[&self.context.settings.fields.organizations].as_array()?;
-        Some(all.iter().filter(|it| name(it).as_deref() != ours).count())
+    /// Whether the user is in no other organisation. If the app says nothing of organisations by the settings,
+    /// muster's word is all there is; an app that is to name them and does not counts as if it named others.
+    fn is_in_no_other(&self, user: &Value) -> bool {
+        let field = &self.context.settings.fields.organizations;
+        if field.is_empty() {
+            return true;
+        }
+        let Some(all) = user[field].as_array() else {
+            log::warn(format!("A person has no field {field:?}: others may have the account too."));
+            return false;
+        };
+        let ours = organization(self.context);
+        all.iter().all(|it| it.get("id").unwrap_or(it).as_str() == Some(ours))
     }
 
     /// The user as the app has them; none if the app no longer has the account.

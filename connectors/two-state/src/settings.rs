@@ -38,7 +38,7 @@ pub struct Fields {
     /// The users that a look-up found; empty if the response is the array itself.
     pub users: String,
     /// A user's organisations: names or ids, or objects with an `id`. Empty if the app does not
-    /// say.
+    /// say, which muster alone decides then.
     pub organizations: String,
 }
 
@@ -46,9 +46,11 @@ pub struct Fields {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpdateProfile {
-    /// Unless the account is in another organisation as well, and so belongs to none of them.
+    /// Unless the account is in another organisation as well, by muster or by the app, and so belongs to none
+    /// of them.
     UnlessShared,
-    /// Even if other organisations have the same account.
+    /// Unless muster says that the account is not the tenant's own, or that other tenants have it; the app is
+    /// not asked.
     Always,
     /// Users keep their own profile.
     Never,

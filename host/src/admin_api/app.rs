@@ -44,6 +44,8 @@ pub struct AppView {
     pub reply: ReplyMode,
     /// Every limit as it is in force, defaults included.
     pub limits: LimitsSpec,
+    /// Whether one account can be several customers'.
+    pub shared: bool,
     /// When the app was created, RFC 3339.
     pub created: String,
     /// What is dangerous about the app.

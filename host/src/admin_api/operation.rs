@@ -143,6 +143,9 @@ pub struct AccountView {
     pub managed: bool,
     /// Whether it is protected from deactivation and deletion.
     pub protected: bool,
+    /// Where it comes from: `made` by the tenant; `linked`, since the app had it, as far as known; or
+    /// `adopted`, when an operator made a linked one the tenant's own. `null` if there is no account in the app.
+    pub origin: Option<String>,
     /// Whether a call was made that may have had an effect, and no outcome was recorded since. The
     /// host brings such an account to what the directory says if it manages it.
     pub in_doubt: bool,

@@ -67,6 +67,8 @@ pub struct TenantView {
     pub unknown_members: Option<UnknownMembers>,
     /// How many requests in a second are answered; 0 is no limit; `null`: as the host's configuration has it.
     pub requests_per_second: Option<u32>,
+    /// The e-mail domains that are the tenant's own.
+    pub domains: Vec<String>,
     /// The state of the integration: `connected`; `paused` or `disconnecting`, in which
     /// deprovisioning is held; `disconnected`, in which it is acknowledged and changes nothing.
     pub state: TenantState,

@@ -88,6 +88,8 @@ struct Create {
     #[arg(long, default_value = "when-done", value_parser = replies())]
     reply: String,
     #[command(flatten)]
+    shared: SharedArg,
+    #[command(flatten)]
     limits: LimitArgs,
 }
 
@@ -107,10 +109,23 @@ struct Set {
     #[arg(long, value_parser = replies())]
     reply: Option<String>,
     #[command(flatten)]
+    shared: SharedArg,
+    #[command(flatten)]
     limits: LimitArgs,
     /// Refused by the host, which says what to do.
     #[arg(long, hide = true)]
     connector: Option<String>,
+}
+
+/// Whose the accounts of an app are.
+#[derive(Args, Clone, Copy, Debug)]
+struct SharedArg {
+    /// Whether one account of the app can be several customers', also of some who do not use muster. Then a
+    /// tenant changes and deletes only accounts that are its own: those that it made, those in its e-mail
+    /// domains (`muster tenant set --domain`), and those that were adopted (`muster tenant adopt`). By
+    /// default true.
+    #[arg(long, value_name = "BOOL")]
+    shared: Option<bool>,
 }
 
 /// The endpoints of an app.
@@ -204,6 +219,7 @@ fn new_app(args: Create) -> anyhow::Result<NewApp> {
         endpoints,
         reply: reply(&args.reply)?,
         limits: args.limits.spec()?,
+        shared: args.shared.shared.unwrap_or(true),
     })
 }
 
@@ -218,6 +234,7 @@ fn change(args: Set) -> anyhow::Result<AppChange> {
         unset_endpoints: args.remove_endpoint,
         reply: args.reply.as_deref().map(reply).transpose()?.map(Some),
         limits: args.limits.change()?.map(Some),
+        shared: args.shared.shared.map(Some),
         connector: args.connector.map(|connector| Some(Value::from(connector))),
     };
     if serde_json::to_value(&change)? == Value::Object(Map::new()) {

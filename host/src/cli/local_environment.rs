@@ -195,6 +195,7 @@ impl LocalEnvironment {
             endpoints,
             reply: self.reply,
             limits: LimitsSpec::default(),
+            shared: true,
         };
         into_anyhow(self.host.config.create_app(app).await)
     }
@@ -252,6 +253,7 @@ impl LocalEnvironment {
                 group_names: None,
                 unknown_members: None,
                 requests_per_second: None,
+                domains: Vec::new(),
                 settings,
             };
             into_anyhow(self.host.config.create_tenant(tenant).await)?;

@@ -80,7 +80,17 @@ enum Command {
         /// The SCIM id of the person.
         id: String,
     },
+    /// Make an existing account the tenant's own, which was linked by its address: its profile is brought to
+    /// what the directory says, and it can be deleted. For an account that you know to be the tenant's.
+    Adopt {
+        /// The tenant's name.
+        name: String,
+        /// The SCIM id of the person.
+        id: String,
+    },
     /// Remove a tenant that is disconnected, with its directory and tokens. The journal stays.
+    ///
+    /// If another tenant of its name is created, the journal is kept under `NAME (before TIME)`.
     Remove {
         /// The tenant's name.
         name: String,
@@ -126,6 +136,10 @@ struct Create {
     /// [default: as `muster serve` has it].
     #[arg(long, value_name = "N")]
     requests_per_second: Option<u32>,
+    /// An e-mail domain that is the tenant's own, for which you vouch: existing accounts with an address in it
+    /// are the tenant's. May be given more than once. A subdomain is another domain.
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Vec<String>,
     #[command(flatten)]
     settings: SettingArgs,
 }
@@ -143,6 +157,14 @@ struct Set {
     /// and `default` what `muster serve` has.
     #[arg(long, value_name = "N")]
     requests_per_second: Option<String>,
+    /// The e-mail domains that are the tenant's own, for which you vouch, in place of those that it has:
+    /// existing accounts with an address in them are the tenant's. May be given more than once. A subdomain is
+    /// another domain.
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Vec<String>,
+    /// No e-mail domain is the tenant's own.
+    #[arg(long, conflicts_with = "domain")]
+    no_domains: bool,
     #[command(flatten)]
     settings: SettingChangeArgs,
     /// Refused by the host, which says why.
@@ -248,6 +270,7 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
                 group_names: rule(args.rules.group_names)?.flatten(),
                 unknown_members: rule(args.rules.unknown_members)?.flatten(),
                 requests_per_second: args.requests_per_second,
+                domains: args.domain,
                 settings: args.settings.read()?,
             };
             format.print(&admin.post("/tenants", &tenant).await?, print_tenant);
@@ -272,6 +295,15 @@ pub(super) async fn run(args: TenantArgs) -> anyhow::Result<()> {
             format.print(&(), |()| {
                 terminal::println!(
                     "{id} is not protected any more: the app is brought to what the directory says"
+                );
+            });
+        }
+        Command::Adopt { name, id } => {
+            let path = path(&name, &format!("/people/{}/adopt", segment(&id)));
+            let (): () = admin.act(&path).await?;
+            format.print(&(), |()| {
+                terminal::println!(
+                    "{id} is the tenant's own: the account is brought to what the directory says"
                 );
             });
         }
@@ -308,6 +340,7 @@ fn change(args: Set) -> anyhow::Result<TenantChange> {
         group_names: rule(args.rules.group_names)?,
         unknown_members: rule(args.rules.unknown_members)?,
         requests_per_second: args.requests_per_second.map(|text| rate(&text)).transpose()?,
+        domains: (args.no_domains || !args.domain.is_empty()).then_some(Some(args.domain)),
         settings,
         set_settings,
         unset_settings,

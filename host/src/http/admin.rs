@@ -73,6 +73,7 @@ fn described_routes() -> OpenApiRouter<Arc<Host>> {
         .routes(routes!(tenants::protect))
         .routes(routes!(tenants::unprotect))
         .routes(routes!(people::erase))
+        .routes(routes!(tenants::adopt))
         .routes(routes!(connectors::list, connectors::push))
         .routes(routes!(connectors::show))
         .routes(routes!(connectors::retire))

@@ -11,6 +11,7 @@ mod client_observations;
 pub(in crate::lifecycle) mod connector_library;
 pub(in crate::lifecycle) mod connector_reference;
 mod credential;
+pub(in crate::lifecycle) mod email_domain;
 mod failed_sign_ins;
 mod host_key;
 mod known_names;

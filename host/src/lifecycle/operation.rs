@@ -11,6 +11,7 @@
 //! | `begin`, `goal` | a request becomes an operation, joins an open one, or supersedes it |
 //! | `comparison`, `event` | which event brings an account to what shall be; pure |
 //! | `admission`, `disposition`, `effects` | what may reach the app, and what becomes of a failure; pure |
+//! | `ownership` | whose an account is; pure |
 //! | `execute`, `passwords`, `applying`, `stop` | an attempt, what its outcome changes, and how it ends without one |
 //! | `agree`, `queue`, `wake`, `holds` | whatever else makes an app differ from the directory |
 //! | `retention`, `erasure` | what the journal does not keep |
@@ -38,6 +39,7 @@ mod holds;
 pub(in crate::lifecycle) mod journaled;
 pub(in crate::lifecycle) mod names;
 mod operator_action;
+pub(in crate::lifecycle) mod ownership;
 mod passwords;
 pub(in crate::lifecycle) mod preview;
 mod queue;
@@ -147,6 +149,7 @@ impl Operations {
     pub(super) fn forget_tenant(&self, tenant: &str) {
         self.unfinished.forget_tenant(tenant);
         self.queue.forget_tenant(tenant);
+        self.refused_goals.forget_all(&format!("{tenant}\u{1f}"));
     }
 
     /// Runs the work as a task, so that it completes even if the caller is dropped.

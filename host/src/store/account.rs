@@ -7,6 +7,7 @@ use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
 use super::key::key;
+use super::origin::{self, Origin};
 use super::value::{StoredId, count_of, id};
 use super::{Store, term};
 use crate::decision::{Account, ResourceKind};
@@ -39,6 +40,9 @@ pub struct AccountRow {
     pub stay: i64,
     /// The document that the app was last told, JSON; none if it is the directory's.
     pub told: Option<String>,
+    /// Where the account comes from; none if there is no account in the app, or if it is from before origins
+    /// were kept. See [`AccountRow::origin`].
+    pub origin: Option<Origin>,
 }
 
 impl AccountRow {
@@ -58,7 +62,14 @@ impl AccountRow {
             late_until: None,
             stay: 0,
             told: None,
+            origin: None,
         }
+    }
+
+    /// Where the account in the app comes from; none if there is none.
+    pub fn origin(&self) -> Option<Origin> {
+        let account = self.account.as_ref()?;
+        Some(self.origin.clone().unwrap_or_else(|| Origin::of_old(account)))
     }
 }
 
@@ -70,15 +81,15 @@ pub(super) const USERS_TO_DISCONNECT: &str = "
 /// The columns of an account `a`, as [`read`] reads them.
 pub(super) const COLUMNS: &str = "a.resource, a.kind, a.user_name, a.external_id,
     a.connected, a.protected, a.doubt, a.late_until, a.stay, a.told, a.account_id, a.membership,
-    a.data";
+    a.data, a.origin, a.linked_by";
 
 /// The same of a resource `r`; the first is NULL if there is no account row.
 pub(super) const COLUMNS_OF_RESOURCE: &str = "iif(r.connected IS NULL, NULL, r.id), r.kind,
     coalesce(r.user_name, r.display_name, ''), r.external_id, r.connected, r.protected, r.doubt,
-    r.late_until, r.stay, r.told, r.account_id, r.membership, r.data";
+    r.late_until, r.stay, r.told, r.account_id, r.membership, r.data, r.origin, r.linked_by";
 
 /// How many they are.
-pub(super) const COLUMN_COUNT: usize = 13;
+pub(super) const COLUMN_COUNT: usize = 15;
 
 /// Finds the former account of a resource.
 pub(super) static FIND_FORMER: LazyLock<String> = LazyLock::new(|| {
@@ -309,6 +320,7 @@ impl Store {
 pub(super) fn read(row: &Row<'_>, first: usize, tenant: &str) -> rusqlite::Result<AccountRow> {
     let StoredId(resource) = row.get(first)?;
     Ok(AccountRow {
+        origin: origin::read(row, first + 13)?,
         tenant: tenant.to_owned(),
         resource,
         kind: row.get(first + 1)?,

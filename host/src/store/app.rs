@@ -27,6 +27,8 @@ pub struct AppRow {
     pub reply: ReplyMode,
     /// The limits of its connector, a JSON object of those that are set.
     pub limits: String,
+    /// Whether one account can be several customers'.
+    pub shared: bool,
     /// When it was made.
     pub created: String,
 }
@@ -81,12 +83,13 @@ impl Store {
                 .await?;
                 sqlx::query(
                     "INSERT INTO app (name, connector, previous, settings, endpoints, reply,
-                                          limits, created)
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                                          limits, created, shared)
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                          ON CONFLICT (name) DO UPDATE SET
                              connector = excluded.connector, previous = excluded.previous,
                              settings = excluded.settings, endpoints = excluded.endpoints,
-                             reply = excluded.reply, limits = excluded.limits",
+                             reply = excluded.reply, limits = excluded.limits,
+                             shared = excluded.shared",
                 )
                 .bind(app.name)
                 .bind(app.connector)
@@ -96,6 +99,7 @@ impl Store {
                 .bind(app.reply.name())
                 .bind(app.limits)
                 .bind(app.created)
+                .bind(app.shared)
                 .execute(connection)
                 .await?;
                 Ok(())
@@ -151,6 +155,7 @@ fn app(row: &SqliteRow) -> Result<AppRow> {
         endpoints: row.try_get("endpoints")?,
         reply: name::of_column(row, "name", "reply")?,
         limits: row.try_get("limits")?,
+        shared: row.try_get("shared")?,
         created: row.try_get("created")?,
     })
 }

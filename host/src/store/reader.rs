@@ -239,6 +239,11 @@ impl Reader {
         Ok(number)
     }
 
+    /// Forgets the numbers of names: one has another name now.
+    pub(super) fn forget_numbers(&self) {
+        self.0.terms.forget();
+    }
+
     async fn find_numbers<const N: usize>(&self, names: [&str; N]) -> Result<[i64; N]> {
         let wanted = names.map(str::to_owned);
         let find = move |connection: &Connection| {
@@ -248,9 +253,10 @@ impl Reader {
             }
             Ok(numbers)
         };
+        let forgotten = self.0.terms.forgotten();
         let numbers = self.point(find).await?;
         for (number, name) in numbers.iter().zip(names) {
-            self.0.terms.remember(name, *number);
+            self.0.terms.remember(name, *number, forgotten);
         }
         Ok(numbers)
     }

@@ -8,7 +8,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 use utoipa::ToSchema;
 
-use super::{AuditSubject, Store, name};
+use super::{AuditSubject, Store, name, term};
+use crate::clock::rfc3339;
 use crate::scim::{Dialect, GroupNames, UnknownMembers};
 
 /// A tenant.
@@ -34,6 +35,8 @@ pub struct TenantRow {
     pub connector: Option<String>,
     /// The digest of the one before, for a rollback, where that was for it alone as well.
     pub previous: Option<String>,
+    /// The e-mail domains that are its own, in lower case and ASCII.
+    pub domains: Vec<String>,
     /// When it was made.
     pub created: String,
 }
@@ -190,9 +193,23 @@ impl Store {
     }
 
     /// Whether more than one tenant uses an app.
-    pub async fn is_shared(&self, app: &str) -> Result<bool> {
+    pub async fn has_several_tenants(&self, app: &str) -> Result<bool> {
         let found = sqlx::query("SELECT 1 FROM tenant WHERE app = $1 LIMIT 1 OFFSET 1").bind(app);
         Ok(found.fetch_optional(&mut *self.pool.take().await?).await?.is_some())
+    }
+
+    /// Gives what is kept of a removed tenant of this name another one, which no tenant can have: a tenant of the
+    /// same name begins a history of its own.
+    pub async fn retire_name(&self, id: &str) -> Result<()> {
+        let (id, now) = (id.to_owned(), rfc3339(self.clock.now()));
+        let named = id.clone();
+        let is_known = self.reader.point(move |connection| term::is_known(connection, &named));
+        if !is_known.await? {
+            return Ok(());
+        }
+        self.writer.run(move |connection| Ok(term::retire(connection, &id, &now)?)).await?;
+        self.reader.forget_numbers();
+        Ok(())
     }
 }
 
@@ -200,12 +217,13 @@ impl Store {
 pub(super) async fn put(connection: &mut SqliteConnection, tenant: TenantRow) -> Result<()> {
     sqlx::query(
         "INSERT INTO tenant (id, app, dialect, group_names, unknown_members, state, settings, created,
-                             requests_per_second)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                             requests_per_second, domains)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
            ON CONFLICT (id) DO UPDATE SET dialect = excluded.dialect,
                group_names = excluded.group_names, unknown_members = excluded.unknown_members,
                state = excluded.state, settings = excluded.settings,
-               requests_per_second = excluded.requests_per_second",
+               requests_per_second = excluded.requests_per_second,
+               domains = excluded.domains",
     )
     .bind(tenant.id)
     .bind(tenant.app)
@@ -216,6 +234,7 @@ pub(super) async fn put(connection: &mut SqliteConnection, tenant: TenantRow) ->
     .bind(tenant.settings)
     .bind(tenant.created)
     .bind(tenant.requests_per_second)
+    .bind(serde_json::to_string(&tenant.domains)?)
     .execute(connection)
     .await?;
     Ok(())
@@ -245,6 +264,7 @@ fn tenant(row: &SqliteRow) -> Result<TenantRow> {
         settings: row.try_get("settings")?,
         connector: row.try_get("connector")?,
         previous: row.try_get("previous")?,
+        domains: serde_json::from_str(row.try_get("domains")?)?,
         created: row.try_get("created")?,
     })
 }

@@ -392,6 +392,7 @@ impl WriteConnections {
         if done.is_err() {
             self.undo();
         }
+        self.terms.forget();
         done.map_err(DiskError::told)
     }
 

@@ -66,6 +66,7 @@ impl ServingHost {
                 settings: "{}".to_owned(),
                 connector: Some(digest),
                 previous: None,
+                domains: Vec::new(),
                 created: next.created.clone(),
             });
         }

@@ -75,11 +75,12 @@
 //! assert_eq!(outcome.unwrap().account.unwrap().id, "2");
 //! ```
 //!
-//! A linked account belongs to the user and was there before: the same address does not make the
-//! identity provider the owner of its profile. [`Account::linked`](crate::Account::linked) notes it
-//! with the account; do not send later changes of attributes if
-//! [`Account::is_linked`](crate::Account::is_linked). Access and groups are managed as for any other
-//! account.
+//! A linked account was there before, and the same address does not make it the tenant's: another
+//! customer's users may have it. [`Account::linked`](crate::Account::linked) notes it with the account.
+//! muster asks for no `update` and no `password` of an account that is not the tenant's own, and for
+//! `deactivate` in place of `delete`. When such a person joins or returns, change neither profile nor
+//! password: [`Context::may_rewrite`](crate::Context::may_rewrite) says whether you may. Access and groups
+//! are managed as for any other account.
 //!
 //! Read all pages unless the app guarantees that an address is unique. A connector has no state, so
 //! it cannot keep the list for the next operation, which might need a newer one anyway.

@@ -47,10 +47,10 @@
 //!         let Some(account) = &context.account else {
 //!             return Ok(context.unchanged("Never was on the board."));
 //!         };
-//!         if context.elsewhere > 0 {
-//!             // The user is in other customers' organisations with the same account.
+//!         if !context.may_rewrite() {
+//!             // Other customers may have the same account.
 //!             let account = account.clone().with_membership(Membership::Absent);
-//!             return Ok(Outcome::new(account, "Left; the account is in other organisations too."));
+//!             return Ok(Outcome::new(account, "Left; the account stays."));
 //!         }
 //!         let body = json!({ "active": false });
 //!         let path = path(["people", &account.id]);

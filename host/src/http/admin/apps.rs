@@ -291,6 +291,7 @@ fn view(
         endpoints,
         reply: row.reply,
         limits: limits.limits().map_err(anyhow::Error::msg)?.shown(),
+        shared: row.shared,
         created: row.created.clone(),
         warnings: warnings(host, &row.name),
     })

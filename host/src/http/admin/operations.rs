@@ -177,6 +177,7 @@ async fn versions(
 
 fn account_view(row: AccountRow) -> AccountView {
     AccountView {
+        origin: row.origin().map(|origin| origin.name().to_owned()),
         membership: row.account.as_ref().map(|account| account.membership),
         id: row.account.map(|account| account.id),
         managed: row.connected,

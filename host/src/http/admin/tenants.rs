@@ -136,7 +136,8 @@ pub(super) async fn set(
 
 /// Remove a tenant that is disconnected, with its directory and tokens.
 ///
-/// The journal stays.
+/// The journal and the jobs stay. If another tenant of its name is created, they are kept under the name
+/// `NAME (before TIME)`.
 #[utoipa::path(
     delete,
     path = "/tenants/{tenant}",
@@ -264,6 +265,33 @@ pub(super) async fn unprotect(
     Ok(response::no_content())
 }
 
+/// Make the account of a person the tenant's own.
+///
+/// An account that the tenant did not make is only joined and left. Once it is adopted, its profile is brought
+/// to what the directory says, and it can be deleted.
+#[utoipa::path(
+    post,
+    path = "/tenants/{tenant}/people/{id}/adopt",
+    operation_id = "adopt_person",
+    tag = "Tenants",
+    params(PersonPath),
+    responses(
+        (status = 204, description = "The account is the tenant's own."),
+        (status = 404, description = "There is no such tenant or person."),
+        (status = 409, description = "The person has no account in the app."),
+    )
+)]
+pub(super) async fn adopt(
+    operator: AdminCaller,
+    State(host): State<Arc<Host>>,
+    Path(PersonPath { tenant, id }): Path<PersonPath>,
+    _: EmptyBody,
+) -> Answered {
+    host.operations.adopt(&tenant, &id).await?;
+    tracing::info!(by = operator.token, tenant, resource = id, "admin: person adopted");
+    Ok(response::no_content())
+}
+
 /// The row of a tenant; 404 if there is none.
 pub(super) async fn row(host: &Host, tenant: &str) -> Result<TenantRow, Error> {
     let row = host.store.tenant(tenant).await?;
@@ -325,6 +353,7 @@ fn view(
         group_names: row.group_names,
         unknown_members: row.unknown_members,
         requests_per_second: row.requests_per_second,
+        domains: row.domains.clone(),
         state: row.state,
         backlog: BacklogView { open, held, failed, in_doubt },
         disconnect,

@@ -11,6 +11,8 @@ use super::case::{ADDRESS, GROUP};
 use crate::connector::Manifest;
 use crate::decision::{Exchange, Request, Response};
 
+/// The id of an object that was there before.
+pub(super) const FOUND: &str = "found-1";
 /// Names that apps use for ids.
 const IDS: [&str; 11] = [
     "_id",
@@ -97,7 +99,7 @@ impl GuessedApp {
         match request.method.as_str() {
             "GET" | "HEAD" => {
                 let known = remembered.and_then(|remembered| remembered.id.as_deref());
-                let found = self.thing(request, known.unwrap_or("found-1"));
+                let found = self.thing(request, known.unwrap_or(FOUND));
                 let id = last_segment(request);
                 let mut answers = vec![
                     reply("200", 200, Some(self.answer(request, &id, &[]))),

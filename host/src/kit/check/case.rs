@@ -12,11 +12,15 @@ use crate::scim::Resource;
 
 /// The address of the user in every case.
 pub(super) const ADDRESS: &str = "ann@example.com";
+/// The SCIM id of the user in every case.
+pub(super) const USER: &str = "scim-1";
 /// The person's name and title after every event.
 pub(super) const NAME: &str = "Ann Doe";
 pub(super) const TITLE: &str = "Lead";
 /// The variant in which the title changes too.
 const PROMOTED: &str = "with another title";
+/// The variant in which the account, known or found, may be another customer's.
+const FOREIGN: &str = "to an account that is not the tenant's own";
 /// The group in every case.
 pub(super) const GROUP: &str = "Engineers";
 /// The most people who may join or leave a group with one event (wit/types.wit).
@@ -164,6 +168,8 @@ impl<'a> Cases<'a> {
             about(EventKind::Update, "not active", false, 0),
             about(EventKind::Update, "elsewhere too", true, 1),
             about(EventKind::Activate, "", true, 0),
+            about(EventKind::Create, FOREIGN, true, 1),
+            about(EventKind::Activate, FOREIGN, true, 1),
             about(EventKind::Deactivate, "", false, 0),
             about(EventKind::Deactivate, PROMOTED, false, 0),
             about(EventKind::Deactivate, "elsewhere too", false, 1),
@@ -175,7 +181,8 @@ impl<'a> Cases<'a> {
         ];
         let mut all = Vec::new();
         for about in people {
-            let starts = self.people.iter().filter(|it| about.elsewhere == 0 || it.1.is_some());
+            let may_find = about.elsewhere == 0 || about.variant == FOREIGN;
+            let starts = self.people.iter().filter(|it| may_find || it.1.is_some());
             all.extend(starts.map(|start| self.person(about, start)));
         }
         for kind in [EventKind::GroupCreate, EventKind::GroupUpdate, EventKind::GroupDelete] {
@@ -293,7 +300,7 @@ impl<'a> Cases<'a> {
 
     fn resource(&self, group: bool, attributes: &Value) -> Resource {
         let attributes = attributes.as_object().cloned().unwrap_or_default();
-        let id = if group { "scim-g" } else { "scim-1" };
+        let id = if group { "scim-g" } else { USER };
         // A connector's schema may require attributes that the kit does not know.
         self.registry.resource(group, &attributes).unwrap_or_else(|_| {
             let text = Value::Object(attributes).to_string();

@@ -2,13 +2,15 @@
 //! Pure.
 
 use super::answers::{is_gone, is_success, is_temporary};
-use super::case::{Case, NAME, StartState, TITLE};
+use super::app::FOUND;
+use super::case::{Case, NAME, StartState, TITLE, USER};
 use super::explore::CasePath;
 use super::finding::{CorrectResult, FindingKind, Observation};
 use crate::connector::{Manifest, Reached};
 use crate::decision::{EventKind, Exchange, Membership, Outcome, Refusal};
 use crate::kit::expectation::interface_word;
 use crate::kit::transcript;
+use crate::lifecycle::typed_view;
 
 /// The violations in how a path ended.
 pub(super) fn violations(
@@ -21,6 +23,7 @@ pub(super) fn violations(
         Ok(outcome) => [
             reported_despite_refusal(case, path, outcome),
             changes_profile_first(case, path),
+            rewrites_foreign_account(case, path, outcome),
             admits_inactive_user(case, outcome),
             drops_account(case, path, outcome)
                 .or_else(|| contradicts_table(manifest, case, path, outcome)),
@@ -137,6 +140,35 @@ fn changes_profile_first(case: &Case, path: &CasePath) -> Option<Violation> {
     violation(FindingKind::ProfileFirst, sentence, None)
 }
 
+/// The profile or password of an account that is not the tenant's own is changed, or the account is deleted. The
+/// account has an id of the app, known or found: an id by which the tenant names the person may be that of a
+/// place in the tenant's organisation.
+fn rewrites_foreign_account(case: &Case, path: &CasePath, outcome: &Outcome) -> Option<Violation> {
+    if case.context.elsewhere == 0 {
+        return None;
+    }
+    let known = case.context.account.as_ref().map(|account| account.id.as_str());
+    let names = typed_view::names(&case.event.subject);
+    let is_foreign =
+        |id: &str| (Some(id) == known || id == FOUND) && !names.contains(&id) && id != USER;
+    let personal = [Some(TITLE), Some(NAME), case.event.password.as_deref()];
+    let Exchange { request, .. } = path.exchanges.iter().find(|it| {
+        let body = String::from_utf8_lossy(it.request.body.as_deref().unwrap_or_default());
+        let personal = personal.iter().flatten().any(|value| body.contains(value));
+        let deletes = it.request.method == "DELETE" && outcome.account.is_none();
+        is_success(&it.response)
+            && changes(it)
+            && it.request.path.split('/').any(is_foreign)
+            && (personal || deletes)
+    })?;
+    let sentence = format!(
+        "it rewrites an account that is not the tenant's own ({} {}): `elsewhere` is not 0, so that it may only \
+         join and leave the account",
+        request.method, request.path
+    );
+    violation(FindingKind::Rewrites, sentence, None)
+}
+
 /// A user who is not active becomes a member.
 fn admits_inactive_user(case: &Case, outcome: &Outcome) -> Option<Violation> {
     let enters = matches!(case.event.kind, EventKind::Create | EventKind::Update);
@@ -162,7 +194,10 @@ fn contradicts_table(
     let promised = manifest.lifecycle.get(&kind)?.membership;
     let (reached, start) = (transcript::membership(outcome), case.start.membership());
     let known = case.start != StartState::None;
+    // An account that others may have is not deleted, whatever the table promises of the tenant's own.
+    let stays = kind == EventKind::Delete && case.context.elsewhere > 0;
     let expected = match promised {
+        Reached::Absent if stays && reached == Membership::Suspended => return None,
         // A user who is not active must not become a member; see `admits_inactive_user`.
         Reached::Active if !case.active => return None,
         Reached::Active => Membership::Active,

@@ -53,6 +53,8 @@ pub enum FindingKind {
     ProfileFirst,
     /// A leaver without a known account is refused.
     NoAccount,
+    /// The profile or password of an account that is not the tenant's own is changed, or it is deleted.
+    Rewrites,
     /// The same event, sent again, makes a second account.
     SecondAccount,
     /// The same event, sent again, leads to another state.
@@ -100,6 +102,7 @@ impl FindingKind {
             Self::GivenUp => "given-up",
             Self::ProfileFirst => "profile-first",
             Self::NoAccount => "no-account",
+            Self::Rewrites => "rewrites",
             Self::SecondAccount => "second-account",
             Self::OtherEnd => "other-end",
             Self::NotAgain => "not-again",

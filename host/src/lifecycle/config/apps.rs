@@ -52,6 +52,11 @@ pub struct NewApp {
     /// Limits of the connector; a limit that is not given has its default.
     #[serde(default, deserialize_with = "object")]
     pub limits: LimitsSpec,
+    /// Whether one account of the app can be several customers', also of some who do not use muster. Then a
+    /// tenant only joins and leaves an account that is not its own: one that it did not make, whose addresses
+    /// are not in its e-mail domains, and that was not adopted.
+    #[serde(default = "is_shared")]
+    pub shared: bool,
 }
 
 /// A change of an app, member by member: a member that is given replaces the app's, `null` sets it
@@ -98,6 +103,10 @@ pub struct AppChange {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated_object")]
     #[schema(value_type = Option<LimitsSpec>)]
     pub limits: Option<Option<LimitsChange>>,
+    /// Whether one account of the app can be several customers'; `null` is true.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<bool>)]
+    pub shared: Option<Option<bool>>,
     /// Only read, to refuse it with a sentence that says what to do.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     #[schema(ignore)]
@@ -137,6 +146,10 @@ impl AppChange {
                 Some(reply) => reply.unwrap_or_default(),
             },
             limits: serde_json::to_string(&limits)?,
+            shared: match self.shared {
+                None => row.shared,
+                Some(shared) => shared.unwrap_or_else(is_shared),
+            },
             ..row
         })
     }
@@ -174,6 +187,7 @@ impl Configuration {
                 endpoints: sealed,
                 reply: app.reply,
                 limits: serde_json::to_string(&app.limits)?,
+                shared: app.shared,
                 created: rfc3339(self.clock.now()),
             })
             .await?;
@@ -249,6 +263,11 @@ impl Configuration {
         let row = self.store.app(app).await?;
         row.ok_or_else(|| scim::Error::new(404, format!("no app {app}")).into())
     }
+}
+
+/// The default of `shared`.
+fn is_shared() -> bool {
+    true
 }
 
 fn keeps_its_connector(app: &str) -> scim::Error {

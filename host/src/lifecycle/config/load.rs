@@ -114,7 +114,8 @@ impl Configuration {
             endpoints,
             reply: row.reply,
             limits,
-            shared: self.store.is_shared(&row.name).await?,
+            shared: row.shared,
+            has_several_tenants: self.store.has_several_tenants(&row.name).await?,
             settings: serde_json::from_str(&row.settings)
                 .with_context(|| format!("the settings of app {}", row.name))?,
         })
@@ -157,6 +158,7 @@ impl Configuration {
             configured_dialect: row.dialect,
             chosen_group_names: row.group_names,
             chosen_unknown_members: row.unknown_members,
+            domains: row.domains.clone(),
             state: row.state,
             // The connector's schemas were checked when it was loaded.
             schemas: match &connector {

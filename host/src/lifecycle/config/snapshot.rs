@@ -28,8 +28,10 @@ pub struct LoadedApp {
     pub reply: ReplyMode,
     /// The limits of its connector.
     pub limits: AppLimits,
-    /// Whether several tenants use it, so that an account may be a member of another tenant too.
+    /// Whether one account can be several customers', by the operator's word.
     pub shared: bool,
+    /// Whether several tenants use it, so that an account may be a member of another tenant too.
+    pub has_several_tenants: bool,
     pub(super) settings: Map<String, Value>,
 }
 
@@ -53,6 +55,8 @@ pub struct Tenant {
     pub request_rate: RequestRate,
     /// Its tokens, expired ones included.
     pub(super) credentials: Vec<Credential>,
+    /// The e-mail domains that are its own, in lower case and ASCII.
+    pub domains: Vec<String>,
     /// The state of its integration.
     pub state: TenantState,
     /// The settings of app and tenant, merged, as JSON text.

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::Configuration;
 use super::apps::there_already;
+use super::email_domain;
 use super::settings::{check_settings, merged, valid_name};
 use super::snapshot::TenantState;
 use super::token::{self, LIVE_TOKENS};
@@ -49,6 +50,10 @@ pub struct NewTenant {
     #[serde(default)]
     #[schema(maximum = 1000000)]
     pub requests_per_second: Option<u32>,
+    /// The e-mail domains that are the tenant's own, such as `acme.example`, which the operator vouches for:
+    /// an account that was linked by addresses in them is the tenant's. A subdomain is another domain.
+    #[serde(default)]
+    pub domains: Vec<String>,
     /// Settings that differ from the app's.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -84,6 +89,10 @@ pub struct TenantChange {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     #[schema(value_type = Option<u32>, maximum = 1000000)]
     pub requests_per_second: Option<Option<u32>>,
+    /// All e-mail domains of the tenant; `null` is none.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub domains: Option<Option<Vec<String>>>,
     /// All settings of the tenant; `null` is no settings: the app's are used.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     #[schema(value_type = Option<Object>)]
@@ -156,10 +165,12 @@ impl Configuration {
             connector: None,
             previous: None,
             settings: Value::Object(tenant.settings).to_string(),
+            domains: email_domain::stored(&tenant.domains)?,
             created: rfc3339(self.clock.now()),
         };
+        self.store.retire_name(&row.id).await?;
         self.store.put_tenant(&row).await?;
-        self.share_app(&row.app).await?;
+        self.recount_tenants_of(&row.app).await?;
         Ok(self.reload_tenant(&row.id).await?)
     }
 
@@ -190,6 +201,9 @@ impl Configuration {
         if let Some(rate) = change.requests_per_second {
             row.requests_per_second = rate.map(valid_rate).transpose()?;
         }
+        if let Some(named) = change.domains {
+            row.domains = email_domain::stored(&named.unwrap_or_default())?;
+        }
         Ok(self.write_tenant(&row).await?)
     }
 
@@ -208,10 +222,10 @@ impl Configuration {
         Ok(())
     }
 
-    /// Loads an app again if it has become shared by several tenants, or is no longer.
-    async fn share_app(&self, app: &str) -> anyhow::Result<()> {
-        let known = self.snapshot().apps.get(app).map(|app| app.shared);
-        if known == Some(self.store.is_shared(app).await?) {
+    /// Loads an app again if several tenants have begun to use it, or do no longer.
+    async fn recount_tenants_of(&self, app: &str) -> anyhow::Result<()> {
+        let known = self.snapshot().apps.get(app).map(|app| app.has_several_tenants);
+        if known == Some(self.store.has_several_tenants(app).await?) {
             return Ok(());
         }
         self.reload_app(app).await
@@ -233,7 +247,7 @@ impl Configuration {
         while self.store.drop_some_operations(id).await? {}
         self.store.remove_tenant(id).await?;
         self.tenants.remove(id);
-        Ok(self.share_app(&row.app).await?)
+        Ok(self.recount_tenants_of(&row.app).await?)
     }
 
     /// Writes a tenant's row, and loads the tenant again.

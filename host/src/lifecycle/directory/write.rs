@@ -271,7 +271,12 @@ impl Directory {
         if let Some(older) = older {
             let same = match older.has_own_goal() {
                 true => {
-                    let change = user_change(current.clone(), after.clone(), password.is_some())?;
+                    let change = user_change(
+                        &target.tenant,
+                        current.clone(),
+                        after.clone(),
+                        password.is_some(),
+                    )?;
                     let password = password.clone();
                     change.is_some_and(|change| older.is_same(&Change { password, ..change }))
                 }
@@ -292,7 +297,8 @@ impl Directory {
             }
             return Box::pin(self.replace_goal(target, older, current, after, password)).await;
         }
-        let Some(mut change) = user_change(current, after, password.is_some())? else {
+        let Some(mut change) = user_change(&target.tenant, current, after, password.is_some())?
+        else {
             return Ok(WriteResult::Kept(stored));
         };
         if left && change.applied && change.event == EventKind::Update {
@@ -318,7 +324,7 @@ impl Directory {
         let superseded = self.operations.supersede(Some(&older), current.account.clone(), &id)?;
         let current = Current { account: superseded.account.clone(), ..current };
         let tells = password.is_some() || superseded.password.sealed.is_some();
-        let mut change = match user_change(current.clone(), after, tells)? {
+        let mut change = match user_change(&target.tenant, current.clone(), after, tells)? {
             Some(change) => change,
             // The request asks for what the directory and the app have.
             None => {

@@ -19,6 +19,7 @@ use super::comparison;
 use super::event;
 use super::execute::AttemptResult;
 use super::goal::Older;
+use super::ownership;
 use crate::clock::rfc3339;
 use crate::decision::{EventKind, Member, ResourceKind};
 use crate::lifecycle::config::snapshot::Tenant;
@@ -34,6 +35,8 @@ pub(in crate::lifecycle) const NOTHING_TO_CARRY_OUT: &str =
     "nothing to carry out: the app has what the directory says";
 const NOT_IN_THE_APP: &str =
     "recorded; the person is not in the app, and the change is told when they return";
+const NOT_OWN: &str =
+    "recorded; the profile in the app stays: the account is not this organisation's own";
 const MEMBERS_NOT_IN_THE_APP: &str =
     "recorded; these members are not in the app now, as far as known, and are told when they are";
 
@@ -140,7 +143,7 @@ impl Operations {
         }
         let after = current.resource.clone();
         let change = match kind {
-            ResourceKind::User => user_change(current, after, false)?,
+            ResourceKind::User => user_change(tenant, current, after, false)?,
             ResourceKind::Group if !takes_groups(tenant) => None,
             ResourceKind::Group => {
                 let members = self.members_to_agree(&tenant.id, resource).await?;
@@ -184,13 +187,16 @@ impl Operations {
 
 /// The change of a user to a document, by what the app was told; none if nothing differs.
 pub(in crate::lifecycle) fn user_change(
+    tenant: &Tenant,
     current: Current,
     after: Resource,
     password: bool,
 ) -> anyhow::Result<Option<Change>> {
     let told = current.told_apart()?;
     let known = told.as_ref().unwrap_or(&current.resource);
-    let comparison = comparison::of_user(current.account.as_ref(), known, &after, password);
+    let account = current.account.as_ref();
+    let own = ownership::is_own(tenant, ResourceKind::User, account, [known, &after]);
+    let comparison = comparison::of_user(account, known, &after, password, own);
     let differs = match told {
         None => comparison.differs,
         Some(_) => !Resource::changes(&current.resource, &after).is_empty(),
@@ -205,15 +211,18 @@ pub(in crate::lifecycle) fn user_change(
             change.applied = !differs && !password;
             Some(change)
         }
-        None if !differs => None,
+        None if !differs && !password => None,
         None => {
-            let changes = Resource::changes(&current.resource, &after);
+            let mut changes = Resource::changes(&current.resource, &after);
+            changes.extend(password.then(|| "password".to_owned()));
+            // The app was told the same, or is not asked about this account.
+            let note = match account.is_some_and(comparison::is_absent) {
+                _ if comparison.changes.is_empty() => NOTHING_TO_CARRY_OUT,
+                true => NOT_IN_THE_APP,
+                false => NOT_OWN,
+            };
             let mut change = Change::new(EventKind::Update, Some(current), after);
-            change.changes = changes;
-            // The app was told the same, or is not asked about a person who is not in it.
-            let told_alike = comparison.changes.is_empty();
-            change.directory_only =
-                Some(if told_alike { NOTHING_TO_CARRY_OUT } else { NOT_IN_THE_APP });
+            (change.changes, change.directory_only) = (changes, Some(note));
             Some(change)
         }
     })

@@ -55,6 +55,12 @@ impl RefusedGoals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
+    /// Forgets the goals whose keys begin with this.
+    pub(in crate::lifecycle) fn forget_all(&self, beginning: &str) {
+        let mut goals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        goals.retain(|key, _| !key.starts_with(beginning));
+    }
+
     pub(in crate::lifecycle) fn is_empty(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }

@@ -12,14 +12,15 @@ use super::Operations;
 use super::comparison;
 use super::effects;
 use super::journaled::{Operation, gone};
+use super::ownership;
 use super::typed_view;
 use crate::clock::rfc3339;
 use crate::connector::GroupsLost;
 use crate::decision::{Account, EventKind, Member, Membership, Outcome, ResourceKind};
 use crate::scim::Resource;
 use crate::store::{
-    AccountRow, Commit, DoubtedMember, MemberRow, PersonGroups, ResourceChange, ResourceRow,
-    SettledMember,
+    AccountRow, Commit, DoubtedMember, MemberRow, Origin, PersonGroups, ResourceChange,
+    ResourceRow, SettledMember,
 };
 
 impl Operation {
@@ -151,7 +152,9 @@ impl Operation {
             && !resource.active()
             && known.is_some_and(|account| account.doubt);
         let may_be_late = late_until.is_some();
+        let origin = account.as_ref().map(|account| self.origin(account)).transpose()?;
         Ok(AccountRow {
+            origin,
             tenant: self.tenant.id.clone(),
             resource: self.resource_id(),
             kind: self.kind,
@@ -172,17 +175,31 @@ impl Operation {
         })
     }
 
+    /// Where the account of the outcome comes from.
+    fn origin(&self, account: &Account) -> anyhow::Result<Origin> {
+        let before = self.context.before.as_deref().map(Resource::from_json).transpose()?;
+        let documents = before.iter().chain([&*self.after]);
+        // An account that another person has left, and that was found by an address, is not this person's.
+        let (id, known) = (self.resource_id(), self.account.as_ref().filter(|_| !self.taken_over));
+        Ok(ownership::origin_after(&id, known, account, &self.exchanges, documents))
+    }
+
     /// What the app was last told after this event, if the directory is ahead of it. A deactivation
-    /// takes a person out and tells no profile, which waits for the person's return.
+    /// takes a person out and tells no profile, which waits for the person's return; an account that is not the
+    /// tenant's own keeps its profile then, too.
     fn told_after(&self) -> anyhow::Result<Option<String>> {
-        let profile = |name: &String| name != "active" && name != "password";
-        if self.event.kind != EventKind::Deactivate || !self.event.changes.iter().any(profile) {
+        let keeps_profile = match self.event.kind {
+            EventKind::Deactivate => true,
+            EventKind::Activate => !self.own,
+            _ => false,
+        };
+        let Some(before) = self.context.before.as_ref().filter(|_| keeps_profile) else {
             return Ok(None);
-        }
-        let Some(before) = &self.context.before else { return Ok(None) };
+        };
         let mut told = Resource::from_json(before).context("the document before")?;
-        told.set_active(false);
-        Ok(Some(told.to_json()))
+        told.set_active(self.after.active());
+        let differs = !Resource::changes(&told, &self.after).is_empty();
+        Ok(differs.then(|| told.to_json()))
     }
 
     /// Adds to the commit of an outcome which memberships of groups the app has from now on.

@@ -12,9 +12,11 @@ use super::admission::{self, Admission};
 use super::agree::takes_groups;
 use super::change::{Change, Current, Password, SealedPassword, WriteResult, stored};
 use super::disposition::{self, Disposition, FailureCause};
+use super::event;
 use super::execute::AttemptResult;
 use super::journaled::{Mode, Operation, Progress, Used, takes_away};
 use super::names;
+use super::ownership;
 use super::resource_lock::{self, LockGuard};
 use super::typed_view;
 use super::uncommitted_group::UncommittedGroup;
@@ -23,7 +25,7 @@ use crate::connector::Connector;
 use crate::decision::{Context, Event, EventKind, ResourceKind};
 use crate::lifecycle::config::snapshot::Tenant;
 use crate::lifecycle::error::Error;
-use crate::scim;
+use crate::scim::{self, Resource};
 use crate::store::{OperationState, Related};
 
 /// A change before the connector is asked.
@@ -175,6 +177,31 @@ impl Operations {
         let account = change.account.as_ref().and_then(|account| account.account.clone());
         let told = change.told.as_deref();
         let elsewhere = self.elsewhere(tenant, account.as_ref(), told, &change.after).await?;
+        let told_as = told.map(Resource::from_json).transpose()?;
+        let documents = told_as.iter().chain([&change.after]);
+        let own = ownership::is_own(tenant, change.kind, change.account.as_ref(), documents);
+        let keeps_profile = !own && account.is_some();
+        let password = match keeps_profile || change.directory_only.is_some() {
+            true => SealedPassword::default(),
+            false => password,
+        };
+        let changes = match change.event {
+            EventKind::Activate if keeps_profile => vec!["active".to_owned()],
+            _ => change.changes.clone(),
+        };
+        let event = Arc::new(Event {
+            kind: change.event,
+            subject: typed_view::subject(change.kind, &change.after),
+            resource: change.after.to_json(),
+            changes,
+            password: password.placeholder,
+            joined: change.members.joined.clone(),
+            left: change.members.left.clone(),
+        });
+        let asked = match change.event {
+            EventKind::Delete if !own => Arc::new(event::as_deactivation(&event)?),
+            _ => Arc::clone(&event),
+        };
         let connector = tenant.connector.as_ref().ok().filter(|_| change.directory_only.is_none());
         let members = &change.members;
         Ok(Operation {
@@ -190,7 +217,8 @@ impl Operations {
                 settings: tenant.settings.clone(),
                 before: change.told,
                 account,
-                elsewhere,
+                // So each connector knows that another customer may have the account.
+                elsewhere: elsewhere.max(u32::from(!own)),
             }),
             departures: change.before.as_ref().map_or(0, |before| before.stored.departures),
             progress: Progress {
@@ -209,15 +237,9 @@ impl Operations {
                 late_until: change.late_until,
                 ..Progress::default()
             },
-            event: Arc::new(Event {
-                kind: change.event,
-                subject: typed_view::subject(change.kind, &change.after),
-                resource: change.after.to_json(),
-                changes: change.changes,
-                password: password.placeholder,
-                joined: members.joined.clone(),
-                left: members.left.clone(),
-            }),
+            event,
+            asked,
+            own,
             after: Arc::new(change.after),
             exchanges: Vec::new(),
             pending: None,

@@ -9,6 +9,7 @@
 //! | told active | | deactivate | delete |
 //! | told inactive | activate | | delete |
 //! | in doubt | activate, or create without an id | deactivate | delete |
+//! | not the tenant's own | no update, no password | | |
 //!
 //! The last document that the app was told, and not its membership, says what an account was brought
 //! to: a connector may answer an event with a membership of its own choice. An account in doubt is
@@ -34,12 +35,13 @@ pub(in crate::lifecycle) struct Comparison {
 }
 
 /// Compares a user as it shall be with its account. `told` is the document that the app was last
-/// told.
+/// told, `own` whether the account is the tenant's (`ownership.rs`).
 pub(in crate::lifecycle) fn of_user(
     account: Option<&AccountRow>,
     told: &Resource,
     shall: &Resource,
     password: bool,
+    own: bool,
 ) -> Comparison {
     let difference = event::of_user(told, shall, password);
     let differs = difference.changes.len() > usize::from(password);
@@ -56,6 +58,9 @@ pub(in crate::lifecycle) fn of_user(
                 (Some(EventKind::Activate), everything(shall, difference.changes))
             }
             Some(EventKind::Update) if !shall.active() && is_absent(account) => {
+                (None, difference.changes)
+            }
+            Some(EventKind::Update | EventKind::Password) if !own && account.account.is_some() => {
                 (None, difference.changes)
             }
             other => (other, difference.changes),
@@ -185,7 +190,7 @@ mod tests {
     ) {
         let account = account.map(|(membership, doubt)| row(membership, doubt));
         let (told, shall) = (user(told.0, told.1), user(shall.0, shall.1));
-        assert_eq!(of_user(account.as_ref(), &told, &shall, false).event, expected);
+        assert_eq!(of_user(account.as_ref(), &told, &shall, false, true).event, expected);
     }
 
     #[test]
@@ -214,14 +219,27 @@ mod tests {
     }
 
     #[test]
+    fn the_profile_and_password_of_an_account_that_is_not_the_tenants_own_stay() {
+        let account = row(Some(Membership::Active), false);
+        let (told, shall) = (user(true, "x"), user(true, "y"));
+        for password in [false, true] {
+            let comparison = of_user(Some(&account), &told, &shall, password, false);
+            assert_eq!(comparison.event, None);
+            assert!(comparison.differs && !comparison.changes.is_empty());
+        }
+        let left = of_user(Some(&account), &told, &user(false, "y"), true, false);
+        assert_eq!(left.event, Some(EventKind::Deactivate));
+    }
+
+    #[test]
     fn a_returning_person_is_told_everything() {
         let account = row(Some(Membership::Absent), false);
         let (told, shall) = (user(false, "x"), user(true, "x"));
-        let comparison = of_user(Some(&account), &told, &shall, true);
+        let comparison = of_user(Some(&account), &told, &shall, true, true);
         assert_eq!(comparison.changes, ["userName", "active", "title", "password"]);
         // What was taken away in between, too.
         let shall = Resource::from_json(r#"{"id":"1","userName":"ada","active":true}"#).unwrap();
-        let comparison = of_user(Some(&account), &told, &shall, false);
+        let comparison = of_user(Some(&account), &told, &shall, false, true);
         assert_eq!(comparison.changes, ["userName", "active", "title"]);
     }
 }

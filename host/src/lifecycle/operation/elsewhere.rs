@@ -80,7 +80,7 @@ impl Operations {
         let late_until = operation.progress.late_until.as_deref().unwrap_or_default();
         let late = late_until > rfc3339(self.clock.now()).as_str();
         // In an app of one tenant, a resource that takes over the account has it in doubt for as long.
-        if !late || !guard.is_exclusive() || !operation.tenant.app.shared {
+        if !late || !guard.is_exclusive() || !operation.tenant.app.has_several_tenants {
             return;
         }
         self.retain_lock(key(operation), guard);
@@ -112,6 +112,7 @@ impl Operations {
         let (account, before) = (context.account.as_ref(), context.before.as_deref());
         let elsewhere =
             self.elsewhere(&operation.tenant, account, before, &operation.after).await?;
+        let elsewhere = elsewhere.max(u32::from(!operation.own));
         if elsewhere == operation.context.elsewhere {
             return Ok(false);
         }
@@ -127,7 +128,9 @@ impl Operations {
         before: Option<&str>,
         after: &Resource,
     ) -> anyhow::Result<u32> {
-        let Some(account) = account.filter(|_| tenant.app.shared) else { return Ok(0) };
+        let Some(account) = account.filter(|_| tenant.app.has_several_tenants) else {
+            return Ok(0);
+        };
         let known = self.store.elsewhere(&tenant.app.name, &tenant.id, &account.id).await?;
         let names = names(tenant, Some(account), before, after)?;
         Ok(known + self.begun_joins.count(&tenant.app.name, &names, &tenant.id))
@@ -135,7 +138,7 @@ impl Operations {
 
     /// Notes that a call which adds a person to a shared app may have had its effect.
     pub(in crate::lifecycle) fn note_join(&self, operation: &Operation) -> anyhow::Result<()> {
-        if operation.tenant.app.shared && joins(operation.event.kind) {
+        if operation.tenant.app.has_several_tenants && joins(operation.event.kind) {
             let (app, tenant) = (&operation.tenant.app.name, &operation.tenant.id);
             let names = names_of(operation)?;
             self.begun_joins.add(app, names, tenant, &operation.resource_id());
@@ -175,7 +178,9 @@ impl Operations {
             return Ok(());
         }
         let tenant = self.config.tenant(&row.tenant).await?;
-        let Some(tenant) = tenant.filter(|tenant| tenant.app.shared) else { return Ok(()) };
+        let Some(tenant) = tenant.filter(|tenant| tenant.app.has_several_tenants) else {
+            return Ok(());
+        };
         let Some(older) = self.older_operation(&row.id).await? else { return Ok(()) };
         let context: Context =
             serde_json::from_str(&older.row.context).context("a journaled context")?;
@@ -215,7 +220,7 @@ pub(in crate::lifecycle) enum AccountLock {
 /// Within a tenant the lock of the resource is enough, but for a creation: it may find the account that
 /// a deletion of another resource is about to delete.
 fn excludes(operation: &Operation) -> Option<bool> {
-    let shared = operation.tenant.app.shared && operation.kind == ResourceKind::User;
+    let shared = operation.tenant.app.has_several_tenants && operation.kind == ResourceKind::User;
     operation.connector.as_ref()?;
     match operation.event.kind {
         EventKind::Create | EventKind::GroupCreate => Some(false),

@@ -3,7 +3,8 @@
 //! The strongest difference names the event. Without a difference there is no event, and so no
 //! operation.
 
-use crate::decision::EventKind;
+use super::typed_view;
+use crate::decision::{Event, EventKind, ResourceKind};
 use crate::scim::Resource;
 
 /// The difference that a write makes to an existing resource.
@@ -40,6 +41,20 @@ pub(crate) fn of_group(before: &Resource, after: &Resource, members: bool) -> Di
     }
     let kind = (!changes.is_empty()).then_some(EventKind::GroupUpdate);
     Difference { kind, changes }
+}
+
+/// A deletion as a connector is asked about an account that is not the tenant's own: the person shall be out,
+/// and the account stays.
+pub(crate) fn as_deactivation(event: &Event) -> anyhow::Result<Event> {
+    let mut resource = Resource::from_json(&event.resource)?;
+    resource.set_active(false);
+    Ok(Event {
+        kind: EventKind::Deactivate,
+        subject: typed_view::subject(ResourceKind::User, &resource),
+        resource: resource.to_json(),
+        changes: vec!["active".to_owned()],
+        ..event.clone()
+    })
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::admission::{self, Admission};
 use super::disposition::{self, Disposition, FailureCause};
 use super::effects;
 use super::elsewhere::AccountLock;
-use super::journaled::{Mode, Operation, WrittenParts, gone, takes_away, unasked};
+use super::journaled::{Mode, Operation, WrittenParts, gone, takes_away};
 use super::names;
 use crate::clock::{later_by, rfc3339};
 use crate::connector::Question;
@@ -121,6 +121,9 @@ impl Operations {
                     if self.facts_have_changed(operation).await? {
                         continue;
                     }
+                    if let Some(cause) = operation.misused_password(&request) {
+                        return Box::pin(self.stop(operation, cause)).await;
+                    }
                     if let Some(owner) = self.owner_of_target(operation, &request).await? {
                         return Box::pin(self.leave_to_owner(operation, &owner)).await;
                     }
@@ -139,8 +142,8 @@ impl Operations {
     async fn next(&self, operation: &mut Operation) -> NextStep {
         let Some(connector) = operation.connector.clone() else {
             return match &operation.tenant.connector {
-                Ok(_) => NextStep::Done(unasked(operation)),
-                Err(_) if operation.directory_only.is_some() => NextStep::Done(unasked(operation)),
+                Ok(_) => NextStep::Done(operation.unasked()),
+                Err(_) if operation.directory_only.is_some() => NextStep::Done(operation.unasked()),
                 Err(why) => NextStep::Stop(FailureCause::NoConnector(why.clone())),
             };
         };
@@ -153,7 +156,7 @@ impl Operations {
                 &connector,
                 Question {
                     context: Arc::clone(&operation.context),
-                    event: Arc::clone(&operation.event),
+                    event: Arc::clone(&operation.asked),
                     exchanges: operation.exchanges.clone().into(),
                 },
                 limits.decision,

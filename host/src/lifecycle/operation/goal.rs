@@ -34,6 +34,8 @@ pub(in crate::lifecycle) struct Older {
     pub(in crate::lifecycle) row: OperationRow,
     pub(in crate::lifecycle) progress: Progress,
     pub(in crate::lifecycle) event: Event,
+    /// The event as the connector was asked.
+    pub(in crate::lifecycle) asked: Event,
     /// The exchanges of its last attempt.
     pub(in crate::lifecycle) exchanges: Vec<ExchangeRow>,
 }
@@ -155,8 +157,9 @@ impl Operations {
         let last = |exchange: &ExchangeRow| exchange.attempt == row.attempt;
         let exchanges = exchanges.into_iter().filter(last).collect();
         let progress = serde_json::from_str(&row.progress).context("a journaled progress")?;
-        let event = serde_json::from_str(&row.event).context("a journaled event")?;
-        Ok(Some(Older { row, progress, event, exchanges }))
+        let asked: Event = serde_json::from_str(&row.event).context("a journaled event")?;
+        let event = Event { kind: row.kind, ..asked.clone() };
+        Ok(Some(Older { row, progress, event, asked, exchanges }))
     }
 
     /// Makes a change supersede what is unfinished for its resource: the account is in doubt if the

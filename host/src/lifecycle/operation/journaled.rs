@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::change::MemberChanges;
+use super::disposition::FailureCause;
+use super::ownership;
 use super::resource_lock;
 use super::typed_view;
 use crate::clock::rfc3339;
@@ -34,6 +36,11 @@ pub(in crate::lifecycle) struct Operation {
     pub(in crate::lifecycle) fingerprint: String,
     pub(in crate::lifecycle) context: Arc<Context>,
     pub(in crate::lifecycle) event: Arc<Event>,
+    /// The event as the connector is asked: a deletion of an account that is not the tenant's own is a
+    /// deactivation.
+    pub(in crate::lifecycle) asked: Arc<Event>,
+    /// Whether the account is the tenant's own (`ownership.rs`).
+    pub(in crate::lifecycle) own: bool,
     /// The resource as it shall be, which the event has as text.
     pub(in crate::lifecycle) after: Arc<Resource>,
     /// The answered exchanges of this attempt.
@@ -231,6 +238,33 @@ impl Operation {
         }
     }
 
+    /// The outcome if no connector is asked.
+    pub(in crate::lifecycle) fn unasked(&self) -> Outcome {
+        let gone = matches!(self.event.kind, EventKind::Delete | EventKind::GroupDelete);
+        Outcome {
+            account: self.context.account.clone(),
+            visibility: if gone { Visibility::Gone } else { Visibility::Present },
+            note: self
+                .directory_only
+                .unwrap_or("recorded; the connector takes no groups")
+                .to_owned(),
+        }
+    }
+
+    /// Why a request is not made that brings the password to an account which is not known to be the tenant's
+    /// own.
+    pub(in crate::lifecycle) fn misused_password(&self, request: &Request) -> Option<FailureCause> {
+        let placeholder = self.event.password.as_deref().filter(|_| !self.own)?;
+        let names = typed_view::names(&self.event.subject);
+        let misused =
+            ownership::sends_password_to_existing(request, placeholder, &self.exchanges, &names);
+        misused.then(|| {
+            let why =
+                "the connector sent the password to an account that is not this organisation's own";
+            FailureCause::StoppedByHost(why.to_owned())
+        })
+    }
+
     /// The journal row in this state.
     pub(in crate::lifecycle) fn row(&self, state: OperationState) -> anyhow::Result<OperationRow> {
         Ok(OperationRow {
@@ -244,7 +278,7 @@ impl Operation {
             subject: self.subject.clone(),
             fingerprint: self.fingerprint.clone(),
             context: serde_json::to_string(&*self.context)?,
-            event: serde_json::to_string(&*self.event)?,
+            event: serde_json::to_string(&*self.asked)?,
             answer: None,
             note: None,
             connector: self.connector.as_ref().map(|connector| connector.digest.clone()),
@@ -431,17 +465,4 @@ pub(in crate::lifecycle) fn subject_id(subject: &Subject) -> String {
 pub(in crate::lifecycle) fn gone(kind: EventKind, outcome: &Outcome) -> bool {
     outcome.visibility == Visibility::Gone
         || matches!(kind, EventKind::Delete | EventKind::GroupDelete)
-}
-
-/// The outcome if no connector is asked.
-pub(in crate::lifecycle) fn unasked(operation: &Operation) -> Outcome {
-    let gone = matches!(operation.event.kind, EventKind::Delete | EventKind::GroupDelete);
-    Outcome {
-        account: operation.context.account.clone(),
-        visibility: if gone { Visibility::Gone } else { Visibility::Present },
-        note: operation
-            .directory_only
-            .unwrap_or("recorded; the connector takes no groups")
-            .to_owned(),
-    }
 }

@@ -9,9 +9,12 @@ use super::Operations;
 use super::resource_lock;
 use super::retry::Trigger;
 use crate::clock::rfc3339;
+use crate::decision::ResourceKind;
 use crate::lifecycle::error::Error;
 use crate::scim;
-use crate::store::{AuditRow, AuditSubject, Commit, CommitError, OperationRow, OperationState};
+use crate::store::{
+    AuditRow, AuditSubject, Commit, CommitError, OperationRow, OperationState, Origin,
+};
 
 impl Operations {
     /// Protects a person's account from deprovisioning, or lifts the protection.
@@ -23,9 +26,7 @@ impl Operations {
     ) -> Result<(), Error> {
         let _lock = self.locks.acquire(resource_lock::of_resource(tenant, resource)).await;
         let Some(mut account) = self.store.account(tenant, resource).await? else {
-            return Err(
-                scim::Error::new(404, format!("tenant {tenant} has no person {resource}")).into()
-            );
+            return Err(no_person(tenant, resource).into());
         };
         let subject = AuditSubject::Person { tenant: tenant.to_owned(), id: resource.to_owned() };
         let state = |protected: bool| Some(json!({ "protected": protected }));
@@ -36,6 +37,37 @@ impl Operations {
         let commit = Commit { account: Some(account), audit, ..Commit::default() };
         self.store.commit(commit).await.map_err(CommitError::into_internal)?;
         self.wake(tenant, kind, resource);
+        Ok(())
+    }
+
+    /// Makes a person's account the tenant's own. It is in doubt until the app was told everything.
+    pub async fn adopt(self: &Arc<Self>, tenant: &str, resource: &str) -> Result<(), Error> {
+        let _lock = self.locks.acquire(resource_lock::of_resource(tenant, resource)).await;
+        let found = self.store.account(tenant, resource).await?;
+        let Some(mut account) = found.filter(|it| it.kind == ResourceKind::User) else {
+            return Err(no_person(tenant, resource).into());
+        };
+        match account.origin() {
+            None => {
+                let why = format!("person {resource} of tenant {tenant} has no account in the app");
+                return Err(scim::Error::new(409, why).into());
+            }
+            Some(Origin::Made | Origin::Adopted) => return Ok(()),
+            Some(Origin::Linked { .. }) => {}
+        }
+        let subject = AuditSubject::Person { tenant: tenant.to_owned(), id: resource.to_owned() };
+        let state = |origin: &str| Some(json!({ "origin": origin }));
+        let audit = AuditRow::of(&self.clock, &subject, state("linked"), state("adopted"));
+        account.origin = Some(Origin::Adopted);
+        (account.doubt, account.stay) = (true, account.stay + 1);
+        let commit = Commit {
+            account: Some(account),
+            audit,
+            now: Some(rfc3339(self.clock.now())),
+            ..Commit::default()
+        };
+        self.store.commit(commit).await.map_err(CommitError::into_internal)?;
+        self.wake(tenant, ResourceKind::User, resource);
         Ok(())
     }
 
@@ -140,4 +172,8 @@ impl Operations {
         }
         Err(scim::Error::new(409, why).into())
     }
+}
+
+fn no_person(tenant: &str, resource: &str) -> scim::Error {
+    scim::Error::new(404, format!("tenant {tenant} has no person {resource}"))
 }

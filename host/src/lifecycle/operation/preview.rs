@@ -37,7 +37,7 @@ impl Operations {
         let budget = operation.tenant.app.limits.decision;
         let question = Question {
             context: Arc::clone(&operation.context),
-            event: Arc::clone(&operation.event),
+            event: Arc::clone(&operation.asked),
             exchanges: Arc::default(),
         };
         let runtime = self.config.connectors().runtime();

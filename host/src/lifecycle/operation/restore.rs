@@ -106,7 +106,7 @@ impl Operations {
         }
         let context = Context { now: journaled.now.clone(), ..(*operation.context).clone() };
         let refused = older.progress.refused;
-        if !refused && context == journaled && *operation.event == older.event {
+        if !refused && context == journaled && *operation.asked == older.asked {
             if let Some(digest) = &older.row.connector {
                 let connector = self.config.connectors().connector(digest).await?;
                 operation.connector = Some(connector);
@@ -165,7 +165,7 @@ impl Operations {
                 operation: operation.id().to_owned(),
                 attempt: operation.attempt,
                 context: serde_json::to_string(&*operation.context)?,
-                event: serde_json::to_string(&*operation.event)?,
+                event: serde_json::to_string(&*operation.asked)?,
                 connector: operation.connector.as_ref().map(|it| it.digest.clone()),
                 note: Some(FACTS_CHANGED.to_owned()),
                 ended: now.clone(),
@@ -237,7 +237,7 @@ impl Operations {
             // Its goal is the directory, with a password that the directory does not have.
             Some(current) if password && kind == ResourceKind::User => {
                 let after = current.resource.clone();
-                let change = user_change(current, after, true)?;
+                let change = user_change(tenant, current, after, true)?;
                 return Ok(change.map(|change| Change { applied: true, ..change }));
             }
             _ => return self.change_to_agree(tenant, kind, id).await,
@@ -246,7 +246,7 @@ impl Operations {
             EventKind::Delete | EventKind::GroupDelete => {
                 Ok(Some(Change::new(event.kind, Some(current), after)))
             }
-            _ if kind == ResourceKind::User => user_change(current, after, password),
+            _ if kind == ResourceKind::User => user_change(tenant, current, after, password),
             _ => {
                 let members = self.members_again(tenant, older).await?;
                 group_change(current, after, members, takes_groups(tenant))

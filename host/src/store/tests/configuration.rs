@@ -11,6 +11,7 @@ pub(super) fn app(name: &str) -> AppRow {
         settings: "{}".to_owned(),
         endpoints: "{}".to_owned(),
         limits: "{}".to_owned(),
+        shared: true,
         reply: ReplyMode::WhenDone,
         created: "2026-11-22T08:00:00.000Z".to_owned(),
     }
@@ -28,6 +29,7 @@ pub(super) fn tenant(id: &str, app: &str) -> TenantRow {
         settings: "{}".to_owned(),
         connector: None,
         previous: None,
+        domains: vec!["acme.example".to_owned()],
         created: "2026-11-22T08:00:00.000Z".to_owned(),
     }
 }

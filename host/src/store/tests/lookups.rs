@@ -78,7 +78,7 @@ async fn the_tenants_of_an_app_are_listed_and_counted() {
     assert_eq!(ids(&store.tenants_of("crm", Some("globex"), 2).await.unwrap()), ["initech"]);
     for (app, count) in [("crm", 3), ("wiki", 1), ("unknown", 0)] {
         assert_eq!(store.count_tenants_of(app).await.unwrap(), count, "{app}");
-        assert_eq!(store.is_shared(app).await.unwrap(), count > 1, "{app}");
+        assert_eq!(store.has_several_tenants(app).await.unwrap(), count > 1, "{app}");
     }
     let own = TenantRow { connector: Some("d1".to_owned()), ..tenant("globex", "crm") };
     store.assign(std::slice::from_ref(&own)).await.unwrap();

@@ -8,6 +8,7 @@ use crate::store::account::{self, AccountRow};
 use crate::store::commit::Commit;
 use crate::store::key::key;
 use crate::store::operation::OperationState;
+use crate::store::origin::Origin;
 use crate::store::term::WriterTerms;
 use crate::store::value::{Bound, id, membership};
 
@@ -36,7 +37,8 @@ pub(super) fn move_away(
         "DELETE FROM former_account WHERE tenant = ? AND resource = ?",
         "UPDATE resource SET
              connected = NULL, protected = NULL, doubt = NULL, stay = NULL, late_until = NULL,
-             account_id = NULL, membership = NULL, data = NULL, told = NULL
+             account_id = NULL, membership = NULL, data = NULL, told = NULL, origin = NULL,
+             linked_by = NULL
          WHERE tenant = ? AND id = ?",
     ] {
         connection.prepare_cached(sql)?.execute(params![tenant, from])?;
@@ -76,12 +78,12 @@ pub(super) fn make_former(
     let mut keep = connection.prepare_cached(
         "INSERT INTO former_account (
              tenant, resource, kind, user_name, user_name_key, external_id, account_id, membership,
-             data, connected, protected, doubt, late_until, stay, told
+             data, connected, protected, doubt, late_until, stay, told, origin, linked_by
          )
          SELECT
              tenant, id, kind, coalesce(user_name, display_name, ''),
              coalesce(user_name_key, display_name_key, ''), external_id, account_id, membership,
-             data, connected, protected, doubt, late_until, stay, told
+             data, connected, protected, doubt, late_until, stay, told, origin, linked_by
          FROM resource WHERE tenant = ? AND id = ? AND connected IS NOT NULL",
     )?;
     keep.execute(params![tenant, resource])?;
@@ -147,11 +149,14 @@ fn of_resource(
              -- A group change that began during a leave cannot know whether its calls came before the
              -- leave or after it.
              stay = coalesce(max(stay, ?8) + ?10, ?8),
-             told = ?9
+             told = ?9,
+             origin = ?11,
+             linked_by = ?12
          WHERE seq = ?1
              AND (membership IS NOT ?2 OR data IS NOT ?3 OR connected IS NOT ?4
                   OR protected IS NOT ?5 OR doubt IS NOT ?6 OR late_until IS NOT ?7
-                  OR stay IS NOT ?8 OR told IS NOT ?9 OR ?10)",
+                  OR stay IS NOT ?8 OR told IS NOT ?9 OR origin IS NOT ?11
+                  OR linked_by IS NOT ?12 OR ?10)",
     )?;
     put.execute(params![
         seq,
@@ -164,6 +169,8 @@ fn of_resource(
         it.stay,
         it.told,
         left,
+        it.origin.as_ref().map(Origin::name),
+        it.origin.as_ref().and_then(Origin::linked_by),
     ])?;
     // A statement of its own, since SQLite rewrites each index whose columns are named, even if they
     // do not change.
@@ -190,8 +197,9 @@ fn former(
     let mut put = connection.prepare_cached(
         "INSERT INTO former_account (
              tenant, resource, kind, user_name, user_name_key, external_id, account_id, membership,
-             data, connected, protected, doubt, late_until, stay, told
-         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+             data, connected, protected, doubt, late_until, stay, told, origin, linked_by
+         ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+                   ?17, ?18)
          ON CONFLICT (tenant, resource) DO UPDATE SET
              kind = excluded.kind, user_name = excluded.user_name,
              user_name_key = excluded.user_name_key, external_id = excluded.external_id,
@@ -201,7 +209,7 @@ fn former(
              doubt = excluded.doubt OR former_account.stay > excluded.stay,
              late_until = excluded.late_until,
              stay = max(former_account.stay, excluded.stay) + ?16,
-             told = excluded.told",
+             told = excluded.told, origin = excluded.origin, linked_by = excluded.linked_by",
     )?;
     put.execute(params![
         tenant,
@@ -220,6 +228,8 @@ fn former(
         it.stay,
         it.told,
         left,
+        it.origin.as_ref().map(Origin::name),
+        it.origin.as_ref().and_then(Origin::linked_by),
     ])?;
     let Some(account_id) = account_id else { return Ok(()) };
     let sql = "SELECT 1 FROM resource WHERE account_id = ? AND tenant = ? AND kind = ?";

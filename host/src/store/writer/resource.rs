@@ -8,6 +8,7 @@ use super::tally::Listed;
 use crate::store::account::AccountRow;
 use crate::store::commit::{Commit, ResourceChange};
 use crate::store::key::{address_key, key};
+use crate::store::origin::Origin;
 use crate::store::range::ListKey;
 use crate::store::resource::ResourceRow;
 use crate::store::term::{USER, WriterTerms};
@@ -100,12 +101,13 @@ fn insert(
     }
     let its = former.as_ref().or(account);
     let in_app = its.and_then(|it| it.account.as_ref());
+    let origin = its.and_then(|it| it.origin.as_ref());
     let mut insert = connection.prepare_cached(
         "INSERT INTO resource (
              tenant, kind, id, user_name, user_name_key, external_id, display_name, display_name_key,
              addresses, active, version, created, last_modified, connected, protected, doubt, stay,
-             late_until, account_id, membership, data, told, document
-         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             late_until, account_id, membership, data, told, origin, linked_by, document
+         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     insert.execute(params![
         list.tenant,
@@ -130,6 +132,8 @@ fn insert(
         in_app.map(|it| membership(it.membership)),
         in_app.map(|it| it.data.as_str()),
         its.and_then(|it| it.told.as_deref()),
+        origin.map(Origin::name),
+        origin.and_then(Origin::linked_by),
         row.document,
     ])?;
     let seq = connection.last_insert_rowid();

@@ -149,6 +149,14 @@ fn decide(app: &mut App, context: &Context, event: &Event) -> Result<Outcome, St
             let id = made.split("\"id\":\"").nth(1).and_then(|it| it.split('"').next());
             Ok(outcome(app, id.unwrap_or("1"), Membership::Active))
         }
+        EventKind::Activate if app.has("rewrites") => {
+            let found = app.send("GET", "/accounts", None)?;
+            let found = String::from_utf8_lossy(&found.body).into_owned();
+            let found = found.split("\"id\":\"").nth(1).and_then(|it| it.split('"').next());
+            let path = format!("/accounts/{}", found.unwrap_or("1"));
+            app.send("PATCH", &path, Some(event.resource.clone()))?;
+            Ok(outcome(app, &id, Membership::Active))
+        }
         EventKind::Activate if app.has("other-end") && context.operation == "operation-2" => {
             Ok(outcome(app, &id, Membership::Suspended))
         }
