@@ -45,6 +45,7 @@ mod retries;
 mod rfc;
 mod sandbox;
 mod signing;
+mod sizes;
 mod support;
 mod tidy;
 mod uploads;

@@ -102,6 +102,7 @@ impl Stage {
             deciding_threads: 1,
             job_pause: Duration::from_secs(1),
             open_operations: 10_000,
+            largest_resource: 64 * 1024,
             back_off: BackOff::default(),
             grant_patience: Duration::from_secs(24 * 3600),
             longest_call: Duration::from_secs(120),

@@ -38,6 +38,8 @@ pub(super) struct Config {
     pub(super) longest_call_seconds: Option<u64>,
     /// The most operations of one tenant that may be open.
     pub(super) open_operations: Option<usize>,
+    /// The most KiB of a user, or of a group without its members.
+    pub(super) resource_kib: Option<usize>,
     /// The most seconds in which a stopping host finishes accepted requests.
     pub(super) stop_within_seconds: Option<u64>,
     /// Files with public keys. If there are any, only connectors signed by one of them are loaded.
@@ -86,6 +88,8 @@ impl Config {
                 _ => {}
             }
         }
+        let kib = self.resource_kib.unwrap_or(64);
+        anyhow::ensure!((16..=1024).contains(&kib), "resource_kib is {kib}: it must be 16 to 1024");
         let default = BackOff::default();
         let longest = self.longest_back_off_seconds.unwrap_or(default.longest.as_secs());
         // Only where it is given: the default is not longer than what an operator says is the longest.
@@ -105,6 +109,11 @@ impl Config {
 
     pub(super) fn open_operations(&self) -> usize {
         self.open_operations.unwrap_or(10_000).max(1)
+    }
+
+    /// In bytes.
+    pub(super) fn largest_resource(&self) -> usize {
+        1024 * self.resource_kib.unwrap_or(64).clamp(16, 1024)
     }
 
     pub(super) fn back_off(&self) -> BackOff {
@@ -160,6 +169,7 @@ mod tests {
         let check = |text: &str| toml::from_str::<Config>(text).unwrap().check();
         for (text, said) in [
             ("answer_within_seconds = 90", "answer_within_seconds is 90: it must be 1 to 55"),
+            ("resource_kib = 8", "resource_kib is 8: it must be 16 to 1024"),
             ("longest_call_seconds = 0", "longest_call_seconds is 0: it must be at least 1"),
             (
                 "first_back_off_seconds = 9\nlongest_back_off_seconds = 8",
@@ -202,6 +212,7 @@ mod tests {
             grant_patience_hours: Some(_),
             longest_call_seconds: Some(_),
             open_operations: Some(_),
+            resource_kib: Some(_),
             stop_within_seconds: Some(_),
             trusted_keys: Some(_),
         } = toml::from_str(&documented()).unwrap()
@@ -223,6 +234,7 @@ mod tests {
         let default = Config::default();
         assert_eq!(written.answer_within(), default.answer_within());
         assert_eq!(written.open_operations(), default.open_operations());
+        assert_eq!(written.largest_resource(), default.largest_resource());
         assert_eq!(written.timeouts(), default.timeouts());
         assert_eq!(written.back_off(), default.back_off());
         assert_eq!(written.grant_patience(), default.grant_patience());

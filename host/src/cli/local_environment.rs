@@ -49,6 +49,8 @@ pub struct LocalEnvironmentConfig {
     pub job_pause: Duration,
     /// The most operations of one tenant that may be open.
     pub open_operations: usize,
+    /// The most bytes of a resource that an identity provider writes.
+    pub largest_resource: usize,
     /// The pauses between the tries of an operation.
     pub back_off: BackOff,
     /// How long a grant is tried that no identity provider asks for again.
@@ -92,6 +94,7 @@ impl Default for LocalEnvironmentConfig {
             clock: Clock::system(),
             job_pause: Duration::from_secs(15),
             open_operations: 10_000,
+            largest_resource: 64 * 1024,
             back_off: BackOff::default(),
             grant_patience: Duration::from_secs(24 * 3600),
             longest_call: Duration::from_secs(120),
@@ -123,6 +126,7 @@ impl LocalEnvironment {
                 deciding_threads: 2,
                 job_pause: config.job_pause,
                 open_operations: config.open_operations,
+                largest_resource: config.largest_resource,
                 back_off: config.back_off,
                 grant_patience: config.grant_patience,
                 longest_call: config.longest_call,

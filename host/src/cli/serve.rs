@@ -45,6 +45,8 @@ Further settings in muster.toml, beside listen, data and public_url:
                          app; 1 to 3600 [default: 120]
   open_operations        Most open operations of one tenant; beyond, its identity provider gets
                          429 or 503 with Retry-After [default: 10000]
+  resource_kib           Most KiB of a user, or of a group without its members, as JSON; 16 to 1024
+                         [default: 64]
   stop_within_seconds    Most seconds in which a stopping host finishes accepted requests; the
                          next start continues what is left; 1 to 3600 [default: 15]
   trusted_keys           Array of files with public keys; only connectors that one of them signed,
@@ -115,6 +117,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             deciding_threads: config.deciding_threads(),
             job_pause: Duration::from_secs(15),
             open_operations: config.open_operations(),
+            largest_resource: config.largest_resource(),
             back_off: config.back_off(),
             grant_patience: config.grant_patience(),
             longest_call: config.longest_call(),

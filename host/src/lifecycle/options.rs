@@ -28,6 +28,8 @@ pub struct HostOptions {
     /// The most operations of one tenant that may be open. Beyond, its identity provider must
     /// retry later.
     pub open_operations: usize,
+    /// The most bytes of a resource that an identity provider writes, as JSON and without members.
+    pub largest_resource: usize,
     /// The pauses between the tries of an operation.
     pub back_off: BackOff,
     /// How long the host keeps trying something that grants or changes access, after the last request

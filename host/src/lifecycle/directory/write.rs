@@ -258,7 +258,7 @@ impl Directory {
         let patched = modification(&current.resource)?;
         let Patched { resource: mut after, password, .. } = patched;
         if older.as_ref().is_some_and(Older::deactivates)
-            && !sets_active(&current.resource, &modification)?
+            && !sets_active(&current.resource, &modification)
         {
             // The leave that is open outlives a request that does not mention it.
             after.set_active(false);
@@ -416,13 +416,13 @@ pub(super) fn nothing_to_carry_out(event: EventKind, current: Current) -> Change
 fn sets_active(
     resource: &Resource,
     modification: &impl Fn(&Resource) -> Result<Patched, scim::Error>,
-) -> Result<bool, scim::Error> {
+) -> bool {
     let after = |active: bool| {
         let mut before = resource.clone();
         before.set_active(active);
-        Ok::<_, scim::Error>(modification(&before)?.resource.active())
+        modification(&before).map(|it| it.resource.active())
     };
-    Ok(after(true)? == after(false)?)
+    matches!((after(true), after(false)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Answers with "retry later" if the disk cannot be written.
