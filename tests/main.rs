@@ -10,6 +10,7 @@
 mod accounts;
 mod admin_api;
 mod agreement;
+mod answers;
 mod authorization;
 mod backup;
 mod bad_files;

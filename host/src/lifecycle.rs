@@ -23,7 +23,8 @@ use tokio::time::Instant;
 pub(crate) use config::check_settings;
 pub use config::{
     AppChange, ClientObservations, Configuration, ConnectorVersion, Credential, Deviation, HostKey,
-    NewApp, NewTenant, NewTenantToken, TenantChange, TokenSpec, snapshot, token,
+    NewApp, NewTenant, NewTenantToken, TenantChange, TokenSpec, UnreadAnswer, UnreadAnswers,
+    snapshot, token,
 };
 pub use directory::{BulkResult, Cursor, Directory, WriteTarget};
 pub use error::Error;

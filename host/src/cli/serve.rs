@@ -30,8 +30,8 @@ Further settings in muster.toml, beside listen, data and public_url:
   answer_within_seconds  Most seconds that an identity provider waits for an outcome; it then gets
                          429 or 503 with Retry-After, and the operation continues; 1 to 55
                          [default: 25]
-  body_within_seconds    Most seconds that the body of a request may take to arrive; 1 to 3600
-                         [default: 30]
+  body_within_seconds    Most seconds that the body of a request may take to arrive, and that a client
+                         may read nothing of an answer; 1 to 3600 [default: 30]
   deciding_threads       Number of threads for the decisions of connectors that are not quick
                          [default: one for each core]
   first_back_off_seconds, longest_back_off_seconds

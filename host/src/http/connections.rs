@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
+use tokio_io_timeout::TimeoutWriter;
 use tower::util::MapRequest;
 
 use super::normalized_path;
@@ -23,7 +24,7 @@ use super::normalized_path;
 pub struct Timeouts {
     /// How long a connection may be idle, or take to send the head of a request.
     pub head: Duration,
-    /// How long the body of a request may take to arrive.
+    /// How long the body of a request may take to arrive, and how long a client may read nothing of an answer.
     pub body: Duration,
     /// How long a host that is asked to stop may finish requests that it has accepted.
     pub stop: Duration,
@@ -51,6 +52,7 @@ pub(super) struct Connections {
     service: TowerToHyperService<NormalizedPath>,
     tasks: JoinSet<()>,
     graceful: GracefulShutdown,
+    unread: Duration,
 }
 
 impl Connections {
@@ -63,6 +65,7 @@ impl Connections {
             service: TowerToHyperService::new(MapRequest::new(router, normalized_path::normalize)),
             tasks: JoinSet::new(),
             graceful: GracefulShutdown::new(),
+            unread: timeouts.body,
         }
     }
 
@@ -83,7 +86,11 @@ impl Connections {
     }
 
     fn serve(&mut self, stream: TcpStream) {
-        let connection = self.server.serve_connection(TokioIo::new(stream), self.service.clone());
+        // A client that reads nothing keeps an answer in memory.
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(self.unread));
+        let stream = TokioIo::new(Box::pin(stream));
+        let connection = self.server.serve_connection(stream, self.service.clone());
         let connection = self.graceful.watch(connection);
         self.tasks.spawn(async move {
             if let Err(error) = connection.await {

@@ -12,6 +12,7 @@ use std::sync::{PoisonError, RwLock};
 
 use serde::Serialize;
 
+use super::unread_answers::UnreadAnswers;
 use crate::scim::{Dialect, Leniency, LeniencyCounts, Reading};
 
 /// The flag that an admin appends to the tenant URL in Entra to get conforming requests.
@@ -23,6 +24,8 @@ pub struct ClientObservations {
     recognised: RwLock<Option<Dialect>>,
     flagged: AtomicBool,
     needed: Arc<LeniencyCounts>,
+    /// The answers that its clients have not read yet.
+    pub unread: Arc<UnreadAnswers>,
 }
 
 /// A leniency that a tenant's requests needed.
