@@ -163,3 +163,31 @@ async fn answers_that_are_not_read_have_a_share_of_the_memory_and_others_are_ser
     timeout(VERY_LONG, served).await.expect("the share stays taken");
     assert_eq!(muster.get(&tenant, &path).await.expect(200).body["active"], false);
 }
+
+#[tokio::test]
+async fn a_query_of_many_conditions_on_large_users_is_refused_and_one_of_few_is_answered() {
+    let muster = Muster::start().await;
+    let tenant = muster.tenant_with("roster", "generic").await;
+    for n in 0..12 {
+        muster.post(&tenant, "/Users", large(&format!("user{n:03}"))).await.expect(201);
+    }
+    let of = |conditions: usize| vec!["title co \"x\""; conditions].join(" or ");
+    let search = async |filter: String, sort: Option<&str>| {
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
+            "filter": filter, "sortBy": sort, "attributes": ["userName"],
+        });
+        muster.post(&tenant, "/Users/.search", body).await
+    };
+    for sort in [None, Some("nickName")] {
+        let refused = search(of(250), sort).await.expect(400).body;
+        assert_eq!(refused["scimType"], "tooMany", "{refused}");
+        assert_eq!(search(of(5), sort).await.expect(200).body["totalResults"], 0);
+    }
+    let phones = vec!["phoneNumbers[type eq \"9\" and value co \"b\"]"; 80].join(" or ");
+    let refused = search(phones, None).await.expect(400).body;
+    assert_eq!(refused["scimType"], "tooMany", "{refused}");
+    // An index leads to one user, who alone is looked at.
+    let narrow = format!("userName eq \"user003@acme.example\" and ({})", of(100));
+    assert_eq!(search(narrow, None).await.expect(200).body["totalResults"], 0);
+}

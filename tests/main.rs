@@ -29,6 +29,7 @@ mod edges;
 mod entitlements;
 mod false_manifests;
 mod groups;
+mod heavy_patches;
 mod hot_load;
 mod interfaces;
 mod kit;

@@ -11,6 +11,7 @@ use super::leniency::Leniency;
 pub struct Reading {
     dialect: Dialect,
     largest: Option<usize>,
+    copied: usize,
     fired: u32,
     needed: Option<Arc<LeniencyCounts>>,
 }
@@ -30,12 +31,12 @@ impl LeniencyCounts {
 impl Reading {
     /// The state before parsing; no leniency is used yet.
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, largest: None, fired: 0, needed: None }
+        Self { dialect, largest: None, copied: 0, fired: 0, needed: None }
     }
 
     /// The same, with the leniencies counted in `needed`.
     pub fn counted(dialect: Dialect, needed: Arc<LeniencyCounts>) -> Self {
-        Self { dialect, largest: None, fired: 0, needed: Some(needed) }
+        Self { dialect, largest: None, copied: 0, fired: 0, needed: Some(needed) }
     }
 
     /// The same, for a request of an identity provider: values are bounded (`resource::size`), and a resource
@@ -47,6 +48,13 @@ impl Reading {
     /// The most bytes of a resource; none if nothing is bounded, as in what operators write.
     pub(in crate::scim) fn largest(&self) -> Option<usize> {
         self.largest
+    }
+
+    /// Notes that the request writes so many bytes more than it has, since one value goes to many places. Returns
+    /// whether it may.
+    pub(in crate::scim) fn copies(&mut self, bytes: usize) -> bool {
+        self.copied = self.copied.saturating_add(bytes);
+        self.largest.is_none_or(|largest| self.copied <= largest / 4)
     }
 
     /// The dialect.

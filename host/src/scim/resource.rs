@@ -30,8 +30,9 @@ pub use replace::replace;
 pub(in crate::scim) use assign::WriteMode;
 pub(in crate::scim) use edit::{Edit, Understanding};
 pub(in crate::scim) use member::asks_for_removal;
-pub(in crate::scim) use resemblance::{has, is_within, meant, refuse_more, refuse_stray};
+pub(in crate::scim) use resemblance::{has, is_within, meant, refuse_more, refuse_stray, said};
 pub(in crate::scim) use schemas::check_message_schema;
+pub(in crate::scim) use size::value_size;
 pub(in crate::scim) use target::excerpt;
 
 /// A resource as a canonical document, with the spelling and types of the schema, without

@@ -60,6 +60,21 @@ pub(super) fn check_beside(
     }
 }
 
+/// Refuses to write a value into so many others that a small request becomes a large resource.
+pub(super) fn check_copies(
+    place: AttributePlace<'_>,
+    count: usize,
+    value: &Value,
+    r: &mut Reading,
+) -> Result<(), Error> {
+    if count < 2 || r.copies(count.saturating_mul(value_size(value))) {
+        return Ok(());
+    }
+    Err(Error::invalid_value(format!(
+        "{place}: the value would be written into {count} values, which is too much"
+    )))
+}
+
 fn check_attributes<'t>(
     extension: Option<&'t Schema>,
     attributes: impl Iterator<Item = &'t Attribute>,
@@ -121,7 +136,7 @@ pub(super) fn size(document: &Map<String, Value>) -> usize {
 }
 
 /// Bytes of a value as JSON.
-pub(super) fn value_size(value: &Value) -> usize {
+pub(in crate::scim) fn value_size(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(true) => 4,
         Value::Bool(false) => 5,
