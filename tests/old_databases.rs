@@ -22,7 +22,7 @@ use crate::support::test_host::{HostProcess, TestHost};
 use crate::support::{client, patch_op, user};
 
 /// The newest schema, for which there are fixtures as for all before.
-const NEWEST: i64 = 1;
+const NEWEST: i64 = 2;
 
 /// The paths that the test reads: as an operator, and as the identity provider.
 const ADMIN: [&str; 8] = [

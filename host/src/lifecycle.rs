@@ -22,7 +22,7 @@ pub(crate) use config::check_settings;
 pub use config::{
     AdminTokenSpec, AppChange, BOOTSTRAP_TOKEN, ClientObservations, Configuration,
     ConnectorVersion, Credential, Deviation, HostKey, NewAdminToken, NewApp, NewTenant,
-    NewTenantToken, TenantChange, TokenSpec, snapshot, token,
+    NewTenantToken, TenantChange, TokenSpec, UnreadAnswer, UnreadAnswers, snapshot, token,
 };
 pub use directory::{BulkResult, Cursor, Directory, WriteTarget};
 pub use error::Error;

@@ -103,6 +103,7 @@ impl Stage {
             job_pause: Duration::from_secs(1),
             open_operations: 10_000,
             request_rate: RequestRate::default(),
+            largest_resource: 64 * 1024,
             back_off: BackOff::default(),
             grant_patience: Duration::from_secs(24 * 3600),
             longest_call: Duration::from_secs(120),

@@ -53,6 +53,8 @@ pub(super) struct Config {
     /// The most requests of one tenant that are answered at once, and in a second for long; 0: no limit.
     pub(super) request_burst: Option<u32>,
     pub(super) requests_per_second: Option<u32>,
+    /// The most KiB of a user, or of a group without its members.
+    pub(super) resource_kib: Option<usize>,
     /// The most seconds in which a stopping host finishes accepted requests.
     pub(super) stop_within_seconds: Option<u64>,
     /// The environment variables that secrets of endpoints may come from.
@@ -117,6 +119,8 @@ impl Config {
             "requests_per_second is {rate}: it must be 0 to 1000000"
         );
         self.outbound(Path::new("."))?;
+        let kib = self.resource_kib.unwrap_or(64);
+        anyhow::ensure!((16..=1024).contains(&kib), "resource_kib is {kib}: it must be 16 to 1024");
         let default = BackOff::default();
         let longest = self.longest_back_off_seconds.unwrap_or(default.longest.as_secs());
         // Only where it is given: the default is not longer than what an operator says is the longest.
@@ -136,6 +140,11 @@ impl Config {
 
     pub(super) fn open_operations(&self) -> usize {
         self.open_operations.unwrap_or(10_000).max(1)
+    }
+
+    /// In bytes.
+    pub(super) fn largest_resource(&self) -> usize {
+        1024 * self.resource_kib.unwrap_or(64).clamp(16, 1024)
     }
 
     pub(super) fn back_off(&self) -> BackOff {
@@ -238,6 +247,7 @@ mod tests {
         let check = |text: &str| toml::from_str::<Config>(text).unwrap().check();
         for (text, said) in [
             ("answer_within_seconds = 90", "answer_within_seconds is 90: it must be 1 to 55"),
+            ("resource_kib = 8", "resource_kib is 8: it must be 16 to 1024"),
             ("longest_call_seconds = 0", "longest_call_seconds is 0: it must be at least 1"),
             (
                 "first_back_off_seconds = 9\nlongest_back_off_seconds = 8",
@@ -290,6 +300,7 @@ mod tests {
             open_operations: Some(_),
             request_burst: Some(_),
             requests_per_second: Some(_),
+            resource_kib: Some(_),
             stop_within_seconds: Some(_),
             secret_variables: Some(_),
             secret_files: Some(_),
@@ -314,6 +325,7 @@ mod tests {
         let default = Config::default();
         assert_eq!(written.answer_within(), default.answer_within());
         assert_eq!(written.open_operations(), default.open_operations());
+        assert_eq!(written.largest_resource(), default.largest_resource());
         assert_eq!(written.timeouts(), default.timeouts());
         assert_eq!(written.request_rate(), default.request_rate());
         assert_eq!(written.failed_sign_ins(), default.failed_sign_ins());

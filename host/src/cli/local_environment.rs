@@ -54,6 +54,8 @@ pub struct LocalEnvironmentConfig {
     pub open_operations: usize,
     /// How many requests of a tenant are answered.
     pub request_rate: RequestRate,
+    /// The most bytes of a resource that an identity provider writes.
+    pub largest_resource: usize,
     /// The pauses between the tries of an operation.
     pub back_off: BackOff,
     /// How long a grant is tried that no identity provider asks for again.
@@ -99,6 +101,7 @@ impl Default for LocalEnvironmentConfig {
             open_operations: 10_000,
             // Without a limit.
             request_rate: RequestRate::default(),
+            largest_resource: 64 * 1024,
             back_off: BackOff::default(),
             grant_patience: Duration::from_secs(24 * 3600),
             longest_call: Duration::from_secs(120),
@@ -130,6 +133,7 @@ impl LocalEnvironment {
                 job_pause: config.job_pause,
                 open_operations: config.open_operations,
                 request_rate: config.request_rate,
+                largest_resource: config.largest_resource,
                 back_off: config.back_off,
                 grant_patience: config.grant_patience,
                 longest_call: config.longest_call,

@@ -33,8 +33,8 @@ Further settings in muster.toml, beside listen, data and public_url:
                          [default: 25]
   behind_proxy           Array of addresses and networks of proxies, such as 10.0.0.0/8, whose
                          X-Forwarded-For is believed [default: none]
-  body_within_seconds    Most seconds that the body of a request may take to arrive; 1 to 3600
-                         [default: 30]
+  body_within_seconds    Most seconds that the body of a request may take to arrive, and that a client
+                         may read nothing of an answer; 1 to 3600 [default: 30]
   connections            Most open connections; idle ones are closed for new ones; 1 to 1000000
                          [default: three quarters of the files that the process may open, at most
                          10000]
@@ -62,6 +62,8 @@ Further settings in muster.toml, beside listen, data and public_url:
                          long; beyond, its identity provider gets 429 with Retry-After. 0 requests a
                          second is no limit; `muster tenant set --requests-per-second` sets another
                          one for a tenant [default: 500, 50]
+  resource_kib           Most KiB of a user, or of a group without its members, as JSON; 16 to 1024
+                         [default: 64]
   stop_within_seconds    Most seconds in which a stopping host finishes accepted requests; the
                          next start continues what is left; 1 to 3600 [default: 15]
   private_addresses      Array of CIDRs of private addresses that endpoints may lead to, beside
@@ -153,6 +155,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             job_pause: Duration::from_secs(15),
             open_operations: config.open_operations(),
             request_rate: config.request_rate(),
+            largest_resource: config.largest_resource(),
             back_off: config.back_off(),
             grant_patience: config.grant_patience(),
             longest_call: config.longest_call(),

@@ -20,6 +20,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
+use tokio_io_timeout::TimeoutWriter;
 use tower::Service;
 
 use activity::{Activity, AnswerBody};
@@ -49,7 +50,7 @@ pub struct Timeouts {
     pub first_head: Duration,
     /// How long a connection may be idle, or take to send the head of a request.
     pub head: Duration,
-    /// How long the body of a request may take to arrive.
+    /// How long the body of a request may take to arrive, and how long a client may read nothing of an answer.
     pub body: Duration,
     /// How long a host that is asked to stop may finish requests that it has accepted.
     pub stop: Duration,
@@ -92,6 +93,7 @@ pub(super) struct Connections {
     full: LogInterval,
     tasks: JoinSet<()>,
     graceful: GracefulShutdown,
+    unread: Duration,
 }
 
 impl Connections {
@@ -108,6 +110,7 @@ impl Connections {
             full: LogInterval::default(),
             tasks: JoinSet::new(),
             graceful: GracefulShutdown::new(),
+            unread: options.timeouts.body,
         }
     }
 
@@ -181,7 +184,10 @@ impl Connections {
                 Ok::<_, Infallible>(answer.map(|body| AnswerBody::new(body, busy)))
             }
         });
-        let connection = self.server.serve_connection(TokioIo::new(stream), service);
+        // A client that reads nothing keeps an answer in memory.
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(self.unread));
+        let connection = self.server.serve_connection(TokioIo::new(Box::pin(stream)), service);
         let connection = self.graceful.watch(connection);
         let (silent, first_head) = (Arc::clone(&activity), self.first_head);
         let task = self.tasks.spawn(async move {

@@ -62,6 +62,10 @@ pub(super) async fn read(
         let location = render::location(tenant.base_url(version), &resource_type, &found.id);
         return Ok(response::not_modified(&location, found.revision()));
     }
+    response::check_room(
+        &tenant,
+        found.document.len() + found.related.as_ref().map_or(0, String::len),
+    )?;
     Ok(resource_response(200, &tenant, &resource_type, &found, version, &projection))
 }
 

@@ -71,5 +71,5 @@ pub(super) fn resource_response(
         Version::V2 => render::resource(&mut body, base_url, resource_type, &shown, projection),
     }
     let location = render::location(base_url, resource_type, &found.id);
-    response::resource(status, body, &location, found.revision())
+    response::resource(status, tenant, body, &location, found.revision())
 }

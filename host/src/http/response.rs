@@ -3,9 +3,11 @@
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::lifecycle::Error;
+use crate::lifecycle::snapshot::Tenant;
 use crate::request_id::{RequestId, internal_error};
 use crate::scim;
 use crate::scim::render::entity_tag;
@@ -149,18 +151,53 @@ pub(super) fn finish(response: &mut Response) {
     }
 }
 
+/// Asks to repeat a query later if the tenant's clients have not read its answers, and there is no room for
+/// another one of so many bytes.
+pub(super) fn check_room(tenant: &Tenant, bytes: usize) -> Result<(), scim::Error> {
+    if tenant.observations.unread.have_room(bytes) {
+        return Ok(());
+    }
+    let detail =
+        "answers to other queries of this tenant wait for their clients to read them; try again";
+    Err(scim::Error::new(429, detail).retry_after(5))
+}
+
+/// The answer to a query, if there is room for it; it counts until it is read.
+pub(super) fn shown(tenant: &Tenant, body: String) -> ApiResult {
+    check_room(tenant, body.len())?;
+    Ok(with_json(200, unread(tenant, body)))
+}
+
+/// A body that counts as unread until its last byte is given to the connection.
+fn unread(tenant: &Tenant, body: String) -> Body {
+    Body::from(Bytes::from_owner(tenant.observations.unread.hold(body)))
+}
+
 /// A response whose body is this JSON text.
 pub(super) fn json(status: u16, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
+    with_json(status, Body::from(body))
+}
+
+fn with_json(status: u16, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
     response
 }
 
-/// A resource, with its address and version in the headers (RFC 7644 §3.1, §3.14).
-pub(super) fn resource(status: u16, body: String, location: &str, version: i64) -> Response {
-    let mut response = json(status, body);
+/// A resource of the tenant, with its address and version in the headers (RFC 7644 §3.1, §3.14).
+pub(super) fn resource(
+    status: u16,
+    tenant: &Tenant,
+    body: String,
+    location: &str,
+    version: i64,
+) -> Response {
+    located(with_json(status, unread(tenant, body)), location, version)
+}
+
+fn located(mut response: Response, location: &str, version: i64) -> Response {
     let headers = response.headers_mut();
     let mut insert = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -187,7 +224,7 @@ pub(super) fn described(body: String) -> Response {
 
 /// 304: the client already has this version.
 pub(super) fn not_modified(location: &str, version: i64) -> Response {
-    let mut response = resource(304, String::new(), location, version);
+    let mut response = located(json(304, String::new()), location, version);
     response.headers_mut().remove(header::CONTENT_TYPE);
     response
 }
@@ -200,7 +237,7 @@ pub(super) fn no_content() -> Response {
 /// 204 after a change to a resource, with the resource's address and new version
 /// (RFC 7644 §3.5.2).
 pub(super) fn changed_without_content(location: &str, version: i64) -> Response {
-    let mut response = resource(204, String::new(), location, version);
+    let mut response = located(json(204, String::new()), location, version);
     response.headers_mut().remove(header::CONTENT_TYPE);
     response
 }

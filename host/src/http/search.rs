@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::response::Response;
 use axum::routing::{get, post};
 use url::form_urlencoded;
 
@@ -112,6 +111,7 @@ async fn list_response(
     request: SearchRequest,
     mut reading: Reading,
 ) -> ApiResult {
+    response::check_room(tenant, 0)?;
     let named: Vec<&ResourceType> = types.iter().map(|it| &**it).collect();
     let request = &request.quoted(&named, &mut reading);
     if types.len() > 1 && request.sort.is_some() {
@@ -147,11 +147,11 @@ impl ListQuery<'_> {
         for n in 0..self.parts.len() {
             let page = self.page(n, Start::Index(start), left).await?;
             total += page.total;
-            left -= page.resources().len() as u64;
+            left = left_after(&page, left);
             start = start.saturating_sub(page.total).max(1);
             pages.push((n, page));
         }
-        Ok(self.response(&pages, total, Some(first), None))
+        self.response(&pages, total, Some(first), None)
     }
 
     async fn by_cursor(&self, cursor: &str) -> ApiResult {
@@ -171,7 +171,7 @@ impl ListQuery<'_> {
             counted += page.total;
             let is_unread = left == 0 && self.request.count > 0 && page.total > 0;
             next = next.or_else(|| next_start(n, &page, is_unread));
-            left -= page.resources().len() as u64;
+            left = left_after(&page, left);
             pages.push((n, page));
         }
         let total = known_total.unwrap_or(counted);
@@ -182,7 +182,7 @@ impl ListQuery<'_> {
                 .map_err(Error::from)
         };
         let next = next.map(seal).transpose()?;
-        Ok(self.response(&pages, total, None, next.as_deref()))
+        self.response(&pages, total, None, next.as_deref())
     }
 
     /// The parts of the query that must stay the same from page to page (RFC 9865 §2). A cursor is
@@ -219,7 +219,7 @@ impl ListQuery<'_> {
         total: u64,
         start_index: Option<u64>,
         next_cursor: Option<&str>,
-    ) -> Response {
+    ) -> ApiResult {
         let count = pages.iter().map(|(_, page)| page.resources().len()).sum();
         let base_url = self.tenant.base_url(self.version);
         let mut body = String::with_capacity(256 + count * 1024);
@@ -227,7 +227,7 @@ impl ListQuery<'_> {
             let (t, projection) = &self.parts[*n];
             let shown = page.resources().map(renderable);
             v1::list(&mut body, base_url, t, projection, total, start_index.unwrap_or(1), shown);
-            return response::json(200, body);
+            return response::shown(self.tenant, body);
         }
         let head = render::ListHead { total, start_index, count, next_cursor };
         let resources = pages.iter().flat_map(|(n, page)| {
@@ -235,8 +235,13 @@ impl ListQuery<'_> {
             page.resources().map(move |found| (*resource_type, projection, renderable(found)))
         });
         render::list(&mut body, base_url, &head, resources);
-        response::json(200, body)
+        response::shown(self.tenant, body)
     }
+}
+
+/// How many resources of the next list the page may show.
+fn left_after(page: &Page, left: u64) -> u64 {
+    if page.is_full { 0 } else { left - page.resources().len() as u64 }
 }
 
 /// The start of the next page, if it is in list `n`.

@@ -28,6 +28,7 @@ mod tenant_cache;
 mod tenants;
 pub mod token;
 mod token_use;
+mod unread_answers;
 
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ pub(in crate::lifecycle) use host_key::random as random_bytes;
 pub(in crate::lifecycle) use settings::check_app_configuration;
 pub(crate) use settings::check_settings;
 pub use tenants::{NewTenant, NewTenantToken, TenantChange, TokenSpec};
+pub use unread_answers::{UnreadAnswer, UnreadAnswers};
 
 use super::options::HostOptions;
 use super::tasks::Tasks;

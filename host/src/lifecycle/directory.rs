@@ -7,6 +7,7 @@
 mod bulk;
 mod cursor;
 mod group;
+mod heavy;
 mod membership;
 mod target;
 mod unprovisioned;
@@ -19,6 +20,7 @@ use tokio::time::timeout_at;
 
 pub use bulk::BulkResult;
 pub use cursor::Cursor;
+use heavy::HeavyWork;
 pub use target::WriteTarget;
 use write::retry_later_if_disk_failed;
 
@@ -42,6 +44,7 @@ pub struct Directory {
     clock: Clock,
     store: Store,
     tasks: Tasks,
+    heavy: HeavyWork,
 }
 
 impl Directory {
@@ -52,7 +55,7 @@ impl Directory {
         store: Store,
         tasks: Tasks,
     ) -> Arc<Self> {
-        Arc::new(Self { config, operations, clock, store, tasks })
+        Arc::new(Self { config, operations, clock, store, tasks, heavy: HeavyWork::default() })
     }
 
     /// Runs a write to completion. An older attempt on the same resource may hold it up for longer

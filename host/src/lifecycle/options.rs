@@ -30,6 +30,8 @@ pub struct HostOptions {
     pub open_operations: usize,
     /// How many requests of a tenant are answered; a tenant may have another rate.
     pub request_rate: RequestRate,
+    /// The most bytes of a resource that an identity provider writes, as JSON and without members.
+    pub largest_resource: usize,
     /// The pauses between the tries of an operation.
     pub back_off: BackOff,
     /// How long the host keeps trying something that grants or changes access, after the last request

@@ -259,6 +259,9 @@ fn check_attributes(schema: &Schema, attributes: &[Attribute]) -> Result<usize, 
         if attribute.uniqueness != Uniqueness::None {
             return wrong("must have `uniqueness` none, because muster does not check it");
         }
+        if attribute.max_bytes == Some(0) {
+            return wrong("must have `maxBytes` 1 or more");
+        }
         let subs = &attribute.sub_attributes;
         if attribute.is_complex() == subs.is_empty() {
             return wrong("must have sub-attributes exactly if it is complex");

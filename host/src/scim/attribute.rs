@@ -39,6 +39,10 @@ pub struct Attribute {
     /// What a reference may point to: `User`, `Group`, `external`, `uri`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reference_types: Vec<String>,
+    /// The most bytes of a value, as it is sent; see `resource::size` for the default. The RFCs have no such
+    /// member, so only a connector's schema that needs it is served with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<usize>,
     /// The sub-attributes, if the type is complex.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sub_attributes: Vec<Self>,

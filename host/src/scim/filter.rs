@@ -122,6 +122,17 @@ impl Filter {
         Ok(filter)
     }
 
+    /// How many comparisons it has.
+    pub fn conditions(&self) -> usize {
+        match self {
+            Self::Present(_) | Self::Compare(..) => 1,
+            Self::ValuePath(_, filter) | Self::Not(filter) => filter.conditions(),
+            Self::And(left, right) | Self::Or(left, right) => {
+                left.conditions() + right.conditions()
+            }
+        }
+    }
+
     /// The conjunction of both.
     pub(in crate::scim) fn and(self, other: Self) -> Self {
         Self::And(Box::new(self), Box::new(other))

@@ -58,7 +58,7 @@ pub fn patch(
     if let Some(error) = unknown.filter(|_| !understood) {
         return Err(error);
     }
-    let (resource, members, password) = edit.finish(Some(before))?;
+    let (resource, members, password) = edit.finish(Some(before), r)?;
     Ok(Patched { resource, members, password })
 }
 

@@ -1,5 +1,7 @@
 //! Projections: the attributes of a resource that an answer contains (RFC 7644 §3.4.2.5 and §3.9).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::scim::path::AttributePath;
@@ -27,7 +29,7 @@ enum Selection {
 }
 
 /// A path in the schema's spelling.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct SelectedPath {
     extension: Option<String>,
     /// `None` means the whole extension.
@@ -212,7 +214,8 @@ fn names(
     let Some(list) = parameter.filter(|list| !list.trim_matches([' ', ',']).is_empty()) else {
         return Ok(None);
     };
-    let mut names = Vec::new();
+    // A name that is given again selects nothing more, so there are no more than the type has.
+    let mut names = BTreeSet::new();
     for text in list.split(',').map(str::trim).filter(|text| !text.is_empty()) {
         let path = AttributePath::parse(text)
             .map_err(|error| Error::invalid_value(format!("{what}: {}", error.detail)))?;
@@ -222,7 +225,7 @@ fn names(
             sub_attribute: target.sub_attribute.map(|sub| sub.name.clone()),
         }));
     }
-    Ok(Some(names))
+    Ok(Some(names.into_iter().collect()))
 }
 
 /// Whether the type has attributes that are only returned on request.

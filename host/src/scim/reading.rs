@@ -10,6 +10,8 @@ use super::leniency::Leniency;
 #[derive(Clone, Debug)]
 pub struct Reading {
     dialect: Dialect,
+    largest: Option<usize>,
+    copied: usize,
     fired: u32,
     needed: Option<Arc<LeniencyCounts>>,
 }
@@ -29,12 +31,30 @@ impl LeniencyCounts {
 impl Reading {
     /// The state before parsing; no leniency is used yet.
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, fired: 0, needed: None }
+        Self { dialect, largest: None, copied: 0, fired: 0, needed: None }
     }
 
     /// The same, with the leniencies counted in `needed`.
     pub fn counted(dialect: Dialect, needed: Arc<LeniencyCounts>) -> Self {
-        Self { dialect, fired: 0, needed: Some(needed) }
+        Self { dialect, largest: None, copied: 0, fired: 0, needed: Some(needed) }
+    }
+
+    /// The same, for a request of an identity provider: values are bounded (`resource::size`), and a resource
+    /// has at most so many bytes.
+    pub fn bounded(self, largest: usize) -> Self {
+        Self { largest: Some(largest), ..self }
+    }
+
+    /// The most bytes of a resource; none if nothing is bounded, as in what operators write.
+    pub(in crate::scim) fn largest(&self) -> Option<usize> {
+        self.largest
+    }
+
+    /// Notes that the request writes so many bytes more than it has, since one value goes to many places. Returns
+    /// whether it may.
+    pub(in crate::scim) fn copies(&mut self, bytes: usize) -> bool {
+        self.copied = self.copied.saturating_add(bytes);
+        self.largest.is_none_or(|largest| self.copied <= largest / 4)
     }
 
     /// The dialect.

@@ -15,6 +15,7 @@ mod replace;
 mod resemblance;
 mod schemas;
 mod select;
+mod size;
 mod target;
 mod value;
 mod whole;
@@ -30,8 +31,9 @@ pub(super) use value::spelt_boolean;
 pub(in crate::scim) use assign::WriteMode;
 pub(in crate::scim) use edit::{Edit, Understanding};
 pub(in crate::scim) use member::asks_for_removal;
-pub(in crate::scim) use resemblance::{has, is_within, meant, refuse_more, refuse_stray};
+pub(in crate::scim) use resemblance::{has, is_within, meant, refuse_more, refuse_stray, said};
 pub(in crate::scim) use schemas::check_message_schema;
+pub(in crate::scim) use size::value_size;
 pub(in crate::scim) use target::excerpt;
 
 /// A resource as a canonical document, with the spelling and types of the schema, without
@@ -123,6 +125,16 @@ impl Resource {
             name => names.push(name.to_owned()),
         });
         names
+    }
+
+    /// The document of this active person as it is, but inactive, if that is what a request makes of the person
+    /// that is too large: what the request has beside it must not keep a leaver in.
+    fn left_by(&self, request: &Map<String, Value>) -> Option<Map<String, Value>> {
+        let inactive = Some(&Value::Bool(false));
+        let leaves = self.active() && request.get("active") == inactive;
+        let mut left = leaves.then(|| self.document.clone())?;
+        left.insert("active".to_owned(), false.into());
+        Some(left)
     }
 
     fn text(&self, name: &str) -> Option<&str> {

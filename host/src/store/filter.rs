@@ -5,7 +5,8 @@
 //!
 //! What clients filter by has an index (`what_clients_filter_by_is_indexed`). Any other filter is
 //! answered as long as SQLite needs no more steps than for one condition on a million documents, and
-//! refused with `tooMany` beyond: steps and not seconds, so that a busy machine refuses no request.
+//! refused with `tooMany` beyond: steps and not seconds, so that a busy machine refuses no request. A look into
+//! a large document is one step for SQLite, so its bytes count too, before it is looked into.
 //! `meta.location` and `$ref` cannot be filtered by (`invalidFilter`), since they are made for each
 //! answer.
 
@@ -22,7 +23,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub(super) use condition::Condition;
+pub(super) use condition::{Condition, counting};
 pub(super) use folding::{FOLDED, compare_folded};
 pub(super) use sorting::{SortKey, USER_NAME, sort_key};
 
@@ -40,6 +41,9 @@ pub(super) fn condition(
     filter.check(resource_type)?;
     let mut writer = ConditionWriter::new(resource_type, tenant);
     writer.filter(filter, &Scope::Resource)?;
+    if let Some(counting) = counting(&writer.condition.sql) {
+        writer.condition.sql = format!("{counting} AND ({})", writer.condition.sql);
+    }
     Ok(Condition { is_narrow: narrow::is_narrow(filter, resource_type), ..writer.condition })
 }
 

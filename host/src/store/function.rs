@@ -20,7 +20,24 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     connection.create_scalar_function("id_text", 1, flags, id_text)?;
     connection.create_scalar_function("text_id", 1, flags, text_id)?;
     connection.create_scalar_function("reference", 2, flags, reference)?;
-    connection.create_scalar_function("has_part", 4, flags, has_part)
+    connection.create_scalar_function("has_part", 4, flags, has_part)?;
+    count_bytes(connection, |_| true)
+}
+
+/// Has this connection count the bytes that a condition looks at, with `look_at(bytes)`: true, or an error once it
+/// may look at no more. A statement on another connection looks at all that it wants.
+pub(super) fn count_bytes(
+    connection: &Connection,
+    look_at: impl Fn(u64) -> bool + Send + 'static,
+) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("look_at", 1, flags, move |context| {
+        let bytes = u64::try_from(context.get::<i64>(0)?).unwrap_or(0);
+        match bytes == 0 || look_at(bytes) {
+            true => Ok(true),
+            false => Err(Error::UserFunctionError(anyhow!("too much to look at").into())),
+        }
+    })
 }
 
 /// `id_text(id)`: the identifier in this column as text.

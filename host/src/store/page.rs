@@ -25,6 +25,9 @@ pub(super) use order::Order;
 use order::SORTED_AT_MOST;
 pub(super) use select::{Listed, Plan, Window};
 
+/// A page ends once its resources have so many bytes, at least with one resource.
+const PAGE_BYTES: usize = 4 << 20;
+
 /// Which page of which list.
 #[derive(Clone, Debug)]
 pub struct Query {
@@ -38,7 +41,7 @@ pub struct Query {
     pub sort: Option<Sort>,
     /// Where the page begins.
     pub start: Start,
-    /// No more than so many; 0 asks for the total only.
+    /// No more than so many, and fewer if they have many bytes; 0 asks for the total only.
     pub count: u64,
     /// The related resources that are read along with each.
     pub related: Related,
@@ -91,6 +94,8 @@ pub struct Page {
     pub total: u64,
     /// Where the next page of the walk begins; none after its last one.
     pub next: Option<Bookmark>,
+    /// Whether it ended early, since it has as many bytes as a page may have.
+    pub is_full: bool,
     text: String,
     rows: Vec<StoredResource<Range<usize>>>,
 }
@@ -108,7 +113,7 @@ impl Page {
             text.push_str(part);
             start..text.len()
         });
-        Self { total: 1, next: None, text, rows: vec![row] }
+        Self { total: 1, text, rows: vec![row], ..Self::default() }
     }
 }
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::failed_sign_ins::FailedSignIns;
 use super::request_rate::RequestBuckets;
+use super::unread_answers::UnreadAnswers;
 use crate::scim::{Dialect, Leniency, LeniencyCounts, Reading};
 
 /// The flag that an admin appends to the tenant URL in Entra to get conforming requests.
@@ -29,6 +30,8 @@ pub struct ClientObservations {
     pub requests: RequestBuckets,
     /// Requests that named the tenant and were denied.
     pub failed_sign_ins: FailedSignIns,
+    /// The answers that its clients have not read yet.
+    pub unread: Arc<UnreadAnswers>,
 }
 
 /// A leniency that a tenant's requests needed.

@@ -167,6 +167,7 @@ impl Configuration {
                 Err(_) => Schemas::standard(),
             },
             connector,
+            largest_resource: self.options.largest_resource,
             settings: Value::Object(settings).to_string(),
             base_url: base_url(Version::V2),
             base_url_v1: base_url(Version::V1),

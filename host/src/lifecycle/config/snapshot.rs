@@ -67,6 +67,8 @@ pub struct Tenant {
     pub base_url_v1: String,
     /// Its resource types.
     pub schemas: Schemas,
+    /// The most bytes of a resource that its identity provider writes.
+    pub(super) largest_resource: usize,
 }
 
 impl Tenant {
@@ -97,7 +99,7 @@ impl Tenant {
 
     /// Starts a reading of one of its requests.
     pub fn reading(&self) -> Reading {
-        self.observations.reading(self.dialect())
+        self.observations.reading(self.dialect()).bounded(self.largest_resource)
     }
 
     /// The base URL of a version of SCIM, without a trailing slash.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Directory;
+use super::heavy::Modification;
 use super::membership::{MEMBERS_PER_EVENT, needs_all_members};
 use super::target::WriteTarget;
 use super::write::{HangUpSignal, nothing_to_carry_out};
@@ -34,7 +35,7 @@ use crate::lifecycle::operation::names;
 use crate::lifecycle::operation::resource_lock::{self, LockGuard};
 use crate::lifecycle::operation::uncommitted_group::UncommittedGroup;
 use crate::scim::name::comparable;
-use crate::scim::{self, Draft, MemberChange, Patched, Resource};
+use crate::scim::{Draft, MemberChange, Patched, Resource};
 use crate::store::{
     AccountRow, CommitError, OperationFilter, OperationState, Receipt, Related, StoredResource,
 };
@@ -81,12 +82,12 @@ impl Directory {
             return Ok(written);
         }
         // The remaining members, or those that an earlier attempt has not added.
-        let addition = |group: &Resource| {
+        let addition = Modification::once(move |group| {
             let members = vec![MemberChange::Add(all.clone())];
             Ok(Patched { resource: group.clone(), members, password: None })
-        };
+        });
         let id = stored.id.clone();
-        match self.modify_group(&target.unconditional(), &id, addition, deadline).await {
+        match self.modify_group(&target.unconditional(), &id, &addition, deadline).await {
             Ok(WriteResult::Kept(stored)) => {
                 let written = WriteResult::Created(stored);
                 if !noted {
@@ -196,12 +197,11 @@ impl Directory {
         self: &Arc<Self>,
         target: &WriteTarget,
         id: &str,
-        modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
+        modification: &Modification,
         deadline: Instant,
     ) -> Result<WriteResult, Error> {
         for _ in 0..MAX_ATTEMPTS {
-            if let Some(written) =
-                self.try_modify_group(target, id, &modification, deadline).await?
+            if let Some(written) = self.try_modify_group(target, id, modification, deadline).await?
             {
                 return Ok(written);
             }
@@ -214,16 +214,15 @@ impl Directory {
         self: &Arc<Self>,
         target: &WriteTarget,
         id: &str,
-        modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
+        modification: &Modification,
         deadline: Instant,
     ) -> Result<Option<WriteResult>, Error> {
         let key = resource_lock::of_resource(&target.tenant.id, id);
         let (lock, uncommitted) = self.operations.locks().acquire_speculative(key).await;
         let target = &self.with_current_tenant(target).await?;
         if !self.operations.has_unfinished(&target.tenant.id, id) {
-            let queued = self
-                .change_speculatively(target, id, &modification, &uncommitted, deadline)
-                .await?;
+            let queued =
+                self.change_speculatively(target, id, modification, &uncommitted, deadline).await?;
             if let Some(queued) = queued {
                 return self.release_and_wait(lock, queued).await;
             }
@@ -231,7 +230,10 @@ impl Directory {
         lock.wait_until_durable().await;
         let older = self.older_that_can_be_replaced(target, id, deadline).await?;
         let current = self.read_current(target, ResourceKind::Group, id).await?;
-        let Patched { resource: after, mut members, .. } = modification(&current.resource)?;
+        let (tenant, document) = (&target.tenant.id, &current.stored.document);
+        let patched =
+            self.heavy.modified(tenant, modification, &current.resource, document).await?;
+        let Patched { resource: after, mut members, .. } = patched;
         let kept = older.as_ref().map(kept_removals).unwrap_or_default();
         if !kept.is_empty() {
             members.insert(0, MemberChange::Remove(kept.clone()));
@@ -272,7 +274,7 @@ impl Directory {
         self: &Arc<Self>,
         target: &WriteTarget,
         id: &str,
-        modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
+        modification: &Modification,
         uncommitted: &[Arc<UncommittedGroup>],
         deadline: Instant,
     ) -> Result<Option<QueuedChange>, Error> {
@@ -282,9 +284,9 @@ impl Directory {
         if target.precondition.check(current.stored.revision()).is_err() {
             return Ok(None);
         }
-        let Ok(Patched { resource: after, members, .. }) = modification(&current.resource) else {
-            return Ok(None);
-        };
+        let (tenant, document) = (&target.tenant.id, &current.stored.document);
+        let patched = self.heavy.modified(tenant, modification, &current.resource, document).await;
+        let Ok(Patched { resource: after, members, .. }) = patched else { return Ok(None) };
         if needs_all_members(&members) {
             return Ok(None);
         }

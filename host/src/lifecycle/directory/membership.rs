@@ -26,6 +26,9 @@ const MAX_NAMED: usize = 10;
 /// The most bytes of a member's `display` that are kept.
 const MAX_DISPLAY: usize = 1024;
 
+/// The work that a condition on a member is, as `heavy` counts it.
+const WORK_OF_A_ROW: usize = 100;
+
 impl Directory {
     /// The members that join and leave when the changes are applied in order to the current members
     /// and to the changes that are `uncommitted` yet.
@@ -43,8 +46,14 @@ impl Directory {
         let (takes_groups, arrivals) = (takes_groups(&target.tenant), self.operations.arrivals());
         if needs_all_members(changes) {
             let rows = self.store.members(tenant, group).await?;
-            let before: BTreeSet<_> = rows.iter().map(|row| row.member.clone()).collect();
-            let (joined, left) = apply_changes(changes, &rows, target, &before)?;
+            let work = rows.len().saturating_mul(WORK_OF_A_ROW * passes(changes));
+            let (all, of) = (changes.to_vec(), target.clone());
+            let applied = self.heavy.computed(tenant, work, move || {
+                let before: BTreeSet<_> = rows.iter().map(|row| row.member.clone()).collect();
+                apply_changes(&all, &rows, &of, &before)
+                    .map(|(joined, left)| (before, joined, left))
+            });
+            let (before, joined, left) = Box::pin(applied).await??;
             let ids: Vec<String> = joined.iter().chain(&left).cloned().collect();
             let people = self.people(target, group, &ids).await?;
             let notice = unknown_members(target, group, &people, &joined)?;
@@ -177,6 +186,15 @@ pub(super) fn needs_all_members(changes: &[MemberChange]) -> bool {
         )
     };
     changes.iter().any(all)
+}
+
+/// How often the changes go through all members.
+fn passes(changes: &[MemberChange]) -> usize {
+    let of_change = |change: &MemberChange| match change {
+        MemberChange::RemoveWhere(filter) => 1 + filter.conditions(),
+        _ => 0,
+    };
+    1 + changes.iter().map(of_change).sum::<usize>()
 }
 
 /// The ids of the members that the changes name.

@@ -7,12 +7,13 @@
 //! not hold it up.
 
 use super::Directory;
+use super::heavy::Modification;
 use super::target::WriteTarget;
 use crate::clock::rfc3339;
 use crate::lifecycle::error::Error;
 use crate::lifecycle::operation::change::{WriteResult, stored};
 use crate::lifecycle::operation::disposition;
-use crate::scim::{self, Patched, Resource};
+use crate::scim::{self, Resource};
 use crate::store::{Commit, CommitError, Related, ResourceChange, ResourceRow, StoredResource};
 
 impl Directory {
@@ -30,12 +31,14 @@ impl Directory {
         &self,
         target: &WriteTarget,
         id: &str,
-        modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
+        modification: &Modification,
     ) -> Result<WriteResult, Error> {
         let (_lock, target) = &self.lock(target, id).await?;
         let before = self.read_unprovisioned(target, id).await?;
         let resource = Resource::from_json(&before.document)?;
-        let row = self.row(target, &modification(&resource)?.resource, Some(&before));
+        let (tenant, document) = (&target.tenant.id, &before.document);
+        let patched = self.heavy.modified(tenant, modification, &resource, document).await?;
+        let row = self.row(target, &patched.resource, Some(&before));
         if row.document == before.document {
             return Ok(WriteResult::Kept(before));
         }

@@ -25,6 +25,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Directory;
+use super::heavy::Modification;
 use super::target::WriteTarget;
 use crate::decision::{EventKind, ResourceKind};
 use crate::delivery::Secret;
@@ -84,21 +85,18 @@ impl Directory {
             return Err(scim::Error::new(501, why).into());
         }
         let written = self.answer_in_time(dialect, |directory| async move {
-            directory
-                .modify(&target, &id, |before| {
-                    let mut reading = target.reading();
-                    let draft = scim::replace(&target.resource_type, before, &body, &mut reading)?;
-                    Ok(Patched {
-                        resource: draft.resource,
-                        password: draft.password,
-                        members: draft
-                            .members
-                            .into_iter()
-                            .map(scim::MemberChange::Replace)
-                            .collect(),
-                    })
+            let replaced = target.clone();
+            let modification = Modification::once(move |before| {
+                let mut reading = replaced.reading();
+                let draft = scim::replace(&replaced.resource_type, before, &body, &mut reading)?;
+                let members = draft.members.into_iter().map(scim::MemberChange::Replace);
+                Ok(Patched {
+                    resource: draft.resource,
+                    password: draft.password,
+                    members: members.collect(),
                 })
-                .await
+            });
+            directory.modify(&target, &id, &modification).await
         });
         written.await
     }
@@ -112,11 +110,12 @@ impl Directory {
     ) -> Result<WriteResult, Error> {
         let dialect = target.tenant.dialect();
         let written = self.answer_in_time(dialect, |directory| async move {
-            directory
-                .modify(&target, &id, |before| {
-                    scim::patch(&target.resource_type, before, &request, &mut target.reading())
-                })
-                .await
+            let patched = target.clone();
+            let (passes, bytes) = (request.passes(), request.bytes());
+            let modification = Modification::once(move |before| {
+                scim::patch(&patched.resource_type, before, &request, &mut patched.reading())
+            });
+            directory.modify(&target, &id, &modification.with_passes(passes, bytes)).await
         });
         written.await
     }
@@ -192,12 +191,10 @@ impl Directory {
         let fingerprint = change.fingerprint();
         let begun = self.operations.finish_begun_creation(&target.tenant, &key, &change, deadline);
         if let Some(id) = Box::pin(begun).await? {
-            let modification = |_: &Resource| {
-                let resource = change.after.clone().with_id(&id);
-                let password = draft.password.clone();
-                Ok(Patched { resource, password, members: Vec::new() })
-            };
-            let written = match Box::pin(self.modify(target, &id, modification)).await? {
+            let (resource, password) = (change.after.clone().with_id(&id), draft.password.clone());
+            let patched = Patched { resource, password, members: Vec::new() };
+            let modification = Modification::once(move |_| Ok(patched.clone()));
+            let written = match Box::pin(self.modify(target, &id, &modification)).await? {
                 WriteResult::Kept(stored) => WriteResult::Created(stored),
                 other => other,
             };
@@ -240,7 +237,7 @@ impl Directory {
         self: &Arc<Self>,
         target: &WriteTarget,
         id: &str,
-        modification: impl Fn(&Resource) -> Result<Patched, scim::Error>,
+        modification: &Modification,
     ) -> Result<WriteResult, Error> {
         let deadline = self.config.deadline();
         match target.kind() {
@@ -255,10 +252,12 @@ impl Directory {
         let (_lock, target) = &self.lock(target, id).await?;
         let older = self.older_that_can_be_replaced(target, id, deadline).await?;
         let current = self.read_current(target, ResourceKind::User, id).await?;
-        let patched = modification(&current.resource)?;
+        let (tenant, document) = (&target.tenant.id, &current.stored.document);
+        let patched =
+            self.heavy.modified(tenant, modification, &current.resource, document).await?;
         let Patched { resource: mut after, password, .. } = patched;
         if older.as_ref().is_some_and(Older::deactivates)
-            && !sets_active(&current.resource, &modification)?
+            && !Box::pin(self.sets_active(tenant, &current, modification)).await?
         {
             // The leave that is open outlives a request that does not mention it.
             after.set_active(false);
@@ -309,6 +308,28 @@ impl Directory {
             change.supersedes = vec![id.to_owned()];
         }
         self.operations.carry_out(&target.tenant, change, deadline).await
+    }
+
+    /// Whether a request says what `active` shall be: its result is the same for an active resource and
+    /// for an inactive one. It does not say so if it is refused for one of them.
+    async fn sets_active(
+        &self,
+        tenant: &str,
+        current: &Current,
+        modification: &Modification,
+    ) -> Result<bool, Error> {
+        let mut results = Vec::with_capacity(2);
+        for active in [true, false] {
+            let mut before = current.resource.clone();
+            before.set_active(active);
+            let document = &current.stored.document;
+            match self.heavy.modified(tenant, modification, &before, document).await {
+                Ok(patched) => results.push(patched.resource.active()),
+                Err(Error::Client(_)) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(results[0] == results[1])
     }
 
     /// Makes a request the goal of its resource in place of an older operation's.
@@ -415,20 +436,6 @@ pub(super) fn nothing_to_carry_out(event: EventKind, current: Current) -> Change
     change.applied = true;
     change.directory_only = Some(NOTHING_TO_CARRY_OUT);
     change
-}
-
-/// Whether a request says what `active` shall be: its result is the same for an active resource and
-/// for an inactive one.
-fn sets_active(
-    resource: &Resource,
-    modification: &impl Fn(&Resource) -> Result<Patched, scim::Error>,
-) -> Result<bool, scim::Error> {
-    let after = |active: bool| {
-        let mut before = resource.clone();
-        before.set_active(active);
-        Ok::<_, scim::Error>(modification(&before)?.resource.active())
-    };
-    Ok(after(true)? == after(false)?)
 }
 
 /// Answers with "retry later" if the disk cannot be written.

@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::scim::Error;
 use crate::scim::dialect::Leniency;
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
 use crate::scim::resource::{
-    Understanding, check_message_schema, has, meant, refuse_more, refuse_stray,
+    Understanding, check_message_schema, has, meant, refuse_more, refuse_stray, value_size,
 };
 use crate::scim::schema::ResourceType;
+use crate::scim::{Error, Filter};
 
 /// The schema of a PATCH.
 pub const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
@@ -72,6 +72,17 @@ impl PatchRequest {
         Self { operations, is_resource: false }
     }
 
+    /// How often its operations go through the values of a resource at most: once for each operation, each
+    /// condition, and each value of a list to remove.
+    pub fn passes(&self) -> usize {
+        self.operations.iter().map(PatchOperation::passes).sum()
+    }
+
+    /// Bytes of its values.
+    pub fn bytes(&self) -> usize {
+        self.operations.iter().map(|it| value_size(&it.value)).sum()
+    }
+
     /// The error for an operation that was not understood, and whether it may be ignored beside
     /// others: what is about an unknown attribute may, unless it seems to mean who has access and no
     /// other operation says that. An operation that has nothing but unknown names in its value may not.
@@ -127,6 +138,17 @@ impl PatchOperation {
         Ok(Self { op, path, value: value.cloned().unwrap_or_default() })
     }
 
+    fn passes(&self) -> usize {
+        let filter = self.path.as_ref().and_then(|path| path.filter.as_ref());
+        let conditions = filter.map_or(0, Filter::conditions);
+        let values = match (&self.value, self.op) {
+            (Value::Array(values), Op::Remove) => values.len(),
+            (Value::Object(object), _) => object.keys().map(|key| passes_of_key(key)).sum(),
+            _ => 0,
+        };
+        1 + conditions + values
+    }
+
     /// Whether it gives an attribute of the type's own schema a value.
     fn says(&self, t: &ResourceType, attribute: &str) -> bool {
         let within = || self.value.as_object().is_some_and(|object| has(object, attribute));
@@ -158,6 +180,12 @@ impl Op {
             Self::Replace => "replace",
         }
     }
+}
+
+/// How often a key goes through the values: it may be a path with a filter.
+fn passes_of_key(key: &str) -> usize {
+    const SHORTEST_CONDITION: usize = "a pr".len();
+    if key.contains('[') { 1 + key.len() / SHORTEST_CONDITION } else { 0 }
 }
 
 /// The member of this name, in any case (RFC 7643 §2.1).

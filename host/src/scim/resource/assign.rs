@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::list;
+use super::size::check_copies;
 use super::target::AttributePlace;
 use super::value::{canonical, hollow, is_foreign, many, mismatch, one, single, sub_place};
 use crate::scim::Error;
@@ -91,6 +92,7 @@ pub(super) fn write_into(
     raw: &Value,
     r: &mut Reading,
 ) -> Result<(), Error> {
+    check_copies(place, chosen.len(), raw, r)?;
     for at in chosen {
         let object = values[*at].as_object_mut().ok_or_else(|| no_sub_attributes(place))?;
         write(object, place, mode, raw, r)?;

@@ -24,7 +24,7 @@ pub struct Draft {
 pub fn create(t: &ResourceType, body: &Value, r: &mut Reading) -> Result<Draft, Error> {
     let mut edit = Edit::new(t);
     edit.write_object(object(t, body, r)?, WriteMode::Replace, r)?;
-    finish(edit, None)
+    finish(edit, None, r)
 }
 
 /// The body as an object, after checking its `schemas`.
@@ -40,8 +40,12 @@ pub(super) fn object<'v>(
     Ok(object)
 }
 
-pub(super) fn finish(edit: Edit<'_>, before: Option<&Resource>) -> Result<Draft, Error> {
-    let (resource, mut members, password) = edit.finish(before)?;
+pub(super) fn finish(
+    edit: Edit<'_>,
+    before: Option<&Resource>,
+    r: &Reading,
+) -> Result<Draft, Error> {
+    let (resource, mut members, password) = edit.finish(before, r)?;
     let members = members.pop().map(|change| match change {
         MemberChange::Replace(members) | MemberChange::Add(members) => members,
         _ => Vec::new(),

@@ -8,7 +8,7 @@ use super::resemblance::{is_within, refuse_within};
 use super::select::{erase_listed, erase_selected, write_selected};
 use super::target::{AttributePlace, PathTarget};
 use super::value::{canonical, is_foreign};
-use super::{Resource, schemas, whole};
+use super::{Resource, schemas, size, whole};
 use crate::scim::dialect::Leniency;
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
@@ -232,6 +232,7 @@ impl<'t> Edit<'t> {
         r: &mut Reading,
     ) -> Result<(), Error> {
         let value = canonical(place, raw, r)?;
+        size::check_beside(place, value.as_ref(), r)?;
         if let (None, "password", Some(Value::String(password))) =
             (place.extension, place.attribute.name.as_str(), value)
         {
@@ -254,12 +255,16 @@ impl<'t> Edit<'t> {
     pub(in crate::scim) fn finish(
         mut self,
         before: Option<&Resource>,
+        r: &Reading,
     ) -> Result<(Resource, Vec<MemberChange>, Option<String>), Error> {
         let t = self.resource_type;
         if let Some(before) = before {
             whole::keep_immutable(t, &before.document, &mut self.document, self.origin)?;
         }
         whole::drop_empty_extensions(t, &mut self.document);
+        if let Err(error) = size::check(t, before.map(|it| &it.document), &self.document, r) {
+            self.document = before.and_then(|it| it.left_by(&self.document)).ok_or(error)?;
+        }
         whole::check_required(t, before.map(|it| &it.document), &self.document)?;
         schemas::write(t, &mut self.document);
         Ok((Resource { document: self.document }, self.members, self.password))

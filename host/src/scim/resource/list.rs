@@ -1,6 +1,6 @@
 //! Lists: the values of a multi-valued attribute as a set with at most one primary value.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -23,11 +23,11 @@ pub(super) fn merge(
     let attribute = place.leaf();
     let known = list.iter().enumerate().map(|(at, value)| (identity(attribute, value), at));
     let mut known: HashMap<String, usize> = known.collect();
-    let mut raised = Vec::new();
+    let mut raised = BTreeSet::new();
     for value in incoming {
         let at = *known.entry(identity(attribute, &value)).or_insert(list.len());
-        if is_primary(&value) && !raised.contains(&at) {
-            raised.push(at);
+        if is_primary(&value) {
+            raised.insert(at);
         }
         match list.get_mut(at) {
             Some(present) => overlay(present, value),
@@ -40,7 +40,7 @@ pub(super) fn merge(
             "{place} has at most {MAX_VALUES} values, this would be {count}"
         )));
     }
-    settle_primary(place, list, &raised)?;
+    settle_primary(place, list, &Vec::from_iter(raised))?;
     distinct(place, list);
     Ok(())
 }

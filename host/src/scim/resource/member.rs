@@ -12,6 +12,9 @@ use crate::scim::{Error, Filter};
 /// The attribute that holds the members of a group.
 pub(super) const MEMBERS: &str = "members";
 
+/// Bytes of the id of a member: more than any id has.
+const MAX_ID: usize = 1024;
+
 /// A member of a group, as the client names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberRef {
@@ -63,9 +66,19 @@ fn reference(raw: &Value, r: &mut Reading) -> Result<MemberRef, Error> {
     match raw {
         Value::Object(object) => from_object(object, r),
         Value::String(id) if !id.is_empty() && r.allows(Leniency::BareValue) => {
+            check_id(id)?;
             Ok(MemberRef { value: id.clone(), display: None, kind: None })
         }
         _ => Err(Error::invalid_value("members must be a list of objects with a value each")),
+    }
+}
+
+fn check_id(id: &str) -> Result<(), Error> {
+    match id.len() {
+        0..=MAX_ID => Ok(()),
+        bytes => Err(Error::invalid_value(format!(
+            "members.value has {bytes} bytes; an id has at most {MAX_ID}"
+        ))),
     }
 }
 
@@ -89,6 +102,7 @@ fn from_object(object: &Map<String, Value>, r: &mut Reading) -> Result<MemberRef
     };
     let missing = "members.value is missing: each member is named by the id of a resource";
     let value = id.ok_or_else(|| Error::invalid_value(missing))?;
+    check_id(&value)?;
     Ok(MemberRef { value, display: text("display"), kind: text("type").map(canonical_kind) })
 }
 

@@ -28,5 +28,5 @@ pub fn replace(
     if let Some(active) = before.document().get("active") {
         edit.document_mut().entry("active").or_insert_with(|| active.clone());
     }
-    finish(edit, Some(before))
+    finish(edit, Some(before), r)
 }

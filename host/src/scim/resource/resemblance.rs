@@ -116,6 +116,16 @@ pub(in crate::scim) fn has(object: &Map<String, Value>, attribute: &str) -> bool
     object.iter().any(|(key, value)| key.eq_ignore_ascii_case(attribute) && !value.is_null())
 }
 
+/// The attributes that decide who has access and are among these members with a value. A caller asks once for
+/// all unknown members beside them.
+pub(in crate::scim) fn said<'m>(
+    members: impl IntoIterator<Item = (&'m String, &'m Value)>,
+) -> Vec<&'static str> {
+    let given = members.into_iter().filter(|(_, value)| !value.is_null());
+    let said = |key: &'m String| GUARDED.into_iter().find(|it| key.eq_ignore_ascii_case(it));
+    given.filter_map(|(key, _)| said(key)).collect()
+}
+
 /// How near a name must come to an attribute's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Nearness {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::assign::{WriteMode, erase, sweep, write, write_into, write_sub};
 use super::condition::typed;
 use super::list;
+use super::size::check_copies;
 use super::target::AttributePlace;
 use super::value::{canonical, is_foreign, one};
 use crate::scim::dialect::Leniency;
@@ -135,6 +136,7 @@ fn replace(
     raw: &Value,
     r: &mut Reading,
 ) -> Result<(), Error> {
+    check_copies(place, chosen.len(), raw, r)?;
     let new = match one(place, raw, r)? {
         Some(new) => new,
         None if mode == WriteMode::Add || is_foreign(place, raw) => return Ok(()),

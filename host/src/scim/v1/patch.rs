@@ -1,5 +1,6 @@
 //! PATCH by a partial resource (API §3.3.2), translated into operations of SCIM 2.0.
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
@@ -9,7 +10,7 @@ use crate::scim::leniency::Leniency;
 use crate::scim::patch::{Op, PatchOperation, PatchRequest};
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
-use crate::scim::resource::{asks_for_removal, excerpt, is_within, meant};
+use crate::scim::resource::{asks_for_removal, excerpt, is_within, meant, said};
 use crate::scim::schema::{Attribute, Mutability, ResourceType};
 use crate::scim::{AttributePath, Error, Filter, Literal, Operator};
 
@@ -32,15 +33,13 @@ pub fn patch(t: &ResourceType, body: &Value, r: &mut Reading) -> Result<PatchReq
     let mut unknown = None;
     let modern = request(t, Value::Object(body.clone()));
     let attributes = attributes(t, &modern)?;
+    let said = LazyCell::new(|| said(attributes.iter().copied()));
     for (key, raw) in &attributes {
         if let Err(error) = merge.key(t, key, raw, r)? {
             if !r.allows(Leniency::UnknownAttribute) {
                 return Err(error);
             }
-            let said = |it: &&str| {
-                attributes.iter().any(|(key, raw)| key.eq_ignore_ascii_case(it) && !raw.is_null())
-            };
-            if let Some(meant) = meant(t, key, raw).filter(|it| !said(it)) {
+            if let Some(meant) = meant(t, key, raw).filter(|it| !said.contains(it)) {
                 let detail = format!("{}; is {meant} meant?", error.detail);
                 return Err(Error { detail, ..error });
             }

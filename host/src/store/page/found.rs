@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 use serde_json::Value;
 
 use super::select::{Listed, Plan, Select, Window, in_order};
-use super::{Bookmark, Page};
+use super::{Bookmark, PAGE_BYTES, Page};
 use crate::store::range::{ListKey, Place};
 use crate::store::resource::{self, StoredResource};
 use crate::store::value::{count_of, push_id};
@@ -89,8 +89,9 @@ impl FoundPage {
 
     /// The page of at most so many, and where the next one begins.
     pub(super) fn page_of(mut self, count: u64, after: Option<&Bookmark>) -> Page {
-        let count = size(count);
-        if count == 0 || self.page.rows.len() <= count {
+        let rows = self.page.rows.len();
+        let count = if self.page.is_full { size(count).min(rows) } else { size(count) };
+        if count == 0 || rows <= count && !self.page.is_full {
             return self.page;
         }
         self.page.rows.truncate(count);
@@ -112,6 +113,10 @@ impl FoundPage {
             if is_sorted {
                 self.keys.push(key(row, resource::COLUMN_COUNT)?);
             }
+            if self.page.text.len() >= PAGE_BYTES {
+                self.page.is_full = rows.next()?.is_some();
+                break;
+            }
         }
         Ok(())
     }
@@ -127,6 +132,10 @@ impl FoundPage {
         let sql = format!("SELECT {columns} FROM resource r WHERE r.seq = ?");
         let mut select = connection.prepare_cached(&sql)?;
         for seq in seqs {
+            if self.page.text.len() >= PAGE_BYTES {
+                self.page.is_full = true;
+                break;
+            }
             let mut rows = select.query([seq])?;
             while let Some(row) = rows.next()? {
                 self.row(row)?;

@@ -2,7 +2,7 @@
 
 use super::Bookmark;
 use super::order::{Order, SORTED_AT_MOST};
-use crate::store::filter::Condition;
+use crate::store::filter::{Condition, counting};
 use crate::store::range::{ListKey, RangeTable};
 use crate::store::resource::{self, Related};
 use crate::store::value::Bound;
@@ -154,6 +154,7 @@ fn sorted(
         .add(&format!("SELECT seq, key, {is_after} FROM (SELECT r.seq AS seq, "), place)
         .add(&format!("{key} AS key FROM resource r"), values.iter().cloned())
         .add(" WHERE r.tenant = ? AND r.kind = ?", listed.list.values())
+        .add(&counting(key).map(|it| format!(" AND {it}")).unwrap_or_default(), [])
         .and(condition)
         .add(" LIMIT ? + 0)", [integer(SORTED_AT_MOST + 1)])
         .add(&order.by("key", "seq"), [])

@@ -10,11 +10,15 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use rusqlite::Connection;
 
-use crate::store::database;
 use crate::store::log::Log;
+use crate::store::{database, function};
 
 /// The progress handler of a connection runs after this many instructions of SQLite's virtual machine.
 const STRETCH: i32 = 10_000;
+
+/// Conditions that look at so many bytes of documents count as one stretch: SQLite takes one instruction to look
+/// into a document, however large it is.
+const BYTES_OF_A_STRETCH: u64 = 64 << 10;
 
 /// A read that takes longer is interrupted. It is far more than any takes, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -54,6 +58,8 @@ impl ReadConnection {
         });
         let counted = Arc::clone(&limits);
         connection.progress_handler(STRETCH, Some(move || counted.are_reached()))?;
+        let counted = Arc::clone(&limits);
+        function::count_bytes(&connection, move |bytes| counted.look_at(bytes))?;
         Ok(Self { connection, limits })
     }
 
@@ -116,6 +122,8 @@ struct Limits {
 struct ReadLimits {
     /// How many stretches it took.
     taken: u32,
+    /// How many bytes it looked at that are no whole stretch yet.
+    bytes: u64,
     /// How many it takes at most.
     most: u32,
     deadline: Instant,
@@ -129,7 +137,16 @@ struct ReadLimits {
 impl ReadLimits {
     fn new(most: u32, gone: Arc<AtomicBool>, others_wait: Option<OthersWait>) -> Self {
         let deadline = Instant::now() + DEADLINE;
-        Self { taken: 0, most, deadline, gone, others_wait, interruptions: 0, reached: None }
+        Self {
+            taken: 0,
+            bytes: 0,
+            most,
+            deadline,
+            gone,
+            others_wait,
+            interruptions: 0,
+            reached: None,
+        }
     }
 
     fn is_too_much(&self) -> bool {
@@ -140,12 +157,26 @@ impl ReadLimits {
 }
 
 impl Limits {
+    /// Counts the bytes; whether the read may go on.
+    fn look_at(&self, bytes: u64) -> bool {
+        let mut state = self.state();
+        state.bytes = state.bytes.saturating_add(bytes);
+        let stretches = u32::try_from(state.bytes / BYTES_OF_A_STRETCH).unwrap_or(u32::MAX);
+        state.bytes %= BYTES_OF_A_STRETCH;
+        drop(state);
+        stretches == 0 || !self.are_reached_after(stretches)
+    }
+
     fn are_reached(&self) -> bool {
+        self.are_reached_after(1)
+    }
+
+    fn are_reached_after(&self, stretches: u32) -> bool {
         if self.gives_way.load(Ordering::Relaxed) {
             thread::yield_now();
         }
         let mut state = self.state();
-        state.taken = state.taken.saturating_add(1);
+        state.taken = state.taken.saturating_add(stretches);
         state.reached = if state.gone.load(Ordering::Relaxed) {
             Some(Interruption::CallerGone)
         } else if state.interruptions != self.log.interruptions() {

@@ -1,5 +1,7 @@
 //! Keys: a whole object is written into the document, each key naming an attribute or a path.
 
+use std::cell::LazyCell;
+
 use serde_json::{Map, Value};
 
 use super::{Edit, Origin, is_read_only};
@@ -8,7 +10,7 @@ use crate::scim::dialect::Leniency;
 use crate::scim::path::PatchPath;
 use crate::scim::reading::Reading;
 use crate::scim::resource::assign::WriteMode;
-use crate::scim::resource::resemblance::{has, meant, refuse_within};
+use crate::scim::resource::resemblance::{meant, refuse_within, said};
 use crate::scim::resource::target::{AttributePlace, PathTarget, excerpt};
 use crate::scim::schema::Extension;
 
@@ -28,33 +30,24 @@ impl<'t> Edit<'t> {
         r: &mut Reading,
     ) -> Result<bool, Error> {
         let mut understood = object.is_empty();
+        let said = LazyCell::new(|| said(object));
         for (key, raw) in object {
             let named = self.key(key, None, r);
             let known = self.write_key(key, named, mode, raw, r)?;
-            if !known {
-                self.refuse_resembling(object, key, raw)?;
+            // An unknown name that seems to mean who has access, unless the object says that too.
+            if !known
+                && let Some(meant) = meant(self.resource_type, key, raw)
+                && !said.contains(&meant)
+            {
+                return Err(Error::invalid_syntax(format!(
+                    "{} is not an attribute of {}; is {meant} meant?",
+                    excerpt(key),
+                    self.resource_type.name
+                )));
             }
             understood |= known;
         }
         Ok(understood)
-    }
-
-    /// Refuses an unknown name that seems to mean who has access, unless the object says that too.
-    fn refuse_resembling(
-        &self,
-        object: &Map<String, Value>,
-        key: &str,
-        raw: &Value,
-    ) -> Result<(), Error> {
-        let t = self.resource_type;
-        match meant(t, key, raw).filter(|meant| !has(object, meant)) {
-            Some(meant) => Err(Error::invalid_syntax(format!(
-                "{} is not an attribute of {}; is {meant} meant?",
-                excerpt(key),
-                t.name
-            ))),
-            None => Ok(()),
-        }
     }
 
     /// Writes each attribute of an extension's object; null unassigns all of them. Returns whether
