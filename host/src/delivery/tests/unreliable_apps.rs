@@ -218,7 +218,7 @@ async fn a_request_that_cannot_be_sent_is_not_retried_and_opens_no_circuit() {
 }
 
 /// A small compressed body may be gigabytes when it is expanded. muster asks for no compression
-/// (RFC 9110 §12.5.3), and passes on the bytes that it gets.
+/// (RFC 9110 §12.5.3), and withholds what comes compressed all the same.
 #[tokio::test]
 async fn a_compressed_response_is_not_expanded() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -231,6 +231,6 @@ async fn a_compressed_response_is_not_expanded() {
     );
     let app = ScriptedApp::start([ScriptedReply::Bytes([head.as_bytes(), &bomb].concat())]).await;
     let performed = perform(&endpoint(&app.base_url, &json!({})), &request("GET", "/")).await;
-    assert_eq!(performed.response.unwrap().body, bomb);
+    assert!(performed.response.unwrap().body.is_empty());
     assert!(!app.requests()[0].contains("accept-encoding: gzip"));
 }

@@ -10,9 +10,16 @@ const MOST: usize = 1000;
 /// A domain as domains are compared: in lower case and ASCII. None if it is not one.
 pub(in crate::lifecycle) fn comparable(text: &str) -> Option<String> {
     match url::Host::parse(text) {
-        Ok(url::Host::Domain(domain)) if !text.contains('%') => Some(domain),
+        // Names of hosts alone: a URL may have more characters, such as `*`.
+        Ok(url::Host::Domain(domain)) if domain.bytes().all(is_of_name) && !text.contains('%') => {
+            Some(domain)
+        }
         _ => None,
     }
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
 }
 
 /// The domains of a tenant as they are stored, each once and in their order.
