@@ -25,13 +25,23 @@ async fn values_of_headers_are_shown_as_secrets_are_and_kept_if_they_are_sent_ag
     let (_, shown) = muster.command(&["app", "show", "crm", "--json"]).await;
     assert!(!shown.contains("hunter"), "{shown}");
 
+    let stored = async || {
+        let app = muster.stage.host.store.app("crm").await.unwrap().unwrap();
+        serde_json::from_str::<Value>(&app.endpoints).unwrap()["app"].clone()
+    };
+    let before = stored().await;
     let mut endpoints = made["endpoints"].clone();
     endpoints["app"]["timeout"] = json!("20s");
     let change = json!({ "endpoints": endpoints });
     let changed = muster.admin("PATCH", "/apps/crm", Some(change)).await.expect(200).body;
     assert_eq!(changed["endpoints"], endpoints);
-    let stored = muster.stage.host.store.app("crm").await.unwrap().unwrap().endpoints;
-    assert!(stored.contains("hunter2") && stored.contains("hunter3") && stored.contains("20s"));
+    let after = stored().await;
+    assert_eq!((&after["auth"], &after["headers"]), (&before["auth"], &before["headers"]));
+    assert!(after["auth"]["bearer"]["sealed"].is_string(), "{after}");
+    assert_eq!(
+        (&after["headers"]["x-api-key"], &after["timeout"]),
+        (&json!("hunter3"), &json!("20s"))
+    );
 
     for (name, value) in [("auth", Value::Null), ("headers", json!({}))] {
         let mut elsewhere = endpoints.clone();

@@ -116,8 +116,27 @@ async fn every_change_of_the_admin_api_leaves_a_row_in_the_audit_log() {
     it.does("revoke_admin_token", &[&admin], null.clone()).await;
 
     let tenant = muster.tenant("three-state").await;
+    let there_before = json!({ "email": "ada@acme.example", "name": "Ada" });
+    let accounts = format!(
+        "{}/organizations/{}/accounts",
+        muster.stage.sample.base_url(),
+        tenant.organization
+    );
+    let made = client()
+        .post(accounts)
+        .bearer_auth("sample-app-token")
+        .json(&there_before)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(made.status(), 201);
     let ada = muster.person(&tenant, "ada").await;
     let name = tenant.name.as_str();
+    it.does("adopt_person", &[name, &ada], null.clone()).await;
+    muster.settled().await;
+    let bob = muster.person(&tenant, "bob").await;
+    muster.scim(&tenant, "DELETE", &format!("/Users/{bob}"), None).await.expect(204);
+    it.does("erase_person", &[name, &bob], json!({ "preview": false })).await;
     it.does("protect_person", &[name, &ada], null.clone()).await;
     it.does("unprotect_person", &[name, &ada], null.clone()).await;
     it.does("pause_tenant", &[name], null.clone()).await;
@@ -139,6 +158,13 @@ async fn every_change_of_the_admin_api_leaves_a_row_in_the_audit_log() {
     it.does("disconnect_tenant", &[&other], json!({ "people": "release" })).await;
     while muster.admin("GET", &format!("/tenants/{other}"), None).await.body["state"]
         != "disconnected"
+    {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    while !muster.admin("GET", "/jobs?state=running", None).await.expect(200).body["items"]
+        .as_array()
+        .unwrap()
+        .is_empty()
     {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

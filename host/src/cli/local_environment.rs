@@ -4,7 +4,9 @@
 //! It has one app for each embedded connector, whose endpoints are the sample app.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -303,7 +305,8 @@ fn folder(data: Option<PathBuf>) -> anyhow::Result<(Option<TempDir>, PathBuf)> {
     if let Some(data) = data {
         return Ok((None, data));
     }
-    let folder = tempfile::Builder::new().prefix("muster-").tempdir()?;
+    let private = Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().prefix("muster-").permissions(private).tempdir()?;
     let data = Path::to_owned(folder.path());
     Ok((Some(folder), data))
 }

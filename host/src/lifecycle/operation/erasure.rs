@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{Operations, resource_lock};
 use crate::decision::ResourceKind;
 use crate::lifecycle::error::Error;
 use crate::scim;
-use crate::store::{ErasedCounts, Mention, NamedPerson, Related};
+use crate::store::{AuditSubject, ErasedCounts, Mention, NamedPerson, Related};
 
 /// The operations that are looked through, or erased, in one step.
 const STEP: u32 = 100;
@@ -64,6 +64,10 @@ impl Operations {
         let _lock = self.locks.acquire(resource_lock::of_resource(tenant, &id)).await;
         let person = self.named_person(tenant, &id).await?;
         self.check_gone(&person).await?;
+        if !preview {
+            let subject = AuditSubject::Person { tenant: tenant.to_owned(), id: id.clone() };
+            self.store.record_order(&subject, json!({}), json!({ "order": "erase" })).await?;
+        }
         let mut counts = self.erase_mentions(&person, false, preview).await?;
         counts.jobs = match preview {
             true => self.store.jobs_naming(&person).await?,
