@@ -105,7 +105,9 @@ async fn a_panic_while_a_change_is_written_rolls_it_back_and_the_writer_goes_on(
 async fn a_panic_after_a_commit_ends_the_process_and_a_restart_loses_nothing() {
     let test_host = TestHost::start().await;
     let mut host = test_host.spawn_panicking("journal-done:1");
-    assert_eq!(test_host.create(&host).await, None, "whether it was written is not known");
+    // Whether it was written is not known: the answer says so, unless the process ends before it is sent.
+    let status = test_host.create(&host).await;
+    assert!(matches!(status, None | Some(500)), "{status:?}");
     assert_eq!(host.child.wait().unwrap().code(), Some(70));
     assert_one_panic(&test_host);
     assert!(test_host.log().contains("panic: the process ends, to be started again"));
