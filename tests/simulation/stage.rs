@@ -145,7 +145,9 @@ impl Stage {
         let wasm = embedded.context("the connector is embedded")?.wasm;
         let mut next = String::new();
         for wasm in [wasm.to_vec(), later_version(wasm)] {
-            let pushed = Request::post("/admin/v1/connectors").body(Body::from(wasm))?;
+            let pushed = Request::post("/admin/v1/connectors")
+                .header("host", "simulated")
+                .body(Body::from(wasm))?;
             let pushed = send(&router, &admin, pushed).await?;
             ensure!(pushed.status < 300, "pushing: {}", pushed.body);
             next = pushed.body["digest"].as_str().context("a digest")?.to_owned();
@@ -193,7 +195,7 @@ pub(crate) async fn ask(
     body: Option<Value>,
 ) -> anyhow::Result<Answer> {
     let request = Request::builder().method(method).uri(path);
-    let request = request.header("content-type", "application/json");
+    let request = request.header("host", "simulated").header("content-type", "application/json");
     let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
     send(router, token, request.body(body)?).await
 }

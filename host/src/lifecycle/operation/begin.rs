@@ -176,7 +176,8 @@ impl Operations {
         let now = rfc3339(self.clock.now());
         let account = change.account.as_ref().and_then(|account| account.account.clone());
         let told = change.told.as_deref();
-        let elsewhere = self.elsewhere(tenant, account.as_ref(), told, &change.after).await?;
+        let elsewhere =
+            self.elsewhere(tenant, change.event, account.as_ref(), told, &change.after).await?;
         let told_as = told.map(Resource::from_json).transpose()?;
         let documents = told_as.iter().chain([&change.after]);
         let own = ownership::is_own(tenant, change.kind, change.account.as_ref(), documents);

@@ -110,8 +110,9 @@ impl Operations {
         }
         let context = &operation.context;
         let (account, before) = (context.account.as_ref(), context.before.as_deref());
-        let elsewhere =
-            self.elsewhere(&operation.tenant, account, before, &operation.after).await?;
+        let elsewhere = self
+            .elsewhere(&operation.tenant, operation.event.kind, account, before, &operation.after)
+            .await?;
         let elsewhere = elsewhere.max(u32::from(!operation.own));
         if elsewhere == operation.context.elsewhere {
             return Ok(false);
@@ -120,10 +121,13 @@ impl Operations {
         Ok(true)
     }
 
-    /// In how many other organisations of a shared app an account is, or may be.
+    /// In how many other organisations of a shared app an account is. For an event that takes it away, also in
+    /// how many it may be: a join that has begun there must not lose it. Any other event goes by what is known,
+    /// since a join without an answer would keep a tenant's own profile from being told.
     pub(in crate::lifecycle) async fn elsewhere(
         &self,
         tenant: &Tenant,
+        event: EventKind,
         account: Option<&Account>,
         before: Option<&str>,
         after: &Resource,
@@ -132,6 +136,9 @@ impl Operations {
             return Ok(0);
         };
         let known = self.store.elsewhere(&tenant.app.name, &tenant.id, &account.id).await?;
+        if !event.deprovisions() {
+            return Ok(known);
+        }
         let names = names(tenant, Some(account), before, after)?;
         Ok(known + self.begun_joins.count(&tenant.app.name, &names, &tenant.id))
     }
