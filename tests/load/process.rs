@@ -36,15 +36,24 @@ impl Process {
     /// An error if it
     /// does not listen before the timeout.
     pub(crate) fn serve(data: &Path, timeout: Duration) -> anyhow::Result<Self> {
+        // What is measured is the host, and not its limit on requests.
+        let settings = "requests_per_second = 0\nprivate_addresses = [\"127.0.0.0/8\"]\n";
+        Self::serve_with(settings, data, timeout)
+    }
+
+    /// The same with these settings.
+    pub(crate) fn serve_with(
+        settings: &str,
+        data: &Path,
+        timeout: Duration,
+    ) -> anyhow::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(|name| name.starts_with("MUSTER_")) {
                 command.env_remove(name);
             }
         }
-        // What is measured is the host, and not its limit on requests.
         std::fs::create_dir_all(data)?;
-        let settings = "requests_per_second = 0\nprivate_addresses = [\"127.0.0.0/8\"]\n";
         std::fs::write(data.join("muster.toml"), settings)?;
         command.current_dir(data).env("MUSTER_LOG", "warn");
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);

@@ -30,7 +30,7 @@ pub(crate) struct Tenant {
 impl Host {
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let folder = folder()?;
-        let process = Process::serve(folder.path(), TIMEOUT)?;
+        let process = Process::serve_with("", folder.path(), TIMEOUT)?;
         let host = Self { process, folder };
         let app = json!({ "name": "roster", "connector": "roster", "endpoints": {} });
         host.admin("/apps".to_owned(), &app).await?;
