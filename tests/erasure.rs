@@ -75,7 +75,7 @@ async fn employed(muster: &Muster, tenant: &Tenant) -> (String, String) {
 }
 
 #[tokio::test]
-async fn no_file_has_a_person_who_was_erased_and_the_journal_has_what_was_decided() {
+async fn no_file_has_a_person_who_was_erased_and_the_journal_keeps_its_decisions() {
     let muster = Muster::start().await;
     let tenant = muster.tenant("three-state").await;
     let (person, colleague) = employed(&muster, &tenant).await;

@@ -173,8 +173,8 @@ impl Store {
         self.reader.point(read).await
     }
 
-    /// Moves the write-ahead log into the database file and cuts it to nothing: what was overwritten is not
-    /// in it any more. False if reads did not let it.
+    /// Moves the write-ahead log into the database file and truncates it, so that it holds no old versions of
+    /// pages. False if a read needs it.
     pub async fn cut_log(&self) -> Result<bool> {
         self.writer.cut_log().await
     }

@@ -138,7 +138,7 @@ pub(super) fn writer(path: &Path, kept_log: u64) -> Result<Connection> {
         // Writes touch pages all over the indexes, which are read again if they are not in the cache.
         connection.pragma_update(None, "cache_size", -16_384)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
-        // What is deleted is overwritten if its page is written anyway: see `erasure`.
+        // SQLite overwrites a deleted row with zeros if its page is written anyway: see `erasure`.
         connection.query_row("PRAGMA secure_delete = FAST", [], |_| Ok(()))?;
         keep_memory(&connection)?;
         Ok(connection)

@@ -28,7 +28,7 @@ const TRIES: u32 = 20;
 /// A shorter identifier of the app may be part of any text.
 const DISTINCT: usize = 6;
 
-/// What is erased of a person, or would be.
+/// The counts of rows that an erasure has erased, or in a preview would erase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Erasure)]
 pub struct Erasure {
